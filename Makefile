@@ -1,0 +1,54 @@
+# Everything a person types. `make demo` and `make test` need Python 3.11+, git and make, nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo check test bench bench-accuracy train lock clean
+
+help:            ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+install: $(READY) ## make .venv with the pinned versions
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is too old: Digital Dome needs Python 3.11 or newer (make PYTHON=python3.12 ...)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "could not make a virtual environment: install the venv module (Debian: apt-get install python3-venv)"; exit 1; }
+	@echo "Installing pinned packages into $(VENV) (several GB, torch is most of it) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep '^uv==' requirements.txt)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)   ## render the demo cameras, run everything on this machine, compare with the truth
+	@$(BIN)/dome demo
+
+check: $(READY)  ## ruff, mypy strict, import contracts, unit tests (no Ray), under a minute
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q -n 2 tests/unit
+
+test: $(READY)   ## the whole suite: unit, integration (Ray, Redis, RTSP), end to end
+	$(BIN)/pytest -q
+
+bench: $(READY)  ## speed of the whole path, idle cost, memory, results a second -> .bench/
+	$(BIN)/python -m cluster.bench
+
+bench-accuracy: $(READY) ## measured speeds against the truth of unseen rendered scenes -> .bench/
+	$(BIN)/python -m cluster.bench.accuracy
+
+train: $(READY)  ## render the training scenes and train the embedded detector again (40 min on 2 cores)
+	$(BIN)/python -m cluster.train
+
+lock: $(READY)   ## pin the versions again from pyproject.toml
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \
+	  --no-annotate --no-header --no-emit-index-url -o requirements.txt pyproject.toml
+
+clean:           ## forget results and caches, keep .venv
+	rm -rf .dome .demo .bench .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""How it runs: the command line, jobs and cluster settings."""

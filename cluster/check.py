@@ -1,0 +1,245 @@
+"""What ``dome check`` finds out: is the site file right, do its sources answer, may its cameras testify?
+
+A camera is *fit for evidence* when its frame rate was measured and is steady, its clock has an anchor that
+somebody can vouch for, and its survey is valid, agrees with itself and holds for the picture that it sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from flows.domain.errors import CalibrationError, DomeError, FieldError
+from flows.domain.frames import ClockSource, ClockState
+from flows.domain.masking import masked
+from flows.domain.site import CalibrationConfig, CameraConfig, SiteConfig
+from flows.ground import GroundPlane
+from flows.jurisdiction import JurisdictionProfile, load_profile
+from flows.settings import Settings
+from flows.sitefile import SiteFile
+from flows.sources.base import Probe
+from flows.speed import SpeedConfig, check_clock
+from flows.validation import did_you_mean
+
+PROBES_AT_ONCE: Final = 16
+"""A probe mostly waits for its camera; a site of hundreds is looked at in a minute."""
+
+VOUCHED_CLOCKS: Final[dict[ClockSource, str]] = {
+    "site": "the site file's started_at",
+    "container": "the recording's own creation time",
+    "rtcp": "the camera's sender reports (RTCP)",
+    "scene": "the rendered scene",
+    "arrival": "arrival at this host; keep the host on NTP",
+}
+"""Anchors that evidence may rest on. A file's modification time is none: copying changes it."""
+
+Prober = Callable[[CameraConfig, Settings], Probe]
+Surveyor = Callable[[CameraConfig, Settings], CalibrationConfig | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCheck:
+    """What was found out about one camera.
+
+    Attributes:
+        camera: Its configuration.
+        probe: What its source showed; None if it was not probed or did not answer.
+        problems: What is wrong and must be mended, by field.
+        unfit: Why its measurements cannot be evidence; empty if they can.
+        notes: What an operator should know.
+        calibration: One line on the survey.
+        must_measure: A rule of this camera measures, so being unfit means that the rule will refuse.
+    """
+
+    camera: CameraConfig
+    probe: Probe | None
+    problems: tuple[FieldError, ...]
+    unfit: tuple[str, ...]
+    notes: tuple[str, ...]
+    calibration: str
+    must_measure: bool
+
+    @property
+    def fit(self) -> bool:
+        """Fit for evidence."""
+        return not self.unfit
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCheck:
+    """What was found out about a site.
+
+    Attributes:
+        site: The site, with the cameras that the file describes rightly.
+        profile: The law that holds there.
+        problems: Mistakes in the file; those of cameras begin with ``cameras.ID``.
+        cameras: Each readable camera's check.
+    """
+
+    site: SiteConfig
+    profile: JurisdictionProfile
+    problems: tuple[FieldError, ...]
+    cameras: tuple[CameraCheck, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def all_problems(self) -> list[FieldError]:
+        """Of the file and of its sources, in the file's order."""
+        found = [*self.problems, *(p for c in self.cameras for p in c.problems)]
+        return sorted(found, key=lambda p: p.line or 0)
+
+    @property
+    def file_is_bad(self) -> bool:
+        """Something in the file must be mended; a live camera that does not answer is another matter."""
+        live = {c.camera.id for c in self.cameras if c.camera.source.kind == "stream"}
+        return any(
+            p.field.split(".")[1] not in live for c in self.cameras for p in c.problems
+        ) or bool(self.problems)  # fmt: skip
+
+
+def check_site(
+    path: Path,
+    settings: Settings,
+    *,
+    probe: Prober | None,
+    survey: Surveyor,
+    known_detectors: Sequence[str] = (),
+    on_camera: Callable[[str], None] = lambda _: None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> SiteCheck:
+    """Checks a site file and looks at its cameras.
+
+    Args:
+        path: The site file.
+        settings: This installation's settings.
+        probe: Looks at a camera's source; None to leave the sources alone.
+        survey: The survey of a camera that brings its own (a rendered scene), where the file gives none.
+        known_detectors: Names of the weights registry; empty to believe any name.
+        on_camera: Called with a camera's id when it has been looked at.
+        now: The day whose validity counts when a source does not tell its own.
+
+    Raises:
+        FieldError: If the file as a whole cannot be used.
+    """
+    file = SiteFile.read(path)
+    config, problems = file.load()
+    profile = load_profile(config.jurisdiction)
+
+    def look(camera: CameraConfig) -> CameraCheck:
+        result = _Look(camera, settings, profile, file).check(probe, survey, known_detectors, now())
+        on_camera(camera.id)
+        return result
+
+    with ThreadPoolExecutor(max_workers=min(PROBES_AT_ONCE, max(1, len(config.cameras)))) as pool:
+        cameras = tuple(pool.map(look, config.cameras))
+    notes = () if profile.confirmed else (f"jurisdiction {profile.name} is not yet confirmed by counsel",)
+    return SiteCheck(config, profile, tuple(problems), cameras, notes)
+
+
+class _Look:
+    """One camera being checked."""
+
+    def __init__(
+        self, camera: CameraConfig, settings: Settings, profile: JurisdictionProfile, file: SiteFile
+    ) -> None:
+        self.camera, self.settings, self.profile, self.file = camera, settings, profile, file
+        self.problems: list[FieldError] = []
+        self.unfit: list[str] = []
+        self.notes: list[str] = []
+
+    def check(
+        self, probe: Prober | None, survey: Surveyor, detectors: Sequence[str], today: datetime
+    ) -> CameraCheck:
+        self._detector(detectors)
+        seen = self._probe(probe)
+        if probe is None:
+            self.unfit.append("its source was not probed")
+        elif seen is None:
+            self.unfit.append("its source cannot be opened")
+        else:
+            self._rate(seen)
+            self._clock(seen)
+        calibration = self._calibration(survey, seen, today)
+        return CameraCheck(
+            self.camera,
+            seen,
+            tuple(self.problems),
+            tuple(self.unfit),
+            tuple(self.notes),
+            calibration,
+            must_measure=any(rule.kind == "speeding" for rule in self.camera.rules),
+        )
+
+    def _detector(self, detectors: Sequence[str]) -> None:
+        if detectors and self.camera.detector not in detectors:
+            hint = did_you_mean(self.camera.detector, detectors) or "see dome weights list"
+            self._problem("detector", f"one of {', '.join(detectors)}", repr(self.camera.detector), hint)
+
+    def _probe(self, probe: Prober | None) -> Probe | None:
+        if probe is None:
+            return None
+        source = self.camera.source
+        key = {"file": "path", "stream": "url", "scene": "scene"}[source.kind]
+        try:
+            seen = probe(self.camera, self.settings)
+        except FieldError as error:
+            self._problem(
+                error.field.removeprefix(f"cameras.{self.camera.id}."),
+                error.expected,
+                str(error.got),
+                error.hint,
+            )
+            return None
+        except DomeError as error:
+            expected = {"file": "a video file", "stream": "a stream that answers", "scene": "a scene"}[
+                source.kind
+            ]
+            self._problem(f"source.{key}", expected, masked(str(error).removeprefix(f"source.{key}: ")))
+            return None
+        self.notes += seen.problems
+        return seen
+
+    def _rate(self, seen: Probe) -> None:
+        clock = ClockState(seen.clock_source, seen.anchored_at, seen.measured_hz, seen.jitter_s)
+        refusal = check_clock(clock, SpeedConfig())
+        if refusal is not None:
+            self.unfit.append(f"its rate: {refusal.detail}")
+
+    def _clock(self, seen: Probe) -> None:
+        if seen.clock_source not in VOUCHED_CLOCKS:
+            self.unfit.append("its clock is the file's modification time; give source.started_at")
+
+    def _calibration(self, survey: Surveyor, seen: Probe | None, today: datetime) -> str:
+        config = self.camera.calibration
+        try:
+            config = config or survey(self.camera, self.settings)
+            if config is None:
+                self.unfit.append("it has no calibration")
+                return "none"
+            plane = GroundPlane.fit(config, "calibration")
+            if seen is not None:
+                plane.for_picture(seen.width_px, seen.height_px)
+        except CalibrationError as error:
+            self._problem(error.field, error.expected, str(error.got), error.hint)
+            self.unfit.append("its calibration does not hold")
+            return "does not hold"
+        except DomeError as error:
+            self.unfit.append(f"its calibration cannot be had: {masked(str(error))}")
+            return "unknown"
+        if plane.residual.dof == 0:
+            self.unfit.append("nothing checks its survey: four points; survey a fifth")
+        # A recording is judged by the day it was made, a live camera by today.
+        day = self.profile.local_day(seen.anchored_at if seen else today)
+        if not plane.valid_on(day):
+            self.unfit.append(
+                f"its survey is valid from {config.surveyed_on} to {config.valid_until}, not on {day}"
+            )
+        return f"{plane.residual.rms_px:.2f} px, {plane.residual.rms_m:.3f} m, to {config.valid_until}"
+
+    def _problem(self, field: str, expected: str, got: str, hint: str = "") -> None:
+        name = f"cameras.{self.camera.id}.{field}"
+        self.problems.append(FieldError(name, expected, got, hint, self.file.line(name)))

@@ -1,0 +1,82 @@
+"""``dome``: the command line. Commands import what they need when they run, so that help comes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import getdoc
+from typing import Annotated
+
+import typer
+
+from cluster.cli import check, demo, evaluate, run, scene, weights
+from cluster.cli.shell import DomeGroup
+
+HELP = (
+    "Digital Dome: cameras in; violations, alerts and search hits out, with evidence a court can check.\n\n"
+    "[bold]Start here:[/] [cyan]dome demo[/] shows everything on rendered cameras, "
+    "[cyan]dome check SITE.yaml[/] tells what is wrong with a site file, [cyan]dome run SITE.yaml[/] runs it."
+)
+EPILOG = (
+    "Settings come from the environment: DOME_HOME (default .dome), DOME_REDIS_URL (default: an embedded "
+    "Redis), DOME_EVIDENCE, DOME_SPOOL, DOME_CACHE, DOME_WEIGHTS. Any command takes [cyan]--debug[/] to show "
+    "a traceback. Exit status: 0 done, 1 failed, 2 bad input."
+)
+
+app = typer.Typer(
+    name="dome",
+    cls=DomeGroup,
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"dome {version_text()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+def version_text() -> str:
+    """The installed distribution's version, or ``unknown`` in a bare checkout."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("digital-dome")
+    except metadata.PackageNotFoundError:
+        return "unknown (not installed: pip install -e .)"
+
+
+def _help(command: Callable[..., None]) -> str:
+    """A command's docstring with its lines joined: the terminal breaks them where it ends."""
+    return "\n\n".join(" ".join(part.split()) for part in (getdoc(command) or "").split("\n\n"))
+
+
+for _name, _command in (
+    ("check", check.check),
+    ("run", run.run),
+    ("demo", demo.demo),
+    ("scene", scene.scene),
+):
+    app.command(_name, help=_help(_command))(_command)
+app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(weights.app, name="weights")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"dome {version_text()}")

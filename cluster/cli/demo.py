@@ -1,0 +1,29 @@
+"""``dome demo``: everything at once on rendered cameras, compared with the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cluster.cli.shell import FAILED
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(metavar="DIR", help="Where the demo keeps its files.")] = Path(
+        ".demo"
+    ),
+    detector: Annotated[
+        str, typer.Option(metavar="NAME", help="The detector of its cameras (see dome weights list).")
+    ] = "embedded",
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="Show nothing while it runs.")] = False,
+) -> None:
+    """See it work: render three cameras, run everything on this machine, compare with the truth.
+
+    Takes at most three minutes on two cores; the second time it uses the clips it rendered before.
+    """
+    from cluster.demo import run_demo
+
+    if not run_demo(folder, detector, progress=not no_progress).worked:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,79 @@
+"""``dome evaluate``: how good events, tracks and detections are, against truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cluster.cli.shell import print_json, stdout
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+app = typer.Typer(no_args_is_help=True, help="Compare what was found with the truth.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
+
+
+def _show(values: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(values)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for key, value in values.items():
+        table.add_row(key, f"{value:.3f}" if isinstance(value, float) else str(value))
+    stdout().print(table)
+
+
+def _plain(score: BaseModel | Any) -> dict[str, Any]:
+    """A score as JSON values, whether it is a model or a dataclass."""
+    from dataclasses import asdict, is_dataclass
+
+    from pydantic import BaseModel
+
+    if isinstance(score, BaseModel):
+        return score.model_dump(mode="json")
+    return asdict(score) if is_dataclass(score) and not isinstance(score, type) else dict(score)
+
+
+@app.command()
+def events(
+    truth: Annotated[Path, typer.Option(metavar="FILE.json", help="A scene's truth (dome scene --truth).")],
+    events: Annotated[Path, typer.Option(metavar="FILE.jsonl", help="Events (dome run --events).")],
+    tolerance_kmh: Annotated[
+        float | None, typer.Option(help="Tolerance over the limit; what the events state by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Precision and recall of events, errors of their speeds, and how often the intervals hold the truth."""
+    from flows.evaluation.events import evaluate_events
+
+    _show(_plain(evaluate_events(truth, events, tolerance_kmh)), as_json)
+
+
+@app.command()
+def tracking(
+    truth: Annotated[Path, typer.Option(metavar="gt.txt", help="MOTChallenge truth.")],
+    detections: Annotated[Path, typer.Option(metavar="det.txt", help="MOTChallenge detections.")],
+    fps: Annotated[float, typer.Option(help="Frames a second of the sequence.")],
+    as_json: AsJson = False,
+) -> None:
+    """MOTA, IDF1, HOTA and identity switches of the tracker on given detections."""
+    from flows.evaluation.tracking import evaluate_tracking
+
+    _show(_plain(evaluate_tracking(truth, detections, fps)), as_json)
+
+
+@app.command()
+def detector(
+    name: Annotated[str, typer.Option(metavar="NAME", help="Detector of the weights registry.")] = "embedded",
+    as_json: AsJson = False,
+) -> None:
+    """Mean average precision of a detector on rendered scenes that it was not trained on."""
+    from cluster.evaluate_detector import evaluate_detector
+
+    _show(_plain(evaluate_detector(name)), as_json)

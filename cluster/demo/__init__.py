@@ -1,0 +1,73 @@
+"""``dome demo``: rendered cameras whose truth is known, through the whole of Digital Dome, and what came out.
+
+The clips are rendered once and kept; on a machine without OpenGL those in ``clips/`` serve, where the package
+carries them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from cluster.demo.report import Outcome
+
+
+def run_demo(folder: Path, detector: str = "embedded", *, progress: bool = True) -> Outcome:
+    """Renders, runs, compares, and prints the result.
+
+    Args:
+        folder: Where the demo keeps its files; its ``home`` in there is made afresh each time.
+        detector: The detector of its cameras.
+        progress: Show what goes on, on stderr.
+
+    Raises:
+        DomeError: If the clips cannot be had or the live job cannot start.
+    """
+    from cluster.cli.shell import stderr, stdout
+    from cluster.demo import clips, report
+    from cluster.demo.cameras import CAMERAS
+    from cluster.sitewriter import write_site
+    from flows.jurisdiction import load_profile
+
+    console = stderr()
+    console.print("[bold]1/3[/] the cameras: three streets, rendered with their truth")
+    cache = Settings.from_env().cache
+    found = clips.prepare(CAMERAS, cache / "demo", console if progress else None)
+    site = folder / "site.yaml"
+    write_site(site, "demo", [clip.site_camera(detector) for clip in found])
+    console.print(f"[bold]2/3[/] the live job on {site}: Ray, Redis, Serve, one actor a camera")
+    settings = _own_home(folder / "home", cache)
+    _run_site(site, folder, settings, progress=progress)
+    console.print("[bold]3/3[/] what came out, against the truth\n")
+    tolerance_kmh = load_profile("kz").speeding.tolerance_kmh
+    outcome = report.compare(found, folder, Path(settings.evidence), tolerance_kmh)
+    report.show(outcome, stdout(), site)
+    return outcome
+
+
+def _own_home(home: Path, cache: Path) -> Settings:
+    """A home that holds nothing from earlier runs, so that everything counted is this run's."""
+    shutil.rmtree(home, ignore_errors=True)
+    kept = {k: v for k, v in os.environ.items() if k not in ("DOME_EVIDENCE", "DOME_SPOOL")}
+    return Settings.from_env(kept | {"DOME_HOME": str(home), "DOME_CACHE": str(cache)})
+
+
+def _run_site(site: Path, folder: Path, settings: Settings, *, progress: bool) -> None:
+    """The same job as ``dome run``."""
+    from cluster.cli.run import run_live_with_progress
+    from cluster.live import LiveOptions
+    from flows.sitefile import load_site
+
+    config, _ = load_site(site, strict=True)
+    options = LiveOptions(
+        until_end=True,
+        events=folder / "events.jsonl",
+        summary=folder / "summary.json",
+        settings=settings,
+    )
+    run_live_with_progress(config, [], options, progress=progress)

@@ -1,0 +1,188 @@
+"""The demo's result: each camera's expected events against the found ones, and a picture of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from cluster.cli.shell import counted
+from cluster.demo.cameras import Clip
+from cluster.picture import Caption, draw_violation
+from flows.domain.events import Event, KeyMoment, Violation
+from flows.domain.status import CameraStatus, Summary
+from flows.evaluation.events import EventScore, evaluate_events, is_violation, read_events
+from flows.ground import GroundPlane
+
+GOOD_SHARE: Final = 0.045
+"""Share of the picture that a vehicle fills in a picture that people like to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraOutcome:
+    """How one camera did.
+
+    Attributes:
+        clip: The camera, its video and truth.
+        score: Its events against the truth.
+        status: Its counts at the end.
+        packages: Evidence packages that were stored.
+    """
+
+    clip: Clip
+    score: EventScore
+    status: CameraStatus
+    packages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the demo went.
+
+    Attributes:
+        cameras: Each camera's outcome.
+        evidence: Folder of the evidence packages.
+        picture: A found violation as a picture; None without any.
+        seconds: What the live job took.
+    """
+
+    cameras: tuple[CameraOutcome, ...]
+    evidence: Path
+    picture: Path | None
+    seconds: float
+
+    @property
+    def worked(self) -> bool:
+        """No camera failed, and something was found where something was to be found."""
+        failed = any(c.status.state == "failed" for c in self.cameras)
+        due = sum(c.score.tp + c.score.fn for c in self.cameras)
+        return not failed and (due == 0 or sum(c.score.tp for c in self.cameras) > 0)
+
+
+def compare(clips: Sequence[Clip], folder: Path, evidence: Path, tolerance_kmh: float) -> Outcome:
+    """Scores what a run left in ``folder`` against the truth of its clips.
+
+    Args:
+        clips: The demo's clips.
+        folder: Where ``events.jsonl`` and ``summary.json`` lie and the picture goes.
+        evidence: Where the evidence packages lie.
+        tolerance_kmh: The jurisdiction's tolerance over the limit.
+    """
+    events = [e for e in read_events(folder / "events.jsonl") if is_violation(e)]
+    summary = Summary.model_validate_json((folder / "summary.json").read_bytes())
+    outcomes = []
+    for clip in clips:
+        mine = [e for e in events if e.camera_id == clip.camera.id]
+        score = evaluate_events(clip.truth, mine, tolerance_kmh)
+        packages = len(list((evidence / clip.camera.id).glob("*/*/manifest.json")))
+        status = summary.cameras.get(clip.camera.id) or CameraStatus(camera_id=clip.camera.id, state="failed")
+        outcomes.append(CameraOutcome(clip, score, status, packages))
+    took = (summary.ended_at - summary.started_at).total_seconds()
+    return Outcome(tuple(outcomes), evidence, draw_best(clips, events, folder / "violation.png"), took)
+
+
+def outcome_table(outcome: Outcome) -> Table:
+    """One row a camera: expected, found, missed, wrong, errors of the speeds, evidence."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("camera")
+    for name in ("to find", "found", "missed", "wrong", "speed error, mean / max", "95 % interval held"):
+        table.add_column(name, justify="right")
+    table.add_column("evidence")
+    for camera in outcome.cameras:
+        table.add_row(*_row(camera, outcome.evidence))
+    return table
+
+
+def _row(camera: CameraOutcome, evidence: Path) -> tuple[str, ...]:
+    score = camera.score
+    error = score.speed_error_kmh
+    held = f"{score.interval_coverage:.0%}" if score.interval_coverage is not None else "-"
+    folder = shown_path(evidence / camera.clip.camera.id)
+    return (
+        f"{camera.clip.camera.name}\n[dim]{camera.clip.camera.id}, {camera.status.state}[/]",
+        str(score.tp + score.fn),
+        f"[green]{score.tp}[/]" if score.fn == 0 else str(score.tp),
+        f"[red]{score.fn}[/]" if score.fn else "0",
+        f"[red]{score.fp}[/]" if score.fp else "0",
+        f"{error['mean']:.2f} / {error['max']:.2f} km/h" if error else "-",
+        held,
+        f"{folder} ({counted(camera.packages, 'package')})" if camera.packages else "none",
+    )
+
+
+def show(outcome: Outcome, console: Console, site: Path) -> None:
+    """Prints the table, where things lie, and what to try next."""
+    console.print(outcome_table(outcome))
+    lines = [("took", f"{outcome.seconds:.0f} s for the live job")]
+    if outcome.picture is not None:
+        lines.append(("picture", f"{shown_path(outcome.picture)}: one of the violations found"))
+    here, file = shown_path(site.parent), shown_path(site)
+    lines += [
+        ("files", f"{here}/events.jsonl (CloudEvents), {here}/summary.json (counts)"),
+        ("next", f"dome check {file}    [dim]who is fit for evidence, and why[/]"),
+        ("", f"dome run {file} --until-end    [dim]the same job; put your own cameras into the file[/]"),
+    ]
+    console.print()
+    for name, text in lines:
+        console.print(f"[bold]{name:<8}[/] {text}", soft_wrap=True)
+
+
+def shown_path(path: Path) -> str:
+    """Relative to the working directory where it lies below it."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def draw_best(clips: Sequence[Clip], events: Sequence[Event], out: Path) -> Path | None:
+    """Draws the violation that shows best; None if there is none."""
+    by_id = {clip.camera.id: clip for clip in clips}
+    found = [
+        (by_id[e.camera_id], e, m) for e in events if e.camera_id in by_id for m in _violation(e).moments
+    ]
+    if not found:
+        return None
+    order = [clip.camera.id for clip in clips]
+    clip, event, moment = min(found, key=lambda f: (order.index(f[0].camera.id), _oddness(f[0], f[2])))
+    truth = clip.truth
+    plane = GroundPlane.fit(truth.calibration).for_picture(truth.width_px, truth.height_px)
+    rgb = frame_at(clip.video, moment.at - truth.started_at)
+    caption = Caption(clip.camera.name, clip.camera.district.title(), moment.at, event.id)
+    draw_violation(rgb, _violation(event), moment, plane, caption).save(out, optimize=True)
+    return out
+
+
+def _violation(event: Event) -> Violation:
+    return Violation.model_validate({k: v for k, v in event.data.items() if k in Violation.model_fields})
+
+
+def _oddness(clip: Clip, moment: KeyMoment) -> float:
+    """How far a vehicle's share of the picture is from a good one; cut-off vehicles are odder still."""
+    x0, y0, x1, y1 = moment.xyxy
+    width, height = clip.truth.width_px, clip.truth.height_px
+    share = (x1 - x0) * (y1 - y0) / (width * height)
+    cut = min(x0, y0, width - x1, height - y1) < 0.02 * height
+    return abs(float(np.log(max(share, 1e-6) / GOOD_SHARE))) + (2.0 if cut else 0.0)
+
+
+def frame_at(video: Path, since_start: timedelta) -> NDArray[np.uint8]:
+    """The frame shown so long after the first one, ``(H, W, 3)`` uint8 RGB."""
+    wanted_s = since_start.total_seconds()
+    with av.open(str(video)) as source:
+        frames = source.decode(video=0)
+        first = next(frames)
+        best, start_s = first, first.time or 0.0
+        for frame in frames:
+            if abs((frame.time or 0.0) - start_s - wanted_s) > abs((best.time or 0.0) - start_s - wanted_s):
+                break
+            best = frame
+        return best.to_ndarray(format="rgb24").astype(np.uint8, copy=False)

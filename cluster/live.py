@@ -1,0 +1,322 @@
+"""The live job: everything a site needs, started in order, watched, and ended in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError
+
+from cluster.events_file import EventsFile
+from flows.camera import FLEET, NAMESPACE, RESULTS, Surroundings
+from flows.domain.errors import DomeError
+from flows.domain.site import CameraConfig, SiteConfig
+from flows.domain.status import CameraStatus, ResultsStatus, Summary
+from flows.fleet import OVER
+from flows.fleet_actor import fleet_actor
+from flows.jurisdiction import load_profile
+from flows.results import results_actor
+from flows.settings import Settings
+from flows.store.redis_server import redis_for
+from flows.store.results import ResultsStore
+
+log = logging.getLogger(__name__)
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+ANSWER_S: Final = 15.0
+"""Longest wait for the fleet's or the results actor's answer before the round goes on without."""
+FLUSH_S: Final = 30.0
+INIT_ATTEMPTS: Final = 3
+
+OnProgress = Callable[[list[CameraStatus], ResultsStatus], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveOptions:
+    """How a live job runs.
+
+    Attributes:
+        until_end: End when every finite source has ended, even if live cameras go on.
+        events: File that gets one CloudEvent a line.
+        summary: File that gets each camera's counts at the end.
+        detector: Detector for all cameras instead of their own.
+        dashboard: Start Ray's dashboard (on 127.0.0.1) where Ray is started here.
+        address: Ray cluster to join; ``local`` starts one here. ``RAY_ADDRESS`` by default, else ``local``.
+        settings: Of the installation; from the environment by default.
+        loader: ``module:function`` that makes detectors; for tests and back ends of one's own.
+        on_ready: Called once, when everything has been started; for tests and benches.
+        poll_s: Between questions to the fleet.
+    """
+
+    until_end: bool = False
+    events: Path | None = None
+    summary: Path | None = None
+    detector: str | None = None
+    dashboard: bool = False
+    address: str = ""
+    settings: Settings = field(default_factory=Settings.from_env)
+    loader: str = ""
+    on_ready: Callable[[LiveJob], None] | None = None
+    poll_s: float = 0.5
+
+
+def run_live(
+    site: SiteConfig, problems: Sequence[str], options: LiveOptions, on_progress: OnProgress
+) -> Summary:
+    """Runs a site until its cameras have ended, or somebody stops it (SIGINT, SIGTERM: drain, flush, sum up).
+
+    Args:
+        site: The cameras that can be used.
+        problems: Why others cannot; they go into the summary.
+        options: How to run.
+        on_progress: Called about twice a second.
+
+    Raises:
+        DomeError: If something that every camera needs cannot be started.
+    """
+    started_at = datetime.now(UTC)
+    cameras = [_overridden(camera, options.detector) for camera in site.cameras]
+    with ExitStack() as stack:
+        stop = stack.enter_context(stopped_by_signal())
+        redis_url = stack.enter_context(redis_for(options.settings))
+        stack.enter_context(ray_for(options))
+        job = LiveJob(site, cameras, redis_url, options)
+        job.start()
+        store = ResultsStore(redis_url)
+        stack.callback(store.close)
+        events = stack.enter_context(EventsFile(options.events, store, [c.id for c in cameras]))
+        if options.on_ready is not None:
+            options.on_ready(job)
+        while not stop.is_set():
+            job.look()
+            events.follow(job.sent)
+            on_progress(job.statuses, job.results)
+            if job.over():
+                break
+            stop.wait(options.poll_s)
+        job.stop()
+        events.follow(job.sent)
+        on_progress(job.statuses, job.results)
+        summary = Summary(
+            site=site.site,
+            started_at=started_at,
+            ended_at=datetime.now(UTC),
+            cameras={status.camera_id: status for status in job.statuses},
+            results=job.results,
+            problems=list(problems),
+        )
+    if options.summary is not None:
+        options.summary.parent.mkdir(parents=True, exist_ok=True)
+        options.summary.write_text(summary.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    return summary
+
+
+class LiveJob:
+    """The actors of a running site. Ray runs already, and so does Redis.
+
+    Args:
+        site: The site.
+        cameras: Its cameras, as they are to run.
+        redis_url: Where results go.
+        options: How to run.
+    """
+
+    def __init__(
+        self, site: SiteConfig, cameras: Sequence[CameraConfig], redis_url: str, options: LiveOptions
+    ) -> None:
+        self._site, self._redis_url, self._options = site, redis_url, options
+        self._cameras = list(cameras)
+        self._unable: list[CameraStatus] = []
+        self._alive: list[CameraStatus] = []
+        self._count = 0
+        self._ended = False
+        self.results = ResultsStatus()
+        self.sent: list[str] = []
+        self.fleet: Any = None
+        self.results_actor: Any = None
+
+    @property
+    def statuses(self) -> list[CameraStatus]:
+        """All cameras of the job, those that could not be started last."""
+        return self._alive + self._unable
+
+    def start(self) -> None:
+        """Results first, then detectors, then cameras: each finds what it needs."""
+        settings = self._options.settings
+        self.results_actor = results_actor(settings, self._redis_url)
+        self._deploy(settings)
+        profile = load_profile(self._site.jurisdiction)
+        around = Surroundings(self._site.site, profile, settings, metadata.version("digital-dome"))
+        self.fleet = fleet_actor(around)
+        ray.get(self.fleet.apply.remote(self._cameras))
+
+    def look(self) -> None:
+        """Asks how everybody is; keeps the last answer of whoever does not answer now."""
+        try:
+            statuses = ray.get(self.fleet.status.remote(), timeout=ANSWER_S)
+            if len(statuses) < len(self._cameras):  # the fleet actor was started again and knows of nothing
+                ray.get(self.fleet.apply.remote(self._cameras), timeout=ANSWER_S)
+                self._count = 0
+                return
+            self.sent, self._count = ray.get(self.fleet.sent.remote(self._count), timeout=ANSWER_S)
+            self._alive = statuses
+            self.results = ray.get(self.results_actor.status.remote(), timeout=ANSWER_S)
+        except (RayActorError, GetTimeoutError) as error:
+            log.warning("no answer: %s", error)
+
+    def end(self) -> None:
+        """Nothing more is to be waited for."""
+        self._ended = True
+
+    def stop_cameras(self) -> None:
+        """Ends all cameras and leaves the rest running."""
+        ray.get(self.fleet.apply.remote([]))
+        self._cameras = []
+
+    def over(self) -> bool:
+        """Whether nothing more is to be waited for."""
+        if self._ended:
+            return True
+        live = {c.id for c in self._cameras if c.live}
+        finite = [s for s in self._alive if s.camera_id not in live]
+        if len(self._alive) < len(self._cameras) or not all(s.state in OVER for s in finite):
+            return False
+        return not live or (self._options.until_end and bool(finite))
+
+    def stop(self) -> None:
+        """Cameras finish and deliver, then everything is written, then the last counts are taken."""
+        try:
+            statuses = ray.get(self.fleet.stop.remote(), timeout=2 * FLUSH_S)
+            self.sent, self._count = ray.get(self.fleet.sent.remote(self._count), timeout=ANSWER_S)
+            self._alive = statuses or self._alive
+            self.results = ray.get(self.results_actor.flush.remote(FLUSH_S), timeout=2 * FLUSH_S)
+        except (RayActorError, GetTimeoutError) as error:
+            log.error("the end was not clean: %s", error)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Ends the job's actors; a results actor whose Redis ends with the job ends with it."""
+        ray.kill(self.fleet)  # and with it the cameras and gateways it started
+        names = [FLEET]
+        if self._redis_url.startswith("unix:"):
+            ray.kill(self.results_actor)
+            names.append(RESULTS)
+        for name in names:
+            _await_gone(name)
+
+    def _deploy(self, settings: Settings) -> None:
+        """Detectors that are not there yet; cameras whose detector cannot be had are left out."""
+        from ray import serve
+
+        from serve.app import DetectorArgs, ensure_app, replicas_for
+
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
+        serve.start(proxy_location="Disabled")  # cameras use handles; nothing listens
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        cpus, gpus = resources.get("CPU", 1.0), resources.get("GPU", 0.0)
+        for name in sorted({camera.detector for camera in self._cameras}):
+            users = [camera for camera in self._cameras if camera.detector == name]
+            finite = sum(not camera.live for camera in users)
+            extra = {"loader": self._options.loader} if self._options.loader else {}
+            try:
+                args = DetectorArgs(name=name, settings=settings, **replicas_for(cpus, gpus, finite), **extra)
+                self._fetch(args)
+                ensure_app(args)
+            except DomeError as error:
+                self._unable += [_unable(camera, str(error)) for camera in users]
+                self._cameras = [camera for camera in self._cameras if camera not in users]
+
+    def _fetch(self, args: Any) -> None:
+        """Weights are fetched here, where a person sees the progress and the advice."""
+        if not self._options.loader:
+            from models import weights
+
+            weights.get(args.name, args.settings)
+
+
+@contextmanager
+def ray_for(options: LiveOptions) -> Iterator[None]:
+    """Ray, as long as the job lasts: the one that runs, the one at the address, or one of its own."""
+    if ray.is_initialized():
+        yield
+        return
+    address = options.address or os.environ.get("RAY_ADDRESS") or "local"
+    common: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "log_to_driver": False,
+        "logging_level": logging.WARNING,
+    }
+    if address == "local":
+        # Workers inherit it, so that they find this code wherever the command was given.
+        before = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
+        common |= {"include_dashboard": options.dashboard, "dashboard_host": "127.0.0.1"}
+    _init(address, common)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _init(address: str, arguments: dict[str, Any]) -> None:
+    """Starts or joins Ray. Its node gives its own agent 15 s to come up (ray-project/ray#65983), which a slow
+    disk or a busy machine exceeds the first time; the second time the files are in memory."""
+    for attempt in range(INIT_ATTEMPTS):
+        try:
+            ray.init(address, **arguments)
+            return
+        except Exception as error:  # Ray raises nothing more specific
+            ray.shutdown()
+            if "timed out during startup" not in str(error) or attempt == INIT_ATTEMPTS - 1:
+                raise DomeError(f"Ray cannot be used ({address}): {error}") from error
+            log.warning("Ray did not start in time, trying again")
+
+
+@contextmanager
+def stopped_by_signal() -> Iterator[threading.Event]:
+    """An event that SIGINT or SIGTERM sets; a second signal acts as it would have without."""
+    stop = threading.Event()
+    before: dict[signal.Signals, Any] = {}
+
+    def heed(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    if threading.current_thread() is threading.main_thread():
+        for each in (signal.SIGINT, signal.SIGTERM):
+            before[each] = signal.signal(each, heed)
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _await_gone(name: str) -> None:
+    """Waits until an actor's name is free, so that the next job in this process or cluster can have it."""
+    deadline_s = time.monotonic() + ANSWER_S
+    while time.monotonic() < deadline_s:
+        try:
+            ray.get_actor(name, NAMESPACE)
+        except ValueError:
+            return
+        time.sleep(0.1)
+
+
+def _overridden(camera: CameraConfig, detector: str | None) -> CameraConfig:
+    return camera.model_copy(update={"detector": detector}) if detector else camera
+
+
+def _unable(camera: CameraConfig, reason: str) -> CameraStatus:
+    return CameraStatus(camera_id=camera.id, district=camera.district, state="failed", message=reason)

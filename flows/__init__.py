@@ -1,0 +1,1 @@
+"""What happens to frames and events."""

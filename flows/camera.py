@@ -1,0 +1,279 @@
+"""The camera actor: one a camera, a thin shell round :class:`flows.feed.Feed`.
+
+It may have 100 MB: nothing imported here, directly or not, brings torch, cv2, pandas, scipy or ``ray.serve``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from flows.backoff import Backoff
+from flows.domain.detections import Detections
+from flows.domain.errors import DetectorAway, DetectorFailed, DomeError, StoreError
+from flows.domain.inference import DetectorSpec, DetectRequest
+from flows.domain.site import CameraConfig
+from flows.domain.status import CameraState, CameraStatus
+from flows.evidence import EvidenceQueue
+from flows.feed import Feed, described
+from flows.gateway import first_line
+from flows.gauges import Gauges
+from flows.jurisdiction import JurisdictionProfile
+from flows.outbox import Outbox
+from flows.package import EvidenceContext, ModelRef
+from flows.pipeline import CameraPipeline
+from flows.settings import Settings
+from flows.sources import open_source
+from flows.store.evidence import EvidenceStore
+from flows.store.spool import Spool
+
+if TYPE_CHECKING:
+    from flows.sources.base import Source
+
+log = logging.getLogger(__name__)
+
+NAMESPACE: Final = "dome"
+RESULTS: Final = "results"
+FLEET: Final = "fleet"
+CAMERA_CPUS: Final = 0.02
+"""What Ray reserves: a still 640 px camera decodes for so much of a core, a 1080p one for 0.1. No limit;
+reservations that add up to more than the machine would keep cameras from starting at all."""
+METRICS_S: Final = 5.0
+"""Half of Ray's own interval of reporting."""
+SUBMIT_S: Final = 30.0
+"""Longest wait for the results actor's answer; the events are on disk meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a camera tells its fleet.
+
+    Attributes:
+        status: How it is doing.
+        ids: Ids of events sent since the last report.
+        count: Events sent so far by this instance.
+    """
+
+    status: CameraStatus
+    ids: list[str]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all cameras of a job share.
+
+    Attributes:
+        site: The site's id.
+        profile: The law of the place.
+        settings: Where spools, evidence and caches are.
+        software: Version of this software, for evidence.
+    """
+
+    site: str
+    profile: JurisdictionProfile
+    settings: Settings
+    software: str = ""
+
+
+class CameraActor:
+    """One camera. The fleet creates it, calls :meth:`start`, asks for reports, and ends it.
+
+    Args:
+        camera: The camera.
+        around: What it shares with the others.
+    """
+
+    def __init__(self, camera: CameraConfig, around: Surroundings) -> None:
+        self._camera, self._around = camera, around
+        self._state: CameraState = "starting"
+        self._message = ""
+        self._feed: Feed | None = None
+        self._source: Source | None = None
+        self._stopping = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins; returns at once."""
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+            self._running.add_done_callback(_die_of_surprise)
+
+    async def status(self) -> CameraStatus:
+        """A snapshot; answers in every state."""
+        if self._feed is not None:
+            return self._feed.status()
+        return CameraStatus(
+            camera_id=self._camera.id,
+            district=self._camera.district,
+            state=self._state,
+            message=self._message,
+            processing_s=round(time.process_time(), 3),
+        )
+
+    async def report(self, since: int) -> Report:
+        """The status, and the ids of the events sent since the count was ``since``."""
+        ids, count = self._outbox.ids(since) if self._feed is not None else ([], since)
+        return Report(await self.status(), ids, count)
+
+    async def stop(self) -> CameraStatus:
+        """Reads no more, finishes what is under way, delivers, and says how it went."""
+        self._stopping.set()
+        if self._feed is not None:
+            self._feed.stop()
+        if self._running is not None:
+            await asyncio.wait([self._running])
+        return await self.status()
+
+    async def _run(self) -> None:
+        try:
+            feed = await self._prepared()
+        except DomeError as error:
+            self._state, self._message = "failed", str(error)
+            return
+        if feed is None:
+            self._state = "stopped"
+            return
+        self._feed = feed
+        telling = asyncio.create_task(self._tell_metrics())
+        try:
+            await feed.run()
+        finally:
+            telling.cancel()
+
+    async def _tell_metrics(self) -> None:
+        gauges = Gauges(self._camera.id, self._camera.district)
+        while True:
+            gauges.tell(await self.status())
+            await asyncio.sleep(METRICS_S)
+
+    async def _prepared(self) -> Feed | None:
+        """Everything a feed needs; None if stopped before it could begin."""
+        detector = Detector(self._camera.detector)
+        spec = await self._spec(detector)
+        if spec is None:
+            return None
+        source = open_source(self._camera, self._around.settings)
+        self._message = "opening the source"
+        await asyncio.to_thread(source.open)
+        camera = await asyncio.to_thread(self._calibrated)
+        pipeline = CameraPipeline.build(camera, self._around.profile, spec.names)
+        self._outbox = Outbox(await asyncio.to_thread(self._spool), submit)
+        evidence = self._evidence(source, spec) if camera.rules else None
+        return Feed(source, pipeline, spec, detector, self._outbox, evidence)
+
+    def _spool(self) -> Spool:
+        settings = self._around.settings
+        return Spool(settings.spool, f"camera-{self._camera.id}", settings.spool_events)
+
+    async def _spec(self, detector: Detector) -> DetectorSpec | None:
+        pause = Backoff(0.2, 5.0)
+        while not self._stopping.is_set():
+            try:
+                return await detector.spec()
+            except (DetectorAway, DetectorFailed) as error:
+                self._message = f"waiting for {error}"
+                await asyncio.sleep(pause.next_s())
+        return None
+
+    def _calibrated(self) -> CameraConfig:
+        """A scene brings its own survey, known once it is rendered."""
+        if self._camera.calibration is not None or self._camera.source.kind != "scene":
+            return self._camera
+        from flows.sources.scene import scene_calibration
+
+        survey = scene_calibration(self._camera, self._around.settings)
+        return self._camera.model_copy(update={"calibration": survey})
+
+    def _evidence(self, source: Source, spec: DetectorSpec) -> EvidenceQueue:
+        context = EvidenceContext(
+            site=self._around.site,
+            camera_id=self._camera.id,
+            district=self._camera.district,
+            detector=ModelRef(name=spec.name, sha256=spec.version),
+            software=self._around.software,
+        )
+        store = EvidenceStore(self._around.settings.evidence)
+        return EvidenceQueue(source.ring, store, context, self._around.profile.evidence.clip_s)
+
+
+class Detector:
+    """A detector as a camera sees it: through this node's gateway, whatever happens to that.
+
+    Args:
+        name: The detector's name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._gateway: Any = None
+
+    async def spec(self) -> DetectorSpec:
+        """The detector's spec.
+
+        Raises:
+            DetectorAway: If it does not run (yet).
+        """
+        spec: DetectorSpec = await self._ask("spec")
+        return spec
+
+    def put(self, request: DetectRequest) -> object:
+        """Puts the pictures into the node's object store, where the detector reads them without a copy."""
+        return ray.put(request)
+
+    async def detect(self, request: object) -> list[Detections]:
+        """Detections of pictures in the object store.
+
+        Raises:
+            DetectorAway: If nobody answers; ask again.
+            DetectorFailed: If the detector fails on these pictures.
+        """
+        found: list[Detections] = await self._ask("detect", [request])
+        return found
+
+    async def _ask(self, method: str, *args: Any) -> Any:
+        try:
+            if self._gateway is None:
+                fleet = await asyncio.to_thread(ray.get_actor, FLEET, NAMESPACE)
+                self._gateway = await fleet.gateway.remote(ray.get_runtime_context().get_node_id())
+            return await getattr(self._gateway, method).remote(self._name, *args)
+        except DetectorAway:
+            raise
+        except RayTaskError as error:
+            raise DetectorFailed(f"detector {self._name}: {first_line(error.cause)}") from None
+        except (RayError, ValueError) as error:  # ValueError: there is no fleet at this moment
+            self._gateway = None
+            raise DetectorAway(f"gateway: {type(error).__name__}: {first_line(error)}") from None
+
+
+async def submit(lines: Sequence[bytes]) -> Any:
+    """Hands events to the results actor, found by name each time: it may be another one by now.
+
+    Raises:
+        StoreError: If it does not take them now.
+    """
+    try:
+        results = await asyncio.to_thread(ray.get_actor, RESULTS, NAMESPACE)
+        return await asyncio.wait_for(results.submit.remote(lines), SUBMIT_S)
+    except ValueError:
+        raise StoreError("there is no results actor") from None
+    except TimeoutError:
+        raise StoreError(f"the results actor has not answered for {SUBMIT_S:g} s") from None
+    except RayError as error:
+        raise StoreError(f"results actor: {type(error).__name__}: {first_line(error)}") from None
+
+
+def _die_of_surprise(task: asyncio.Task[None]) -> None:
+    """An error nobody foresaw ends the process: the fleet sees it, and starts the camera afresh."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.error("camera ends: %s", described(error), exc_info=error)
+        os._exit(1)

@@ -1,0 +1,1 @@
+"""The words everybody uses: frames, detections, tracks, the ground, events, the site and errors."""

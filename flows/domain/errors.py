@@ -1,0 +1,59 @@
+"""The errors people see. A message names the field, what was expected, what came, and what to do."""
+
+from __future__ import annotations
+
+
+class DomeError(Exception):
+    """Root of every error that is raised on purpose; the command line prints it without a traceback."""
+
+
+class FieldError(DomeError):
+    """One value that cannot be accepted.
+
+    Args:
+        field: Dotted path of the value, for example ``cameras.road-1.calibration.points``.
+        expected: What would have been accepted.
+        got: What came instead.
+        hint: What to do about it.
+        line: Line of the file it was read from, 1-based, where known.
+    """
+
+    def __init__(
+        self, field: str, expected: str, got: object, hint: str = "", line: int | None = None
+    ) -> None:
+        self.field, self.expected, self.got, self.hint, self.line = field, expected, got, hint, line
+        where = f"line {line}: " if line is not None else ""
+        tail = f"; {hint}" if hint else ""
+        super().__init__(f"{where}{field}: expected {expected}, got {got}{tail}")
+
+
+class CalibrationError(FieldError):
+    """Surveyed points that do not determine the ground plane, or contradict one another."""
+
+
+class SourceError(DomeError):
+    """A camera's source cannot be opened or went away. Live sources retry it, finite ones end with it."""
+
+
+class SourceTimeout(SourceError, TimeoutError):
+    """The source has sent nothing for longer than its watchdog allows."""
+
+
+class WeightsError(DomeError):
+    """A model's weights are absent, damaged or not licensed for this use."""
+
+
+class DetectorAway(DomeError):
+    """No detector answers now; the same frames may be asked about again."""
+
+
+class DetectorFailed(DomeError):
+    """A detector failed on these frames in particular; asking again would hardly help."""
+
+
+class StoreError(DomeError):
+    """Results cannot be written or read now; producers spool and retry."""
+
+
+class UnfitForEvidence(DomeError):
+    """A measurement was refused because the camera cannot vouch for it now."""

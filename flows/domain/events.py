@@ -1,0 +1,162 @@
+"""Events as CloudEvents 1.0 with deterministic ids: the same footage gives the same ids."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+SPEEDING = "dome.violation.speeding.v1"
+EVIDENCE_STORED = "dome.evidence.stored.v1"
+CAMERA_STATE = "dome.camera.state.v1"
+
+
+def event_id(*parts: object) -> str:
+    """A name-based id: equal parts give equal ids.
+
+    >>> event_id("road-1", SPEEDING, 3) == event_id("road-1", SPEEDING, 3)
+    True
+    """
+    text = json.dumps([str(p) for p in parts], ensure_ascii=False, separators=(",", ":"))
+    raw = bytearray(hashlib.sha256(text.encode()).digest()[:16])
+    raw[6] = raw[6] & 0x0F | 0x80  # version 8 (RFC 9562), which uuid.UUID takes only from Python 3.14 on
+    raw[8] = raw[8] & 0x3F | 0x80
+    return str(UUID(bytes=bytes(raw)))
+
+
+class Event(BaseModel):
+    """Something a rule (or the system) states about the world.
+
+    Attributes:
+        id: Deterministic, see :func:`event_id`.
+        type: ``dome.<kind>.<name>.v<version>``, for example ``dome.violation.speeding.v1``.
+        source: ``/cameras/ID``.
+        time: Capture time of the decisive moment, aware UTC.
+        subject: The district's id.
+        data: The typed payload of the kind, as JSON values.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    type: str = Field(pattern=r"^dome\.[a-z_]+(\.[a-z_]+)+\.v\d+$")
+    source: str
+    time: AwareDatetime
+    subject: str = ""
+    datacontenttype: Literal["application/json"] = "application/json"
+    data: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def camera_id(self) -> str:
+        """The camera named by ``source``."""
+        return self.source.removeprefix("/cameras/")
+
+    @classmethod
+    def of(
+        cls,
+        type: str,
+        *,
+        camera_id: str,
+        district: str,
+        at: datetime,
+        data: Mapping[str, Any],
+        key: tuple[object, ...] = (),
+    ) -> Self:
+        """Builds an event whose id follows from the camera, the type, the capture time and ``key``."""
+        at = at.astimezone(UTC)
+        return cls(
+            id=event_id(camera_id, type, at.isoformat(timespec="milliseconds"), *key),
+            type=type,
+            source=f"/cameras/{camera_id}",
+            time=at,
+            subject=district,
+            data=dict(data),
+        )
+
+
+def evidence_folder(event: Event) -> str:
+    """Where an event's evidence package lies, relative to the evidence store: known before it is made."""
+    return f"{event.camera_id}/{event.time.astimezone(UTC):%Y-%m-%d}/{event.id}"
+
+
+def with_evidence_folder(event: Event) -> Event:
+    """The same violation, saying where its package will lie; other events are left alone."""
+    if not event.type.startswith("dome.violation."):
+        return event
+    return event.model_copy(update={"data": {**event.data, "evidence": evidence_folder(event)}})
+
+
+class KeyMoment(BaseModel):
+    """A moment that evidence must show as a picture.
+
+    Attributes:
+        name: What it shows, for example ``first`` or ``closest``.
+        at: Capture time, aware UTC; names a frame of the stream exactly.
+        xyxy: The object's box there, full-resolution px.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    at: AwareDatetime
+    xyxy: tuple[float, float, float, float]
+
+
+class Measured(BaseModel):
+    """A measured value with its 95 % interval.
+
+    Attributes:
+        value: Best estimate in ``unit``.
+        low: Lower end of the 95 % interval.
+        high: Upper end of the 95 % interval.
+        unit: For example ``km/h``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float
+    low: float
+    high: float
+    unit: str
+
+
+class Violation(BaseModel):
+    """The payload (``data``) of every ``dome.violation.*`` event.
+
+    Attributes:
+        rule: The rule's kind, for example ``speeding``.
+        rule_version: Version of the rule's definition.
+        article: Article of the jurisdiction's code, from its profile.
+        track: The track's number in the camera's pipeline.
+        cls: The vehicle's class.
+        measured: Measured quantities by name, for example ``speed``.
+        threshold: The bounds the measurement was held against, by name (``limit_kmh``, ``tolerance_kmh``).
+        moments: The moments that evidence shows, in time order.
+        position_m: Ground position at the decisive moment, metres in the survey's frame.
+        clock: Source, measured rate and errors of the camera's clock.
+        calibration: Id, survey date, validity and residual of the calibration.
+        trace: The measurement's points ``(seconds since the first, x_m, y_m)``.
+        evidence: Folder of the evidence package, relative to the evidence store, known before it is made.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    rule_version: str
+    article: str = ""
+    track: int
+    cls: str
+    measured: dict[str, Measured]
+    threshold: dict[str, float]
+    moments: list[KeyMoment]
+    position_m: tuple[float, float] | None = None
+    clock: dict[str, JsonValue] = Field(default_factory=dict)
+    calibration: dict[str, JsonValue] = Field(default_factory=dict)
+    trace: list[tuple[float, float, float]] = Field(default_factory=list)
+    evidence: str = ""

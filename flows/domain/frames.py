@@ -1,0 +1,74 @@
+"""A frame of video, its capture time, and what the camera's clock is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+ClockSource = Literal["site", "container", "rtcp", "arrival", "scene", "file-time"]
+"""Where the wall-clock anchor came from: the site file, the container's creation time, RTCP sender reports,
+the arrival of the first packet, a rendered scene, or (worst) the file's modification time."""
+
+
+class Picture(Protocol):
+    """Pixels of one frame, converted only when and to the size that somebody asks for."""
+
+    @property
+    def width_px(self) -> int: ...
+
+    @property
+    def height_px(self) -> int: ...
+
+    def luma(self) -> NDArray[np.uint8]:
+        """The luma plane, ``(height, width)`` uint8, a view where the decoder allows it."""
+        ...
+
+    def bgr(self, width_px: int | None = None, height_px: int | None = None) -> NDArray[np.uint8]:
+        """``(height, width, 3)`` uint8 BGR, resized to the given size (full resolution by default)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClockState:
+    """What is known of the clock that stamped a frame.
+
+    Attributes:
+        source: Where the wall-clock anchor came from.
+        anchored_at: Aware UTC of the stream's time zero.
+        rate_hz: Frame rate measured from capture times (nan until enough frames were seen).
+        jitter_s: Standard deviation of the inter-frame interval round its median, seconds.
+        time_error_s: Standard error of one frame's capture time relative to the others of the stream.
+        scale_error: Relative standard error of elapsed time (clock drift), for example 1e-4.
+    """
+
+    source: ClockSource
+    anchored_at: datetime
+    rate_hz: float = float("nan")
+    jitter_s: float = 0.0
+    time_error_s: float = 0.002
+    scale_error: float = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded frame.
+
+    Attributes:
+        camera_id: The camera in the site file.
+        index: Decoded frames since the source was first opened; never reset by a reconnect.
+        at: Capture time, aware UTC: the stream's clock plus its anchor. Strictly increasing in a camera.
+        picture: The pixels.
+        clock: The clock's state when this frame was stamped.
+        session: Counts (re)connections of the source; a new session may have other geometry.
+    """
+
+    camera_id: str
+    index: int
+    at: datetime
+    picture: Picture
+    clock: ClockState
+    session: int = 0

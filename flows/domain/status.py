@@ -1,0 +1,97 @@
+"""How a camera is doing: the row an operator sees and the line a summary keeps."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+CameraState = Literal["starting", "running", "reconnecting", "restarting", "ended", "failed", "stopped"]
+
+
+class CameraStatus(BaseModel):
+    """Counts since the camera was first started (a restarted actor says so in ``restarts``).
+
+    Every frame read is exactly one of gated, detected, dropped, sampled out or still in flight.
+
+    Attributes:
+        camera_id: The camera in the site file.
+        district: Its district.
+        state: What it is doing now.
+        message: Why, in words, when it is not running.
+        frames_read: Frames decoded.
+        sampled_out: Left out on purpose by ``sample_hz``.
+        gated: Frames that the gate held back.
+        detected: Frames that a detector looked at.
+        dropped: Frames of a live camera given up because newer ones came.
+        detections: Boxes found.
+        reconnects: Times the source was opened again.
+        errors: Errors survived, by kind (``decode``, ``detector``, ``step``, ``evidence`` ...).
+        restarts: Times the actor was started again after it died.
+        processing_s: CPU seconds of the camera's actor (``time.process_time``).
+        rate_hz: Frame rate measured from capture times.
+        lag_s: Age of the newest processed frame behind the newest captured one, seconds.
+        events: Events by type.
+        refusals: Verdicts refused, by reason.
+        spooled: Events waiting on disk because the results actor or Redis is away.
+        lost: Events that could not be kept (the spool was full).
+        last_at: Capture time of the newest processed frame.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    camera_id: str
+    district: str = ""
+    state: CameraState = "starting"
+    message: str = ""
+    frames_read: int = 0
+    sampled_out: int = 0
+    gated: int = 0
+    detected: int = 0
+    dropped: int = 0
+    detections: int = 0
+    reconnects: int = 0
+    errors: dict[str, int] = Field(default_factory=dict)
+    restarts: int = 0
+    processing_s: float = 0.0
+    rate_hz: float | None = None
+    lag_s: float = 0.0
+    events: dict[str, int] = Field(default_factory=dict)
+    refusals: dict[str, int] = Field(default_factory=dict)
+    spooled: int = 0
+    lost: int = 0
+    last_at: AwareDatetime | None = None
+
+
+class ResultsStatus(BaseModel):
+    """How the results actor is doing.
+
+    Attributes:
+        written: Events this instance wrote to Redis.
+        duplicates: Events that were there already.
+        spooled: Events waiting on its disk.
+        lost: Events that could not be kept.
+        redis: ``up``, or why it is away.
+        restarts: Times the actor was started again.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    written: int = 0
+    duplicates: int = 0
+    spooled: int = 0
+    lost: int = 0
+    redis: str = "up"
+    restarts: int = 0
+
+
+class Summary(BaseModel):
+    """What ``dome run --summary`` writes."""
+
+    site: str
+    started_at: AwareDatetime
+    ended_at: AwareDatetime
+    cameras: dict[str, CameraStatus]
+    results: ResultsStatus
+    problems: list[str] = Field(default_factory=list)
+    """Cameras of the site file that could not be started, each with its reason."""

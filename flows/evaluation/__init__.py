@@ -1,0 +1,1 @@
+"""How good it is: figures against truth, each printed by a command."""

@@ -1,0 +1,310 @@
+"""Makes an event's evidence package: pictures, crops and a clip, cut from the stream as it was received.
+
+A package is a folder with a manifest. The same recording gives the same bytes, so that a camera that starts
+again makes the same package again.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.errors import SourceError, StoreError
+from flows.domain.events import EVIDENCE_STORED, Event, KeyMoment, Violation, evidence_folder
+from flows.package import ClipIndex, EvidenceContext, Manifest, PackagedFile, sha256
+from flows.sources.packets import RingPacket
+from flows.sources.remux import Clip, Still, cut, stills
+from flows.sources.ring import PacketRing
+from flows.store.evidence import EvidenceStore
+
+log = logging.getLogger(__name__)
+
+CLIP_S = 10.0
+"""Long enough to see what led to it and what followed; a jurisdiction's profile may ask for more."""
+_MARGIN = timedelta(seconds=1)
+"""Shown before the first and after the last moment, however far apart these are."""
+_JPEG_QUALITY = 92
+_CROP_MARGIN = 0.15
+"""Of the box's width and height, on each side: a detector's box may cut off a bumper with its plate."""
+_MAX_WAITING = 32
+"""Packages waiting for the end of their clip; one more, and the oldest is made at once, cut short."""
+_ATTEMPTS = 2
+
+_Xyxy = tuple[float, float, float, float]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A package whose clip is not over yet; it keeps the packets it needs, whatever the ring lets go."""
+
+    event: Event
+    moments: list[KeyMoment]
+    from_at: datetime
+    to_at: datetime
+    packets: list[RingPacket]
+    attempts: int = 0
+
+
+@dataclass(slots=True)
+class _Making:
+    """A package being put together."""
+
+    files: list[PackagedFile] = field(default_factory=list)
+    contents: dict[str, bytes] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    clip: ClipIndex | None = None
+
+    def add(self, file: PackagedFile, data: bytes) -> None:
+        self.files.append(file)
+        self.contents[file.name] = data
+
+
+class EvidenceQueue:
+    """Packages in the making, of one camera.
+
+    :meth:`add` is quick; :meth:`due` and :meth:`flush` decode and write, so they are run in a thread.
+
+    Args:
+        ring: The camera's encoded packets.
+        store: Where packages go.
+        context: What is the same for all packages of this camera.
+        clip_s: Wanted length of a clip, seconds.
+    """
+
+    def __init__(
+        self, ring: PacketRing, store: EvidenceStore, context: EvidenceContext, clip_s: float = CLIP_S
+    ) -> None:
+        self._ring, self._store, self._context = ring, store, context
+        self._clip = timedelta(seconds=clip_s)
+        self._lock = threading.Lock()
+        self._making = threading.Lock()
+        self._waiting: list[_Waiting] = []
+        self._hurried: list[_Waiting] = []
+        self.counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._waiting) + len(self._hurried)
+
+    def add(self, event: Event) -> None:
+        """Called as soon as a rule has spoken; secures the packets of the decisive moments.
+
+        Events that are no violation, or name no moments, need no package and are left alone.
+        """
+        moments = _moments(event)
+        if not moments:
+            return
+        first, last = moments[0].at, moments[-1].at
+        middle = first + (last - first) / 2
+        from_at = min(first - _MARGIN, middle - self._clip / 2)
+        to_at = max(last + _MARGIN, middle + self._clip / 2)
+        waiting = _Waiting(event, moments, from_at, to_at, self._ring.since(from_at))
+        with self._lock:
+            self._waiting.append(waiting)
+            if len(self._waiting) > _MAX_WAITING:
+                self._hurried.append(self._waiting.pop(0))
+
+    def due(self, now_at: datetime) -> list[Event]:
+        """Makes the packages whose clip is over. Called every second or so.
+
+        Args:
+            now_at: Capture time of the newest frame that was read.
+
+        Returns:
+            An ``EVIDENCE_STORED`` event for each package written.
+        """
+        with self._lock:
+            ready = self._hurried + [w for w in self._waiting if w.to_at <= now_at or self._ring.ended]
+            self._hurried = []
+            self._waiting = [w for w in self._waiting if w not in ready]
+        return self._make(ready)
+
+    def flush(self) -> list[Event]:
+        """Makes all packages that wait, as far as their clips go; called at the end. See :meth:`due`."""
+        with self._lock:
+            ready, self._waiting, self._hurried = self._hurried + self._waiting, [], []
+        made = self._make(ready)
+        with self._lock:  # those that failed once wait for their second attempt: this is it
+            again, self._waiting = self._waiting, []
+        return made + self._make(again)
+
+    def _make(self, ready: Sequence[_Waiting]) -> list[Event]:
+        events = []
+        with self._making:
+            for waiting in ready:
+                event = self._attempt(waiting)
+                if event is not None:
+                    events.append(event)
+        return events
+
+    def _attempt(self, waiting: _Waiting) -> Event | None:
+        waiting.attempts += 1
+        waiting.packets = _joined(waiting.packets, self._ring.since(waiting.from_at))
+        try:
+            stored = self._package(waiting)
+        except StoreError as error:
+            self._failed(waiting, error)
+            return None
+        self.counts["stored"] += 1
+        return stored
+
+    def _failed(self, waiting: _Waiting, error: StoreError) -> None:
+        if waiting.attempts < _ATTEMPTS:
+            self.counts["retried"] += 1
+            with self._lock:
+                self._waiting.append(waiting)
+            return
+        self.counts["failed"] += 1
+        log.error("camera %s: no evidence for %s: %s", self._context.camera_id, waiting.event.id, error)
+
+    def _package(self, waiting: _Waiting) -> Event:
+        making = _Making()
+        _add_pictures(making, waiting)
+        _add_clip(making, waiting)
+        manifest = Manifest(
+            event=waiting.event,
+            context=self._context,
+            files=making.files,
+            clip=making.clip,
+            problems=making.problems,
+        )
+        if making.problems:
+            self.counts["incomplete"] += 1
+        folder = evidence_folder(waiting.event)
+        written = self._store.write(folder, making.contents, manifest.model_dump_json(indent=1).encode())
+        return self._stored(waiting.event, folder, written)
+
+    def _stored(self, event: Event, folder: str, manifest: bytes) -> Event:
+        held = Manifest.model_validate_json(manifest)
+        return Event.of(
+            EVIDENCE_STORED,
+            camera_id=self._context.camera_id,
+            district=self._context.district,
+            at=event.time,
+            key=(event.id,),
+            data={
+                "violation": event.id,
+                "folder": folder,
+                "manifest_sha256": sha256(manifest),
+                "files": [f.name for f in held.files],
+                "problems": held.problems,
+            },
+        )
+
+
+def _moments(event: Event) -> list[KeyMoment]:
+    if not event.type.startswith("dome.violation."):
+        return []
+    return sorted(Violation.model_validate(event.data).moments, key=lambda m: m.at)
+
+
+def _joined(held: list[RingPacket], newer: list[RingPacket]) -> list[RingPacket]:
+    """What was secured and what came since; the ring may have let go of the older part."""
+    known = {id(p) for p in held}
+    return held + [p for p in newer if id(p) not in known]
+
+
+def _add_pictures(making: _Making, waiting: _Waiting) -> None:
+    for moment in waiting.moments:
+        try:
+            still = stills(waiting.packets, [moment.at])[0]
+        except SourceError as error:
+            making.problems.append(f"picture {moment.name!r}: {error}")
+            continue
+        if still.at != moment.at:
+            making.problems.append(
+                f"picture {moment.name!r}: shows {still.at.isoformat()}, the nearest frame held"
+            )
+        _add_picture(making, moment, still)
+
+
+def _add_picture(making: _Making, moment: KeyMoment, still: Still) -> None:
+    height, width = still.bgr.shape[:2]
+    left, top, right, bottom = _crop_box(moment.xyxy, width, height)
+    stem = "".join(c if c.isalnum() else "-" for c in moment.name.lower()) or "moment"
+    taken = {f.name for f in making.files}
+    if f"{stem}.jpg" in taken:
+        stem = f"{stem}-{len(making.files)}"
+    whole = jpeg(still.bgr)
+    making.add(_described(f"{stem}.jpg", "picture", whole, still.at, moment.name, moment.xyxy), whole)
+    if right > left and bottom > top:
+        crop = jpeg(still.bgr[top:bottom, left:right])
+        box = (float(left), float(top), float(right), float(bottom))
+        making.add(_described(f"{stem}-crop.jpg", "crop", crop, still.at, moment.name, box), crop)
+
+
+def _described(
+    name: str, kind: Literal["picture", "crop"], data: bytes, at: datetime, moment: str, xyxy: _Xyxy
+) -> PackagedFile:
+    return PackagedFile(
+        name=name,
+        kind=kind,
+        media_type="image/jpeg",
+        size=len(data),
+        sha256=sha256(data),
+        captured_at=at,
+        moment=moment,
+        xyxy=xyxy,
+    )
+
+
+def _crop_box(xyxy: Sequence[float], width: int, height: int) -> tuple[int, int, int, int]:
+    left, top, right, bottom = xyxy
+    dx, dy = _CROP_MARGIN * (right - left), _CROP_MARGIN * (bottom - top)
+    return (
+        int(np.clip(np.floor(left - dx), 0, width)),
+        int(np.clip(np.floor(top - dy), 0, height)),
+        int(np.clip(np.ceil(right + dx), 0, width)),
+        int(np.clip(np.ceil(bottom + dy), 0, height)),
+    )
+
+
+def _add_clip(making: _Making, waiting: _Waiting) -> None:
+    middle = waiting.moments[len(waiting.moments) // 2].at
+    try:
+        clip = cut(waiting.packets, waiting.from_at, waiting.to_at, middle)
+    except SourceError as error:
+        making.problems.append(f"clip: {error}")
+        return
+    name = "clip.mp4" if clip.media_type == "video/mp4" else "clip.mkv"
+    file = PackagedFile(
+        name=name,
+        kind="clip",
+        media_type=clip.media_type,
+        size=len(clip.data),
+        sha256=sha256(clip.data),
+        captured_at=clip.frames[0].at,
+    )
+    making.add(file, clip.data)
+    making.clip = _index(clip)
+    making.problems += [f"clip: {reason}" for reason in clip.cut_short]
+
+
+def _index(clip: Clip) -> ClipIndex:
+    return ClipIndex(
+        first_at=clip.frames[0].at,
+        pts_us=[f.pts_us for f in clip.frames],
+        source_pts=[f.source_pts for f in clip.frames],
+        source_time_base=str(clip.source_time_base),
+        cut_short=list(clip.cut_short),
+    )
+
+
+def jpeg(bgr: NDArray[np.uint8]) -> bytes:
+    """A JPEG of quality 92 without colour subsampling (plates are small)."""
+    from PIL import Image  # 6 MB that a camera without violations does not carry
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(bgr[:, :, ::-1])).save(
+        buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0
+    )
+    return buffer.getvalue()

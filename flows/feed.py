@@ -1,0 +1,304 @@
+"""A camera's loop: decode, gate, ask the detector, step in order, hand events on. No Ray here.
+
+One thread decodes, decides and shrinks; everything else happens in the event loop of the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Final, Protocol, TypeVar
+
+import numpy as np
+
+from flows.backoff import Backoff
+from flows.domain.detections import Detections
+from flows.domain.errors import DetectorAway, DetectorFailed, DomeError
+from flows.domain.events import Event, with_evidence_folder
+from flows.domain.frames import Frame
+from flows.domain.inference import DetectorSpec, DetectRequest
+from flows.domain.status import CameraState, CameraStatus
+from flows.outbox import Outbox
+from flows.pipeline import CameraPipeline, without_pixels
+from flows.sources.base import Source
+from flows.window import Item, Window
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FAILS: Final = 3
+"""Times that the same frames may fail before they are given up: a replica may die of something else."""
+NOTICE_FRAMES: Final = 4
+"""Frames nobody waits for (gated ones, a file's) are noticed in groups: waking the loop costs 0.1 ms."""
+VIOLATION: Final = "dome.violation."
+
+
+class Asked(Protocol):
+    """A detector as a feed sees it (``flows.camera.Detector``)."""
+
+    def put(self, request: DetectRequest) -> object:
+        """Hands pictures over once; the answer is what :meth:`detect` takes, as often as need be."""
+        ...
+
+    async def detect(self, request: object) -> list[Detections]:
+        """Detections of pictures handed over.
+
+        Raises:
+            DetectorAway: If nobody answers; ask again later.
+            DetectorFailed: If the detector fails on these frames.
+        """
+        ...
+
+
+class Evidence(Protocol):
+    """Makes the packages (``flows.evidence.EvidenceQueue``)."""
+
+    def add(self, event: Event) -> None: ...
+    def due(self, now_at: datetime) -> list[Event]: ...
+    def flush(self) -> list[Event]: ...
+    def __len__(self) -> int: ...
+
+
+class Feed:
+    """One camera from its source to its outbox.
+
+    Args:
+        source: Opened already.
+        pipeline: The camera's.
+        spec: The detector's.
+        detector: Looks at the frames.
+        outbox: Takes the events.
+        evidence: Makes the packages; None where no rule needs any.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        pipeline: CameraPipeline,
+        spec: DetectorSpec,
+        detector: Asked,
+        outbox: Outbox,
+        evidence: Evidence | None = None,
+    ) -> None:
+        self.camera = pipeline.camera
+        self.errors: Counter[str] = Counter()
+        self._source, self._pipeline, self._spec = source, pipeline, spec
+        self._detector, self._outbox, self._evidence = detector, outbox, evidence
+        self._lossless = not self.camera.live
+        self._window = Window(self._lossless)
+        self._room = threading.Semaphore(max(1, pipeline.lag_frames))
+        self._inbox: deque[Item] = deque()
+        self._asking: set[asyncio.Task[None]] = set()
+        self._making: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._stop = threading.Event()
+        self._full = False
+        self._spoiled = 0
+        self._message = ""
+        self._state: CameraState = "running"
+        self._newest_at: datetime | None = None
+        self._settled_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Plays the source to its end, or until :meth:`stop`; returns when all events are delivered."""
+        self._loop = asyncio.get_running_loop()
+        with ThreadPoolExecutor(1, thread_name_prefix="decode") as thread:
+            decoding = self._loop.run_in_executor(thread, self._decode)
+            decoding.add_done_callback(lambda _: self._wake.set())
+            delivering = asyncio.create_task(self._outbox.run())
+            try:
+                while not decoding.done() or self._inbox or len(self._window):
+                    await self._wake.wait()
+                    self._wake.clear()
+                    await self._turn(last=decoding.done() or self._full)
+                await self._finish(decoding)
+            finally:
+                self.stop()
+                delivering.cancel()
+
+    def stop(self) -> None:
+        """Ends :meth:`run` soon: no more frames are read, those under way are finished."""
+        self._stop.set()
+        self._source.close()
+
+    # The decoding thread
+
+    def _decode(self) -> None:
+        for frame in self._source.frames():
+            if self._stop.is_set() or not self._wait_for_room():
+                break
+            item = self._guarded("gate", self._prepared, frame)
+            if item is None:
+                item = Item(without_pixels(frame), state="dropped")
+                self._spoiled += 1
+            self._newest_at = frame.at
+            self._inbox.append(item)
+            if (item.picture is not None and not self._lossless) or len(self._inbox) >= NOTICE_FRAMES:
+                self._loop.call_soon_threadsafe(self._wake.set)
+
+    def _wait_for_room(self) -> bool:
+        """A file waits until its frames were worked off, a live camera never. False: stopped meanwhile."""
+        if not self._lossless or self._room.acquire(blocking=False):
+            return True
+        self._full = True
+        self._loop.call_soon_threadsafe(self._wake.set)
+        while not self._room.acquire(timeout=0.5):
+            if self._stop.is_set():
+                return False
+        self._full = False
+        return True
+
+    def _prepared(self, frame: Frame) -> Item:
+        if not self._pipeline.admit(frame).passes:
+            return Item(without_pixels(frame))
+        picture = frame.picture
+        size = self._spec.fit(picture.width_px, picture.height_px)
+        return Item(without_pixels(frame), picture.bgr(*size))
+
+    # The event loop
+
+    async def _turn(self, last: bool) -> None:
+        while self._inbox:
+            self._window.add(self._inbox.popleft())
+        while request := self._window.next_request(last and not self._inbox):
+            asking = asyncio.create_task(self._ask(request))
+            self._asking.add(asking)
+            asking.add_done_callback(self._asking.discard)
+        for item in self._window.ready():
+            self._publish(self._guarded("step", self._settled, item) or [])
+            self._settled_at = item.frame.at
+            if self._lossless:
+                self._room.release()
+        await self._make_evidence()
+
+    async def _ask(self, request: Sequence[Item]) -> None:
+        """One request until it is answered or given up: a file's is sent again for as long as it takes."""
+        body = self._detector.put(_body(request))
+        for item in request:
+            item.picture = None  # handed over; four requests of eight pictures are memory worth saving
+        pause = Backoff(0.1, 2.0)
+        fails = 0
+        while True:
+            try:
+                found = await self._detector.detect(body)
+                self._window.answered(request, found)
+                self._message = ""
+                break
+            except (DetectorAway, DetectorFailed) as error:
+                self.errors["detector"] += 1
+                self._message = str(error)
+                fails += isinstance(error, DetectorFailed)
+            # The slot stays taken during the pause, so that a camera does not hammer a detector that is away.
+            await asyncio.sleep(pause.next_s())
+            if not self._lossless or fails >= FAILS or self._stop.is_set():
+                self._window.given_up(request)
+                break
+        self._wake.set()
+
+    def _settled(self, item: Item) -> list[Event]:
+        if item.found is not None:
+            return self._pipeline.step(item.frame, item.found)
+        return self._pipeline.skip(item.frame)
+
+    def _publish(self, events: list[Event]) -> None:
+        if not events:
+            return
+        if self._evidence is not None:
+            events = [with_evidence_folder(event) for event in events]
+        self._outbox.put(events)
+        if self._evidence is not None:
+            for event in events:
+                if event.type.startswith(VIOLATION):
+                    self._guarded("evidence", self._evidence.add, event)
+
+    async def _make_evidence(self, flush: bool = False) -> None:
+        """A file waits for its packages, else its packets would be gone; a live camera goes on meanwhile."""
+        evidence, now_at = self._evidence, self._settled_at
+        if evidence is None or now_at is None or not len(evidence):
+            return
+        if self._making is None or self._making.done():
+            make = evidence.flush if flush else lambda: evidence.due(now_at)
+            self._making = asyncio.create_task(self._package(make))
+        if self._lossless or flush:
+            await self._making
+
+    async def _package(self, make: Callable[[], list[Event]]) -> None:
+        stored: list[Event] | None = await asyncio.to_thread(self._guarded, "evidence", make)  # type: ignore[arg-type]
+        self._pipeline.counts.events.update(event.type for event in stored or [])
+        self._publish(stored or [])
+
+    async def _finish(self, decoding: asyncio.Future[None]) -> None:
+        self._publish(self._guarded("step", self._pipeline.close) or [])
+        if self._making is not None:
+            await self._making
+        await self._make_evidence(flush=True)
+        state: CameraState = "stopped" if self._stop.is_set() else "ended"
+        error = decoding.exception()
+        if error is not None:
+            self.errors["source"] += 1
+            state, self._message = "failed", described(error)
+        self._guarded("close", self._source.close)
+        await self._outbox.drained()
+        self._state = state
+
+    def _guarded(self, kind: str, work: Callable[..., T], *args: object) -> T | None:
+        """The one broad ``except`` of a camera: one frame's trouble must not end the watch."""
+        try:
+            return work(*args)
+        except Exception as error:
+            self.errors[kind] += 1
+            self._message = f"{kind}: {described(error)}"
+            log.exception("camera %s: %s", self.camera.id, kind)
+            return None
+
+    def status(self) -> CameraStatus:
+        """A snapshot."""
+        counts, stats = self._pipeline.counts, self._source.stats
+        errors = Counter(self.errors)
+        if stats.decode_errors:
+            errors["decode"] += stats.decode_errors
+        newest, settled = self._newest_at, self._settled_at
+        state, message = self._state, self._message or self._outbox.problem
+        if state == "running" and stats.silent_since is not None:
+            state, message = "reconnecting", stats.message
+        rate_hz = stats.rate_hz
+        return CameraStatus(
+            camera_id=self.camera.id,
+            district=self.camera.district,
+            state=state,
+            message=message,
+            frames_read=counts.read,
+            sampled_out=counts.sampled_out,
+            gated=counts.gated,
+            detected=counts.detected,
+            dropped=self._window.dropped + self._spoiled,
+            detections=counts.detections,
+            reconnects=stats.reconnects,
+            errors=dict(errors),
+            processing_s=round(time.process_time(), 3),
+            rate_hz=None if np.isnan(rate_hz) else round(rate_hz, 3),
+            lag_s=max(0.0, (newest - settled).total_seconds()) if newest and settled else 0.0,
+            events=dict(counts.events),
+            refusals=self._pipeline.refusals(),
+            spooled=len(self._outbox),
+            lost=self._outbox.lost,
+            last_at=settled,
+        )
+
+
+def described(error: BaseException) -> str:
+    """An error in words: ours speak for themselves, others need their type."""
+    return str(error) if isinstance(error, DomeError) else f"{type(error).__name__}: {error}"
+
+
+def _body(request: Sequence[Item]) -> DetectRequest:
+    picture = request[0].frame.picture
+    pictures = [item.picture for item in request if item.picture is not None]
+    return DetectRequest(np.stack(pictures), (picture.width_px, picture.height_px))

@@ -1,0 +1,285 @@
+"""Which cameras should run, and seeing to it that they do. No Ray here: that is :mod:`flows.fleet_actor`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from flows.backoff import Backoff
+from flows.domain.site import CameraConfig
+from flows.domain.status import CameraState, CameraStatus
+
+log = logging.getLogger(__name__)
+
+OVER: Final[frozenset[CameraState]] = frozenset({"ended", "failed", "stopped"})
+EVENTS_REMEMBERED: Final = 100_000
+
+
+class CameraGone(Exception):
+    """A camera's actor is dead; says of what."""
+
+
+class Report(Protocol):
+    """See :class:`flows.camera.Report`."""
+
+    @property
+    def status(self) -> CameraStatus: ...
+    @property
+    def ids(self) -> list[str]: ...
+    @property
+    def count(self) -> int: ...
+
+
+class Handle(Protocol):
+    """A started camera."""
+
+    async def report(self, since: int) -> Report:
+        """How it is doing.
+
+        Raises:
+            CameraGone: If it is dead.
+        """
+        ...
+
+    async def stop(self) -> CameraStatus:
+        """Drains and ends it.
+
+        Raises:
+            CameraGone: If it is dead.
+        """
+        ...
+
+    def kill(self) -> None:
+        """Ends its process, whatever it is doing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPolicy:
+    """When to start, ask and give up.
+
+    Attributes:
+        starting: Cameras being started at once: Ray starts 1 to 1.5 actors a second, more would only queue
+            and hold back those that are started again.
+        poll_s: Between questions to a camera.
+        silent_s: An actor that has answered before and then not for so long is hung, and is killed.
+        drain_s: Time a camera has to finish when it is stopped.
+        restart_s: First and longest pause before a dead camera is started again.
+        healthy_s: After so long alive the pauses begin anew.
+    """
+
+    starting: int = 4
+    poll_s: float = 1.0
+    silent_s: float = 60.0
+    drain_s: float = 30.0
+    restart_s: tuple[float, float] = (0.5, 60.0)
+    healthy_s: float = 60.0
+
+
+@dataclass(slots=True)
+class Member:
+    """One camera of the fleet and its fate."""
+
+    camera: CameraConfig
+    backoff: Backoff
+    status: CameraStatus
+    handle: Handle | None = None
+    asking: asyncio.Task[None] | None = None
+    before: CameraStatus | None = None
+    seen: int = 0
+    answered: bool = False
+    over: bool = False
+    restarts: int = 0
+    started_s: float = 0.0
+    answered_s: float = 0.0
+    due_s: float = 0.0
+
+
+class Fleet:
+    """Starts cameras, notices those that die and starts them again; one camera's trouble stays its own.
+
+    Args:
+        launch: Starts one camera; returns at once.
+        policy: When to do what.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        launch: Callable[[CameraConfig], Handle],
+        policy: FleetPolicy | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._launch, self._policy, self._clock = launch, policy or FleetPolicy(), clock
+        self._members: dict[str, Member] = {}
+        self._ids: deque[str] = deque(maxlen=EVENTS_REMEMBERED)
+        self._count = 0
+
+    async def apply(self, cameras: Iterable[CameraConfig]) -> None:
+        """Makes these the fleet: new ones start, changed ones start anew, others end."""
+        wanted = {camera.id: camera for camera in cameras}
+        await asyncio.gather(*(self.remove(id) for id in list(self._members) if id not in wanted))
+        await asyncio.gather(*(self.add(camera) for camera in wanted.values()))
+
+    async def add(self, camera: CameraConfig) -> None:
+        """Adds a camera; one of the same id is replaced if its configuration differs."""
+        present = self._members.get(camera.id)
+        if present is not None and present.camera == camera:
+            return
+        if present is not None:
+            await self.remove(camera.id)
+        self._members[camera.id] = Member(
+            camera,
+            Backoff(*self._policy.restart_s),
+            CameraStatus(camera_id=camera.id, district=camera.district, message="waiting for its turn"),
+        )
+
+    async def remove(self, camera_id: str) -> CameraStatus | None:
+        """Drains and ends a camera and forgets it; returns its last status."""
+        member = self._members.get(camera_id)
+        if member is None:
+            return None
+        await self._end(member)
+        self._members.pop(camera_id, None)
+        return self._told(member)
+
+    async def restart(self, camera_id: str) -> None:
+        """Drains, ends and starts a camera anew, at once."""
+        member = self._members[camera_id]
+        await self._end(member)
+        member.over = False
+        self._fell(member, "restarted by hand", pause_s=0.0)
+
+    async def stop(self) -> None:
+        """Drains and ends all cameras; their last statuses stay."""
+        await asyncio.gather(*(self._end(member) for member in self._members.values()))
+
+    def status(self) -> list[CameraStatus]:
+        """All cameras, also those that are dead or not yet started, in the order they were added."""
+        return [self._told(member) for member in self._members.values()]
+
+    def sent(self, since: int) -> tuple[list[str], int]:
+        """Ids of events that cameras sent since the count was ``since``, and the count now."""
+        news = min(self._count - since, len(self._ids))
+        return (list(self._ids)[-news:] if news else []), self._count
+
+    async def run(self) -> None:
+        """Keeps the fleet going for ever; cancel it to end."""
+        while True:
+            self.tick()
+            await asyncio.sleep(self._policy.poll_s)
+
+    def tick(self) -> None:
+        """One round: starts what is due, asks everybody how they are. Called about every ``poll_s``."""
+        now_s = self._clock()
+        starting = sum(m.handle is not None and not m.answered for m in self._members.values())
+        for member in self._members.values():
+            if member.over:
+                continue
+            if member.handle is None:
+                if now_s >= member.due_s and starting < self._policy.starting:
+                    self._start(member, now_s)
+                    starting += member.handle is not None
+            elif member.asking is None or member.asking.done():
+                member.asking = asyncio.create_task(self._ask(member, member.handle))
+            elif member.answered and now_s - member.answered_s > self._policy.silent_s:
+                member.handle.kill()
+                self._fell(member, f"did not answer for {self._policy.silent_s:g} s")
+
+    def _start(self, member: Member, now_s: float) -> None:
+        try:
+            member.handle = self._launch(member.camera)
+        except CameraGone as error:
+            self._fell(member, str(error))
+            return
+        member.started_s, member.answered, member.seen, member.asking = now_s, False, 0, None
+        member.status = member.status.model_copy(update={"state": "starting", "message": ""})
+
+    async def _ask(self, member: Member, handle: Handle) -> None:
+        try:
+            report = await handle.report(member.seen)
+        except CameraGone as error:
+            if member.handle is handle:
+                self._fell(member, str(error))
+            return
+        if member.handle is not handle:
+            return  # it was replaced while it answered
+        member.answered, member.answered_s, member.seen = True, self._clock(), report.count
+        member.status = report.status
+        self._ids.extend(report.ids)
+        self._count += len(report.ids)
+        if member.answered_s - member.started_s > self._policy.healthy_s:
+            member.backoff.reset()
+        if report.status.state in OVER:
+            self._over(member, handle)
+
+    def _over(self, member: Member, handle: Handle) -> None:
+        """It came to an end by itself: a file ends or cannot be used, a live camera is tried again."""
+        handle.kill()
+        if member.camera.live and member.status.state != "stopped":
+            self._fell(member, member.status.message, failed=True)
+        else:
+            member.handle, member.over = None, True
+
+    async def _end(self, member: Member) -> None:
+        handle, member.handle = member.handle, None
+        member.over = True
+        state: CameraState = "stopped"
+        if handle is not None:
+            try:
+                status = await asyncio.wait_for(handle.stop(), self._policy.drain_s)
+                report = await asyncio.wait_for(handle.report(member.seen), self._policy.drain_s)
+                self._ids.extend(report.ids)
+                self._count += len(report.ids)
+                member.status, state = status, status.state
+            except CameraGone as error:
+                member.status = member.status.model_copy(update={"message": str(error)})
+            except TimeoutError:
+                note = f"did not finish within {self._policy.drain_s:g} s"
+                member.status = member.status.model_copy(update={"message": note})
+            handle.kill()
+        if member.status.state not in OVER:
+            member.status = member.status.model_copy(update={"state": state if state in OVER else "stopped"})
+
+    def _fell(self, member: Member, reason: str, pause_s: float | None = None, failed: bool = False) -> None:
+        """A camera is down: its counts are kept, its next start is set."""
+        log.warning("camera %s: %s", member.camera.id, reason)
+        if member.camera.live:
+            member.before = self._sum(member)
+        member.restarts += 1
+        member.handle = None
+        member.due_s = self._clock() + (member.backoff.next_s() if pause_s is None else pause_s)
+        kept = member.status if not member.camera.live else CameraStatus(camera_id=member.camera.id)
+        member.status = kept.model_copy(
+            update={
+                "district": member.camera.district,
+                "state": "failed" if failed else "restarting",
+                "message": reason,
+            }
+        )
+
+    def _told(self, member: Member) -> CameraStatus:
+        return self._sum(member).model_copy(update={"restarts": member.restarts})
+
+    def _sum(self, member: Member) -> CameraStatus:
+        """Counts of a live camera's earlier instances are added; a file began again and counts anew."""
+        return added(member.before, member.status) if member.before is not None else member.status
+
+
+_TOTALS: Final = (
+    *("frames_read", "sampled_out", "gated", "detected", "dropped", "detections"),
+    *("reconnects", "processing_s", "lost"),
+)
+_TALLIES: Final = ("errors", "events", "refusals")
+
+
+def added(before: CameraStatus, now: CameraStatus) -> CameraStatus:
+    """The newer status with the older one's counts added."""
+    totals = {name: getattr(before, name) + getattr(now, name) for name in _TOTALS}
+    tallies = {name: dict(Counter(getattr(before, name)) + Counter(getattr(now, name))) for name in _TALLIES}
+    return now.model_copy(update={**totals, **tallies, "last_at": now.last_at or before.last_at})

@@ -1,0 +1,103 @@
+"""The way from cameras to detectors: one gateway a node, shared by the cameras on it.
+
+Importing ``ray.serve`` costs a process about 100 MB (fastapi, pandas, pyarrow come along) and each router a
+long poll to Serve's controller. A camera actor may have 100 MB in all, so it hands its requests, by reference
+in the node's object store, to a gateway that has imported it once for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import ray
+
+from flows.domain.detections import Detections
+from flows.domain.errors import DetectorAway
+from flows.domain.inference import DetectorSpec
+
+if TYPE_CHECKING:
+    from ray.serve.handle import DeploymentHandle
+
+ANSWER_S: Final = 60.0
+"""Longest wait for one answer. Eight frames of the largest model on one core take a third of it; whoever
+waits longer waits for a replica that hangs or is not there."""
+ROUTES: Final = 256
+"""Requests at once: 64 busy cameras with 4 in flight each."""
+
+
+def app_name(detector: str) -> str:
+    """The Serve application of a detector."""
+    return f"detector-{detector}"
+
+
+class DetectorGateway:
+    """Passes requests on to Serve and answers back."""
+
+    def __init__(self) -> None:
+        from ray import serve  # noqa: F401  seconds of importing: now, while the cameras still start
+
+        self._handles: dict[str, DeploymentHandle[Any]] = {}
+
+    async def spec(self, detector: str) -> DetectorSpec:
+        """The detector's spec.
+
+        Raises:
+            DetectorAway: If it does not run (yet).
+        """
+        spec: DetectorSpec = await self._ask(detector, "spec")
+        return spec
+
+    async def detect(self, detector: str, request: list[ray.ObjectRef[Any]]) -> list[Detections]:
+        """Detections of a request's pictures, in full-resolution pixels.
+
+        Args:
+            detector: Its name.
+            request: One reference to a ``DetectRequest``; in a list so that it is passed on, not fetched.
+
+        Raises:
+            DetectorAway: If no replica answered; the same request may be sent again.
+        """
+        found: list[Detections] = await self._ask(detector, "detect", request[0])
+        return found
+
+    async def _ask(self, detector: str, method: str, *args: Any) -> Any:
+        from ray.exceptions import RayActorError, RaySystemError, WorkerCrashedError
+        from ray.serve.exceptions import RayServeException
+
+        try:
+            answer = getattr(self._handle(detector), method).remote(*args)
+            return await asyncio.wait_for(answer, ANSWER_S)
+        except (RayServeException, RayActorError, RaySystemError, WorkerCrashedError) as error:
+            raise DetectorAway(f"{app_name(detector)}: {type(error).__name__}: {first_line(error)}") from None
+        except TimeoutError:
+            raise DetectorAway(f"{app_name(detector)}: no answer within {ANSWER_S:g} s") from None
+
+    def _handle(self, detector: str) -> DeploymentHandle[Any]:
+        from ray import serve
+
+        if detector not in self._handles:
+            self._handles[detector] = serve.get_app_handle(app_name(detector))
+        return self._handles[detector]
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, short enough for a status row."""
+    return (str(error).strip().splitlines() or [""])[0][:200]
+
+
+def start_gateway(node_id: str) -> Any:
+    """A gateway on a node; it ends with whoever starts it."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return (
+        ray.remote(DetectorGateway)
+        .options(
+            num_cpus=0,
+            max_restarts=-1,
+            max_task_retries=3,
+            max_concurrency=ROUTES,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False),
+        )
+        .remote()
+    )

@@ -1,0 +1,66 @@
+"""A camera's figures for Prometheus, through Ray's metrics. Labels are camera and district, never more.
+
+A label for each track, plate or case would name people in a system made to forget them, and each new
+value costs Prometheus a time series for ever.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ray.util.metrics import Counter, Gauge
+
+from flows.domain.status import CameraStatus
+
+COUNTS: Final = {
+    "frames_read": "Frames decoded.",
+    "sampled_out": "Frames left out by sample_hz.",
+    "gated": "Frames that the gate held back.",
+    "detected": "Frames that a detector looked at.",
+    "dropped": "Frames of a live camera given up because newer ones came.",
+    "detections": "Boxes found.",
+    "reconnects": "Times the source was opened again.",
+    "processing_s": "CPU seconds of the camera's actor.",
+    "lost": "Events that could not be kept.",
+}
+LEVELS: Final = {
+    "lag_s": "Age of the newest processed frame behind the newest captured one, seconds.",
+    "spooled": "Events waiting on the camera's disk.",
+}
+
+
+class Gauges:
+    """One camera's metrics, ``dome_camera_*``.
+
+    Args:
+        camera_id: Label ``camera``.
+        district: Label ``district``.
+    """
+
+    def __init__(self, camera_id: str, district: str) -> None:
+        tags = {"camera": camera_id, "district": district}
+        keys = tuple(tags)
+        self._counts = {name: Counter(f"dome_camera_{name}", text, keys) for name, text in COUNTS.items()}
+        self._totals = {
+            name: Counter(f"dome_camera_{name}", f"{name.capitalize()} of all kinds.", keys)
+            for name in ("events", "errors")
+        }
+        self._levels = {name: Gauge(f"dome_camera_{name}", text, keys) for name, text in LEVELS.items()}
+        for metric in (*self._counts.values(), *self._totals.values(), *self._levels.values()):
+            metric.set_default_tags(tags)
+        self._told: dict[str, float] = {}
+
+    def tell(self, status: CameraStatus) -> None:
+        """Passes on what has changed. Called every few seconds."""
+        for name, counter in self._counts.items():
+            self._count(name, counter, float(getattr(status, name)))
+        for name, counter in self._totals.items():
+            self._count(name, counter, float(sum(getattr(status, name).values())))
+        for name, gauge in self._levels.items():
+            gauge.set(float(getattr(status, name)))
+
+    def _count(self, name: str, counter: Counter, total: float) -> None:
+        news = total - self._told.get(name, 0.0)
+        if news > 0:
+            counter.inc(news)
+            self._told[name] = total

@@ -1,0 +1,152 @@
+"""What the law of a place asks of a rule: profiles, which are data (``flows/jurisdictions/*.yaml``)."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from flows.domain.errors import FieldError
+from flows.domain.site import Config, Name
+
+FOLDER = Path(__file__).parent / "jurisdictions"
+
+
+class SpeedBand(Config):
+    """An article that applies from so many km/h above the limit."""
+
+    above_kmh: float = Field(ge=0)
+    article: str
+
+
+class SpeedingLaw(Config):
+    """What the law says of speeding.
+
+    Attributes:
+        article: The article as a whole.
+        tolerance_kmh: No violation up to so much above the limit.
+        bands: Articles by how far the limit is exceeded, ascending.
+    """
+
+    article: str
+    tolerance_kmh: float = Field(ge=0, le=50)
+    bands: tuple[SpeedBand, ...] = ()
+
+    @model_validator(mode="after")
+    def _ascending(self) -> SpeedingLaw:
+        starts = [band.above_kmh for band in self.bands]
+        if starts != sorted(set(starts)):
+            raise ValueError(f"bands: expected ascending above_kmh, got {starts}")
+        return self
+
+    def article_for(self, excess_kmh: float) -> str:
+        """The article for a speed that is surely ``excess_kmh`` above the limit.
+
+        >>> law = SpeedingLaw(article="7", tolerance_kmh=10, bands=[{"above_kmh": 20, "article": "7(2)"}])
+        >>> law.article_for(15), law.article_for(25)
+        ('7', '7(2)')
+        """
+        return next((b.article for b in reversed(self.bands) if excess_kmh >= b.above_kmh), self.article)
+
+
+class EvidenceLaw(Config):
+    """What a package must hold."""
+
+    pictures: int = Field(default=2, ge=1, le=10)
+    clip_s: float = Field(default=10.0, gt=0, le=120)
+
+
+class RetentionLaw(Config):
+    """How many days what is kept may be kept."""
+
+    violation_days: int = Field(ge=1)
+    unconfirmed_days: int = Field(ge=1)
+    plate_hash_days: int = Field(ge=1)
+
+
+class JurisdictionProfile(Config):
+    """The law of one place, as far as machines need it.
+
+    Attributes:
+        name: Short name, for example ``kz``.
+        title: Name for people.
+        timezone: IANA zone in which days (a survey's validity, counters) begin and end.
+        confirmed: True once counsel has confirmed every value.
+        speeding: The law on speeding.
+        evidence: What a package must hold.
+        retention: How long things are kept.
+    """
+
+    name: Name
+    title: str
+    timezone: str
+    confirmed: bool = False
+    speeding: SpeedingLaw
+    evidence: EvidenceLaw = EvidenceLaw()
+    retention: RetentionLaw
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"expected an IANA time zone such as Asia/Almaty, got {value!r}") from None
+        return value
+
+    def local_day(self, at: datetime) -> date:
+        """The calendar day of a capture time there."""
+        return at.astimezone(ZoneInfo(self.timezone)).date()
+
+
+def profile_names() -> list[str]:
+    """Names of the built-in profiles."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load_profile(name: str, base: Path | None = None) -> JurisdictionProfile:
+    """A built-in profile by name, or one from a file.
+
+    Args:
+        name: ``kz``, or the path of a YAML file.
+        base: Folder that a relative path starts from (the site file's).
+
+    Raises:
+        FieldError: If there is no such profile or it is not valid.
+    """
+    path = _path_of(name, base)
+    # Imported here: a camera actor gets its profile ready-made and never parses YAML.
+    from flows.yamlfile import read_yaml
+
+    document = read_yaml(path)
+    if document.problems:
+        raise document.problems[0][1]
+    try:
+        return JurisdictionProfile.model_validate(document.data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "profile"
+        line = document.line(tuple(first["loc"]))
+        raise FieldError(
+            f"{path.name}: {field}", first["msg"], repr(first["input"])[:80], line=line
+        ) from error
+
+
+def _path_of(name: str, base: Path | None) -> Path:
+    if name in profile_names():
+        return FOLDER / f"{name}.yaml"
+    if name.endswith((".yaml", ".yml")):
+        path = (base or Path()) / name
+        if path.is_file():
+            return path
+        raise FieldError("jurisdiction", "a profile file that exists", str(path))
+    near = difflib.get_close_matches(name, profile_names(), 1)
+    raise FieldError(
+        "jurisdiction",
+        f"one of {', '.join(profile_names())} or the path of a .yaml file",
+        repr(name),
+        f"did you mean {near[0]!r}?" if near else "",
+    )

@@ -1,0 +1,142 @@
+"""What an evidence package holds: files, each hashed when it was made, and a manifest about them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from flows.domain.errors import StoreError
+from flows.domain.events import Event
+from flows.store.evidence import MANIFEST, EvidenceStore
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class PackagedFile(_Model):
+    """One file of a package.
+
+    Attributes:
+        name: File name in the folder.
+        kind: What it is.
+        media_type: For example ``image/jpeg``.
+        size: Bytes.
+        sha256: Of its bytes, taken when they were made.
+        captured_at: Capture time of its (first) frame.
+        moment: Name of the moment it shows; empty for the clip.
+        xyxy: Where the object is in a picture, full-resolution px; which part of it a crop shows.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    kind: Literal["picture", "crop", "clip"]
+    media_type: str
+    size: int
+    sha256: str
+    captured_at: AwareDatetime
+    moment: str = ""
+    xyxy: tuple[float, float, float, float] | None = None
+
+
+class ClipIndex(_Model):
+    """Which frame of the clip was captured when.
+
+    Attributes:
+        first_at: Capture time of the clip's first frame.
+        pts_us: Each frame's timestamp in the file, microseconds: its capture time is ``first_at`` plus this.
+        source_pts: Each frame's timestamp in the received stream, ticks of ``source_time_base``.
+        source_time_base: Seconds a tick, as ``numerator/denominator``.
+        cut_short: Why it covers less than was asked; empty when it does not.
+    """
+
+    first_at: AwareDatetime
+    pts_us: list[int]
+    source_pts: list[int | None]
+    source_time_base: str
+    cut_short: list[str]
+
+
+class ModelRef(_Model):
+    """The detector whose boxes the measurement rests on."""
+
+    name: str
+    sha256: str
+
+
+class EvidenceContext(_Model):
+    """What is the same for all packages of a camera.
+
+    Attributes:
+        site: The site's id.
+        camera_id: The camera's id.
+        district: Its district.
+        detector: Name and sha256 of the detector's weights.
+        software: Version of this software.
+    """
+
+    site: str
+    camera_id: str
+    district: str
+    detector: ModelRef
+    software: str
+
+
+class Manifest(_Model):
+    """What a package holds and how it came about.
+
+    Attributes:
+        format: Version of this form.
+        event: The event, with the measurement's trace, calibration, clock, rule version and thresholds.
+        context: Site, camera, detector and software.
+        files: The files, in the order in which they were made.
+        clip: The clip's frames; None without a clip.
+        problems: What is missing, in words; empty for a complete package.
+    """
+
+    format: Literal["dome.evidence/1"] = "dome.evidence/1"
+    event: Event
+    context: EvidenceContext
+    files: list[PackagedFile]
+    clip: ClipIndex | None
+    problems: list[str]
+
+
+def verify_package(store: EvidenceStore, folder: str, manifest_sha256: str | None = None) -> list[str]:
+    """Hashes every file of a package again.
+
+    Args:
+        store: Where the package lies.
+        folder: Its folder.
+        manifest_sha256: The manifest's hash as its ``EVIDENCE_STORED`` event states it, if at hand.
+
+    Returns:
+        What is wrong, in words; empty for a sound package.
+    """
+    try:
+        data = store.read(folder, MANIFEST)
+        manifest = Manifest.model_validate_json(data)
+    except (StoreError, ValidationError) as error:
+        return [f"{MANIFEST}: {error}"]
+    wrong = []
+    if manifest_sha256 is not None and sha256(data) != manifest_sha256:
+        wrong.append(f"{MANIFEST}: expected sha256 {manifest_sha256}, got {sha256(data)}")
+    return wrong + [complaint for file in manifest.files if (complaint := _complaint(store, folder, file))]
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal SHA-256 (FIPS 180-4)."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _complaint(store: EvidenceStore, folder: str, file: PackagedFile) -> str:
+    try:
+        data = store.read(folder, file.name)
+    except StoreError as error:
+        return f"{file.name}: {error}"
+    if len(data) != file.size or sha256(data) != file.sha256:
+        return (
+            f"{file.name}: expected {file.size} bytes, sha256 {file.sha256}, got {len(data)}, {sha256(data)}"
+        )
+    return ""

@@ -1,0 +1,265 @@
+"""One camera's step: frames and detections in, events out.
+
+Pure and synchronous. The live job, back-fill, tests, benches and notebooks all call this one object; what is
+around it only schedules, waits and counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.detections import Detections
+from flows.domain.events import Event
+from flows.domain.frames import Frame
+from flows.domain.inference import DetectorLike, DetectRequest, detect_at_full_size
+from flows.domain.site import CameraConfig
+from flows.gating import Admission, Gate
+from flows.ground import GroundPlane
+from flows.jurisdiction import JurisdictionProfile
+from flows.rules import build_rules
+from flows.rules.base import Moment, Rule
+from flows.tracking import Tracker
+
+LAG_FRAMES: Final = 40
+"""How far a lossless camera runs ahead of its tracker: 4 requests of 8 frames in flight and one being filled.
+
+The gate may know of tracks only what was known so many frames ago; else its decisions, and with them the
+events, would depend on how fast the detector happened to answer.
+"""
+
+SAMPLED_OUT: Final = "sampled"
+"""Reason of an admission refused by ``sample_hz``."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoPixels:
+    """A picture whose pixels were let go; its size is all that rules need."""
+
+    width_px: int
+    height_px: int
+
+    def luma(self) -> NoReturn:
+        raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
+
+    def bgr(self, width_px: int | None = None, height_px: int | None = None) -> NoReturn:
+        raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
+
+
+def without_pixels(frame: Frame) -> Frame:
+    """The same frame, no longer holding on to the decoder's memory (3 MB each at 1080p)."""
+    return replace(frame, picture=NoPixels(frame.picture.width_px, frame.picture.height_px))
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one pipeline did so far.
+
+    Attributes:
+        read: Frames shown to :meth:`CameraPipeline.admit`.
+        sampled_out: Left out by ``sample_hz``.
+        gated: Held back by the gate.
+        detected: Stepped with detections.
+        detections: Boxes in them.
+        reasons: Why frames passed or were held back, by the gate's words.
+        events: Events by type.
+    """
+
+    read: int = 0
+    sampled_out: int = 0
+    gated: int = 0
+    detected: int = 0
+    detections: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    events: Counter[str] = field(default_factory=Counter)
+
+
+class CameraPipeline:
+    """Gate, tracker and rules of one camera.
+
+    :meth:`admit` is called for every frame in order; then, in the same order, exactly one of :meth:`step` and
+    :meth:`skip`, at most ``lag_frames`` behind. ``admit`` may run in another thread than the others.
+
+    Args:
+        camera: The camera.
+        gate: Decides which frames deserve a detector.
+        tracker: Detections to tracks.
+        rules: What is looked for.
+        lag_frames: How many frames late the gate learns of tracks; 0 means at once (live cameras, whose
+            frames depend on the moment anyway).
+    """
+
+    def __init__(
+        self, camera: CameraConfig, gate: Gate, tracker: Tracker, rules: Sequence[Rule], lag_frames: int
+    ) -> None:
+        self.camera, self.lag_frames = camera, lag_frames
+        self.counts = Counts()
+        self._gate, self._tracker, self._rules = gate, tracker, list(rules)
+        self._sampler = Sampler(camera.sample_hz)
+        self._moved = [False] * max(1, lag_frames)  # ring: after how many settled frames did something move
+        self._settled = 0
+        self._moment: Moment | None = None
+
+    @classmethod
+    def build(
+        cls, camera: CameraConfig, profile: JurisdictionProfile, spec_names: Sequence[str] = ()
+    ) -> CameraPipeline:
+        """Wires the parts that the camera's configuration asks for.
+
+        Args:
+            camera: The camera; its calibration is fitted here.
+            profile: The law of the place.
+            spec_names: Class names of the detector, to notice rules that can never fire; empty to trust.
+
+        Raises:
+            CalibrationError: If the survey does not determine the ground plane.
+        """
+        ground = GroundPlane.fit(camera.calibration) if camera.calibration else None
+        rules = build_rules(camera, profile, ground)
+        return cls(camera, Gate(camera.gate), Tracker(), rules, 0 if camera.live else LAG_FRAMES)
+
+    def admit(self, frame: Frame) -> Admission:
+        """Whether a frame deserves the detector, and why. Needs its pixels."""
+        counts = self.counts
+        counts.read += 1
+        moving = self._tracks_move()
+        if not self._sampler.takes(frame.at):
+            counts.sampled_out += 1
+            return Admission(False, SAMPLED_OUT)
+        admission = self._gate.decide(frame.picture.luma(), frame.at, moving)
+        counts.gated += not admission.passes
+        counts.reasons[admission.reason] += 1
+        return admission
+
+    def _tracks_move(self) -> bool:
+        """Whether a track moved, as far as the gate may know for the frame being admitted."""
+        if self.lag_frames == 0:
+            return self._moved[0]
+        known = self.counts.read - self.lag_frames
+        if known > self._settled:
+            raise RuntimeError(
+                f"admitted {known - self._settled} frames too far ahead of lag_frames={self.lag_frames}"
+            )
+        return known > 0 and self._moved[known % self.lag_frames]
+
+    def step(self, frame: Frame, detections: Detections) -> list[Event]:
+        """Takes what the detector saw in a frame. Its pixels are not needed any more."""
+        moment = self._at(frame)
+        self.counts.detected += 1
+        self.counts.detections += len(detections)
+        try:
+            tracks = self._tracker.step(detections, frame.at, frame.index)
+            confirmed = [t for t in tracks if t.confirmed]
+            events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
+            return self._counted(events + self._forget(moment))
+        finally:
+            self._settle()
+
+    def skip(self, frame: Frame) -> list[Event]:
+        """Lets time pass over a frame that nobody looked at: tracks may expire, none is missed for it."""
+        moment = self._at(frame)
+        try:
+            self._tracker.expire(frame.at)
+            return self._counted(self._forget(moment))
+        finally:
+            self._settle()
+
+    def close(self) -> list[Event]:
+        """The end: all tracks end, and the rules speak of them for the last time."""
+        self._tracker.close()
+        return self._counted(self._forget(self._moment)) if self._moment else []
+
+    def refusals(self) -> dict[str, int]:
+        """Verdicts refused, by reason, over all rules."""
+        total: Counter[str] = Counter()
+        for rule in self._rules:
+            total.update(rule.refusals())
+        return dict(total)
+
+    def _at(self, frame: Frame) -> Moment:
+        picture = frame.picture
+        self._moment = Moment(frame.at, frame.index, picture.width_px, picture.height_px, frame.clock)
+        return self._moment
+
+    def _forget(self, moment: Moment) -> list[Event]:
+        ended = [t for t in self._tracker.ended() if t.confirmed]
+        return [e for track in ended for rule in self._rules for e in rule.forget(track, moment)]
+
+    def _settle(self) -> None:
+        """Notes for the gate whether anything moves; runs even if a rule failed, or the lag would drift."""
+        self._settled += 1
+        self._moved[self._settled % len(self._moved)] = self._tracker.moving()
+
+    def _counted(self, events: list[Event]) -> list[Event]:
+        self.counts.events.update(e.type for e in events)
+        return events
+
+
+class Sampler:
+    """Takes ``rate_hz`` frames a second by capture time, evenly, whatever the camera's own rate is."""
+
+    def __init__(self, rate_hz: float | None) -> None:
+        self._every = timedelta(seconds=1 / rate_hz) if rate_hz else None
+        self._due: datetime | None = None
+
+    def takes(self, at: datetime) -> bool:
+        """Whether the frame captured then is looked at; called for every frame in order."""
+        if self._every is None:
+            return True
+        if self._due is not None and at < self._due:
+            return False
+        # From the moment it was due, not from this frame: else every interval would round up to whole frames.
+        # After a gap start anew, or a burst would make up for what was missed.
+        late = self._due is None or at - self._due > self._every
+        self._due = (at if late or self._due is None else self._due) + self._every
+        return True
+
+
+class FrameSource(Protocol):
+    """What :func:`run` needs of a source."""
+
+    def open(self) -> None: ...
+    def frames(self) -> Iterator[Frame]: ...
+    def close(self) -> None: ...
+
+
+def run(source: FrameSource, pipeline: CameraPipeline, detector: DetectorLike) -> Iterator[Event]:
+    """Plays a whole source through a pipeline in this thread: the same events as the live job finds.
+
+    Args:
+        source: Opened and closed here.
+        pipeline: Of the source's camera.
+        detector: Any detector, in this process.
+    """
+    source.open()
+    try:
+        yield from run_frames(source.frames(), pipeline, detector)
+    finally:
+        source.close()
+
+
+def run_frames(frames: Iterable[Frame], pipeline: CameraPipeline, detector: DetectorLike) -> Iterator[Event]:
+    """As :func:`run`, over frames from anywhere."""
+    for frame in frames:
+        if pipeline.admit(frame).passes:
+            request = request_of([frame.picture.bgr(*detector_size(detector, frame))], frame)
+            yield from pipeline.step(frame, detect_at_full_size(detector, [request])[0][0])
+        else:
+            yield from pipeline.skip(frame)
+    yield from pipeline.close()
+
+
+def detector_size(detector: DetectorLike, frame: Frame) -> tuple[int, int]:
+    """Width and height at which a frame goes to a detector."""
+    return detector.spec.fit(frame.picture.width_px, frame.picture.height_px)
+
+
+def request_of(pictures: Sequence[NDArray[np.uint8]], frame: Frame) -> DetectRequest:
+    """A request for pictures of the size of ``frame``'s, already shrunk."""
+    return DetectRequest(np.stack(pictures), (frame.picture.width_px, frame.picture.height_px))

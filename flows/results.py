@@ -1,0 +1,127 @@
+"""The results actor, one in a cluster, found by name: a shell around :class:`.store.delivery.Results`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from flows.domain.errors import StoreError
+from flows.domain.events import Event
+from flows.domain.masking import masked
+from flows.domain.status import CameraStatus, ResultsStatus
+from flows.settings import Settings
+from flows.store.delivery import Ack, Policy, Results
+from flows.store.results import Count, ResultsStore
+from flows.store.spool import Spool
+from flows.store.writer import Writer
+
+__all__ = ["NAME", "NAMESPACE", "Ack", "Policy", "Results", "ResultsActor", "results_actor"]
+
+log = logging.getLogger(__name__)
+
+NAME = "results"
+NAMESPACE = "dome"
+
+CONCURRENCY = 1000
+"""Submits that may wait at once: several from each of some hundred cameras."""
+
+
+class ResultsActor:
+    """Takes events from all cameras and answers when they are safe.
+
+    Ray starts it again when it dies and sends unanswered calls again; what it had not yet written lies in its
+    spool, what was written twice is written once.
+    """
+
+    def __init__(self, settings: Settings, redis_url: str) -> None:
+        self._redis_url = redis_url
+        self._store = ResultsStore(redis_url)
+        spool = Spool(settings.spool, NAME, settings.spool_events)
+        self._restarts = _count_start(settings)
+        results = Results(ResultsStore(redis_url), spool)
+        self._writer = Writer(results, on_death=lambda: os._exit(1))  # an exit that Ray counts as a crash
+
+    async def submit(self, events: Sequence[Event] | Sequence[bytes]) -> Ack:
+        """Takes events, best as the JSON bytes made at the camera (``flows.store.lines.to_json``)."""
+        return await asyncio.wrap_future(self._writer.submit(events))
+
+    async def status(self) -> ResultsStatus:
+        """How it is doing."""
+        return self._writer.results.status(self._restarts)
+
+    async def counts(self) -> list[Count]:
+        """Counters by day, district and type, at hand even while Redis is away."""
+        return self._writer.results.counts()
+
+    async def put_statuses(self, statuses: Sequence[CameraStatus]) -> bool:
+        """Passes the cameras' statuses on to Redis; False while it is away (new ones follow soon)."""
+        try:
+            await asyncio.to_thread(self._store.put_statuses, statuses)
+        except StoreError as error:
+            log.debug("%s", error)
+            return False
+        return True
+
+    async def flush(self, timeout_s: float = 30.0) -> ResultsStatus:
+        """Waits until everything is in Redis or time runs out, then says how things are."""
+        await asyncio.to_thread(self._writer.flush, timeout_s)
+        return await self.status()
+
+    async def redis_url(self) -> str:
+        """The Redis it writes to."""
+        return self._redis_url
+
+
+def results_actor(settings: Settings, redis_url: str) -> Any:
+    """The cluster's results actor, started unless there is one.
+
+    With an embedded Redis (``unix:``) it belongs to the run that started it and stays on its machine, where
+    the socket is. With a Redis of its own it outlives the run, so that jobs in one cluster share it.
+
+    Raises:
+        StoreError: If one runs already and writes to another Redis.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    options: dict[str, Any] = {"lifetime": "detached"}
+    if redis_url.startswith("unix:"):
+        here = ray.get_runtime_context().get_node_id()
+        options = {"scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
+    actor: Any = (
+        ray.remote(ResultsActor)
+        .options(
+            name=NAME,
+            namespace=NAMESPACE,
+            get_if_exists=True,
+            num_cpus=0,  # results must find a place however full the machine is with detectors
+            max_restarts=-1,
+            max_task_retries=-1,
+            max_concurrency=CONCURRENCY,
+            **options,
+        )
+        .remote(settings, redis_url)
+    )
+    found = ray.get(actor.redis_url.remote())
+    if found != redis_url:
+        raise StoreError(
+            f"a results actor runs already and writes to {masked(found)}, not to {masked(redis_url)}; "
+            "use that Redis (DOME_REDIS_URL), or end the other job first"
+        )
+    return actor
+
+
+def _count_start(settings: Settings) -> int:
+    """Times that Ray started this actor again, kept beside the spool because the process itself forgets."""
+    import ray
+
+    path = settings.spool / f"{NAME}.restarts"
+    if not ray.get_runtime_context().was_current_actor_reconstructed:
+        path.unlink(missing_ok=True)
+        return 0
+    count = 1 + (int(path.read_text(encoding="ascii")) if path.exists() else 0)
+    path.write_text(str(count), encoding="ascii")
+    return count

@@ -1,0 +1,373 @@
+"""Speeding: a vehicle whose speed, by its interval's lower end, exceeds limit and tolerance."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.errors import CalibrationError
+from flows.domain.events import SPEEDING, Event, KeyMoment, Violation
+from flows.domain.frames import ClockState
+from flows.domain.site import CameraConfig, SpeedingRule
+from flows.domain.tracks import Sighting, Track
+from flows.ground import GroundPlane
+from flows.jurisdiction import JurisdictionProfile
+from flows.rules.base import Moment
+from flows.speed import KMH, Refusal, SpeedConfig, SpeedEstimate, check_clock, estimate, pieces
+
+VERSION: Final = "1"
+"""Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
+
+STANDING_S: Final = 1.0
+"""A vehicle stands while, over this time ..."""
+STANDING_SHARE: Final = 0.08
+"""... its box moves or grows by less than this share of its diagonal: a detector's trembling, or a crawl far
+below any limit (a car of 4 m at 5 km/h moves by a third)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedingConfig:
+    """Thresholds of the rule itself, each with its reason.
+
+    Attributes:
+        patience_s: A vehicle that has been in sight so long is judged by what has been seen so far and from
+            then on anew: one that speeds and then waits at a crossing is not excused by the wait, and the
+            packets of the decisive moments are still in the evidence ring.
+        window_s: Where the whole stretch fits no single motion (a vehicle that brakes hard and stops), parts
+            of this length are judged one by one.
+        same_gap_s: A track that begins so soon after a reported vehicle's end may be the same vehicle.
+        same_along_m: Along the road: a car's length, by which a box that shows only part of it may be off.
+        same_across_m: Across the road: less than a lane, so that a neighbour is another vehicle.
+        same_speed: Relative difference of speeds above which it is another vehicle.
+        closest_larger: A box between the ends that is so many times higher deserves its own picture.
+        speed: Thresholds of the measurement.
+    """
+
+    patience_s: float = 15.0
+    window_s: float = 3.0
+    same_gap_s: float = 4.0
+    same_along_m: float = 5.0
+    same_across_m: float = 1.8
+    same_speed: float = 0.2
+    closest_larger: float = 1.2
+    speed: SpeedConfig = field(default_factory=SpeedConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reported:
+    """A vehicle that has had its event: where it was and how it moved."""
+
+    at: datetime
+    last_at: datetime
+    middle_m: tuple[float, float]
+    velocity_mps: tuple[float, float]
+
+
+class Speeding:
+    """The speeding rule of one camera; see :class:`flows.rules.base.Rule` for when it is called.
+
+    A vehicle is judged when its track ends (or has lasted ``patience_s``), over its whole way, and once.
+
+    Args:
+        config: The rule in the site file.
+        camera: Its camera.
+        profile: The law there.
+        ground: The surveyed plane, or None where the camera has none.
+        thresholds: Thresholds of the rule; the defaults if None.
+        on_verdict: Told of every verdict, speeding or not: for benches and notebooks.
+    """
+
+    kind = "speeding"
+
+    def __init__(
+        self,
+        config: SpeedingRule,
+        camera: CameraConfig,
+        profile: JurisdictionProfile,
+        ground: GroundPlane | None,
+        thresholds: SpeedingConfig | None = None,
+        on_verdict: Callable[[Track, SpeedEstimate | Refusal], None] | None = None,
+    ) -> None:
+        self._on_verdict = on_verdict
+        self._config, self._camera, self._profile, self._ground = config, camera, profile, ground
+        self._thresholds = thresholds or SpeedingConfig()
+        tolerance = config.tolerance_kmh
+        self._tolerance_kmh = profile.speeding.tolerance_kmh if tolerance is None else tolerance
+        polygon = next((z.polygon_px for z in camera.zones if z.name == config.zone), None)
+        self._zone = None if polygon is None else np.array(polygon, np.float64)
+        self._refusals: Counter[str] = Counter()
+        self._judged_until: dict[int, datetime] = {}
+        self._done: set[int] = set()
+        self._picture_px: dict[int, set[tuple[int, int]]] = {}
+        self._reported: deque[_Reported] = deque(maxlen=64)
+
+    def refusals(self) -> dict[str, int]:
+        """How often a verdict was refused, by reason."""
+        return dict(self._refusals)
+
+    def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        """Judges vehicles that have been in sight for long."""
+        events: list[Event] = []
+        for track in tracks:
+            self._picture_px.setdefault(track.id, set()).add((moment.width_px, moment.height_px))
+            since = self._judged_until.get(track.id, track.first_at)
+            if (track.last_at - since).total_seconds() >= self._thresholds.patience_s:
+                events += self._judge(track, moment)
+                self._judged_until[track.id] = track.last_at
+        return events
+
+    def forget(self, track: Track, moment: Moment) -> list[Event]:
+        """Judges a vehicle whose track has ended."""
+        events = self._judge(track, moment)
+        self._judged_until.pop(track.id, None)
+        self._picture_px.pop(track.id, None)
+        self._done.discard(track.id)
+        return events
+
+    def _judge(self, track: Track, moment: Moment) -> list[Event]:
+        if track.cls not in self._config.classes or track.id in self._done:
+            return []
+        sightings = under_way(self._pending(track))
+        if not sightings:
+            return []
+        verdicts = self._measure(track, sightings, moment)
+        return [event for v in verdicts for event in self._speak(track, v, moment)]
+
+    def _speak(self, track: Track, verdict: SpeedEstimate | Refusal, moment: Moment) -> list[Event]:
+        """Counts a verdict, and makes the event where there is one."""
+        if self._on_verdict is not None:
+            self._on_verdict(track, verdict)
+        if isinstance(verdict, Refusal):
+            self._refusals[verdict.reason] += 1
+            return []
+        if not self._exceeds(verdict):
+            return []
+        self._done.add(track.id)
+        again = self._seen_before(verdict)
+        self._remember(verdict)
+        return [] if again else [self._event(track, verdict, moment)]
+
+    def _pending(self, track: Track) -> list[Sighting]:
+        """Sightings not judged yet, inside the zone."""
+        since = self._judged_until.get(track.id)
+        rows = [s for s in track.sightings if since is None or s.at > since]
+        if self._zone is None or not rows:
+            return rows
+        boxes = np.array([s.xyxy for s in rows], np.float64)
+        feet = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
+        return [s for s, inside in zip(rows, inside_polygon(feet, self._zone), strict=True) if inside]
+
+    def _measure(
+        self, track: Track, sightings: list[Sighting], moment: Moment
+    ) -> list[SpeedEstimate | Refusal]:
+        """One verdict, or several where the tracker took several vehicles for one."""
+        ground = self._fit_ground(track, moment)
+        if isinstance(ground, Refusal):
+            return [ground]
+        config = self._thresholds.speed
+        whole = estimate(sightings, ground, moment.clock, config, track.cls)
+        if not (isinstance(whole, Refusal) and whole.reason == "disagreement"):
+            return [whole]
+        parts = pieces(sightings, ground.picture_px, config)
+        if len(parts) == 1:
+            parts = self._windows(sightings)
+        verdicts = [estimate(part, ground, moment.clock, config, track.cls) for part in parts]
+        return [v for v in verdicts if isinstance(v, SpeedEstimate)] or [whole]
+
+    def _fit_ground(self, track: Track, moment: Moment) -> GroundPlane | Refusal:
+        """The plane for the track's pictures on its day, or why there is none."""
+        if self._camera.platform != "fixed":
+            return Refusal("platform", f"a {self._camera.platform} camera has no fixed pose")
+        if self._ground is None:
+            return Refusal("no_calibration", "the camera has no ground survey")
+        if not self._ground.valid_on(self._profile.local_day(track.last_at)):
+            return Refusal("calibration_expired", f"valid until {self._ground.config.valid_until}")
+        clock = check_clock(moment.clock, self._thresholds.speed)
+        if clock is not None:
+            return clock
+        # A track that ended when the picture's size changed was seen in the old size.
+        sizes = self._picture_px.get(track.id) or {(moment.width_px, moment.height_px)}
+        if len(sizes) > 1:
+            return Refusal("disagreement", f"the picture's size changed under the track: {sorted(sizes)}")
+        try:
+            return self._ground.for_picture(*next(iter(sizes)))
+        except CalibrationError as error:
+            return Refusal("no_calibration", str(error))
+
+    def _windows(self, sightings: list[Sighting]) -> list[list[Sighting]]:
+        """Consecutive parts of ``window_s``."""
+        parts: list[list[Sighting]] = []
+        for s in sightings:
+            if not parts or (s.at - parts[-1][0].at).total_seconds() > self._thresholds.window_s:
+                parts.append([])
+            parts[-1].append(s)
+        return parts if len(parts) > 1 else []
+
+    def _exceeds(self, verdict: SpeedEstimate) -> bool:
+        return verdict.low_kmh > self._config.limit_kmh + self._tolerance_kmh
+
+    def _seen_before(self, verdict: SpeedEstimate) -> bool:
+        """True if a reported vehicle, gone on as it went, would be here: its track broke in two."""
+        limits = self._thresholds
+        middle_at = verdict.first.at + (verdict.last.at - verdict.first.at) / 2
+        for old in self._reported:
+            if (verdict.first.at - old.last_at).total_seconds() > limits.same_gap_s:
+                continue
+            speed = math.hypot(*old.velocity_mps)
+            ahead = np.array(old.velocity_mps) / speed
+            since_s = (middle_at - old.at).total_seconds()
+            off = np.array(verdict.middle_m) - np.array(old.middle_m) - since_s * np.array(old.velocity_mps)
+            along, across = abs(float(off @ ahead)), abs(float(off[0] * ahead[1] - off[1] * ahead[0]))
+            # Both speeds are uncertain; so is the way extrapolated with them.
+            slack = limits.same_along_m + abs(since_s) * (verdict.high_kmh - verdict.low_kmh) / 2 / KMH
+            alike = abs(verdict.value_kmh / KMH - speed) <= limits.same_speed * speed
+            if alike and along <= slack and across <= limits.same_across_m:
+                return True
+        return False
+
+    def _remember(self, verdict: SpeedEstimate) -> None:
+        middle_at = verdict.first.at + (verdict.last.at - verdict.first.at) / 2
+        self._reported.append(_Reported(middle_at, verdict.last.at, verdict.middle_m, verdict.velocity_mps))
+
+    def _event(self, track: Track, verdict: SpeedEstimate, moment: Moment) -> Event:
+        excess = verdict.low_kmh - self._config.limit_kmh
+        x_m, y_m = verdict.position_m
+        violation = Violation(
+            rule=self.kind,
+            rule_version=VERSION,
+            article=self._profile.speeding.article_for(excess),
+            track=track.id,
+            cls=track.cls,
+            measured={"speed": verdict.measured},
+            threshold={"limit_kmh": self._config.limit_kmh, "tolerance_kmh": self._tolerance_kmh},
+            moments=self._moments(verdict),
+            position_m=(round(x_m, 3), round(y_m, 3)),
+            clock=_clock_facts(moment.clock),
+            calibration=self._calibration_facts(),
+            trace=verdict.trace,
+        )
+        data = violation.model_dump(mode="json") | {
+            "measurement": {
+                "sightings": verdict.n,
+                "span_s": round(verdict.span_s, 3),
+                "path_m": round(verdict.path_m, 2),
+                "acceleration_mps2": round(verdict.accel_mps2, 3),
+                "spread": round(verdict.spread, 2),
+                "standard_errors_kmh": {k: round(v, 3) for k, v in verdict.parts_kmh.items()},
+            }
+        }
+        return Event.of(
+            SPEEDING,
+            camera_id=self._camera.id,
+            district=self._camera.district,
+            at=verdict.closest.at,
+            data=data,
+            # Two vehicles may be closest in the same frame; they are not in the same place.
+            key=(round(x_m), round(y_m)),
+        )
+
+    def _moments(self, verdict: SpeedEstimate) -> list[KeyMoment]:
+        """Both ends of the measured stretch, and between them the nearest moment where that shows more."""
+        ends = {"first": verdict.first, "last": verdict.last}
+        tallest = max(_height(s) for s in ends.values())
+        if _height(verdict.closest) > self._thresholds.closest_larger * tallest:
+            ends["closest"] = verdict.closest
+        moments = [KeyMoment(name=name, at=s.at, xyxy=_corners(s)) for name, s in ends.items()]
+        return sorted(moments, key=lambda m: m.at)
+
+    def _calibration_facts(self) -> dict[str, Any]:
+        assert self._ground is not None  # _fit_ground has refused otherwise
+        config, residual = self._ground.config, self._ground.residual
+        return {
+            "id": config.id,
+            "surveyed_on": config.surveyed_on.isoformat(),
+            "valid_until": config.valid_until.isoformat(),
+            "points": len(config.points),
+            "residual_px": round(residual.rms_px, 3),
+            "residual_m": round(residual.rms_m, 4),
+        }
+
+
+def describe(config: SpeedingRule, profile: JurisdictionProfile) -> str:
+    """One line on what the rule does there, for ``dome check`` and the documentation."""
+    tolerance = profile.speeding.tolerance_kmh if config.tolerance_kmh is None else config.tolerance_kmh
+    bound = config.limit_kmh + tolerance
+    where = f" in zone {config.zone}" if config.zone else ""
+    doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
+    return (
+        f"speeding v{VERSION}: {', '.join(config.classes)} surely faster than {bound:g} km/h "
+        f"(limit {config.limit_kmh:g} + tolerance {tolerance:g}){where}; {profile.speeding.article}{doubt}"
+    )
+
+
+def under_way(sightings: Sequence[Sighting]) -> list[Sighting]:
+    """The longest stretch in time in which a vehicle does not stand; empty for a parked one.
+
+    A stop is no part of a speed: who races up to a crossing and waits there has raced.
+    """
+    if len(sightings) < 2:
+        return []
+    boxes = np.array([s.xyxy for s in sightings], np.float64)
+    at_s = np.array([(s.at - sightings[0].at).total_seconds() for s in sightings])
+    here = np.arange(len(at_s))
+    ahead = np.minimum(np.searchsorted(at_s, at_s + STANDING_S), len(at_s) - 1)
+    behind = np.maximum(np.searchsorted(at_s, at_s - STANDING_S, side="right") - 1, 0)
+    diagonal = np.hypot(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    way = np.full(len(at_s), np.inf)
+    for other in (ahead, behind):
+        span_s = np.abs(at_s - at_s[other])
+        shift = np.abs(boxes - boxes[other]).max(axis=1) * STANDING_S / np.maximum(span_s, 1e-3)
+        # Near the track's ends there is too little time on one side to tell; the other side does.
+        tells = (span_s > STANDING_S / 3) & (other != here)
+        way = np.where(tells, np.minimum(way, shift), way)
+    way = np.where(np.isfinite(way), way, 0.0 if at_s[-1] > STANDING_S else np.inf)
+    return _longest(sightings, way > STANDING_SHARE * diagonal)
+
+
+def _longest(sightings: Sequence[Sighting], moving: NDArray[np.bool_]) -> list[Sighting]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], moving.astype(np.int8), [0]])))
+    runs = edges.reshape(-1, 2).tolist()
+    first, last = max(runs, key=lambda r: sightings[r[1] - 1].at - sightings[r[0]].at, default=(0, 0))
+    return list(sightings[first:last])
+
+
+def inside_polygon(points: NDArray[np.float64], polygon: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points ``(N, 2)`` lie inside a polygon ``(M, 2)``, by crossings of a ray to the right.
+
+    >>> inside_polygon(np.array([[1, 1], [3, 1]]), np.array([[0, 0], [2, 0], [2, 2], [0, 2]])).tolist()
+    [True, False]
+    """
+    x, y = points[:, 0, None], points[:, 1, None]
+    x1, y1 = polygon.T
+    x2, y2 = np.roll(polygon, -1, axis=0).T
+    spans = (y1 > y) != (y2 > y)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        crosses = spans & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
+    return np.asarray(crosses.sum(axis=1) % 2 == 1)
+
+
+def _clock_facts(clock: ClockState) -> dict[str, Any]:
+    return {
+        "source": clock.source,
+        "anchored_at": clock.anchored_at.isoformat(),
+        "rate_hz": round(clock.rate_hz, 4),
+        "jitter_s": round(clock.jitter_s, 6),
+        "time_error_s": clock.time_error_s,
+        "scale_error": clock.scale_error,
+    }
+
+
+def _height(sighting: Sighting) -> float:
+    return float(sighting.xyxy[3] - sighting.xyxy[1])
+
+
+def _corners(sighting: Sighting) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (round(float(v), 2) for v in sighting.xyxy)
+    return x1, y1, x2, y2

@@ -1,0 +1,80 @@
+"""What can be asked of a scene; everything else follows from its seed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from flows.domain.errors import FieldError
+
+Light = Literal["day", "dusk"]
+Direction = Literal["oncoming", "receding", "both"]
+
+
+class SceneOptions(BaseModel):
+    """Options of every kind of scene; a kind ignores what does not concern it. ``None``: by the seed.
+
+    Attributes:
+        duration_s: Length; with ``n_vehicles`` and no duration, as long as they need to pass.
+        fps: Frames a second.
+        width_px: Picture width, even.
+        height_px: Picture height, even.
+        n_vehicles: Moving vehicles wanted; as many as keep a safe headway are placed.
+        n_pedestrians: People wanted.
+        speed_range_kmh: Slowest and fastest free speed of vehicles.
+        limit_kmh: Speed limit.
+        pose: Camera pose by name: ``gantry``, ``roadside``, ``high`` or ``side``.
+        direction: Way of the traffic as the camera sees it.
+        lanes: Lanes in each direction.
+        light: ``day`` or ``dusk``.
+        varying: Share of vehicles whose speed varies gently instead of being constant.
+        crosswalk: Whether a crosswalk is painted.
+        noise: Factor on the sensor noise; 0 switches it off.
+        started_at: Capture time of the first frame.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    duration_s: float | None = Field(default=None, gt=0, le=3600)
+    fps: float = Field(default=12.5, gt=0, le=120)
+    width_px: int = Field(default=1280, ge=64, le=4096, multiple_of=2)
+    height_px: int = Field(default=720, ge=64, le=4096, multiple_of=2)
+    n_vehicles: int | None = Field(default=None, ge=0, le=500)
+    n_pedestrians: int | None = Field(default=None, ge=0, le=60)
+    speed_range_kmh: tuple[float, float] = (40.0, 90.0)
+    limit_kmh: float = Field(default=60.0, gt=0, le=200)
+    pose: str | None = None
+    direction: Direction | None = None
+    lanes: int | None = Field(default=None, ge=1, le=4)
+    light: Light | None = None
+    varying: float = Field(default=0.0, ge=0, le=1)
+    crosswalk: bool | None = None
+    noise: float = Field(default=1.0, ge=0, le=10)
+    started_at: AwareDatetime = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
+
+    @field_validator("speed_range_kmh")
+    @classmethod
+    def _speeds(cls, value: tuple[float, float]) -> tuple[float, float]:
+        low, high = value
+        if not 5 <= low <= high <= 200:
+            raise ValueError("5 <= slowest <= fastest <= 200")
+        return value
+
+
+def parse(options: dict[str, Any]) -> SceneOptions:
+    """Options as given by a caller, a command line or a site file.
+
+    Raises:
+        FieldError: If there is no such option or its value is out of range.
+    """
+    try:
+        return SceneOptions.model_validate(options)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            expected = f"one of the options {', '.join(SceneOptions.model_fields)}"
+            raise FieldError(name, expected, "an unknown name") from error
+        raise FieldError(name, first["msg"].removeprefix("Value error, "), first["input"]) from error

@@ -1,0 +1,214 @@
+"""A scene: its camera, its world and its truth; frames are rendered when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.events import SPEEDING
+from flows.domain.site import CalibrationConfig
+from flows.scenes import plates
+from flows.scenes.annotate import Annotator
+from flows.scenes.bodies.base import plate_mesh
+from flows.scenes.camera import PinholeCamera
+from flows.scenes.look import Look
+from flows.scenes.options import SceneOptions
+from flows.scenes.setting import Setting
+from flows.scenes.truth import CameraTruth, EventTruth, FrameTruth, ObjectTruth, SceneTruth
+from flows.scenes.world import World
+
+if TYPE_CHECKING:
+    from flows.scenes.renderer import Item, Renderer
+
+LEAST_SEEN_S = 1.0
+"""A vehicle must be to be found for so long before its speed is asked for."""
+VEHICLES = ("car", "truck", "bus", "motorcycle")
+PLATE_SEEN_M = 90.0
+"""Farther plates are less than a pixel high."""
+FOCUS_Y_M = (-8.0, 85.0)
+"""Stretch of road on which shadows are drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedFrame:
+    """One frame with its truth.
+
+    Attributes:
+        index: From 0.
+        at: Capture time, aware UTC.
+        rgb: ``(height, width, 3)`` uint8.
+        objects: Everything in it.
+    """
+
+    index: int
+    at: datetime
+    rgb: NDArray[np.uint8]
+    objects: tuple[ObjectTruth, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A scene ready to be rendered.
+
+    Attributes:
+        name: Kind.
+        seed: All that is random follows from it.
+        options: As given.
+        duration_s: Length.
+        camera: Exact pinhole.
+        look: Light, air, sensor.
+        setting: What stands still.
+        world: What moves.
+        calibration: The survey of its road.
+        half_m: Half the width of the road.
+    """
+
+    name: str
+    seed: int
+    options: SceneOptions
+    duration_s: float
+    camera: PinholeCamera
+    look: Look
+    setting: Setting
+    world: World
+    calibration: CalibrationConfig
+    half_m: float
+
+    @property
+    def frame_count(self) -> int:
+        """Number of frames."""
+        return max(1, round(self.duration_s * self.options.fps))
+
+    @property
+    def started_at(self) -> datetime:
+        """Capture time of the first frame, aware UTC."""
+        return self.options.started_at
+
+    def time_of(self, index: int) -> tuple[float, datetime]:
+        """Seconds of scene time and capture time of frame ``index``."""
+        t_s = index / self.options.fps
+        return t_s, self.started_at + timedelta(seconds=t_s)
+
+    def annotation(self, index: int) -> FrameTruth:
+        """The truth of one frame, without rendering it."""
+        t_s, at = self.time_of(index)
+        objects = self._annotator.objects(self.world.state_at(t_s))
+        return FrameTruth(index=index, at=at, objects=objects)
+
+    def frames(self) -> Iterator[RenderedFrame]:
+        """Renders frame after frame.
+
+        Raises:
+            SceneUnavailable: If this machine has no OpenGL.
+        """
+        renderer = self._renderer()
+        try:
+            for index in range(self.frame_count):
+                truth = self.annotation(index)
+                rgb = renderer.render(self._items(self.time_of(index)[0]))
+                yield RenderedFrame(index, truth.at, rgb, truth.objects)
+        finally:
+            renderer.close()
+
+    def truth(self, frames: Sequence[FrameTruth] | None = None) -> SceneTruth:
+        """The whole truth; ``frames`` spares annotating them again."""
+        every = tuple(frames) if frames is not None else tuple(map(self.annotation, range(self.frame_count)))
+        camera = self.camera
+        return SceneTruth(
+            scene=self.name,
+            seed=self.seed,
+            options=self.options.model_dump(mode="json", exclude_unset=True),
+            width_px=camera.width_px,
+            height_px=camera.height_px,
+            fps=self.options.fps,
+            started_at=self.started_at,
+            camera=CameraTruth(
+                intrinsics=camera.intrinsics.tolist(),
+                position_m=(
+                    float(camera.position_m[0]),
+                    float(camera.position_m[1]),
+                    float(camera.position_m[2]),
+                ),
+                rotation=camera.rotation.tolist(),
+            ),
+            calibration=self.calibration,
+            limit_kmh=self.options.limit_kmh,
+            frames=every,
+            events=tuple(speeding(every, self.options.limit_kmh)),
+        )
+
+    @cached_property
+    def _annotator(self) -> Annotator:
+        return Annotator(self.camera, self.setting.solids)
+
+    def _renderer(self) -> Renderer:
+        from flows.scenes.renderer import Item, Renderer
+
+        meshes = dict(self.setting.meshes())
+        for actor in self.world.actors:
+            meshes[f"body{actor.track}"] = actor.body.mesh
+            meshes[f"plate{actor.track}"] = plate_mesh(actor.body.plates)
+        side = self.half_m + 14.0
+        return Renderer(
+            self.camera,
+            replace(self.look, noise=self.look.noise * self.options.noise),
+            meshes,
+            ground=(Item("ground", np.eye(4)),),
+            things=(Item("things", np.eye(4)), *self._items(0.0, still=True)),
+            plates=plates.stack(list(self._plates.values())),
+            focus_m=(-side, side, *FOCUS_Y_M),
+            seed=self.seed,
+        )
+
+    @cached_property
+    def _plates(self) -> Mapping[int, str]:
+        return {actor.track: actor.plate for actor in self.world.actors if actor.plate}
+
+    def _items(self, t_s: float, still: bool = False) -> list[Item]:
+        """What moves, or what stands still throughout, as the renderer draws it."""
+        from flows.scenes.renderer import Item
+
+        layers = {track: i for i, track in enumerate(self._plates)}
+        items = []
+        for actor, state in self.world.state_at(t_s):
+            if actor.parked != still:
+                continue
+            limbs = actor.body.limbs(state.gone_m, state.speed_mps)
+            items.append(Item(f"body{actor.track}", state.pose, limbs))
+            away_m = float(np.linalg.norm(self.camera.position_m[:2] - (state.x_m, state.y_m)))
+            if actor.track in layers and away_m < PLATE_SEEN_M:
+                items.append(Item(f"plate{actor.track}", state.pose, (), layers[actor.track]))
+        return items
+
+
+def speeding(frames: Sequence[FrameTruth], limit_kmh: float) -> list[EventTruth]:
+    """Vehicles whose median speed while they are to be found is above the limit."""
+    seen: dict[int, list[tuple[datetime, ObjectTruth]]] = {}
+    for frame in frames:
+        for thing in frame.objects:
+            if not thing.ignore and thing.cls in VEHICLES:
+                seen.setdefault(thing.track, []).append((frame.at, thing))
+    events = []
+    for track, sightings in sorted(seen.items()):
+        speed = float(np.median([thing.speed_kmh for _, thing in sightings]))
+        (first_at, thing), (last_at, _) = sightings[0], sightings[-1]
+        if speed > limit_kmh and (last_at - first_at).total_seconds() >= LEAST_SEEN_S:
+            events.append(
+                EventTruth(
+                    type=SPEEDING,
+                    track=track,
+                    cls=thing.cls,
+                    from_at=first_at,
+                    until_at=last_at,
+                    speed_kmh=speed,
+                    limit_kmh=limit_kmh,
+                    plate=thing.plate,
+                )
+            )
+    return events

@@ -1,0 +1,103 @@
+"""What a scene is known to contain: the models of the truth file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+
+from flows.domain.site import CalibrationConfig
+
+Px = Annotated[float, PlainSerializer(lambda v: round(v, 3), return_type=float)]
+Metres = Annotated[float, PlainSerializer(lambda v: round(v, 4), return_type=float)]
+
+
+class Model(BaseModel):
+    """Base of the truth's models."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ObjectTruth(Model):
+    """One thing in one frame.
+
+    Attributes:
+        track: Its number throughout the scene, from 1.
+        cls: COCO class name.
+        xyxy: Tight box of its silhouette (no shadow), clipped to the picture, continuous px.
+        visible: Share of its silhouette that is in the picture and not hidden by something nearer.
+        ignore: Too small or too hidden to be asked for: neither a hit nor a miss.
+        x_m: Ground position of its middle.
+        y_m: The same, along the road.
+        speed_kmh: Exact speed at this moment.
+        heading_deg: Clockwise from +y.
+        plate: Number plate, empty where it has none.
+    """
+
+    track: int
+    cls: str
+    xyxy: tuple[Px, Px, Px, Px]
+    visible: Metres
+    ignore: bool
+    x_m: Metres
+    y_m: Metres
+    speed_kmh: Metres
+    heading_deg: Metres
+    plate: str = ""
+
+
+class FrameTruth(Model):
+    """All that one frame shows."""
+
+    index: int
+    at: AwareDatetime
+    objects: tuple[ObjectTruth, ...] = ()
+
+
+class EventTruth(Model):
+    """Something that a rule ought to find.
+
+    Attributes:
+        type: CloudEvents type, for example ``dome.violation.speeding.v1``.
+        track: Whose.
+        cls: Its class.
+        from_at: First frame in which it is to be found.
+        until_at: Last such frame.
+        speed_kmh: Median speed in between.
+        limit_kmh: Limit there.
+        plate: Number plate.
+    """
+
+    type: str
+    track: int
+    cls: str
+    from_at: AwareDatetime
+    until_at: AwareDatetime
+    speed_kmh: Metres
+    limit_kmh: float
+    plate: str = ""
+
+
+class CameraTruth(Model):
+    """The exact camera: ``px ~ intrinsics @ rotation @ (point_m - position_m)``."""
+
+    intrinsics: list[list[float]]
+    position_m: tuple[float, float, float]
+    rotation: list[list[float]]
+
+
+class SceneTruth(Model):
+    """The truth file of one rendered clip."""
+
+    scene: str
+    seed: int
+    options: dict[str, Any]
+    width_px: int
+    height_px: int
+    fps: float
+    started_at: AwareDatetime
+    camera: CameraTruth
+    calibration: CalibrationConfig
+    limit_kmh: float
+    frames: tuple[FrameTruth, ...] = Field(default=())
+    events: tuple[EventTruth, ...] = Field(default=())

@@ -1,0 +1,58 @@
+"""Settings of this installation, from the environment, read once by whoever starts a process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from flows.domain.errors import FieldError
+
+
+class Settings(BaseModel):
+    """Where this installation keeps things. Picklable: actors get it as an argument.
+
+    Attributes:
+        home: ``DOME_HOME``, default ``.dome`` in the working directory; everything below defaults into it.
+        redis_url: ``DOME_REDIS_URL``; without it an embedded Redis is started below ``home``.
+        evidence: ``DOME_EVIDENCE``: fsspec address of the evidence store.
+        spool: ``DOME_SPOOL``: directory of the disk spools.
+        cache: ``DOME_CACHE``: rendered scenes, fetched weights.
+        weights: ``DOME_WEIGHTS``: directories searched first for model weights (``os.pathsep`` between them).
+        spool_events: ``DOME_SPOOL_EVENTS``: most events that one producer keeps on disk.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    home: Path
+    redis_url: str | None
+    evidence: str
+    spool: Path
+    cache: Path
+    weights: tuple[Path, ...] = ()
+    spool_events: int = 100_000
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Reads the environment.
+
+        Raises:
+            FieldError: If a value has the wrong form.
+        """
+        env = os.environ if env is None else env
+        home = Path(env.get("DOME_HOME") or ".dome").absolute()
+        events = env.get("DOME_SPOOL_EVENTS", "100000")
+        if not events.isdigit() or int(events) == 0:
+            raise FieldError("DOME_SPOOL_EVENTS", "a whole number above 0", repr(events))
+        return cls(
+            home=home,
+            redis_url=env.get("DOME_REDIS_URL") or None,
+            evidence=env.get("DOME_EVIDENCE") or str(home / "evidence"),
+            spool=Path(env.get("DOME_SPOOL") or home / "spool").absolute(),
+            cache=Path(env.get("DOME_CACHE") or home / "cache").absolute(),
+            weights=tuple(Path(p).absolute() for p in env.get("DOME_WEIGHTS", "").split(os.pathsep) if p),
+            spool_events=int(events),
+        )

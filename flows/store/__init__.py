@@ -1,0 +1,1 @@
+"""Adapters: where results, spools and evidence are kept."""

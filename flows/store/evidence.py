@@ -1,0 +1,143 @@
+"""Where evidence packages lie: a local folder, or any address that fsspec knows (``s3://`` ...)."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Protocol, cast
+
+from flows.domain.errors import StoreError
+
+MANIFEST = "manifest.json"
+"""Written last: a folder without it is no package."""
+
+
+class _Files(Protocol):
+    """What a store needs of a file system."""
+
+    def write(self, path: PurePosixPath, data: bytes) -> None: ...
+
+    def read(self, path: PurePosixPath) -> bytes: ...
+
+    def exists(self, path: PurePosixPath) -> bool: ...
+
+
+class EvidenceStore:
+    """Reads and writes packages below one address.
+
+    Args:
+        address: A path, or an address with a scheme that fsspec knows.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._files: _Files = _RemoteFiles(address) if "://" in address else _LocalFiles(Path(address))
+
+    def write(self, folder: str, files: Mapping[str, bytes], manifest: bytes) -> bytes:
+        """Writes a package, its manifest last. A package that is there already stays as it is.
+
+        Args:
+            folder: Relative to the store, ``camera/day/event``.
+            files: Contents by name.
+            manifest: Contents of the manifest.
+
+        Returns:
+            The manifest that the store now holds: this one, or that of the package that was there.
+
+        Raises:
+            StoreError: If it cannot be written now.
+        """
+        try:
+            place = _inside(folder)
+            if self._files.exists(place / MANIFEST):
+                return self._files.read(place / MANIFEST)
+            for name, data in files.items():
+                self._files.write(place / _plain(name), data)
+            self._files.write(place / MANIFEST, manifest)
+        except OSError as error:
+            raise StoreError(f"evidence cannot be written to {self.address}/{folder}: {error}") from error
+        return manifest
+
+    def read(self, folder: str, name: str) -> bytes:
+        """One file of a package.
+
+        Raises:
+            StoreError: If it is not there or cannot be read.
+        """
+        try:
+            return self._files.read(_inside(folder) / _plain(name))
+        except OSError as error:
+            raise StoreError(
+                f"evidence cannot be read from {self.address}/{folder}/{name}: {error}"
+            ) from error
+
+
+def _inside(folder: str) -> PurePosixPath:
+    path = PurePosixPath(folder)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise StoreError(f"evidence folder: expected a relative path inside the store, got {folder!r}")
+    return path
+
+
+def _plain(name: str) -> str:
+    if not name or PurePosixPath(name).name != name or name in (".", ".."):
+        raise StoreError(f"evidence file: expected a plain file name, got {name!r}")
+    return name
+
+
+class _LocalFiles:
+    """Files on this machine; each appears whole or not at all."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def write(self, path: PurePosixPath, data: bytes) -> None:
+        target = self._root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        try:
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def read(self, path: PurePosixPath) -> bytes:
+        return (self._root / path).read_bytes()
+
+    def exists(self, path: PurePosixPath) -> bool:
+        return (self._root / path).exists()
+
+
+class _RemoteFiles:
+    """Files behind fsspec; object stores write a file whole or not at all by themselves."""
+
+    def __init__(self, address: str) -> None:
+        import fsspec  # a camera that stores locally does not carry it
+
+        try:
+            self._fs: Any
+            self._fs, self._root = fsspec.core.url_to_fs(address)
+        except (ImportError, ValueError) as error:
+            raise StoreError(f"DOME_EVIDENCE: no driver for {address}: {error}") from error
+
+    def write(self, path: PurePosixPath, data: bytes) -> None:
+        place = self._place(path)
+        self._fs.makedirs(self._fs._parent(place), exist_ok=True)
+        with cast("AbstractContextManager[IO[bytes]]", self._fs.open(place, "wb")) as file:
+            file.write(data)
+
+    def read(self, path: PurePosixPath) -> bytes:
+        with cast("AbstractContextManager[IO[bytes]]", self._fs.open(self._place(path), "rb")) as file:
+            return file.read()
+
+    def exists(self, path: PurePosixPath) -> bool:
+        return bool(self._fs.exists(self._place(path)))
+
+    def _place(self, path: PurePosixPath) -> str:
+        return f"{str(self._root).rstrip('/')}/{path}"

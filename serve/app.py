@@ -1,0 +1,150 @@
+"""The one place that wires deployments together: ``serve.app:build``, and who deploys what is missing."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import Any
+
+import ray
+from pydantic import BaseModel, ConfigDict, Field
+from ray import serve
+from ray.serve import Application
+from ray.serve.schema import ApplicationStatus
+
+from flows.domain.errors import DomeError
+from flows.domain.inference import DetectorSpec
+from flows.gateway import app_name
+from flows.settings import Settings
+from serve.deployments.detector import Batching, DetectorDeployment
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 60.0
+"""A replica that runs answers at once; on a busy machine whoever asks takes a while to start."""
+
+
+class DetectorArgs(BaseModel):
+    """Arguments of :func:`build`; on the command line ``serve run serve.app:build name=yolox-nano``.
+
+    Attributes:
+        name: Name in the weights registry; the application becomes ``detector-NAME``.
+        loader: ``module:function`` that makes the detector from the name and the settings.
+        settings: Where weights lie; from the environment by default.
+        min_replicas: Kept even when nothing moves anywhere. One: a first request must not wait for a start.
+        initial_replicas: To begin with, where load is known to come; ``min_replicas`` by default.
+        max_replicas: As many as the machines have cores (or GPUs) for.
+        num_cpus: Of one replica. It runs one thread; a fifth of a core is left for decoding its frames.
+        num_gpus: Of one replica; above 0 the requests of several cameras are joined.
+        batching: How requests are joined; by default by ``num_gpus``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    loader: str = "models.detector:load"
+    settings: Settings = Field(default_factory=Settings.from_env)
+    min_replicas: int = Field(default=1, ge=1)
+    initial_replicas: int | None = Field(default=None, ge=1)
+    max_replicas: int = Field(default=2, ge=1)
+    num_cpus: float = Field(default=0.8, gt=0)
+    num_gpus: float = Field(default=0.0, ge=0)
+    batching: Batching | None = None
+
+    def joined(self) -> Batching:
+        """How requests are joined: not on CPU; 8 requests of up to 8 frames on a GPU."""
+        return self.batching or Batching(requests=8 if self.num_gpus else 1)
+
+
+def build(args: DetectorArgs) -> Application:
+    """One detector as a Serve application."""
+    batching = args.joined()
+    # Two requests for each that a run takes: one being worked on, one waiting, so that a replica never idles
+    # between them and none hoards what another could do.
+    ongoing = 2 * batching.requests
+    deployment: Any = DetectorDeployment  # the decorator made a Deployment of the class
+    app: Application = deployment.options(
+        max_ongoing_requests=2 * ongoing,
+        autoscaling_config={
+            "min_replicas": args.min_replicas,
+            "initial_replicas": args.initial_replicas or args.min_replicas,
+            "max_replicas": args.max_replicas,
+            "target_ongoing_requests": ongoing,
+            # A request takes about 0.1 s: two seconds of a queue are load, not chance. A street fills up in
+            # seconds, the default of 30 s would drop its frames meanwhile.
+            "upscale_delay_s": 2.0,
+            "metrics_interval_s": 1.0,
+            "look_back_period_s": 3.0,
+            # Starting costs a few CPU seconds: traffic lights come and go within two minutes.
+            "downscale_delay_s": 120.0,
+        },
+        user_config=batching.model_dump(),
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},
+        # A replica that hangs is replaced within half a minute; a run of 64 frames is shorter.
+        health_check_period_s=10.0,
+        health_check_timeout_s=30.0,
+        graceful_shutdown_timeout_s=5.0,
+        ray_actor_options={"num_cpus": args.num_cpus, "num_gpus": args.num_gpus},
+    ).bind(args.name, args.settings, args.loader)
+    return app
+
+
+def replicas_for(cpus: float, gpus: float, busy: int) -> dict[str, Any]:
+    """Replica counts and resources for a detector on a cluster of that size.
+
+    Args:
+        cpus: CPU cores of the cluster.
+        gpus: GPUs of the cluster.
+        busy: Cameras that will keep a detector busy from the first moment (files).
+
+    >>> replicas_for(2, 0, busy=4)
+    {'max_replicas': 2, 'initial_replicas': 2, 'num_cpus': 0.8, 'num_gpus': 0.0}
+    >>> replicas_for(16, 1, busy=0)
+    {'max_replicas': 2, 'initial_replicas': 1, 'num_cpus': 1.0, 'num_gpus': 0.5}
+    """
+    # Two replicas share a GPU: one prepares its batch on the CPU while the other computes.
+    most = max(1, math.floor(gpus * 2 if gpus else cpus))
+    first = min(most, 2 * busy) or 1  # a file fills two replicas by itself
+    parts = (1.0, 0.5) if gpus else (0.8, 0.0)
+    return {"max_replicas": most, "initial_replicas": first, "num_cpus": parts[0], "num_gpus": parts[1]}
+
+
+def ensure_app(args: DetectorArgs) -> None:
+    """Deploys a detector, unless it runs with the same weights already, and waits until it answers.
+
+    Raises:
+        DomeError: If it cannot be started; names the reason that Serve gives.
+    """
+    name = app_name(args.name)
+    running = serve.status().applications.get(name)
+    if running is not None and running.status == ApplicationStatus.RUNNING:
+        wanted, found = _version(args), _running_version(name)
+        if wanted in ("", found):
+            return
+        log.info("%s runs with weights %.12s, deploying %.12s", name, found, wanted)
+    try:
+        serve.run(build(args), name=name, route_prefix=None)
+    except RuntimeError as error:
+        reason = serve.status().applications.get(name)
+        raise DomeError(f"{name} did not start: {reason.message if reason else error}") from error
+
+
+def _version(args: DetectorArgs) -> str:
+    """sha256 of the weights on this machine; empty where they are elsewhere or of another loader."""
+    if args.loader != DetectorArgs.model_fields["loader"].default:
+        return ""
+    from models import weights
+
+    found = weights.find(args.name, args.settings)
+    return found.sha256 if found else ""
+
+
+def _running_version(name: str) -> str:
+    # In a worker: a handle here would leave a thread behind that calls Ray after its shutdown.
+    asked: str = ray.get(ray.remote(_ask_version).options(num_cpus=0).remote(name))
+    return asked
+
+
+def _ask_version(name: str) -> str:
+    spec: DetectorSpec = serve.get_app_handle(name).spec.remote().result(timeout_s=ANSWER_S)
+    return spec.version

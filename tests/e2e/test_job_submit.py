@@ -1,0 +1,107 @@
+"""The live job on a cluster with a dashboard and token authentication, as a platform team submits it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cluster.demo.cameras import CAMERAS, Clip
+from cluster.demo.clips import PACKAGED
+from cluster.sitewriter import write_site
+from flows.evaluation.events import read_events
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Ray cluster that asks for a token."""
+
+    dashboard: str
+    env: dict[str, str]
+
+    def job(self, *arguments: str, token: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs ``ray job ...`` against it."""
+        env = self.env if token is None else {**self.env, "RAY_AUTH_TOKEN": token}
+        command = [str(BIN / "ray"), "job", arguments[0], "--address", self.dashboard, *arguments[1:]]
+        return subprocess.run(
+            command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=420, check=False
+        )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Started and ended by its own process, so that no other cluster of this machine is touched."""
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "DOME_")) and k != "PYTHONPATH"}
+    env = keep | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    }
+    dashboard = free_port()
+    log = tmp_path_factory.mktemp("ray") / "head.log"
+    command = [
+        str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1",
+        f"--port={free_port()}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}",
+    ]  # fmt: skip
+    with log.open("w") as out:
+        head = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)
+    made = Cluster(f"http://127.0.0.1:{dashboard}", env)
+    try:
+        # The dashboard answers before the agent that starts jobs does: a first job tells when both are there.
+        ready = any(made.job("submit", "--", "true").returncode == 0 for _ in range(30))
+        assert head.poll() is None, log.read_text()
+        assert ready, log.read_text()
+        yield made
+    finally:
+        family = psutil.Process(head.pid).children(recursive=True)
+        for process in [*family, psutil.Process(head.pid)]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=30)
+        head.wait(30)
+
+
+def test_a_wrong_token_is_turned_away(cluster: Cluster) -> None:
+    refused = cluster.job("list", token=secrets.token_hex(32))
+    assert refused.returncode != 0
+    assert "auth" in (refused.stdout + refused.stderr).lower()
+
+
+def test_the_live_job_runs_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
+    camera = CAMERAS[0]
+    clip = Clip(camera, PACKAGED / f"{camera.id}.mp4", PACKAGED / f"{camera.id}.json")
+    site, events, summary = tmp_path / "site.yaml", tmp_path / "events.jsonl", tmp_path / "summary.json"
+    write_site(site, "job", [clip.site_camera("embedded")])
+    done = cluster.job(
+        "submit", "--working-dir", str(ROOT),
+        "--runtime-env-json", json.dumps({"env_vars": {"DOME_HOME": str(tmp_path / "home")}}),
+        "--", "python", "-m", "cluster.jobs.live", str(site), "--until-end",
+        "--events", str(events), "--summary", str(summary),
+    )  # fmt: skip
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    status = json.loads(summary.read_text())["cameras"][camera.id]
+    assert status["state"] == "ended"
+    assert status["frames_read"] == len(clip.truth.frames)
+    found = read_events(events)
+    assert Counter(e.type for e in found) == status["events"]
+    assert {e.camera_id for e in found} <= {camera.id}

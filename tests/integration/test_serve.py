@@ -1,0 +1,99 @@
+"""The detector behind Serve, asked the way cameras ask: through a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+import ray
+import street
+from numpy.typing import NDArray
+from ray import serve
+
+from cluster.bench.processes import workers
+from flows.domain.detections import Detections
+from flows.domain.errors import DetectorAway
+from flows.domain.inference import DetectorSpec, DetectRequest
+from flows.gateway import app_name, start_gateway
+from serve.app import DetectorArgs, ensure_app
+from serve.deployments.detector import Batching
+
+JOINED = "joined"
+
+
+class Counting:
+    """Says in each box's score how many pictures it was given at once."""
+
+    def __init__(self) -> None:
+        self.spec = DetectorSpec(JOINED, (32, 32), ("car",), "1" * 64)
+
+    def detect(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        n = np.array([len(pictures)], np.float32)
+        box = np.array([[1, 2, 3, 4]], np.float32)
+        return [Detections(box, n, np.zeros(1, np.int32), ("car",)) for _ in pictures]
+
+
+def load_counting(name: str, settings: object) -> Counting:
+    return Counting()
+
+
+@pytest.fixture(scope="module")
+def gateway(cluster: None) -> Iterator[object]:
+    serve.start(proxy_location="Disabled")
+    ensure_app(DetectorArgs(name="colour", loader="street:load"))
+    gateway = start_gateway(ray.get_runtime_context().get_node_id())
+    yield gateway
+    ray.kill(gateway)
+
+
+def ask(gateway: object, name: str, request: object) -> list[Detections]:
+    found: list[Detections] = ray.get(gateway.detect.remote(name, [ray.put(request)]), timeout=120)  # type: ignore[attr-defined]
+    return found
+
+
+def test_boxes_come_back_in_full_resolution_pixels(gateway: object) -> None:
+    bgr = np.asarray(street.draw([street.Car(60, 20)], 0.0))[:, :, ::-1]
+    small = ask(gateway, "colour", DetectRequest(np.stack([bgr, bgr]), street.SIZE_PX))
+    large = ask(gateway, "colour", DetectRequest(np.stack([bgr]), (1920, 1080)))
+    assert [len(found) for found in small] == [1, 1]
+    np.testing.assert_allclose(large[0].xyxy, small[0].xyxy * 3, rtol=1e-5)
+
+
+def test_the_spec_tells_what_a_camera_must_know(gateway: object) -> None:
+    spec = ray.get(gateway.spec.remote("colour"), timeout=120)  # type: ignore[attr-defined]
+    assert (spec.name, spec.names, len(spec.version)) == ("colour", ("car",), 64)
+
+
+def test_a_wrong_request_fails_with_what_came(gateway: object) -> None:
+    with pytest.raises(ValueError, match=r"expected \(N, h, w, 3\) uint8"):
+        ask(gateway, "colour", DetectRequest(np.zeros((1, 8, 8, 3), np.float32), (8, 8)))  # type: ignore[arg-type]
+
+
+def test_a_detector_that_does_not_run_is_away(gateway: object) -> None:
+    with pytest.raises(DetectorAway, match="detector-nothing"):
+        ask(gateway, "nothing", DetectRequest(np.zeros((1, 8, 8, 3), np.uint8), (8, 8)))
+
+
+def test_deploying_again_changes_nothing(gateway: object) -> None:
+    title = f"ray::ServeReplica:{app_name('colour')}"
+    before = [process.pid for process in workers(title)]
+    ensure_app(DetectorArgs(name="colour", loader="street:load"))
+    assert [process.pid for process in workers(title)] == before
+
+
+async def test_requests_of_several_cameras_are_joined_where_it_pays(gateway: object) -> None:
+    args = DetectorArgs(
+        name=JOINED,
+        loader="test_serve:load_counting",
+        num_cpus=0.1,
+        batching=Batching(requests=4, wait_s=0.5),
+    )
+    await asyncio.to_thread(ensure_app, args)
+    request = ray.put(DetectRequest(np.zeros((2, 32, 32, 3), np.uint8), (64, 64)))
+    answers = await asyncio.gather(*(gateway.detect.remote(JOINED, [request]) for _ in range(4)))  # type: ignore[attr-defined]
+    assert max(float(found[0].score[0]) for found in answers) > 2
+    assert all(len(found) == 2 for found in answers)
+    np.testing.assert_allclose(answers[0][0].xyxy, [[2, 4, 6, 8]])
+    serve.delete(app_name(JOINED))

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from flows.domain.errors import SourceError
+
+SURVEYED = """\
+    rules: [{kind: speeding, limit_kmh: 60}]
+    calibration:
+      picture_px: [1280, 720]
+      surveyed_on: 2026-09-01
+      valid_until: 2027-09-01
+      points:
+        - [131.05, 676.36, -6.181, 12.030]
+        - [1184.05, 670.26, 6.183, 12.052]
+        - [658.73, 139.04, 1.532, 73.963]
+        - [359.62, 372.85, -6.242, 23.986]
+        - [941.88, 385.54, 6.184, 23.011]
+        - [478.59, 214.45, -6.205, 44.983]
+"""
+
+
+def check(dome, path: Path, *more: str) -> dict:
+    return json.loads(dome("check", path, "--json", *more).stdout)
+
+
+@pytest.fixture
+def surveyed(site: Path) -> Path:
+    site.write_text(site.read_text() + SURVEYED)
+    return site
+
+
+def test_a_good_site_passes_and_says_who_is_fit(dome, surveyed: Path, probes) -> None:
+    result = dome("check", surveyed)
+
+    assert result.exit_code == 0
+    assert "1 camera, 1 fit for evidence" in result.stdout
+    assert "25.00 Hz" in result.stdout
+
+
+def test_a_mistake_is_shown_with_the_line_itself(dome, site: Path, probes) -> None:
+    site.write_text(site.read_text() + "    detectr: yolox-nano\n")
+
+    result = dome("check", site)
+
+    assert result.exit_code == 2
+    assert "error: cameras.good.detectr" in result.stderr
+    assert f"{site}:5" in result.stderr
+    assert "5 |     detectr: yolox-nano" in result.stderr
+    assert "did you mean 'detector'?" in result.stderr
+
+
+def test_a_file_that_is_no_yaml_has_status_2(dome, site: Path) -> None:
+    site.write_text("site: [1,\ncameras: 2\n")
+
+    result = dome("check", site)
+
+    assert result.exit_code == 2
+    assert f"{site}:3" in result.stderr
+    found = json.loads(dome("check", site, "--json").stdout)
+    assert not found["ok"]
+    assert found["problems"][0]["line"] == 3
+
+
+def test_a_file_that_is_not_there_has_status_2(dome, tmp_path: Path) -> None:
+    result = dome("check", tmp_path / "none.yaml")
+
+    assert result.exit_code == 2
+    assert "none.yaml" in result.stderr
+
+
+def test_a_video_that_cannot_be_opened_is_a_mistake_of_the_file(dome, site: Path, probes) -> None:
+    probes["good"] = SourceError("good.mp4 is empty")
+
+    result = dome("check", site)
+
+    assert result.exit_code == 2
+    assert "error: cameras.good.source" in result.stderr
+    assert f"{site}:4" in result.stderr
+    assert "good.mp4 is empty" in result.stderr
+
+
+def test_a_stream_that_does_not_answer_fails_but_the_file_is_right(
+    dome, site: Path, probes, monkeypatch
+) -> None:
+    monkeypatch.setenv("PW", "s3cret")
+    site.write_text("site: town\ncameras:\n  - id: c\n    source: rtsp://cam:${PW}@10.0.0.7/main\n")
+    probes["c"] = SourceError("rtsp://cam:s3cret@10.0.0.7/main: connection refused")
+
+    result = dome("check", site)
+
+    assert result.exit_code == 1
+    assert "rtsp://cam:***@10.0.0.7/main: connection refused" in result.stderr
+    assert "s3cret" not in result.output
+
+
+def test_an_unknown_detector_is_told(dome, site: Path, probes) -> None:
+    site.write_text(site.read_text() + "    detector: yolox-nono\n")
+
+    result = dome("check", site)
+
+    assert result.exit_code == 2
+    assert "did you mean 'yolox-nano'?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"clock_source": "file-time"}, "modification time"),
+        ({"jitter_s": 0.03}, "jitters"),
+        ({"measured_hz": float("nan")}, "rate"),
+        (
+            {"anchored_at": datetime(2028, 1, 1, tzinfo=UTC)},
+            "valid from 2026-09-01 to 2027-09-01, not on 2028-01-01",
+        ),
+    ],
+)
+def test_why_a_camera_is_not_fit_for_evidence(
+    dome, surveyed: Path, probes, probe_of, changes: dict, reason: str
+) -> None:
+    probes["good"] = probe_of(**changes)
+
+    found = check(dome, surveyed)
+
+    camera = found["cameras"]["good"]
+    assert found["ok"], "the file is right, the camera is just no witness"
+    assert camera["fit_for_evidence"] is False
+    assert any(reason in u for u in camera["unfit"])
+    assert reason in dome("check", surveyed).stdout
+
+
+def test_a_survey_of_another_picture_does_not_hold(dome, surveyed: Path, probes, probe_of) -> None:
+    probes["good"] = probe_of(width_px=640, height_px=480)
+
+    found = check(dome, surveyed)
+
+    assert not found["ok"]
+    assert found["problems"][0]["field"] == "cameras.good.calibration.picture_px"
+    assert found["problems"][0]["line"] == 7
+
+
+def test_a_camera_without_a_survey_is_not_fit(dome, site: Path, probes) -> None:
+    camera = check(dome, site)["cameras"]["good"]
+
+    assert camera["fit_for_evidence"] is False
+    assert "it has no calibration" in camera["unfit"]
+
+
+def test_without_probing_nothing_is_opened(dome, surveyed: Path, probes) -> None:
+    probes["good"] = AssertionError("it was opened")
+
+    found = check(dome, surveyed, "--no-probe")
+
+    assert found["ok"]
+    assert found["cameras"]["good"]["measured_hz"] is None
+
+
+def test_all_cameras_are_told_of_when_one_is_bad(dome, site: Path, probes) -> None:
+    site.write_text(site.read_text() + "  - id: bad\n    source: b.mp4\n    latitude: north\n")
+
+    result = dome("check", site, "--json")
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 2
+    assert list(found["cameras"]) == ["good"]
+    assert found["problems"][0]["field"] == "cameras.bad.latitude"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def test_it_runs_the_site_and_sums_up(dome, site: Path, live, tmp_path: Path) -> None:
+    events = tmp_path / "e.jsonl"
+
+    result = dome("run", site, "--until-end", "--events", events, "--detector", "yolox-nano")
+
+    assert result.exit_code == 0
+    config, problems, options = live.calls[0]
+    assert ([c.id for c in config.cameras], problems) == (["good"], [])
+    assert (options.until_end, options.events, options.detector) == (True, events, "yolox-nano")
+    assert "250" in result.stdout
+    assert "2 speeding" in result.stdout
+
+
+def test_a_bad_camera_is_reported_and_left_out(dome, site: Path, live) -> None:
+    site.write_text(site.read_text() + "  - id: bad\n    source: b.mp4\n    latitude: north\n")
+
+    result = dome("run", site)
+
+    assert result.exit_code == 0
+    config, problems, _ = live.calls[0]
+    assert [c.id for c in config.cameras] == ["good"]
+    assert "cameras.bad.latitude" in problems[0]
+    assert "warning: cameras.bad.latitude" in result.stderr
+    assert "left out: bad" in result.stderr
+
+
+def test_a_file_that_cannot_be_used_starts_nothing(dome, site: Path, live) -> None:
+    site.write_text("cameras: 5\n")
+
+    result = dome("run", site)
+
+    assert result.exit_code == 2
+    assert not live.calls
+    assert "error: cameras" in result.stderr
+
+
+def test_nothing_runs_without_a_good_camera(dome, site: Path, live) -> None:
+    site.write_text("site: town\ncameras:\n  - id: bad\n    source: b.mp4\n    latitude: north\n")
+
+    result = dome("run", site)
+
+    assert result.exit_code == 2
+    assert not live.calls
+
+
+def test_when_every_camera_failed_the_status_says_so(dome, site: Path, live) -> None:
+    live.state = "failed"
+
+    assert dome("run", site).exit_code == 1
+
+
+def test_progress_goes_to_stderr_and_can_be_switched_off(dome, site: Path, live) -> None:
+    assert "1 ended: 250 frames" in dome("run", site).stderr
+    assert "250 frames" not in dome("run", site, "--no-progress").stderr

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import driving
+import numpy as np
+import pytest
+
+from flows.domain.events import SPEEDING, Event, Violation
+from flows.domain.site import CameraConfig, SpeedingRule
+from flows.domain.tracks import Sighting, Track
+from flows.ground import GroundPlane
+from flows.jurisdiction import load_profile
+from flows.rules.base import Moment
+from flows.rules.speeding import Speeding, describe, inside_polygon
+from flows.speed import Refusal, SpeedEstimate
+
+KZ = load_profile("kz")
+
+
+def rule(
+    *, limit_kmh: float = 60.0, survey: bool = True, heard: list[Any] | None = None, **options: Any
+) -> Speeding:
+    """The rule on a gantry camera; ``options`` go to the camera, some of them to the rule."""
+    own = {k: options.pop(k) for k in ("zone", "tolerance_kmh") if k in options}
+    config = SpeedingRule(limit_kmh=limit_kmh, **own)
+    calibration = driving.survey(driving.camera())
+    camera = CameraConfig.model_validate(
+        {
+            "id": "road-1",
+            "district": "alatau",
+            "source": {"kind": "scene", "scene": "road"},
+            "rules": [config.model_dump()],
+            **options,
+        }
+    )
+    listen = None if heard is None else lambda track, verdict: heard.append(verdict)
+    return Speeding(config, camera, KZ, GroundPlane.fit(calibration) if survey else None, on_verdict=listen)
+
+
+def moment(at: Any = driving.START, size: tuple[int, int] = (1280, 720), rate_hz: float = 12.5) -> Moment:
+    return Moment(at, 0, *size, driving.clock(rate_hz))
+
+
+def judge(speeding: Speeding, track: Track, now: Moment | None = None) -> list[Event]:
+    """The whole life of a track: seen in every frame, then forgotten."""
+    now = now or moment(track.last_at)
+    return speeding.observe([track], now) + speeding.forget(track, now)
+
+
+def drive(kmh: Any, **options: Any) -> list[Sighting]:
+    return driving.drive(driving.camera(), kmh, **options)
+
+
+def violation(event: Event) -> Violation:
+    return Violation.model_validate({k: v for k, v in event.data.items() if k in Violation.model_fields})
+
+
+def test_a_speeding_vehicle_is_one_event_with_its_evidence() -> None:
+    boxes = drive(85.0)
+    (event,) = judge(rule(), driving.track(boxes))
+    facts = violation(event)
+    assert (event.type, event.source, event.subject) == (SPEEDING, "/cameras/road-1", "alatau")
+    assert facts.measured["speed"].value == pytest.approx(85, abs=2)
+    assert facts.measured["speed"].low > 70
+    assert facts.threshold == {"limit_kmh": 60.0, "tolerance_kmh": 10.0}
+    assert facts.article == "KoAP RK 592(2)"
+    assert [m.name for m in facts.moments] == ["first", "last"]
+    assert event.time == facts.moments[-1].at  # decisive: where it was seen largest
+    assert {m.at for m in facts.moments} <= {s.at for s in boxes}
+    assert facts.trace[0][0] == 0.0
+    assert len(facts.trace) > 10
+    assert facts.calibration["id"] == "survey-7"
+    assert facts.clock["rate_hz"] == 12.5
+    assert facts.position_m is not None
+
+
+@pytest.mark.parametrize(("kmh", "count"), [(55.0, 0), (69.0, 0), (70.6, 0), (75.0, 1)])
+def test_only_what_is_surely_over_limit_and_tolerance(kmh: float, count: int) -> None:
+    assert len(judge(rule(), driving.track(drive(kmh)))) == count
+
+
+def test_site_file_may_set_the_tolerance() -> None:
+    boxes = drive(66.0)
+    assert len(judge(rule(tolerance_kmh=3.0), driving.track(boxes))) == 1
+    assert judge(rule(), driving.track(boxes)) == []
+
+
+def test_same_footage_same_id_whatever_the_tracker_counted() -> None:
+    boxes = drive(85.0)
+    (a,) = judge(rule(), driving.track(boxes, id=1))
+    (b,) = judge(rule(), driving.track(boxes, id=99))
+    (c,) = judge(rule(), driving.track(drive(85.0, start=driving.START + timedelta(seconds=9))))
+    assert a.id == b.id != c.id
+
+
+@pytest.mark.parametrize("gap", [0, 4, 12])
+def test_a_track_that_breaks_in_two_is_one_event(gap: int) -> None:
+    boxes = drive(80.0)
+    middle = len(boxes) // 2
+    speeding = rule()
+    first, second = driving.track(boxes[:middle], 1), driving.track(boxes[middle + gap :], 2)
+    assert len(judge(speeding, first) + judge(speeding, second)) == 1
+
+
+def test_two_tracks_on_one_vehicle_are_one_event() -> None:
+    speeding = rule()
+    a, b = driving.track(drive(80.0, seed=1), 1), driving.track(drive(80.0, seed=2), 2)
+    assert len(judge(speeding, a) + judge(speeding, b)) == 1
+
+
+@pytest.mark.parametrize("headway_s", [0.9, 2.0, 6.0])
+def test_vehicles_that_follow_one_another_are_an_event_each(headway_s: float) -> None:
+    speeding = rule()
+    later = driving.START + timedelta(seconds=headway_s)
+    events = judge(speeding, driving.track(drive(80.0), 1))
+    events += judge(speeding, driving.track(drive(80.0, start=later, seed=3), 2))
+    assert len({e.id for e in events}) == 2
+
+
+def test_vehicles_side_by_side_are_an_event_each() -> None:
+    speeding = rule()
+    events = judge(speeding, driving.track(drive(80.0, lane_m=-1.75), 1))
+    events += judge(speeding, driving.track(drive(80.0, lane_m=-5.0), 2))
+    assert len({e.id for e in events}) == 2
+
+
+def test_two_vehicles_that_the_tracker_joined_are_an_event_each() -> None:
+    there = drive(90.0, cut=True)
+    back = drive(80.0, away=True, cut=True, start=there[-1].at + timedelta(seconds=0.3))
+    events = judge(rule(), driving.track(there + back))
+    assert [round(violation(e).measured["speed"].value / 10) for e in events] == [9, 8]
+
+
+def test_a_vehicle_that_speeds_and_then_waits_is_reported_while_it_waits() -> None:
+    speeding = rule()
+    boxes = drive(90.0)[:-4]
+    standing = [
+        Sighting(boxes[-1].at + timedelta(seconds=k / 5), boxes[-1].frame_index + k, boxes[-1].xyxy, 0.9)
+        for k in range(1, 120)
+    ]
+    seen = driving.track(boxes, 7)
+    events: list[Event] = []
+    for sighting in standing:
+        seen.sightings.append(sighting)
+        events += speeding.observe([seen], moment(sighting.at))
+    assert len(events) <= 1
+    events += speeding.forget(seen, moment(seen.last_at))
+    assert len(events) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "now", "reason"),
+    [
+        ({"platform": "drone"}, {}, "platform"),
+        ({"survey": False}, {}, "no_calibration"),
+        ({}, {"size": (640, 480)}, "no_calibration"),
+        ({}, {"rate_hz": float("nan")}, "rate_unmeasured"),
+    ],
+)
+def test_an_unfit_camera_refuses_and_counts(
+    options: dict[str, Any], now: dict[str, Any], reason: str
+) -> None:
+    speeding = rule(**options)
+    track = driving.track(drive(90.0))
+    assert judge(speeding, track, moment(track.last_at, **now)) == []
+    assert speeding.refusals() == {reason: 1}
+
+
+@pytest.mark.parametrize(("days", "valid"), [(-30, True), (-32, False), (334, True), (335, False)])
+def test_survey_counts_by_local_days(days: int, valid: bool) -> None:
+    """Surveyed on 1 May 2026, valid to 1 May 2027; footage of 1 June 11:00 in Almaty, moved by some days."""
+    speeding = rule()
+    events = judge(speeding, driving.track(drive(90.0, start=driving.START + timedelta(days=days))))
+    assert (len(events) == 1) is valid
+    assert speeding.refusals() == ({} if valid else {"calibration_expired": 1})
+
+
+def test_pictures_of_two_sizes_in_one_track_are_refused() -> None:
+    speeding = rule()
+    track = driving.track(drive(90.0))
+    speeding.observe([track], moment(track.last_at))
+    assert judge(speeding, track, moment(track.last_at, (2560, 1440))) == []
+    assert speeding.refusals() == {"disagreement": 1}
+
+
+def test_people_and_parked_cars_are_neither_judged_nor_refused() -> None:
+    speeding = rule()
+    walker = driving.track(drive(90.0), cls="person")
+    one = drive(90.0)[10]
+    parked = driving.track(
+        [
+            Sighting(one.at + timedelta(seconds=k), k, one.xyxy + np.float32(0.2 * (k % 2)), 0.9)
+            for k in range(30)
+        ]
+    )
+    assert judge(speeding, walker) + judge(speeding, parked) == []
+    assert speeding.refusals() == {}
+
+
+def test_a_zone_limits_what_is_measured() -> None:
+    heard: list[SpeedEstimate | Refusal] = []
+    near = [(0.0, 300.0), (1280.0, 300.0), (1280.0, 720.0), (0.0, 720.0)]
+    zones = [{"name": "near", "polygon_px": near}]
+    judge(rule(zone="near", zones=zones, heard=heard), driving.track(drive(50.0)))
+    (verdict,) = heard
+    assert isinstance(verdict, SpeedEstimate)
+    assert verdict.first.xyxy[3] >= 300
+    assert verdict.value_kmh == pytest.approx(50, abs=2)
+
+
+def test_inside_polygon_of_a_concave_shape() -> None:
+    shape = np.array([(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (2.0, 1.0), (0.0, 4.0)])
+    points = np.array([(0.5, 1.0), (2.0, 3.0), (3.8, 3.0), (5.0, 1.0)])
+    assert inside_polygon(points, shape).tolist() == [True, False, True, False]
+
+
+def test_rule_says_what_it_does() -> None:
+    text = describe(SpeedingRule(limit_kmh=60), KZ)
+    assert "70 km/h" in text
+    assert "KoAP RK 592" in text
+    assert "counsel" in text

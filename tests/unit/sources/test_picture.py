@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pickle
+
+import av
+import numpy as np
+import pytest
+from media import draw
+
+from flows.sources.picture import ArrayPicture, AvPicture
+
+
+def decoded(pixel_format: str, width: int = 322, height: int = 242) -> AvPicture:
+    frame = av.VideoFrame.from_ndarray(draw(3, width, height), format="bgr24").reformat(format=pixel_format)
+    return AvPicture(frame)
+
+
+@pytest.mark.parametrize(
+    "pixel_format", ["yuv420p", "yuvj420p", "nv12", "yuv422p", "gray", "bgr24", "yuv420p10le"]
+)
+def test_luma_has_the_pictures_size_and_brightness(pixel_format: str) -> None:
+    luma = decoded(pixel_format).luma()
+    assert (luma.shape, luma.dtype) == ((242, 322), np.uint8)
+    assert luma[100, 20] > luma[200, 5] + 40
+
+
+def test_luma_is_a_view_for_the_usual_format() -> None:
+    assert decoded("yuv420p").luma().base is not None
+
+
+@pytest.mark.parametrize("size", [(161, 121), (416, 234), (644, 484), (None, None)])
+def test_bgr_comes_at_the_size_asked(size: tuple[int | None, int | None]) -> None:
+    made = decoded("yuv420p").bgr(*size)
+    width, height = size[0] or 322, size[1] or 242
+    assert (made.shape, made.dtype, made.flags.c_contiguous) == ((height, width, 3), np.uint8, True)
+    assert np.abs(made.astype(float).mean((0, 1)) - draw(3, 322, 242).astype(float).mean((0, 1))).max() < 3
+
+
+def test_an_array_is_a_picture_too() -> None:
+    picture = ArrayPicture(draw(3))
+    assert (picture.width_px, picture.height_px) == (320, 240)
+    assert picture.luma().shape == (240, 320)
+    assert picture.bgr(160, 120).shape == (120, 160, 3)
+    with pytest.raises(ValueError, match="expected"):
+        ArrayPicture(np.zeros((3, 4), np.uint8))
+
+
+def test_a_full_picture_refuses_to_cross_processes() -> None:
+    with pytest.raises(TypeError, match="never crosses"):
+        pickle.dumps(decoded("yuv420p"))

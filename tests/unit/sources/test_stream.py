@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+from media import STARTED_AT, write_video
+
+from flows.domain.errors import SourceError
+from flows.domain.frames import Frame
+from flows.domain.site import StreamSource
+from flows.sources.container import open_stream, stream_options
+from flows.sources.stream import StreamVideo
+
+URL = "rtsp://operator:hunter2@192.0.2.7/main"
+
+
+class World:
+    """Time that passes only when the source waits or a packet comes."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.pauses: list[float] = []
+        self.stop = threading.Event()
+        self.stop.wait = self._wait  # type: ignore[method-assign]
+
+    def _wait(self, timeout: float | None = None) -> bool:
+        self.pauses.append(timeout or 0.0)
+        self.seconds += timeout or 0.0
+        return self.stop.is_set()
+
+    def now(self) -> datetime:
+        return STARTED_AT + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        self.seconds += 0.01
+        return self.seconds
+
+
+def make_stream(world: World, answers: Iterator[Path | Exception], **config: object) -> StreamVideo:
+    def opener(_: StreamSource) -> av.container.InputContainer:
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return av.open(str(answer))
+
+    return StreamVideo(
+        "cam-1",
+        StreamSource(url=URL, **config),  # type: ignore[arg-type]
+        stop=world.stop,
+        opener=opener,
+        uniform=lambda low, high: high,
+        now=world.now,
+        monotonic=world.monotonic,
+    )
+
+
+def take(source: StreamVideo, count: int) -> list[Frame]:
+    frames = []
+    for frame in source.frames():
+        frames.append(frame)
+        if len(frames) == count:
+            source.close()
+    return frames
+
+
+def test_a_lost_camera_is_opened_again_and_time_goes_on(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.ts", 20)
+    world = World()
+    source = make_stream(world, iter([clip, SourceError("refused"), SourceError("refused"), clip, clip]))
+    frames = take(source, 50)
+    assert [f.session for f in frames] == [0] * 20 + [1] * 20 + [2] * 10
+    assert [f.index for f in frames] == list(range(50))
+    assert all(a.at < b.at for a, b in pairwise(frames))
+    assert frames[20].at - frames[19].at > timedelta(seconds=2)
+    assert source.stats.reconnects == 2
+    assert frames[0].clock.source == "arrival"
+
+
+def test_pauses_grow_to_the_longest_and_start_small_again_after_success(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.ts", 5)
+    world = World()
+    away: list[Path | Exception] = [SourceError("refused")] * 7
+    source = make_stream(world, iter([*away, clip, SourceError("refused"), clip]), backoff_s=(0.5, 10.0))
+    take(source, 6)
+    assert world.pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 0.5, 1.0]
+
+
+def test_pauses_never_overflow_however_long_the_camera_is_away(tmp_path: Path) -> None:
+    world = World()
+    away: list[Path | Exception] = [SourceError("refused")] * 3000
+    source = make_stream(world, iter([*away, write_video(tmp_path / "a.ts", 5)]))
+    assert len(take(source, 5)) == 5
+    assert max(world.pauses) == 30.0
+
+
+def test_close_ends_a_camera_that_never_came() -> None:
+    world = World()
+
+    def refusals() -> Iterator[Exception]:
+        while True:
+            if len(world.pauses) == 3:
+                source.close()
+            yield SourceError("refused")
+
+    source = make_stream(world, refusals())
+    assert list(source.frames()) == []
+    assert source.ring.ended
+
+
+def test_silence_is_told_while_it_lasts(tmp_path: Path) -> None:
+    world = World()
+    source = make_stream(world, iter([write_video(tmp_path / "a.ts", 10), SourceError("refused")]))
+    frames = source.frames()
+    for _ in range(5):
+        next(frames)
+    assert source.stats.silent_since is None
+    since = world.now()
+    world.seconds += 60
+    silent = source.stats.silent_since
+    assert silent is not None
+    assert abs(silent - since) < timedelta(seconds=1)
+    assert "60 s" in source.stats.message
+
+
+def test_packets_without_a_picture_are_silence_too(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.ts", 100, gop=1000)
+    data = clip.read_bytes()
+    headless = (
+        tmp_path / "b.ts"
+    )  # the tables, and then only frames that depend on a key frame that never came
+    headless.write_bytes(data[: 3 * 188] + data[len(data) // 2 // 188 * 188 :])
+    world = World()
+    source = make_stream(world, iter([headless, clip]), silence_s=0.2)
+    frames = take(source, 10)
+    assert frames[0].session <= 1
+    assert source.stats.frames == 10
+
+
+def test_passwords_never_show(caplog: pytest.LogCaptureFixture) -> None:
+    source = StreamSource(url="tcp://operator:hunter2@127.0.0.1:1/main", silence_s=0.2)
+    with pytest.raises(SourceError) as caught:
+        open_stream(source)
+    assert "hunter2" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
+    world = World()
+    live = StreamVideo("cam-1", source, stop=world.stop, uniform=lambda low, high: high)
+    world.stop.wait = lambda timeout=None: world.stop.set() or True  # type: ignore[method-assign]
+    assert list(live.frames()) == []
+    assert "hunter2" not in caplog.text + live.stats.message
+    assert "trying again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("url", "protocols"),
+    [
+        ("rtsp://c/1", {"tcp"}),
+        ("rtsps://c/1", {"tcp", "tls"}),
+        ("http://c/1", {"http", "tcp"}),
+        ("https://c/1", {"https", "tls", "tcp"}),
+        ("srt://c:9000", {"srt"}),
+        ("udp://@239.0.0.1:5000", {"udp"}),
+        ("tcp://c:9", {"tcp"}),
+    ],
+)
+def test_each_scheme_opens_its_own_protocols_only(url: str, protocols: set[str]) -> None:
+    options = stream_options(StreamSource(url=url))
+    assert set(options["protocol_whitelist"].split(",")) == protocols
+    formats = set(options["format_whitelist"].split(","))
+    assert not formats & {"hls", "dash", "concat", "sdp", "lavfi", "image2"}
+    assert ("rtsp" in formats) == url.startswith("rtsp")
+    assert options.get("rtsp_transport") == ("tcp" if url.startswith("rtsp") else None)
+
+
+def test_a_forced_format_is_allowed() -> None:
+    options = stream_options(StreamSource(url="http://c/live.m3u8", format="hls"))
+    assert "hls" in options["format_whitelist"].split(",")
+
+
+@pytest.fixture
+def mute() -> Iterator[Callable[[], int]]:
+    """A server that accepts and says nothing."""
+    import socket
+
+    server = socket.create_server(("127.0.0.1", 0))
+    yield lambda: int(server.getsockname()[1])
+    server.close()
+
+
+def test_a_server_that_says_nothing_is_given_up(
+    mute: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.sources.container._OPEN_S", 0.3)
+    for scheme in ("rtsp", "http", "tcp"):
+        with pytest.raises(SourceError):
+            open_stream(StreamSource(url=f"{scheme}://127.0.0.1:{mute()}/cam", silence_s=0.3))

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from flows.domain.site import CameraConfig, FileSource, StreamSource
+from flows.domain.status import CameraStatus
+from flows.fleet import CameraGone, Fleet, FleetPolicy
+
+
+def make_camera(camera_id: str, live: bool = False, **changes: object) -> CameraConfig:
+    source = StreamSource(url="rtsp://x/y") if live else FileSource(path=Path("x.mp4"))
+    return CameraConfig(id=camera_id, district="d", source=source).model_copy(update=changes)
+
+
+@dataclass
+class Report:
+    status: CameraStatus
+    ids: list[str] = field(default_factory=list)
+    count: int = 0
+
+
+class FakeCamera:
+    def __init__(self, camera: CameraConfig) -> None:
+        self.status = CameraStatus(camera_id=camera.id, district="d", state="running")
+        self.ids: list[str] = []
+        self.dead = self.hung = self.stopped = self.killed = False
+
+    def set(self, **changes: object) -> None:
+        self.status = self.status.model_copy(update=changes)
+
+    async def report(self, since: int) -> Report:
+        if self.dead:
+            raise CameraGone("killed by a test")
+        if self.hung:
+            await asyncio.Event().wait()
+        return Report(self.status, self.ids[since:], len(self.ids))
+
+    async def stop(self) -> CameraStatus:
+        self.stopped = True
+        self.set(state="stopped")
+        return self.status
+
+    def kill(self) -> None:
+        self.killed = True
+
+
+class World:
+    """A fleet with a clock to set and cameras to kill."""
+
+    def __init__(self, policy: FleetPolicy | None = None) -> None:
+        self.now_s = 0.0
+        self.started: dict[str, list[FakeCamera]] = {}
+        self.refuse: Callable[[CameraConfig], bool] = lambda _: False
+        self.fleet = Fleet(self._launch, policy, clock=lambda: self.now_s)
+
+    def _launch(self, camera: CameraConfig) -> FakeCamera:
+        if self.refuse(camera):
+            raise CameraGone("no room")
+        fake = FakeCamera(camera)
+        self.started.setdefault(camera.id, []).append(fake)
+        return fake
+
+    async def pass_time(self, seconds: float = 1.0) -> None:
+        for _ in range(max(1, round(seconds))):
+            self.now_s += 1.0
+            self.fleet.tick()
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    def __getitem__(self, camera_id: str) -> CameraStatus:
+        return next(s for s in self.fleet.status() if s.camera_id == camera_id)
+
+
+async def make_world(*cameras: CameraConfig, policy: FleetPolicy | None = None) -> World:
+    world = World(policy)
+    await world.fleet.apply(cameras)
+    await world.pass_time(2)
+    return world
+
+
+async def test_a_few_start_at_a_time() -> None:
+    world = World(FleetPolicy(starting=2))
+    await world.fleet.apply([make_camera(f"c{i}") for i in range(5)])
+    world.fleet.tick()
+    assert len(world.started) == 2
+    await world.pass_time(6)
+    assert len(world.started) == 5
+    assert {s.state for s in world.fleet.status()} == {"running"}
+
+
+async def test_a_dead_camera_starts_again_and_the_others_notice_nothing() -> None:
+    world = await make_world(make_camera("a"), make_camera("b"))
+    world.started["a"][0].dead = True
+    await world.pass_time()
+    assert world["a"].state == "restarting"
+    assert "killed by a test" in world["a"].message
+    await world.pass_time(5)
+    assert (world["a"].state, world["a"].restarts) == ("running", 1)
+    assert len(world.started["b"]) == 1
+    assert world["b"].restarts == 0
+
+
+async def test_pauses_grow_for_one_that_dies_again_and_again() -> None:
+    world = await make_world(make_camera("a"))
+    for _ in range(100):
+        world.started["a"][-1].dead = True
+        await world.pass_time()
+    assert 5 < len(world.started["a"]) < 20
+
+
+async def test_a_live_camera_s_counts_go_on_a_file_s_begin_again() -> None:
+    world = await make_world(make_camera("live", live=True), make_camera("file"))
+    for name in ("live", "file"):
+        world.started[name][0].set(frames_read=100, errors={"decode": 2}, events={"e": 1})
+    await world.pass_time()
+    for name in ("live", "file"):
+        world.started[name][0].dead = True
+    await world.pass_time(5)
+    for name in ("live", "file"):
+        world.started[name][1].set(frames_read=30, errors={"decode": 1}, events={"e": 1})
+    await world.pass_time()
+    assert (world["live"].frames_read, world["live"].errors, world["live"].events) == (
+        130,
+        {"decode": 3},
+        {"e": 2},
+    )
+    assert (world["file"].frames_read, world["file"].errors, world["file"].events) == (
+        30,
+        {"decode": 1},
+        {"e": 1},
+    )
+
+
+@pytest.mark.parametrize("state", ["ended", "failed"])
+async def test_a_file_that_is_over_stays_over(state: str) -> None:
+    world = await make_world(make_camera("a"))
+    world.started["a"][0].set(state=state, frames_read=7)
+    await world.pass_time(100)
+    assert (world["a"].state, world["a"].frames_read) == (state, 7)
+    assert len(world.started["a"]) == 1
+    assert world.started["a"][0].killed
+
+
+async def test_a_live_camera_that_failed_is_tried_again() -> None:
+    world = await make_world(make_camera("a", live=True))
+    world.started["a"][0].set(state="failed", message="no route")
+    await world.pass_time()
+    assert (world["a"].state, world["a"].message) == ("failed", "no route")
+    await world.pass_time(5)
+    assert world["a"].state == "running"
+
+
+async def test_a_hung_camera_is_killed_and_started_again() -> None:
+    world = await make_world(make_camera("a"), policy=FleetPolicy(silent_s=10))
+    world.started["a"][0].hung = True
+    await world.pass_time(8)
+    assert not world.started["a"][0].killed
+    await world.pass_time(10)
+    assert world.started["a"][0].killed
+    assert (world["a"].state, world["a"].restarts) == ("running", 1)
+
+
+async def test_cameras_come_and_go_while_the_others_run() -> None:
+    world = await make_world(make_camera("a"), make_camera("b"))
+    await world.fleet.apply([make_camera("b"), make_camera("c")])
+    await world.pass_time(2)
+    assert [s.camera_id for s in world.fleet.status()] == ["b", "c"]
+    assert world.started["a"][0].stopped
+    assert len(world.started["b"]) == 1
+
+
+async def test_a_changed_camera_starts_anew() -> None:
+    world = await make_world(make_camera("a"))
+    await world.fleet.add(make_camera("a", sample_hz=5.0))
+    await world.pass_time(2)
+    assert world.started["a"][0].stopped
+    assert len(world.started["a"]) == 2
+
+
+async def test_one_that_cannot_be_started_does_not_stop_the_rest() -> None:
+    world = World()
+    world.refuse = lambda camera: camera.id == "bad"
+    await world.fleet.apply([make_camera("bad"), make_camera("good")])
+    await world.pass_time(2)
+    assert world["good"].state == "running"
+    assert (world["bad"].state, world["bad"].message) == ("restarting", "no room")
+
+
+async def test_stopping_drains_everybody_and_tells_the_last_events() -> None:
+    world = await make_world(make_camera("a"), make_camera("b"))
+    world.started["a"][0].ids.append("event-1")
+    await world.fleet.stop()
+    assert {s.state for s in world.fleet.status()} == {"stopped"}
+    assert world.fleet.sent(0) == (["event-1"], 1)
+
+
+async def test_restart_by_hand() -> None:
+    world = await make_world(make_camera("a"))
+    await world.fleet.restart("a")
+    await world.pass_time(2)
+    assert (world["a"].state, world["a"].restarts) == ("running", 1)
+    assert world.started["a"][0].stopped
+
+
+async def test_ids_survive_the_death_of_a_camera() -> None:
+    world = await make_world(make_camera("a", live=True))
+    world.started["a"][0].ids += ["1", "2"]
+    await world.pass_time()
+    world.started["a"][0].dead = True
+    await world.pass_time(5)
+    world.started["a"][1].ids += ["3"]
+    await world.pass_time()
+    assert world.fleet.sent(0) == (["1", "2", "3"], 3)
+    assert world.fleet.sent(2) == (["3"], 3)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from flows.domain.errors import FieldError
+from flows.jurisdiction import load_profile, profile_names
+
+MINE = """
+name: mine
+title: Elsewhere
+timezone: {timezone}
+speeding: {{article: "7", tolerance_kmh: {tolerance}, bands: [{{above_kmh: 20, article: 7-2}}]}}
+retention: {{violation_days: 30, unconfirmed_days: 3, plate_hash_days: 1}}
+"""
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_built_in_profile_loads_and_says_that_counsel_has_to_confirm_it(name: str) -> None:
+    profile = load_profile(name)
+    assert profile.name == name
+    assert not profile.confirmed
+    assert profile.speeding.article_for(profile.speeding.tolerance_kmh) != profile.speeding.article
+
+
+def test_kazakhstan() -> None:
+    law = load_profile("kz").speeding
+    assert law.tolerance_kmh == 10
+    excesses = (5, 10, 19.9, 20, 45, 75)
+    articles = ["592", "592(1)", "592(1)", "592(2)", "592(3)", "592(3-1)"]
+    assert [law.article_for(e).removeprefix("KoAP RK ") for e in excesses] == articles
+
+
+def test_days_are_local() -> None:
+    late = datetime(2026, 5, 1, 20, 0, tzinfo=UTC)
+    assert load_profile("kz").local_day(late) == date(2026, 5, 2)
+
+
+def test_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(
+        FieldError, match=r"jurisdiction: expected one of kz, uz or .*got 'kzz'; did you mean 'kz'"
+    ):
+        load_profile("kzz")
+
+
+def test_a_file_beside_the_site_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE.format(timezone="Asia/Almaty", tolerance=3))
+    assert load_profile("mine.yaml", tmp_path).speeding.tolerance_kmh == 3
+    with pytest.raises(FieldError, match="a profile file that exists"):
+        load_profile("other.yaml", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "tolerance", "message"),
+    [
+        ("Mars/Olympus", 3, r"line 4: mine.yaml: timezone.*time zone"),
+        ("Asia/Almaty", -3, r"line 5: mine.yaml: speeding.tolerance_kmh"),
+    ],
+)
+def test_mistakes_are_told_with_field_and_line(
+    tmp_path: Path, timezone: str, tolerance: int, message: str
+) -> None:
+    (tmp_path / "mine.yaml").write_text(MINE.format(timezone=timezone, tolerance=tolerance))
+    with pytest.raises(FieldError, match=message):
+        load_profile("mine.yaml", tmp_path)

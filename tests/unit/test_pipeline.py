@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import street
+
+from flows.domain.detections import Detections
+from flows.domain.errors import CalibrationError
+from flows.domain.events import SPEEDING, Event
+from flows.domain.frames import ClockState, Frame
+from flows.domain.site import CameraConfig, FileSource, GateConfig, SpeedingRule, StreamSource
+from flows.jurisdiction import load_profile
+from flows.pipeline import LAG_FRAMES, CameraPipeline, Sampler, run_frames, without_pixels
+from flows.sources.picture import ArrayPicture
+
+START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+PROFILE = load_profile("kz")
+CARS = [street.Car(72, 40), street.Car(40, 30, 1, 2.8)]
+
+
+def make_camera(**changes: object) -> CameraConfig:
+    camera = CameraConfig(
+        id="road",
+        district="d",
+        source=FileSource(path=Path("none.mp4")),
+        detector="colour",
+        calibration=street.SURVEY,
+        rules=(SpeedingRule(limit_kmh=50, tolerance_kmh=0),),
+    )
+    return camera.model_copy(update=changes)
+
+
+def make_frames(count: int, cars: list[street.Car] | None = None) -> Iterator[Frame]:
+    clock = ClockState("site", START, rate_hz=street.FPS)
+    for index in range(count):
+        t_s = index / street.FPS
+        bgr = np.asarray(street.draw(CARS if cars is None else cars, t_s))[:, :, ::-1].copy()
+        yield Frame("road", index, START + timedelta(seconds=t_s), ArrayPicture(bgr), clock)
+
+
+def play(pipeline: CameraPipeline, frames: int = 45) -> list[Event]:
+    return list(run_frames(make_frames(frames), pipeline, street.ColourDetector()))
+
+
+def test_one_event_for_the_one_that_is_too_fast() -> None:
+    events = play(CameraPipeline.build(make_camera(), PROFILE))
+    assert [e.type for e in events] == [SPEEDING]
+    assert events[0].data["measured"]["speed"]["value"] == pytest.approx(72, rel=0.06)  # type: ignore[index,call-overload]
+
+
+def test_the_same_frames_give_the_same_events_however_late_the_answers_come() -> None:
+    at_once = play(CameraPipeline.build(make_camera(), PROFILE))
+    pipeline, detector = CameraPipeline.build(make_camera(), PROFILE), street.ColourDetector()
+    late: list[Event] = []
+    waiting: list[tuple[Frame, Detections | None]] = []
+
+    def settle() -> None:
+        frame, found = waiting.pop(0)
+        late.extend(pipeline.skip(frame) if found is None else pipeline.step(frame, found))
+
+    for number, frame in enumerate(make_frames(45)):
+        passes = pipeline.admit(frame).passes
+        waiting.append((without_pixels(frame), detector.detect([frame.picture.bgr()])[0] if passes else None))
+        while len(waiting) > (number * 7) % LAG_FRAMES:
+            settle()
+    while waiting:
+        settle()
+    late.extend(pipeline.close())
+    assert late == at_once
+
+
+def test_running_too_far_ahead_is_refused() -> None:
+    pipeline = CameraPipeline.build(make_camera(), PROFILE)
+    frames = make_frames(LAG_FRAMES + 1, cars=[])
+    for _ in range(LAG_FRAMES):
+        pipeline.admit(next(frames))
+    with pytest.raises(RuntimeError, match="too far ahead"):
+        pipeline.admit(next(frames))
+
+
+def test_every_frame_is_counted_once() -> None:
+    pipeline = CameraPipeline.build(make_camera(sample_hz=5), PROFILE)
+    list(run_frames(make_frames(50, cars=[]), pipeline, street.ColourDetector()))
+    counts = pipeline.counts
+    assert counts.read == 50 == counts.sampled_out + counts.gated + counts.detected
+    assert counts.sampled_out == 30
+    assert counts.gated > 0
+
+
+def test_a_gate_that_is_off_passes_everything() -> None:
+    pipeline = CameraPipeline.build(make_camera(gate=GateConfig(enabled=False)), PROFILE)
+    list(run_frames(make_frames(20, cars=[]), pipeline, street.ColourDetector()))
+    assert pipeline.counts.detected == 20
+
+
+def test_a_camera_without_survey_refuses_and_says_why() -> None:
+    pipeline = CameraPipeline.build(make_camera(calibration=None), PROFILE)
+    assert play(pipeline) == []
+    assert pipeline.refusals().get("no_calibration", 0) >= 1
+
+
+def test_a_survey_that_determines_no_plane_is_refused() -> None:
+    points = tuple(
+        p.model_copy(update={"px": (10.0 * i, 10.0 * i)}) for i, p in enumerate(street.SURVEY.points)
+    )
+    bad = street.SURVEY.model_copy(update={"points": points})
+    with pytest.raises(CalibrationError):
+        CameraPipeline.build(make_camera(calibration=bad), PROFILE)
+
+
+def test_a_rule_that_fails_does_not_shift_what_the_gate_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = CameraPipeline.build(make_camera(), PROFILE)
+
+    class Broken:
+        kind = "broken"
+
+        def refusals(self) -> dict[str, int]:
+            return {}
+
+        def observe(self, *_: object) -> list[Event]:
+            raise ZeroDivisionError
+
+        forget = observe
+
+    monkeypatch.setattr(pipeline, "_rules", [Broken()])
+    for frame in make_frames(LAG_FRAMES + 5):
+        pipeline.admit(frame)
+        with pytest.raises(ZeroDivisionError):
+            pipeline.step(frame, Detections.empty())
+
+
+def test_live_cameras_let_the_gate_know_at_once() -> None:
+    assert CameraPipeline.build(make_camera(), PROFILE).lag_frames == LAG_FRAMES
+    live = make_camera(source=StreamSource(url="rtsp://x/y"))
+    assert CameraPipeline.build(live, PROFILE).lag_frames == 0
+
+
+def test_pixels_are_let_go() -> None:
+    frame = without_pixels(next(make_frames(1)))
+    assert (frame.picture.width_px, frame.picture.height_px) == street.SIZE_PX
+    with pytest.raises(RuntimeError, match="packet ring"):
+        frame.picture.luma()
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "taken"), [(None, 100), (25, 100), (10, 40), (8, 32), (3, 12), (50, 100)]
+)
+def test_sampling_keeps_its_rate_whatever_the_camera_s_own(rate_hz: float | None, taken: int) -> None:
+    sampler = Sampler(rate_hz)
+    found = sum(sampler.takes(START + timedelta(seconds=i / 25)) for i in range(100))
+    assert found == pytest.approx(taken, abs=1)
+
+
+def test_sampling_does_not_make_up_for_a_gap() -> None:
+    sampler = Sampler(5)
+    assert sampler.takes(START)
+    later = START + timedelta(seconds=60)
+    assert [sampler.takes(later + timedelta(seconds=i / 25)) for i in range(6)] == [True] + [False] * 4 + [
+        True
+    ]
+
+
+def test_a_frame_index_does_not_matter_to_ids() -> None:
+    shifted = (replace(f, index=f.index + 1000) for f in make_frames(45))
+    events = list(run_frames(shifted, CameraPipeline.build(make_camera(), PROFILE), street.ColourDetector()))
+    assert [e.id for e in events] == [e.id for e in play(CameraPipeline.build(make_camera(), PROFILE))]
