@@ -37,6 +37,8 @@ ZOOM = (0.4, 0.9)
 """Share of the width that the closer view shows."""
 LEAST_LEFT = 0.35
 """Share of a box that must be inside the closer view; below, it is neither object nor background."""
+LEAST_VISIBLE = 0.3
+"""The same of what other things leave of it: more is taught than evaluations ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,4 +173,5 @@ def _cut_boxes(
 
 
 def _label(thing: ObjectTruth) -> int:
-    return IGNORED if thing.ignore or thing.cls not in STREET_NAMES else STREET_NAMES.index(thing.cls)
+    taught = thing.visible >= LEAST_VISIBLE and thing.cls in STREET_NAMES
+    return STREET_NAMES.index(thing.cls) if taught else IGNORED

@@ -189,7 +189,12 @@ class GroundPlane:
     @property
     def camera_height_m(self) -> float:
         """Height of the camera above the ground, m, as the plane reveals it."""
-        return _vertical(self.h, self.picture_px)[1]
+        return self.camera_m[1]
+
+    @property
+    def camera_m(self) -> tuple[Array, float]:
+        """``(2,)`` the point below the camera, m, and the camera's height above it, as the plane reveals them."""
+        return _centre(self.h, self.picture_px)
 
     @property
     def accuracy_note(self) -> str:
@@ -200,25 +205,30 @@ class GroundPlane:
         return f"{len(self.config.points)} points, {checked}, position known to {sd:.3f} m amid them"
 
 
-def _vertical(h: Array, picture_px: tuple[int, int]) -> tuple[Array, float]:
-    """Third column of the camera matrix (what a metre of height does) and the camera's height, m."""
+def _axes(h: Array, picture_px: tuple[int, int]) -> tuple[Array, Array, Array, Array]:
+    """Lens ``(3, 3)``, the ground's two axes and its origin as the camera sees them, ``(3,)`` m each."""
     width, height = picture_px
     centred = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1.0]]) @ h
     focal = _focal(centred, width)
     rays = centred / np.array([[focal], [focal], [1.0]])
     scale = (np.linalg.norm(rays[:, 0]) + np.linalg.norm(rays[:, 1])) / 2
     r1, r2, t = (rays / scale).T
-    r3 = np.cross(r1, r2)
-    above = -float(r3 @ t)
+    return np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]]) * scale, r1, r2, t
+
+
+def _centre(h: Array, picture_px: tuple[int, int]) -> tuple[Array, float]:
+    """The ground's point below the camera, ``(2,)`` m, and the camera's height, m."""
+    _, r1, r2, t = _axes(h, picture_px)
     # The camera is above the road, whichever way the survey's axes turn.
-    r3, above = (r3, above) if above > 0 else (-r3, -above)
-    k = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
-    return k @ (r3 * scale), above
+    return np.array([-float(r1 @ t), -float(r2 @ t)]), abs(float(np.cross(r1, r2) @ t))
 
 
 def _camera(h: Array, picture_px: tuple[int, int]) -> Array:
-    lift, _ = _vertical(h, picture_px)
-    return np.column_stack([h[:, 0], h[:, 1], lift, h[:, 2]])
+    """``(3, 4)`` camera matrix; its third column is what a metre of height does."""
+    lens, r1, r2, t = _axes(h, picture_px)
+    r3 = np.cross(r1, r2)
+    up = r3 if float(r3 @ t) < 0 else -r3
+    return np.column_stack([h[:, 0], h[:, 1], lens @ up, h[:, 2]])
 
 
 def _focal(centred: Array, width: int) -> float:

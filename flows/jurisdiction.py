@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from flows.domain.config import Config, Name
 from flows.domain.errors import FieldError
-from flows.domain.site import Config, Name
 
 FOLDER = Path(__file__).parent / "jurisdictions"
 
@@ -22,21 +22,26 @@ class SpeedBand(Config):
     article: str
 
 
-class SpeedingLaw(Config):
-    """What the law says of speeding.
+class RuleLaw(Config):
+    """What the law says of one rule.
 
     Attributes:
         article: The article as a whole.
-        tolerance_kmh: No violation up to so much above the limit.
-        bands: Articles by how far the limit is exceeded, ascending.
+        tolerance_kmh: No violation up to so much above a limit.
+        bands: Articles by how far a limit is exceeded, ascending.
+        exemptions_max_age_h: A list of exempt plates older than this decides nothing: violations that depend on
+            it wait. None: no list holds for this rule.
+        needs_review: A machine's verdict is never final.
     """
 
     article: str
-    tolerance_kmh: float = Field(ge=0, le=50)
+    tolerance_kmh: float = Field(default=0.0, ge=0, le=50)
     bands: tuple[SpeedBand, ...] = ()
+    exemptions_max_age_h: float | None = Field(default=None, gt=0)
+    needs_review: bool = False
 
     @model_validator(mode="after")
-    def _ascending(self) -> SpeedingLaw:
+    def _ascending(self) -> RuleLaw:
         starts = [band.above_kmh for band in self.bands]
         if starts != sorted(set(starts)):
             raise ValueError(f"bands: expected ascending above_kmh, got {starts}")
@@ -45,7 +50,7 @@ class SpeedingLaw(Config):
     def article_for(self, excess_kmh: float) -> str:
         """The article for a speed that is surely ``excess_kmh`` above the limit.
 
-        >>> law = SpeedingLaw(article="7", tolerance_kmh=10, bands=[{"above_kmh": 20, "article": "7(2)"}])
+        >>> law = RuleLaw(article="7", tolerance_kmh=10, bands=[{"above_kmh": 20, "article": "7(2)"}])
         >>> law.article_for(15), law.article_for(25)
         ('7', '7(2)')
         """
@@ -75,7 +80,7 @@ class JurisdictionProfile(Config):
         title: Name for people.
         timezone: IANA zone in which days (a survey's validity, counters) begin and end.
         confirmed: True once counsel has confirmed every value.
-        speeding: The law on speeding.
+        rules: The law on each rule, by the rule's kind.
         evidence: What a package must hold.
         retention: How long things are kept.
     """
@@ -84,7 +89,7 @@ class JurisdictionProfile(Config):
     title: str
     timezone: str
     confirmed: bool = False
-    speeding: SpeedingLaw
+    rules: dict[Name, RuleLaw]
     evidence: EvidenceLaw = EvidenceLaw()
     retention: RetentionLaw
 
@@ -96,6 +101,10 @@ class JurisdictionProfile(Config):
         except (KeyError, ValueError, OSError):
             raise ValueError(f"expected an IANA time zone such as Asia/Almaty, got {value!r}") from None
         return value
+
+    def law(self, kind: str) -> RuleLaw:
+        """The law on a rule; without an article, and for review only, where the profile says nothing of it."""
+        return self.rules.get(kind, RuleLaw(article="", needs_review=True))
 
     def local_day(self, at: datetime) -> date:
         """The calendar day of a capture time there."""

@@ -16,13 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.detections import Detections
+from flows.domain.errors import CalibrationError
 from flows.domain.events import Event
 from flows.domain.frames import Frame
 from flows.domain.inference import DetectorLike, DetectRequest, detect_at_full_size
 from flows.domain.site import CameraConfig
+from flows.domain.tracks import Track
 from flows.gating import Admission, Gate
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
+from flows.paths import PathBook
 from flows.rules import build_rules
 from flows.rules.base import Moment, Rule
 from flows.tracking import Tracker
@@ -93,14 +96,22 @@ class CameraPipeline:
         rules: What is looked for.
         lag_frames: How many frames late the gate learns of tracks; 0 means at once (live cameras, whose
             frames depend on the moment anyway).
+        paths: Puts tracks on the ground; None where no rule asks for it or there is no survey.
     """
 
     def __init__(
-        self, camera: CameraConfig, gate: Gate, tracker: Tracker, rules: Sequence[Rule], lag_frames: int
+        self,
+        camera: CameraConfig,
+        gate: Gate,
+        tracker: Tracker,
+        rules: Sequence[Rule],
+        lag_frames: int,
+        paths: PathBook | None = None,
     ) -> None:
         self.camera, self.lag_frames = camera, lag_frames
         self.counts = Counts()
         self._gate, self._tracker, self._rules = gate, tracker, list(rules)
+        self._paths = paths
         self._sampler = Sampler(camera.sample_hz)
         self._moved = [False] * max(1, lag_frames)  # ring: after how many settled frames did something move
         self._settled = 0
@@ -122,7 +133,9 @@ class CameraPipeline:
         """
         ground = GroundPlane.fit(camera.calibration) if camera.calibration else None
         rules = build_rules(camera, profile, ground)
-        return cls(camera, Gate(camera.gate), Tracker(), rules, 0 if camera.live else LAG_FRAMES)
+        on_ground = any(rule.kind != "speeding" for rule in camera.rules)
+        paths = PathBook(ground) if ground is not None and on_ground else None
+        return cls(camera, Gate(camera.gate), Tracker(), rules, 0 if camera.live else LAG_FRAMES, paths)
 
     def admit(self, frame: Frame) -> Admission:
         """Whether a frame deserves the detector, and why. Needs its pixels."""
@@ -156,6 +169,7 @@ class CameraPipeline:
         try:
             tracks = self._tracker.step(detections, frame.at, frame.index)
             confirmed = [t for t in tracks if t.confirmed]
+            moment = self._on_ground(confirmed, moment)
             events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
             return self._counted(events + self._forget(moment))
         finally:
@@ -187,9 +201,25 @@ class CameraPipeline:
         self._moment = Moment(frame.at, frame.index, picture.width_px, picture.height_px, frame.clock)
         return self._moment
 
+    def _on_ground(self, tracks: Sequence[Track], moment: Moment) -> Moment:
+        """The moment with the paths of the tracks seen in it."""
+        if self._paths is None:
+            return moment
+        try:
+            paths = self._paths.step(tracks, moment.width_px, moment.height_px)
+        except CalibrationError:  # not the picture that was surveyed: rules find no paths, and refuse
+            return moment
+        return replace(moment, paths=paths)
+
     def _forget(self, moment: Moment) -> list[Event]:
-        ended = [t for t in self._tracker.ended() if t.confirmed]
-        return [e for track in ended for rule in self._rules for e in rule.forget(track, moment)]
+        events: list[Event] = []
+        for track in self._tracker.ended():
+            if not track.confirmed:
+                continue
+            path = self._paths.forget(track) if self._paths else None
+            its = replace(moment, paths={track.id: path} if path else {})
+            events += [e for rule in self._rules for e in rule.forget(track, its)]
+        return events
 
     def _settle(self) -> None:
         """Notes for the gate whether anything moves; runs even if a rule failed, or the lag would drift."""

@@ -25,13 +25,16 @@ from flows.domain.detections import Detections
 from flows.domain.events import Event, KeyMoment
 from flows.domain.frames import ClockState, Frame
 from flows.domain.inference import DetectorLike
-from flows.domain.site import CameraConfig, GateConfig, SceneSource, SpeedingRule
+from flows.domain.ruleset import SpeedingRule
+from flows.domain.site import CameraConfig, GateConfig, SceneSource
 from flows.domain.tracks import Sighting, Track
 from flows.evaluation.events import EventScore, TruthIndex, evaluate_events
 from flows.gating import Gate
 from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
 from flows.pipeline import LAG_FRAMES, CameraPipeline, NoPixels, run
+from flows.roadway import Roadway
+from flows.rules.base import Site
 from flows.rules.speeding import Speeding
 from flows.scenes.truth import FrameTruth, SceneTruth
 from flows.settings import Settings
@@ -214,9 +217,9 @@ def pipeline_of(clip: Clip, truth: SceneTruth, collector: Collector) -> CameraPi
         gate=GateConfig(enabled=False),
         rules=(rule,),
     )
-    speeding = Speeding(
-        rule, camera, load_profile("kz"), GroundPlane.fit(truth.calibration), on_verdict=collector
-    )
+    ground = GroundPlane.fit(truth.calibration)
+    site = Site(camera, load_profile("kz"), ground, Roadway.of(camera, ground))
+    speeding = Speeding(rule, site, on_verdict=collector)
     return CameraPipeline(camera, Gate(camera.gate), Tracker(), [speeding], LAG_FRAMES)
 
 

@@ -22,6 +22,7 @@ from cluster.bench import clips
 from cluster.bench.processes import cpu_s, workers
 from cluster.bench.report import Figure, at_least, at_most
 from cluster.live import LiveJob, LiveOptions, ray_for, run_live
+from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import (
     CalibrationConfig,
     CameraConfig,
@@ -29,7 +30,6 @@ from flows.domain.site import (
     FileSource,
     GateConfig,
     SiteConfig,
-    SpeedingRule,
     SurveyPoint,
 )
 from flows.domain.status import CameraStatus, ResultsStatus

@@ -131,6 +131,7 @@ def _ray() -> Iterator[None]:
 
     root = str(Path(__file__).resolve().parents[2])
     ray.init(
+        address="local",
         num_cpus=os.cpu_count(),
         include_dashboard=False,
         log_to_driver=False,

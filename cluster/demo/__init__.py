@@ -44,7 +44,7 @@ def run_demo(folder: Path, detector: str = "embedded", *, progress: bool = True)
     settings = _own_home(folder / "home", cache)
     _run_site(site, folder, settings, progress=progress)
     console.print("[bold]3/3[/] what came out, against the truth\n")
-    tolerance_kmh = load_profile("kz").speeding.tolerance_kmh
+    tolerance_kmh = load_profile("kz").law("speeding").tolerance_kmh
     outcome = report.compare(found, folder, Path(settings.evidence), tolerance_kmh)
     report.show(outcome, stdout(), site)
     return outcome

@@ -9,18 +9,12 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-"""An id that is safe in file names, Redis keys, metric labels and addresses."""
+from flows.domain.config import Config, Name
+from flows.domain.ruleset import Rule, SignalConfig, references
 
 Platform = Literal["fixed", "drone", "robot", "body", "vehicle"]
-
-
-class Config(BaseModel):
-    """Base of all site models: frozen, and unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class FileSource(Config):
@@ -56,7 +50,24 @@ class SceneSource(Config):
     options: dict[str, float | int | str | bool | tuple[float, float]] = Field(default_factory=dict)
 
 
-Source = Annotated[FileSource | StreamSource | SceneSource, Field(discriminator="kind")]
+class TracksSource(Config):
+    """Tracks in metres from a smart camera, a radar or a drone instead of pictures; see ``flows/sources/tracks``.
+
+    Attributes:
+        path: CSV or JSON lines, one sighting a line.
+        started_at: Capture time of the file's time zero, where its times are seconds.
+        error_m: Stated standard error of a position, m, each axis.
+        rate_hz: Sightings a second, where the file counts frames.
+    """
+
+    kind: Literal["tracks"] = "tracks"
+    path: Path
+    started_at: AwareDatetime | None = None
+    error_m: float = Field(default=0.3, gt=0)
+    rate_hz: float | None = Field(default=None, gt=0)
+
+
+Source = Annotated[FileSource | StreamSource | SceneSource | TracksSource, Field(discriminator="kind")]
 
 
 class SurveyPoint(Config):
@@ -98,26 +109,53 @@ class GateConfig(Config):
     """Frames pass for so long after the last motion or the last sighting of a moving track."""
 
 
-class SpeedingRule(Config):
-    """A vehicle faster than the limit, by its interval's lower end."""
-
-    kind: Literal["speeding"] = "speeding"
-    limit_kmh: float = Field(gt=0, le=200)
-    tolerance_kmh: float | None = Field(default=None, ge=0)
-    """Overrides the jurisdiction profile's tolerance."""
-    zone: Name | None = None
-    """Measure only inside this zone; else in the whole picture."""
-    classes: tuple[str, ...] = ("car", "truck", "bus", "motorcycle")
-
-
-Rule = Annotated[SpeedingRule, Field(discriminator="kind")]
-
-
 class Zone(Config):
-    """A polygon in the picture, full-resolution px."""
+    """An area on the road, given in the picture or on the ground.
+
+    Attributes:
+        name: What rules call it.
+        polygon_px: Corners in the picture, full-resolution px.
+        polygon_m: Corners on the ground, metres in the survey's frame. One of the two.
+        heading_deg: Which way traffic goes in it, clockwise from +y on the ground; for lanes.
+    """
 
     name: Name
-    polygon_px: tuple[tuple[float, float], ...] = Field(min_length=3)
+    polygon_px: tuple[tuple[float, float], ...] = ()
+    polygon_m: tuple[tuple[float, float], ...] = ()
+    heading_deg: float | None = Field(default=None, ge=-360, le=360)
+
+    @model_validator(mode="after")
+    def _one_polygon(self) -> Zone:
+        given = [p for p in (self.polygon_px, self.polygon_m) if p]
+        if len(given) != 1 or len(given[0]) < 3:
+            raise ValueError(
+                "expected either polygon_px or polygon_m with at least three corners, "
+                f"got {len(self.polygon_px)} and {len(self.polygon_m)}"
+            )
+        return self
+
+
+class RoadLine(Config):
+    """A line on the road (a stop line, a solid line), given in the picture or on the ground.
+
+    Attributes:
+        name: What rules call it.
+        px: Its points in order, full-resolution px.
+        m: Its points on the ground, metres. One of the two.
+    """
+
+    name: Name
+    px: tuple[tuple[float, float], ...] = ()
+    m: tuple[tuple[float, float], ...] = ()
+
+    @model_validator(mode="after")
+    def _one_line(self) -> RoadLine:
+        given = [p for p in (self.px, self.m) if p]
+        if len(given) != 1 or len(given[0]) < 2:
+            raise ValueError(
+                f"expected either px or m with at least two points, got {len(self.px)} and {len(self.m)}"
+            )
+        return self
 
 
 class CameraConfig(Config):
@@ -135,18 +173,27 @@ class CameraConfig(Config):
     """Frames a second looked at, by capture time; every frame by default."""
     gate: GateConfig = GateConfig()
     zones: tuple[Zone, ...] = ()
+    lines: tuple[RoadLine, ...] = ()
+    signals: tuple[SignalConfig, ...] = ()
     calibration: CalibrationConfig | None = None
     """The ground survey. A scene source brings its own when this is left out."""
     rules: tuple[Rule, ...] = ()
 
     @model_validator(mode="after")
-    def _zones_exist(self) -> CameraConfig:
-        names = [z.name for z in self.zones]
-        if len(set(names)) != len(names):
-            raise ValueError(f"zones: expected distinct names, got {names}")
+    def _names_exist(self) -> CameraConfig:
+        known = {
+            kind: [thing.name for thing in things]
+            for kind, things in (("zones", self.zones), ("lines", self.lines), ("signals", self.signals))
+        }
+        for kind, names in known.items():
+            if len(set(names)) != len(names):
+                raise ValueError(f"{kind}: expected distinct names, got {names}")
         for rule in self.rules:
-            if rule.zone is not None and rule.zone not in names:
-                raise ValueError(f"rules.{rule.kind}.zone: expected one of {names}, got {rule.zone!r}")
+            for field, kind, name in references(rule):
+                if name not in known[kind]:
+                    raise ValueError(
+                        f"rules.{rule.kind}.{field}: expected one of the camera's {kind} {known[kind]}, got {name!r}"
+                    )
         return self
 
     @property

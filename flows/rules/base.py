@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from flows.domain.events import Event
 from flows.domain.frames import ClockState
+from flows.domain.paths import Path
+from flows.domain.signals import SignalState
+from flows.domain.site import CameraConfig
 from flows.domain.tracks import Track
+from flows.ground import GroundPlane
+from flows.jurisdiction import JurisdictionProfile
+from flows.roadway import Roadway
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,9 @@ class Moment:
         width_px: Width of the full-resolution picture.
         height_px: Height of the full-resolution picture.
         clock: The camera clock's state.
+        paths: The way on the ground of each track, by its number; a track without one has no place on the
+            surveyed plane. In ``forget`` it holds the ended track's whole path.
+        signals: What the camera's traffic lights show, by name.
     """
 
     at: datetime
@@ -29,6 +38,25 @@ class Moment:
     width_px: int
     height_px: int
     clock: ClockState
+    paths: Mapping[int, Path] = field(default_factory=dict)
+    signals: Mapping[str, SignalState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a rule holds.
+
+    Attributes:
+        camera: The camera.
+        profile: The law of the place.
+        ground: The surveyed plane; None where there is no survey.
+        road: Zones and lines on the ground; None where they are given in the picture and there is no survey.
+    """
+
+    camera: CameraConfig
+    profile: JurisdictionProfile
+    ground: GroundPlane | None
+    road: Roadway | None
 
 
 class Rule(Protocol):

@@ -7,19 +7,21 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.errors import CalibrationError
-from flows.domain.events import SPEEDING, Event, KeyMoment, Violation
-from flows.domain.frames import ClockState
-from flows.domain.site import CameraConfig, SpeedingRule
+from flows.domain.events import Event, KeyMoment
+from flows.domain.ruleset import SpeedingRule
+from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting, Track
+from flows.geometry import inside_polygon
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
-from flows.rules.base import Moment
+from flows.rules.base import Moment, Site
+from flows.rules.reporting import Reporter
 from flows.speed import KMH, Refusal, SpeedConfig, SpeedEstimate, check_clock, estimate, pieces
 
 VERSION: Final = "1"
@@ -77,9 +79,7 @@ class Speeding:
 
     Args:
         config: The rule in the site file.
-        camera: Its camera.
-        profile: The law there.
-        ground: The surveyed plane, or None where the camera has none.
+        site: Where it holds.
         thresholds: Thresholds of the rule; the defaults if None.
         on_verdict: Told of every verdict, speeding or not: for benches and notebooks.
     """
@@ -89,19 +89,22 @@ class Speeding:
     def __init__(
         self,
         config: SpeedingRule,
-        camera: CameraConfig,
-        profile: JurisdictionProfile,
-        ground: GroundPlane | None,
+        site: Site,
         thresholds: SpeedingConfig | None = None,
         on_verdict: Callable[[Track, SpeedEstimate | Refusal], None] | None = None,
     ) -> None:
         self._on_verdict = on_verdict
-        self._config, self._camera, self._profile, self._ground = config, camera, profile, ground
+        self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
+        self._config, self._camera, self._profile, self._ground = (
+            config,
+            site.camera,
+            site.profile,
+            site.ground,
+        )
         self._thresholds = thresholds or SpeedingConfig()
         tolerance = config.tolerance_kmh
-        self._tolerance_kmh = profile.speeding.tolerance_kmh if tolerance is None else tolerance
-        polygon = next((z.polygon_px for z in camera.zones if z.name == config.zone), None)
-        self._zone = None if polygon is None else np.array(polygon, np.float64)
+        self._tolerance_kmh = site.profile.law("speeding").tolerance_kmh if tolerance is None else tolerance
+        self._zone = _in_picture(config.zone, site.camera, site.ground)
         self._refusals: Counter[str] = Counter()
         self._judged_until: dict[int, datetime] = {}
         self._done: set[int] = set()
@@ -147,7 +150,7 @@ class Speeding:
         if isinstance(verdict, Refusal):
             self._refusals[verdict.reason] += 1
             return []
-        if not self._exceeds(verdict):
+        if not self._exceeds(track, verdict):
             return []
         self._done.add(track.id)
         again = self._seen_before(verdict)
@@ -210,8 +213,8 @@ class Speeding:
             parts[-1].append(s)
         return parts if len(parts) > 1 else []
 
-    def _exceeds(self, verdict: SpeedEstimate) -> bool:
-        return verdict.low_kmh > self._config.limit_kmh + self._tolerance_kmh
+    def _exceeds(self, track: Track, verdict: SpeedEstimate) -> bool:
+        return verdict.low_kmh > self._config.limit_for(track.cls) + self._tolerance_kmh
 
     def _seen_before(self, verdict: SpeedEstimate) -> bool:
         """True if a reported vehicle, gone on as it went, would be here: its track broke in two."""
@@ -237,40 +240,29 @@ class Speeding:
         self._reported.append(_Reported(middle_at, verdict.last.at, verdict.middle_m, verdict.velocity_mps))
 
     def _event(self, track: Track, verdict: SpeedEstimate, moment: Moment) -> Event:
-        excess = verdict.low_kmh - self._config.limit_kmh
-        x_m, y_m = verdict.position_m
-        violation = Violation(
-            rule=self.kind,
-            rule_version=VERSION,
-            article=self._profile.speeding.article_for(excess),
+        limit_kmh = self._config.limit_for(track.cls)
+        excess = verdict.low_kmh - limit_kmh
+        return self._reporter.violation(
             track=track.id,
             cls=track.cls,
-            measured={"speed": verdict.measured},
-            threshold={"limit_kmh": self._config.limit_kmh, "tolerance_kmh": self._tolerance_kmh},
-            moments=self._moments(verdict),
-            position_m=(round(x_m, 3), round(y_m, 3)),
-            clock=_clock_facts(moment.clock),
-            calibration=self._calibration_facts(),
-            trace=verdict.trace,
-        )
-        data = violation.model_dump(mode="json") | {
-            "measurement": {
-                "sightings": verdict.n,
-                "span_s": round(verdict.span_s, 3),
-                "path_m": round(verdict.path_m, 2),
-                "acceleration_mps2": round(verdict.accel_mps2, 3),
-                "spread": round(verdict.spread, 2),
-                "standard_errors_kmh": {k: round(v, 3) for k, v in verdict.parts_kmh.items()},
-            }
-        }
-        return Event.of(
-            SPEEDING,
-            camera_id=self._camera.id,
-            district=self._camera.district,
             at=verdict.closest.at,
-            data=data,
-            # Two vehicles may be closest in the same frame; they are not in the same place.
-            key=(round(x_m), round(y_m)),
+            clock=moment.clock,
+            article=self._profile.law("speeding").article_for(excess),
+            measured={"speed": verdict.measured},
+            threshold={"limit_kmh": limit_kmh, "tolerance_kmh": self._tolerance_kmh},
+            moments=self._moments(verdict),
+            position_m=verdict.position_m,
+            trace=verdict.trace,
+            facts={
+                "measurement": {
+                    "sightings": verdict.n,
+                    "span_s": round(verdict.span_s, 3),
+                    "path_m": round(verdict.path_m, 2),
+                    "acceleration_mps2": round(verdict.accel_mps2, 3),
+                    "spread": round(verdict.spread, 2),
+                    "standard_errors_kmh": {k: round(v, 3) for k, v in verdict.parts_kmh.items()},
+                }
+            },
         )
 
     def _moments(self, verdict: SpeedEstimate) -> list[KeyMoment]:
@@ -282,29 +274,29 @@ class Speeding:
         moments = [KeyMoment(name=name, at=s.at, xyxy=_corners(s)) for name, s in ends.items()]
         return sorted(moments, key=lambda m: m.at)
 
-    def _calibration_facts(self) -> dict[str, Any]:
-        assert self._ground is not None  # _fit_ground has refused otherwise
-        config, residual = self._ground.config, self._ground.residual
-        return {
-            "id": config.id,
-            "surveyed_on": config.surveyed_on.isoformat(),
-            "valid_until": config.valid_until.isoformat(),
-            "points": len(config.points),
-            "residual_px": round(residual.rms_px, 3),
-            "residual_m": round(residual.rms_m, 4),
-        }
-
 
 def describe(config: SpeedingRule, profile: JurisdictionProfile) -> str:
     """One line on what the rule does there, for ``dome check`` and the documentation."""
-    tolerance = profile.speeding.tolerance_kmh if config.tolerance_kmh is None else config.tolerance_kmh
+    law = profile.law("speeding")
+    tolerance = law.tolerance_kmh if config.tolerance_kmh is None else config.tolerance_kmh
     bound = config.limit_kmh + tolerance
+    others = "".join(f", {cls} {limit:g}" for cls, limit in config.class_limits_kmh.items())
     where = f" in zone {config.zone}" if config.zone else ""
     doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
     return (
         f"speeding v{VERSION}: {', '.join(config.classes)} surely faster than {bound:g} km/h "
-        f"(limit {config.limit_kmh:g} + tolerance {tolerance:g}){where}; {profile.speeding.article}{doubt}"
+        f"(limit {config.limit_kmh:g}{others} + tolerance {tolerance:g}){where}; {law.article}{doubt}"
     )
+
+
+def _in_picture(
+    name: str | None, camera: CameraConfig, ground: GroundPlane | None
+) -> NDArray[np.float64] | None:
+    """``(N, 2)`` px corners of a zone; None for the whole picture."""
+    zone = next((z for z in camera.zones if z.name == name), None)
+    if zone is None or zone.polygon_px or ground is None:
+        return np.array(zone.polygon_px, np.float64) if zone and zone.polygon_px else None
+    return ground.to_px(np.array(zone.polygon_m, np.float64))
 
 
 def under_way(sightings: Sequence[Sighting]) -> list[Sighting]:
@@ -336,32 +328,6 @@ def _longest(sightings: Sequence[Sighting], moving: NDArray[np.bool_]) -> list[S
     runs = edges.reshape(-1, 2).tolist()
     first, last = max(runs, key=lambda r: sightings[r[1] - 1].at - sightings[r[0]].at, default=(0, 0))
     return list(sightings[first:last])
-
-
-def inside_polygon(points: NDArray[np.float64], polygon: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points ``(N, 2)`` lie inside a polygon ``(M, 2)``, by crossings of a ray to the right.
-
-    >>> inside_polygon(np.array([[1, 1], [3, 1]]), np.array([[0, 0], [2, 0], [2, 2], [0, 2]])).tolist()
-    [True, False]
-    """
-    x, y = points[:, 0, None], points[:, 1, None]
-    x1, y1 = polygon.T
-    x2, y2 = np.roll(polygon, -1, axis=0).T
-    spans = (y1 > y) != (y2 > y)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        crosses = spans & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
-    return np.asarray(crosses.sum(axis=1) % 2 == 1)
-
-
-def _clock_facts(clock: ClockState) -> dict[str, Any]:
-    return {
-        "source": clock.source,
-        "anchored_at": clock.anchored_at.isoformat(),
-        "rate_hz": round(clock.rate_hz, 4),
-        "jitter_s": round(clock.jitter_s, 6),
-        "time_error_s": clock.time_error_s,
-        "scale_error": clock.scale_error,
-    }
 
 
 def _height(sighting: Sighting) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from functools import cache
 
 from flows.domain.errors import DomeError
@@ -33,3 +34,16 @@ def require() -> None:
             ctypes.CDLL(name)
         except OSError as error:
             raise SceneUnavailable(f"{name} does not load ({error})") from error
+
+
+def keep_triton_out(renderer: str) -> None:
+    """Makes ``import triton`` an ImportError in a process in which Mesa draws in software.
+
+    Mesa brings its LLVM for everyone in the process; triton, which torch and torchvision import by the way, brings
+    another one, which then dies of a segmentation fault. torch does without triton, and uses it on GPUs only.
+
+    Args:
+        renderer: What OpenGL says draws.
+    """
+    if "llvmpipe" in renderer:
+        sys.modules.setdefault("triton", None)  # type: ignore[arg-type]

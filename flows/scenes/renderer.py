@@ -271,6 +271,8 @@ def _context() -> Any:
             "libegl": opengl.LIBRARIES[0],
             "libgl": opengl.LIBRARIES[1],
         }
-        return moderngl.create_context(require=330, standalone=True, **where)
+        context = moderngl.create_context(require=330, standalone=True, **where)
     except Exception as error:
         raise opengl.SceneUnavailable(str(error)) from error
+    opengl.keep_triton_out(str(context.info["GL_RENDERER"]))
+    return context

@@ -8,7 +8,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from flows.domain.site import CameraConfig, FileSource, StreamSource
+from flows.domain.errors import SourceError
+from flows.domain.site import CameraConfig, FileSource, SceneSource, StreamSource
 from flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ def open_source(camera: CameraConfig, settings: Settings, stop: threading.Event 
         from flows.sources.stream import StreamVideo
 
         return StreamVideo(camera.id, source, stop=stop)
-    from flows.sources.scene import SceneVideo
+    if isinstance(source, SceneSource):
+        from flows.sources.scene import SceneVideo
 
-    return SceneVideo(camera.id, source, settings, stop=stop)
+        return SceneVideo(camera.id, source, settings, stop=stop)
+    raise SourceError(f"{camera.id}: a source of kind {source.kind} has no pictures")
 
 
 def probe(camera: CameraConfig, settings: Settings) -> Probe:

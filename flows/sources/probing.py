@@ -60,7 +60,9 @@ def probe_camera(camera: CameraConfig, settings: Settings) -> Probe:
         from flows.sources.scene import rendered
 
         return _probe_file(rendered(source, settings).clip, None, "scene")
-    return _probe_file(source.path, source, None)
+    if isinstance(source, FileSource):
+        return _probe_file(source.path, source, None)
+    raise SourceError(f"a source of kind {source.kind} has no pictures")
 
 
 def _probe_file(path: Path, source: FileSource | None, clock: ClockSource | None) -> Probe:

@@ -12,9 +12,9 @@ from flows.scenes.truth import ObjectTruth
 from models.training.samples import IGNORED
 
 
-def thing(*xyxy: float, cls: str = "car", ignore: bool = False) -> ObjectTruth:
+def thing(*xyxy: float, cls: str = "car", visible: float = 1.0) -> ObjectTruth:
     return ObjectTruth(
-        track=1, cls=cls, xyxy=xyxy, visible=1, ignore=ignore, x_m=0, y_m=0, speed_kmh=0, heading_deg=0
+        track=1, cls=cls, xyxy=xyxy, visible=visible, ignore=False, x_m=0, y_m=0, speed_kmh=0, heading_deg=0
     )  # type: ignore[arg-type]
 
 
@@ -50,7 +50,7 @@ def test_boxes_of_a_closer_view() -> None:
 
 def test_what_cannot_be_asked_for_is_ignored() -> None:
     _, label = dataset._cut_boxes(
-        [thing(5, 5, 9, 9, ignore=True), thing(5, 5, 9, 9, cls="dog")], (0, 0, 20, 20)
+        [thing(5, 5, 9, 9, visible=0.2), thing(5, 5, 9, 9, cls="dog")], (0, 0, 20, 20)
     )
     assert label.tolist() == [IGNORED, IGNORED]
 

@@ -22,11 +22,14 @@ def test_every_built_in_profile_loads_and_says_that_counsel_has_to_confirm_it(na
     profile = load_profile(name)
     assert profile.name == name
     assert not profile.confirmed
-    assert profile.speeding.article_for(profile.speeding.tolerance_kmh) != profile.speeding.article
+    assert (
+        profile.law("speeding").article_for(profile.law("speeding").tolerance_kmh)
+        != profile.law("speeding").article
+    )
 
 
 def test_kazakhstan() -> None:
-    law = load_profile("kz").speeding
+    law = load_profile("kz").law("speeding")
     assert law.tolerance_kmh == 10
     excesses = (5, 10, 19.9, 20, 45, 75)
     articles = ["592", "592(1)", "592(1)", "592(2)", "592(3)", "592(3-1)"]
@@ -47,7 +50,7 @@ def test_unknown_name_lists_what_there_is() -> None:
 
 def test_a_file_beside_the_site_file(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(MINE.format(timezone="Asia/Almaty", tolerance=3))
-    assert load_profile("mine.yaml", tmp_path).speeding.tolerance_kmh == 3
+    assert load_profile("mine.yaml", tmp_path).law("speeding").tolerance_kmh == 3
     with pytest.raises(FieldError, match="a profile file that exists"):
         load_profile("other.yaml", tmp_path)
 

@@ -13,7 +13,8 @@ from flows.domain.detections import Detections
 from flows.domain.errors import CalibrationError
 from flows.domain.events import SPEEDING, Event
 from flows.domain.frames import ClockState, Frame
-from flows.domain.site import CameraConfig, FileSource, GateConfig, SpeedingRule, StreamSource
+from flows.domain.ruleset import SpeedingRule
+from flows.domain.site import CameraConfig, FileSource, GateConfig, StreamSource
 from flows.jurisdiction import load_profile
 from flows.pipeline import LAG_FRAMES, CameraPipeline, Sampler, run_frames, without_pixels
 from flows.sources.picture import ArrayPicture

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from flows.domain.events import SPEEDING, Event, Violation
-from flows.domain.site import CameraConfig, SpeedingRule
+from flows.domain.ruleset import SpeedingRule
+from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting, Track
+from flows.geometry import inside_polygon
 from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
-from flows.rules.base import Moment
-from flows.rules.speeding import Speeding, describe, inside_polygon
+from flows.roadway import Roadway
+from flows.rules.base import Moment, Site
+from flows.rules.speeding import Speeding, describe
 from flows.speed import Refusal, SpeedEstimate
 
 KZ = load_profile("kz")
@@ -36,7 +39,8 @@ def rule(
         }
     )
     listen = None if heard is None else lambda track, verdict: heard.append(verdict)
-    return Speeding(config, camera, KZ, GroundPlane.fit(calibration) if survey else None, on_verdict=listen)
+    ground = GroundPlane.fit(calibration) if survey else None
+    return Speeding(config, Site(camera, KZ, ground, Roadway.of(camera, ground)), on_verdict=listen)
 
 
 def moment(at: Any = driving.START, size: tuple[int, int] = (1280, 720), rate_hz: float = 12.5) -> Moment:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import cache
 
 import numpy as np
@@ -46,3 +48,13 @@ def test_without_opengl_the_error_names_the_packages(monkeypatch: pytest.MonkeyP
             next(scenes.build("empty", 0, **SMALL).frames())
     finally:
         opengl.require.cache_clear()
+
+
+def test_torchvision_can_be_imported_after_a_scene_was_rendered() -> None:
+    code = (
+        "from flows import scenes\n"
+        "next(iter(scenes.build('empty', seed=1, duration_s=0.1, width_px=64, height_px=64).frames()))\n"
+        "import torchvision.models\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]

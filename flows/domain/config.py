@@ -1,0 +1,16 @@
+"""What every model of the site file is made of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+"""An id that is safe in file names, Redis keys, metric labels and addresses."""
+
+
+class Config(BaseModel):
+    """Base of all site models: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

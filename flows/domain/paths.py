@@ -1,0 +1,82 @@
+"""A track on the ground: where an object was, in metres, and how it moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Waypoint:
+    """Where an object was at one moment.
+
+    Attributes:
+        at: Capture time, aware UTC.
+        xy_m: ``(2,)`` middle of its plan on the ground.
+        sd_m: Standard error of the position along and across, m.
+        velocity_mps: ``(2,)``.
+        heading: ``(2,)`` unit vector the body points along; kept while it stands, nan until it has moved.
+        xyxy: Its box in the picture, full-resolution px; None where there is no picture.
+    """
+
+    at: datetime
+    xy_m: Array
+    sd_m: float
+    velocity_mps: Array
+    heading: Array
+    xyxy: tuple[float, float, float, float] | None = None
+
+    @property
+    def speed_mps(self) -> float:
+        """Without direction."""
+        return float(np.hypot(self.velocity_mps[0], self.velocity_mps[1]))
+
+    @property
+    def heads(self) -> bool:
+        """Whether the heading is known."""
+        return bool(np.isfinite(self.heading[0]))
+
+
+@dataclass(slots=True)
+class Path:
+    """One track's way on the ground, newest waypoint last. Rules read it, :mod:`flows.paths` writes it.
+
+    Attributes:
+        id: The track's number.
+        cls: Class name by a vote over all sightings.
+        length_m: Of a typical body of the class.
+        width_m: Likewise.
+        points: Waypoints in time order.
+    """
+
+    id: int
+    cls: str
+    length_m: float
+    width_m: float
+    points: list[Waypoint] = field(default_factory=list)
+
+    @property
+    def now(self) -> Waypoint:
+        """The newest waypoint."""
+        return self.points[-1]
+
+    def front_m(self, index: int = -1) -> Array:
+        """``(2,)`` middle of the front bumper; the middle of the body while the heading is unknown."""
+        return self._end(index, 0.5)
+
+    def rear_m(self, index: int = -1) -> Array:
+        """``(2,)`` middle of the rear bumper."""
+        return self._end(index, -0.5)
+
+    def since(self, at: datetime) -> list[Waypoint]:
+        """Waypoints from then on."""
+        return [p for p in self.points if p.at >= at]
+
+    def _end(self, index: int, share: float) -> Array:
+        point = self.points[index]
+        return point.xy_m + (share * self.length_m * point.heading if point.heads else 0.0)

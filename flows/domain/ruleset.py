@@ -1,0 +1,281 @@
+"""The rules of the road as a site file states them: one model a rule, a tagged union of all.
+
+What a rule means, how it is judged and what it refuses is in ``flows/rules/<kind>.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from flows.domain.config import Config, Name
+
+VEHICLES = ("car", "truck", "bus", "motorcycle")
+ZoneName = Annotated[Name, "zones"]
+"""The name of one of the camera's zones; the second word is where it is looked up."""
+LineName = Annotated[Name, "lines"]
+SignalName = Annotated[Name, "signals"]
+
+
+class SignalConfig(Config):
+    """A traffic light that rules ask for, read in the picture or told by its controller.
+
+    Attributes:
+        name: What rules call it.
+        region_px: Left, top, right, bottom of the head in the full-resolution picture; None with a feed.
+        head: ``vertical`` (red above), ``horizontal`` (red left), ``arrow`` (one lamp region that shows a green
+            arrow or nothing), ``countdown`` (a digit display in the colour of the phase).
+        feed: File of the controller's phase changes (JSON lines: ``at``, ``phase``) instead of a region.
+    """
+
+    name: Name
+    region_px: tuple[float, float, float, float] | None = None
+    head: Literal["vertical", "horizontal", "arrow", "countdown"] = "vertical"
+    feed: str | None = None
+
+
+class RuleConfig(Config):
+    """What all rules share.
+
+    Attributes:
+        classes: Vehicle classes that the rule holds for.
+        exemptions: Lists of exempt plates that must be asked before a violation is final.
+    """
+
+    classes: tuple[str, ...] = VEHICLES
+    exemptions: tuple[Name, ...] = ()
+
+
+class SpeedingRule(RuleConfig):
+    """A vehicle faster than the limit, by its interval's lower end.
+
+    Attributes:
+        limit_kmh: Limit for every class that has none of its own.
+        class_limits_kmh: Other limits by class, for example ``{truck: 50}``.
+        tolerance_kmh: Overrides the jurisdiction profile's tolerance.
+        zone: Measure only inside this zone (a lane with a limit of its own); else in the whole picture.
+    """
+
+    kind: Literal["speeding"] = "speeding"
+    limit_kmh: float = Field(gt=0, le=200)
+    class_limits_kmh: dict[str, Annotated[float, Field(gt=0, le=200)]] = Field(default_factory=dict)
+    tolerance_kmh: float | None = Field(default=None, ge=0)
+    zone: ZoneName | None = None
+
+    def limit_for(self, cls: str) -> float:
+        """The limit for a vehicle of a class, km/h."""
+        return self.class_limits_kmh.get(cls, self.limit_kmh)
+
+
+class SectionSpeedRule(RuleConfig):
+    """Average speed between two cameras of a surveyed section; stated at both.
+
+    Attributes:
+        section: Name of the section; its two cameras share it.
+        role: Whether vehicles enter or leave the section here.
+        gate: The line at which a passage is timed.
+        length_m: Surveyed way between both lines.
+        length_error_m: Its stated standard error.
+        limit_kmh: Limit on the section.
+        tolerance_kmh: Overrides the jurisdiction profile's tolerance.
+    """
+
+    kind: Literal["section_speed"] = "section_speed"
+    section: Name
+    role: Literal["entry", "exit"]
+    gate: LineName
+    length_m: float = Field(gt=0)
+    length_error_m: float = Field(default=0.5, ge=0)
+    limit_kmh: float = Field(gt=0, le=200)
+    tolerance_kmh: float | None = Field(default=None, ge=0)
+
+
+class FailureToYieldRule(RuleConfig):
+    """A vehicle enters the conflict box while a pedestrian has the way there.
+
+    Attributes:
+        crosswalk: Zone of the crosswalk's carriageway part.
+        stop_line: Line before which drivers wait; shown in the evidence.
+        medians: Zones inside the crosswalk on which a pedestrian has left the carriageway.
+        half_lane_m: The box is wider than the pedestrian's path by so much on each side.
+        signal: Light that gives vehicles the way while it is green.
+    """
+
+    kind: Literal["failure_to_yield"] = "failure_to_yield"
+    crosswalk: ZoneName
+    stop_line: LineName | None = None
+    medians: tuple[ZoneName, ...] = ()
+    half_lane_m: float = Field(default=1.75, gt=0, le=5)
+    signal: SignalName | None = None
+
+
+class StopLineRule(RuleConfig):
+    """The front crosses the stop line while the light is red.
+
+    Attributes:
+        stop_line: The line.
+        signal: The light that holds for it.
+        grace_s: Red for longer than this when the line is crossed.
+    """
+
+    kind: Literal["stop_line"] = "stop_line"
+    stop_line: LineName
+    signal: SignalName
+    grace_s: float = Field(default=0.5, ge=0)
+
+
+class RedLightRule(RuleConfig):
+    """The front crosses the stop line under red, and the vehicle goes on into the junction under red.
+
+    Attributes:
+        stop_line: The line.
+        junction: Zone behind it that the vehicle must enter.
+        signal: The light that holds for it.
+        grace_s: Red for longer than this when the line is crossed.
+        arrow: Light with a green arrow for a turn ...
+        arrow_exit: ... and the zone through which those who turn leave.
+    """
+
+    kind: Literal["red_light"] = "red_light"
+    stop_line: LineName
+    junction: ZoneName
+    signal: SignalName
+    grace_s: float = Field(default=0.5, ge=0)
+    arrow: SignalName | None = None
+    arrow_exit: ZoneName | None = None
+
+
+class WrongWayRule(RuleConfig):
+    """Sustained motion against a lane's direction.
+
+    Attributes:
+        lane: Zone with ``heading_deg``.
+        min_s: Against the direction for at least so long ...
+        min_m: ... and so far.
+        angle_deg: Directions that differ by more are against.
+    """
+
+    kind: Literal["wrong_way"] = "wrong_way"
+    lane: ZoneName
+    min_s: float = Field(default=1.5, gt=0)
+    min_m: float = Field(default=8.0, gt=0)
+    angle_deg: float = Field(default=135.0, gt=90, le=180)
+
+
+class SolidLineRule(RuleConfig):
+    """A vehicle crosses a marked line.
+
+    Attributes:
+        line: The marking.
+        past_m: Its middle must come so far beyond: a wheel on the line is no crossing.
+    """
+
+    kind: Literal["solid_line"] = "solid_line"
+    line: LineName
+    past_m: float = Field(default=0.4, ge=0)
+
+
+class ProhibitedTurnRule(RuleConfig):
+    """A vehicle comes from one zone and leaves through another that is forbidden from there.
+
+    Attributes:
+        enters: Zone it comes from.
+        leaves: Zone it goes to.
+    """
+
+    kind: Literal["prohibited_turn"] = "prohibited_turn"
+    enters: ZoneName
+    leaves: ZoneName
+
+
+class BusLaneRule(RuleConfig):
+    """A vehicle that may not drives in the bus lane for a set way during its hours.
+
+    Attributes:
+        lane: Zone of the lane.
+        hours: Pairs of local times ``HH:MM`` in which the lane is reserved; always, if empty.
+        days: Days of the week on which it is, 1 Monday to 7 Sunday.
+        min_m: Way inside the lane: crossing it to turn is allowed.
+    """
+
+    kind: Literal["bus_lane"] = "bus_lane"
+    classes: tuple[str, ...] = ("car", "truck", "motorcycle")
+    lane: ZoneName
+    hours: tuple[tuple[str, str], ...] = ()
+    days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
+    min_m: float = Field(default=20.0, gt=0)
+
+
+class ProhibitedStoppingRule(RuleConfig):
+    """A vehicle stands in a zone for longer than is allowed.
+
+    Attributes:
+        zone: Where nobody may stand.
+        max_s: Longest allowed standing.
+        lost_s: Out of sight for so long and back at the same place is the same vehicle.
+    """
+
+    kind: Literal["prohibited_stopping"] = "prohibited_stopping"
+    zone: ZoneName
+    max_s: float = Field(default=60.0, gt=0)
+    lost_s: float = Field(default=30.0, gt=0)
+
+
+class SeatBeltRule(RuleConfig):
+    """An occupant of the front seats without a belt; always for a person to review.
+
+    Attributes:
+        zone: Where windscreens are large and sharp enough to look at.
+        min_windscreen_px: Width of a windscreen that is worth a look.
+        reviewed: Evaluation report that lets this camera's verdicts stand without ``needs_review``.
+    """
+
+    kind: Literal["seat_belt"] = "seat_belt"
+    classes: tuple[str, ...] = ("car",)
+    zone: ZoneName | None = None
+    min_windscreen_px: float = Field(default=90.0, gt=0)
+    reviewed: str = ""
+
+
+Rule = Annotated[
+    SpeedingRule
+    | SectionSpeedRule
+    | FailureToYieldRule
+    | StopLineRule
+    | RedLightRule
+    | WrongWayRule
+    | SolidLineRule
+    | ProhibitedTurnRule
+    | BusLaneRule
+    | ProhibitedStoppingRule
+    | SeatBeltRule,
+    Field(discriminator="kind"),
+]
+
+
+def references(rule: RuleConfig) -> Iterator[tuple[str, str, str]]:
+    """What a rule names of its camera: field, ``zones``, ``lines`` or ``signals``, and the name.
+
+    >>> list(references(WrongWayRule(lane="west")))
+    [('lane', 'zones', 'west')]
+    """
+    for field, info in type(rule).model_fields.items():
+        kind = _looked_up(info.annotation) or next((m for m in info.metadata if m in _KINDS), None)
+        value = getattr(rule, field)
+        if kind and value:
+            for name in value if isinstance(value, tuple) else (value,):
+                yield field, kind, name
+
+
+_KINDS = ("zones", "lines", "signals")
+
+
+def _looked_up(annotation: Any) -> str | None:
+    """Where names of this type are looked up, however deep they lie in it (``X | None``, ``tuple[X, ...]``)."""
+    own = [m for m in getattr(annotation, "__metadata__", ()) if m in _KINDS]
+    if own:
+        return str(own[0])
+    parts = getattr(annotation, "__args__", ())
+    return next((kind for part in parts if (kind := _looked_up(part))), None)

@@ -1,0 +1,31 @@
+"""What a traffic light shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Phase = Literal["red", "red_amber", "amber", "green", "off", "unknown"]
+"""``off``: dark or flashing amber, the light rules nothing; ``unknown``: it cannot be told, and nothing follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignalState:
+    """A light at one moment.
+
+    Attributes:
+        phase: What it shows.
+        since: When it began to, aware UTC: the last moment known to show something else, or the first look.
+        at: When it was last looked at.
+        confidence: 0 to 1; 1 for a controller's feed.
+    """
+
+    phase: Phase
+    since: datetime
+    at: datetime
+    confidence: float = 1.0
+
+    def shown_for_s(self, at: datetime) -> float:
+        """For how long it has shown this."""
+        return (at - self.since).total_seconds()

@@ -1,0 +1,299 @@
+"""Tracks in the picture to paths on the ground: where the middle of each body is, how it moves, where it points.
+
+A box shows where a body's nearest edge touches the road, as the camera sees it: a bumper that hangs above the
+road, or a tyre. From there to the body's middle it is a known way once the heading is known: half a length for a
+car that comes towards the camera, half a width for one that passes. A Kalman filter with constant velocity
+(Bar-Shalom, Li, Kirubarajan 2001, 6.3) smooths what is left. Speeds for enforcement do not come from here, but
+from :mod:`flows.speed`, which fits the body to all boxes of a track.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.paths import Path, Waypoint
+from flows.domain.tracks import Sighting, Track
+from flows.ground import GroundPlane
+from flows.motion import BODIES, UNKNOWN_BODY, BodyPrior
+
+Array = NDArray[np.float64]
+NOWHERE: Final = np.full(2, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class PathConfig:
+    """Thresholds, each with its reason.
+
+    Attributes:
+        edge_px: Standard error of a box's lower edge in a picture 1280 px wide: most of a detector's own pixel.
+        edge_share: The same as a share of the box's height.
+        jitter_m: What is left when a body is not the box it is taken for.
+        accelerates_mps2: Standard deviation of a vehicle's acceleration from one sighting to the next.
+        person_mps2: Of a person's.
+        border_px: A box that ends so near the picture's border is cut off there: its foot is unknown.
+        turns_mps: A vehicle slower than this keeps its heading: its velocity is noise.
+        person_turns_mps: A person likewise.
+        moved_m: Way after which a first heading is believed.
+        gap_s: After a longer gap the filter starts anew.
+        memory: Waypoints kept; older ones are thinned.
+    """
+
+    edge_px: float = 2.0
+    edge_share: float = 0.012
+    jitter_m: float = 0.15
+    accelerates_mps2: float = 3.0
+    person_mps2: float = 2.0
+    border_px: float = 3.0
+    turns_mps: float = 1.2
+    person_turns_mps: float = 0.4
+    moved_m: float = 1.5
+    gap_s: float = 3.0
+    memory: int = 1500
+
+
+PERSON_M: Final = 0.4
+"""Depth and width of somebody standing."""
+
+
+class PathBook:
+    """The paths of one camera's tracks.
+
+    Args:
+        ground: The surveyed plane.
+        config: Thresholds; the defaults if None.
+    """
+
+    def __init__(self, ground: GroundPlane, config: PathConfig | None = None) -> None:
+        self._ground, self._config = ground, config or PathConfig()
+        self._views: dict[tuple[int, int], _View] = {}
+        self._followers: dict[int, _Follower] = {}
+
+    def step(self, tracks: Sequence[Track], width_px: int, height_px: int) -> Mapping[int, Path]:
+        """Takes the sightings of one frame.
+
+        Args:
+            tracks: Confirmed tracks seen in it.
+            width_px: Width of the full-resolution picture.
+            height_px: Its height.
+
+        Returns:
+            The path of each of these tracks that has one, by the track's number.
+
+        Raises:
+            CalibrationError: If the picture is not the one that was surveyed.
+        """
+        view = self._views.get((width_px, height_px))
+        if view is None:
+            ground = self._ground.for_picture(width_px, height_px)
+            view = self._views[width_px, height_px] = _View(ground, *ground.camera_m)
+        paths = {}
+        for track in tracks:
+            follower = self._followers.get(track.id)
+            if follower is None:
+                follower = self._followers[track.id] = _Follower(track, self._config)
+                fresh = track.sightings
+            else:
+                fresh = [s for s in track.sightings[-4:] if s.at > follower.seen_at]
+            for sighting in fresh:
+                follower.see(sighting, view)
+            if follower.path.points:
+                follower.rename(track.cls)
+                paths[track.id] = follower.path
+        return paths
+
+    def forget(self, track: Track) -> Path | None:
+        """The whole path of a track that has ended, which is let go."""
+        follower = self._followers.pop(track.id, None)
+        return follower.path if follower and follower.path.points else None
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """The plane for one size of picture, and where the camera stands."""
+
+    ground: GroundPlane
+    camera_m: Array
+    height_m: float
+
+
+class _Follower:
+    """One track on its way."""
+
+    def __init__(self, track: Track, config: PathConfig) -> None:
+        self._config = config
+        self.path = Path(track.id, "", 0.0, 0.0)
+        self.rename(track.cls)
+        self.seen_at = datetime.min.replace(tzinfo=track.first_at.tzinfo)
+        self._filter: _Filter | None = None
+        self._heading = NOWHERE
+        self._unaligned: list[_Foot] = []
+
+    def rename(self, cls: str) -> None:
+        """The vote over the class may change with every sighting, and the body with it."""
+        if cls != self.path.cls:
+            prior = BODIES.get(cls, UNKNOWN_BODY)
+            person = cls == "person"
+            self.path.cls = cls
+            self.path.length_m = PERSON_M if person else prior.length[0]
+            self.path.width_m = PERSON_M if person else prior.width[0]
+            self._prior = prior
+
+    def see(self, sighting: Sighting, view: _View) -> None:
+        self.seen_at = sighting.at
+        foot = _Foot.of(sighting, view, self._config)
+        if foot is None:
+            return
+        if not np.isfinite(self._heading[0]):
+            self._unaligned.append(foot)
+        self._take(foot)
+        self._align()
+
+    def _take(self, foot: _Foot) -> None:
+        middle, body_m = self._middle(foot)
+        config = self._config
+        accelerates = config.person_mps2 if self.path.cls == "person" else config.accelerates_mps2
+        filter_ = self._filter
+        if filter_ is None or (foot.at - filter_.at).total_seconds() > config.gap_s:
+            filter_ = self._filter = _Filter(foot.at, middle, foot.noise)
+        else:
+            filter_.update(foot.at, middle, foot.noise, accelerates)
+        self._turn(filter_)
+        sd_m = float(np.sqrt((np.trace(filter_.p[:2, :2]) + np.trace(foot.common)) / 2 + body_m**2))
+        point = Waypoint(
+            foot.at, filter_.x[:2].copy(), sd_m, filter_.x[2:].copy(), self._heading.copy(), foot.xyxy
+        )
+        points = self.path.points
+        points.append(point)
+        if len(points) > config.memory:
+            points[: config.memory // 2] = points[: config.memory // 2 : 2]
+
+    def _middle(self, foot: _Foot) -> tuple[Array, float]:
+        """Middle of the body whose nearest edge is at the foot, and the body's share of its error, m."""
+        towards = foot.towards  # unit vector from the foot to the camera
+        prior, heading = self._prior, self._heading
+        if self.path.cls == "person":
+            return foot.xy - towards * PERSON_M / 2, 0.0
+        if not np.isfinite(heading[0]):
+            half = (self.path.length_m + self.path.width_m) / 4
+            return foot.xy - towards * half, self.path.length_m / 4
+        along = abs(float(heading @ towards))
+        across = float(np.sqrt(max(0.0, 1 - along * along)))
+        near_m = _reach(prior, float(heading @ towards) > 0, along, across, foot)
+        return foot.xy - towards * near_m, prior.length[1] / 2 * along
+
+    def _turn(self, filter_: _Filter) -> None:
+        """The heading follows the velocity while there is one to speak of."""
+        if not np.isfinite(self._heading[0]):
+            return
+        person = self.path.cls == "person"
+        velocity = filter_.x[2:]
+        speed = float(np.hypot(velocity[0], velocity[1]))
+        if speed >= (self._config.person_turns_mps if person else self._config.turns_mps):
+            self._heading = velocity / speed
+
+    def _align(self) -> None:
+        """Knows the heading for the first time: what was seen before is placed again with it."""
+        if np.isfinite(self._heading[0]) or len(self._unaligned) < 3:
+            return
+        early, late = self._unaligned[0], self._unaligned[-1]
+        way = late.xy - early.xy
+        gone_m = float(np.hypot(way[0], way[1]))
+        unsure_m = float(np.sqrt(np.trace(early.noise) + np.trace(late.noise)))
+        if gone_m < max(self._config.moved_m, 2.0 * unsure_m):
+            if len(self._unaligned) > 50:  # stands: only where it set off from matters
+                del self._unaligned[:25]
+            return
+        first_at = early.at
+        self._heading = way / gone_m
+        self.path.points = [p for p in self.path.points if p.at < first_at]
+        again, self._unaligned, self._filter = self._unaligned, [], None
+        for foot in again:
+            self._take(foot)
+
+
+@dataclass(frozen=True, slots=True)
+class _Foot:
+    """Where a box touches the ground, as the camera sees it.
+
+    Attributes:
+        at: Capture time.
+        xy: ``(2,)`` m.
+        noise: ``(2, 2)`` m², its own error.
+        common: ``(2, 2)`` m², the survey's.
+        towards: ``(2,)`` unit vector to the point below the camera.
+        away_m: Distance to that point.
+        height_m: Of the camera.
+        xyxy: The box.
+    """
+
+    at: datetime
+    xy: Array
+    noise: Array
+    common: Array
+    towards: Array
+    away_m: float
+    height_m: float
+    xyxy: tuple[float, float, float, float]
+
+    @classmethod
+    def of(cls, sighting: Sighting, view: _View, config: PathConfig) -> _Foot | None:
+        """None where the box does not show it: cut off by the picture's border, or above the horizon."""
+        x0, y0, x1, y1 = (float(v) for v in sighting.xyxy)
+        width, height = view.ground.picture_px
+        if y1 > height - config.border_px or x0 < config.border_px or x1 > width - config.border_px:
+            return None
+        sd = max(config.edge_px * width / 1280, config.edge_share * (y1 - y0))
+        xy, spread = view.ground.box_to_ground(np.array([[x0, y0, x1, y1]]), sd)
+        if not np.isfinite(xy).all():
+            return None
+        way = view.camera_m - xy[0]
+        away_m = max(float(np.hypot(way[0], way[1])), 1e-6)
+        noise = spread.independent[0] + np.eye(2) * config.jitter_m**2
+        towards, box = way / away_m, (x0, y0, x1, y1)
+        return cls(sighting.at, xy[0], noise, spread.common[0], towards, away_m, view.height_m, box)
+
+
+def _reach(prior: BodyPrior, front: bool, along: float, across: float, foot: _Foot) -> float:
+    """From a body's foot in the picture back to its middle, m: by the bumper or the tyre, whichever is lower.
+
+    A bumper ``z`` above the road appears farther away than it is, by the camera's height over ``z``.
+    """
+    half, side = prior.length[0] / 2, prior.width[0] / 2
+    z = prior.front_m if front else prior.rear_m
+    bumper = half * along + prior.taper * side * across - foot.away_m * z / max(foot.height_m, 2 * z)
+    tyre = (half - prior.setback[0]) * along + prior.track * side * across
+    return max(bumper, tyre)
+
+
+class _Filter:
+    """Position and velocity on the ground, one body."""
+
+    def __init__(self, at: datetime, xy: Array, noise: Array) -> None:
+        self.at = at
+        self.x = np.array([xy[0], xy[1], 0.0, 0.0])
+        self.p = np.zeros((4, 4))
+        self.p[:2, :2] = noise
+        self.p[2, 2] = self.p[3, 3] = 15.0**2  # a vehicle may come at any city speed
+
+    def update(self, at: datetime, xy: Array, noise: Array, accelerates: float) -> None:
+        t = (at - self.at).total_seconds()
+        step = np.eye(4)
+        step[0, 2] = step[1, 3] = t
+        x, p = step @ self.x, step @ self.p @ step.T
+        q = accelerates**2
+        for i in (0, 1):
+            p[i, i] += q * t**4 / 4
+            p[i, i + 2] += q * t**3 / 2
+            p[i + 2, i] += q * t**3 / 2
+            p[i + 2, i + 2] += q * t**2
+        gain = p[:, :2] @ np.linalg.inv(p[:2, :2] + noise)
+        self.at, self.x = at, x + gain @ (xy - x[:2])
+        keep = np.eye(4)
+        keep[:, :2] -= gain
+        self.p = keep @ p

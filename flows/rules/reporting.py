@@ -1,0 +1,149 @@
+"""Violations as events: what all rules state alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flows.domain.events import Event, KeyMoment, Measured, Violation
+from flows.domain.frames import ClockState
+from flows.domain.paths import Waypoint
+from flows.domain.site import CameraConfig
+from flows.ground import GroundPlane
+from flows.jurisdiction import JurisdictionProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Writes the violations of one rule of one camera.
+
+    Attributes:
+        kind: The rule's tag in the site file.
+        version: Of the rule's definition.
+        camera: The camera.
+        profile: The law of the place.
+        ground: The surveyed plane, where there is one.
+    """
+
+    kind: str
+    version: str
+    camera: CameraConfig
+    profile: JurisdictionProfile
+    ground: GroundPlane | None
+
+    def unfit(self, at: datetime) -> str:
+        """Why the camera cannot vouch for positions on that day; empty if it can.
+
+        The words are those that refusals are counted by: ``platform``, ``no_calibration``, ``calibration_expired``.
+        """
+        if self.camera.platform != "fixed":
+            return "platform"
+        if self.camera.source.kind == "tracks":
+            return ""  # whoever sends tracks vouches for them
+        if self.ground is None:
+            return "no_calibration"
+        return "" if self.ground.valid_on(self.profile.local_day(at)) else "calibration_expired"
+
+    def violation(
+        self,
+        *,
+        track: int,
+        cls: str,
+        at: datetime,
+        clock: ClockState,
+        article: str,
+        measured: Mapping[str, Measured],
+        threshold: Mapping[str, float],
+        moments: Sequence[KeyMoment],
+        position_m: tuple[float, float],
+        trace: Sequence[tuple[float, float, float]] = (),
+        facts: Mapping[str, Any] | None = None,
+    ) -> Event:
+        """The event of a violation.
+
+        Args:
+            track: The track's number.
+            cls: The vehicle's class.
+            at: Capture time of the decisive moment.
+            clock: State of the camera's clock.
+            article: Of the jurisdiction's code.
+            measured: Quantities with their intervals.
+            threshold: Bounds they were held against.
+            moments: What evidence must show.
+            position_m: Where the vehicle was then; with the time and the type it names the event.
+            trace: ``(seconds since the first, x_m, y_m)``.
+            facts: What else this rule states.
+        """
+        x_m, y_m = (round(float(v), 3) for v in position_m)
+        payload = Violation(
+            rule=self.kind,
+            rule_version=self.version,
+            article=article,
+            track=track,
+            cls=cls,
+            measured=dict(measured),
+            threshold=dict(threshold),
+            moments=sorted(moments, key=lambda m: m.at),
+            position_m=(x_m, y_m),
+            clock=clock_facts(clock),
+            calibration=calibration_facts(self.ground) if self.ground is not None else {},
+            trace=list(trace),
+        )
+        return Event.of(
+            f"dome.violation.{self.kind}.v1",
+            camera_id=self.camera.id,
+            district=self.camera.district,
+            at=at,
+            data=payload.model_dump(mode="json") | dict(facts or {}),
+            # Two vehicles may be at fault in the same frame; they are not in the same place.
+            key=(round(x_m), round(y_m)),
+        )
+
+
+def moment_of(name: str, point: Waypoint) -> KeyMoment | None:
+    """The moment of a waypoint as evidence shows it; None where there is no picture."""
+    if point.xyxy is None:
+        return None
+    x0, y0, x1, y1 = (round(float(v), 2) for v in point.xyxy)
+    return KeyMoment(name=name, at=point.at, xyxy=(x0, y0, x1, y1))
+
+
+def trace_of(points: Sequence[Waypoint]) -> list[tuple[float, float, float]]:
+    """``(seconds since the first, x_m, y_m)`` of waypoints."""
+    start = points[0].at if points else None
+    return [
+        (
+            round((p.at - start).total_seconds(), 3),
+            round(float(p.xy_m[0]), 3),
+            round(float(p.xy_m[1]), 3),
+        )
+        for p in points
+        if start is not None
+    ]
+
+
+def clock_facts(clock: ClockState) -> dict[str, Any]:
+    """The camera clock's state as evidence states it."""
+    return {
+        "source": clock.source,
+        "anchored_at": clock.anchored_at.isoformat(),
+        "rate_hz": round(clock.rate_hz, 4),
+        "jitter_s": round(clock.jitter_s, 6),
+        "time_error_s": clock.time_error_s,
+        "scale_error": clock.scale_error,
+    }
+
+
+def calibration_facts(ground: GroundPlane) -> dict[str, Any]:
+    """The survey as evidence states it."""
+    config, residual = ground.config, ground.residual
+    return {
+        "id": config.id,
+        "surveyed_on": config.surveyed_on.isoformat(),
+        "valid_until": config.valid_until.isoformat(),
+        "points": len(config.points),
+        "residual_px": round(residual.rms_px, 3),
+        "residual_m": round(residual.rms_m, 4),
+    }
