@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -101,6 +104,12 @@ class JurisdictionProfile(Config):
         except (KeyError, ValueError, OSError):
             raise ValueError(f"expected an IANA time zone such as Asia/Almaty, got {value!r}") from None
         return value
+
+    @cached_property
+    def version(self) -> str:
+        """``name@digest``: any change of a value is another version."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def law(self, kind: str) -> RuleLaw:
         """The law on a rule; without an article, and for review only, where the profile says nothing of it."""

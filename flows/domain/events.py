@@ -14,6 +14,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 SPEEDING = "dome.violation.speeding.v1"
 EVIDENCE_STORED = "dome.evidence.stored.v1"
 CAMERA_STATE = "dome.camera.state.v1"
+PASSAGE = "dome.passage.v1"
+DECISION = "dome.decision.v1"
 
 
 def event_id(*parts: object) -> str:
@@ -85,9 +87,14 @@ def evidence_folder(event: Event) -> str:
     return f"{event.camera_id}/{event.time.astimezone(UTC):%Y-%m-%d}/{event.id}"
 
 
+def needs_evidence(event: Event) -> bool:
+    """Whether a package is made for it: violations, and passages of a section, which may become one."""
+    return event.type.startswith("dome.violation.") or event.type == PASSAGE
+
+
 def with_evidence_folder(event: Event) -> Event:
-    """The same violation, saying where its package will lie; other events are left alone."""
-    if not event.type.startswith("dome.violation."):
+    """The same event, saying where its package will lie; events that need none are left alone."""
+    if not needs_evidence(event):
         return event
     return event.model_copy(update={"data": {**event.data, "evidence": evidence_folder(event)}})
 
@@ -143,6 +150,12 @@ class Violation(BaseModel):
         calibration: Id, survey date, validity and residual of the calibration.
         trace: The measurement's points ``(seconds since the first, x_m, y_m)``.
         evidence: Folder of the evidence package, relative to the evidence store, known before it is made.
+        exemptions: Lists of exempt plates that must be asked before it stands; ``*`` asks every list there is.
+        exemptions_max_age_h: A list issued earlier than this before it decides nothing; None: any age will do.
+        needs_review: A machine's verdict is never final.
+        profile: The jurisdiction profile it was judged by, ``name@version``.
+        state: What it is until somebody decides: ``stands``, ``undecided`` while a list must be asked, or
+            ``needs_review``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -160,3 +173,8 @@ class Violation(BaseModel):
     calibration: dict[str, JsonValue] = Field(default_factory=dict)
     trace: list[tuple[float, float, float]] = Field(default_factory=list)
     evidence: str = ""
+    exemptions: tuple[str, ...] = ()
+    exemptions_max_age_h: float | None = None
+    needs_review: bool = False
+    profile: str = ""
+    state: Literal["stands", "undecided", "needs_review"] = "stands"

@@ -43,6 +43,7 @@ class ClockState:
         jitter_s: Standard deviation of the inter-frame interval round its median, seconds.
         time_error_s: Standard error of one frame's capture time relative to the others of the stream.
         scale_error: Relative standard error of elapsed time (clock drift), for example 1e-4.
+        unsettled_s: By how much the anchor is known to be off and is being moved, little by little.
     """
 
     source: ClockSource
@@ -51,6 +52,7 @@ class ClockState:
     jitter_s: float = 0.0
     time_error_s: float = 0.002
     scale_error: float = 1e-4
+    unsettled_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from flows.domain.events import Event, KeyMoment, Measured, Violation
 from flows.domain.frames import ClockState
@@ -77,6 +77,10 @@ class Reporter:
             facts: What else this rule states.
         """
         x_m, y_m = (round(float(v), 3) for v in position_m)
+        stated = dict(facts or {})
+        standing = standing_of(self.kind, self.camera, self.profile)
+        if "needs_review" in stated:
+            standing = standing.reviewed(bool(stated["needs_review"]))
         payload = Violation(
             rule=self.kind,
             rule_version=self.version,
@@ -90,16 +94,48 @@ class Reporter:
             clock=clock_facts(clock),
             calibration=calibration_facts(self.ground) if self.ground is not None else {},
             trace=list(trace),
+            **asdict(standing),
         )
         return Event.of(
             f"dome.violation.{self.kind}.v1",
             camera_id=self.camera.id,
             district=self.camera.district,
             at=at,
-            data=payload.model_dump(mode="json") | dict(facts or {}),
+            data=payload.model_dump(mode="json") | stated,
             # Two vehicles may be at fault in the same frame; they are not in the same place.
             key=(round(x_m), round(y_m)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """On what a violation of one rule of one camera depends before it stands; see :class:`.events.Violation`."""
+
+    exemptions: tuple[str, ...]
+    exemptions_max_age_h: float | None
+    needs_review: bool
+    profile: str
+    state: Literal["stands", "undecided", "needs_review"]
+
+    def reviewed(self, needs_review: bool) -> Standing:
+        """The same, for a violation that a person must look at, or need not."""
+        return replace(self, needs_review=needs_review, state=_state(bool(self.exemptions), needs_review))
+
+
+def standing_of(kind: str, camera: CameraConfig, profile: JurisdictionProfile) -> Standing:
+    """What the site file and the law ask: lists named by the camera's rules of this kind; every list (``*``)
+    where the law knows exemptions and the site file names none."""
+    law = profile.law(kind)
+    named = {name for rule in camera.rules if rule.kind == kind for name in rule.exemptions}
+    lists = tuple(sorted(named)) or (("*",) if law.exemptions_max_age_h is not None else ())
+    state = _state(bool(lists), law.needs_review)
+    return Standing(lists, law.exemptions_max_age_h, law.needs_review, profile.version, state)
+
+
+def _state(depends: bool, needs_review: bool) -> Literal["stands", "undecided", "needs_review"]:
+    if depends:
+        return "undecided"
+    return "needs_review" if needs_review else "stands"
 
 
 def moment_of(name: str, point: Waypoint) -> KeyMoment | None:

@@ -329,4 +329,5 @@ class StreamClock:
                 _SCALE_ERROR.get(self._source, _PTS_SCALE_ERROR),
                 float(_SLEW) if self._target_us is not None else 0.0,
             ),
+            unsettled_s=0.0 if self._target_us is None else abs(self._target_us - self._anchor_us) / 1e6,
         )
