@@ -80,6 +80,8 @@ class SectionSpeedRule(RuleConfig):
         length_error_m: Its stated standard error.
         limit_kmh: Limit on the section.
         tolerance_kmh: Overrides the jurisdiction profile's tolerance.
+        clock_within_s: The camera's clock is kept within so much of UTC (NTP on its network).
+        heading_deg: Which way vehicles cross the gate, clockwise from +y on the ground; either way if None.
     """
 
     kind: Literal["section_speed"] = "section_speed"
@@ -90,6 +92,8 @@ class SectionSpeedRule(RuleConfig):
     length_error_m: float = Field(default=0.5, ge=0)
     limit_kmh: float = Field(gt=0, le=200)
     tolerance_kmh: float | None = Field(default=None, ge=0)
+    clock_within_s: float = Field(default=0.02, gt=0, le=1)
+    heading_deg: float | None = Field(default=None, ge=-360, le=360)
 
 
 class FailureToYieldRule(RuleConfig):
