@@ -261,6 +261,8 @@ def ray_for(options: LiveOptions) -> Iterator[None]:
         # Workers inherit it, so that they find this code wherever the command was given.
         before = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
+        # Serve's controller looks ten times a second by default: a thirtieth of a core, whatever there is to do.
+        os.environ.setdefault("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", "0.5")
         common |= {"include_dashboard": options.dashboard, "dashboard_host": "127.0.0.1"}
     _init(address, common)
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -116,7 +115,6 @@ class CameraActor:
             district=self._camera.district,
             state=self._state,
             message=self._message,
-            processing_s=round(time.process_time(), 3),
         )
 
     async def report(self, since: int) -> Report:

@@ -101,6 +101,7 @@ class Feed:
         self._stop = threading.Event()
         self._full = False
         self._spoiled = 0
+        self._began_s = time.process_time()
         self._message = ""
         self._state: CameraState = "running"
         self._newest_at: datetime | None = None
@@ -142,6 +143,7 @@ class Feed:
             self._inbox.append(item)
             if (item.picture is not None and not self._lossless) or len(self._inbox) >= NOTICE_FRAMES:
                 self._loop.call_soon_threadsafe(self._wake.set)
+            del frame, item  # or the picture would live on while the next one is decoded
 
     def _wait_for_room(self) -> bool:
         """A file waits until its frames were worked off, a live camera never. False: stopped meanwhile."""
@@ -282,7 +284,7 @@ class Feed:
             detections=counts.detections,
             reconnects=stats.reconnects,
             errors=dict(errors),
-            processing_s=round(time.process_time(), 3),
+            processing_s=round(time.process_time() - self._began_s, 3),
             rate_hz=None if np.isnan(rate_hz) else round(rate_hz, 3),
             lag_s=max(0.0, (newest - settled).total_seconds()) if newest and settled else 0.0,
             events=dict(counts.events),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 import av
 import numpy as np
@@ -16,6 +17,8 @@ FPS = 25
 FOOTAGE = Path(__file__).resolve().parents[3] / "shared" / "data" / "footage" / "street.mp4"
 NOISE = 2.0
 """Grey levels of sensor noise: what a street camera shows in daylight."""
+MBITS = 4.0
+"""Megabits a second of a still 1080p camera, as makers preset it. Less would leave the noise out, and its work."""
 
 
 def busy(folder: Path, size_px: tuple[int, int], frames: int) -> Path:
@@ -29,14 +32,19 @@ def busy(folder: Path, size_px: tuple[int, int], frames: int) -> Path:
 
 
 def still(folder: Path, size_px: tuple[int, int], frames: int) -> Path:
-    """A street on which nothing moves, with the noise of its sensor."""
-    path = folder / f"still-{size_px[0]}x{size_px[1]}-{frames}.mp4"
+    """A street on which nothing moves, with the noise of its sensor, at a camera's usual constant bitrate."""
+    path = folder / f"still-{size_px[0]}x{size_px[1]}-{frames}-{MBITS:g}mbit.mp4"
     if not path.is_file():
-        _write(path, islice(_noisy(size_px), frames), size_px)
+        _write(path, islice(_noisy(size_px), frames), size_px, {"b": f"{MBITS}M", "maxrate": f"{MBITS}M"})
     return path
 
 
-def _write(path: Path, pictures: Iterator[av.VideoFrame], size_px: tuple[int, int]) -> None:
+def _write(
+    path: Path,
+    pictures: Iterator[av.VideoFrame],
+    size_px: tuple[int, int],
+    rate: Mapping[str, str] = MappingProxyType({"crf": "23"}),
+) -> None:
     """H.264 as cameras send it: main profile with bidirectional frames, a key frame every two seconds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".{path.name}")
@@ -45,7 +53,7 @@ def _write(path: Path, pictures: Iterator[av.VideoFrame], size_px: tuple[int, in
         stream = sink.add_stream("libx264", rate=FPS)
         stream.width, stream.height = size_px
         stream.pix_fmt = "yuv420p"
-        stream.options = {"preset": "veryfast", "crf": "23", "bf": "2"}
+        stream.options = {"preset": "veryfast", "bf": "2", "bufsize": "8M", **rate}
         stream.codec_context.gop_size = 2 * FPS
         for index, picture in enumerate(pictures):
             picture.pts = index

@@ -28,7 +28,7 @@ class CameraStatus(BaseModel):
         reconnects: Times the source was opened again.
         errors: Errors survived, by kind (``decode``, ``detector``, ``step``, ``evidence`` ...).
         restarts: Times the actor was started again after it died.
-        processing_s: CPU seconds of the camera's actor (``time.process_time``).
+        processing_s: CPU seconds of the camera's process since it began to play.
         rate_hz: Frame rate measured from capture times.
         lag_s: Age of the newest processed frame behind the newest captured one, seconds.
         events: Events by type.

@@ -52,7 +52,7 @@ class SpeedingConfig:
         speed: Thresholds of the measurement.
     """
 
-    patience_s: float = 15.0
+    patience_s: float = 10.0
     window_s: float = 3.0
     same_gap_s: float = 4.0
     same_along_m: float = 5.0

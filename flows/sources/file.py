@@ -115,6 +115,7 @@ class FileVideo(VideoSource):
             if self._stop.wait(max(0.0, due - self._monotonic())):
                 return
             yield frame
+            del frame  # or it would live on while the next one is decoded
 
     def _again(self) -> None:
         """Back to the start: a new session, capture time goes on."""

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from flows.sources.packets import RingPacket
 from flows.sources.remux import Clip, Still, cut, stills
 
-DEFAULT_RING_S = 30.0
-"""A vehicle in view for 15 s, 5 s before and after it, and the lag of the detector."""
-DEFAULT_RING_BYTES = 24 << 20
-"""24 MiB hold 30 s at 6.4 Mbit/s and keep a camera actor below 100 MB."""
+DEFAULT_RING_S = 20.0
+"""A vehicle in view for 10 s, 5 s before and after it, and the lag of the detector."""
+DEFAULT_RING_BYTES = 16 << 20
+"""16 MiB hold 20 s at 6.7 Mbit/s and keep a camera actor below 100 MB."""
 
 
 class PacketRing:

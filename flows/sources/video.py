@@ -89,8 +89,9 @@ class VideoSource:
         """Frames until the packets end or :meth:`close` is called."""
         for packet, arrival in packets:
             self._record(packet)
-            for picture in self._decode(packet):
-                yield self._frame(picture, arrival)
+            pictures = self._decode(packet)
+            while pictures:  # a name for a picture would keep it (3 MB at 1080p) while the next is decoded
+                yield self._frame(pictures.pop(0), arrival)
             if self._stop.is_set():
                 return
 

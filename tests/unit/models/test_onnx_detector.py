@@ -11,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from flows.domain.errors import WeightsError
+from models.detector.freesize import freed
 from models.detector.onnx import OnnxDetector, decode
 
 NAMES = ("person", "car")
@@ -136,3 +137,53 @@ def test_a_network_of_another_shape_is_refused(tmp_path: Path) -> None:
     path = constant_network(tmp_path / "n.onnx", silent_rows()[:, :6])
     with pytest.raises(WeightsError, match=r"output \(1, N, 7\) for 2 classes"):
         detector(path)
+
+
+def pooling_network(path: Path, flat: tuple[int, int, int] = (1, 7, -1)) -> Path:
+    """A network fixed at 96 x 96 whose cells are means of the picture under them, as YOLOX's heads flatten theirs."""
+    nodes, flats = [], []
+    for stride in (8, 16, 32):
+        kernel = [stride, stride]
+        nodes.append(
+            helper.make_node("AveragePool", ["wide"], [f"p{stride}"], kernel_shape=kernel, strides=kernel)
+        )
+        nodes.append(helper.make_node("Reshape", [f"p{stride}", "flat"], [f"f{stride}"]))
+        flats.append(f"f{stride}")
+    graph = helper.make_graph(
+        [
+            helper.make_node("Conv", ["images", "mix"], ["wide"]),
+            *nodes,
+            helper.make_node("Concat", flats, ["rows"], axis=2),
+            helper.make_node("Transpose", ["rows"], ["output"], perm=[0, 2, 1]),
+        ],
+        "pooling",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 96, 96])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 144 + 36 + 9, 7])],
+        [
+            numpy_helper.from_array(np.full((7, 3, 1, 1), 0.001, np.float32), "mix"),
+            numpy_helper.from_array(np.array(flat, np.int64), "flat"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, str(path))
+    return path
+
+
+def test_a_network_fixed_at_a_square_skips_the_padding_of_a_wide_picture(tmp_path: Path) -> None:
+    path = pooling_network(tmp_path / "n.onnx")
+    picture = np.full((20, 96, 3), 200, np.uint8)
+    wide = OnnxDetector(path, "n", "", NAMES, (96, 96), min_score=0.01)
+    square = OnnxDetector(path, "n", "", NAMES, (96, 96), min_score=0.01, as_published=True)
+    assert wide.spec == square.spec
+    assert wide._tensor_px(96, 20) == (96, 64)
+    assert square._tensor_px(96, 20) == (96, 96)
+    few, many = (each.detect([picture])[0] for each in (wide, square))
+    assert 0 < len(few) < len(many)
+
+
+def test_a_network_tied_to_its_size_keeps_it(tmp_path: Path) -> None:
+    path = constant_network(tmp_path / "n.onnx", silent_rows(), 64, 96)
+    assert detector(path)._tensor_px(96, 20) == (96, 64)
+    assert freed(pooling_network(tmp_path / "m.onnx", (1, 7, 36))) is None
+    (tmp_path / "x.onnx").write_bytes(b"no network at all")
+    assert freed(tmp_path / "x.onnx") is None
