@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from flows.scenes import look
 from flows.scenes.camera import PinholeCamera
+from flows.scenes.layout import Layout
 from flows.scenes.options import SceneOptions
+from flows.scenes.plan import Street
 from flows.scenes.scene import Scene
-from flows.scenes.setting import Setting, Street
+from flows.scenes.setting import Setting
 from flows.scenes.survey import survey
 from flows.scenes.traffic import Lane, renumbered
 from flows.scenes.world import Actor, World
 
 STREAMS = {"plan": 1, "camera": 2, "traffic": 3, "people": 4, "setting": 5, "light": 6, "survey": 7}
 """Each part has random numbers of its own, so that a change in one leaves the others as they were."""
+LIGHTS = {"dusk": 0.25, "day": 0.75}
+ALL_LIGHTS = {"dusk": 0.18, "night": 0.14, "rain": 0.18, "day": 0.50}
+"""Of the scenes that rules are tried on."""
 APPEAR_Y_M = 220.0
 """Where vehicles come out of the haze: the largest are some twenty pixels high there."""
 VANISH_Y_M = -32.0
@@ -53,10 +58,12 @@ def assemble(
     setting: Setting,
     groups: Sequence[Sequence[Actor]],
     duration_s: float,
+    layout: Layout | None = None,
+    lights: Mapping[str, float] = LIGHTS,
 ) -> Scene:
-    """The scene, with its light and its survey."""
+    """The scene, with its light and its survey; ``lights`` says how often each light is seen."""
     light_rng = stream("light", kind, seed)
-    light = options.light or ("dusk" if light_rng.random() < 0.25 else "day")
+    light = options.light or _drawn(lights, float(light_rng.random()))
     calibration = survey(
         camera,
         street.half_m,
@@ -75,4 +82,14 @@ def assemble(
         world=World(renumbered(groups)),
         calibration=calibration,
         half_m=street.half_m,
+        layout=layout or Layout(),
     )
+
+
+def _drawn(shares: Mapping[str, float], at: float) -> str:
+    """Which of several is at a place between 0 and 1, by their shares."""
+    for name, share in shares.items():
+        at -= share
+        if at < 0:
+            return name
+    return name

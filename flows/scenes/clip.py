@@ -55,7 +55,7 @@ def write(
         stream = _stream(sink, scene)
         for frame in scene.frames():
             sink.mux(stream.encode(_picture(frame, stream)))
-            frames.append(FrameTruth(index=frame.index, at=frame.at, objects=frame.objects))
+            frames.append(frame.truth)
             if on_frame is not None:
                 on_frame(frame.index + 1, scene.frame_count)
         sink.mux(stream.encode(None))

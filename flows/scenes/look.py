@@ -25,6 +25,7 @@ class Look:
         exposure: Factor on all light.
         noise: Standard deviation of sensor noise at mid-grey, in 8-bit steps.
         vignette: Share of light lost in the corners.
+        rain: Strength of the streaks of falling rain, 0 without.
     """
 
     sun_from: tuple[float, float, float]
@@ -38,6 +39,7 @@ class Look:
     exposure: float
     noise: float
     vignette: float
+    rain: float = 0.0
 
 
 def _sun(azimuth_deg: float, elevation_deg: float) -> tuple[float, float, float]:
@@ -89,6 +91,43 @@ def dusk(rng: np.random.Generator) -> Look:
     )
 
 
+def night(rng: np.random.Generator) -> Look:
+    """No sun: street lamps' warm light from above, lamps lit, a noisy sensor."""
+    lamps = float(rng.uniform(0.75, 1.15))
+    return Look(
+        sun_from=_sun(float(rng.uniform(0, 360)), float(rng.uniform(55, 75))),
+        sun=_tint((0.30, 0.24, 0.16), 0.5 * lamps),
+        ambient_sky=_tint((0.30, 0.25, 0.18), 0.55 * lamps),
+        ambient_ground=(0.05, 0.045, 0.04),
+        haze=(0.030, 0.030, 0.040),
+        zenith=(0.008, 0.010, 0.022),
+        haze_per_m=float(rng.uniform(0.001, 0.004)),
+        night=1.0,
+        exposure=float(rng.uniform(1.0, 1.3)),
+        noise=float(rng.uniform(4.0, 7.0)),
+        vignette=float(rng.uniform(0.15, 0.3)),
+    )
+
+
+def rain(rng: np.random.Generator) -> Look:
+    """An overcast day in the rain: no shadows, grey air, streaks, lamps lit."""
+    grey = float(rng.uniform(0.9, 1.1))
+    return Look(
+        sun_from=_sun(float(rng.uniform(0, 360)), 60.0),
+        sun=(0.05, 0.05, 0.05),
+        ambient_sky=_tint((0.50, 0.54, 0.58), 0.95 * grey),
+        ambient_ground=(0.15, 0.15, 0.15),
+        haze=_tint((0.50, 0.53, 0.56), grey),
+        zenith=_tint((0.42, 0.45, 0.50), grey),
+        haze_per_m=float(rng.uniform(0.005, 0.011)),
+        night=0.35,
+        exposure=float(rng.uniform(0.75, 0.95)),
+        noise=float(rng.uniform(2.5, 4.5)),
+        vignette=float(rng.uniform(0.1, 0.25)),
+        rain=float(rng.uniform(0.5, 1.0)),
+    )
+
+
 def make(light: str, rng: np.random.Generator) -> Look:
-    """The look named ``day`` or ``dusk``."""
-    return {"day": day, "dusk": dusk}[light](rng)
+    """The look named ``day``, ``dusk``, ``night`` or ``rain``."""
+    return {"day": day, "dusk": dusk, "night": night, "rain": rain}[light](rng)

@@ -61,6 +61,70 @@ class Bends:
         raise AssertionError("unreachable: the last leg takes all that is left")
 
 
+Piece = tuple[float, float]
+"""A stretch of a way: its length in metres, and by how many degrees it turns to the right."""
+
+
+@dataclass(frozen=True)
+class Arcs:
+    """Straights and arcs of circles joined without a kink; it goes on straight before and after them.
+
+    Attributes:
+        x_m: Where the first piece begins.
+        y_m: The same.
+        heading_deg: Which way, clockwise from +y.
+        pieces: In order.
+
+    >>> Arcs(0.0, 0.0, 0.0, ((10.0, 0.0), (np.pi * 5, 180.0))).at(10 + np.pi * 5 + 2)
+    (10.0, 8.0, 180.0)
+    """
+
+    x_m: float
+    y_m: float
+    heading_deg: float
+    pieces: tuple[Piece, ...]
+
+    def at(self, s_m: float) -> tuple[float, float, float]:
+        """Position and heading, see :class:`Path`."""
+        x, y, heading, left = self.x_m, self.y_m, self.heading_deg, s_m
+        for length, turn in self.pieces if s_m > 0 else ():
+            gone = min(left, length)
+            x, y, heading = _along(x, y, heading, gone, turn * gone / length)
+            left -= gone
+            if left <= 0:
+                break
+        x, y, heading = _along(x, y, heading, left, 0.0)
+        return round(x, 9), round(y, 9), heading % 360
+
+    @property
+    def length_m(self) -> float:
+        """Of all pieces."""
+        return sum(length for length, _ in self.pieces)
+
+
+def _along(
+    x: float, y: float, heading_deg: float, way_m: float, turn_deg: float
+) -> tuple[float, float, float]:
+    """The end of an arc: its chord lies half the turn off the heading."""
+    half = np.radians(turn_deg) / 2
+    chord = way_m * np.sinc(half / np.pi)
+    bearing = np.radians(heading_deg) + half
+    return float(x + chord * np.sin(bearing)), float(y + chord * np.cos(bearing)), heading_deg + turn_deg
+
+
+def sidestep(aside_m: float, along_m: float) -> tuple[Piece, Piece]:
+    """Two arcs that carry a way ``aside_m`` to the right (negative: left) within ``along_m`` ahead.
+
+    >>> x, y, heading = Arcs(0.0, 0.0, 0.0, sidestep(3.5, 20.0)).at(100.0)
+    >>> round(x, 6), heading
+    (3.5, 0.0)
+    """
+    turn = 2 * np.arctan2(aside_m, along_m)
+    arc = along_m / 2 / np.sinc(turn / np.pi)
+    degrees = float(np.degrees(turn))
+    return (float(arc), degrees), (float(arc), -degrees)
+
+
 @dataclass(frozen=True, eq=False)
 class Motion:
     """Way over time in stretches of constant acceleration; the first and last speed go on for ever.

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from flows.domain.errors import FieldError
 
-Light = Literal["day", "dusk"]
+Light = Literal["day", "dusk", "night", "rain"]
 Direction = Literal["oncoming", "receding", "both"]
 
 
@@ -28,9 +28,12 @@ class SceneOptions(BaseModel):
         pose: Camera pose by name: ``gantry``, ``roadside``, ``high`` or ``side``.
         direction: Way of the traffic as the camera sees it.
         lanes: Lanes in each direction.
-        light: ``day`` or ``dusk``.
+        light: ``day``, ``dusk``, ``night`` or ``rain``.
         varying: Share of vehicles whose speed varies gently instead of being constant.
         crosswalk: Whether a crosswalk is painted.
+        case: Only these scripted cases, by role, separated by ``+`` (``runs_red+stops``).
+        median: Whether an island parts the directions at a crosswalk.
+        cross_traffic: Whether others drive on the road across.
         noise: Factor on the sensor noise; 0 switches it off.
         started_at: Capture time of the first frame.
     """
@@ -51,6 +54,9 @@ class SceneOptions(BaseModel):
     light: Light | None = None
     varying: float = Field(default=0.0, ge=0, le=1)
     crosswalk: bool | None = None
+    case: str | None = None
+    median: bool | None = None
+    cross_traffic: bool = True
     noise: float = Field(default=1.0, ge=0, le=10)
     started_at: AwareDatetime = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 

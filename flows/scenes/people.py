@@ -8,7 +8,7 @@ import numpy as np
 
 from flows.scenes import bodies, plates
 from flows.scenes.motion import Motion, Straight
-from flows.scenes.setting import Street
+from flows.scenes.plan import Street
 from flows.scenes.world import Actor
 
 SLOT_M = 0.75

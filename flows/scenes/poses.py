@@ -9,7 +9,7 @@ import numpy as np
 from flows.domain.errors import FieldError
 from flows.scenes.camera import PinholeCamera
 from flows.scenes.options import SceneOptions
-from flows.scenes.setting import Street
+from flows.scenes.plan import Street
 
 Point = tuple[float, float, float]
 Pose = Callable[[Street, np.random.Generator], tuple[Point, Point, float]]

@@ -38,12 +38,14 @@ class Item:
         model: ``(4, 4)`` local to world.
         limbs: Angles in radians of the mesh's limbs, at most :data:`LIMBS`; none is still.
         layer: Which plate, for meshes whose key starts with ``plate``.
+        shadow: Whether it throws one.
     """
 
     key: str
     model: Array
     limbs: Sequence[float] = ()
     layer: int = 0
+    shadow: bool = True
 
     @property
     def is_plate(self) -> bool:
@@ -100,7 +102,7 @@ class Renderer:
         context.copy_framebuffer(self._target, self._still)
         self._target.use()
         self._target.depth_mask = False
-        self._draw(self._shadow, moving)
+        self._draw(self._shadow, [item for item in moving if item.shadow])
         self._target.depth_mask = True
         self._draw(self._surface, moving)
         self._draw_plates(items)
@@ -225,6 +227,7 @@ class Renderer:
         self._sensor["u_picture"], self._sensor["u_noise"] = 4, 1
         self._sensor["u_noise_step"] = look.noise / 255 / GRAIN
         self._sensor["u_vignette"] = look.vignette
+        self._sensor["u_rain"] = look.rain
         self._sensor["u_size"] = self._size
 
     def _draw(self, program: Any, items: Sequence[Item]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,10 +17,20 @@ from flows.scenes import plates
 from flows.scenes.annotate import Annotator
 from flows.scenes.bodies.base import plate_mesh
 from flows.scenes.camera import PinholeCamera
+from flows.scenes.judges.base import STEP_S, Trail, Verdict, trails
+from flows.scenes.layout import Layout
+from flows.scenes.lights import Light
 from flows.scenes.look import Look
 from flows.scenes.options import SceneOptions
 from flows.scenes.setting import Setting
-from flows.scenes.truth import CameraTruth, EventTruth, FrameTruth, ObjectTruth, SceneTruth
+from flows.scenes.truth import (
+    CameraTruth,
+    EventTruth,
+    FrameTruth,
+    InnocentTruth,
+    ObjectTruth,
+    SceneTruth,
+)
 from flows.scenes.world import World
 
 if TYPE_CHECKING:
@@ -40,16 +50,27 @@ class RenderedFrame:
     """One frame with its truth.
 
     Attributes:
-        index: From 0.
-        at: Capture time, aware UTC.
+        truth: All that it shows.
         rgb: ``(height, width, 3)`` uint8.
-        objects: Everything in it.
     """
 
-    index: int
-    at: datetime
+    truth: FrameTruth
     rgb: NDArray[np.uint8]
-    objects: tuple[ObjectTruth, ...]
+
+    @property
+    def index(self) -> int:
+        """From 0."""
+        return self.truth.index
+
+    @property
+    def at(self) -> datetime:
+        """Capture time, aware UTC."""
+        return self.truth.at
+
+    @property
+    def objects(self) -> tuple[ObjectTruth, ...]:
+        """Everything in it."""
+        return self.truth.objects
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +88,7 @@ class Scene:
         world: What moves.
         calibration: The survey of its road.
         half_m: Half the width of the road.
+        layout: Zones, lines, lights, and who is at fault.
     """
 
     name: str
@@ -79,6 +101,7 @@ class Scene:
     world: World
     calibration: CalibrationConfig
     half_m: float
+    layout: Layout = field(default_factory=Layout)
 
     @property
     def frame_count(self) -> int:
@@ -99,7 +122,8 @@ class Scene:
         """The truth of one frame, without rendering it."""
         t_s, at = self.time_of(index)
         objects = self._annotator.objects(self.world.state_at(t_s))
-        return FrameTruth(index=index, at=at, objects=objects)
+        signals = {light.name: light.programme.at(t_s)[0] for light in self.layout.lights}
+        return FrameTruth(index=index, at=at, objects=objects, signals=signals)
 
     def frames(self) -> Iterator[RenderedFrame]:
         """Renders frame after frame.
@@ -112,14 +136,15 @@ class Scene:
             for index in range(self.frame_count):
                 truth = self.annotation(index)
                 rgb = renderer.render(self._items(self.time_of(index)[0]))
-                yield RenderedFrame(index, truth.at, rgb, truth.objects)
+                yield RenderedFrame(truth, rgb)
         finally:
             renderer.close()
 
     def truth(self, frames: Sequence[FrameTruth] | None = None) -> SceneTruth:
         """The whole truth; ``frames`` spares annotating them again."""
         every = tuple(frames) if frames is not None else tuple(map(self.annotation, range(self.frame_count)))
-        camera = self.camera
+        camera, layout = self.camera, self.layout
+        found, innocent = self._judged(every)
         return SceneTruth(
             scene=self.name,
             seed=self.seed,
@@ -140,7 +165,46 @@ class Scene:
             calibration=self.calibration,
             limit_kmh=self.options.limit_kmh,
             frames=every,
-            events=tuple(speeding(every, self.options.limit_kmh)),
+            events=(*speeding(every, self.options.limit_kmh), *found),
+            innocent=innocent,
+            zones=layout.zones(),
+            lines=layout.road_lines(),
+            signals=tuple(light.config(camera) for light in layout.lights),
+            rules=layout.rules(),
+        )
+
+    def _judged(
+        self, frames: Sequence[FrameTruth]
+    ) -> tuple[tuple[EventTruth, ...], tuple[InnocentTruth, ...]]:
+        """Who is at fault, and who only looks like it."""
+        if not self.layout.judges:
+            return (), ()
+        ways = trails(self.world, frames, self.options.fps, self.duration_s)
+        events, innocent = [], []
+        for judge in self.layout.judges:
+            type_ = f"dome.violation.{judge.rule.kind}.v1"
+            verdicts = list(judge.verdicts(ways, self.layout))
+            events += [self._event(type_, verdict, ways[verdict.track]) for verdict in verdicts]
+            at_fault = {verdict.track for verdict in verdicts}
+            innocent += [
+                InnocentTruth(type=type_, track=track, cls=way.actor.body.cls, role=way.actor.role)
+                for track, way in ways.items()
+                if way.actor.role in judge.alike and track not in at_fault and _long_seen(way)
+            ]
+        return tuple(events), tuple(innocent)
+
+    def _event(self, type_: str, verdict: Verdict, trail: Trail) -> EventTruth:
+        actor = trail.actor
+        role = {"role": actor.role} if actor.role else {}
+        return EventTruth(
+            type=type_,
+            track=actor.track,
+            cls=actor.body.cls,
+            from_at=self.started_at + timedelta(seconds=max(0.0, float(verdict.from_s))),
+            until_at=self.started_at + timedelta(seconds=min(self.duration_s, float(verdict.until_s))),
+            plate=actor.plate,
+            ignore=not verdict.sure,
+            facts=role | verdict.facts,
         )
 
     @cached_property
@@ -154,6 +218,11 @@ class Scene:
         for actor in self.world.actors:
             meshes[f"body{actor.track}"] = actor.body.mesh
             meshes[f"plate{actor.track}"] = plate_mesh(actor.body.plates)
+        meshes |= {
+            _lamp_key(light, colour): light.lit(colour, self.look.night)
+            for light in self.layout.lights
+            for colour in light.lamps_m()
+        }
         side = self.half_m + 14.0
         return Renderer(
             self.camera,
@@ -184,7 +253,21 @@ class Scene:
             away_m = float(np.linalg.norm(self.camera.position_m[:2] - (state.x_m, state.y_m)))
             if actor.track in layers and away_m < PLATE_SEEN_M:
                 items.append(Item(f"plate{actor.track}", state.pose, (), layers[actor.track]))
+        if not still:
+            items += [
+                Item(_lamp_key(light, colour), np.eye(4), shadow=False)
+                for light in self.layout.lights
+                for colour in light.shown(t_s)
+            ]
         return items
+
+
+def _lamp_key(light: Light, colour: str) -> str:
+    return f"lamp-{light.name}-{colour}"
+
+
+def _long_seen(trail: Trail) -> bool:
+    return bool(trail.seen.sum() * STEP_S >= LEAST_SEEN_S)
 
 
 def speeding(frames: Sequence[FrameTruth], limit_kmh: float) -> list[EventTruth]:

@@ -11,16 +11,12 @@ from numpy.typing import NDArray
 from flows.scenes import textures
 from flows.scenes.annotate import Still
 from flows.scenes.bodies.base import METAL
+from flows.scenes.markings import mark
 from flows.scenes.mesh import Mesh, MeshBuilder, Paint, grid_size
+from flows.scenes.plan import VERGE_M, Crossroad, Street
 
 Array = NDArray[np.float64]
 
-LANE_M = 3.5
-VERGE_M = 1.4
-"""Strip between kerb and pavement: trees, lamps and signs stand in it."""
-PAINT_Z_M = 0.006
-"""Markings lie so much above the asphalt."""
-WHITE = Paint((0.93, 0.93, 0.90), layer=textures.WORN, tile_m=1.3)
 SKY_M = 900.0
 ROAD_CELL_M = (0.5, 1.6)
 """Cells of the asphalt, fine enough across for wheel tracks."""
@@ -33,62 +29,6 @@ WALLS = (
     (0.80, 0.74, 0.56), (0.62, 0.68, 0.72), (0.84, 0.72, 0.66),
 )  # fmt: skip
 LEAVES = ((0.30, 0.46, 0.20), (0.36, 0.50, 0.22), (0.24, 0.40, 0.20), (0.46, 0.52, 0.22))
-
-
-@dataclass(frozen=True)
-class Street:
-    """The plan of a straight street along +y.
-
-    Attributes:
-        away: Lanes that go along +y, on the right side of it.
-        towards: Lanes that come along -y.
-        parking: Whether cars may stand along the kerbs (a strip of 2.3 m each side).
-        pavement_m: Width of the pavements.
-        crosswalk_y_m: Middle of the crosswalk, if there is one.
-        stop_lines: Whether stop lines stand before the crosswalk.
-        from_y_m: Where the street begins, behind the camera.
-        until_y_m: Where it ends, far away.
-    """
-
-    away: int
-    towards: int
-    parking: bool = False
-    pavement_m: float = 3.0
-    crosswalk_y_m: float | None = None
-    stop_lines: bool = False
-    from_y_m: float = -45.0
-    until_y_m: float = 300.0
-
-    @property
-    def lanes_m(self) -> tuple[tuple[float, float], ...]:
-        """``(x_m, heading_deg)`` of every lane from left to right; traffic keeps right."""
-        count = self.away + self.towards
-        middle = [(i - (count - 1) / 2) * LANE_M for i in range(count)]
-        return tuple((x, 180.0 if i < self.towards else 0.0) for i, x in enumerate(middle))
-
-    @property
-    def drive_half_m(self) -> float:
-        """Half the width of the driving lanes."""
-        return (self.away + self.towards) * LANE_M / 2
-
-    @property
-    def half_m(self) -> float:
-        """Half the width between the kerbs."""
-        return self.drive_half_m + 0.4 + (2.3 if self.parking else 0.0)
-
-    @property
-    def divide_m(self) -> float:
-        """Where the two directions meet."""
-        return (self.towards - self.away) * LANE_M / 2
-
-    @property
-    def front_m(self) -> float:
-        """Where the pavement ends."""
-        return self.half_m + VERGE_M + self.pavement_m
-
-    def walks_m(self) -> tuple[float, float]:
-        """Nearest and farthest distance from the middle at which people walk."""
-        return self.half_m + VERGE_M + 0.4, self.front_m - 0.4
 
 
 @dataclass(eq=False)
@@ -132,9 +72,13 @@ def lay(setting: Setting, street: Street, rng: np.random.Generator) -> None:
         _strip(ground, (x[0], x[1]), y, 0.0, (3.0, 4.0), grass, rng, 0.08)
         x = sorted((side * (half + VERGE_M), side * front))
         _strip(ground, (x[0], x[1]), y, 0.0, (3.0, 4.0), paving, rng, 0.06)
-        _kerb(setting.things, side * half, y)
+        _kerb(setting.things, side * half, y, street.crossroad)
     shade = _wear(street, rng, y, ROAD_CELL_M)
     ground.grid((-half, half), y, 0.0, ROAD_CELL_M, asphalt, shade)
+    if street.crossroad is not None:
+        _across(ground, street, street.crossroad, asphalt)
+    if street.median_m:
+        _median(setting.things, street, grass)
     mark(ground, street)
 
 
@@ -186,69 +130,48 @@ def _wear(
     return shade
 
 
-def _kerb(builder: MeshBuilder, x_m: float, y_m: tuple[float, float]) -> None:
+def _kerb(
+    builder: MeshBuilder, x_m: float, y_m: tuple[float, float], crossroad: Crossroad | None = None
+) -> None:
     stone = Paint((0.72, 0.71, 0.68), layer=textures.WALL, tile_m=1.5)
     for y in np.arange(y_m[0], y_m[1], 10.0):
-        builder.box((x_m, y + 5, 0), (0.16, 9.96, 0.12), stone, stone.shaded(1.08))
+        for low, high in _without(float(y), float(y) + 10, crossroad):
+            builder.box(
+                (x_m, (low + high) / 2, 0), (0.16, high - low - 0.04, 0.12), stone, stone.shaded(1.08)
+            )
 
 
-def mark(builder: MeshBuilder, street: Street) -> None:
-    """Lane lines, edge lines, the crosswalk and stop lines."""
-    y0, y1 = street.from_y_m, street.until_y_m
-    edge = street.drive_half_m
-    for x in (-edge, edge):
-        _line(builder, x, y0, y1, 0.12, street)
-    for i in range(1, street.away + street.towards):
-        x = (i - (street.away + street.towards) / 2) * LANE_M
-        if street.towards and street.away and abs(x - street.divide_m) < 0.1:
-            offsets = (-0.12, 0.12) if street.away + street.towards > 2 else (0.0,)
-            for offset in offsets:
-                _line(builder, x + offset, y0, y1, 0.12, street)
-        else:
-            _dashes(builder, x, y0, y1, street)
-    if street.crosswalk_y_m is not None:
-        _crosswalk(builder, street, street.crosswalk_y_m)
+def _without(low_m: float, high_m: float, crossroad: Crossroad | None) -> list[tuple[float, float]]:
+    """What a crossroad leaves of a stretch along the street."""
+    if crossroad is None or high_m <= crossroad.near_m or low_m >= crossroad.far_m:
+        return [(low_m, high_m)]
+    parts = [(low_m, crossroad.near_m), (crossroad.far_m, high_m)]
+    return [(low, high) for low, high in parts if high - low > 0.1]
 
 
-CROSSWALK_M = 4.0
-"""Length of the bars along the road."""
-STOP_LINE_M = 2.0
-"""From the stop line to the crosswalk's edge."""
+def _across(builder: MeshBuilder, street: Street, road: Crossroad, asphalt: Paint) -> None:
+    """The asphalt of a road across, over the verges and pavements that it cuts, and its middle line."""
+    for side in (-1, 1):
+        x = sorted((side * (street.half_m - 0.1), side * 160.0))
+        builder.grid((x[0], x[1]), (road.near_m, road.far_m), 0.003, (2.0, 2.0), asphalt.shaded(0.97))
+        for out in np.arange(street.half_m + 6.0, 150.0, 8.0):
+            z, y = 0.006, road.y_m
+            ends = sorted((side * out, side * (out + 4.0)))
+            corners = [(ends[0], y - 0.06, z), (ends[1], y - 0.06, z), (ends[1], y + 0.06, z)]
+            builder.face([*corners, (ends[0], y + 0.06, z)], Paint((0.93, 0.93, 0.90)), (side * out, y, -1))
 
 
-def _quad(builder: MeshBuilder, x0: float, x1: float, y0: float, y1: float, paint: Paint = WHITE) -> None:
-    z = PAINT_Z_M
-    builder.face([(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)], paint, (x0, y0, -1))
-
-
-def _kept_clear(y_m: float, street: Street) -> bool:
-    c = street.crosswalk_y_m
-    return c is not None and abs(y_m - c) < CROSSWALK_M / 2 + (2.5 if street.stop_lines else 0.6)
-
-
-def _line(builder: MeshBuilder, x: float, y0: float, y1: float, width: float, street: Street) -> None:
-    for y in np.arange(y0, y1, 4.0):
-        if not any(_kept_clear(v, street) for v in (y, y + 2, y + 4)):
-            _quad(builder, x - width / 2, x + width / 2, y, y + 4.0)
-
-
-def _dashes(builder: MeshBuilder, x: float, y0: float, y1: float, street: Street) -> None:
-    for y in np.arange(y0, y1, 8.0):
-        if not any(_kept_clear(v, street) for v in (y, y + 1.5, y + 3)):
-            _quad(builder, x - 0.06, x + 0.06, y, y + 3.0)
-
-
-def _crosswalk(builder: MeshBuilder, street: Street, y_m: float) -> None:
-    low, high = y_m - CROSSWALK_M / 2, y_m + CROSSWALK_M / 2
-    for x in np.arange(-street.half_m + 0.4, street.half_m - 0.4, 1.0):
-        _quad(builder, x, x + 0.5, low, high)
-    if not street.stop_lines:
-        return
-    divide, edge = street.divide_m, street.drive_half_m
-    if street.away:
-        _quad(builder, divide + 0.2, edge, low - STOP_LINE_M - 0.4, low - STOP_LINE_M)
-    if street.towards:
-        _quad(builder, -edge, divide - 0.2, high + STOP_LINE_M, high + STOP_LINE_M + 0.4)
+def _median(builder: MeshBuilder, street: Street, grass: Paint) -> None:
+    """The island between both directions, open where people cross."""
+    stone = Paint((0.72, 0.71, 0.68), layer=textures.WALL, tile_m=1.5)
+    gap = street.crosswalk_y_m
+    for y in np.arange(street.from_y_m, street.until_y_m, 4.0):
+        if gap is None or abs(y + 2 - gap) > 4.5:
+            size = (street.median_m - 0.1, 3.98, 0.13)
+            builder.box((street.divide_m, y + 2, 0), size, stone, grass if street.median_m > 1.5 else stone)
+    if gap is not None:  # a refuge, level with the road, its ends marked
+        for end in (-2.4, 2.4):
+            builder.box((street.divide_m, gap + end, 0), (street.median_m - 0.1, 0.3, 0.13), stone)
 
 
 def tree(setting: Setting, x_m: float, y_m: float, rng: np.random.Generator) -> None:

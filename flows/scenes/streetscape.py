@@ -6,7 +6,8 @@ import numpy as np
 
 from flows.scenes import setting as still
 from flows.scenes.camera import PinholeCamera
-from flows.scenes.setting import Setting, Street
+from flows.scenes.plan import CROSSWALK_M, Street
+from flows.scenes.setting import Setting
 
 SIGHT_Y_M = (14.0, 48.0)
 """The stretch of road that must be seen from the camera."""
@@ -60,7 +61,9 @@ def _houses(
         along, gap = float(rng.uniform(12, 32)), float(rng.uniform(3, 14))
         x = side * (street.front_m + setback)
         away = abs(float(camera.position_m[0])) < abs(x) - 0.3 or y > camera.position_m[1] + 40
-        if rng.random() < 0.85 and away:
+        road = street.crossroad
+        open_ = road is None or y > road.far_m + 1.0 or y + along < road.near_m - 1.0
+        if rng.random() < 0.85 and away and open_:
             still.house(setting, x, y + along / 2, rng, along, int(rng.integers(low, high)))
         y += along + gap
 
@@ -73,7 +76,10 @@ def _allowed(
     if np.linalg.norm(place - eye) < 5.0:
         return False
     crosswalk = street.crosswalk_y_m
-    if crosswalk is not None and abs(y_m - crosswalk) < still.CROSSWALK_M / 2 + 1.5:
+    if crosswalk is not None and abs(y_m - crosswalk) < CROSSWALK_M / 2 + 1.5:
+        return False
+    road = street.crossroad
+    if road is not None and road.near_m - 3.0 < y_m < road.far_m + 3.0:
         return False
     if rng.random() < hide:
         return True

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
-from flows.domain.site import CalibrationConfig
+from flows.domain.ruleset import Rule, SignalConfig
+from flows.domain.signals import Phase
+from flows.domain.site import CalibrationConfig, RoadLine, Zone
 
 Px = Annotated[float, PlainSerializer(lambda v: round(v, 3), return_type=float)]
 Metres = Annotated[float, PlainSerializer(lambda v: round(v, 4), return_type=float)]
@@ -47,11 +49,19 @@ class ObjectTruth(Model):
 
 
 class FrameTruth(Model):
-    """All that one frame shows."""
+    """All that one frame shows.
+
+    Attributes:
+        index: From 0.
+        at: Capture time.
+        objects: Everything that moves or may move.
+        signals: What each traffic light shows.
+    """
 
     index: int
     at: AwareDatetime
     objects: tuple[ObjectTruth, ...] = ()
+    signals: dict[str, Phase] = Field(default_factory=dict)
 
 
 class EventTruth(Model):
@@ -61,11 +71,13 @@ class EventTruth(Model):
         type: CloudEvents type, for example ``dome.violation.speeding.v1``.
         track: Whose.
         cls: Its class.
-        from_at: First frame in which it is to be found.
-        until_at: Last such frame.
-        speed_kmh: Median speed in between.
-        limit_kmh: Limit there.
+        from_at: When it begins.
+        until_at: When it is over.
+        speed_kmh: Speeding: median speed in between.
+        limit_kmh: Speeding: limit there.
         plate: Number plate.
+        ignore: Borderline, hidden or exempt: to report it is not wrong, not to report it no miss.
+        facts: What else the truth knows of it, for example ``red_for_s`` or ``exempt``.
     """
 
     type: str
@@ -73,9 +85,27 @@ class EventTruth(Model):
     cls: str
     from_at: AwareDatetime
     until_at: AwareDatetime
-    speed_kmh: Metres
-    limit_kmh: float
+    speed_kmh: Metres | None = None
+    limit_kmh: float | None = None
     plate: str = ""
+    ignore: bool = False
+    facts: dict[str, Any] = Field(default_factory=dict)
+
+
+class InnocentTruth(Model):
+    """Somebody who does what looks like an offence and is none.
+
+    Attributes:
+        type: CloudEvents type that must not be reported of them.
+        track: Who.
+        cls: Class.
+        role: What they do, for example ``stops_in_time``.
+    """
+
+    type: str
+    track: int
+    cls: str
+    role: str
 
 
 class CameraTruth(Model):
@@ -87,7 +117,7 @@ class CameraTruth(Model):
 
 
 class SceneTruth(Model):
-    """The truth file of one rendered clip."""
+    """The truth file of one rendered clip; zones, lines, signals and rules are as a site file has them."""
 
     scene: str
     seed: int
@@ -101,3 +131,9 @@ class SceneTruth(Model):
     limit_kmh: float
     frames: tuple[FrameTruth, ...] = Field(default=())
     events: tuple[EventTruth, ...] = Field(default=())
+    innocent: tuple[InnocentTruth, ...] = ()
+    zones: tuple[Zone, ...] = ()
+    lines: tuple[RoadLine, ...] = ()
+    signals: tuple[SignalConfig, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    """Of the site file, beside the speed limit."""

@@ -54,6 +54,7 @@ class Actor:
         from_s: First moment at which it exists.
         until_s: Last moment.
         plate: Number plate, empty for people.
+        role: What it was put there to do, for example ``runs_red``; empty for ordinary traffic.
     """
 
     track: int
@@ -63,6 +64,7 @@ class Actor:
     from_s: float = -np.inf
     until_s: float = np.inf
     plate: str = ""
+    role: str = ""
 
     @property
     def parked(self) -> bool:

@@ -10,8 +10,8 @@ from flows.scenes import bodies, people, poses, streetscape, traffic
 from flows.scenes.assemble import assemble, lanes, stream, ways
 from flows.scenes.motion import Bends, Motion
 from flows.scenes.options import SceneOptions
+from flows.scenes.plan import CROSSWALK_M, STOP_LINE_M, Street
 from flows.scenes.scene import Scene
-from flows.scenes.setting import CROSSWALK_M, STOP_LINE_M, Street
 from flows.scenes.traffic import Lane
 from flows.scenes.world import Actor
 from flows.scenes.yielding import Driver, Walker, simulate

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flows.scenes import people, poses, streetscape
 from flows.scenes.assemble import assemble, stream, ways
 from flows.scenes.options import SceneOptions
+from flows.scenes.plan import Street
 from flows.scenes.scene import Scene
-from flows.scenes.setting import Street
 
 
 def build(seed: int, options: SceneOptions) -> Scene:

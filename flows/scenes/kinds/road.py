@@ -5,8 +5,8 @@ from __future__ import annotations
 from flows.scenes import people, poses, streetscape, traffic
 from flows.scenes.assemble import assemble, lanes, stream, ways
 from flows.scenes.options import SceneOptions
+from flows.scenes.plan import Street
 from flows.scenes.scene import Scene
-from flows.scenes.setting import Street
 
 PASSING_Y_M = 24.0
 """Where vehicles pass evenly in time: the middle of what cameras see well."""

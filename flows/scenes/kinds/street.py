@@ -9,8 +9,8 @@ from __future__ import annotations
 from flows.scenes import people, poses, streetscape, traffic
 from flows.scenes.assemble import assemble, lanes, stream
 from flows.scenes.options import SceneOptions
+from flows.scenes.plan import Street
 from flows.scenes.scene import Scene
-from flows.scenes.setting import Street
 
 MIX = {"car": 0.44, "truck": 0.20, "bus": 0.15, "motorcycle": 0.21}
 """Rare classes are met more often than on a real road, so that each is learnt."""

@@ -66,7 +66,7 @@ def test_the_site_file_it_writes_is_ready_to_run(dome, rendered, tmp_path: Path)
     [
         (("raod",), "did you mean 'road'?"),
         (("road", "-o", "lihgt=dusk"), "did you mean 'light'?"),
-        (("road", "-o", "light=noon"), "light: expected one of 'day' or 'dusk', got 'noon'"),
+        (("road", "-o", "light=noon"), "light: expected one of 'day', 'dusk', 'night' or 'rain', got 'noon'"),
         (("road", "-o", "pose=moon"), "pose: expected one of gantry"),
         (("road", "-o", "light"), "--option: expected KEY=VALUE, got 'light'"),
         (("road", "-o", "fps=-1"), "fps: expected a number above 0, got -1"),
