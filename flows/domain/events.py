@@ -36,7 +36,7 @@ class Event(BaseModel):
 
     Attributes:
         id: Deterministic, see :func:`event_id`.
-        type: ``dome.<kind>.<name>.v<version>``, for example ``dome.violation.speeding.v1``.
+        type: ``dome.<kind>.v<version>``, for example ``dome.violation.speeding.v1``.
         source: ``/cameras/ID``.
         time: Capture time of the decisive moment, aware UTC.
         subject: The district's id.
@@ -47,7 +47,7 @@ class Event(BaseModel):
 
     specversion: Literal["1.0"] = "1.0"
     id: str
-    type: str = Field(pattern=r"^dome\.[a-z_]+(\.[a-z_]+)+\.v\d+$")
+    type: str = Field(pattern=r"^dome(\.[a-z_]+)+\.v\d+$")
     source: str
     time: AwareDatetime
     subject: str = ""
@@ -105,14 +105,14 @@ class KeyMoment(BaseModel):
     Attributes:
         name: What it shows, for example ``first`` or ``closest``.
         at: Capture time, aware UTC; names a frame of the stream exactly.
-        xyxy: The object's box there, full-resolution px.
+        xyxy: The object's box there, full-resolution px; None where there are no pictures.
     """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     at: AwareDatetime
-    xyxy: tuple[float, float, float, float]
+    xyxy: tuple[float, float, float, float] | None = None
 
 
 class Measured(BaseModel):

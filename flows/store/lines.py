@@ -25,7 +25,7 @@ class _Envelope(BaseModel):
     """The CloudEvent's attributes that the indexes need; the payload is checked as JSON only."""
 
     id: str = Field(min_length=1, max_length=200)
-    type: str = Field(pattern=r"^dome\.[a-z_]+(\.[a-z_]+)+\.v\d+$")
+    type: str = Field(pattern=r"^dome(\.[a-z_]+)+\.v\d+$")
     source: str = Field(min_length=1, max_length=200)
     time: AwareDatetime
     subject: str = Field(default="", max_length=200)
