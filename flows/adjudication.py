@@ -1,0 +1,301 @@
+"""What becomes of a violation: it stands, is dismissed, waits for a fresh list, or needs a person. Pure logic.
+
+A violation that depends on no list needs no decision: it is what its ``state`` says. One that does is decided
+when its plate is known (its evidence package is stored) and the lists that it names are fresh. *Fresh* means
+issued no earlier than the profile's ``exemptions_max_age_h`` before the violation was captured: whether a
+decision is made at once or a month later, the same lists give the same decision.
+
+Every decision is an event, and so is every later one on the same violation; none is ever changed. The one
+with the highest ``number`` holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from flows.domain.events import DECISION, Event
+from flows.exemptions import ExemptionList
+
+State = Literal["stands", "dismissed", "undecided", "held_stale_exemptions", "needs_review"]
+Reason = Literal[
+    "not_exempt", "exempt", "near_exempt", "stale_list", "plate_unread", "law_asks_review", "withdrawn",
+    "independent",
+]  # fmt: skip
+"""``near_exempt``: it would be exempt if letters that look alike were misread; ``independent``: it depends on
+no list."""
+EVERY: Final = "*"
+"""Instead of a list's name: all there are."""
+
+
+class ListRef(BaseModel):
+    """A list as a decision names it.
+
+    Attributes:
+        name: The list.
+        issued_at: When it was issued; None if there is no such list.
+        sha256: Of what it says.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    issued_at: AwareDatetime | None = None
+    sha256: str = ""
+
+
+class Decision(BaseModel):
+    """The payload (``data``) of a ``dome.decision.v1`` event.
+
+    Attributes:
+        violation: The violation's id.
+        state: What becomes of it.
+        reason: Why, as a word to count by.
+        detail: Why, in words.
+        lists: The lists it rests on, with their dates.
+        number: 1 for the first decision on this violation; the highest holds.
+        rule: The rule's kind.
+        rule_version: Version of the rule's definition.
+        profile: The jurisdiction profile, ``name@version``.
+        decided_at: When.
+        by: Who decided.
+        withdrawn: What it rested on and does no more (``calibration:ID``); holds for all later decisions.
+        readjudication: The reason that a person gave for deciding again; empty for a first decision.
+        previous: State and reason of the decision before.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    violation: str
+    state: State
+    reason: Reason
+    detail: str = ""
+    lists: tuple[ListRef, ...] = ()
+    number: int = 1
+    rule: str = ""
+    rule_version: str = ""
+    profile: str = ""
+    decided_at: AwareDatetime
+    by: str = "machine"
+    withdrawn: str = ""
+    readjudication: str = ""
+    previous: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A violation with all that is known of it.
+
+    Attributes:
+        violation: The event.
+        evidence: The event of its package, once there is one.
+        decision: The decision that holds, if any.
+    """
+
+    violation: Event
+    evidence: Event | None = None
+    decision: Decision | None = None
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """Lists that it depends on."""
+        return tuple(self.violation.data.get("exemptions") or ())  # type: ignore[arg-type]
+
+    @property
+    def max_age_h(self) -> float | None:
+        """How old a list may be before it."""
+        value = self.violation.data.get("exemptions_max_age_h")
+        return value if isinstance(value, int | float) else None
+
+    @property
+    def state(self) -> State:
+        """What it is now."""
+        if self.decision is not None:
+            return self.decision.state
+        return self.violation.data.get("state", "stands")  # type: ignore[return-value]
+
+    @property
+    def plate(self) -> str:
+        """Its plate as read with confidence; empty if it was not."""
+        return plate_of(self.violation) or (plate_of(self.evidence) if self.evidence is not None else "")
+
+    @property
+    def known(self) -> bool:
+        """Whether all that will be known of its plate is."""
+        return self.evidence is not None or bool(self.plate)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a case amounts to."""
+
+    state: State
+    reason: Reason
+    detail: str = ""
+    lists: tuple[ListRef, ...] = ()
+    withdrawn: str = ""
+
+
+def judge(case: Case, lists: Mapping[str, ExemptionList], withdrawn: str = "") -> Finding:
+    """Decides a case.
+
+    Args:
+        case: The violation; an unknown plate counts as unread.
+        lists: All lists there are, by name.
+        withdrawn: What the violation rests on and may no longer (``calibration:ID``); empty if nothing.
+    """
+    if withdrawn:
+        return Finding("dismissed", "withdrawn", f"{withdrawn} was withdrawn", withdrawn=withdrawn)
+    if not case.lists:
+        if case.violation.data.get("needs_review"):
+            return Finding("needs_review", "law_asks_review")
+        return Finding("stands", "independent")
+    if not case.plate:
+        return Finding("needs_review", "plate_unread", f"the plate is unread; ask {', '.join(case.lists)}")
+    return _by_lists(case, _named(case.lists, lists))
+
+
+def decision_event(
+    case: Case, finding: Finding, decided_at: datetime | None = None, readjudication: str = ""
+) -> Event:
+    """A finding as the case's next decision. Equal findings on equal cases give equal ids."""
+    before, violation = case.decision, case.violation
+    decision = Decision(
+        violation=violation.id,
+        state=finding.state,
+        reason=finding.reason,
+        detail=finding.detail,
+        lists=finding.lists,
+        number=1 + (before.number if before is not None else 0),
+        rule=str(violation.data.get("rule", "")),
+        rule_version=str(violation.data.get("rule_version", "")),
+        profile=str(violation.data.get("profile", "")),
+        decided_at=decided_at or datetime.now(UTC),
+        withdrawn=finding.withdrawn,
+        readjudication=readjudication,
+        previous={"state": case.state, "reason": before.reason if before is not None else ""},
+    )
+    basis = [f"{ref.name}@{ref.sha256}" for ref in finding.lists]
+    return Event.of(
+        DECISION,
+        camera_id=violation.camera_id,
+        district=violation.subject,
+        at=violation.time,
+        data=decision.model_dump(mode="json"),
+        key=(violation.id, decision.number, finding.state, finding.reason, readjudication, *basis),
+    )
+
+
+def decided_so(case: Case, finding: Finding) -> bool:
+    """Whether the decision that holds says the same, on the same grounds."""
+    held = case.decision
+    return held is not None and (held.state, held.reason, held.lists, held.withdrawn) == (
+        finding.state,
+        finding.reason,
+        finding.lists,
+        finding.withdrawn,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """What proved wrong later, beside lists: the violations that rest on it are dismissed.
+
+    Attributes:
+        calibrations: Ids of surveys.
+        models: Detectors, ``NAME`` or ``NAME@SHA256`` (its beginning will do).
+        rules: Rules, ``KIND`` or ``KIND@VERSION``.
+    """
+
+    calibrations: Sequence[str] = field(default=())
+    models: Sequence[str] = field(default=())
+    rules: Sequence[str] = field(default=())
+
+    def __bool__(self) -> bool:
+        return bool(self.calibrations or self.models or self.rules)
+
+    def grounds(self, case: Case) -> str:
+        """What of it the case rests on, ``kind:name``; empty if nothing."""
+        data = case.violation.data
+        sides = [data, data.get("entry"), data.get("exit")]
+        surveys = {str(_inside(_inside(side, "calibration"), "id") or "") for side in sides}
+        for name in self.calibrations:
+            if name in surveys:
+                return f"calibration:{name}"
+        detector = _inside(case.evidence.data, "detector") if case.evidence is not None else None
+        for name in self.models:
+            if _is_version(name, _inside(detector, "name"), _inside(detector, "sha256")):
+                return f"model:{name}"
+        for name in self.rules:
+            if _is_version(name, data.get("rule"), data.get("rule_version"), whole=True):
+                return f"rule:{name}"
+        return ""
+
+
+def plate_of(event: Event) -> str:
+    """The plate that an event states, if it was read with confidence; else empty."""
+    plate = event.data.get("plate")
+    if not isinstance(plate, Mapping) or plate.get("confident") is False:
+        return ""
+    text = plate.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def _by_lists(case: Case, lists: Mapping[str, ExemptionList | None]) -> Finding:
+    at, refs = case.violation.time, tuple(_ref(name, held) for name, held in lists.items())
+    stale = [name for name, held in lists.items() if held is None or not held.fresh_for(at, case.max_age_h)]
+    for name, held in lists.items():
+        if held is None or name in stale:
+            continue
+        entry = held.exempting(case.plate, at)
+        if entry is not None:
+            why = f": {entry.reason}" if entry.reason else ""
+            return Finding("dismissed", "exempt", f"exempt on {name}{why}", (_ref(name, held),))
+    if stale or not lists:
+        return Finding("held_stale_exemptions", "stale_list", _stale(case, stale, lists), refs)
+    near = next((name for name, held in lists.items() if held and held.near(case.plate, at)), None)
+    if near is not None:
+        return Finding("needs_review", "near_exempt", f"a plate on {near} looks alike", refs)
+    if case.violation.data.get("needs_review"):
+        return Finding("needs_review", "law_asks_review", "on no list", refs)
+    return Finding("stands", "not_exempt", "on no list", refs)
+
+
+def _stale(case: Case, stale: Sequence[str], lists: Mapping[str, ExemptionList | None]) -> str:
+    if not lists:
+        return "no list of exempt plates was ever loaded"
+    said = []
+    for name in stale:
+        held = lists[name]
+        if held is None:
+            said.append(f"{name} was never loaded")
+        else:
+            age_h = (case.violation.time - held.issued_at).total_seconds() / 3600
+            said.append(f"{name} was issued {age_h:.1f} h before, {case.max_age_h:g} h are allowed")
+    return "; ".join(said)
+
+
+def _named(names: Sequence[str], lists: Mapping[str, ExemptionList]) -> dict[str, ExemptionList | None]:
+    wanted = set(names) - {EVERY} | (set(lists) if EVERY in names else set())
+    return {name: lists.get(name) for name in sorted(wanted)}
+
+
+def _ref(name: str, held: ExemptionList | None) -> ListRef:
+    return ListRef(name=name) if held is None else ListRef(
+        name=name, issued_at=held.issued_at, sha256=held.digest
+    )  # fmt: skip
+
+
+def _inside(data: Any, key: str) -> Any:
+    return data.get(key) if isinstance(data, Mapping) else None
+
+
+def _is_version(wanted: str, name: object, version: object, whole: bool = False) -> bool:
+    wanted_name, at, wanted_version = wanted.partition("@")
+    if wanted_name != name:
+        return False
+    return not at or (version == wanted_version if whole else str(version).startswith(wanted_version))
