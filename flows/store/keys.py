@@ -9,6 +9,11 @@ them.
 | ``{dome}:events:type:T`` | stream | the same entries, of one type |
 | ``{dome}:events:camera:C`` | stream | the same entries, of one camera |
 | ``{dome}:event:ID`` | hash | ``json``: the CloudEvent, ``place``: its stream id, ``evidence``: its package |
+| | | of a violation also ``decision``: the one that holds, ``number``: its number, ``state``: what it is now |
+| ``{dome}:decisions:ID`` | list | ids of all decisions on a violation, oldest first |
+| ``{dome}:state:S`` | sorted set | violations in the state, by capture time, ms since 1970 |
+| ``{dome}:exemptions`` | hash | name to the list of exempt plates that holds, as JSON |
+| ``{dome}:exemptions:versions`` | hash | name to ``issued ms|sha256`` of that list |
 | ``{dome}:times:type:T`` | sorted set | event ids by capture time, ms since 1970 |
 | ``{dome}:times:camera:C`` | sorted set | likewise, of one camera |
 | ``{dome}:times:district:D`` | sorted set | likewise, of one district |
@@ -17,7 +22,7 @@ them.
 | ``{dome}:status:C`` | string | a camera's ``CameraStatus`` as JSON, expires |
 | ``{dome}:cameras`` | sorted set | cameras by the time of their last report, s since 1970, for a day |
 
-The scripts beside this file (``write.lua``, ``prune.lua``) build the same names from :data:`PREFIX`.
+The scripts beside this file (``write.lua``, ``prune.lua``, ``exempt.lua``) build the same names from :data:`PREFIX`.
 """
 
 from __future__ import annotations
@@ -26,11 +31,23 @@ PREFIX = "{dome}:"
 EVENTS = f"{PREFIX}events"
 DAYS = f"{PREFIX}days"
 CAMERAS = f"{PREFIX}cameras"
+EXEMPTIONS = f"{PREFIX}exemptions"
+EXEMPTION_VERSIONS = f"{PREFIX}exemptions:versions"
 
 
 def event(event_id: str) -> str:
     """One event's record."""
     return f"{PREFIX}event:{event_id}"
+
+
+def decisions(violation_id: str) -> str:
+    """All decisions on a violation."""
+    return f"{PREFIX}decisions:{violation_id}"
+
+
+def state(name: str) -> str:
+    """Violations that are in a state."""
+    return f"{PREFIX}state:{name}"
 
 
 def stream(*, type: str | None = None, camera: str | None = None) -> str:

@@ -12,13 +12,15 @@ from datetime import UTC
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from flows.domain.errors import FieldError
-from flows.domain.events import Event
+from flows.domain.events import DECISION, Event
 
 
 class _Data(BaseModel):
-    """The one thing of the payload that the store looks at."""
+    """What the store looks at in the payload."""
 
     violation: str = Field(default="", max_length=200)
+    state: str = Field(default="", max_length=40)
+    number: int = Field(default=0, ge=0)
 
 
 class _Envelope(BaseModel):
@@ -44,7 +46,9 @@ class Line:
         district: The district's id.
         time_ms: Capture time, ms since 1970.
         day: UTC day of the capture time, ``YYYY-MM-DD``.
-        violation: Id of the violation that it is evidence for, else empty.
+        violation: Id of the violation that it is about (its evidence, a decision on it), else empty.
+        state: What the violation is from then on; empty for events that say nothing of that.
+        number: Of the decision; 0 for the violation itself.
     """
 
     json: bytes
@@ -55,6 +59,8 @@ class Line:
     time_ms: int
     day: str
     violation: str = ""
+    state: str = ""
+    number: int = 0
 
     @classmethod
     def of(cls, event: Event | bytes | Line) -> Line:
@@ -82,7 +88,14 @@ class Line:
             time_ms=round(at.timestamp() * 1000),
             day=at.date().isoformat(),
             violation=envelope.data.violation,
+            state=envelope.data.state if _has_state(envelope.type) else "",
+            number=envelope.data.number if envelope.type == DECISION else 0,
         )
+
+
+def _has_state(type: str) -> bool:
+    """Others may have a ``state`` of their own, which is none of a violation."""
+    return type == DECISION or type.startswith("dome.violation.")
 
 
 def to_json(event: Event | bytes) -> bytes:

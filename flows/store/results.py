@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from flows.domain.errors import FieldError, StoreError
-from flows.domain.events import Event
+from flows.domain.events import PASSAGE, Event
 from flows.domain.masking import masked
 from flows.domain.status import CameraStatus
 from flows.store import keys
@@ -32,11 +32,18 @@ class Entry:
         place: Its id in the stream of all events; later places were written later.
         event: The event.
         evidence: The ``EVIDENCE_STORED`` event of its package, once there is one.
+        decision: The ``DECISION`` event that holds, once there is one.
     """
 
     place: str
     event: Event
     evidence: Event | None = None
+    decision: Event | None = None
+
+    @property
+    def written_at(self) -> datetime:
+        """When it was written."""
+        return datetime.fromtimestamp(int(self.place.partition("-")[0]) / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +81,13 @@ class Retention:
         keep_days: Days since an event was written. The time in which fines are disputed; a case's evidence is
             kept elsewhere for longer.
         max_events: About 4 kB each with a measurement trace, so a quarter of a million fit in 1 GB of memory.
+        passage_days: Keyed hashes of plates that belong to no violation; profiles say ``plate_hash_days``, and
+            after an hour a passage matches nothing any more.
     """
 
     keep_days: float = 90.0
     max_events: int = 250_000
+    passage_days: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +155,7 @@ class ResultsStore:
             args: list[bytes | str | int] = [keys.PREFIX]
             for line in lines[start : start + BATCH]:
                 args += [line.id, line.json, line.type, line.camera]
-                args += [line.district, line.time_ms, line.day, line.violation]
+                args += [line.district, line.time_ms, line.day, line.violation, line.state, line.number]
             with self._told("write events"):
                 answer: Any = self._write(keys=[keys.EVENTS], args=args)
             fresh += [flag == 1 for flag in answer]
@@ -176,13 +186,15 @@ class ResultsStore:
             StoreError: If Redis is away.
         """
         now_s = time.time() if now_s is None else now_s
-        first_ms = int((now_s - self._retention.keep_days * 86400) * 1000)
-        removed = 0
+        kept = self._retention
+        passages = self._remove(now_s - kept.passage_days * 86400, kept.max_events, batch, PASSAGE)
+        return passages + self._remove(now_s - kept.keep_days * 86400, kept.max_events, batch)
+
+    def _remove(self, first_s: float, most: int, batch: int, type: str = "") -> int:
+        removed, first_ms = 0, int(first_s * 1000)
         while True:
             with self._told("remove old events"):
-                answer: Any = self._prune(
-                    keys=[keys.EVENTS], args=[keys.PREFIX, first_ms, self._retention.max_events, batch]
-                )
+                answer: Any = self._prune(keys=[keys.EVENTS], args=[keys.PREFIX, first_ms, most, batch, type])
             removed += int(answer)
             if answer < batch:
                 return removed
@@ -267,6 +279,26 @@ class ResultsStore:
             )
         return self._entries([i.decode() for i in ids])
 
+    def in_state(self, state: str, count: int = 1000) -> list[str]:
+        """Ids of violations in a state, oldest capture first.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with self._told("read states"):
+            ids: Any = self._client.zrange(keys.state(state), 0, count - 1)
+        return [i.decode() for i in ids]
+
+    def decisions(self, violation_id: str) -> list[Event]:
+        """All decisions on a violation, oldest first; the last one holds.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with self._told("read decisions"):
+            ids: Any = self._client.lrange(keys.decisions(violation_id), 0, -1)
+        return [entry.event for entry in self._entries([i.decode() for i in ids])]
+
     def counters(self, day: date | str | None = None, district: str | None = None) -> list[Count]:
         """Counters of one day (UTC day of the capture time) or of all days, sorted.
 
@@ -342,7 +374,7 @@ class ResultsStore:
         with self._told("read events"):
             pipe = self._client.pipeline(transaction=False)
             for event_id in ids:
-                pipe.hmget(keys.event(event_id), "place", "json", "evidence")
+                pipe.hmget(keys.event(event_id), "place", "json", "evidence", "decision")
             rows = pipe.execute() if ids else []
         return [_entry(*row) for row in rows if row[1] is not None]
 
@@ -418,6 +450,6 @@ def _count(day: str, field: bytes, value: bytes) -> Count:
     return Count(day, district, kind, int(value))
 
 
-def _entry(place: bytes, json: bytes, evidence: bytes | None) -> Entry:
-    attached = Event.model_validate_json(evidence) if evidence is not None else None
-    return Entry(place.decode(), Event.model_validate_json(json), attached)
+def _entry(place: bytes, json: bytes, *attached: bytes | None) -> Entry:
+    evidence, decision = (None if text is None else Event.model_validate_json(text) for text in attached)
+    return Entry(place.decode(), Event.model_validate_json(json), evidence, decision)

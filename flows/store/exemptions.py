@@ -1,0 +1,105 @@
+"""Lists of exempt plates in Redis: one of each name is in force, and only a newer one takes its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import redis
+
+from flows.domain.errors import FieldError, StoreError
+from flows.domain.masking import masked
+from flows.exemptions import ExemptionList
+from flows.store import keys
+from flows.store.results import client
+
+ANSWER_S = 5.0
+"""A list of a hundred thousand plates has 10 MB."""
+
+
+class ExemptionsStore:
+    """Reads and writes the lists in force; remembers what it has read, by version.
+
+    Raises:
+        FieldError: If the address is malformed.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._address = masked(url)
+        self._client = client(url, ANSWER_S)
+        self._put = self._client.register_script(
+            files("flows.store").joinpath("exempt.lua").read_text(encoding="utf-8")
+        )
+        self._known: dict[str, tuple[str, ExemptionList]] = {}
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._client.close()
+
+    def put(self, listed: ExemptionList) -> None:
+        """Puts a list in force. The same one again does nothing.
+
+        Raises:
+            StoreError: If Redis is away.
+            FieldError: If a list of that name that was issued later, or then with other contents, is in force.
+        """
+        version, json = version_of(listed), listed.model_dump_json()
+        issued_ms, _, digest = version.partition("|")
+        with self._told("write a list of exempt plates"):
+            held: Any = self._put(
+                keys=[keys.EXEMPTIONS, keys.EXEMPTION_VERSIONS], args=[listed.name, issued_ms, digest, json]
+            )
+        if held.decode() != version:
+            held_ms = int(held.decode().partition("|")[0])
+            raise FieldError(
+                "issued_at",
+                f"later than the list {listed.name!r} in force ({_time(held_ms)})",
+                _time(int(issued_ms)),
+                "a corrected list needs a later date of issue",
+            )
+
+    def versions(self) -> dict[str, str]:
+        """What is in force: name to version.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with self._told("read lists of exempt plates"):
+            found: Any = self._client.hgetall(keys.EXEMPTION_VERSIONS)
+        return {name.decode(): version.decode() for name, version in found.items()}
+
+    def lists(self) -> Mapping[str, ExemptionList]:
+        """The lists in force by name.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        versions = self.versions()
+        missing = [n for n, v in versions.items() if n not in self._known or self._known[n][0] != v]
+        if missing:
+            with self._told("read lists of exempt plates"):
+                texts: Any = self._client.hmget(keys.EXEMPTIONS, missing)
+            read = [ExemptionList.model_validate_json(text) for text in texts if text is not None]
+            self._known |= {found.name: (version_of(found), found) for found in read}
+        return {name: self._known[name][1] for name in versions if name in self._known}
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except redis.RedisError as error:
+            raise StoreError(
+                f"cannot {what} at {self._address}: {masked(str(error))}; see whether it runs"
+            ) from error
+
+
+def version_of(listed: ExemptionList) -> str:
+    """``issued ms|sha256``."""
+    return f"{round(listed.issued_at.timestamp() * 1000)}|{listed.digest}"
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds")
