@@ -16,7 +16,7 @@ from typing import Final
 from flows.domain.errors import CalibrationError, DomeError, FieldError
 from flows.domain.frames import ClockSource, ClockState
 from flows.domain.masking import masked
-from flows.domain.site import CalibrationConfig, CameraConfig, SiteConfig
+from flows.domain.site import CalibrationConfig, CameraConfig, SiteConfig, TracksSource
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile, load_profile
 from flows.settings import Settings
@@ -30,6 +30,7 @@ PROBES_AT_ONCE: Final = 16
 
 VOUCHED_CLOCKS: Final[dict[ClockSource, str]] = {
     "site": "the site file's started_at",
+    "device": "the device's own times",
     "container": "the recording's own creation time",
     "rtcp": "the camera's sender reports (RTCP)",
     "scene": "the rendered scene",
@@ -175,7 +176,7 @@ class _Look:
         )
 
     def _detector(self, detectors: Sequence[str]) -> None:
-        if detectors and self.camera.detector not in detectors:
+        if self.camera.sees and detectors and self.camera.detector not in detectors:
             hint = did_you_mean(self.camera.detector, detectors) or "see dome weights list"
             self._problem("detector", f"one of {', '.join(detectors)}", repr(self.camera.detector), hint)
 
@@ -183,7 +184,7 @@ class _Look:
         if probe is None:
             return None
         source = self.camera.source
-        key = {"file": "path", "stream": "url", "scene": "scene"}[source.kind]
+        key = {"file": "path", "stream": "url", "scene": "scene", "tracks": "path"}[source.kind]
         try:
             seen = probe(self.camera, self.settings)
         except FieldError as error:
@@ -195,9 +196,12 @@ class _Look:
             )
             return None
         except DomeError as error:
-            expected = {"file": "a video file", "stream": "a stream that answers", "scene": "a scene"}[
-                source.kind
-            ]
+            expected = {
+                "file": "a video file",
+                "stream": "a stream that answers",
+                "scene": "a scene",
+                "tracks": "a file of tracks",
+            }[source.kind]
             self._problem(f"source.{key}", expected, masked(str(error).removeprefix(f"source.{key}: ")))
             return None
         self.notes += seen.problems
@@ -214,6 +218,8 @@ class _Look:
             self.unfit.append("its clock is the file's modification time; give source.started_at")
 
     def _calibration(self, survey: Surveyor, seen: Probe | None, today: datetime) -> str:
+        if isinstance(self.camera.source, TracksSource):
+            return f"places within {self.camera.source.error_m:g} m, as stated"
         config = self.camera.calibration
         try:
             config = config or survey(self.camera, self.settings)

@@ -225,8 +225,8 @@ class LiveJob:
         serve.start(proxy_location="Disabled")  # cameras use handles; nothing listens
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         cpus, gpus = resources.get("CPU", 1.0), resources.get("GPU", 0.0)
-        for name in sorted({camera.detector for camera in self._cameras}):
-            users = [camera for camera in self._cameras if camera.detector == name]
+        for name in sorted({camera.detector for camera in self._cameras if camera.sees}):
+            users = [camera for camera in self._cameras if camera.sees and camera.detector == name]
             finite = sum(not camera.live for camera in users)
             extra = {"loader": self._options.loader} if self._options.loader else {}
             try:

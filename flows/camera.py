@@ -155,17 +155,17 @@ class CameraActor:
 
     async def _prepared(self) -> Feed | None:
         """Everything a feed needs; None if stopped before it could begin."""
-        detector = Detector(self._camera.detector)
-        spec = await self._spec(detector)
-        if spec is None:
+        detector = Detector(self._camera.detector) if self._camera.sees else None
+        spec = await self._spec(detector) if detector is not None else None
+        if detector is not None and spec is None:
             return None
         source = open_source(self._camera, self._around.settings)
         self._message = "opening the source"
         await asyncio.to_thread(source.open)
         camera = await asyncio.to_thread(self._calibrated)
-        pipeline = CameraPipeline.build(camera, self._around.profile, spec.names)
+        pipeline = CameraPipeline.build(camera, self._around.profile, spec.names if spec else ())
         self._outbox = Outbox(await asyncio.to_thread(self._spool), submit)
-        evidence = self._evidence(source, spec) if camera.rules else None
+        evidence = self._evidence(source, spec) if camera.rules and spec is not None else None
         return Feed(source, pipeline, spec, detector, self._outbox, evidence)
 
     def _spool(self) -> Spool:

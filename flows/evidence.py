@@ -98,7 +98,7 @@ class EvidenceQueue:
     def add(self, event: Event) -> None:
         """Called as soon as a rule has spoken; secures the packets of the decisive moments.
 
-        Events that are no violation, or name no moments, need no package and are left alone.
+        Events that are no violation, or name no moments with a box in the picture, need no package.
         """
         moments = _moments(event)
         if not moments:
@@ -204,7 +204,8 @@ class EvidenceQueue:
 def _moments(event: Event) -> list[KeyMoment]:
     if not event.type.startswith("dome.violation."):
         return []
-    return sorted(Violation.model_validate(event.data).moments, key=lambda m: m.at)
+    moments = Violation.model_validate(event.data).moments
+    return sorted((m for m in moments if m.xyxy is not None), key=lambda m: m.at)
 
 
 def _joined(held: list[RingPacket], newer: list[RingPacket]) -> list[RingPacket]:
@@ -228,6 +229,7 @@ def _add_pictures(making: _Making, waiting: _Waiting) -> None:
 
 
 def _add_picture(making: _Making, moment: KeyMoment, still: Still) -> None:
+    assert moment.xyxy is not None  # _moments() has seen to it
     height, width = still.bgr.shape[:2]
     left, top, right, bottom = _crop_box(moment.xyxy, width, height)
     stem = "".join(c if c.isalnum() else "-" for c in moment.name.lower()) or "moment"

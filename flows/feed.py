@@ -72,8 +72,8 @@ class Feed:
     Args:
         source: Opened already.
         pipeline: The camera's.
-        spec: The detector's.
-        detector: Looks at the frames.
+        spec: The detector's; None where a device reports its own tracks.
+        detector: Looks at the frames; None likewise.
         outbox: Takes the events.
         evidence: Makes the packages; None where no rule needs any.
     """
@@ -82,8 +82,8 @@ class Feed:
         self,
         source: Source,
         pipeline: CameraPipeline,
-        spec: DetectorSpec,
-        detector: Asked,
+        spec: DetectorSpec | None,
+        detector: Asked | None,
         outbox: Outbox,
         evidence: Evidence | None = None,
     ) -> None:
@@ -160,6 +160,9 @@ class Feed:
     def _prepared(self, frame: Frame) -> Item:
         if not self._pipeline.admit(frame).passes:
             return Item(without_pixels(frame))
+        if frame.fixes is not None:
+            return Item(frame, found=frame.fixes)
+        assert self._spec is not None, "pictures need a detector"
         picture = frame.picture
         size = self._spec.fit(picture.width_px, picture.height_px)
         return Item(without_pixels(frame), picture.bgr(*size))
@@ -182,14 +185,16 @@ class Feed:
 
     async def _ask(self, request: Sequence[Item]) -> None:
         """One request until it is answered or given up: a file's is sent again for as long as it takes."""
-        body = self._detector.put(_body(request))
+        detector = self._detector
+        assert detector is not None, "pictures need a detector"
+        body = detector.put(_body(request))
         for item in request:
             item.picture = None  # handed over; four requests of eight pictures are memory worth saving
         pause = Backoff(0.1, 2.0)
         fails = 0
         while True:
             try:
-                found = await self._detector.detect(body)
+                found = await detector.detect(body)
                 self._window.answered(request, found)
                 self._message = ""
                 break
@@ -266,6 +271,7 @@ class Feed:
         errors = Counter(self.errors)
         if stats.decode_errors:
             errors["decode"] += stats.decode_errors
+        errors.update(stats.oddities)
         newest, settled = self._newest_at, self._settled_at
         state, message = self._state, self._message or self._outbox.problem
         if state == "running" and stats.silent_since is not None:

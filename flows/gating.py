@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from flows.domain.site import GateConfig
 
-Reason = Literal["off", "motion", "hold", "tracks", "keep-alive", "still", "sampled"]
-"""``sampled``: left out by the camera's ``sample_hz``; the pipeline says so, the gate never does."""
+Reason = Literal["off", "motion", "hold", "tracks", "keep-alive", "still", "sampled", "reported"]
+"""``sampled``: left out by the camera's ``sample_hz``; ``reported``: there is no picture, a device reports its own
+tracks. The pipeline says so, the gate never does."""
 Grid = NDArray[np.float32]
 
 _COLUMNS = 160

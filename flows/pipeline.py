@@ -7,10 +7,10 @@ around it only schedules, waits and counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final, NoReturn, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +18,19 @@ from numpy.typing import NDArray
 from flows.domain.detections import Detections
 from flows.domain.errors import CalibrationError
 from flows.domain.events import Event
-from flows.domain.frames import Frame
+from flows.domain.fixes import Fixes
+from flows.domain.frames import Frame, NoPixels
 from flows.domain.inference import DetectorLike, DetectRequest, detect_at_full_size
-from flows.domain.site import CameraConfig
+from flows.domain.paths import Path
+from flows.domain.site import CameraConfig, TracksSource
 from flows.domain.tracks import Track
 from flows.gating import Admission, Gate
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
-from flows.paths import PathBook
+from flows.paths import FixBook, PathBook
 from flows.rules import build_rules
 from flows.rules.base import Moment, Rule
-from flows.tracking import Tracker
+from flows.tracking import ReportedTracks, Tracker
 
 LAG_FRAMES: Final = 40
 """How far a lossless camera runs ahead of its tracker: 4 requests of 8 frames in flight and one being filled.
@@ -39,25 +41,30 @@ events, would depend on how fast the detector happened to answer.
 
 SAMPLED_OUT: Final = "sampled"
 """Reason of an admission refused by ``sample_hz``."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoPixels:
-    """A picture whose pixels were let go; its size is all that rules need."""
-
-    width_px: int
-    height_px: int
-
-    def luma(self) -> NoReturn:
-        raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
-
-    def bgr(self, width_px: int | None = None, height_px: int | None = None) -> NoReturn:
-        raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
+REPORTED: Final = "reported"
+"""Reason of an admission of a device's own tracks: there is nothing for a gate to look at."""
 
 
 def without_pixels(frame: Frame) -> Frame:
     """The same frame, no longer holding on to the decoder's memory (3 MB each at 1080p)."""
     return replace(frame, picture=NoPixels(frame.picture.width_px, frame.picture.height_px))
+
+
+class Follower(Protocol):
+    """What is seen, moment by moment, to tracks: our tracker, or the tracks that a device has made by itself."""
+
+    def step(self, found: Any, at: datetime, frame_index: int, /) -> list[Track]: ...
+    def expire(self, at: datetime) -> None: ...
+    def ended(self) -> list[Track]: ...
+    def close(self) -> None: ...
+    def moving(self) -> bool: ...
+
+
+class Paths(Protocol):
+    """Puts tracks on the ground; see :mod:`flows.paths`."""
+
+    def step(self, tracks: Sequence[Track], width_px: int, height_px: int) -> Mapping[int, Path]: ...
+    def forget(self, track: Track) -> Path | None: ...
 
 
 @dataclass(slots=True)
@@ -69,7 +76,7 @@ class Counts:
         sampled_out: Left out by ``sample_hz``.
         gated: Held back by the gate.
         detected: Stepped with detections.
-        detections: Boxes in them.
+        detections: Boxes in them, or objects that a device named.
         reasons: Why frames passed or were held back, by the gate's words.
         events: Events by type.
     """
@@ -92,7 +99,7 @@ class CameraPipeline:
     Args:
         camera: The camera.
         gate: Decides which frames deserve a detector.
-        tracker: Detections to tracks.
+        tracker: Detections, or a device's fixes, to tracks.
         rules: What is looked for.
         lag_frames: How many frames late the gate learns of tracks; 0 means at once (live cameras, whose
             frames depend on the moment anyway).
@@ -103,10 +110,10 @@ class CameraPipeline:
         self,
         camera: CameraConfig,
         gate: Gate,
-        tracker: Tracker,
+        tracker: Follower,
         rules: Sequence[Rule],
         lag_frames: int,
-        paths: PathBook | None = None,
+        paths: Paths | None = None,
     ) -> None:
         self.camera, self.lag_frames = camera, lag_frames
         self.counts = Counts()
@@ -133,9 +140,12 @@ class CameraPipeline:
         """
         ground = GroundPlane.fit(camera.calibration) if camera.calibration else None
         rules = build_rules(camera, profile, ground)
+        if isinstance(camera.source, TracksSource):
+            paths: Paths = FixBook(camera.source.error_m)
+            return cls(camera, Gate(camera.gate), ReportedTracks(), rules, LAG_FRAMES, paths)
         on_ground = any(rule.kind != "speeding" for rule in camera.rules)
-        paths = PathBook(ground) if ground is not None and on_ground else None
-        return cls(camera, Gate(camera.gate), Tracker(), rules, 0 if camera.live else LAG_FRAMES, paths)
+        book = PathBook(ground) if ground is not None and on_ground else None
+        return cls(camera, Gate(camera.gate), Tracker(), rules, 0 if camera.live else LAG_FRAMES, book)
 
     def admit(self, frame: Frame) -> Admission:
         """Whether a frame deserves the detector, and why. Needs its pixels."""
@@ -145,6 +155,9 @@ class CameraPipeline:
         if not self._sampler.takes(frame.at):
             counts.sampled_out += 1
             return Admission(False, SAMPLED_OUT)
+        if frame.fixes is not None:
+            counts.reasons[REPORTED] += 1
+            return Admission(True, REPORTED)
         admission = self._gate.decide(frame.picture.luma(), frame.at, moving)
         counts.gated += not admission.passes
         counts.reasons[admission.reason] += 1
@@ -161,13 +174,13 @@ class CameraPipeline:
             )
         return known > 0 and self._moved[known % self.lag_frames]
 
-    def step(self, frame: Frame, detections: Detections) -> list[Event]:
-        """Takes what the detector saw in a frame. Its pixels are not needed any more."""
+    def step(self, frame: Frame, found: Detections | Fixes) -> list[Event]:
+        """Takes what the detector saw in a frame, or what a device reports. Pixels are not needed any more."""
         moment = self._at(frame)
         self.counts.detected += 1
-        self.counts.detections += len(detections)
+        self.counts.detections += len(found)
         try:
-            tracks = self._tracker.step(detections, frame.at, frame.index)
+            tracks = self._tracker.step(found, frame.at, frame.index)
             confirmed = [t for t in tracks if t.confirmed]
             moment = self._on_ground(confirmed, moment)
             events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
@@ -259,13 +272,15 @@ class FrameSource(Protocol):
     def close(self) -> None: ...
 
 
-def run(source: FrameSource, pipeline: CameraPipeline, detector: DetectorLike) -> Iterator[Event]:
+def run(
+    source: FrameSource, pipeline: CameraPipeline, detector: DetectorLike | None = None
+) -> Iterator[Event]:
     """Plays a whole source through a pipeline in this thread: the same events as the live job finds.
 
     Args:
         source: Opened and closed here.
         pipeline: Of the source's camera.
-        detector: Any detector, in this process.
+        detector: Any detector, in this process; None where a device reports its own tracks.
     """
     source.open()
     try:
@@ -274,14 +289,19 @@ def run(source: FrameSource, pipeline: CameraPipeline, detector: DetectorLike) -
         source.close()
 
 
-def run_frames(frames: Iterable[Frame], pipeline: CameraPipeline, detector: DetectorLike) -> Iterator[Event]:
+def run_frames(
+    frames: Iterable[Frame], pipeline: CameraPipeline, detector: DetectorLike | None = None
+) -> Iterator[Event]:
     """As :func:`run`, over frames from anywhere."""
     for frame in frames:
-        if pipeline.admit(frame).passes:
+        if not pipeline.admit(frame).passes:
+            yield from pipeline.skip(frame)
+        elif frame.fixes is not None:
+            yield from pipeline.step(frame, frame.fixes)
+        else:
+            assert detector is not None, "pictures need a detector"
             request = request_of([frame.picture.bgr(*detector_size(detector, frame))], frame)
             yield from pipeline.step(frame, detect_at_full_size(detector, [request])[0][0])
-        else:
-            yield from pipeline.skip(frame)
     yield from pipeline.close()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.detections import Detections
+from flows.domain.fixes import Fixes
 from flows.domain.frames import Frame
 
 BATCH_FRAMES: Final = 8
@@ -29,16 +30,18 @@ class Item:
         frame: Without its pixels.
         picture: ``(h, w, 3)`` uint8 BGR at the detector's size, while it waits for the detector.
         state: ``skipped`` was never to be looked at; ``dropped`` was, but newer frames came.
-        found: What the detector saw, once ``seen``.
+        found: What the detector saw, or what a device reports, once ``seen``.
     """
 
     frame: Frame
     picture: NDArray[np.uint8] | None = None
     state: State = "skipped"
-    found: Detections | None = None
+    found: Detections | Fixes | None = None
 
     def __post_init__(self) -> None:
-        if self.picture is not None:
+        if self.found is not None:
+            self.state = "seen"
+        elif self.picture is not None:
             self.state = "waiting"
 
 

@@ -23,7 +23,7 @@ import flows.scenes
 from cluster.bench import report
 from flows.domain.detections import Detections
 from flows.domain.events import Event, KeyMoment
-from flows.domain.frames import ClockState, Frame
+from flows.domain.frames import ClockState, Frame, NoPixels
 from flows.domain.inference import DetectorLike
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import CameraConfig, GateConfig, SceneSource
@@ -32,7 +32,7 @@ from flows.evaluation.events import EventScore, TruthIndex, evaluate_events
 from flows.gating import Gate
 from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
-from flows.pipeline import LAG_FRAMES, CameraPipeline, NoPixels, run
+from flows.pipeline import LAG_FRAMES, CameraPipeline, run
 from flows.roadway import Roadway
 from flows.rules.base import Site
 from flows.rules.speeding import Speeding

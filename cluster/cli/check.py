@@ -145,7 +145,7 @@ def _row(check: CameraCheck) -> tuple[str, ...]:
     return (
         check.camera.id,
         check.camera.source.kind,
-        f"{seen.codec} {seen.width_px}x{seen.height_px}",
+        f"{seen.codec} {seen.width_px}x{seen.height_px}" if check.camera.sees else seen.codec,
         f"{seen.measured_hz:.2f} Hz{declared}",
         seen.clock_source,
         check.calibration,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-ClockSource = Literal["site", "container", "rtcp", "arrival", "scene", "file-time"]
+from flows.domain.fixes import Fixes
+
+ClockSource = Literal["site", "container", "rtcp", "arrival", "scene", "device", "file-time"]
 """Where the wall-clock anchor came from: the site file, the container's creation time, RTCP sender reports,
-the arrival of the first packet, a rendered scene, or (worst) the file's modification time."""
+the arrival of the first packet, a rendered scene, the times that a device writes with its tracks, or (worst)
+the file's modification time."""
 
 
 class Picture(Protocol):
@@ -30,6 +33,20 @@ class Picture(Protocol):
     def bgr(self, width_px: int | None = None, height_px: int | None = None) -> NDArray[np.uint8]:
         """``(height, width, 3)`` uint8 BGR, resized to the given size (full resolution by default)."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoPixels:
+    """A picture whose pixels were let go, or were never there; its size is all that rules need."""
+
+    width_px: int
+    height_px: int
+
+    def luma(self) -> NoReturn:
+        raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
+
+    def bgr(self, width_px: int | None = None, height_px: int | None = None) -> NoReturn:
+        raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +83,7 @@ class Frame:
         picture: The pixels.
         clock: The clock's state when this frame was stamped.
         session: Counts (re)connections of the source; a new session may have other geometry.
+        fixes: What a device that follows objects by itself says of this moment; None from a camera.
     """
 
     camera_id: str
@@ -74,3 +92,4 @@ class Frame:
     picture: Picture
     clock: ClockState
     session: int = 0
+    fixes: Fixes | None = None

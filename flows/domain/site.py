@@ -15,6 +15,8 @@ from flows.domain.config import Config, Name
 from flows.domain.ruleset import Rule, SignalConfig, references
 
 Platform = Literal["fixed", "drone", "robot", "body", "vehicle"]
+NEED_PICTURES = ("seat_belt", "section_speed")
+"""Rules that look at a picture: at a windscreen, or at the plate that names a vehicle at both ends."""
 
 
 class FileSource(Config):
@@ -50,14 +52,44 @@ class SceneSource(Config):
     options: dict[str, float | int | str | bool | tuple[float, float]] = Field(default_factory=dict)
 
 
+class TrackColumns(Config):
+    """What the columns (or keys) of a tracks file are called; those marked optional may be absent.
+
+    Attributes:
+        id: The device's name for the object.
+        time: ISO 8601 with its zone, Unix seconds, or seconds since ``started_at``.
+        frame: A count of moments instead of ``time``; needs ``rate_hz``.
+        cls: Class of the object.
+        x_m: Place of its middle, metres to the right in the survey's frame.
+        y_m: Likewise, metres along.
+        speed_mps: Optional: its speed as measured by the device, m/s ...
+        speed_kmh: ... or in km/h.
+        heading_deg: Optional: where the body points, degrees clockwise from +y ...
+        heading_rad: ... or radians counter-clockwise from +x, as mathematicians have it.
+    """
+
+    id: str = "id"
+    time: str = "time"
+    frame: str | None = None
+    cls: str = "class"
+    x_m: str = "x_m"
+    y_m: str = "y_m"
+    speed_mps: str = "speed"
+    speed_kmh: str | None = None
+    heading_deg: str = "heading"
+    heading_rad: str | None = None
+
+
 class TracksSource(Config):
     """Tracks in metres from a smart camera, a radar or a drone instead of pictures; see ``flows/sources/tracks``.
 
     Attributes:
-        path: CSV or JSON lines, one sighting a line.
-        started_at: Capture time of the file's time zero, where its times are seconds.
+        path: CSV or JSON lines, one sighting a line; a pattern such as ``site-3_*.csv`` plays several files at once.
+        started_at: Capture time of the file's time zero, where its times are seconds or frames.
         error_m: Stated standard error of a position, m, each axis.
-        rate_hz: Sightings a second, where the file counts frames.
+        rate_hz: Moments a second, where the file counts frames.
+        columns: What its columns are called, where they are not called as here.
+        classes: The device's class names in ours, for example ``{ped: person}``; others are taken as they are.
     """
 
     kind: Literal["tracks"] = "tracks"
@@ -65,6 +97,16 @@ class TracksSource(Config):
     started_at: AwareDatetime | None = None
     error_m: float = Field(default=0.3, gt=0)
     rate_hz: float | None = Field(default=None, gt=0)
+    columns: TrackColumns = TrackColumns()
+    classes: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _frames_have_a_rate(self) -> TracksSource:
+        if self.columns.frame is not None and self.rate_hz is None:
+            raise ValueError(
+                "rate_hz: expected moments a second, since columns.frame counts them, got nothing"
+            )
+        return self
 
 
 Source = Annotated[FileSource | StreamSource | SceneSource | TracksSource, Field(discriminator="kind")]
@@ -195,6 +237,27 @@ class CameraConfig(Config):
                         f"rules.{rule.kind}.{field}: expected one of the camera's {kind} {known[kind]}, got {name!r}"
                     )
         return self
+
+    @model_validator(mode="after")
+    def _tracks_have_no_pictures(self) -> CameraConfig:
+        """Where a device reports places in metres, nothing can be given or looked at in a picture."""
+        if self.sees:
+            return self
+        in_picture = ["calibration"] if self.calibration else []
+        in_picture += [f"zones.{i}.polygon_px" for i, zone in enumerate(self.zones) if zone.polygon_px]
+        in_picture += [f"lines.{i}.px" for i, line in enumerate(self.lines) if line.px]
+        in_picture += [f"signals.{i}.region_px" for i, light in enumerate(self.signals) if light.region_px]
+        in_picture += [f"rules.{i}.kind" for i, rule in enumerate(self.rules) if rule.kind in NEED_PICTURES]
+        if in_picture:
+            raise ValueError(
+                f"{in_picture[0]}: expected nothing that needs a picture with a tracks source, got one"
+            )
+        return self
+
+    @property
+    def sees(self) -> bool:
+        """True when its source sends pictures; False when it sends tracks in metres."""
+        return self.source.kind != "tracks"
 
     @property
     def live(self) -> bool:

@@ -8,6 +8,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.domain.fixes import Fix
+
 Box = NDArray[np.float32]
 
 
@@ -18,14 +20,16 @@ class Sighting:
     Attributes:
         at: Capture time, aware UTC.
         frame_index: The frame's index.
-        xyxy: ``(4,)`` float32 full-resolution px, as detected.
+        xyxy: ``(4,)`` float32 full-resolution px, as detected; nan where a device gave a place instead.
         score: The detection's score.
+        fix: Where a device that follows objects by itself says it was.
     """
 
     at: datetime
     frame_index: int
     xyxy: Box
     score: float
+    fix: Fix | None = None
 
 
 @dataclass(slots=True)

@@ -146,7 +146,7 @@ class TruthIndex:
         """Mean intersection over union with each track at some moments."""
         total: dict[int, float] = defaultdict(float)
         for moment in moments:
-            for thing in self.objects_at(moment.at):
+            for thing in self.objects_at(moment.at) if moment.xyxy is not None else ():
                 total[thing.track] += iou(moment.xyxy, thing.xyxy)
         count = max(1, len(moments))
         return {track: value / count for track, value in total.items() if value / count >= MIN_OVERLAP}

@@ -138,10 +138,10 @@ def _state(depends: bool, needs_review: bool) -> Literal["stands", "undecided", 
     return "needs_review" if needs_review else "stands"
 
 
-def moment_of(name: str, point: Waypoint) -> KeyMoment | None:
-    """The moment of a waypoint as evidence shows it; None where there is no picture."""
+def moment_of(name: str, point: Waypoint) -> KeyMoment:
+    """The moment of a waypoint as evidence shows it."""
     if point.xyxy is None:
-        return None
+        return KeyMoment(name=name, at=point.at)
     x0, y0, x1, y1 = (round(float(v), 2) for v in point.xyxy)
     return KeyMoment(name=name, at=point.at, xyxy=(x0, y0, x1, y1))
 

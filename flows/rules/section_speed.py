@@ -40,6 +40,7 @@ ANCHOR_ERROR_S: Final[Mapping[ClockSource, float | None]] = {
     "scene": 0.0,
     "rtcp": 0.0,
     "site": 0.0,
+    "device": 0.0,
     "container": 0.3,
     "arrival": 0.2,
     "file-time": None,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from flows.domain.errors import SourceError
 from flows.domain.site import CameraConfig, FileSource, SceneSource, StreamSource
 from flows.settings import Settings
 
@@ -40,7 +39,9 @@ def open_source(camera: CameraConfig, settings: Settings, stop: threading.Event 
         from flows.sources.scene import SceneVideo
 
         return SceneVideo(camera.id, source, settings, stop=stop)
-    raise SourceError(f"{camera.id}: a source of kind {source.kind} has no pictures")
+    from flows.sources.tracks import TrackFiles
+
+    return TrackFiles(camera.id, source, stop=stop)
 
 
 def probe(camera: CameraConfig, settings: Settings) -> Probe:

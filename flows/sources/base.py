@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -25,6 +25,7 @@ class SourceStats:
         clock: State of the clock; None before the first frame.
         silent_since: When the last frame came in (arrival, aware UTC) while nothing comes now; else None.
         message: What is wrong now, in words; empty when nothing is.
+        oddities: What else was survived, counted by kind: rows of a tracks file that were out of order ...
     """
 
     packets: int = 0
@@ -36,6 +37,7 @@ class SourceStats:
     clock: ClockState | None = None
     silent_since: datetime | None = None
     message: str = ""
+    oddities: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rate_hz(self) -> float:

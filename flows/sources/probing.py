@@ -62,7 +62,9 @@ def probe_camera(camera: CameraConfig, settings: Settings) -> Probe:
         return _probe_file(rendered(source, settings).clip, None, "scene")
     if isinstance(source, FileSource):
         return _probe_file(source.path, source, None)
-    raise SourceError(f"a source of kind {source.kind} has no pictures")
+    from flows.sources.tracks import probe_tracks
+
+    return probe_tracks(source)
 
 
 def _probe_file(path: Path, source: FileSource | None, clock: ClockSource | None) -> Probe:

@@ -105,12 +105,12 @@ REST = GOOD.split("\n", 1)[1]
         (
             CAMERA + "    source: {kind: strem, url: 'rtsp://h/x'}\n",
             "line 6: cameras.cam.source.kind",
-            "expected kind: one of file, stream, scene, got 'strem'; did you mean 'stream'?",
+            "expected kind: one of file, stream, scene, tracks, got 'strem'; did you mean 'stream'?",
         ),
         (
             CAMERA + "    source: {pat: a}\n",
             "line 6: cameras.cam.source",
-            "expected kind: one of file, stream, scene, got nothing",
+            "expected kind: one of file, stream, scene, tracks, got nothing",
         ),
         (
             CAMERA + "    source: ftp://h/x\n",
@@ -125,7 +125,7 @@ REST = GOOD.split("\n", 1)[1]
         (
             PLAIN + "    rules:\n      - {kind: speedin}\n",
             "line 8: cameras.cam.rules.0.kind",
-            "expected kind: speeding, got 'speedin'; did you mean 'speeding'?",
+            "got 'speedin'; did you mean 'speeding'?",
         ),
         (
             PLAIN + "    rules:\n      - kind: speeding\n",
@@ -135,7 +135,7 @@ REST = GOOD.split("\n", 1)[1]
         (
             PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, zone: z}]\n",
             "line 7: cameras.cam.rules.speeding.zone",
-            "expected one of [], got 'z'",
+            "expected one of the camera's zones [], got 'z'",
         ),
         (
             PLAIN + "    calibration: {points: [[1, 2, 3]]}\n",

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from flows.domain.detections import Detections
-from flows.domain.frames import ClockState, Frame
-from flows.pipeline import NoPixels
+from flows.domain.frames import ClockState, Frame, NoPixels
 from flows.window import Item, Window
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
