@@ -22,6 +22,8 @@ class Waypoint:
         velocity_mps: ``(2,)``.
         heading: ``(2,)`` unit vector the body points along; kept while it stands, nan until it has moved.
         xyxy: Its box in the picture, full-resolution px; None where there is no picture.
+        spread_m2: ``(2, 2)`` covariance of the position: far away, and of long bodies, it is much better known
+            across the line of sight than along it. None where only ``sd_m`` is known.
     """
 
     at: datetime
@@ -30,6 +32,13 @@ class Waypoint:
     velocity_mps: Array
     heading: Array
     xyxy: tuple[float, float, float, float] | None = None
+    spread_m2: Array | None = None
+
+    def sd_along_m(self, direction: Array) -> float:
+        """Standard error of the position along a unit vector ``(2,)``, m."""
+        if self.spread_m2 is None:
+            return self.sd_m
+        return float(np.sqrt(max(0.0, float(direction @ self.spread_m2 @ direction))))
 
     @property
     def speed_mps(self) -> float:
