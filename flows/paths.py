@@ -9,7 +9,7 @@ from :mod:`flows.speed`, which fits the body to all boxes of a track.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -72,7 +72,7 @@ class PathBook:
     def __init__(self, ground: GroundPlane, config: PathConfig | None = None) -> None:
         self._ground, self._config = ground, config or PathConfig()
         self._views: dict[tuple[int, int], _View] = {}
-        self._followers: dict[int, _Follower] = {}
+        self._followers = _Followers(self._config, _Follower)
 
     def step(self, tracks: Sequence[Track], width_px: int, height_px: int) -> Mapping[int, Path]:
         """Takes the sightings of one frame.
@@ -92,24 +92,68 @@ class PathBook:
         if view is None:
             ground = self._ground.for_picture(width_px, height_px)
             view = self._views[width_px, height_px] = _View(ground, *ground.camera_m)
+        return self._followers.step(tracks, lambda sighting: _Foot.of(sighting, view, self._config))
+
+    def forget(self, track: Track) -> Path | None:
+        """The whole path of a track that has ended, which is let go."""
+        return self._followers.forget(track)
+
+
+class FixBook:
+    """The paths of what a device reports in metres; takes the place of :class:`PathBook`.
+
+    Args:
+        error_m: Stated standard error of a reported place, each axis.
+        config: Thresholds; the defaults if None.
+    """
+
+    def __init__(self, error_m: float, config: PathConfig | None = None) -> None:
+        self._noise = np.eye(2) * error_m**2
+        self._followers = _Followers(config or PathConfig(), _FixFollower)
+
+    def step(self, tracks: Sequence[Track], width_px: int = 0, height_px: int = 0) -> Mapping[int, Path]:
+        """See :meth:`PathBook.step`; there is no picture, so its size is of no interest."""
+        return self._followers.step(tracks, self._place)
+
+    def forget(self, track: Track) -> Path | None:
+        """The whole path of a track that has ended, which is let go."""
+        return self._followers.forget(track)
+
+    def _place(self, sighting: Sighting) -> _Place | None:
+        fix = sighting.fix
+        if fix is None:
+            return None
+        heading = NOWHERE if fix.heading is None else np.array(fix.heading)
+        return _Place(sighting.at, np.array(fix.xy_m), self._noise, np.zeros((2, 2)), None, heading)
+
+
+class _Followers:
+    """Tracks on their way, by number."""
+
+    def __init__(self, config: PathConfig, make: type[_Follower]) -> None:
+        self._config, self._make = config, make
+        self._all: dict[int, _Follower] = {}
+
+    def step(
+        self, tracks: Sequence[Track], locate: Callable[[Sighting], _Place | None]
+    ) -> Mapping[int, Path]:
         paths = {}
         for track in tracks:
-            follower = self._followers.get(track.id)
+            follower = self._all.get(track.id)
             if follower is None:
-                follower = self._followers[track.id] = _Follower(track, self._config)
+                follower = self._all[track.id] = self._make(track, self._config)
                 fresh = track.sightings
             else:
                 fresh = [s for s in track.sightings[-4:] if s.at > follower.seen_at]
             for sighting in fresh:
-                follower.see(sighting, view)
+                follower.see(sighting.at, locate(sighting))
             if follower.path.points:
                 follower.rename(track.cls)
                 paths[track.id] = follower.path
         return paths
 
     def forget(self, track: Track) -> Path | None:
-        """The whole path of a track that has ended, which is let go."""
-        follower = self._followers.pop(track.id, None)
+        follower = self._all.pop(track.id, None)
         return follower.path if follower and follower.path.points else None
 
 
@@ -132,7 +176,7 @@ class _Follower:
         self.seen_at = datetime.min.replace(tzinfo=track.first_at.tzinfo)
         self._filter: _Filter | None = None
         self._heading = NOWHERE
-        self._unaligned: list[_Foot] = []
+        self._unaligned: list[_Place] = []
 
     def rename(self, cls: str) -> None:
         """The vote over the class may change with every sighting, and the body with it."""
@@ -144,9 +188,8 @@ class _Follower:
             self.path.width_m = PERSON_M if person else prior.width[0]
             self._prior = prior
 
-    def see(self, sighting: Sighting, view: _View) -> None:
-        self.seen_at = sighting.at
-        foot = _Foot.of(sighting, view, self._config)
+    def see(self, at: datetime, foot: _Place | None) -> None:
+        self.seen_at = at
         if foot is None:
             return
         if not np.isfinite(self._heading[0]):
@@ -154,7 +197,7 @@ class _Follower:
         self._take(foot)
         self._align()
 
-    def _take(self, foot: _Foot) -> None:
+    def _take(self, foot: _Place) -> None:
         middle, body = self._middle(foot)
         config = self._config
         accelerates = config.person_mps2 if self.path.cls == "person" else config.accelerates_mps2
@@ -163,7 +206,7 @@ class _Follower:
             filter_ = self._filter = _Filter(foot.at, middle, foot.noise)
         else:
             filter_.update(foot.at, middle, foot.noise, accelerates)
-        self._turn(filter_)
+        self._turn(filter_, foot)
         seen = filter_.p[:2, :2] + foot.common
         sd_m = float(np.sqrt(np.trace(seen) / 2 + np.linalg.norm(body, 2)))
         place, velocity = filter_.x[:2].copy(), filter_.x[2:].copy()
@@ -173,8 +216,9 @@ class _Follower:
         if len(points) > config.memory:
             points[: config.memory // 2] = points[: config.memory // 2 : 2]
 
-    def _middle(self, foot: _Foot) -> tuple[Array, Array]:
+    def _middle(self, foot: _Place) -> tuple[Array, Array]:
         """Middle of the body whose nearest edge is at the foot, and the body's share of its covariance, m²."""
+        assert isinstance(foot, _Foot)
         towards = foot.towards  # unit vector from the foot to the camera
         prior, heading = self._prior, self._heading
         if self.path.cls == "person":
@@ -188,7 +232,7 @@ class _Follower:
         length_m = prior.length[1] / 2 * along
         return foot.xy - towards * near_m, np.outer(towards, towards) * length_m**2
 
-    def _turn(self, filter_: _Filter) -> None:
+    def _turn(self, filter_: _Filter, foot: _Place) -> None:
         """The heading follows the velocity while there is one to speak of."""
         if not np.isfinite(self._heading[0]):
             return
@@ -218,29 +262,53 @@ class _Follower:
             self._take(foot)
 
 
+class _FixFollower(_Follower):
+    """One track whose device tells where its middle is, and perhaps where it points."""
+
+    def _middle(self, foot: _Place) -> tuple[Array, Array]:
+        return foot.xy, np.zeros((2, 2))
+
+    def _turn(self, filter_: _Filter, foot: _Place) -> None:
+        if np.isfinite(foot.heading[0]):
+            self._heading = foot.heading
+        else:
+            super()._turn(filter_, foot)
+
+
 @dataclass(frozen=True, slots=True)
-class _Foot:
-    """Where a box touches the ground, as the camera sees it.
+class _Place:
+    """Where something is on the ground.
 
     Attributes:
         at: Capture time.
         xy: ``(2,)`` m.
         noise: ``(2, 2)`` m², its own error.
         common: ``(2, 2)`` m², the survey's.
-        towards: ``(2,)`` unit vector to the point below the camera.
-        away_m: Distance to that point.
-        height_m: Of the camera.
-        xyxy: The box.
+        xyxy: Its box in the picture; None where there is none.
+        heading: ``(2,)`` unit vector the body points along, nan where nobody says.
     """
 
     at: datetime
     xy: Array
     noise: Array
     common: Array
+    xyxy: tuple[float, float, float, float] | None
+    heading: Array
+
+
+@dataclass(frozen=True, slots=True)
+class _Foot(_Place):
+    """Where a box touches the ground, as the camera sees it.
+
+    Attributes:
+        towards: ``(2,)`` unit vector to the point below the camera.
+        away_m: Distance to that point.
+        height_m: Of the camera.
+    """
+
     towards: Array
     away_m: float
     height_m: float
-    xyxy: tuple[float, float, float, float]
 
     @classmethod
     def of(cls, sighting: Sighting, view: _View, config: PathConfig) -> _Foot | None:
@@ -257,7 +325,7 @@ class _Foot:
         away_m = max(float(np.hypot(way[0], way[1])), 1e-6)
         noise = spread.independent[0] + np.eye(2) * config.jitter_m**2
         towards, box = way / away_m, (x0, y0, x1, y1)
-        return cls(sighting.at, xy[0], noise, spread.common[0], towards, away_m, view.height_m, box)
+        return cls(sighting.at, xy[0], noise, spread.common[0], box, NOWHERE, towards, away_m, view.height_m)
 
 
 def _reach(prior: BodyPrior, front: bool, along: float, across: float, foot: _Foot) -> float:
