@@ -59,6 +59,8 @@ class PathConfig:
 
 PERSON_M: Final = 0.4
 """Depth and width of somebody standing."""
+ASKEW_M: Final = 0.3
+"""A box's middle is so far from the body's, across the line of sight, when it is not known which way it points."""
 
 
 class PathBook:
@@ -225,7 +227,9 @@ class _Follower:
             return foot.xy - towards * PERSON_M / 2, np.zeros((2, 2))
         if not np.isfinite(heading[0]):
             half = (self.path.length_m + self.path.width_m) / 4
-            return foot.xy - towards * half, np.eye(2) * (self.path.length_m / 4) ** 2
+            # Whichever way it points, the box's middle is about the body's across the line of sight.
+            body = np.outer(towards, towards) * (self.path.length_m / 4) ** 2
+            return foot.xy - towards * half, body + np.eye(2) * ASKEW_M**2
         along = abs(float(heading @ towards))
         across = float(np.sqrt(max(0.0, 1 - along * along)))
         near_m = _reach(prior, float(heading @ towards) > 0, along, across, foot)
