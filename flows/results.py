@@ -8,12 +8,16 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from flows.docket import Docket
 from flows.domain.errors import StoreError
 from flows.domain.events import Event
 from flows.domain.masking import masked
 from flows.domain.status import CameraStatus, ResultsStatus
+from flows.section_desk import SectionDesk
 from flows.settings import Settings
 from flows.store.delivery import Ack, Policy, Results
+from flows.store.evidence import EvidenceStore
+from flows.store.exemptions import ExemptionsStore
 from flows.store.results import Count, ResultsStore
 from flows.store.spool import Spool
 from flows.store.writer import Writer
@@ -41,7 +45,9 @@ class ResultsActor:
         self._store = ResultsStore(redis_url)
         spool = Spool(settings.spool, NAME, settings.spool_events)
         self._restarts = _count_start(settings)
-        results = Results(ResultsStore(redis_url), spool)
+        self._sections = SectionDesk(self._store, EvidenceStore(settings.evidence))
+        self._docket = Docket(self._store, ExemptionsStore(redis_url))
+        results = Results(ResultsStore(redis_url), spool, desks=(self._sections, self._docket))
         self._writer = Writer(results, on_death=lambda: os._exit(1))  # an exit that Ray counts as a crash
 
     async def submit(self, events: Sequence[Event] | Sequence[bytes]) -> Ack:
@@ -50,7 +56,9 @@ class ResultsActor:
 
     async def status(self) -> ResultsStatus:
         """How it is doing."""
-        return self._writer.results.status(self._restarts)
+        known = self._writer.results.status(self._restarts)
+        refused = {f"section_speed.{why}": n for why, n in dict(self._sections.book.refusals).items()}
+        return known.model_copy(update={"refusals": refused, "decisions": dict(self._docket.counts)})
 
     async def counts(self) -> list[Count]:
         """Counters by day, district and type, at hand even while Redis is away."""

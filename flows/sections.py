@@ -277,7 +277,8 @@ def violation_of(match: Match, plates: Mapping[str, Any]) -> Event:
         plates: What the packages say of the plate: ``entry`` and ``exit``, each as its manifest states it.
     """
     entry, exit, terms = match.entry, match.exit, match.terms
-    review = terms.needs_review or bool(match.doubts)
+    doubts = [*match.doubts, *([] if plates.get("exit") else ["its plate's text is not at hand"])]
+    review = terms.needs_review or bool(doubts)
     payload = Violation(
         rule="section_speed",
         rule_version=exit.rule_version,
@@ -303,7 +304,7 @@ def violation_of(match: Match, plates: Mapping[str, Any]) -> Event:
     )
     facts = {
         "section": terms.section,
-        "doubts": list(match.doubts),
+        "doubts": doubts,
         "entry": _side(entry, plates.get("entry")),
         "exit": _side(exit, plates.get("exit")),
         "plate": plates.get("exit"),

@@ -73,6 +73,8 @@ class ResultsStatus(BaseModel):
         lost: Events that could not be kept.
         redis: ``up``, or why it is away.
         restarts: Times the actor was started again.
+        refusals: Pairs of passages that were refused, by reason.
+        decisions: Decisions on violations that this instance made, by state.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,6 +85,8 @@ class ResultsStatus(BaseModel):
     lost: int = 0
     redis: str = "up"
     restarts: int = 0
+    refusals: dict[str, int] = Field(default_factory=dict)
+    decisions: dict[str, int] = Field(default_factory=dict)
 
 
 class Summary(BaseModel):

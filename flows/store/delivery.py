@@ -7,7 +7,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from functools import partial
+from typing import Literal, Protocol, Self
 
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.events import Event
@@ -23,6 +24,26 @@ Verdict = Literal["written", "duplicate", "spooled", "lost", "rejected"]
 
 REFUSED_IDS = 100_000
 """Ids of events not kept that are remembered, to see whether their producer brings them again: some 10 MB."""
+
+
+class Desk(Protocol):
+    """Somebody who is shown written events and answers with further ones: decisions, matches.
+
+    Answers carry deterministic ids, so that the same event shown twice does no harm. A desk that fails is shown
+    nothing again; its ``sweep`` makes up for it.
+    """
+
+    def wants(self, line: Line) -> bool:
+        """Whether it is shown this event."""
+        ...
+
+    def take(self, event: Event) -> list[Event]:
+        """Called after the event was written."""
+        ...
+
+    def sweep(self) -> list[Event]:
+        """Called when Redis is (again) reached, and every now and then."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +84,7 @@ class Policy:
         doubt_events: Most events remembered for that.
         check_s: How often an idle connection is tried while such young events exist.
         prune_s: How often old events are removed.
+        sweep_s: How often desks look for what they missed.
         days: Newest days whose counters are kept at hand.
     """
 
@@ -71,6 +93,7 @@ class Policy:
     doubt_events: int = 20_000
     check_s: float = 1.0
     prune_s: float = 600.0
+    sweep_s: float = 30.0
     days: int = 31
 
 
@@ -85,6 +108,7 @@ class Results:
         spool: The disk.
         clock: Seconds of a steady clock.
         policy: Pauses and bounds.
+        desks: Are shown what was written; what they answer is delivered likewise.
     """
 
     def __init__(
@@ -93,8 +117,11 @@ class Results:
         spool: Spool,
         clock: Callable[[], float] = time.monotonic,
         policy: Policy | None = None,
+        desks: Sequence[Desk] = (),
     ) -> None:
         self._store, self._spool, self._clock, self._policy = store, spool, clock, policy or Policy()
+        self._desks = desks
+        self._swept_at_s = float("-inf")
         self._tally: Counter[Verdict] = Counter()
         self._refused: dict[str, None] = {}  # a set that knows which is the oldest
         self._forgotten = 0
@@ -166,6 +193,8 @@ class Results:
                 self._drain_batch()
             elif self._young and self._due("_checked_at_s", self._policy.check_s):
                 self._check()
+            elif self._desks and self._due("_swept_at_s", self._policy.sweep_s):
+                self._show([desk.sweep for desk in self._desks])
             elif self._due("_pruned_at_s", self._policy.prune_s):
                 self._prune()
         except StoreError as error:
@@ -211,7 +240,22 @@ class Results:
         if self._counts is not None:
             new = (line for line, is_new in zip(lines, fresh, strict=True) if is_new)
             self._counts.update((line.day, line.district, line.type) for line in new)
+        shown = ((desk, line) for line in lines for desk in self._desks if desk.wants(line))
+        self._show([partial(_shown, desk, line) for desk, line in shown])
         return ["written" if is_new else "duplicate" for is_new in fresh]
+
+    def _show(self, asks: Sequence[Callable[[], list[Event]]]) -> None:
+        """Asks desks and delivers their answers. What was written stays written, whatever goes wrong here."""
+        for ask in asks:
+            try:
+                answers = ask()
+            except StoreError as error:
+                log.warning("%s; tried again in the next sweep", error)
+                continue
+            except Exception:  # a desk's mistake must not keep others' events from being written
+                log.exception("a desk failed")
+                continue
+            self._tally.update(self._deliver([Line.of(event) for event in answers]))
 
     def _drain_batch(self) -> None:
         raw = self._spool.peek(BATCH)
@@ -267,6 +311,10 @@ class Results:
             return False
         setattr(self, field, now_s)
         return True
+
+
+def _shown(desk: Desk, line: Line) -> list[Event]:
+    return desk.take(Event.model_validate_json(line.json))
 
 
 def _read(event: Event | bytes) -> Line | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,8 @@ from flows.domain.errors import StoreError
 
 MANIFEST = "manifest.json"
 """Written last: a folder without it is no package."""
+KEEP = "keep.json"
+"""A folder with it is never removed: it names the violation that the package belongs to."""
 
 
 class _Files(Protocol):
@@ -23,6 +26,8 @@ class _Files(Protocol):
     def read(self, path: PurePosixPath) -> bytes: ...
 
     def exists(self, path: PurePosixPath) -> bool: ...
+
+    def remove(self, folder: PurePosixPath) -> None: ...
 
 
 class EvidenceStore:
@@ -74,6 +79,31 @@ class EvidenceStore:
                 f"evidence cannot be read from {self.address}/{folder}/{name}: {error}"
             ) from error
 
+    def keep(self, folder: str, why: bytes) -> None:
+        """Marks a package as one that is never removed.
+
+        Raises:
+            StoreError: If it cannot be written now.
+        """
+        try:
+            self._files.write(_inside(folder) / KEEP, why)
+        except OSError as error:
+            raise StoreError(f"evidence cannot be kept in {self.address}/{folder}: {error}") from error
+
+    def remove(self, folder: str) -> bool:
+        """Removes a package that belongs to no violation; False if it is to be kept.
+
+        Raises:
+            StoreError: If it cannot be removed now.
+        """
+        try:
+            if self._files.exists(_inside(folder) / KEEP):
+                return False
+            self._files.remove(_inside(folder))
+        except OSError as error:
+            raise StoreError(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error
+        return True
+
 
 def _inside(folder: str) -> PurePosixPath:
     path = PurePosixPath(folder)
@@ -113,6 +143,10 @@ class _LocalFiles:
     def exists(self, path: PurePosixPath) -> bool:
         return (self._root / path).exists()
 
+    def remove(self, folder: PurePosixPath) -> None:
+        if (self._root / folder).is_dir():
+            shutil.rmtree(self._root / folder)
+
 
 class _RemoteFiles:
     """Files behind fsspec; object stores write a file whole or not at all by themselves."""
@@ -138,6 +172,10 @@ class _RemoteFiles:
 
     def exists(self, path: PurePosixPath) -> bool:
         return bool(self._fs.exists(self._place(path)))
+
+    def remove(self, folder: PurePosixPath) -> None:
+        if self._fs.exists(self._place(folder)):
+            self._fs.rm(self._place(folder), recursive=True)
 
     def _place(self, path: PurePosixPath) -> str:
         return f"{str(self._root).rstrip('/')}/{path}"

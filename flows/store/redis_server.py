@@ -62,6 +62,32 @@ def redis_for(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
+@contextmanager
+def redis_beside(settings: Settings) -> Iterator[str]:
+    """As :func:`redis_for`, but where a run of this home has its embedded server up, that one is used.
+
+    Raises:
+        FieldError: If the given address is malformed.
+        StoreError: As :func:`redis_for`.
+    """
+    running = EmbeddedRedis(settings.home / "redis").url
+    if settings.redis_url is None and _answers(running):
+        yield running
+        return
+    with redis_for(settings) as url:
+        yield url
+
+
+def _answers(url: str) -> bool:
+    asked = client(url, timeout_s=1.0)
+    try:
+        return bool(asked.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        asked.close()
+
+
 def check_given(url: str) -> None:
     """Refuses a Redis that cannot serve, at the start, where a person still watches.
 

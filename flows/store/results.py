@@ -279,6 +279,20 @@ class ResultsStore:
             )
         return self._entries([i.decode() for i in ids])
 
+    def violations(self, since: datetime, until: datetime) -> Iterator[Entry]:
+        """Violations of every kind by capture time in ``[since, until)``, newest day first.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        types = {c.type for c in self.counters() if c.type.startswith("dome.violation.")}
+        days = [date.fromisoformat(day) for day in self.days()]
+        for day in sorted((d for d in days if since.date() <= d <= until.date()), reverse=True):
+            start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            first, last = max(since, start), min(until, start + timedelta(days=1))
+            for type in sorted(types):
+                yield from self.captured("type", type, first, last, self._retention.max_events)
+
     def in_state(self, state: str, count: int = 1000) -> list[str]:
         """Ids of violations in a state, oldest capture first.
 
