@@ -38,10 +38,10 @@ class Reporter:
 
         The words are those that refusals are counted by: ``platform``, ``no_calibration``, ``calibration_expired``.
         """
+        if self.camera.source.kind == "tracks":
+            return ""  # whoever sends tracks vouches for them, from wherever it looks
         if self.camera.platform != "fixed":
             return "platform"
-        if self.camera.source.kind == "tracks":
-            return ""  # whoever sends tracks vouches for them
         if self.ground is None:
             return "no_calibration"
         return "" if self.ground.valid_on(self.profile.local_day(at)) else "calibration_expired"

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from flows.domain.errors import CalibrationError
 from flows.domain.events import Event, KeyMoment
 from flows.domain.ruleset import SpeedingRule
-from flows.domain.site import CameraConfig
+from flows.domain.site import CameraConfig, TracksSource
 from flows.domain.tracks import Sighting, Track
+from flows.fixspeed import estimate_fixes
 from flows.geometry import inside_polygon
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
@@ -32,6 +33,8 @@ STANDING_S: Final = 1.0
 STANDING_SHARE: Final = 0.08
 """... its box moves or grows by less than this share of its diagonal: a detector's trembling, or a crawl far
 below any limit (a car of 4 m at 5 km/h moves by a third)."""
+STANDING_M: Final = 1.4
+"""The same of places in metres: 5 km/h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,9 @@ class Speeding:
         self._thresholds = thresholds or SpeedingConfig()
         tolerance = config.tolerance_kmh
         self._tolerance_kmh = site.profile.law("speeding").tolerance_kmh if tolerance is None else tolerance
-        self._zone = _in_picture(config.zone, site.camera, site.ground)
+        source = site.camera.source
+        self._error_m = source.error_m if isinstance(source, TracksSource) else None
+        self._zone = _corners_of(config.zone, site.camera, site.ground)
         self._refusals: Counter[str] = Counter()
         self._judged_until: dict[int, datetime] = {}
         self._done: set[int] = set()
@@ -163,14 +168,15 @@ class Speeding:
         rows = [s for s in track.sightings if since is None or s.at > since]
         if self._zone is None or not rows:
             return rows
-        boxes = np.array([s.xyxy for s in rows], np.float64)
-        feet = np.column_stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]])
+        feet = np.array([_foot(s) for s in rows], np.float64)
         return [s for s, inside in zip(rows, inside_polygon(feet, self._zone), strict=True) if inside]
 
     def _measure(
         self, track: Track, sightings: list[Sighting], moment: Moment
     ) -> list[SpeedEstimate | Refusal]:
         """One verdict, or several where the tracker took several vehicles for one."""
+        if self._error_m is not None:
+            return self._measure_fixes(sightings, self._error_m, moment)
         ground = self._fit_ground(track, moment)
         if isinstance(ground, Refusal):
             return [ground]
@@ -183,6 +189,17 @@ class Speeding:
             parts = self._windows(sightings)
         verdicts = [estimate(part, ground, moment.clock, config, track.cls) for part in parts]
         return [v for v in verdicts if isinstance(v, SpeedEstimate)] or [whole]
+
+    def _measure_fixes(
+        self, sightings: list[Sighting], error_m: float, moment: Moment
+    ) -> list[SpeedEstimate | Refusal]:
+        """The same of places that a device reports."""
+        config = self._thresholds.speed
+        whole = estimate_fixes(sightings, error_m, moment.clock, config)
+        if not (isinstance(whole, Refusal) and whole.reason == "disagreement"):
+            return [whole]
+        parts = [estimate_fixes(p, error_m, moment.clock, config) for p in self._windows(sightings)]
+        return [v for v in parts if isinstance(v, SpeedEstimate)] or [whole]
 
     def _fit_ground(self, track: Track, moment: Moment) -> GroundPlane | Refusal:
         """The plane for the track's pictures on its day, or why there is none."""
@@ -268,6 +285,8 @@ class Speeding:
     def _moments(self, verdict: SpeedEstimate) -> list[KeyMoment]:
         """Both ends of the measured stretch, and between them the nearest moment where that shows more."""
         ends = {"first": verdict.first, "last": verdict.last}
+        if self._error_m is not None:  # no pictures
+            return [KeyMoment(name=name, at=s.at) for name, s in ends.items()]
         tallest = max(_height(s) for s in ends.values())
         if _height(verdict.closest) > self._thresholds.closest_larger * tallest:
             ends["closest"] = verdict.closest
@@ -289,11 +308,13 @@ def describe(config: SpeedingRule, profile: JurisdictionProfile) -> str:
     )
 
 
-def _in_picture(
+def _corners_of(
     name: str | None, camera: CameraConfig, ground: GroundPlane | None
 ) -> NDArray[np.float64] | None:
-    """``(N, 2)`` px corners of a zone; None for the whole picture."""
+    """``(N, 2)`` corners of a zone, px, or m where there are no pictures; None for everywhere."""
     zone = next((z for z in camera.zones if z.name == name), None)
+    if zone is not None and not camera.sees:
+        return np.array(zone.polygon_m, np.float64)
     if zone is None or zone.polygon_px or ground is None:
         return np.array(zone.polygon_px, np.float64) if zone and zone.polygon_px else None
     return ground.to_px(np.array(zone.polygon_m, np.float64))
@@ -306,21 +327,37 @@ def under_way(sightings: Sequence[Sighting]) -> list[Sighting]:
     """
     if len(sightings) < 2:
         return []
-    boxes = np.array([s.xyxy for s in sightings], np.float64)
+    marks, least = _marks(sightings)
     at_s = np.array([(s.at - sightings[0].at).total_seconds() for s in sightings])
     here = np.arange(len(at_s))
     ahead = np.minimum(np.searchsorted(at_s, at_s + STANDING_S), len(at_s) - 1)
     behind = np.maximum(np.searchsorted(at_s, at_s - STANDING_S, side="right") - 1, 0)
-    diagonal = np.hypot(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
     way = np.full(len(at_s), np.inf)
     for other in (ahead, behind):
         span_s = np.abs(at_s - at_s[other])
-        shift = np.abs(boxes - boxes[other]).max(axis=1) * STANDING_S / np.maximum(span_s, 1e-3)
+        shift = np.abs(marks - marks[other]).max(axis=1) * STANDING_S / np.maximum(span_s, 1e-3)
         # Near the track's ends there is too little time on one side to tell; the other side does.
         tells = (span_s > STANDING_S / 3) & (other != here)
         way = np.where(tells, np.minimum(way, shift), way)
     way = np.where(np.isfinite(way), way, 0.0 if at_s[-1] > STANDING_S else np.inf)
-    return _longest(sightings, way > STANDING_SHARE * diagonal)
+    return _longest(sightings, way > least)
+
+
+def _marks(sightings: Sequence[Sighting]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``(N, K)`` what moves with a vehicle, and ``(N,)`` how far that goes while it stands."""
+    fixes = [s.fix for s in sightings if s.fix is not None]
+    if len(fixes) == len(sightings):
+        return np.array([fix.xy_m for fix in fixes]), np.full(len(fixes), STANDING_M)
+    boxes = np.array([s.xyxy for s in sightings], np.float64)
+    return boxes, STANDING_SHARE * np.hypot(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+
+
+def _foot(sighting: Sighting) -> tuple[float, float]:
+    """Where it touches the road: a place in metres, or the middle of the box's lower edge, px."""
+    if sighting.fix is not None:
+        return sighting.fix.xy_m
+    x0, _, x1, y1 = (float(v) for v in sighting.xyxy)
+    return (x0 + x1) / 2, y1
 
 
 def _longest(sightings: Sequence[Sighting], moving: NDArray[np.bool_]) -> list[Sighting]:

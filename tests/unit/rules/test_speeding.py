@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from flows.domain.events import SPEEDING, Event, Violation
+from flows.domain.fixes import Fix
+from flows.domain.frames import ClockState, Frame, NoPixels
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting, Track
 from flows.geometry import inside_polygon
 from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
+from flows.pipeline import CameraPipeline, run_frames
 from flows.roadway import Roadway
 from flows.rules.base import Moment, Site
 from flows.rules.speeding import Speeding, describe
@@ -225,3 +228,42 @@ def test_rule_says_what_it_does() -> None:
     assert "70 km/h" in text
     assert "KoAP RK 592" in text
     assert "counsel" in text
+
+
+def reported(kmh: float, **camera: Any) -> list[Event]:
+    """A car on a tracks source, 3 s at 20 Hz along +y, through the whole pipeline."""
+    config = {
+        "id": "radar-1",
+        "district": "alatau",
+        "source": {"kind": "tracks", "path": "none.csv", "error_m": 0.2},
+        "rules": [{"kind": "speeding", "limit_kmh": 60, **camera.pop("rule", {})}],
+        **camera,
+    }
+    pipeline = CameraPipeline.build(CameraConfig.model_validate(config), KZ)
+    clock = ClockState("device", driving.START, 20.0)
+    frames = [
+        Frame(
+            "radar-1", i, driving.START + timedelta(seconds=i / 20), NoPixels(0, 0), clock,
+            fixes=(Fix("17", "car", (1.5, kmh / 3.6 * i / 20)), Fix("18", "person", (9.0, 1.4 * i / 20))),
+        )
+        for i in range(60)
+    ]  # fmt: skip
+    return list(run_frames(frames, pipeline))
+
+
+def test_tracks_in_metres_are_judged_without_a_picture() -> None:
+    (event,) = reported(85)
+    facts = violation(event)
+    assert facts.measured["speed"].value == pytest.approx(85, abs=0.1)
+    assert 80 < facts.measured["speed"].low < 85
+    assert [(m.name, m.xyxy) for m in facts.moments] == [("first", None), ("last", None)]
+    assert facts.calibration == {}
+    assert facts.article == "KoAP RK 592(2)"
+    assert reported(69) == []
+
+
+def test_a_zone_in_metres_holds_for_tracks_too() -> None:
+    lane = {"name": "lane", "polygon_m": [[0, 0], [3, 0], [3, 80], [0, 80]]}
+    other = {"name": "lane", "polygon_m": [[5, 0], [8, 0], [8, 80], [5, 80]]}
+    assert len(reported(85, zones=[lane], rule={"zone": "lane"})) == 1
+    assert reported(85, zones=[other], rule={"zone": "lane"}) == []
