@@ -163,7 +163,12 @@ class CameraActor:
         self._message = "opening the source"
         await asyncio.to_thread(source.open)
         camera = await asyncio.to_thread(self._calibrated)
-        pipeline = CameraPipeline.build(camera, self._around.profile, spec.names if spec else ())
+        pipeline = CameraPipeline.build(
+            camera,
+            self._around.profile,
+            spec.names if spec else (),
+            spec.sure_score if spec else 0.6,
+        )
         self._outbox = Outbox(await asyncio.to_thread(self._spool), submit)
         evidence = self._evidence(source, spec) if camera.rules and spec is not None else None
         return Feed(source, pipeline, spec, detector, self._outbox, evidence)

@@ -126,7 +126,11 @@ class CameraPipeline:
 
     @classmethod
     def build(
-        cls, camera: CameraConfig, profile: JurisdictionProfile, spec_names: Sequence[str] = ()
+        cls,
+        camera: CameraConfig,
+        profile: JurisdictionProfile,
+        spec_names: Sequence[str] = (),
+        sure_score: float = 0.6,
     ) -> CameraPipeline:
         """Wires the parts that the camera's configuration asks for.
 
@@ -134,6 +138,7 @@ class CameraPipeline:
             camera: The camera; its calibration is fitted here.
             profile: The law of the place.
             spec_names: Class names of the detector, to notice rules that can never fire; empty to trust.
+            sure_score: Score from which its detections are believed at once.
 
         Raises:
             CalibrationError: If the survey does not determine the ground plane.
@@ -145,7 +150,14 @@ class CameraPipeline:
             return cls(camera, Gate(camera.gate), ReportedTracks(), rules, LAG_FRAMES, paths)
         on_ground = any(rule.kind != "speeding" for rule in camera.rules)
         book = PathBook(ground) if ground is not None and on_ground else None
-        return cls(camera, Gate(camera.gate), Tracker(), rules, 0 if camera.live else LAG_FRAMES, book)
+        return cls(
+            camera,
+            Gate(camera.gate),
+            Tracker(sure_score=sure_score),
+            rules,
+            0 if camera.live else LAG_FRAMES,
+            book,
+        )
 
     def admit(self, frame: Frame) -> Admission:
         """Whether a frame deserves the detector, and why. Needs its pixels."""

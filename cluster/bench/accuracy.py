@@ -206,7 +206,9 @@ class NoisyBoxes:
         )
 
 
-def pipeline_of(clip: Clip, truth: SceneTruth, collector: Collector) -> CameraPipeline:
+def pipeline_of(
+    clip: Clip, truth: SceneTruth, collector: Collector, sure_score: float = 0.6
+) -> CameraPipeline:
     """The camera's logic as in the live job, with an ear on the rule."""
     rule = SpeedingRule(limit_kmh=LIMIT_KMH)
     camera = CameraConfig(
@@ -220,7 +222,7 @@ def pipeline_of(clip: Clip, truth: SceneTruth, collector: Collector) -> CameraPi
     ground = GroundPlane.fit(truth.calibration)
     site = Site(camera, load_profile("kz"), ground, Roadway.of(camera, ground))
     speeding = Speeding(rule, site, on_verdict=collector)
-    return CameraPipeline(camera, Gate(camera.gate), Tracker(), [speeding], LAG_FRAMES)
+    return CameraPipeline(camera, Gate(camera.gate), Tracker(sure_score=sure_score), [speeding], LAG_FRAMES)
 
 
 def measure(clip: Clip, detector: DetectorLike | None, settings: Settings) -> ClipResult:
@@ -237,7 +239,7 @@ def measure(clip: Clip, detector: DetectorLike | None, settings: Settings) -> Cl
         source = FileVideo(
             f"{clip.pose}-{clip.seed}", path, started_at=truth.started_at, clock_source="scene"
         )
-        events = list(run(source, pipeline_of(clip, truth, collector), detector))
+        events = list(run(source, pipeline_of(clip, truth, collector, detector.spec.sure_score), detector))
     return ClipResult(clip, truth, collector.measurements, events, in_sight(truth))
 
 

@@ -21,12 +21,15 @@ class DetectorSpec:
         input_px: Width and height of its input; pictures are resized to fit inside, aspect kept.
         names: Class names by label.
         version: sha256 of the weights, for evidence.
+        sure_score: Score from which a detection is believed at once: where precision and recall meet. Networks
+            differ in it by a factor of two; a tracker that does not know it overlooks half the street.
     """
 
     name: str
     input_px: tuple[int, int]
     names: tuple[str, ...]
     version: str
+    sure_score: float = 0.6
 
     def fit(self, width_px: int, height_px: int) -> tuple[int, int]:
         """Size (width, height) at which a picture goes to this detector.

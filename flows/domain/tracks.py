@@ -21,7 +21,7 @@ class Sighting:
         at: Capture time, aware UTC.
         frame_index: The frame's index.
         xyxy: ``(4,)`` float32 full-resolution px, as detected; nan where a device gave a place instead.
-        score: The detection's score.
+        score: How far the detection is believed, 0 to 1: its score, bent so that detectors compare.
         fix: Where a device that follows objects by itself says it was.
     """
 

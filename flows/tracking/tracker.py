@@ -10,7 +10,8 @@ heading, then the others, then doubtful detections with what was seen a moment a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -68,10 +69,14 @@ class Tracker:
 
     Args:
         config: What it believes; the default serves fixed street cameras.
+        sure_score: The detector's score that means ``config.high_score``; others are bent accordingly.
     """
 
-    def __init__(self, config: TrackerConfig | None = None) -> None:
+    def __init__(self, config: TrackerConfig | None = None, sure_score: float | None = None) -> None:
         self.config = config or TrackerConfig()
+        sure = self.config.high_score if sure_score is None else sure_score
+        # 0 and 1 stay what they are; in between a power puts the detector's threshold where ours is.
+        self._bend = math.log(self.config.high_score) / math.log(min(max(sure, 0.01), 0.99))
         self._noise = _noise(self.config)
         self._groups = {name: i for i, names in enumerate(self.config.groups) for name in names}
         self._at: datetime | None = None
@@ -168,6 +173,9 @@ class Tracker:
     def _clean(self, detections: Detections, at: datetime, frame_index: int) -> _Seen:
         """Drops what has no area, is too doubtful or doubles a surer one."""
         config = self.config
+        if self._bend != 1.0:
+            score = np.clip(detections.score, 0.0, 1.0) ** np.float32(self._bend)
+            detections = replace(detections, score=score)
         xyxy = detections.xyxy
         good = (detections.score >= config.low_score) & (xyxy[:, 2:] > xyxy[:, :2]).all(axis=1)
         good &= np.isfinite(xyxy).all(axis=1)

@@ -24,7 +24,10 @@ def load(name: str, places: weights.Places, threads: int = 1, min_score: float =
     if file.entry.kind == "torchvision":
         from models.detector.torchvision import TorchvisionDetector
 
-        return TorchvisionDetector(file.path, name, file.sha256, file.entry.input_px, threads, min_score)
+        entry = file.entry
+        return TorchvisionDetector(
+            file.path, name, file.sha256, entry.input_px, threads, min_score, entry.sure_score
+        )
     from models.detector.onnx import OnnxDetector
 
     return OnnxDetector(
@@ -35,4 +38,5 @@ def load(name: str, places: weights.Places, threads: int = 1, min_score: float =
         file.entry.input_px,
         threads=threads,
         min_score=min_score,
+        sure_score=file.entry.sure_score,
     )

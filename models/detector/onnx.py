@@ -43,6 +43,7 @@ class OnnxDetector:
         input_px: Width and height; needed only where the file's are dynamic and it has no ``input_px`` entry.
         threads: Threads of one run; 1 gives the same bits every time and lets replicas scale.
         min_score: Boxes below it are not reported.
+        sure_score: See :class:`flows.domain.inference.DetectorSpec`.
         as_published: Keep the one input size that the file states, and its grey padding.
 
     Raises:
@@ -59,6 +60,7 @@ class OnnxDetector:
         threads: int = 1,
         min_score: float = MIN_SCORE,
         as_published: bool = False,
+        sure_score: float = 0.6,
     ) -> None:
         self._session, free = _open(path, threads, as_published)
         self._margin_px = MARGIN_PX if free else 0
@@ -69,7 +71,7 @@ class OnnxDetector:
         height, width = self._session.get_inputs()[0].shape[2:]
         self._dynamic = not (isinstance(height, int) and isinstance(width, int))
         size = input_px or _declared_px(meta) or (416, 416) if self._dynamic else (width, height)
-        self._spec = DetectorSpec(name, size, names, version)
+        self._spec = DetectorSpec(name, size, names, version, sure_score)
         self._min_score = min_score
         self._letterbox = Letterbox()
 

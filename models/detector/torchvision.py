@@ -27,6 +27,7 @@ class TorchvisionDetector:
         input_px: Width and height that pictures should fit in.
         threads: Threads of one run on CPU.
         min_score: Boxes below it are not reported.
+        sure_score: See :class:`flows.domain.inference.DetectorSpec`.
 
     Raises:
         WeightsError: If the file does not fit the network.
@@ -40,6 +41,7 @@ class TorchvisionDetector:
         input_px: tuple[int, int],
         threads: int = 1,
         min_score: float = MIN_SCORE,
+        sure_score: float = 0.6,
     ) -> None:
         import torch
 
@@ -50,7 +52,7 @@ class TorchvisionDetector:
         self._model = _build(builder, path, input_px).to(self._device).eval()
         if self._device.type == "cuda":
             self._model.backbone = _bf16(self._model.backbone)
-        self._spec = DetectorSpec(name, input_px, _names(builder), version)
+        self._spec = DetectorSpec(name, input_px, _names(builder), version, sure_score)
         self._min_score = min_score
 
     @property

@@ -52,11 +52,13 @@ class Plan:
         clip: Largest norm of a gradient.
         ema: Share of the old weights kept at each step in the average that is exported.
         seed: Of everything random.
+        varied: How much pictures vary at first.
+        plain: How much in the last part.
     """
 
     names: tuple[str, ...]
-    width: int = 48
-    epochs: int = 16
+    width: int = 64
+    epochs: int = 36
     minutes: float = 30.0
     plain_share: float = 0.35
     batch: int = 4
@@ -67,6 +69,8 @@ class Plan:
     clip: float = 5.0
     ema: float = 0.999
     seed: int = 0
+    varied: Variation = Variation()
+    plain: Variation = PLAIN
 
 
 def train(files: Sequence[Path], plan: Plan, out: Path, start: Path | None = None) -> Path:
@@ -134,7 +138,7 @@ class _Worker:
         parts: list[dict[str, float]] = []
         while self.progress < 1:
             plain = self.progress >= 1 - self._plan.plain_share
-            parts.append(self._learn(*self._batches.next(PLAIN if plain else Variation())))
+            parts.append(self._learn(*self._batches.next(self._plan.plain if plain else self._plan.varied)))
             if self._rank == 0 and (len(parts) == NOTE_STEPS or self.progress >= 1):
                 self._note({key: float(np.mean([part[key] for part in parts])) for key in parts[0]})
                 self._save()
