@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli import check, demo, evaluate, run, scene, weights
+from cluster.cli import check, demo, evaluate, exemptions, readjudicate, run, scene, weights
 from cluster.cli.shell import DomeGroup
 
 HELP = (
@@ -70,9 +70,11 @@ for _name, _command in (
     ("run", run.run),
     ("demo", demo.demo),
     ("scene", scene.scene),
+    ("readjudicate", readjudicate.readjudicate),
 ):
     app.command(_name, help=_help(_command))(_command)
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(exemptions.app, name="exemptions")
 app.add_typer(weights.app, name="weights")
 
 

@@ -207,7 +207,20 @@ class ResultsStore:
         Raises:
             StoreError: If Redis is away.
         """
-        return next(iter(self._entries([event_id])), None)
+        return next(iter(self.entries([event_id])), None)
+
+    def entries(self, ids: Sequence[str]) -> list[Entry]:
+        """Events by id, without those that are not there.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with self._told("read events"):
+            pipe = self._client.pipeline(transaction=False)
+            for event_id in ids:
+                pipe.hmget(keys.event(event_id), "place", "json", "evidence", "decision")
+            rows = pipe.execute() if ids else []
+        return [_entry(*row) for row in rows if row[1] is not None]
 
     def events(
         self,
@@ -233,7 +246,7 @@ class ResultsStore:
             if len(rows) < chunk:
                 break
             since = rows[-1][0].decode()
-        return self._entries(found[:count])
+        return self.entries(found[:count])
 
     def newest(self) -> str:
         """The place of the newest event, for following from now on; ``0-0`` when there is none.
@@ -256,7 +269,7 @@ class ResultsStore:
         block_ms = max(1, int(min(block_s, self._patience.answer_s / 2) * 1000))
         with self._told("follow events"):
             answer: Any = self._client.xread({keys.EVENTS: last}, count=count, block=block_ms)
-        return self._entries([f[b"id"].decode() for _, rows in answer or [] for _, f in rows])
+        return self.entries([f[b"id"].decode() for _, rows in answer or [] for _, f in rows])
 
     def captured(
         self, index: Index, name: str, since: datetime, until: datetime, count: int = 100
@@ -277,7 +290,7 @@ class ResultsStore:
                 offset=0,
                 num=count,  # type: ignore[arg-type]
             )
-        return self._entries([i.decode() for i in ids])
+        return self.entries([i.decode() for i in ids])
 
     def violations(self, since: datetime, until: datetime) -> Iterator[Entry]:
         """Violations of every kind by capture time in ``[since, until)``, newest day first.
@@ -311,7 +324,7 @@ class ResultsStore:
         """
         with self._told("read decisions"):
             ids: Any = self._client.lrange(keys.decisions(violation_id), 0, -1)
-        return [entry.event for entry in self._entries([i.decode() for i in ids])]
+        return [entry.event for entry in self.entries([i.decode() for i in ids])]
 
     def counters(self, day: date | str | None = None, district: str | None = None) -> list[Count]:
         """Counters of one day (UTC day of the capture time) or of all days, sorted.
@@ -383,14 +396,6 @@ class ResultsStore:
         return {name.decode(): datetime.fromtimestamp(float(at_s), UTC) for name, at_s in rows}
 
     # Inside
-
-    def _entries(self, ids: Sequence[str]) -> list[Entry]:
-        with self._told("read events"):
-            pipe = self._client.pipeline(transaction=False)
-            for event_id in ids:
-                pipe.hmget(keys.event(event_id), "place", "json", "evidence", "decision")
-            rows = pipe.execute() if ids else []
-        return [_entry(*row) for row in rows if row[1] is not None]
 
     def _on_connect(self, connection: Any) -> None:
         connection.on_connect()
