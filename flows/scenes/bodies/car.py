@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,9 +65,21 @@ SHARES = {"sedan": 0.36, "hatchback": 0.22, "estate": 0.10, "offroad": 0.24, "va
 """How often each is seen."""
 
 
-def make(rng: np.random.Generator) -> Body:
-    """A car of a random shape, size and colour."""
-    name = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+def make(
+    rng: np.random.Generator,
+    name: str | None = None,
+    colour: Paint | None = None,
+    adorn: Callable[[MeshBuilder, float, float, float], None] | None = None,
+) -> Body:
+    """A car of a random size.
+
+    Args:
+        rng: Of all that is random here.
+        name: Its shape in :data:`SHAPES`; random if None.
+        colour: Its paint; random if None.
+        adorn: Adds what else it carries, by its length, width and height.
+    """
+    name = name or str(rng.choice(list(SHARES), p=list(SHARES.values())))
     shape = SHAPES[name]
     length, width, height = (
         v * float(rng.uniform(0.95, 1.06)) for v in (shape.length_m, shape.width_m, shape.height_m)
@@ -74,11 +87,14 @@ def make(rng: np.random.Generator) -> Body:
     paint = Paint(CAR_COLOURS[int(rng.integers(len(CAR_COLOURS)))], gloss=0.35)
     if name == "van" and rng.random() < 0.6:
         paint = Paint((0.92, 0.92, 0.92), gloss=0.25)
+    paint = colour or paint
     radius = 0.30 + 0.06 * (height > 1.6)
     builder = MeshBuilder()
     _lower_body(builder, shape, length, width, height, paint)
     _cabin(builder, shape, length, width, height, paint)
     _details(builder, shape, length, width, height, paint)
+    if adorn is not None:
+        adorn(builder, length, width, height)
     for y in (-0.30 * length, 0.305 * length):
         for side in (-1, 1):
             wheel(builder, side * (width / 2 - 0.09), y, radius, 0.20)

@@ -16,6 +16,10 @@ TOUCHES_M = 0.3
 """A front so near behind the line may be taken to be on it."""
 PAST_M = 1.0
 """A front so far beyond it is beyond it."""
+BEFORE_S, AFTER_S = 0.6, 1.0
+"""Around the crossing it must be in sight."""
+LATE_S = 1.5
+"""An arrow that went out no longer ago may be what somebody set off for."""
 DOUBT_S = 0.4
 """Crossings so near to the end of the grace or of the red may be read either way."""
 
@@ -96,8 +100,8 @@ class RedLightJudge:
         if not layout.areas[self.rule.arrow_exit].holds(trail.xy_m).any():
             return "shut"
         arrow = _programme(layout, self.rule.arrow)
-        green = [arrow.at(at_s + shift)[0] == "green" for shift in (-DOUBT_S, 0.0, DOUBT_S)]
-        return "free" if all(green) else "doubtful" if any(green) else "shut"
+        green = [arrow.at(at_s + shift)[0] == "green" for shift in (-LATE_S, -DOUBT_S, 0.0, DOUBT_S)]
+        return "free" if all(green[1:]) else "doubtful" if any(green) else "shut"
 
 
 def _programme(layout: Layout, name: str) -> Programme:
@@ -129,6 +133,7 @@ def _crossings(
         yield _Crossing(at_s, red_s, past_m, sure)
 
 
-def _in_sight(trail: Trail, at_s: float, around_s: float = 1.0) -> bool:
-    near = np.abs(trail.t_s - at_s) <= around_s
+def _in_sight(trail: Trail, at_s: float) -> bool:
+    """Whether it is seen before the line and after it."""
+    near = (trail.t_s > at_s - BEFORE_S) & (trail.t_s < at_s + AFTER_S)
     return bool(trail.seen[near].mean() > 0.8)

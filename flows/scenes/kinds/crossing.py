@@ -8,13 +8,14 @@ import numpy as np
 
 from flows.scenes import bodies, people, poses, streetscape, traffic
 from flows.scenes.assemble import assemble, lanes, stream, ways
+from flows.scenes.following import Driver
 from flows.scenes.motion import Bends, Motion
 from flows.scenes.options import SceneOptions
 from flows.scenes.plan import CROSSWALK_M, STOP_LINE_M, Street
 from flows.scenes.scene import Scene
 from flows.scenes.traffic import Lane
 from flows.scenes.world import Actor
-from flows.scenes.yielding import Driver, Walker, simulate
+from flows.scenes.yielding import Walker, simulate
 
 CROSSWALK_Y_M = 24.0
 WARM_UP_S = 40.0
