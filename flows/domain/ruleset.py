@@ -6,6 +6,7 @@ What a rule means, how it is judged and what it refuses is in ``flows/rules/<kin
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -17,6 +18,8 @@ ZoneName = Annotated[Name, "zones"]
 """The name of one of the camera's zones; the second word is where it is looked up."""
 LineName = Annotated[Name, "lines"]
 SignalName = Annotated[Name, "signals"]
+LocalTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+"""``HH:MM`` in the time zone of the jurisdiction's profile."""
 
 
 class SignalConfig(Config):
@@ -157,7 +160,8 @@ class WrongWayRule(RuleConfig):
     Attributes:
         lane: Zone with ``heading_deg``.
         min_s: Against the direction for at least so long ...
-        min_m: ... and so far.
+        min_m: ... and so far ...
+        min_kmh: ... and on average so fast: slower is a manoeuvre, for example backing to a parking place.
         angle_deg: Directions that differ by more are against.
     """
 
@@ -165,6 +169,7 @@ class WrongWayRule(RuleConfig):
     lane: ZoneName
     min_s: float = Field(default=1.5, gt=0)
     min_m: float = Field(default=8.0, gt=0)
+    min_kmh: float = Field(default=10.0, ge=0)
     angle_deg: float = Field(default=135.0, gt=90, le=180)
 
 
@@ -174,24 +179,31 @@ class SolidLineRule(RuleConfig):
     Attributes:
         line: The marking.
         past_m: Its middle must come so far beyond: a wheel on the line is no crossing.
+        allowed_from: Side, looking along the line's points, from which it may be crossed: where a broken line
+            runs beside the solid one.
     """
 
     kind: Literal["solid_line"] = "solid_line"
     line: LineName
     past_m: float = Field(default=0.4, ge=0)
+    allowed_from: Literal["left", "right"] | None = None
 
 
 class ProhibitedTurnRule(RuleConfig):
     """A vehicle comes from one zone and leaves through another that is forbidden from there.
 
     Attributes:
-        enters: Zone it comes from.
-        leaves: Zone it goes to.
+        enters: Zone it comes from; where it states a heading, only those who go that way come from it.
+        leaves: Zone it goes to; likewise.
+        within: Zone that it does not leave on its way from one to the other.
+        max_s: Longest time between leaving the one and being in the other: who stood in between went there anew.
     """
 
     kind: Literal["prohibited_turn"] = "prohibited_turn"
     enters: ZoneName
     leaves: ZoneName
+    within: ZoneName | None = None
+    max_s: float = Field(default=90.0, gt=0)
 
 
 class BusLaneRule(RuleConfig):
@@ -199,16 +211,18 @@ class BusLaneRule(RuleConfig):
 
     Attributes:
         lane: Zone of the lane.
-        hours: Pairs of local times ``HH:MM`` in which the lane is reserved; always, if empty.
-        days: Days of the week on which it is, 1 Monday to 7 Sunday.
+        hours: Pairs of local times ``HH:MM`` in which the lane is reserved, over midnight too; always, if empty.
+        days: Days of the week on which it is, 1 Monday to 7 Sunday; hours over midnight belong to the day before.
+        free_on: Dates on which it is not: public holidays.
         min_m: Way inside the lane: crossing it to turn is allowed.
     """
 
     kind: Literal["bus_lane"] = "bus_lane"
     classes: tuple[str, ...] = ("car", "truck", "motorcycle")
     lane: ZoneName
-    hours: tuple[tuple[str, str], ...] = ()
-    days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
+    hours: tuple[tuple[LocalTime, LocalTime], ...] = ()
+    days: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5, 6, 7)
+    free_on: tuple[date, ...] = ()
     min_m: float = Field(default=20.0, gt=0)
 
 
@@ -218,13 +232,17 @@ class ProhibitedStoppingRule(RuleConfig):
     Attributes:
         zone: Where nobody may stand.
         max_s: Longest allowed standing.
-        lost_s: Out of sight for so long and back at the same place is the same vehicle.
+        lost_s: Out of sight for so long and back at the same place is the same vehicle, which stood meanwhile.
+        signal: Light at which traffic queues there: time counts only while it is green; unknown, none does.
+        queue_s: Time that a queue needs to set off after the light has turned green; it does not count either.
     """
 
     kind: Literal["prohibited_stopping"] = "prohibited_stopping"
     zone: ZoneName
     max_s: float = Field(default=60.0, gt=0)
     lost_s: float = Field(default=30.0, gt=0)
+    signal: SignalName | None = None
+    queue_s: float = Field(default=15.0, ge=0)
 
 
 class SeatBeltRule(RuleConfig):

@@ -138,6 +138,11 @@ def _state(depends: bool, needs_review: bool) -> Literal["stands", "undecided", 
     return "needs_review" if needs_review else "stands"
 
 
+def doubt(profile: JurisdictionProfile) -> str:
+    """What every line that quotes the law adds until counsel has confirmed it."""
+    return "" if profile.confirmed else " (to be confirmed by counsel)"
+
+
 def moment_of(name: str, point: Waypoint) -> KeyMoment:
     """The moment of a waypoint as evidence shows it."""
     if point.xyxy is None:

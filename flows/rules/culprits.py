@@ -1,0 +1,87 @@
+"""Who has had an event already, whatever number the tracker gives the vehicle now."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from flows.domain.paths import Waypoint
+
+SAME_GAP_S: Final = 4.0
+"""A track that begins so soon after a reported vehicle's end may be the same vehicle."""
+SAME_ALONG_M: Final = 5.0
+"""Along its way: a car's length, by which a box that shows only part of it may be off ..."""
+SAME_ALONG_MPS: Final = 2.5
+"""... and more for each second out of sight: it may have braked."""
+SAME_ACROSS_M: Final = 1.8
+"""Across its way: less than a lane, so that a neighbour is another vehicle."""
+TWICE_S: Final = 0.5
+"""Two tracks that are at the same place at nearly the same time are on one vehicle."""
+CROWD: Final = 64
+"""Most vehicles remembered."""
+
+
+@dataclass(slots=True)
+class _Culprit:
+    """A reported vehicle where it was last seen."""
+
+    numbers: set[int]
+    last: Waypoint
+
+
+class Culprits:
+    """The vehicles that one rule has reported."""
+
+    def __init__(self) -> None:
+        self._all: list[_Culprit] = []
+
+    def add(self, track: int, point: Waypoint) -> None:
+        """It has had its event."""
+        self._all = [*self._all[-CROWD + 1 :], _Culprit({track}, point)]
+
+    def follow(self, track: int, point: Waypoint) -> None:
+        """A vehicle was seen; of interest if it was reported."""
+        for culprit in self._of(track):
+            culprit.last = point
+
+    def lose(self, track: int) -> None:
+        """The tracker may have gone over to another vehicle."""
+        for culprit in self._of(track):
+            culprit.numbers.discard(track)
+
+    def knows(self, track: int, first: Waypoint, now: Waypoint) -> bool:
+        """True if this vehicle was reported: under this number, or under one that ended where this began.
+
+        Args:
+            track: Its number now.
+            first: Where it was first seen under this number.
+            now: Where it is.
+        """
+        for culprit in self._all:
+            if track in culprit.numbers or _goes_on(culprit.last, first) or _is_there(culprit.last, now):
+                culprit.numbers.add(track)
+                return True
+        return False
+
+    def _of(self, track: int) -> Iterator[_Culprit]:
+        return (c for c in self._all if track in c.numbers)
+
+
+def _goes_on(last: Waypoint, first: Waypoint) -> bool:
+    """Whether a vehicle last seen there would now be here."""
+    gone_s = (first.at - last.at).total_seconds()
+    if not -TWICE_S <= gone_s <= SAME_GAP_S:
+        return False
+    off = first.xy_m - last.xy_m - last.velocity_mps * gone_s
+    ahead = last.heading
+    along = abs(float(off @ ahead))
+    across = abs(float(off[0] * ahead[1] - off[1] * ahead[0]))
+    return along <= SAME_ALONG_M + SAME_ALONG_MPS * abs(gone_s) and across <= SAME_ACROSS_M
+
+
+def _is_there(last: Waypoint, now: Waypoint) -> bool:
+    gone_s = (now.at - last.at).total_seconds()
+    off = now.xy_m - last.xy_m - last.velocity_mps * gone_s
+    return abs(gone_s) <= TWICE_S and math.hypot(*off) <= SAME_ACROSS_M

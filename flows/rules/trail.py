@@ -1,0 +1,206 @@
+"""What a rule may believe of a path: who is hidden, and where the tracker may have taken one vehicle for another."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.errors import CalibrationError
+from flows.domain.paths import Path, Waypoint
+from flows.domain.tracks import Sighting, Track
+from flows.ground import GroundPlane
+from flows.rules.base import Moment
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class TrailConfig:
+    """Thresholds, each with its reason.
+
+    Attributes:
+        settle_s: A path's first velocities are guesses; nothing is believed before.
+        gap_s: Not seen for longer while it moved: another vehicle may have come out from behind what hid it.
+        gap_m: It moved if it is so far from where it was.
+        jump_m: So much farther from where its velocity leads than noise explains: another vehicle. Lanes are
+            3 to 3.75 m apart, and vehicles in one lane 6 m and more.
+        jump_sd: Noise explains so many standard errors.
+        grip_mps2: No tyre holds more: a larger change of velocity is another vehicle.
+        swerve_mps2: Across its heading, hardly any driver asks for more.
+        kick_mps: Changes of velocity up to this are noise.
+        kick_s: Velocities are compared over so long.
+        covered_share: A box so far covered by a nearer one may have shifted.
+        recover_s: The smoothed path shows a shift for so long after it.
+    """
+
+    settle_s: float = 0.4
+    gap_s: float = 0.8
+    gap_m: float = 2.5
+    jump_m: float = 1.5
+    jump_sd: float = 4.0
+    grip_mps2: float = 9.0
+    swerve_mps2: float = 6.0
+    kick_mps: float = 1.5
+    kick_s: float = 0.4
+    covered_share: float = 0.1
+    recover_s: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One believable waypoint.
+
+    Attributes:
+        point: Where the vehicle was; its heading is known.
+        cls: What it was taken for then.
+        clear: No nearer vehicle hid part of it.
+        broken: This may be another vehicle than in the look before: what was known is void.
+    """
+
+    point: Waypoint
+    cls: str
+    clear: bool
+    broken: bool
+
+
+@dataclass(slots=True)
+class _Trail:
+    """What is remembered of one track."""
+
+    last: Waypoint | None = None
+    raw_m: Array | None = None
+    started_at: datetime | None = None
+    recent: deque[Waypoint] = field(default_factory=deque)
+    covered_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
+
+
+class Trails:
+    """The believable looks at each track, in time order.
+
+    Args:
+        ground: The surveyed plane; None where there are no pictures.
+        config: Thresholds; the defaults if None.
+    """
+
+    def __init__(self, ground: GroundPlane | None, config: TrailConfig | None = None) -> None:
+        self._ground, self._config = ground, config or TrailConfig()
+        self._trails: dict[int, _Trail] = {}
+
+    def take(self, tracks: Sequence[Track], moment: Moment) -> Iterator[tuple[Track, list[Look]]]:
+        """The new looks of this frame; several at once when a vehicle's heading becomes known."""
+        hidden = covered(tracks, moment.at, self._config.covered_share)
+        for track in tracks:
+            trail = self._trails.setdefault(track.id, _Trail())
+            if track.id in hidden:
+                trail.covered_at.append(moment.at)
+            path = moment.paths.get(track.id)
+            if path is not None and path.points and path.now.heads:
+                yield track, self._looks(trail, track, path, moment)
+
+    def forget(self, track: int) -> None:
+        """The track has ended."""
+        self._trails.pop(track, None)
+
+    def _looks(self, trail: _Trail, track: Track, path: Path, moment: Moment) -> list[Look]:
+        fresh = _after(path.points, trail.last)
+        looks = []
+        for point in fresh:
+            raw = self._raw(track.sightings[-1], moment) if point.at == track.last_at else None
+            broken = self._breaks(trail, point, raw)
+            if broken or trail.started_at is None:
+                trail.started_at = point.at
+                trail.recent.clear()
+            trail.last, trail.raw_m = point, raw
+            trail.recent.append(point)
+            if _s(trail.started_at, point.at) >= self._config.settle_s:
+                clear = not self._was_covered(trail, point.at)
+                looks.append(Look(point, track.cls, clear, broken=False))
+            elif broken:
+                looks.append(Look(point, track.cls, clear=False, broken=True))
+        return looks
+
+    def _raw(self, sighting: Sighting, moment: Moment) -> Array | None:
+        """Where the sighting alone puts it, ``(2,)`` m: a path would smooth a jump away."""
+        if sighting.fix is not None:
+            return np.array(sighting.fix.xy_m)
+        if self._ground is None:
+            return None
+        x0, _, x1, y1 = (float(v) for v in sighting.xyxy)
+        try:
+            ground = self._ground.for_picture(moment.width_px, moment.height_px)
+        except CalibrationError:
+            return None
+        foot: Array = ground.to_ground(np.array([[(x0 + x1) / 2, y1]]))[0]
+        return foot if np.isfinite(foot).all() else None
+
+    def _breaks(self, trail: _Trail, point: Waypoint, raw: Array | None) -> bool:
+        last = trail.last
+        if last is None:
+            return False
+        gone_s = _s(last.at, point.at)
+        moved = point.xy_m - last.xy_m
+        if gone_s > self._config.gap_s and math.hypot(*moved) > self._config.gap_m:
+            return True
+        if trail.started_at is None or _s(trail.started_at, last.at) < self._config.settle_s:
+            return False
+        return self._jumps(trail, last, point, raw) or self._kicks(trail, point)
+
+    def _jumps(self, trail: _Trail, last: Waypoint, point: Waypoint, raw: Array | None) -> bool:
+        if raw is None or trail.raw_m is None:
+            return False
+        config, gone_s = self._config, _s(last.at, point.at)
+        off = raw - trail.raw_m - last.velocity_mps * gone_s
+        length_m = math.hypot(*off)
+        if length_m < config.jump_m:
+            return False
+        noise_m = point.sd_along_m(off / length_m)
+        return length_m > config.jump_m + config.jump_sd * noise_m + config.grip_mps2 * gone_s**2 / 2
+
+    def _kicks(self, trail: _Trail, point: Waypoint) -> bool:
+        config = self._config
+        while len(trail.recent) > 1 and _s(trail.recent[0].at, point.at) > config.kick_s:
+            trail.recent.popleft()
+        old = trail.recent[0] if trail.recent else point
+        gone_s = _s(old.at, point.at)
+        change = point.velocity_mps - old.velocity_mps
+        along = abs(float(change @ old.heading))
+        across = abs(float(change[0] * old.heading[1] - change[1] * old.heading[0]))
+        noise = config.kick_mps + point.sd_m
+        return along > noise + config.grip_mps2 * gone_s or across > noise + config.swerve_mps2 * gone_s
+
+    def _was_covered(self, trail: _Trail, at: datetime) -> bool:
+        since = at - timedelta(seconds=self._config.recover_s)
+        return any(since <= c <= at for c in trail.covered_at)
+
+
+def covered(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
+    """Numbers of the tracks whose box in this frame is covered by a nearer one to at least this share."""
+    seen = [t for t in tracks if t.last_at == at and np.isfinite(t.sightings[-1].xyxy).all()]
+    if len(seen) < 2:
+        return set()
+    box = np.array([t.sightings[-1].xyxy for t in seen], np.float64)
+    low = np.maximum(box[:, None, :2], box[None, :, :2])
+    high = np.minimum(box[:, None, 2:], box[None, :, 2:])
+    common = np.prod(np.clip(high - low, 0.0, None), axis=2)
+    area = np.maximum(np.prod(box[:, 2:] - box[:, :2], axis=1), 1e-9)
+    nearer = box[None, :, 3] > box[:, None, 3]  # whoever stands lower in the picture is nearer
+    hides = nearer & (common / area[:, None] >= share)
+    return {t.id for t, hidden in zip(seen, hides.any(axis=1), strict=True) if hidden}
+
+
+def _after(points: Sequence[Waypoint], last: Waypoint | None) -> Sequence[Waypoint]:
+    """Waypoints after the last one taken."""
+    first = len(points)
+    while first > 0 and points[first - 1].heads and (last is None or points[first - 1].at > last.at):
+        first -= 1
+    return points[first:]
+
+
+def _s(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds()
