@@ -122,11 +122,12 @@ class Drive:
                 off = off + np.array((dx, dy))
         return off
 
-    def length_m(self) -> float:
-        return self.size_m[0] if self.size_m else BODIES[self.cls].length[0]
-
-    def width_m(self) -> float:
-        return self.size_m[1] if self.size_m else BODIES[self.cls].width[0]
+    def body_m(self) -> Point:
+        """Length and width."""
+        if self.size_m is not None:
+            return self.size_m
+        prior = BODIES.get(self.cls)
+        return (prior.length[0], prior.width[0]) if prior else (0.4, 0.5)
 
 
 def straight(id: int, *, x: float, y: Spell, kmh: float, start_s: float = 0.0, cls: str = "car") -> Drive:
@@ -139,6 +140,8 @@ def over(id: int, *points: Point, kmh: float, start_s: float = 0.0, cls: str = "
     """Through points ``(x_m, y_m)`` at a constant speed."""
     t, way = start_s, [(start_s, *points[0])]
     for a, b in pairwise(points):
+        if np.allclose(a, b):
+            continue
         t += float(np.hypot(b[0] - a[0], b[1] - a[1])) / (kmh / KMH)
         way.append((t, *b))
     return Drive(id, tuple(way), cls)
@@ -320,7 +323,7 @@ class Story:
         middle, ahead = drive.place(at_s)
         middle = middle + drive.off_m(at_s)
         left = np.array([-ahead[1], ahead[0]])
-        rows = outline(drive.cls, drive.length_m(), drive.width_m())
+        rows = outline(drive.cls, *drive.body_m())
         plan = middle + rows[:, :1] * ahead + rows[:, 1:2] * left
         px = self.eye.project(np.column_stack([plan, rows[:, 2]]))
         if not np.isfinite(px).all():

@@ -166,6 +166,6 @@ def describe(config: WrongWayRule, profile: JurisdictionProfile) -> str:
     law = profile.law("wrong_way")
     return (
         f"wrong_way v{VERSION}: {', '.join(config.classes)} that surely go more than "
-        f"{config.angle_deg:g} degrees off the direction of zone {config.lane} for {config.min_m:g} m and {config.min_s:g} s, "
-        f"at {config.min_kmh:g} km/h or more; {law.article}{doubt(profile)}"
+        f"{config.angle_deg:g} degrees off the direction of zone {config.lane} for {config.min_m:g} m "
+        f"and {config.min_s:g} s, at {config.min_kmh:g} km/h or more; {law.article}{doubt(profile)}"
     )
