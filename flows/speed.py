@@ -46,6 +46,7 @@ Reason = Literal[
     "too_uncertain",
     "disagreement",
     "platform",
+    "clock_step",
 ]
 """Why a speed was refused."""
 

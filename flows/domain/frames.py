@@ -61,6 +61,7 @@ class ClockState:
         time_error_s: Standard error of one frame's capture time relative to the others of the stream.
         scale_error: Relative standard error of elapsed time (clock drift), for example 1e-4.
         unsettled_s: By how much the anchor is known to be off and is being moved, little by little.
+        guesses: Frames so far whose own timestamp was missing or not believed, so that it was guessed.
     """
 
     source: ClockSource
@@ -70,6 +71,7 @@ class ClockState:
     time_error_s: float = 0.002
     scale_error: float = 1e-4
     unsettled_s: float = 0.0
+    guesses: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,14 @@ from flows.jurisdiction import JurisdictionProfile, RuleLaw
 from flows.motion import BODIES, UNKNOWN_BODY
 from flows.roadway import heading
 from flows.rules.base import Moment, Site
+from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter, calibration_facts, clock_facts, moment_of, standing_of
+from flows.speed import KMH
 
 Array = NDArray[np.float64]
 
 VERSION: Final = "1"
 """Of the rule's definition; raise it whenever the same footage could be timed otherwise."""
-
-KMH: Final = 3.6
 
 ANCHOR_ERROR_S: Final[Mapping[ClockSource, float | None]] = {
     "scene": 0.0,
@@ -60,7 +60,6 @@ class SectionSpeedConfig:
         max_gap_s: Nothing seen for longer round the crossing: an occlusion, or a clock that stepped.
         min_mps: Slower vehicles are timed badly, and none of them is speeding there.
         max_sd_s: Worse known times prove nothing on a section of some hundred metres.
-        odd_share: A frame whose time is less sure than this share of the frame interval was stamped by guess.
         jump_s: A live camera's frames that come so much later than their number says: its clock stepped, or it
             was away.
         distrust_s: No passage is timed for so long after a jump, while the clock is being found again.
@@ -72,7 +71,6 @@ class SectionSpeedConfig:
     max_gap_s: float = 0.6
     min_mps: float = 3.0
     max_sd_s: float = 0.35
-    odd_share: float = 0.3
     jump_s: float = 5.0
     distrust_s: float = 60.0
     accelerates_mps2: float = 2.0
@@ -121,7 +119,7 @@ class SectionSpeed:
         self._looked_at: dict[int, datetime] = {}
         self._crossed_at: dict[int, datetime] = {}
         self._done: set[int] = set()
-        self._odd: dict[int, datetime] = {}
+        self._clock = ClockWatch()
         self._last: tuple[datetime, int] | None = None
         self._distrusted_until: datetime | None = None
 
@@ -131,12 +129,10 @@ class SectionSpeed:
 
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """Notes who crosses, and tells of those who crossed a little while ago."""
-        self._watch_clock(moment)
-        odd = _is_odd(moment.clock, self._thresholds)
+        self._clock.see(moment)
+        self._watch_pace(moment)
         events: list[Event] = []
         for track in tracks:
-            if odd:
-                self._odd[track.id] = moment.at
             path = moment.paths.get(track.id)
             if path is None or track.id in self._done or self._gate is None:
                 continue
@@ -149,6 +145,7 @@ class SectionSpeed:
 
     def forget(self, track: Track, moment: Moment) -> list[Event]:
         """Tells of a vehicle that crossed and is gone already."""
+        self._clock.see(moment)
         path = moment.paths.get(track.id)
         events: list[Event] = []
         if track.id in self._done:
@@ -157,7 +154,7 @@ class SectionSpeed:
             self._cannot_say(track)
         elif track.id in self._crossed_at or self._crosses(path):
             events = self._tell(track, path, moment)
-        for memory in (self._looked_at, self._crossed_at, self._odd):
+        for memory in (self._looked_at, self._crossed_at):
             memory.pop(track.id, None)
         self._done.discard(track.id)
         return events
@@ -168,7 +165,7 @@ class SectionSpeed:
         if reason and track.cls in self._config.classes:
             self._refusals[reason] += 1
 
-    def _watch_clock(self, moment: Moment) -> None:
+    def _watch_pace(self, moment: Moment) -> None:
         """A live camera's time that runs away from its frames: for a while nothing is timed."""
         last, self._last = self._last, (moment.at, moment.frame_index)
         rate_hz = moment.clock.rate_hz
@@ -229,8 +226,7 @@ class SectionSpeed:
     def _clock_reason(self, track: Track, path: Path, moment: Moment) -> str:
         if ANCHOR_ERROR_S[moment.clock.source] is None:
             return "clock"
-        odd_at = self._odd.get(track.id)
-        if odd_at is not None and odd_at >= path.points[0].at:
+        if self._clock.guessed(track.first_at, track.last_at):
             return "clock_step"
         until = self._distrusted_until
         return "clock_step" if until is not None and path.now.at < until else ""
@@ -327,11 +323,6 @@ def describe(config: SectionSpeedRule, profile: JurisdictionProfile) -> str:
 
 def _tolerance(config: SectionSpeedRule, law: RuleLaw) -> float:
     return law.tolerance_kmh if config.tolerance_kmh is None else config.tolerance_kmh
-
-
-def _is_odd(clock: ClockState, limits: SectionSpeedConfig) -> bool:
-    """Whether a frame's own timestamp was not believed, so that it was stamped by guess."""
-    return clock.rate_hz > 0 and clock.time_error_s * clock.rate_hz > limits.odd_share
 
 
 def _moments(path: Path, found: _Crossing) -> tuple[KeyMoment, ...]:

@@ -22,6 +22,7 @@ from flows.geometry import inside_polygon
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
+from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter
 from flows.speed import KMH, Refusal, SpeedConfig, SpeedEstimate, check_clock, estimate, pieces
 
@@ -113,6 +114,7 @@ class Speeding:
         self._refusals: Counter[str] = Counter()
         self._judged_until: dict[int, datetime] = {}
         self._done: set[int] = set()
+        self._clock = ClockWatch()
         self._picture_px: dict[int, set[tuple[int, int]]] = {}
         self._reported: deque[_Reported] = deque(maxlen=64)
 
@@ -123,6 +125,7 @@ class Speeding:
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """Judges vehicles that have been in sight for long."""
         events: list[Event] = []
+        self._clock.see(moment)
         for track in tracks:
             self._picture_px.setdefault(track.id, set()).add((moment.width_px, moment.height_px))
             since = self._judged_until.get(track.id, track.first_at)
@@ -133,6 +136,7 @@ class Speeding:
 
     def forget(self, track: Track, moment: Moment) -> list[Event]:
         """Judges a vehicle whose track has ended."""
+        self._clock.see(moment)
         events = self._judge(track, moment)
         self._judged_until.pop(track.id, None)
         self._picture_px.pop(track.id, None)
@@ -209,6 +213,8 @@ class Speeding:
             return Refusal("no_calibration", "the camera has no ground survey")
         if not self._ground.valid_on(self._profile.local_day(track.last_at)):
             return Refusal("calibration_expired", f"valid until {self._ground.config.valid_until}")
+        if self._clock.guessed(track.first_at, track.last_at):
+            return Refusal("clock_step", "the camera's clock stepped while it was in sight")
         clock = check_clock(moment.clock, self._thresholds.speed)
         if clock is not None:
             return clock

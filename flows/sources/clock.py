@@ -232,6 +232,8 @@ class StreamClock:
         """The clock's state as it goes with a frame; a replaced timestamp may be off by half an interval."""
         state = self._state
         assert state is not None, "anchor() comes before stamp()"
+        if state.guesses != self.restamped:
+            state = self._state = replace(state, guesses=self.restamped)
         if stamp.own:
             return state
         return replace(state, time_error_s=max(state.time_error_s, self._meter.interval_us / 2e6))
@@ -329,5 +331,6 @@ class StreamClock:
                 _SCALE_ERROR.get(self._source, _PTS_SCALE_ERROR),
                 float(_SLEW) if self._target_us is not None else 0.0,
             ),
+            guesses=self.restamped,
             unsettled_s=0.0 if self._target_us is None else abs(self._target_us - self._anchor_us) / 1e6,
         )
