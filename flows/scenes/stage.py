@@ -79,7 +79,7 @@ def _room(body: Body, place: Array) -> Array:
     """The plan of a body with the room that it keeps before itself."""
     x, y, heading, speed = place
     ahead = np.array([np.sin(heading), np.cos(heading)])
-    reach = 0.5 * HEADWAY_S * speed
+    reach = 0.0 if body.cls == "person" else 0.5 * HEADWAY_S * speed
     middle = np.array([x, y]) + ahead * reach
     return body_corners(middle, ahead, body.length_m + SPARE_M + 2 * reach, body.width_m + SPARE_M / 2)
 

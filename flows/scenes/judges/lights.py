@@ -18,6 +18,8 @@ PAST_M = 1.0
 """A front so far beyond it is beyond it."""
 BEFORE_S, AFTER_S = 0.6, 1.0
 """Around the crossing it must be in sight."""
+TURNS_S = 8.0
+"""Who is still on the way so long after the line does not turn."""
 LATE_S = 1.5
 """An arrow that went out no longer ago may be what somebody set off for."""
 DOUBT_S = 0.4
@@ -97,11 +99,12 @@ class RedLightJudge:
         """``free`` to turn on the arrow, ``shut``, or ``doubtful``."""
         if not (self.rule.arrow and self.rule.arrow_exit):
             return "shut"
-        if not layout.areas[self.rule.arrow_exit].holds(trail.xy_m).any():
+        leaves = bool(layout.areas[self.rule.arrow_exit].holds(trail.xy_m).any())
+        if not leaves and trail.t_s[-1] > at_s + TURNS_S:
             return "shut"
         arrow = _programme(layout, self.rule.arrow)
         green = [arrow.at(at_s + shift)[0] == "green" for shift in (-LATE_S, -DOUBT_S, 0.0, DOUBT_S)]
-        return "free" if all(green[1:]) else "doubtful" if any(green) else "shut"
+        return "free" if all(green[1:]) and leaves else "doubtful" if any(green) else "shut"
 
 
 def _programme(layout: Layout, name: str) -> Programme:

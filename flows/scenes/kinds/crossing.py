@@ -6,9 +6,12 @@ import math
 
 import numpy as np
 
+from flows.domain.ruleset import FailureToYieldRule
 from flows.scenes import bodies, people, poses, streetscape, traffic
 from flows.scenes.assemble import assemble, lanes, stream, ways
 from flows.scenes.following import Driver
+from flows.scenes.judges.crosswalk import YieldJudge
+from flows.scenes.layout import Area, Layout
 from flows.scenes.motion import Bends, Motion
 from flows.scenes.options import SceneOptions
 from flows.scenes.plan import CROSSWALK_M, STOP_LINE_M, Street
@@ -60,7 +63,30 @@ def build(seed: int, options: SceneOptions) -> Scene:
         setting=streetscape.furnish(street, camera, stream("setting", "crossing", seed)),
         groups=groups,
         duration_s=duration_s,
+        layout=layout(street),
     )
+
+
+def layout(street: Street, alike: tuple[str, ...] = ()) -> Layout:
+    """The crosswalk, its island and the stop lines as rules see them."""
+    middle, half = CROSSWALK_Y_M, street.half_m
+    y = (middle - CROSSWALK_M / 2, middle + CROSSWALK_M / 2)
+    divide, island = street.divide_m, street.median_m / 2
+    areas = {"crosswalk": Area((-half, half), y)}
+    if street.median_m:
+        areas["median"] = Area((divide - island, divide + island), y)
+    before = CROSSWALK_M / 2 + STOP_LINE_M + 0.4
+    lines = {}
+    if street.away:
+        lines["stop"] = ((divide + island, middle - before), (street.drive_half_m, middle - before))
+    if street.towards:
+        lines["stop_back"] = ((-street.drive_half_m, middle + before), (divide - island, middle + before))
+    rule = FailureToYieldRule(
+        crosswalk="crosswalk",
+        stop_line="stop" if street.away else "stop_back",
+        medians=("median",) if street.median_m else (),
+    )
+    return Layout(areas=areas, lines=lines, judges=(YieldJudge(rule, alike=alike),))
 
 
 def _stop_lines(street: Street) -> dict[Lane, float]:

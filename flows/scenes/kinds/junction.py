@@ -92,10 +92,10 @@ def _lights(street: Street, options: SceneOptions, plan: np.random.Generator) ->
     left, right = street.divide_m, street.drive_half_m
     place = ((left + right) / 2 + float(plan.uniform(-0.6, 0.6)), road.far_m + 2.2, HEAD_M)
     main = Light("main", "vertical", programme, place)
-    arrow_s = float(plan.uniform(0.4, 0.6)) * red_s
+    arrow_s = float(plan.uniform(0.36, 0.46)) * red_s
     wants = set((options.case or "").split("+"))
     if plan.random() < 0.45 if options.case is None else wants & set(ARROW_CASES):
-        dark_s = float(plan.uniform(3.0, 4.5))  # of the red, before the arrow comes on
+        dark_s = float(plan.uniform(4.6, 5.6))  # of the red, before the arrow comes on
         rest_s = green_s + AMBER_S + red_s + both_s - dark_s - arrow_s
         beside = Programme((("off", dark_s), ("green", arrow_s), ("off", rest_s)), first_red_s)
         x, y, z = place
@@ -117,12 +117,12 @@ def _layout(street: Street, lights: tuple[Light, ...]) -> Layout:
     left, right, half = street.divide_m, street.drive_half_m, street.half_m
     has_arrow = len(lights) > 1
     through = right - (LANE_M if has_arrow else 0.0)
-    areas = {"junction": Area((-half, half), (road.near_m, road.far_m))}
+    areas = {"junction": Area((-half - 1.0, half + 3.0), (road.near_m, road.far_m))}
     # Lanes with an arrow have another stop line: there a front over it under red may be right.
     lines = {"stop": ((left, stop_y), (through, stop_y))}
     red = RedLightRule(stop_line="stop", junction="junction", signal="main")
     if has_arrow:
-        areas["east"] = Area((half + 0.5, half + 7.0), (road.near_m, road.y_m + 0.5))
+        areas["east"] = Area((half + 3.0, half + 9.0), (road.near_m, road.y_m + 0.5))
         lines["stop_all"] = ((left, stop_y), (right, stop_y))
         red = RedLightRule(
             stop_line="stop_all", junction="junction", signal="main", arrow="arrow", arrow_exit="east"
@@ -218,7 +218,7 @@ def _red(
         first = _driver(case, lane, line_m, first_s - 1.0, rng)
         first.past_m = float(rng.uniform(1.7, 2.7))
     elif case == "turns_on_red":
-        first = _driver(case, lane, line_m, red_s + float(rng.uniform(1.4, 2.4)), rng)
+        first = _driver(case, lane, line_m, red_s + float(rng.uniform(0.8, 1.8)), rng)
         first.obeys = False
     elif case == "turns_on_arrow":
         on_s = next((a for a, b in lights[1].programme.spells("green", green_s) if a > red_s), green_s)
