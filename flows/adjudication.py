@@ -1,7 +1,7 @@
 """What becomes of a violation: it stands, is dismissed, waits for a fresh list, or needs a person. Pure logic.
 
 A violation that depends on no list needs no decision: it is what its ``state`` says. One that does is decided
-when its plate is known (its evidence package is stored) and the lists that it names are fresh. *Fresh* means
+when its plate is known (``dome.plate.read.v1``) and the lists that it names are fresh. *Fresh* means
 issued no earlier than the profile's ``exemptions_max_age_h`` before the violation was captured: whether a
 decision is made at once or a month later, the same lists give the same decision.
 
@@ -93,11 +93,13 @@ class Case:
     Attributes:
         violation: The event.
         evidence: The event of its package, once there is one.
+        read: The event of its plate, once it was read or could not be.
         decision: The decision that holds, if any.
     """
 
     violation: Event
     evidence: Event | None = None
+    read: Event | None = None
     decision: Decision | None = None
 
     @property
@@ -121,12 +123,9 @@ class Case:
     @property
     def plate(self) -> str:
         """Its plate as read with confidence; empty if it was not."""
-        return plate_of(self.violation) or (plate_of(self.evidence) if self.evidence is not None else "")
-
-    @property
-    def known(self) -> bool:
-        """Whether all that will be known of its plate is."""
-        return self.evidence is not None or bool(self.plate)
+        said = self.read.data if self.read is not None else {}
+        text = said.get("text")
+        return text if isinstance(text, str) and said.get("confident") is True else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,15 +233,6 @@ class Withdrawal:
             if _is_version(name, data.get("rule"), data.get("rule_version"), whole=True):
                 return f"rule:{name}"
         return ""
-
-
-def plate_of(event: Event) -> str:
-    """The plate that an event states, if it was read with confidence; else empty."""
-    plate = event.data.get("plate")
-    if not isinstance(plate, Mapping) or plate.get("confident") is False:
-        return ""
-    text = plate.get("text")
-    return text if isinstance(text, str) else ""
 
 
 def _by_lists(case: Case, lists: Mapping[str, ExemptionList | None]) -> Finding:

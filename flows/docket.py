@@ -22,14 +22,15 @@ from flows.adjudication import (
     decision_event,
     judge,
 )
-from flows.domain.events import EVIDENCE_STORED, Event
+from flows.domain.events import Event
+from flows.domain.plates import PLATE_READ
 from flows.exemptions import ExemptionList
 from flows.store.lines import Line
 from flows.store.results import Entry
 
 PATIENCE: Final = timedelta(minutes=15)
-"""A package is stored some seconds after its violation, or minutes where the evidence store was away. After this
-the plate counts as unread."""
+"""A plate is read some seconds after its violation, or minutes where the reader was away. After this it counts
+as unread."""
 WAITING: Final = ("undecided", "held_stale_exemptions")
 MOST: Final = 50_000
 """Cases looked at in one sweep, the oldest first."""
@@ -69,15 +70,15 @@ class Docket:
 
     def wants(self, line: Line) -> bool:
         """Whether an event may bring a decision."""
-        return line.type == EVIDENCE_STORED or line.state == "undecided"
+        return line.type == PLATE_READ or line.state == "undecided"
 
     def take(self, event: Event) -> list[Event]:
-        """Called when a violation or its package was written: its decision, if it can be made now.
+        """Called when a violation or its plate was written: its decision, if it can be made now.
 
         Raises:
             StoreError: If Redis is away; :meth:`sweep` makes up for it.
         """
-        about = str(event.data["violation"] if event.type == EVIDENCE_STORED else event.id)
+        about = str(event.data["violation"] if event.type == PLATE_READ else event.id)
         return list(self._decide([about], self._lists.lists()))
 
     def sweep(self) -> list[Event]:
@@ -98,7 +99,7 @@ class Docket:
         chunks = (ids[i : i + READ] for i in range(0, len(ids), READ))
         for entry in (entry for chunk in chunks for entry in self._archive.entries(chunk)):
             case = case_of(entry)
-            if case.state not in WAITING or not (case.known or self._overdue(entry)):
+            if case.state not in WAITING or not (case.read is not None or self._overdue(entry)):
                 continue
             finding = judge(case, lists)
             if not decided_so(case, finding):
@@ -151,7 +152,7 @@ def readjudicate(
     for entry in entries:
         case = case_of(entry)
         grounds = withdrawal.grounds(case) if withdrawal else ""
-        undecided = case.state == "undecided" and not case.known  # its plate may still come
+        undecided = case.state == "undecided" and case.read is None  # its plate may still come
         if not (grounds if withdrawal else case.lists and not undecided):
             continue
         before = case.decision.withdrawn if case.decision is not None else ""
@@ -166,4 +167,4 @@ def case_of(entry: Entry) -> Case:
     """What Redis holds of a violation, as a case."""
     decision = entry.decision
     held = Decision.model_validate(decision.data) if decision is not None else None
-    return Case(entry.event, entry.evidence, held)
+    return Case(entry.event, entry.evidence, entry.plate, held)

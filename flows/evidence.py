@@ -10,7 +10,7 @@ import io
 import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -19,7 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.errors import SourceError, StoreError
-from flows.domain.events import EVIDENCE_STORED, Event, KeyMoment, Violation, evidence_folder
+from flows.domain.events import (
+    EVIDENCE_STORED,
+    PASSAGE,
+    Event,
+    KeyMoment,
+    Violation,
+    evidence_folder,
+    needs_evidence,
+)
+from flows.domain.passages import Passage, told
 from flows.package import ClipIndex, EvidenceContext, Manifest, PackagedFile, sha256
 from flows.sources.packets import RingPacket
 from flows.sources.remux import Clip, Still, cut, stills
@@ -78,12 +87,19 @@ class EvidenceQueue:
         store: Where packages go.
         context: What is the same for all packages of this camera.
         clip_s: Wanted length of a clip, seconds.
+        hash_plate: The keyed hash of the plate that a manifest states; empty where it states none.
     """
 
     def __init__(
-        self, ring: PacketRing, store: EvidenceStore, context: EvidenceContext, clip_s: float = CLIP_S
+        self,
+        ring: PacketRing,
+        store: EvidenceStore,
+        context: EvidenceContext,
+        clip_s: float = CLIP_S,
+        hash_plate: Callable[[Manifest], str] = lambda _: "",
     ) -> None:
         self._ring, self._store, self._context = ring, store, context
+        self._hash_plate = hash_plate
         self._clip = timedelta(seconds=clip_s)
         self._lock = threading.Lock()
         self._making = threading.Lock()
@@ -120,7 +136,8 @@ class EvidenceQueue:
             now_at: Capture time of the newest frame that was read.
 
         Returns:
-            An ``EVIDENCE_STORED`` event for each package written.
+            An ``EVIDENCE_STORED`` event for each package written; of a passage, the passage itself, now that
+            its plate's hash is known.
         """
         with self._lock:
             ready = self._hurried + [w for w in self._waiting if w.to_at <= now_at or self._ring.ended]
@@ -185,6 +202,8 @@ class EvidenceQueue:
 
     def _stored(self, event: Event, folder: str, manifest: bytes) -> Event:
         held = Manifest.model_validate_json(manifest)
+        if event.type == PASSAGE:
+            return told(event, self._hash_plate(held), sha256(manifest))
         return Event.of(
             EVIDENCE_STORED,
             camera_id=self._context.camera_id,
@@ -197,14 +216,15 @@ class EvidenceQueue:
                 "manifest_sha256": sha256(manifest),
                 "files": [f.name for f in held.files],
                 "problems": held.problems,
+                "detector": held.context.detector.model_dump(),
             },
         )
 
 
 def _moments(event: Event) -> list[KeyMoment]:
-    if not event.type.startswith("dome.violation."):
+    if not needs_evidence(event):
         return []
-    moments = Violation.model_validate(event.data).moments
+    moments = (Passage.of(event) if event.type == PASSAGE else Violation.model_validate(event.data)).moments
     return sorted((m for m in moments if m.xyxy is not None), key=lambda m: m.at)
 
 

@@ -20,9 +20,10 @@ import numpy as np
 from flows.backoff import Backoff
 from flows.domain.detections import Detections
 from flows.domain.errors import DetectorAway, DetectorFailed, DomeError
-from flows.domain.events import Event, with_evidence_folder
+from flows.domain.events import PASSAGE, Event, with_evidence_folder
 from flows.domain.frames import Frame
 from flows.domain.inference import DetectorSpec, DetectRequest
+from flows.domain.passages import untold
 from flows.domain.status import CameraState, CameraStatus
 from flows.outbox import Outbox
 from flows.pipeline import CameraPipeline, without_pixels
@@ -215,14 +216,16 @@ class Feed:
         return self._pipeline.skip(item.frame)
 
     def _publish(self, events: list[Event]) -> None:
+        """Sends events on; those that need a package have it made, passages before they are sent."""
         if not events:
             return
         if self._evidence is not None:
             events = [with_evidence_folder(event) for event in events]
-        self._outbox.put(events)
+        if ready := [event for event in events if not untold(event)]:
+            self._outbox.put(ready)
         if self._evidence is not None:
             for event in events:
-                if event.type.startswith(VIOLATION):
+                if event.type.startswith(VIOLATION) or untold(event):
                     self._guarded("evidence", self._evidence.add, event)
 
     async def _make_evidence(self, flush: bool = False) -> None:
@@ -238,7 +241,7 @@ class Feed:
 
     async def _package(self, make: Callable[[], list[Event]]) -> None:
         stored: list[Event] | None = await asyncio.to_thread(self._guarded, "evidence", make)  # type: ignore[arg-type]
-        self._pipeline.counts.events.update(event.type for event in stored or [])
+        self._pipeline.counts.events.update(e.type for e in stored or [] if e.type != PASSAGE)
         self._publish(stored or [])
 
     async def _finish(self, decoding: asyncio.Future[None]) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from flows.domain.errors import StoreError
 from flows.domain.events import EVIDENCE_STORED, PASSAGE, Event
 from flows.domain.passages import Passage
+from flows.domain.plates import PlateRecord, plate_event
 from flows.sections import Match, SectionBook, violation_of
 from flows.store.evidence import MANIFEST
 from flows.store.lines import Line
@@ -92,7 +93,7 @@ class SectionDesk:
         return [made for entry in reversed(entries) for made in self.take(entry.event)]
 
     def _stated(self, match: Match) -> Iterator[Event]:
-        """The violation, and the event that its package is stored: it was, when the vehicle passed."""
+        """The violation, its package, stored when the vehicle passed, and its plate, read then."""
         told = {side.role: self._manifest(side) for side in (match.entry, match.exit)}
         violation = violation_of(match, {role: manifest.get("plate") for role, manifest in told.items()})
         for side in (match.entry, match.exit):
@@ -114,9 +115,10 @@ class SectionDesk:
                 "files": [file["name"] for file in manifest.get("files", [])],
                 "problems": [p for side in told.values() for p in side.get("problems", [])],
                 "detector": manifest.get("context", {}).get("detector"),
-                "plate": manifest.get("plate"),
             },
         )
+        if manifest.get("plate"):
+            yield plate_event(violation, PlateRecord.model_validate(manifest["plate"]))
 
     def _manifest(self, passage: Passage) -> dict[str, Any]:
         """What the package says; without it the violation has no plate in words, and a person looks."""

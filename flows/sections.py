@@ -307,7 +307,6 @@ def violation_of(match: Match, plates: Mapping[str, Any]) -> Event:
         "doubts": doubts,
         "entry": _side(entry, plates.get("entry")),
         "exit": _side(exit, plates.get("exit")),
-        "plate": plates.get("exit"),
     }
     return Event.of(
         "dome.violation.section_speed.v1",

@@ -126,6 +126,11 @@ class Passage(BaseModel):
         )
 
 
+def untold(event: Event) -> bool:
+    """Whether it is a passage that waits for its package."""
+    return event.type == PASSAGE and not event.data.get("manifest_sha256")
+
+
 def told(event: Event, plate: str, manifest_sha256: str) -> Event:
     """A passage whose package is written: the same event with the plate's keyed hash."""
     return event.model_copy(

@@ -9,7 +9,8 @@ them.
 | ``{dome}:events:type:T`` | stream | the same entries, of one type |
 | ``{dome}:events:camera:C`` | stream | the same entries, of one camera |
 | ``{dome}:event:ID`` | hash | ``json``: the CloudEvent, ``place``: its stream id, ``evidence``: its package |
-| | | of a violation also ``decision``: the one that holds, ``number``: its number, ``state``: what it is now |
+| | | of a violation also ``plate``: what was read, ``decision``: the one that holds |
+| | | and its ``number``, ``state``: what it is now |
 | ``{dome}:decisions:ID`` | list | ids of all decisions on a violation, oldest first |
 | ``{dome}:state:S`` | sorted set | violations in the state, by capture time, ms since 1970 |
 | ``{dome}:exemptions`` | hash | name to the list of exempt plates that holds, as JSON |

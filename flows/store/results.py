@@ -32,12 +32,14 @@ class Entry:
         place: Its id in the stream of all events; later places were written later.
         event: The event.
         evidence: The ``EVIDENCE_STORED`` event of its package, once there is one.
+        plate: The event of its plate (``dome.plate.read.v1``), once it was read or could not be.
         decision: The ``DECISION`` event that holds, once there is one.
     """
 
     place: str
     event: Event
     evidence: Event | None = None
+    plate: Event | None = None
     decision: Event | None = None
 
     @property
@@ -105,6 +107,9 @@ class Patience:
     probe_s: float = 0.5
     status_s: float = 15.0
 
+
+FIELDS = ("place", "json", "evidence", "plate", "decision")
+"""Of an event's record, in the order of :class:`Entry`."""
 
 BATCH = 256
 """Events in one call of the script: about 10 ms of Redis's time, in which it serves nobody else."""
@@ -218,7 +223,7 @@ class ResultsStore:
         with self._told("read events"):
             pipe = self._client.pipeline(transaction=False)
             for event_id in ids:
-                pipe.hmget(keys.event(event_id), "place", "json", "evidence", "decision")
+                pipe.hmget(keys.event(event_id), *FIELDS)
             rows = pipe.execute() if ids else []
         return [_entry(*row) for row in rows if row[1] is not None]
 
@@ -470,5 +475,5 @@ def _count(day: str, field: bytes, value: bytes) -> Count:
 
 
 def _entry(place: bytes, json: bytes, *attached: bytes | None) -> Entry:
-    evidence, decision = (None if text is None else Event.model_validate_json(text) for text in attached)
-    return Entry(place.decode(), Event.model_validate_json(json), evidence, decision)
+    others = (None if text is None else Event.model_validate_json(text) for text in attached)
+    return Entry(place.decode(), Event.model_validate_json(json), *others)

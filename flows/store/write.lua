@@ -5,6 +5,7 @@
 --   state that it gives to a violation or '', number of the decision (0: the violation itself)
 -- The script as a whole is atomic, also in the append-only file: an event is there with all its indexes or not at all.
 local prefix, fresh = ARGV[1], {}
+local attached = { ['dome.evidence.stored.v1'] = 'evidence', ['dome.plate.read.v1'] = 'plate' }
 
 -- The state of a violation is that of its latest decision; of two with one number the first one holds, and the second
 -- is not written: whoever made it did not know of the first.
@@ -48,9 +49,9 @@ for i = 2, #ARGV, 10 do
     elseif state ~= '' then
       -- A decision may have come first.
       if not overtaken(id, 0) then settle(id, 0, state, ms) end
-    elseif violation ~= '' then
+    elseif violation ~= '' and attached[kind] then
       -- The record may not exist yet: whichever comes second finds the other's half.
-      redis.call('HSET', prefix .. 'event:' .. violation, 'evidence', json)
+      redis.call('HSET', prefix .. 'event:' .. violation, attached[kind], json)
     end
   end
   fresh[#fresh + 1] = new
