@@ -92,6 +92,30 @@ def distance_to_line(point: Array, line: Array) -> float:
     return float(np.linalg.norm(start + t[:, None] * way - point, axis=1).min())
 
 
+def along_and_across(point: Array, line: Array) -> tuple[float, float, Array]:
+    """Where a point ``(2,)`` is beside an open line of segments ``(M, 2)`` whose ends go on straight.
+
+    Returns:
+        Metres along the line (negative before it begins), metres across (positive on its left), and the unit
+        vector ``(2,)`` to the left there.
+
+    >>> along_and_across(np.array([3.0, -1.0]), np.array([[0.0, 0.0], [10.0, 0.0]]))[:2]
+    (3.0, -1.0)
+    """
+    start, way = line[:-1], np.diff(line, axis=0)
+    length = np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-9)
+    ahead = way / length[:, None]
+    off = point - start
+    low, high = np.zeros(len(length)), length.copy()
+    low[0], high[-1] = -np.inf, np.inf
+    along = np.clip((off * ahead).sum(axis=1), low, high)
+    away = np.linalg.norm(off - along[:, None] * ahead, axis=1)
+    k = int(away.argmin())
+    across = float(ahead[k, 0] * off[k, 1] - ahead[k, 1] * off[k, 0])
+    left = np.array([-ahead[k, 1], ahead[k, 0]])
+    return float(length[:k].sum() + along[k]), math.copysign(float(away[k]), across), left
+
+
 def polygons_touch(a: Array, b: Array) -> bool:
     """Whether two convex polygons ``(N, 2)`` overlap (separating axes, Gottschalk 1996).
 

@@ -1,0 +1,221 @@
+"""Solid line: the middle of a vehicle crosses a marked line and stays beyond it.
+
+A wheel, a mirror or the load of a wide truck over the line is no crossing. The middle must surely be on the one
+side for some way, and then for some way surely beyond the line by more than is allowed; what a box that is
+always off, or shifts because part of the vehicle is hidden, would make of somebody who keeps to his lane is less.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from flows.domain.paths import Waypoint
+from flows.domain.ruleset import SolidLineRule
+from flows.geometry import along_and_across
+from flows.jurisdiction import JurisdictionProfile
+from flows.rules.base import Moment, Site
+from flows.rules.certainty import LAG_M, Z95, metres, seconds, seconds_between, way_between
+from flows.rules.following import Finding, FollowingRule
+from flows.rules.reporting import doubt
+from flows.rules.shape import Shapes
+from flows.rules.trail import Look
+
+VERSION: Final = "1"
+"""Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SolidLineConfig:
+    """Thresholds of the rule itself, each with its reason.
+
+    Attributes:
+        sure_s: Surely on either side for so long: a box jumps for some frames.
+        sure_m: And for so much way: a standing vehicle crosses nothing.
+        reach_m: Beyond the line's ends so much way counts for where a vehicle came from and went to.
+        beside_m: Farther across the line a vehicle is on another road.
+        end_m: A crossing so near to an end of the line, beyond its error, may be round it: paths cut corners.
+        crosses_s: From surely on one side to surely beyond; who takes longer rides on the line.
+        judged_by_s: The shape of the box is compared over so long before and after.
+    """
+
+    sure_s: float = 0.4
+    sure_m: float = 2.5
+    reach_m: float = 12.0
+    beside_m: float = 15.0
+    end_m: float = 2.0
+    crosses_s: float = 6.0
+    judged_by_s: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A vehicle beside the line.
+
+    Attributes:
+        point: Where it was.
+        along_m: Along the line.
+        across_m: From the line, positive on its left.
+        sd_m: Standard error of that.
+        excess_m: By how much its box is wider than expected; None where nobody can tell.
+    """
+
+    point: Waypoint
+    along_m: float
+    across_m: float
+    sd_m: float
+    excess_m: float | None
+
+    @property
+    def margin_m(self) -> float:
+        """How far off it may be across the line."""
+        return Z95 * self.sd_m + LAG_M
+
+    @property
+    def side(self) -> int:
+        """1 surely on the left of the line, -1 on its right, 0 if neither is sure."""
+        return 0 if abs(self.across_m) <= self.margin_m else int(math.copysign(1, self.across_m))
+
+
+@dataclass(slots=True)
+class _Beside:
+    """What is known of one vehicle.
+
+    Attributes:
+        before: Marks surely on the side that it came from.
+        between: Marks since, sure of nothing.
+        after: Marks surely beyond the line on the other side.
+    """
+
+    before: list[_Mark] = field(default_factory=list)
+    between: list[_Mark] = field(default_factory=list)
+    after: list[_Mark] = field(default_factory=list)
+
+
+class SolidLine(FollowingRule[_Beside]):
+    """The solid-line rule of one camera and one line.
+
+    Args:
+        config: The rule in the site file.
+        site: Where it holds.
+        thresholds: Thresholds of the rule; the defaults if None.
+    """
+
+    kind = "solid_line"
+
+    def __init__(self, config: SolidLineRule, site: Site, thresholds: SolidLineConfig | None = None) -> None:
+        super().__init__(config, site, VERSION, _Beside)
+        self._config, self._thresholds = config, thresholds or SolidLineConfig()
+        self._line = site.road.lines[config.line].points_m if site.road is not None else None
+        self._length_m = 0.0
+        if self._line is not None:
+            self._length_m = float(np.linalg.norm(np.diff(self._line, axis=0), axis=1).sum())
+        self._shapes = Shapes(site.ground)
+
+    def _now(self, moment: Moment) -> None:
+        super()._now(moment)
+        self._shapes.look_at(moment.width_px, moment.height_px)
+
+    def _see(self, state: _Beside, look: Look) -> Finding | str | None:
+        mark = self._mark(look)
+        if mark is None:
+            state.before, state.between, state.after = [], [], []
+            return None
+        if not look.clear:
+            return None
+        if not state.before or mark.side == state.before[-1].side:
+            state.between, state.after = [], []
+            if mark.side:
+                state.before.append(mark)
+                del state.before[:-200]
+        elif mark.side and abs(mark.across_m) > self._config.past_m + mark.margin_m:
+            state.after.append(mark)
+            return self._judge(state)
+        else:
+            state.between.append(mark)
+            del state.between[:-200]
+        return None
+
+    def _mark(self, look: Look) -> _Mark | None:
+        """Where a vehicle is beside the line; None where it is not beside it."""
+        if self._line is None:
+            return None
+        point, reach_m = look.point, self._thresholds.reach_m
+        along_m, across_m, left = along_and_across(point.xy_m, self._line)
+        if not -reach_m <= along_m <= self._length_m + reach_m or abs(across_m) > self._thresholds.beside_m:
+            return None
+        excess_m = self._shapes.excess_m(point, look.cls)
+        return _Mark(point, along_m, across_m, point.sd_along_m(left), excess_m)
+
+    def _judge(self, state: _Beside) -> Finding | str | None:
+        if not self._lasts(state.after):
+            return None
+        before, after = state.before, state.after
+        verdict = self._verdict(state) if self._lasts(before) else "unseen_before"
+        if verdict != "shape" or seconds_between(after[0].point, after[-1].point) > 3.0:
+            state.before, state.between, state.after = after, [], []  # from here on it comes from this side
+        return verdict
+
+    def _lasts(self, marks: list[_Mark]) -> bool:
+        first, last = marks[0].point, marks[-1].point
+        long = seconds_between(first, last) >= self._thresholds.sure_s
+        return long and way_between(first, last)[0] >= self._thresholds.sure_m
+
+    def _verdict(self, state: _Beside) -> Finding | str | None:
+        out, over = state.before[-1], state.after[0]
+        if seconds_between(out.point, over.point) > self._thresholds.crosses_s:
+            return "rides_on_line"
+        if self._config.allowed_from == ("left" if out.across_m > 0 else "right"):
+            return None
+        share = abs(out.across_m) / (abs(out.across_m) + abs(over.across_m))
+        at_m = out.along_m + share * (over.along_m - out.along_m)
+        inside_m = min(at_m, self._length_m - at_m)
+        end_m = self._thresholds.end_m + Z95 * max(out.point.sd_m, over.point.sd_m)
+        if inside_m < end_m:
+            return "line_end" if inside_m > -end_m else None
+        past_m = float(np.median([abs(m.across_m) for m in state.after]))
+        sd_m = math.hypot(max(m.sd_m for m in state.after), LAG_M / Z95)
+        if past_m - self._shifted_m(state) - Z95 * sd_m <= self._config.past_m:
+            return "shape"
+        return self._finding(state, past_m, sd_m, at_m)
+
+    def _shifted_m(self, state: _Beside) -> float:
+        """By how much the box's middle may have shifted: half of what its width changed without reason."""
+        lasts_s = self._thresholds.judged_by_s
+        then, now = state.before[-1].point, state.after[-1].point
+        before = [m.excess_m for m in state.before if seconds_between(m.point, then) <= lasts_s]
+        after = [m.excess_m for m in state.after if seconds_between(m.point, now) <= lasts_s]
+        known_before = [e for e in before if e is not None]
+        known_after = [e for e in after if e is not None]
+        if not known_before or not known_after:
+            return 0.0
+        return abs(float(np.median(known_after)) - float(np.median(known_before))) / 2
+
+    def _finding(self, state: _Beside, past_m: float, sd_m: float, at_m: float) -> Finding:
+        way = [*state.before[-25:], *state.between, *state.after]
+        on_line = min(way, key=lambda m: abs(m.across_m))
+        last = state.after[-1].point
+        return Finding(
+            at=last,
+            measured={
+                "past": metres(past_m, sd_m),
+                "beyond": seconds(state.after[0].point, last, self._moment.clock),
+            },
+            threshold={"past_m": self._config.past_m},
+            moments={"before": state.before[-1].point, "on_line": on_line.point, "past": last},
+            way=[m.point for m in way],
+            facts={"line": self._config.line, "crossed_at_m": round(at_m, 1)},
+        )
+
+
+def describe(config: SolidLineRule, profile: JurisdictionProfile) -> str:
+    """One line on what the rule does there, for ``dome check`` and the documentation."""
+    law = profile.law("solid_line")
+    freely = f", allowed from the {config.allowed_from}" if config.allowed_from else ""
+    return (
+        f"solid_line v{VERSION}: {', '.join(config.classes)} whose middle surely comes more than {config.past_m:g} m "
+        f"beyond line {config.line}{freely}; {law.article}{doubt(profile)}"
+    )

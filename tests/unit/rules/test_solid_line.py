@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import driving
+import pytest
+from roads import Drive, arc, over, road, straight, swapped, tell, violation
+
+from flows.domain.events import Event
+from flows.domain.ruleset import SolidLineRule
+from flows.jurisdiction import load_profile
+from flows.rules.solid_line import SolidLine, describe
+
+LINE = SolidLineRule(line="divide")
+"""Along x = 0 from y = 12 to 60; lanes of 3.5 m on both sides of it."""
+
+
+def rule(config: SolidLineRule = LINE, **how: Any) -> SolidLine:
+    return SolidLine(config, road(config, lines={"divide": [(0, 12), (0, 36), (0, 60)]}, **how))
+
+
+def judged(*drives: Drive, seed: int = 0, **how: Any) -> list[Event]:
+    return tell(rule(), drives, seed=seed, **how)
+
+
+def beside(id: int, x: float, **how: Any) -> Drive:
+    return straight(id, x=x, y=(0, 70), kmh=40, **how)
+
+
+OVER = over(1, (1.75, 0), (1.75, 22), (-1.75, 42), (-1.75, 70), kmh=45)
+OVERTAKES = over(1, (1.75, 0), (1.75, 16), (-1.75, 28), (-1.75, 38), (1.75, 52), (1.75, 70), kmh=45)
+TURNS = over(1, (1.75, 0), (1.75, 30), *arc((-3.5, 30), 5.25, 0, 180), (-8.75, 0), kmh=18)
+
+
+@pytest.mark.parametrize("story", [OVER, OVERTAKES, TURNS, replace(OVER, cls="truck")])
+def test_a_crossing_is_one_event_with_what_was_measured(story: Drive) -> None:
+    (event,) = judged(story, beside(2, -1.75), beside(3, 5.25))
+    facts = violation(event)
+    assert (facts.track, facts.article) == (1, "KoAP RK 601")
+    past = facts.measured["past"]
+    assert past.low > 0.4
+    assert past.low < past.value < past.high
+    assert [m.name for m in facts.moments] == ["before", "on_line", "past"]
+    assert 15 < event.data["crossed_at_m"] < 45 or story is not OVER
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])
+@pytest.mark.parametrize("away", [True, False])
+def test_a_camera_sees_it_too(pose: str, seed: int, away: bool) -> None:
+    eye = driving.camera(pose)
+    towards = over(1, (-1.75, 70), (-1.75, 42), (1.75, 22), (1.75, 0), kmh=45)
+    events = tell(rule(eye=eye), [OVER if away else towards], eye=eye, seed=seed)
+    assert [violation(e).track for e in events] == [1]
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param((beside(1, 1.0),), id="keeps to the line"),
+        pytest.param((beside(1, 1.3, cls="truck"),), id="a wide truck whose load hangs over the line"),
+        pytest.param((replace(beside(1, 1.5), bias_m=(-1.2, 0.0)),), id="a box that is always off"),
+        pytest.param((beside(1, 1.5), beside(2, -1.5)), id="two side by side"),
+        pytest.param(
+            swapped(beside(1, 1.75), beside(2, -1.75), 3.0), id="the tracker swaps two side by side"
+        ),
+        pytest.param((replace(beside(1, 1.5), shifts=((2.5, 3.2, -2.2, 0.0),)),), id="a box jumps aside"),
+        pytest.param(
+            (over(1, (3.5, 0), (3.5, 14), (1.2, 26), (1.2, 36), (3.5, 50), (3.5, 70), kmh=50),),
+            id="overtakes inside its lane",
+        ),
+        pytest.param(
+            (over(1, (1.75, 0), (1.75, 16), (0.3, 28), (0.3, 34), (1.75, 46), (1.75, 70), kmh=40),),
+            id="swerves onto the line",
+        ),
+        pytest.param(
+            (over(1, (1.75, -20), (1.75, -12), (-1.75, 2), (-1.75, 70), kmh=45),), id="before the line begins"
+        ),
+        pytest.param((over(1, (-20, 66), (20, 66), kmh=25),), id="crosses behind its end"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
+    assert judged(*story, seed=seed) == []
+    for pose in ("gantry", "roadside") if seed == 0 else ():
+        eye = driving.camera(pose)
+        assert tell(rule(eye=eye), story, eye=eye) == []
+
+
+@pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_car_that_a_truck_hides_in_part_has_crossed_nothing(pose: str, seed: int) -> None:
+    eye = driving.camera(pose)
+    truck = straight(2, x=-1.75, y=(62, 2), kmh=38, cls="truck")
+    car = straight(1, x=1.75, y=(70, 10), kmh=38)
+    assert tell(rule(eye=eye), [car, truck], eye=eye, seed=seed) == []
+
+
+def test_a_line_that_is_broken_on_one_side_may_be_crossed_from_there() -> None:
+    from_right = rule(LINE.model_copy(update={"allowed_from": "right"}))
+    assert tell(from_right, [OVER]) == []
+    from_left = rule(LINE.model_copy(update={"allowed_from": "left"}))
+    assert len(tell(from_left, [OVER])) == 1
+
+
+def test_who_was_not_seen_before_the_line_is_refused() -> None:
+    late = over(1, (0.9, 24), (-1.75, 40), (-1.75, 70), kmh=45)
+    refusing = rule()
+    assert tell(refusing, [late]) == []
+
+
+def test_a_crossing_at_the_very_end_is_refused() -> None:
+    refusing = rule()
+    assert tell(refusing, [over(1, (1.75, -15), (1.75, 3), (-1.75, 22), (-1.75, 70), kmh=45)]) == []
+    assert refusing.refusals() == {"line_end": 1}
+
+
+def test_a_track_that_breaks_after_it_is_one_event() -> None:
+    assert len(judged(replace(OVERTAKES, unseen=((4.0, 4.4),), numbers=((4.0, 9),)))) == 1
+
+
+def test_rule_says_what_it_does() -> None:
+    text = describe(LINE.model_copy(update={"allowed_from": "left"}), load_profile("kz"))
+    assert "0.4 m" in text
+    assert "allowed from the left" in text
+    assert "KoAP RK 601" in text
