@@ -45,6 +45,7 @@ class SectionLimits:
         implausible: So many times faster on average than at the faster gate is no driving.
         doubtful: So many times faster needs a person's look: many slow down before a camera, few by so much.
         same_s: Two passages of a plate at one gate within this time are one vehicle that was tracked twice.
+        late_s: One camera's passages may come out of order by so much: packages are made in parallel.
         most: Passages of one section that wait; beyond it the oldest are let go and counted.
         keep_s: Passages are let go so long after they came, even if the other camera is silent.
     """
@@ -55,6 +56,7 @@ class SectionLimits:
     implausible: float = 2.0
     doubtful: float = 1.3
     same_s: float = 3.0
+    late_s: float = 600.0
     most: int = 20_000
     keep_s: float = 86_400.0
 
@@ -193,7 +195,8 @@ class SectionBook:
             if before is not None and before.role == "entry":
                 return before, this
             wrong = after is not None and after.role == "entry"
-        self.refusals["exit_before_entry"] += wrong
+        if wrong:
+            self.refusals["exit_before_entry"] += 1
         return None
 
     def _match(self, entry: Passage, exit: Passage) -> Match | Literal[
@@ -229,7 +232,8 @@ class SectionBook:
             self._drop(section, *heapq.heappop(section.order)[1:])
         if len(section.newest_at) < 2:
             return
-        first = min(section.newest_at.values()) - timedelta(seconds=section.longest_s)
+        past_s = section.longest_s + self._limits.late_s
+        first = min(section.newest_at.values()) - timedelta(seconds=past_s)
         while section.order and section.order[0][0] < first:
             self._drop(section, *heapq.heappop(section.order)[1:])
 
