@@ -50,12 +50,14 @@ class _InLane:
         looks: Looks since the first of them, sure or not, until the last of them.
         unsure: Looks since the last of them.
         classes: What it was taken for meanwhile.
+        mixed: Another vehicle's looks took part in the vote over its class.
     """
 
     run: list[Waypoint] = field(default_factory=list)
     looks: int = 0
     unsure: int = 0
     classes: set[str] = field(default_factory=set)
+    mixed: bool = False
 
 
 class BusLane(FollowingRule[_InLane]):
@@ -91,6 +93,7 @@ class BusLane(FollowingRule[_InLane]):
             state.looks += state.unsure + 1
             state.unsure = 0
             state.classes.add(look.cls)
+            state.mixed = look.mixed
         elif state.run:
             state.unsure += 1
         if state.run and seconds_between(state.run[0], point) >= self._thresholds.patience_s:
@@ -115,7 +118,7 @@ class BusLane(FollowingRule[_InLane]):
             return None
         if way_m - Z95 * sd_m < self._config.min_m or len(run) < self._thresholds.sure_share * looks:
             return "uncertain"
-        if not classes <= set(self._config.classes):
+        if state.mixed or not classes <= set(self._config.classes):
             return "class_unsure"
         return self._finding(run, way_m, sd_m)
 

@@ -61,12 +61,14 @@ class Look:
         cls: What it was taken for then.
         clear: No nearer vehicle hid part of it.
         broken: This may be another vehicle than in the look before: what was known is void.
+        mixed: The track was broken before: its class is by a vote that another vehicle took part in.
     """
 
     point: Waypoint
     cls: str
     clear: bool
-    broken: bool
+    broken: bool = False
+    mixed: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class _Trail:
     last: Waypoint | None = None
     raw_m: Array | None = None
     started_at: datetime | None = None
+    mixed: bool = False
     recent: deque[Waypoint] = field(default_factory=deque)
     covered_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
 
@@ -113,6 +116,7 @@ class Trails:
         for point in fresh:
             raw = self._raw(track.sightings[-1], moment) if point.at == track.last_at else None
             broken = self._breaks(trail, point, raw)
+            trail.mixed = trail.mixed or broken
             if broken or trail.started_at is None:
                 trail.started_at = point.at
                 trail.recent.clear()
@@ -120,9 +124,9 @@ class Trails:
             trail.recent.append(point)
             if _s(trail.started_at, point.at) >= self._config.settle_s:
                 clear = not self._was_covered(trail, point.at)
-                looks.append(Look(point, track.cls, clear, broken=False))
+                looks.append(Look(point, track.cls, clear, mixed=trail.mixed))
             elif broken:
-                looks.append(Look(point, track.cls, clear=False, broken=True))
+                looks.append(Look(point, track.cls, clear=False, broken=True, mixed=True))
         return looks
 
     def _raw(self, sighting: Sighting, moment: Moment) -> Array | None:

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import driving
+import pytest
+from roads import Drive, arc, over, rect, road, straight, swapped, tell, violation
+
+from flows.domain.events import Event
+from flows.domain.ruleset import ProhibitedTurnRule
+from flows.jurisdiction import load_profile
+from flows.rules.prohibited_turn import ProhibitedTurn, describe
+
+TURN = ProhibitedTurnRule(enters="south", leaves="west")
+ZONES = {
+    "south": rect(0, 12, 7, 26),
+    "west": rect(-32, 33, -8, 39),
+    "junction": rect(-32, 10, 12, 45),
+}
+
+
+def rule(config: ProhibitedTurnRule = TURN, **how: Any) -> ProhibitedTurn:
+    headings = how.pop("headings", {"south": 0.0, "west": 270.0})
+    return ProhibitedTurn(config, road(config, zones=ZONES, headings=headings, **how))
+
+
+def judged(*drives: Drive, seed: int = 0, **how: Any) -> list[Event]:
+    return tell(rule(), drives, seed=seed, **how)
+
+
+LEFT = over(1, (1.75, 0), (1.75, 26), *arc((-8.25, 26), 10, 0, 90), (-40, 36), kmh=25)
+STRAIGHT = straight(2, x=1.75, y=(0, 70), kmh=40)
+FROM_NORTH = over(3, (-1.75, 70), (-1.75, 46), *arc((-11.75, 46), 10, 0, -90), (-25, 36), kmh=25)
+FROM_WEST = over(4, (-25, 36), (-9.25, 36), *arc((-9.25, 26), 10, 90, 0)[1:], (0.75, 0), kmh=25)
+FROM_EAST = over(5, (30, 36), (-30, 36), kmh=35)
+
+
+def test_a_turn_is_one_event_with_what_was_measured() -> None:
+    (event,) = judged(LEFT, STRAIGHT, FROM_NORTH, FROM_EAST)
+    facts = violation(event)
+    assert (facts.track, facts.article) == (1, "KoAP RK 596")
+    turn = facts.measured["turn"]
+    assert turn.value == pytest.approx(90, abs=15)
+    assert turn.low < turn.value < turn.high
+    assert facts.measured["duration"].value > 1.0
+    assert [m.name for m in facts.moments] == ["enters", "turns", "leaves"]
+    assert facts.trace[-1][1] < facts.trace[0][1] - 8
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_camera_sees_it_too(seed: int) -> None:
+    eye = driving.camera("high")
+    events = tell(
+        rule(eye=eye), [LEFT, replace(STRAIGHT, way=((5, 1.75, 0), (11, 1.75, 70)))], eye=eye, seed=seed
+    )
+    assert [violation(e).track for e in events] == [1]
+
+
+def test_who_waits_in_the_junction_has_turned_too() -> None:
+    way = [(t if t < 4.6 else t + 25, x, y) for t, x, y in LEFT.way]
+    assert len(judged(replace(LEFT, way=tuple(way)))) == 1
+    assert tell(rule(TURN.model_copy(update={"max_s": 10.0})), [replace(LEFT, way=tuple(way))]) == []
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param((STRAIGHT,), id="straight on"),
+        pytest.param((FROM_NORTH,), id="into the same road from elsewhere"),
+        pytest.param((FROM_WEST,), id="the other way round"),
+        pytest.param((FROM_EAST,), id="across"),
+        pytest.param((replace(LEFT, unseen=((0.0, 5.0),)),), id="first seen behind the first zone"),
+        pytest.param((replace(LEFT, numbers=((4.5, 9),)),), id="the track breaks on the way"),
+        pytest.param((replace(LEFT, unseen=((3.8, 5.5),)),), id="out of sight in between"),
+        pytest.param(
+            swapped(
+                over(1, (1.75, 0), (1.75, 70), kmh=40),
+                over(2, (-1.75, 70), (-1.75, 46), *arc((-11.75, 46), 10, 0, -90), (-25, 36), kmh=38),
+                3.2,
+            ),
+            id="the tracker takes one for the other in the junction",
+        ),
+        pytest.param((replace(LEFT, cls="person"),), id="somebody walks"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
+    assert judged(*story, seed=seed) == []
+    if seed == 0:
+        eye = driving.camera("high")
+        assert tell(rule(eye=eye), story, eye=eye) == []
+
+
+def test_a_lost_track_is_counted() -> None:
+    losing = rule()
+    assert tell(losing, [replace(LEFT, numbers=((4.6, 9),))]) == []
+    assert losing.refusals() == {"lost_on_the_way": 1}
+
+
+def test_a_way_outside_the_junction_is_another_way() -> None:
+    within = TURN.model_copy(update={"within": "junction"})
+    assert len(tell(rule(within), [LEFT])) == 1
+    back, aside = arc((-6.25, 48), 8, 0, 180), arc((-22.25, 44), 8, 0, -90)
+    detour = over(1, (1.75, 0), (1.75, 48), *back, *aside, (-40, 36), kmh=25)
+    assert len(tell(rule(), [detour])) == 1
+    assert tell(rule(within), [detour]) == []
+
+
+def test_without_headings_only_the_order_counts() -> None:
+    assert len(tell(rule(headings={}), [LEFT, FROM_WEST])) == 1
+
+
+def test_rule_says_what_it_does() -> None:
+    text = describe(TURN, load_profile("uz"))
+    assert "from zone south and leave through zone west" in text
+    assert "KoAO RUz 128-2" in text
