@@ -26,6 +26,7 @@ class TrailConfig:
 
     Attributes:
         settle_s: A path's first velocities are guesses; nothing is believed before.
+        steady_s: And their changes say nothing of who it is for a little longer.
         gap_s: Not seen for longer while it moved: another vehicle may have come out from behind what hid it.
         gap_m: It moved if it is so far from where it was.
         jump_m: So much farther from where its velocity leads than noise explains: another vehicle. Lanes are
@@ -39,7 +40,8 @@ class TrailConfig:
         recover_s: The smoothed path shows a shift for so long after it.
     """
 
-    settle_s: float = 0.4
+    settle_s: float = 0.5
+    steady_s: float = 0.8
     gap_s: float = 0.8
     gap_m: float = 2.5
     jump_m: float = 1.5
@@ -151,7 +153,7 @@ class Trails:
         moved = point.xy_m - last.xy_m
         if gone_s > self._config.gap_s and math.hypot(*moved) > self._config.gap_m:
             return True
-        if trail.started_at is None or _s(trail.started_at, last.at) < self._config.settle_s:
+        if trail.started_at is None or _s(trail.started_at, last.at) < self._config.steady_s:
             return False
         return self._jumps(trail, last, point, raw) or self._kicks(trail, point)
 
@@ -170,7 +172,8 @@ class Trails:
         config = self._config
         while len(trail.recent) > 1 and _s(trail.recent[0].at, point.at) > config.kick_s:
             trail.recent.popleft()
-        old = trail.recent[0] if trail.recent else point
+        steady_at = (trail.started_at or point.at) + timedelta(seconds=config.steady_s)
+        old = next((p for p in trail.recent if p.at >= steady_at), point)
         gone_s = _s(old.at, point.at)
         change = point.velocity_mps - old.velocity_mps
         along = abs(float(change @ old.heading))

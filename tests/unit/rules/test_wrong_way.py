@@ -26,11 +26,12 @@ def judged(*drives: Drive, seed: int = 0, **how: Any) -> list[Event]:
 
 WRONG = straight(1, x=-1.75, y=(0, 70), kmh=40)
 RIGHT = straight(2, x=-1.75, y=(70, 0), kmh=40)
+AFTERWARDS = straight(2, x=-1.75, y=(70, 0), kmh=40, start_s=7)
 BESIDE = straight(3, x=1.2, y=(0, 70), kmh=40)
 
 
 def test_who_drives_against_the_lane_is_one_event_with_what_was_measured() -> None:
-    (event,) = judged(WRONG, RIGHT, BESIDE)
+    (event,) = judged(WRONG, AFTERWARDS, BESIDE)
     facts = violation(event)
     assert (facts.track, facts.cls, facts.article) == (1, "car", "KoAP RK 596(3)")
     against, lasted = facts.measured["against"], facts.measured["duration"]
@@ -47,7 +48,7 @@ def test_who_drives_against_the_lane_is_one_event_with_what_was_measured() -> No
 @pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])
 def test_a_camera_sees_it_too(pose: str, seed: int) -> None:
     eye = driving.camera(pose)
-    events = tell(rule(eye=eye), [WRONG, RIGHT, BESIDE], eye=eye, seed=seed)
+    events = tell(rule(eye=eye), [WRONG, AFTERWARDS, BESIDE], eye=eye, seed=seed)
     assert [violation(e).track for e in events] == [1]
     assert violation(events[0]).moments[0].xyxy is not None
 
@@ -119,7 +120,7 @@ def test_two_who_do_it_are_two_events() -> None:
 )
 def test_an_unfit_camera_refuses(how: dict[str, Any], reason: str) -> None:
     wrong_way = rule(**how)
-    assert tell(wrong_way, [WRONG, RIGHT]) == []
+    assert tell(wrong_way, [WRONG, AFTERWARDS]) == []
     assert wrong_way.refusals() == {reason: 2}
 
 
