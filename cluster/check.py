@@ -16,6 +16,7 @@ from typing import Final
 from flows.domain.errors import CalibrationError, DomeError, FieldError
 from flows.domain.frames import ClockSource, ClockState
 from flows.domain.masking import masked
+from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.site import CalibrationConfig, CameraConfig, SiteConfig, TracksSource
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile, load_profile
@@ -138,7 +139,24 @@ def check_site(
     with ThreadPoolExecutor(max_workers=min(PROBES_AT_ONCE, max(1, len(config.cameras)))) as pool:
         cameras = tuple(pool.map(look, config.cameras))
     notes = () if profile.confirmed else (f"jurisdiction {profile.name} is not yet confirmed by counsel",)
-    return SiteCheck(config, profile, tuple(problems), cameras, notes)
+    return SiteCheck(config, profile, tuple(problems), cameras, (*notes, *section_notes(config)))
+
+
+def section_notes(site: SiteConfig) -> list[str]:
+    """What is wrong between the cameras of each section: their passages would find no match."""
+    ends: dict[str, list[SectionSpeedRule]] = {}
+    for rule in (rule for camera in site.cameras for rule in camera.rules):
+        if isinstance(rule, SectionSpeedRule):
+            ends.setdefault(rule.section, []).append(rule)
+    notes = []
+    for section, rules in ends.items():
+        missing = {"entry", "exit"} - {rule.role for rule in rules}
+        notes += [f"section {section} has no {role} camera" for role in sorted(missing)]
+        for term in ("length_m", "length_error_m", "limit_kmh", "tolerance_kmh", "exemptions"):
+            if len({getattr(rule, term) for rule in rules}) > 1:
+                said = ", ".join(f"{rule.role} {getattr(rule, term)}" for rule in rules)
+                notes.append(f"section {section}: expected the same {term} at all cameras, got {said}")
+    return notes
 
 
 class _Look:

@@ -7,7 +7,7 @@ from importlib import import_module
 
 from cluster.bench import report
 
-SUITES = ("results", "path")
+SUITES = ("results", "path", "section")
 """Modules of this package; each has ``run(quick) -> list`` of figures."""
 
 
