@@ -51,13 +51,13 @@ def evaluate_detector(
     truths, found, times = [], [], []
     for kind in KINDS:
         for seed in range(FIRST_SEED, FIRST_SEED + scenes_a_kind):
-            for picture, objects in _frames(kind, seed, frames):
-                small, sx, sy = _small(picture, detector)
+            for picture, objects in frames_of(kind, seed, frames):
+                small, sx, sy = small_of(picture, detector)
                 started = time.perf_counter()
                 detections = detector.detect([small])[0]
                 times.append(time.perf_counter() - started)
                 found.append(detections.scaled(1 / sx, 1 / sy))
-                truths.append(_truth(objects, picture.height))
+                truths.append(truth_of(objects, picture.height))
     return replace(
         score(truths, found, STREET_NAMES),
         ms_per_image=1e3 * float(np.median(times)),
@@ -65,7 +65,7 @@ def evaluate_detector(
     )
 
 
-def _frames(kind: str, seed: int, count: int) -> Iterator[tuple[av.VideoFrame, tuple[ObjectTruth, ...]]]:
+def frames_of(kind: str, seed: int, count: int) -> Iterator[tuple[av.VideoFrame, tuple[ObjectTruth, ...]]]:
     """Frames of a scene after H.264, with what they show."""
     scene = scenes.build(kind, seed=seed, fps=SAMPLE_HZ, duration_s=count / SAMPLE_HZ)
     rendered = list(scene.frames())
@@ -73,13 +73,13 @@ def _frames(kind: str, seed: int, count: int) -> Iterator[tuple[av.VideoFrame, t
     yield from zip(decoded, (frame.objects for frame in rendered), strict=True)
 
 
-def _small(picture: av.VideoFrame, detector: Detector) -> tuple[np.ndarray, float, float]:
+def small_of(picture: av.VideoFrame, detector: Detector) -> tuple[np.ndarray, float, float]:
     """The picture at the detector's size, and the scale in each axis."""
     width, height = detector.spec.fit(picture.width, picture.height)
     return AvPicture(picture).bgr(width, height), width / picture.width, height / picture.height
 
 
-def _truth(objects: tuple[ObjectTruth, ...], height_px: int) -> Truth:
+def truth_of(objects: tuple[ObjectTruth, ...], height_px: int) -> Truth:
     return Truth(
         np.array([thing.xyxy for thing in objects], np.float32).reshape(-1, 4),
         tuple(thing.cls for thing in objects),

@@ -38,6 +38,13 @@ def main() -> None:
     )
     network, names = restore(train(files, plan, args.work / "detector.pt", args.start))
     export(network, names, CATALOG["embedded"].input_px, args.out)
+    from cluster.edge_offset import edge_offset
+    from models.detector.onnx import OnnxDetector
+    from models.training.export import state_offset
+
+    offset_px = edge_offset(OnnxDetector(args.out, "embedded", ""))
+    state_offset(args.out, offset_px)
+    logging.info("boxes were off by %s px of the input", offset_px)
     logging.info(
         "wrote %s (%d bytes); measure it with: dome evaluate detector", args.out, args.out.stat().st_size
     )

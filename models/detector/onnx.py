@@ -74,6 +74,7 @@ class OnnxDetector:
         self._spec = DetectorSpec(name, size, names, version, sure_score)
         self._min_score = min_score
         self._letterbox = Letterbox()
+        self._offset_px = np.array(json.loads(meta.get("offset_px", "[0, 0, 0, 0]")), np.float32)
 
     @property
     def spec(self) -> DetectorSpec:
@@ -97,6 +98,7 @@ class OnnxDetector:
         tensor = self._letterbox.fill(small, *self._tensor_px(*fit))
         rows = self._session.run(None, {self._input: tensor})[0][0]
         found = decode(rows, tensor.shape[2], tensor.shape[3], self._min_score, self._spec.names)
+        found.xyxy[:] -= self._offset_px
         scaled = found if fit == (width, height) else found.scaled(width / fit[0], height / fit[1])
         np.clip(scaled.xyxy, 0, np.array([width, height] * 2, np.float32), out=scaled.xyxy)
         return scaled

@@ -61,6 +61,23 @@ def export(network: Network, names: tuple[str, ...], input_px: tuple[int, int], 
     partial.replace(out)
 
 
+def state_offset(path: Path, offset_px: tuple[float, float, float, float]) -> None:
+    """Writes into a model's file by how much its boxes are off; the detector takes it away.
+
+    Args:
+        path: Of an exported model.
+        offset_px: Found minus true of the left, top, right and lower edge, px of the network's input.
+    """
+    import onnx
+
+    model = onnx.load(str(path))
+    meta = {entry.key: entry.value for entry in model.metadata_props}
+    onnx.helper.set_model_props(model, meta | {"offset_px": json.dumps(offset_px)})
+    partial = path.with_suffix(".part")
+    onnx.save(model, str(partial))
+    partial.replace(path)
+
+
 def _folded(module: Network) -> nn.Module:
     """Norms become part of their convolutions."""
     for parent in list(module.modules()):
