@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test bench bench-accuracy train lock clean
+.PHONY: help install demo check test bench bench-accuracy train train-plates lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -45,6 +45,9 @@ bench-accuracy: $(READY) ## measured speeds against the truth of unseen rendered
 
 train: $(READY)  ## render the training scenes and train the embedded detector again (40 min on 2 cores)
 	$(BIN)/python -m cluster.train
+
+train-plates: $(READY) ## draw plates in their surroundings and train the plate finder again (15 min on 2 cores)
+	$(BIN)/python -m cluster.train_plates
 
 lock: $(READY)   ## pin the versions again from pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \

@@ -77,3 +77,17 @@ def detector(
     from cluster.evaluate_detector import evaluate_detector
 
     _show(_plain(evaluate_detector(name)), as_json)
+
+
+@app.command()
+def plates(
+    images: Annotated[
+        Path, typer.Option(metavar="DIR", help="NAME.jpg and NAME.txt (file, x, y, w, h, plate) each.")
+    ],
+    country: Annotated[str, typer.Option(help="Whose plates they are; found out by default.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Plates of photographs read whole: with their boxes given, and found by us."""
+    from cluster.evaluate_plates import evaluate_plates
+
+    _show(_plain(evaluate_plates(images, country)), as_json)

@@ -51,6 +51,14 @@ class DetectorFailed(DomeError):
     """A detector failed on these frames in particular; asking again would hardly help."""
 
 
+class ReaderAway(DomeError):
+    """No plate reader answers now; the same pictures may be asked about again."""
+
+
+class ReaderFailed(DomeError):
+    """A plate reader failed on these pictures in particular; asking again would hardly help."""
+
+
 class StoreError(DomeError):
     """Results cannot be written or read now; producers spool and retry."""
 

@@ -39,6 +39,7 @@ class Variation:
         gamma: Exponent.
         grey: Share of pictures without colour (night cameras).
         noise: Standard deviation at most, 0 to 1.
+        mirrored: Half of the pictures are shown as in a mirror; not where letters tell something.
     """
 
     crop_px: tuple[int, int] | None = (288, 192)
@@ -48,6 +49,7 @@ class Variation:
     gamma: float = 0.25
     grey: float = 0.05
     noise: float = 0.02
+    mirrored: bool = True
 
 
 PLAIN = Variation(None, (1.0,), gain=0.1, tint=0.03, gamma=0.1, grey=0.02, noise=0.01)
@@ -127,7 +129,7 @@ class Batches:
         picture, xyxy, label = sample.picture, sample.xyxy, sample.label
         if crop_px is not None:
             picture, xyxy, label = self._cut(sample, crop_px)
-        if self._rng.random() < 0.5:
+        if variation.mirrored and self._rng.random() < 0.5:
             picture, xyxy = picture[:, ::-1], _mirrored(xyxy, picture.shape[1])
         return self._coloured(picture, variation), xyxy, label
 

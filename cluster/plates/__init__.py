@@ -1,0 +1,1 @@
+"""Number plates drawn for training and benches: looks, surroundings, wear and weather."""
