@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from flows.domain.errors import StoreError
+from flows.domain.events import PASSAGE
 from flows.store.results import ResultsStore
 
 log = logging.getLogger(__name__)
@@ -19,6 +20,8 @@ ROUND_EVENTS = 500
 
 class EventsFile:
     """Follows a run and writes each of its events once, when Redis has it.
+
+    Passages are left out: hashes of plates expire in Redis, and a file forgets nothing.
 
     An event that was in Redis before (the same footage was run before) belongs to this run as well; one that
     Redis does not have yet is asked for again later.
@@ -78,7 +81,7 @@ class EventsFile:
         with path.open("a", encoding="utf-8") as file:
             for event in found.values():
                 self._missing.pop(event.id, None)
-                if event.id not in self._lines:
+                if event.id not in self._lines and event.type != PASSAGE:
                     self._lines[event.id] = (event.time.isoformat(), event.model_dump_json())
                     file.write(self._lines[event.id][1] + "\n")
 
