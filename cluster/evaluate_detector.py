@@ -80,6 +80,7 @@ def small_of(picture: av.VideoFrame, detector: Detector) -> tuple[np.ndarray, fl
 
 
 def truth_of(objects: tuple[ObjectTruth, ...], height_px: int) -> Truth:
+    """What a frame shows, as the score wants it."""
     return Truth(
         np.array([thing.xyxy for thing in objects], np.float32).reshape(-1, 4),
         tuple(thing.cls for thing in objects),

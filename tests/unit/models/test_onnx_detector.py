@@ -194,7 +194,9 @@ def test_what_the_file_says_of_its_edges_is_taken_away(tmp_path: Path) -> None:
     rows[12 * 2 + 3] = [0.5, 0.25, np.log(2), np.log(1), 0.9, 0.0, 1.0]
     plain = detector(constant_network(tmp_path / "n.onnx", rows)).detect([np.zeros((64, 96, 3), np.uint8)])[0]
     model = onnx.load(str(tmp_path / "n.onnx"))
-    helper.set_model_props(model, {"names": json.dumps(NAMES), "offset_px": "[0.5, 0.25, -0.5, 1.0]"})
+    helper.set_model_props(
+        model, {"names": json.dumps(NAMES), "input_px": "[96, 64]", "offset_px": "[0.5, 0.25, -0.5, 1.0]"}
+    )
     onnx.save(model, str(tmp_path / "n.onnx"))
     moved = detector(tmp_path / "n.onnx").detect([np.zeros((64, 96, 3), np.uint8)])[0]
     np.testing.assert_allclose(plain.xyxy[0] - moved.xyxy[0], [0.5, 0.25, -0.5, 1.0], atol=1e-5)
