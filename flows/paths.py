@@ -36,10 +36,16 @@ class PathConfig:
         jitter_m: What is left when a body is not the box it is taken for.
         accelerates_mps2: Standard deviation of a vehicle's acceleration from one sighting to the next.
         person_mps2: Of a person's.
-        border_px: A box that ends so near the picture's border is cut off there: its foot is unknown.
+        border_px: A box that ends so near the border of a picture 1280 px wide is cut off there, its foot unknown:
+            twice a detector's own error ...
+        border_share: ... and so does one so near in shares of its own size.
         turns_mps: A vehicle slower than this keeps its heading: its velocity is noise.
         person_turns_mps: A person likewise.
-        moved_m: Way after which a first heading is believed.
+        turns_sigma: So is a velocity of fewer standard errors.
+        radius_m: No vehicle's middle turns more sharply, whatever its boxes say.
+        backs_mps: What moves against its heading more slowly than this backs; faster, the heading was wrong.
+        moved_m: Way after which a first heading is believed ...
+        moved_sigma: ... if it is so many standard errors long: a parked car is looked at a thousand times.
         gap_s: After a longer gap the filter starts anew.
         memory: Waypoints kept; older ones are thinned.
     """
@@ -49,16 +55,23 @@ class PathConfig:
     jitter_m: float = 0.15
     accelerates_mps2: float = 3.0
     person_mps2: float = 2.0
-    border_px: float = 3.0
+    border_px: float = 6.0
+    border_share: float = 0.04
     turns_mps: float = 1.2
     person_turns_mps: float = 0.4
+    turns_sigma: float = 2.5
+    radius_m: float = 4.0
+    backs_mps: float = 6.0
     moved_m: float = 1.5
+    moved_sigma: float = 4.0
     gap_s: float = 3.0
     memory: int = 1500
 
 
 PERSON_M: Final = 0.4
 """Depth and width of somebody standing."""
+OBLIQUE_M: Final = 0.35
+"""Error of the middle of a body seen from its side, along the line of sight; across it is half of that. Measured."""
 ASKEW_M: Final = 0.3
 """A box's middle is so far from the body's, across the line of sight, when it is not known which way it points."""
 
@@ -233,18 +246,25 @@ class _Follower:
         along = abs(float(heading @ towards))
         across = float(np.sqrt(max(0.0, 1 - along * along)))
         near_m = _reach(prior, float(heading @ towards) > 0, along, across, foot)
-        length_m = prior.length[1] / 2 * along
-        return foot.xy - towards * near_m, np.outer(towards, towards) * length_m**2
+        # Which corner or tyre is the foot of an oblique body changes with every degree.
+        sight_m = float(np.hypot(prior.length[1] / 2 * along, OBLIQUE_M * across))
+        body = np.outer(towards, towards) * sight_m**2 + np.eye(2) * (OBLIQUE_M / 2 * across) ** 2
+        return foot.xy - towards * near_m, body
 
     def _turn(self, filter_: _Filter, foot: _Place) -> None:
         """The heading follows the velocity while there is one to speak of."""
         if not np.isfinite(self._heading[0]):
             return
-        person = self.path.cls == "person"
+        config, person = self._config, self.path.cls == "person"
         velocity = filter_.x[2:]
         speed = float(np.hypot(velocity[0], velocity[1]))
-        if speed >= (self._config.person_turns_mps if person else self._config.turns_mps):
-            self._heading = velocity / speed
+        if speed < (config.person_turns_mps if person else config.turns_mps):
+            return
+        ahead = velocity / speed
+        if person:
+            self._heading = ahead
+        elif speed > config.turns_sigma * float(np.sqrt(ahead @ filter_.p[2:, 2:] @ ahead)):
+            self._heading = _steered(self._heading, ahead, speed, filter_.step_s, config)
 
     def _align(self) -> None:
         """Knows the heading for the first time: what was seen before is placed again with it."""
@@ -253,8 +273,8 @@ class _Follower:
         early, late = self._unaligned[0], self._unaligned[-1]
         way = late.xy - early.xy
         gone_m = float(np.hypot(way[0], way[1]))
-        unsure_m = float(np.sqrt(np.trace(early.noise) + np.trace(late.noise)))
-        if gone_m < max(self._config.moved_m, 2.0 * unsure_m):
+        sigma = float(np.sqrt(way @ np.linalg.solve(early.noise + late.noise, way)))
+        if gone_m < self._config.moved_m or sigma < self._config.moved_sigma:
             if len(self._unaligned) > 50:  # stands: only where it set off from matters
                 del self._unaligned[:25]
             return
@@ -319,7 +339,9 @@ class _Foot(_Place):
         """None where the box does not show it: cut off by the picture's border, or above the horizon."""
         x0, y0, x1, y1 = (float(v) for v in sighting.xyxy)
         width, height = view.ground.picture_px
-        if y1 > height - config.border_px or x0 < config.border_px or x1 > width - config.border_px:
+        near = config.border_px * width / 1280
+        beside, below = near + config.border_share * (x1 - x0), near + config.border_share * (y1 - y0)
+        if y1 > height - below or x0 < beside or x1 > width - beside:
             return None
         sd = max(config.edge_px * width / 1280, config.edge_share * (y1 - y0))
         xy, spread = view.ground.box_to_ground(np.array([[x0, y0, x1, y1]]), sd)
@@ -330,6 +352,18 @@ class _Foot(_Place):
         noise = spread.independent[0] + np.eye(2) * config.jitter_m**2
         towards, box = way / away_m, (x0, y0, x1, y1)
         return cls(sighting.at, xy[0], noise, spread.common[0], box, NOWHERE, towards, away_m, view.height_m)
+
+
+def _steered(heading: Array, ahead: Array, speed_mps: float, step_s: float, config: PathConfig) -> Array:
+    """The heading of a vehicle that moves ``ahead``: no wheel turns it at once."""
+    cosine = float(heading @ ahead)
+    if cosine < 0:  # it backs, or its heading was wrong from the start
+        return ahead if speed_mps > config.backs_mps else heading
+    sine = float(heading[0] * ahead[1] - heading[1] * ahead[0])
+    most = speed_mps * step_s / config.radius_m
+    turn = float(np.clip(np.arctan2(sine, cosine), -most, most))
+    c, s = np.cos(turn), np.sin(turn)
+    return np.array([c * heading[0] - s * heading[1], s * heading[0] + c * heading[1]])
 
 
 def _reach(prior: BodyPrior, front: bool, along: float, across: float, foot: _Foot) -> float:
@@ -348,14 +382,14 @@ class _Filter:
     """Position and velocity on the ground, one body."""
 
     def __init__(self, at: datetime, xy: Array, noise: Array) -> None:
-        self.at = at
+        self.at, self.step_s = at, 0.0
         self.x = np.array([xy[0], xy[1], 0.0, 0.0])
         self.p = np.zeros((4, 4))
         self.p[:2, :2] = noise
         self.p[2, 2] = self.p[3, 3] = 15.0**2  # a vehicle may come at any city speed
 
     def update(self, at: datetime, xy: Array, noise: Array, accelerates: float) -> None:
-        t = (at - self.at).total_seconds()
+        t = self.step_s = (at - self.at).total_seconds()
         step = np.eye(4)
         step[0, 2] = step[1, 3] = t
         x, p = step @ self.x, step @ self.p @ step.T
