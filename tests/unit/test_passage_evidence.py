@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from media import STARTED_AT, write_video
-from sections import TERMS
+from sections import TERMS, passage
+from violations import violation
 
 from cluster.check import section_notes
-from flows.domain.events import PASSAGE, KeyMoment, with_evidence_folder
-from flows.domain.passages import Passage, untold
+from flows.domain.events import PASSAGE, Event, KeyMoment, with_evidence_folder
+from flows.domain.passages import Passage, told, untold
 from flows.domain.site import SiteConfig
 from flows.evidence import EvidenceQueue
+from flows.feed import Feed
 from flows.package import EvidenceContext, Manifest, ModelRef, verify_package
 from flows.sources.file import FileVideo
 from flows.store.evidence import EvidenceStore
@@ -53,12 +57,12 @@ def test_a_passage_is_told_when_its_package_is_written(tmp_path: Path, clip: Pat
     for frame in source.frames():
         if frame.index == 110:
             queue.add(event)
-    (told,) = queue.flush()
-    assert (told.id, told.type) == (event.id, PASSAGE)
-    assert not untold(told)
-    assert Passage.of(told).plate == "keyed-hash"
+    (done,) = queue.flush()
+    assert (done.id, done.type) == (event.id, PASSAGE)
+    assert not untold(done)
+    assert Passage.of(done).plate == "keyed-hash"
     assert asked == [event.id]
-    assert verify_package(store, str(told.data["evidence"]), str(told.data["manifest_sha256"])) == []
+    assert verify_package(store, str(done.data["evidence"]), str(done.data["manifest_sha256"])) == []
 
 
 def test_a_site_whose_section_lacks_an_end_or_differs_is_told() -> None:
@@ -76,3 +80,32 @@ def test_a_site_whose_section_lacks_an_end_or_differs_is_told() -> None:
     assert notes(camera("entry")) == ["section abay has no exit camera"]
     (said,) = notes(camera("entry"), camera("exit", limit_kmh=70))
     assert said == "section abay: expected the same limit_kmh at all cameras, got entry 60.0, exit 70.0"
+
+
+class Taken:
+    """An outbox and an evidence queue that remember what they were given."""
+
+    def __init__(self) -> None:
+        self.sent: list[Event] = []
+        self.packaged: list[Event] = []
+
+    def put(self, events: list[Event]) -> None:
+        self.sent += events
+
+    def add(self, event: Event) -> None:
+        self.packaged.append(event)
+
+
+def test_a_camera_sends_a_passage_only_after_its_package() -> None:
+    taken = Taken()
+    camera = SimpleNamespace(live=True, id="cam-1")
+    pipeline: Any = SimpleNamespace(camera=camera, lag_frames=0)
+    feed = Feed(None, pipeline, None, None, taken, taken)  # type: ignore[arg-type]
+    waiting = passage("entry", 0).model_copy(update={"plate": "", "manifest_sha256": ""}).event()
+    other = violation()
+    feed._publish([waiting, other])
+    assert [e.id for e in taken.sent] == [other.id]
+    assert [e.id for e in taken.packaged] == [waiting.id, other.id]
+    feed._publish([told(waiting, "keyed-hash", "0" * 64)])
+    assert [e.id for e in taken.sent] == [other.id, waiting.id]
+    assert len(taken.packaged) == 2
