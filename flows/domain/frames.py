@@ -34,6 +34,10 @@ class Picture(Protocol):
         """``(height, width, 3)`` uint8 BGR, resized to the given size (full resolution by default)."""
         ...
 
+    def region(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
+        """``(y1 - y0, x1 - x0, 3)`` uint8 BGR of a part that lies in the picture; costs no more than the part."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class NoPixels:
@@ -46,6 +50,9 @@ class NoPixels:
         raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
 
     def bgr(self, width_px: int | None = None, height_px: int | None = None) -> NoReturn:
+        raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
+
+    def region(self, x0: int, y0: int, x1: int, y1: int) -> NoReturn:
         raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
 
 

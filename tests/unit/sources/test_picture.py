@@ -36,11 +36,27 @@ def test_bgr_comes_at_the_size_asked(size: tuple[int | None, int | None]) -> Non
     assert np.abs(made.astype(float).mean((0, 1)) - draw(3, 322, 242).astype(float).mean((0, 1))).max() < 3
 
 
+@pytest.mark.parametrize(
+    "pixel_format", ["yuv420p", "yuvj420p", "yuv422p", "yuv444p", "nv12", "bgr24", "gray"]
+)
+@pytest.mark.parametrize("colorspace", [1, 5])
+def test_a_region_is_that_part_of_the_picture(pixel_format: str, colorspace: int) -> None:
+    frame = av.VideoFrame.from_ndarray(draw(9, 322, 242), format="bgr24").reformat(format=pixel_format)
+    frame.colorspace = colorspace
+    picture = AvPicture(frame)
+    for x0, y0, x1, y1 in ((21, 71, 83, 120), (300, 220, 322, 242)):
+        part = picture.region(x0, y0, x1, y1)
+        assert (part.shape, part.dtype) == ((y1 - y0, x1 - x0, 3), np.uint8)
+        # Chroma is repeated here and interpolated there: alike but for edges of colour.
+        assert np.median(np.abs(part.astype(float) - picture.bgr()[y0:y1, x0:x1])) <= 2
+
+
 def test_an_array_is_a_picture_too() -> None:
     picture = ArrayPicture(draw(3))
     assert (picture.width_px, picture.height_px) == (320, 240)
     assert picture.luma().shape == (240, 320)
     assert picture.bgr(160, 120).shape == (120, 160, 3)
+    assert np.array_equal(picture.region(5, 7, 30, 20), picture.bgr()[7:20, 5:30])
     with pytest.raises(ValueError, match="expected"):
         ArrayPicture(np.zeros((3, 4), np.uint8))
 
