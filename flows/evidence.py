@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.domain.errors import SourceError, StoreError
+from flows.domain.errors import ReaderAway, ReaderFailed, SourceError, StoreError
 from flows.domain.events import (
     EVIDENCE_STORED,
     PASSAGE,
@@ -29,7 +30,9 @@ from flows.domain.events import (
     needs_evidence,
 )
 from flows.domain.passages import Passage, told
+from flows.domain.plates import PlateRecord, plate_event
 from flows.package import ClipIndex, EvidenceContext, Manifest, PackagedFile, sha256
+from flows.platestage import END_PATIENCE_S, Crop, PlateStage, has_plate
 from flows.sources.packets import RingPacket
 from flows.sources.remux import Clip, Still, cut, stills
 from flows.sources.ring import PacketRing
@@ -61,6 +64,12 @@ class _Waiting:
     to_at: datetime
     packets: list[RingPacket]
     attempts: int = 0
+    asked: int = 0
+    """Times that its plate was asked for and nobody answered."""
+    not_before_s: float = 0.0
+    """Monotonic time before which it is not to be tried again."""
+    last: bool = False
+    """This attempt must do, with or without the plate."""
 
 
 @dataclass(slots=True)
@@ -71,6 +80,8 @@ class _Making:
     contents: dict[str, bytes] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     clip: ClipIndex | None = None
+    crops: list[Crop] = field(default_factory=list)
+    plate: PlateRecord | None = None
 
     def add(self, file: PackagedFile, data: bytes) -> None:
         self.files.append(file)
@@ -88,6 +99,7 @@ class EvidenceQueue:
         context: What is the same for all packages of this camera.
         clip_s: Wanted length of a clip, seconds.
         hash_plate: The keyed hash of the plate that a manifest states; empty where it states none.
+        plates: Reads the vehicle's plate; None where nobody does.
     """
 
     def __init__(
@@ -97,9 +109,10 @@ class EvidenceQueue:
         context: EvidenceContext,
         clip_s: float = CLIP_S,
         hash_plate: Callable[[Manifest], str] = lambda _: "",
+        plates: PlateStage | None = None,
     ) -> None:
         self._ring, self._store, self._context = ring, store, context
-        self._hash_plate = hash_plate
+        self._hash_plate, self._plates = hash_plate, plates
         self._clip = timedelta(seconds=clip_s)
         self._lock = threading.Lock()
         self._making = threading.Lock()
@@ -136,41 +149,52 @@ class EvidenceQueue:
             now_at: Capture time of the newest frame that was read.
 
         Returns:
-            An ``EVIDENCE_STORED`` event for each package written; of a passage, the passage itself, now that
-            its plate's hash is known.
+            An ``EVIDENCE_STORED`` event for each package written, before it one of the plate where that was
+            asked for; of a passage, the passage itself, now that its plate's hash is known.
         """
+        now_s = time.monotonic()
         with self._lock:
-            ready = self._hurried + [w for w in self._waiting if w.to_at <= now_at or self._ring.ended]
+            over = [w for w in self._waiting if w.to_at <= now_at or self._ring.ended]
+            ready = self._hurried + [w for w in over if w.not_before_s <= now_s]
             self._hurried = []
             self._waiting = [w for w in self._waiting if w not in ready]
         return self._make(ready)
 
     def flush(self) -> list[Event]:
         """Makes all packages that wait, as far as their clips go; called at the end. See :meth:`due`."""
+        deadline_s = time.monotonic() + END_PATIENCE_S
+        made: list[Event] = []
+        while ready := self._all():  # those that failed wait for another attempt
+            soonest_s = min(deadline_s, *(w.not_before_s for w in ready))
+            time.sleep(max(0.0, soonest_s - time.monotonic()))
+            for waiting in ready:
+                waiting.last = time.monotonic() >= deadline_s
+            made += self._make(ready)
+        return made
+
+    def _all(self) -> list[_Waiting]:
         with self._lock:
-            ready, self._waiting, self._hurried = self._hurried + self._waiting, [], []
-        made = self._make(ready)
-        with self._lock:  # those that failed once wait for their second attempt: this is it
-            again, self._waiting = self._waiting, []
-        return made + self._make(again)
+            every, self._waiting, self._hurried = self._hurried + self._waiting, [], []
+        return every
 
     def _make(self, ready: Sequence[_Waiting]) -> list[Event]:
         events = []
         with self._making:
             for waiting in ready:
-                event = self._attempt(waiting)
-                if event is not None:
-                    events.append(event)
+                events += self._attempt(waiting)
         return events
 
-    def _attempt(self, waiting: _Waiting) -> Event | None:
+    def _attempt(self, waiting: _Waiting) -> list[Event]:
         waiting.attempts += 1
         waiting.packets = _joined(waiting.packets, self._ring.since(waiting.from_at))
         try:
             stored = self._package(waiting)
         except StoreError as error:
             self._failed(waiting, error)
-            return None
+            return []
+        except (ReaderAway, ReaderFailed) as error:
+            self._postpone(waiting, error)
+            return []
         self.counts["stored"] += 1
         return stored
 
@@ -183,15 +207,44 @@ class EvidenceQueue:
         self.counts["failed"] += 1
         log.error("camera %s: no evidence for %s: %s", self._context.camera_id, waiting.event.id, error)
 
-    def _package(self, waiting: _Waiting) -> Event:
+    def _postpone(self, waiting: _Waiting, error: Exception) -> None:
+        """The plate could not be read now: the whole package is made again later."""
+        assert self._plates is not None
+        pause_s = self._plates.pauses_s[waiting.asked - 1]
+        log.info("camera %s: plate asked again in %g s: %s", self._context.camera_id, pause_s, error)
+        waiting.attempts -= 1
+        waiting.not_before_s = time.monotonic() + pause_s
+        self.counts["plate_retried"] += 1
+        with self._lock:
+            self._waiting.append(waiting)
+
+    def _add_plate(self, making: _Making, waiting: _Waiting) -> None:
+        if self._plates is None or not has_plate(waiting.event):
+            return
+        try:
+            making.plate, picture = self._plates.look(making.crops)
+        except (ReaderAway, ReaderFailed) as error:
+            waiting.asked += 1
+            if waiting.asked <= len(self._plates.pauses_s) and not waiting.last:
+                raise
+            looked = len(making.crops)
+            making.plate = PlateRecord(outcome="unavailable", reason=str(error), looked=looked)
+            making.problems.append(f"plate: {error}")
+            return
+        if picture is not None:
+            making.plate = _add_plate_picture(making, making.plate, picture)
+
+    def _package(self, waiting: _Waiting) -> list[Event]:
         making = _Making()
         _add_pictures(making, waiting)
+        self._add_plate(making, waiting)
         _add_clip(making, waiting)
         manifest = Manifest(
             event=waiting.event,
             context=self._context,
             files=making.files,
             clip=making.clip,
+            plate=making.plate,
             problems=making.problems,
         )
         if making.problems:
@@ -200,11 +253,11 @@ class EvidenceQueue:
         written = self._store.write(folder, making.contents, manifest.model_dump_json(indent=1).encode())
         return self._stored(waiting.event, folder, written)
 
-    def _stored(self, event: Event, folder: str, manifest: bytes) -> Event:
+    def _stored(self, event: Event, folder: str, manifest: bytes) -> list[Event]:
         held = Manifest.model_validate_json(manifest)
         if event.type == PASSAGE:
-            return told(event, self._hash_plate(held), sha256(manifest))
-        return Event.of(
+            return [told(event, self._hash_plate(held), sha256(manifest))]
+        stored = Event.of(
             EVIDENCE_STORED,
             camera_id=self._context.camera_id,
             district=self._context.district,
@@ -219,6 +272,7 @@ class EvidenceQueue:
                 "detector": held.context.detector.model_dump(),
             },
         )
+        return [stored] if held.plate is None else [plate_event(event, held.plate), stored]
 
 
 def _moments(event: Event) -> list[KeyMoment]:
@@ -262,10 +316,25 @@ def _add_picture(making: _Making, moment: KeyMoment, still: Still) -> None:
         crop = jpeg(still.bgr[top:bottom, left:right])
         box = (float(left), float(top), float(right), float(bottom))
         making.add(_described(f"{stem}-crop.jpg", "crop", crop, still.at, moment.name, box), crop)
+        making.crops.append(Crop(moment.name, still.bgr[top:bottom, left:right]))
+
+
+def _add_plate_picture(making: _Making, plate: PlateRecord, bgr: NDArray[np.uint8]) -> PlateRecord:
+    """The plate's picture as a file of the package; the record names it."""
+    shown = next(f for f in making.files if f.kind == "crop" and f.moment == plate.moment)
+    data = jpeg(bgr)
+    file = _described("plate.jpg", "plate", data, shown.captured_at, plate.moment, None)
+    making.add(file, data)
+    return plate.model_copy(update={"crop": file.name})
 
 
 def _described(
-    name: str, kind: Literal["picture", "crop"], data: bytes, at: datetime, moment: str, xyxy: _Xyxy
+    name: str,
+    kind: Literal["picture", "crop", "plate"],
+    data: bytes,
+    at: datetime,
+    moment: str,
+    xyxy: _Xyxy | None,
 ) -> PackagedFile:
     return PackagedFile(
         name=name,

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from flows.domain.errors import StoreError
 from flows.domain.events import Event
+from flows.domain.plates import PlateRecord
 from flows.store.evidence import MANIFEST, EvidenceStore
 
 
@@ -31,7 +32,7 @@ class PackagedFile(_Model):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    kind: Literal["picture", "crop", "clip"]
+    kind: Literal["picture", "crop", "plate", "clip"]
     media_type: str
     size: int
     sha256: str
@@ -92,6 +93,7 @@ class Manifest(_Model):
         context: Site, camera, detector and software.
         files: The files, in the order in which they were made.
         clip: The clip's frames; None without a clip.
+        plate: What was read of the plate; None where nobody was asked.
         problems: What is missing, in words; empty for a complete package.
     """
 
@@ -100,6 +102,7 @@ class Manifest(_Model):
     context: EvidenceContext
     files: list[PackagedFile]
     clip: ClipIndex | None
+    plate: PlateRecord | None = None
     problems: list[str]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from flows.domain.errors import FieldError
+from flows.domain.platehash import VARIABLE, PlateHasher
 
 
 class Settings(BaseModel):
@@ -23,6 +24,7 @@ class Settings(BaseModel):
         cache: ``DOME_CACHE``: rendered scenes, fetched weights.
         weights: ``DOME_WEIGHTS``: directories searched first for model weights (``os.pathsep`` between them).
         spool_events: ``DOME_SPOOL_EVENTS``: most events that one producer keeps on disk.
+        plate_key: ``DOME_PLATE_KEY``: keys of plates' hashes, see :mod:`flows.domain.platehash`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,6 +36,7 @@ class Settings(BaseModel):
     cache: Path
     weights: tuple[Path, ...] = ()
     spool_events: int = 100_000
+    plate_key: SecretStr = SecretStr("")
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -55,4 +58,11 @@ class Settings(BaseModel):
             cache=Path(env.get("DOME_CACHE") or home / "cache").absolute(),
             weights=tuple(Path(p).absolute() for p in env.get("DOME_WEIGHTS", "").split(os.pathsep) if p),
             spool_events=int(events),
+            plate_key=SecretStr(_plate_key(env.get(VARIABLE, ""))),
         )
+
+
+def _plate_key(text: str) -> str:
+    """The value, if it is one: a mistake is told at the start, not at the first plate."""
+    PlateHasher.of(text)
+    return text

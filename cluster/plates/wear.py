@@ -71,7 +71,8 @@ def _lit(values: NDArray[np.float32], rng: np.random.Generator, wear: Wear) -> N
     tint = np.exp(rng.uniform(-0.1, 0.1, 3)).astype(np.float32)
     if rng.random() < 0.08:
         values = np.repeat(values.mean(2, keepdims=True), 3, 2)
-    values = np.float32(255) * (np.clip(values, 0, 255) / 255) ** np.float32(gamma) * np.float32(gain) * tint
+    curved = (np.clip(values, 0, 255) / 255) ** gamma * gain * tint
+    values = np.asarray(255 * curved, np.float32)
     values = values + np.float32(rng.uniform(-5, 25) * (rng.random() < 0.4))  # haze
     if rng.random() < wear.glare:
         height, width = values.shape[:2]
