@@ -1,0 +1,184 @@
+"""Prohibited stopping: a vehicle stands in a zone for longer than is allowed.
+
+Time is capture time between sightings: frames may be held back while nothing moves. One vehicle has one violation
+however long it stands; how long it stood in the end is told by ``dome.standing.ended.v1`` when it has left.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from flows.domain.events import Event, Measured
+from flows.domain.paths import Waypoint
+from flows.domain.ruleset import ProhibitedStoppingRule
+from flows.domain.signals import SignalState
+from flows.domain.tracks import Track
+from flows.jurisdiction import JurisdictionProfile
+from flows.rules.base import Moment, Site
+from flows.rules.certainty import inside, seconds
+from flows.rules.reporting import Reporter, doubt, moment_of, trace_of
+from flows.rules.standing import Stand, StandingConfig, Standings
+
+VERSION: Final = "1"
+"""Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
+
+STANDING_ENDED: Final = "dome.standing.ended.v1"
+"""A reported vehicle has left: how long it stood in all, which is how grave it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProhibitedStoppingConfig:
+    """Thresholds of the rule itself, each with its reason.
+
+    Attributes:
+        rolls_s: A vehicle that comes to a stand may still have rolled for so long after it was first still.
+        standing: Thresholds of what standing is.
+    """
+
+    rolls_s: float = 1.5
+    standing: StandingConfig = field(default_factory=StandingConfig)
+
+
+class ProhibitedStopping:
+    """The stopping rule of one camera and one zone; see :class:`flows.rules.base.Rule` for when it is called.
+
+    Args:
+        config: The rule in the site file.
+        site: Where it holds.
+        thresholds: Thresholds of the rule; the defaults if None.
+    """
+
+    kind = "prohibited_stopping"
+
+    def __init__(
+        self, config: ProhibitedStoppingRule, site: Site, thresholds: ProhibitedStoppingConfig | None = None
+    ) -> None:
+        self._config, self._thresholds = config, thresholds or ProhibitedStoppingConfig()
+        self._site, self._profile = site, site.profile
+        self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
+        self._zone = site.road.areas[config.zone] if site.road is not None else None
+        self._standings = Standings(config.classes, config.lost_s, self._thresholds.standing)
+        self._refusals: Counter[str] = Counter()
+        self._clock_s = 0.0
+        self._before: Moment | None = None
+
+    def refusals(self) -> dict[str, int]:
+        """How often a verdict was refused, by reason."""
+        return dict(self._refusals)
+
+    def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        """Looks at who stands in this frame."""
+        if self._reporter.unfit(moment.at):
+            return []
+        self._count(moment)
+        stands = self._standings.observe(tracks, moment, self._clock_s)
+        events = [event for stand in stands for event in self._judge(stand, moment)]
+        return events + [self._ended(stand, moment) for stand in self._standings.ended()]
+
+    def forget(self, track: Track, moment: Moment) -> list[Event]:
+        """A number has ended; its vehicle may still stand there."""
+        self._standings.forget(track.id)
+        if track.cls in self._config.classes and track.id not in moment.paths:
+            self._refusals[self._reporter.unfit(track.last_at) or "no_path"] += 1
+        return []
+
+    def _count(self, moment: Moment) -> None:
+        """Lets the clock of countable time go on, unless a queue may be waiting for its light."""
+        before, self._before = self._before, moment
+        if before is not None and self._counts(before) and self._counts(moment):
+            self._clock_s += (moment.at - before.at).total_seconds()
+
+    def _counts(self, moment: Moment) -> bool:
+        if self._config.signal is None:
+            return True
+        light: SignalState | None = moment.signals.get(self._config.signal)
+        green = light is not None and light.phase == "green"
+        return green and light is not None and light.shown_for_s(moment.at) >= self._config.queue_s
+
+    def _judge(self, stand: Stand, moment: Moment) -> list[Event]:
+        counted_s = self._clock_s - stand.counted_s
+        if stand.reported or counted_s - self._thresholds.rolls_s <= self._config.max_s:
+            return []
+        if self._zone is None or self._standings.excused(stand):
+            return []
+        where = inside(self._zone, stand.last)
+        if not where:
+            if where is None and not stand.refused:
+                stand.refused = "uncertain"
+                self._refusals["uncertain"] += 1
+            return []
+        event = self._event(stand, counted_s, moment)
+        self._standings.report(stand, event.id)
+        return [event]
+
+    def _event(self, stand: Stand, counted_s: float, moment: Moment) -> Event:
+        first, last = stand.first, stand.last
+        early = first if first.at >= stand.recent[0].at else stand.recent[0]
+        x_m, y_m = (float(v) for v in last.xy_m)
+        return self._reporter.violation(
+            track=stand.owner or 0,
+            cls=stand.cls,
+            at=last.at,
+            clock=moment.clock,
+            article=self._profile.law(self.kind).article,
+            measured={"stood": self._stood(stand, moment)},
+            threshold={"max_s": self._config.max_s},
+            # Only what is still at hand can be shown; the trace says when it came.
+            moments=[moment_of("stands", early), moment_of("still_stands", last)],
+            position_m=(x_m, y_m),
+            trace=trace_of(_distinct([first, *stand.recent, last])),
+            facts={
+                "zone": self._config.zone,
+                "stands_since": first.at.isoformat(),
+                "seen_to_stop": stand.coming_at is not None,
+                "unseen_s": round(stand.unseen_s, 1),
+                "counted_s": round(counted_s, 1),
+            },
+        )
+
+    def _stood(self, stand: Stand, moment: Moment) -> Measured:
+        """How long it stood: at least since it was surely still, at most since it was last seen moving.
+
+        Where it stood already when it was first seen, the upper end is that of the time in sight.
+        """
+        seen = seconds(stand.first, stand.last, moment.clock)
+        came = stand.coming_at
+        longest_s = seen.high if came is None else (stand.last.at - came).total_seconds()
+        low, high = max(0.0, seen.low - self._thresholds.rolls_s), max(seen.high, longest_s)
+        return Measured(value=seen.value, low=round(low, 3), high=round(high, 3), unit="s")
+
+    def _ended(self, stand: Stand, moment: Moment) -> Event:
+        camera = self._site.camera
+        return Event.of(
+            STANDING_ENDED,
+            camera_id=camera.id,
+            district=camera.district,
+            at=stand.last.at,
+            key=(stand.reported,),
+            data={
+                "violation": stand.reported,
+                "zone": self._config.zone,
+                "stood": self._stood(stand, moment).model_dump(mode="json"),
+                "last_seen_at": stand.last.at.isoformat(),
+            },
+        )
+
+
+def _distinct(points: Sequence[Waypoint]) -> list[Waypoint]:
+    """Waypoints in time order, each moment once."""
+    return sorted({p.at: p for p in points}.values(), key=lambda p: p.at)
+
+
+def describe(config: ProhibitedStoppingRule, profile: JurisdictionProfile) -> str:
+    """One line on what the rule does there, for ``dome check`` and the documentation."""
+    law = profile.law("prohibited_stopping")
+    light = (
+        f", while light {config.signal} is green for {config.queue_s:g} s or more" if config.signal else ""
+    )
+    return (
+        f"prohibited_stopping v{VERSION}: {', '.join(config.classes)} that surely stand in zone {config.zone} for more "
+        f"than {config.max_s:g} s{light}, out of sight for at most {config.lost_s:g} s; {law.article}{doubt(profile)}"
+    )

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import driving
+import pytest
+from roads import Drive, Lights, parked, rect, road, straight, tell, violation
+
+from flows.domain.events import Event
+from flows.domain.ruleset import ProhibitedStoppingRule
+from flows.jurisdiction import load_profile
+from flows.rules.prohibited_stopping import STANDING_ENDED, ProhibitedStopping, describe
+from flows.rules.standing import iou
+
+STOP = ProhibitedStoppingRule(zone="kerb", max_s=20.0)
+EYES = ("gantry", "roadside", "high")
+
+
+def rule(config: ProhibitedStoppingRule = STOP, **how: Any) -> ProhibitedStopping:
+    return ProhibitedStopping(config, road(config, zones={"kerb": rect(2.4, 15, 5.4, 40)}, **how))
+
+
+def judged(*drives: Drive, config: ProhibitedStoppingRule = STOP, **how: Any) -> list[Event]:
+    eye = how.get("eye")
+    signals = tuple(how.get("lights", {}))
+    return tell(rule(config, eye=eye, signals=signals), drives, **{"hz": 5.0} | how)
+
+
+def violations(events: list[Event]) -> list[Event]:
+    return [e for e in events if e.type == "dome.violation.prohibited_stopping.v1"]
+
+
+def stops(id: int, y: float, stands_s: float, arrives_s: float = 5.0, x: float = 3.9, **how: Any) -> Drive:
+    """Comes, stands for so long, and drives on."""
+    a, b = arrives_s, arrives_s + stands_s
+    return Drive(id, ((a - 5, 1.0, y - 30), (a, x, y), (b, x, y), (b + 6, 1.0, y + 40)), **how)
+
+
+def bus(id: int, at_s: float) -> Drive:
+    """Passes on the near side, so that it hides the kerb from the roadside."""
+    return straight(id, x=-1.0, y=(5, 60), kmh=35, start_s=at_s, cls="bus")
+
+
+def test_a_car_that_stands_too_long_is_one_event_with_what_was_measured() -> None:
+    events = judged(stops(1, 28, 40), straight(2, x=0, y=(0, 60), kmh=40), until_s=120.0)
+    (event,) = violations(events)
+    facts = violation(event)
+    assert (facts.track, facts.article) == (1, "KoAP RK 597")
+    stood = facts.measured["stood"]
+    assert stood.low > 20.0
+    assert stood.low < stood.value <= stood.high < 25
+    assert event.data["seen_to_stop"] is True
+    (ended,) = [e for e in events if e.type == STANDING_ENDED]
+    total = ended.data["stood"]
+    assert isinstance(total, dict)
+    assert total["low"] <= 40.0 <= total["high"]
+    assert total["value"] == pytest.approx(40, abs=1.5)
+    assert ended.data["violation"] == event.id
+
+
+@pytest.mark.parametrize("pose", EYES)
+@pytest.mark.parametrize("cls", ["car", "truck", "motorcycle"])
+def test_a_camera_sees_it_too(pose: str, cls: str) -> None:
+    eye = driving.camera(pose)
+    events = judged(stops(1, 27, 32, cls=cls), stops(2, 27, 12, arrives_s=52), eye=eye)
+    assert [violation(e).track for e in violations(events)] == [1]
+
+
+@pytest.mark.parametrize("pose", EYES)
+def test_it_may_have_stood_there_always(pose: str) -> None:
+    events = judged(parked(1, x=3.9, y=26, s=(0, 40)), eye=driving.camera(pose))
+    (event,) = violations(events)
+    assert event.data["seen_to_stop"] is False
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("eye", [None, "gantry"])
+def test_a_parked_car_is_one_event_not_a_hundred(seed: int, eye: str | None) -> None:
+    """Ten minutes; the tracker loses it and finds it under other numbers all the time."""
+    numbers = tuple((float(s), 100 + s) for s in range(20, 600, 17))
+    unseen = tuple((float(s), s + 1.0 + s % 25) for s in range(30, 600, 47))
+    car = replace(parked(1, x=3.9, y=26, s=(0, 600)), numbers=numbers, unseen=unseen)
+    events = judged(car, eye=driving.camera(eye) if eye else None, seed=seed, hz=2.0)
+    assert len(violations(events)) == 1
+
+
+def test_it_survives_a_bus_that_hides_it_and_takes_its_number() -> None:
+    car = replace(parked(1, x=3.9, y=24, s=(0, 60)), unseen=((8.0, 10.0),), numbers=((10.0, 7),))
+    passing = replace(bus(2, 6.0), numbers=((8.0, 1),))
+    (event,) = violations(judged(car, passing))
+    assert violation(event).track == 7
+
+
+def test_a_reported_car_that_was_hidden_for_minutes_is_not_reported_again() -> None:
+    hidden = replace(parked(1, x=3.9, y=24, s=(0, 400)), unseen=((40.0, 240.0),), numbers=((240.0, 5),))
+    passing = [straight(10 + k, x=0, y=(0, 60), kmh=40, start_s=45.0 + 10 * k) for k in range(15)]
+    assert len(violations(judged(hidden, *passing, hz=2.0))) == 1
+
+
+def test_time_comes_from_the_clock_not_from_frames() -> None:
+    """While nothing moves, the gate passes one frame in two seconds."""
+    for seconds, count in ((45, 1), (18, 0)):
+        events = judged(stops(1, 28, seconds), gate_s=2.0, hz=12.5)
+        assert len(violations(events)) == count
+
+
+def test_out_of_sight_for_too_long_proves_nothing() -> None:
+    twice = replace(parked(1, x=3.9, y=24, s=(0, 60)), unseen=((14.0, 50.0),), numbers=((50.0, 5),))
+    assert violations(judged(twice)) == []
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param((stops(1, 28, 15),), id="stops shortly"),
+        pytest.param((stops(1, 50, 60),), id="stands beyond the zone"),
+        pytest.param((stops(1, 28, 60, x=1.0),), id="stands in the lane beside it"),
+        pytest.param((stops(1, 28, 14), stops(2, 28, 14, arrives_s=30)), id="one after the other"),
+        pytest.param(
+            (stops(1, 28, 14), replace(stops(2, 28, 14, arrives_s=22), cls="truck")), id="a taxi rank"
+        ),
+        pytest.param(
+            tuple(straight(k, x=3.9, y=(0, 60), kmh=40, start_s=3.0 * k) for k in range(1, 15)), id="traffic"
+        ),
+        pytest.param((Drive(1, ((0, 3.9, 10), (60, 3.9, 45))),), id="crawls through it"),
+        pytest.param((replace(stops(1, 28, 60), cls="person"),), id="somebody waits"),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
+    assert judged(*story, seed=seed) == []
+    if seed == 0:
+        assert judged(*story, eye=driving.camera("gantry")) == []
+
+
+def test_two_beside_one_another_are_two_events() -> None:
+    events = judged(parked(1, x=3.9, y=22, s=(0, 50)), parked(2, x=3.9, y=28.5, s=(0, 50)), stops(3, 35, 40))
+    assert sorted(violation(e).track for e in violations(events)) == [1, 2, 3]
+
+
+def test_who_comes_after_a_reported_car_has_left_is_judged_too() -> None:
+    events = judged(stops(1, 28, 35), stops(2, 28, 35, arrives_s=55))
+    assert [violation(e).track for e in violations(events)] == [1, 2]
+
+
+def test_who_moves_on_a_little_is_not_reported_again() -> None:
+    creeps = Drive(1, ((0, 3.9, 10), (4, 3.9, 20), (34, 3.9, 20), (38, 3.9, 28), (80, 3.9, 28)))
+    assert len(violations(judged(creeps))) == 1
+
+
+RED_LONG: Lights = {"main": ((0.0, "red"), (45.0, "green"), (90.0, "red"))}
+
+
+def test_a_queue_at_a_light_may_be_let_off() -> None:
+    waits = stops(1, 28, 48)
+    config = STOP.model_copy(update={"signal": "main"})
+    assert judged(waits, config=config, lights=RED_LONG) == []
+    assert len(violations(judged(waits, lights=RED_LONG))) == 1  # not so configured: standing is standing
+    stays = stops(1, 28, 80)
+    (event,) = violations(judged(stays, config=config, lights=RED_LONG))
+    assert 20 < event.data["counted_s"] < 24  # type: ignore[operator]
+    assert violation(event).measured["stood"].value > 70  # 40 s of red, 15 s to set off, and 21 of its own
+    dark: Lights = {"main": ((0.0, "unknown"),)}
+    assert judged(stays, config=config, lights=dark) == []
+
+
+def test_a_place_that_is_not_sure_is_refused_and_counted() -> None:
+    refusing = rule()
+    assert tell(refusing, [stops(1, 28, 60, x=2.5)], hz=5.0) == []
+    assert refusing.refusals() == {"uncertain": 1}
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [({"platform": "drone", "surveyed": False}, "platform"), ({"surveyed": False}, "no_calibration")],
+)
+def test_an_unfit_camera_refuses(how: dict[str, Any], reason: str) -> None:
+    refusing = rule(**how)
+    refusing_events = tell(refusing, [stops(1, 28, 60)], hz=5.0)
+    assert refusing_events == []
+
+
+def test_overlap_of_boxes() -> None:
+    assert iou((0, 0, 2, 2), (0, 0, 2, 2)) == 1.0
+    assert iou((0, 0, 1, 1), (2, 2, 3, 3)) == iou(None, (0, 0, 1, 1)) == 0.0
+
+
+def test_rule_says_what_it_does() -> None:
+    text = describe(STOP.model_copy(update={"signal": "main"}), load_profile("kz"))
+    assert "more than 20 s" in text
+    assert "light main is green" in text
+    assert "KoAP RK 597" in text
