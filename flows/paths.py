@@ -70,6 +70,10 @@ class PathConfig:
 
 PERSON_M: Final = 0.4
 """Depth and width of somebody standing."""
+SIDEWAYS: Final = 0.5
+"""Cosine of 60 degrees."""
+STILL_SHARE: Final = 0.3
+"""Other edges of a body that moves shift at least so much as its foot does: a lower edge alone is one half hidden."""
 OBLIQUE_M: Final = 0.35
 """Error of the middle of a body seen from its side, along the line of sight; across it is half of that. Measured."""
 ASKEW_M: Final = 0.3
@@ -274,7 +278,8 @@ class _Follower:
         way = late.xy - early.xy
         gone_m = float(np.hypot(way[0], way[1]))
         sigma = float(np.sqrt(way @ np.linalg.solve(early.noise + late.noise, way)))
-        if gone_m < self._config.moved_m or sigma < self._config.moved_sigma:
+        moved = gone_m >= self._config.moved_m and sigma >= self._config.moved_sigma
+        if not moved or _only_foot_moved(early, late, self._config):
             if len(self._unaligned) > 50:  # stands: only where it set off from matters
                 del self._unaligned[:25]
             return
@@ -354,9 +359,19 @@ class _Foot(_Place):
         return cls(sighting.at, xy[0], noise, spread.common[0], box, NOWHERE, towards, away_m, view.height_m)
 
 
+def _only_foot_moved(early: _Place, late: _Place, config: PathConfig) -> bool:
+    """Whether something came before a body that stands: only the lower edge of its box is elsewhere."""
+    if early.xyxy is None or late.xyxy is None:
+        return False
+    left, top, right, foot = (abs(a - b) for a, b in zip(early.xyxy, late.xyxy, strict=True))
+    return max(left, top, right) < max(STILL_SHARE * foot, 1.5 * config.edge_px)
+
+
 def _steered(heading: Array, ahead: Array, speed_mps: float, step_s: float, config: PathConfig) -> Array:
     """The heading of a vehicle that moves ``ahead``: no wheel turns it at once."""
     cosine = float(heading @ ahead)
+    if abs(cosine) < SIDEWAYS:  # no wheel rolls sideways: the heading was wrong from the start
+        return ahead
     if cosine < 0:  # it backs, or its heading was wrong from the start
         return ahead if speed_mps > config.backs_mps else heading
     sine = float(heading[0] * ahead[1] - heading[1] * ahead[0])
