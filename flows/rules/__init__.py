@@ -5,16 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flows.domain.ruleset import FailureToYieldRule, RuleConfig, SectionSpeedRule, SpeedingRule
+from flows.domain.ruleset import (
+    BusLaneRule,
+    FailureToYieldRule,
+    ProhibitedStoppingRule,
+    ProhibitedTurnRule,
+    RuleConfig,
+    SectionSpeedRule,
+    SolidLineRule,
+    SpeedingRule,
+    WrongWayRule,
+)
 from flows.domain.site import CameraConfig
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 from flows.roadway import Roadway
-from flows.rules import failure_to_yield, section_speed, speeding
+from flows.rules import (
+    bus_lane,
+    failure_to_yield,
+    prohibited_stopping,
+    prohibited_turn,
+    section_speed,
+    solid_line,
+    speeding,
+    wrong_way,
+)
 from flows.rules.base import Rule, Site
+from flows.rules.bus_lane import BusLane
 from flows.rules.failure_to_yield import FailureToYield
+from flows.rules.prohibited_stopping import ProhibitedStopping
+from flows.rules.prohibited_turn import ProhibitedTurn
 from flows.rules.section_speed import SectionSpeed
+from flows.rules.solid_line import SolidLine
 from flows.rules.speeding import Speeding
+from flows.rules.wrong_way import WrongWay
 
 Builder = Callable[[Any, Site], Rule]
 
@@ -22,6 +46,11 @@ BUILDERS: dict[type[RuleConfig], Builder] = {
     SpeedingRule: Speeding,
     SectionSpeedRule: SectionSpeed,
     FailureToYieldRule: FailureToYield,
+    WrongWayRule: WrongWay,
+    SolidLineRule: SolidLine,
+    ProhibitedTurnRule: ProhibitedTurn,
+    BusLaneRule: BusLane,
+    ProhibitedStoppingRule: ProhibitedStopping,
 }
 """Which class carries out which member of the site file's union of rules."""
 
@@ -29,6 +58,11 @@ DESCRIPTIONS: dict[type[RuleConfig], Callable[[Any, JurisdictionProfile], str]] 
     SpeedingRule: speeding.describe,
     SectionSpeedRule: section_speed.describe,
     FailureToYieldRule: failure_to_yield.describe,
+    WrongWayRule: wrong_way.describe,
+    SolidLineRule: solid_line.describe,
+    ProhibitedTurnRule: prohibited_turn.describe,
+    BusLaneRule: bus_lane.describe,
+    ProhibitedStoppingRule: prohibited_stopping.describe,
 }
 """One line on what a rule does with these parameters, for ``dome check`` and the README."""
 
