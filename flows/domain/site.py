@@ -239,6 +239,17 @@ class CameraConfig(Config):
         return self
 
     @model_validator(mode="after")
+    def _lanes_have_a_direction(self) -> CameraConfig:
+        """Against which way would somebody drive?"""
+        for rule in self.rules:
+            if rule.kind == "wrong_way" and rule.lane in [
+                z.name for z in self.zones if z.heading_deg is None
+            ]:
+                expected = "expected a zone with heading_deg"
+                raise ValueError(f"rules.wrong_way.lane: {expected}, got {rule.lane!r} without one")
+        return self
+
+    @model_validator(mode="after")
     def _tracks_have_no_pictures(self) -> CameraConfig:
         """Where a device reports places in metres, nothing can be given or looked at in a picture."""
         if self.sees:

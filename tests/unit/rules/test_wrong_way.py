@@ -4,6 +4,7 @@ from typing import Any
 
 import driving
 import pytest
+from pydantic import ValidationError
 from roads import Drive, arc, over, parked, rect, road, straight, swapped, tell, violation
 
 from flows.domain.events import Event
@@ -133,3 +134,10 @@ def test_rule_says_what_it_does() -> None:
     assert "zone west" in text
     assert "8 m and 1.5 s" in text
     assert "KoAP RK 596(3)" in text
+
+
+def test_a_lane_without_a_direction_is_named_in_the_site_file() -> None:
+    with pytest.raises(
+        ValidationError, match=r"rules.wrong_way.lane: expected a zone with heading_deg, got 'west'"
+    ):
+        road(LANE, zones={"west": rect(-3.5, 10, 0, 60)})
