@@ -37,6 +37,8 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 ANSWER_S: Final = 15.0
 """Longest wait for the fleet's or the results actor's answer before the round goes on without."""
 FLUSH_S: Final = 30.0
+PLATES_S: Final = 60.0
+"""Longest wait for the plate reader's start; packages made without it say that they are incomplete."""
 INIT_ATTEMPTS: Final = 3
 
 OnProgress = Callable[[list[CameraStatus], ResultsStatus], None]
@@ -55,6 +57,7 @@ class LiveOptions:
         address: Ray cluster to join; ``local`` starts one here. ``RAY_ADDRESS`` by default, else ``local``.
         settings: Of the installation; from the environment by default.
         loader: ``module:function`` that makes detectors; for tests and back ends of one's own.
+        plates: The same for the plate reader; empty runs without one.
         on_ready: Called once, when everything has been started; for tests and benches.
         poll_s: Between questions to the fleet.
     """
@@ -67,6 +70,7 @@ class LiveOptions:
     address: str = ""
     settings: Settings = field(default_factory=Settings.from_env)
     loader: str = ""
+    plates: str = "models.plates.reader:PlateReader"
     on_ready: Callable[[LiveJob], None] | None = None
     poll_s: float = 0.5
 
@@ -157,7 +161,8 @@ class LiveJob:
         self.results_actor = results_actor(settings, self._redis_url)
         self._deploy(settings)
         profile = load_profile(self._site.jurisdiction)
-        around = Surroundings(self._site.site, profile, settings, metadata.version("digital-dome"))
+        software = metadata.version("digital-dome")
+        around = Surroundings(self._site.site, profile, settings, software, plates=bool(self._options.plates))
         self.fleet = fleet_actor(around)
         ray.get(self.fleet.apply.remote(self._cameras))
 
@@ -219,12 +224,15 @@ class LiveJob:
         """Detectors that are not there yet; cameras whose detector cannot be had are left out."""
         from ray import serve
 
-        from serve.app import DetectorArgs, ensure_app, replicas_for
+        from serve.app import DetectorArgs, PlatesArgs, await_plates, ensure_app, replicas_for, start_plates
 
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
         serve.start(proxy_location="Disabled")  # cameras use handles; nothing listens
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         cpus, gpus = resources.get("CPU", 1.0), resources.get("GPU", 0.0)
+        bearing = [camera for camera in self._cameras if camera.sees and camera.rules]
+        if self._options.plates and bearing:  # it starts while the detectors do
+            start_plates(PlatesArgs(loader=self._options.plates))
         for name in sorted({camera.detector for camera in self._cameras if camera.sees}):
             users = [camera for camera in self._cameras if camera.sees and camera.detector == name]
             finite = sum(not camera.live for camera in users)
@@ -236,6 +244,8 @@ class LiveJob:
             except DomeError as error:
                 self._unable += [_unable(camera, str(error)) for camera in users]
                 self._cameras = [camera for camera in self._cameras if camera not in users]
+        if self._options.plates and any(not camera.live for camera in bearing):
+            await_plates(PLATES_S)  # a file may be over before a reader has started
 
     def _fetch(self, args: Any) -> None:
         """Weights are fetched here, where a person sees the progress and the advice."""

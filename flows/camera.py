@@ -17,8 +17,17 @@ from ray.exceptions import RayError, RayTaskError
 
 from flows.backoff import Backoff
 from flows.domain.detections import Detections
-from flows.domain.errors import DetectorAway, DetectorFailed, DomeError, StoreError
+from flows.domain.errors import (
+    DetectorAway,
+    DetectorFailed,
+    DomeError,
+    ReaderAway,
+    ReaderFailed,
+    StoreError,
+)
 from flows.domain.inference import DetectorSpec, DetectRequest
+from flows.domain.platehash import PlateHasher
+from flows.domain.plates import PlateAnswer, PlateRequest
 from flows.domain.site import CameraConfig
 from flows.domain.status import CameraState, CameraStatus
 from flows.evidence import EvidenceQueue
@@ -27,8 +36,9 @@ from flows.gateway import first_line
 from flows.gauges import Gauges
 from flows.jurisdiction import JurisdictionProfile
 from flows.outbox import Outbox
-from flows.package import EvidenceContext, ModelRef
+from flows.package import EvidenceContext, Manifest, ModelRef
 from flows.pipeline import CameraPipeline
+from flows.platestage import PlateStage
 from flows.settings import Settings
 from flows.sources import open_source
 from flows.store.evidence import EvidenceStore
@@ -75,12 +85,14 @@ class Surroundings:
         profile: The law of the place.
         settings: Where spools, evidence and caches are.
         software: Version of this software, for evidence.
+        plates: Whether a plate reader runs.
     """
 
     site: str
     profile: JurisdictionProfile
     settings: Settings
     software: str = ""
+    plates: bool = True
 
 
 class CameraActor:
@@ -155,7 +167,8 @@ class CameraActor:
 
     async def _prepared(self) -> Feed | None:
         """Everything a feed needs; None if stopped before it could begin."""
-        detector = Detector(self._camera.detector) if self._camera.sees else None
+        self._gateway = Gateway()
+        detector = Detector(self._camera.detector, self._gateway) if self._camera.sees else None
         spec = await self._spec(detector) if detector is not None else None
         if detector is not None and spec is None:
             return None
@@ -205,7 +218,43 @@ class CameraActor:
             software=self._around.software,
         )
         store = EvidenceStore(self._around.settings.evidence)
-        return EvidenceQueue(source.ring, store, context, self._around.profile.evidence.clip_s)
+        profile = self._around.profile
+        reader = PlateReader(self._gateway, asyncio.get_running_loop())
+        plates = PlateStage(reader, profile.name.upper()) if self._around.plates else None
+        hasher = PlateHasher.of(self._around.settings.plate_key.get_secret_value())
+
+        def hash_plate(manifest: Manifest) -> str:
+            """Of a plate that is surely read; without a key no passage can be told from another."""
+            plate = manifest.plate
+            return hasher.hash(plate.text) if hasher and plate and plate.confident else ""
+
+        return EvidenceQueue(source.ring, store, context, profile.evidence.clip_s, hash_plate, plates)
+
+
+class Gateway:
+    """This node's gateway to Serve, found again whenever it is gone; shared by what a camera asks."""
+
+    def __init__(self) -> None:
+        self._actor: Any = None
+
+    async def ask(self, method: str, *args: Any) -> Any:
+        """Calls the gateway.
+
+        Raises:
+            RayTaskError: What the other side raised.
+            RayError: If the gateway is gone; it is looked for again the next time.
+            ValueError: If there is no fleet at this moment.
+        """
+        try:
+            if self._actor is None:
+                fleet = await asyncio.to_thread(ray.get_actor, FLEET, NAMESPACE)
+                self._actor = await fleet.gateway.remote(ray.get_runtime_context().get_node_id())
+            return await getattr(self._actor, method).remote(*args)
+        except RayTaskError:
+            raise
+        except (RayError, ValueError):
+            self._actor = None
+            raise
 
 
 class Detector:
@@ -213,11 +262,11 @@ class Detector:
 
     Args:
         name: The detector's name.
+        gateway: The way to it.
     """
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._gateway: Any = None
+    def __init__(self, name: str, gateway: Gateway) -> None:
+        self._name, self._gateway = name, gateway
 
     async def spec(self) -> DetectorSpec:
         """The detector's spec.
@@ -244,17 +293,45 @@ class Detector:
 
     async def _ask(self, method: str, *args: Any) -> Any:
         try:
-            if self._gateway is None:
-                fleet = await asyncio.to_thread(ray.get_actor, FLEET, NAMESPACE)
-                self._gateway = await fleet.gateway.remote(ray.get_runtime_context().get_node_id())
-            return await getattr(self._gateway, method).remote(self._name, *args)
+            return await self._gateway.ask(method, self._name, *args)
         except DetectorAway:
             raise
         except RayTaskError as error:
             raise DetectorFailed(f"detector {self._name}: {first_line(error.cause)}") from None
-        except (RayError, ValueError) as error:  # ValueError: there is no fleet at this moment
-            self._gateway = None
+        except (RayError, ValueError) as error:
             raise DetectorAway(f"gateway: {type(error).__name__}: {first_line(error)}") from None
+
+
+class PlateReader:
+    """The plate reader as evidence sees it: called in the thread that makes packages.
+
+    Args:
+        gateway: The way to it.
+        loop: The event loop of the actor.
+    """
+
+    def __init__(self, gateway: Gateway, loop: asyncio.AbstractEventLoop) -> None:
+        self._gateway, self._loop = gateway, loop
+
+    def __call__(self, request: PlateRequest) -> PlateAnswer:
+        """The plate of a vehicle.
+
+        Raises:
+            ReaderAway: If nobody answers; ask again later.
+            ReaderFailed: If the reader fails on these pictures.
+        """
+        return asyncio.run_coroutine_threadsafe(self._read(request), self._loop).result()
+
+    async def _read(self, request: PlateRequest) -> PlateAnswer:
+        try:
+            answer: PlateAnswer = await self._gateway.ask("read_plate", [ray.put(request)])
+            return answer
+        except ReaderAway:
+            raise
+        except RayTaskError as error:
+            raise ReaderFailed(f"plate reader: {first_line(error.cause)}") from None
+        except (RayError, ValueError) as error:
+            raise ReaderAway(f"gateway: {type(error).__name__}: {first_line(error)}") from None
 
 
 async def submit(lines: Sequence[bytes]) -> Any:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import ray
 
 from flows.domain.detections import Detections
-from flows.domain.errors import DetectorAway
+from flows.domain.errors import DetectorAway, ReaderAway
 from flows.domain.inference import DetectorSpec
+from flows.domain.plates import PlateAnswer
 
 if TYPE_CHECKING:
     from ray.serve.handle import DeploymentHandle
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 ANSWER_S: Final = 60.0
 """Longest wait for one answer. Eight frames of the largest model on one core take a third of it; whoever
 waits longer waits for a replica that hangs or is not there."""
+PLATES_APP: Final = "plates"
+"""The Serve application of the plate reader."""
 ROUTES: Final = 256
 """Requests at once: 64 busy cameras with 4 in flight each."""
 
@@ -45,7 +48,7 @@ class DetectorGateway:
         Raises:
             DetectorAway: If it does not run (yet).
         """
-        spec: DetectorSpec = await self._ask(detector, "spec")
+        spec: DetectorSpec = await self._ask(app_name(detector), DetectorAway, "spec")
         return spec
 
     async def detect(self, detector: str, request: list[ray.ObjectRef[Any]]) -> list[Detections]:
@@ -58,27 +61,39 @@ class DetectorGateway:
         Raises:
             DetectorAway: If no replica answered; the same request may be sent again.
         """
-        found: list[Detections] = await self._ask(detector, "detect", request[0])
+        found: list[Detections] = await self._ask(app_name(detector), DetectorAway, "detect", request[0])
         return found
 
-    async def _ask(self, detector: str, method: str, *args: Any) -> Any:
+    async def read_plate(self, request: list[ray.ObjectRef[Any]]) -> PlateAnswer:
+        """The plate of a vehicle.
+
+        Args:
+            request: One reference to a ``PlateRequest``; in a list so that it is passed on, not fetched.
+
+        Raises:
+            ReaderAway: If no replica answered; the same request may be sent again.
+        """
+        answer: PlateAnswer = await self._ask(PLATES_APP, ReaderAway, "read", request[0])
+        return answer
+
+    async def _ask(self, app: str, away: type[DetectorAway | ReaderAway], method: str, *args: Any) -> Any:
         from ray.exceptions import RayActorError, RaySystemError, WorkerCrashedError
         from ray.serve.exceptions import RayServeException
 
         try:
-            answer = getattr(self._handle(detector), method).remote(*args)
+            answer = getattr(self._handle(app), method).remote(*args)
             return await asyncio.wait_for(answer, ANSWER_S)
         except (RayServeException, RayActorError, RaySystemError, WorkerCrashedError) as error:
-            raise DetectorAway(f"{app_name(detector)}: {type(error).__name__}: {first_line(error)}") from None
+            raise away(f"{app}: {type(error).__name__}: {first_line(error)}") from None
         except TimeoutError:
-            raise DetectorAway(f"{app_name(detector)}: no answer within {ANSWER_S:g} s") from None
+            raise away(f"{app}: no answer within {ANSWER_S:g} s") from None
 
-    def _handle(self, detector: str) -> DeploymentHandle[Any]:
+    def _handle(self, app: str) -> DeploymentHandle[Any]:
         from ray import serve
 
-        if detector not in self._handles:
-            self._handles[detector] = serve.get_app_handle(app_name(detector))
-        return self._handles[detector]
+        if app not in self._handles:
+            self._handles[app] = serve.get_app_handle(app)
+        return self._handles[app]
 
 
 def first_line(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from typing import Any
 
 import ray
@@ -14,9 +15,10 @@ from ray.serve.schema import ApplicationStatus
 
 from flows.domain.errors import DomeError
 from flows.domain.inference import DetectorSpec
-from flows.gateway import app_name
+from flows.gateway import PLATES_APP, app_name
 from flows.settings import Settings
 from serve.deployments.detector import Batching, DetectorDeployment
+from serve.deployments.plates import PlatesDeployment
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +89,69 @@ def build(args: DetectorArgs) -> Application:
         ray_actor_options={"num_cpus": args.num_cpus, "num_gpus": args.num_gpus},
     ).bind(args.name, args.settings, args.loader)
     return app
+
+
+class PlatesArgs(BaseModel):
+    """Arguments of :func:`build_plates`; ``serve run serve.app:build_plates``.
+
+    Attributes:
+        loader: ``module:function`` that makes the plate reader.
+        min_replicas: Kept when nothing is read. One: starting costs more than a day of its waiting.
+        max_replicas: A violation a second keeps one busy.
+        num_cpus: Of one replica, which works in bursts of half a second: what Ray reserves, no limit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    loader: str = "models.plates.reader:PlateReader"
+    min_replicas: int = Field(default=1, ge=0)
+    max_replicas: int = Field(default=2, ge=1)
+    num_cpus: float = Field(default=0.1, gt=0)
+
+
+def build_plates(args: PlatesArgs) -> Application:
+    """The plate reader as a Serve application."""
+    deployment: Any = PlatesDeployment  # the decorator made a Deployment of the class
+    app: Application = deployment.options(
+        # A request takes half a second and nobody waits for it: a queue of some is no load yet.
+        max_ongoing_requests=8,
+        autoscaling_config={
+            "min_replicas": args.min_replicas,
+            "max_replicas": args.max_replicas,
+            "target_ongoing_requests": 3,
+            "upscale_delay_s": 10.0,
+            "downscale_delay_s": 300.0,
+        },
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},
+        health_check_period_s=30.0,
+        health_check_timeout_s=30.0,
+        graceful_shutdown_timeout_s=5.0,
+        ray_actor_options={"num_cpus": args.num_cpus},
+    ).bind(args.loader)
+    return app
+
+
+def start_plates(args: PlatesArgs) -> None:
+    """Deploys the plate reader unless it runs; nobody waits for it: who asks too early asks again."""
+    running = serve.status().applications.get(PLATES_APP)
+    if running is not None and running.status in (ApplicationStatus.RUNNING, ApplicationStatus.DEPLOYING):
+        return
+    target = serve.RunTarget(build_plates(args), name=PLATES_APP, route_prefix=None)
+    serve.run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
+
+
+def await_plates(timeout_s: float) -> bool:
+    """Waits until the plate reader answers; False if it does not in time."""
+    deadline_s = time.monotonic() + timeout_s
+    while time.monotonic() < deadline_s:
+        status = serve.status().applications[PLATES_APP]
+        if status.status == ApplicationStatus.RUNNING:
+            return True
+        if status.status == ApplicationStatus.DEPLOY_FAILED:
+            break
+        time.sleep(0.2)
+    log.warning("the plate reader does not run (yet): %s", status.message)
+    return False
 
 
 def replicas_for(cpus: float, gpus: float, busy: int) -> dict[str, Any]:

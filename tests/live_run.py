@@ -28,11 +28,13 @@ class Run:
     Attributes:
         folder: Of the job: site file, home, results.
         trouble: Called in a thread of its own once the job runs.
+        plates: Makes the plate reader; none by default, streets here have no plates.
     """
 
     folder: Path
     redis: EmbeddedRedis | None = None
     trouble: Callable[[Run], None] | None = None
+    plates: str = ""
     options: LiveOptions = field(default_factory=LiveOptions)
     job: LiveJob | None = None
     seen: list[list[CameraStatus]] = field(default_factory=list)
@@ -53,6 +55,7 @@ class Run:
             events=self.folder / name,
             settings=Settings.from_env(env),
             loader="street:load",
+            plates=self.plates,
             on_ready=self._ready,
         )
         config, problems = load_site(path)
