@@ -30,6 +30,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.paths import FixBook, PathBook
 from flows.rules import build_rules
 from flows.rules.base import Moment, Rule
+from flows.signals import SignalBook
 from flows.tracking import ReportedTracks, Tracker
 
 LAG_FRAMES: Final = 40
@@ -120,6 +121,7 @@ class CameraPipeline:
         self._gate, self._tracker, self._rules = gate, tracker, list(rules)
         self._paths = paths
         self._sampler = Sampler(camera.sample_hz)
+        self._signals = SignalBook(camera)
         self._moved = [False] * max(1, lag_frames)  # ring: after how many settled frames did something move
         self._settled = 0
         self._moment: Moment | None = None
@@ -164,6 +166,7 @@ class CameraPipeline:
         counts = self.counts
         counts.read += 1
         moving = self._tracks_move()
+        self._signals.look(frame)  # lights change while nothing moves, and in frames that are left out
         if not self._sampler.takes(frame.at):
             counts.sampled_out += 1
             return Admission(False, SAMPLED_OUT)
@@ -188,7 +191,7 @@ class CameraPipeline:
 
     def step(self, frame: Frame, found: Detections | Fixes) -> list[Event]:
         """Takes what the detector saw in a frame, or what a device reports. Pixels are not needed any more."""
-        moment = self._at(frame)
+        moment, changes = self._at(frame)
         self.counts.detected += 1
         self.counts.detections += len(found)
         try:
@@ -196,16 +199,16 @@ class CameraPipeline:
             confirmed = [t for t in tracks if t.confirmed]
             moment = self._on_ground(confirmed, moment)
             events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
-            return self._counted(events + self._forget(moment))
+            return self._counted(changes + events + self._forget(moment))
         finally:
             self._settle()
 
     def skip(self, frame: Frame) -> list[Event]:
         """Lets time pass over a frame that nobody looked at: tracks may expire, none is missed for it."""
-        moment = self._at(frame)
+        moment, changes = self._at(frame)
         try:
             self._tracker.expire(frame.at)
-            return self._counted(self._forget(moment))
+            return self._counted(changes + self._forget(moment))
         finally:
             self._settle()
 
@@ -221,10 +224,15 @@ class CameraPipeline:
             total.update(rule.refusals())
         return dict(total)
 
-    def _at(self, frame: Frame) -> Moment:
+    def _at(self, frame: Frame) -> tuple[Moment, list[Event]]:
+        """The moment of a frame, and which lights have changed since the last one."""
         picture = frame.picture
-        self._moment = Moment(frame.at, frame.index, picture.width_px, picture.height_px, frame.clock)
-        return self._moment
+        changes = self._signals.settle(frame.at)
+        lights = self._signals.states
+        self._moment = Moment(
+            frame.at, frame.index, picture.width_px, picture.height_px, frame.clock, signals=lights
+        )
+        return self._moment, changes
 
     def _on_ground(self, tracks: Sequence[Track], moment: Moment) -> Moment:
         """The moment with the paths of the tracks seen in it."""

@@ -243,7 +243,14 @@ class _Reader:
             data["source"] = self._source(data["source"], (*at, "source"), found)
         if isinstance(data.get("calibration"), dict):
             data["calibration"] = _calibration(data["calibration"])
+        if isinstance(data.get("signals"), list):
+            data["signals"] = [self._signal(signal) for signal in data["signals"]]
         return data
+
+    def _signal(self, signal: Any) -> Any:
+        if isinstance(signal, dict) and isinstance(signal.get("feed"), str):
+            return {**signal, "feed": str(self._absolute(signal["feed"]))}
+        return signal
 
     def _source(self, source: Any, at: Loc, found: list[FieldError]) -> Any:
         if isinstance(source, str):

@@ -80,6 +80,20 @@ def detector(
 
 
 @app.command()
+def signals(
+    video: Annotated[Path, typer.Option(metavar="FILE", help="Footage of a junction.")],
+    labels: Annotated[
+        Path, typer.Option(metavar="FILE.json", help="Its heads, and what each shows in which frames.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Traffic lights read rightly: share of frames, confusions, milliseconds a look."""
+    from flows.evaluation.signals import evaluate_signals
+
+    _show(_plain(evaluate_signals(video, labels)), as_json)
+
+
+@app.command()
 def plates(
     images: Annotated[
         Path, typer.Option(metavar="DIR", help="NAME.jpg and NAME.txt (file, x, y, w, h, plate) each.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from flows.domain.config import Config, Name
 
@@ -37,6 +37,17 @@ class SignalConfig(Config):
     region_px: tuple[float, float, float, float] | None = None
     head: Literal["vertical", "horizontal", "arrow", "countdown"] = "vertical"
     feed: str | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> SignalConfig:
+        if (self.region_px is None) == (self.feed is None):
+            raise ValueError("expected either region_px or feed, got " + ("both" if self.feed else "neither"))
+        x0, y0, x1, y1 = self.region_px or (0, 0, 4, 4)
+        if x1 - x0 < 4 or y1 - y0 < 4:
+            raise ValueError(
+                f"region_px: expected left, top, right, bottom at least 4 px apart, got {self.region_px}"
+            )
+        return self
 
 
 class RuleConfig(Config):

@@ -17,15 +17,21 @@ class SignalState:
     Attributes:
         phase: What it shows.
         since: When it began to, aware UTC: the last moment known to show something else, or the first look.
-        at: When it was last looked at.
+        at: The last look that showed it.
         confidence: 0 to 1; 1 for a controller's feed.
+        begun_by: The first look that showed it: it began between ``since`` and then. None: at ``since``.
     """
 
     phase: Phase
     since: datetime
     at: datetime
     confidence: float = 1.0
+    begun_by: datetime | None = None
 
     def shown_for_s(self, at: datetime) -> float:
-        """For how long it has shown this."""
+        """For how long it has shown this, at most."""
         return (at - self.since).total_seconds()
+
+    def surely_for_s(self, at: datetime) -> float:
+        """For how long it has shown this, at least."""
+        return (at - (self.begun_by or self.since)).total_seconds()
