@@ -1,0 +1,327 @@
+"""Every rule of the road on unseen scenes: precision and recall against exact truth, with hard negatives.
+
+Scenes in which drivers offend and others only seem to (:mod:`flows.scenes.kinds`), at seeds that nothing was built
+or tuned on, go through the same pipeline object as in the live job: as rendered clips with the embedded detector
+(``--boxes detector``), or without pictures, as the truth's boxes with a detector's errors (``--boxes truth``), which
+tells the detector's share from the rules'. Offences by less than a clear margin, hidden ones, and those of vehicles
+on an exemption list are neither asked for nor wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import flows.scenes
+from cluster.bench import report
+from cluster.bench.accuracy import scene_code
+from cluster.bench.boxes import frames
+from flows import pipeline as pipelines
+from flows.domain.events import Event, Violation
+from flows.domain.ruleset import SignalConfig
+from flows.domain.site import CameraConfig, GateConfig, SceneSource
+from flows.evaluation.events import TruthIndex, evaluate_events
+from flows.jurisdiction import load_profile
+from flows.pipeline import CameraPipeline
+from flows.rules import BUILDERS
+from flows.scenes.truth import SceneTruth
+from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.domain.inference import DetectorLike
+    from flows.scenes.scene import Scene
+
+Boxes = Literal["detector", "truth"]
+
+FIRST_SEED: Final = 940_001
+"""Seeds from here on are this bench's own; rules were built at small seeds."""
+FPS: Final = 10.0
+CLIPS: Final = {"giveway": 24, "junction": 30, "lanes": 40, "buslane": 10, "stopping": 22}
+"""Scenes by kind: enough for 30 offences and 30 hard negatives of each rule."""
+QUICK_CLIPS: Final = {"giveway": 4, "junction": 4, "lanes": 6, "buslane": 2, "stopping": 3}
+PRECISION: Final = 0.98
+RECALL: Final = 0.93
+LEAST: Final = 30
+"""Offences, and hard negatives, that a figure takes."""
+PREFIX: Final = "dome.violation."
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One scene of the bench."""
+
+    kind: str
+    seed: int
+
+    def scene(self) -> Scene:
+        """The scene; camera, light and everything else follow from the seed."""
+        return flows.scenes.build(self.kind, seed=self.seed, fps=FPS)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one rule did over all clips.
+
+    Attributes:
+        tp: Offences that were reported.
+        fp: Reports of no offence, or of one reported before.
+        fn: Offences that were not.
+        negatives: Vehicles that only seemed to offend.
+        accused: Of these, those that were reported.
+        doubtful: Borderline, hidden or exempt ones: not asked for.
+        refusals: Verdicts that the rule refused, by reason.
+        findings: One line for each mistake.
+    """
+
+    tp: int = 0
+    fp: int = 0
+    fn: int = 0
+    negatives: int = 0
+    accused: int = 0
+    doubtful: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    findings: list[str] = field(default_factory=list)
+
+
+def run(quick: bool, boxes: Boxes | None = None, detector: str = "embedded") -> list[report.Figure]:
+    """The figures; see :mod:`cluster.bench.__main__`. A quick look does without pictures."""
+    chosen: Boxes = boxes or ("truth" if quick else "detector")
+    return figures(measure(clips(quick), chosen, Settings.from_env(), detector), chosen)
+
+
+def clips(quick: bool, first_seed: int = FIRST_SEED) -> list[Clip]:
+    """The bench's scenes."""
+    counts = QUICK_CLIPS if quick else CLIPS
+    return [
+        Clip(kind, first_seed + 1000 * i + k)
+        for i, (kind, count) in enumerate(counts.items())
+        for k in range(count)
+    ]
+
+
+def measure(
+    chosen: Sequence[Clip], boxes: Boxes, settings: Settings, detector_name: str = "embedded"
+) -> dict[str, Tally]:
+    """All clips, one after the other, with a line of progress each; what each rule did."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    detector: DetectorLike | None = None
+    if boxes == "detector":
+        from models.detector import load
+
+        detector = load(detector_name, settings)
+    tallies: dict[str, Tally] = {}
+    for clip in chosen:
+        truth, events, refusals = play(clip, detector, settings)
+        for rule in sorted({rule.kind for rule in truth.rules if type(rule) in BUILDERS}):
+            tally = tallies.setdefault(rule, Tally())
+            count(clip, rule, truth, events, tally)
+            tally.refusals.update(refusals)
+        wrong = sum(len(tally.findings) for tally in tallies.values())
+        console.print(f"{clip.kind} {clip.seed}: {len(events)} events; mistakes so far {wrong}")
+    return tallies
+
+
+def play(
+    clip: Clip, detector: DetectorLike | None, settings: Settings
+) -> tuple[SceneTruth, list[Event], dict[str, int]]:
+    """One clip through the pipeline: its truth, the violations found, and verdicts refused by reason."""
+    if detector is None:
+        truth = annotated(clip, settings)
+        pipeline = pipeline_of(clip, truth, _told(clip, truth, settings))
+        pairs = frames(truth, pipeline.camera.id, clip.seed)
+        events = [event for frame, found in pairs for event in pipeline.step(frame, found)]
+        events += pipeline.close()
+    else:
+        from flows.sources.file import FileVideo
+
+        path, truth = rendered(clip, settings)
+        pipeline = pipeline_of(clip, truth, truth.signals, detector.spec.sure_score)
+        source = FileVideo(pipeline.camera.id, path, started_at=truth.started_at, clock_source="scene")
+        events = list(pipelines.run(source, pipeline, detector))
+    return truth, [e for e in events if e.type.startswith(PREFIX)], pipeline.refusals()
+
+
+def pipeline_of(
+    clip: Clip, truth: SceneTruth, signals: tuple[SignalConfig, ...], sure_score: float = 0.6
+) -> CameraPipeline:
+    """The camera's logic as in the live job, with every rule that the scene is made for."""
+    camera = CameraConfig(
+        id=f"{clip.kind}-{clip.seed}",
+        district="bench",
+        source=SceneSource(scene=clip.kind, seed=clip.seed),
+        calibration=truth.calibration,
+        gate=GateConfig(enabled=False),
+        zones=truth.zones,
+        lines=truth.lines,
+        signals=signals,
+        rules=tuple(rule for rule in truth.rules if type(rule) in BUILDERS),
+    )
+    return CameraPipeline.build(camera, load_profile("kz"), sure_score=sure_score)
+
+
+def _told(clip: Clip, truth: SceneTruth, settings: Settings) -> tuple[SignalConfig, ...]:
+    """Without pictures the lights are told by their controller, from the truth."""
+    told = []
+    for signal in truth.signals:
+        path = _folder(settings) / f"{clip.kind}-{clip.seed}-{signal.name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [{"at": f.at.isoformat(), "phase": f.signals[signal.name]} for f in truth.frames]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        told.append(SignalConfig(name=signal.name, head=signal.head, feed=str(path)))
+    return tuple(told)
+
+
+def annotated(clip: Clip, settings: Settings) -> SceneTruth:
+    """The clip's truth without rendering it; kept as long as the scenes' code stays the same."""
+    path = _folder(settings) / f"{clip.kind}-{clip.seed}-{scene_code()}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(clip.scene().truth().model_dump_json() + "\n", encoding="utf-8")
+        partial.replace(path)
+    return SceneTruth.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def rendered(clip: Clip, settings: Settings) -> tuple[Path, SceneTruth]:
+    """The clip's video and truth, rendered unless the cache has them from the same scene code."""
+    path = _folder(settings) / f"{clip.kind}-{clip.seed}-{scene_code()}.mp4"
+    truth_path = path.with_suffix(".mp4.json")
+    if not truth_path.exists():
+        from flows.scenes import clip as writer
+
+        partial = path.with_name(f"partial-{path.name}")
+        writer.write(clip.scene(), partial, partial.with_suffix(".json"))
+        partial.replace(path)
+        partial.with_suffix(".json").replace(truth_path)  # last: its presence means that both are whole
+    return path, SceneTruth.model_validate_json(truth_path.read_text(encoding="utf-8"))
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.cache / "bench-rules"
+
+
+def count(clip: Clip, rule: str, truth: SceneTruth, events: Sequence[Event], tally: Tally) -> None:
+    """Adds what one rule did in one clip."""
+    type_ = f"{PREFIX}{rule}.v1"
+    mine = [event for event in events if event.type == type_]
+    due = tuple(event for event in truth.events if event.type == type_)
+    alike = {one.track: one.role for one in truth.innocent if one.type == type_}
+    score = evaluate_events(truth.model_copy(update={"events": due}), mine)
+    tally.tp, tally.fp, tally.fn = tally.tp + score.tp, tally.fp + score.fp, tally.fn + score.fn
+    tally.negatives += len(alike)
+    tally.doubtful += sum(event.ignore for event in due)
+    index = TruthIndex(truth)
+    accused = set()
+    for event in mine:
+        if event.id not in score.wrong:
+            continue
+        overlaps = index.overlaps(Violation.model_validate(_known(event)).moments)
+        track = max(overlaps, key=overlaps.__getitem__, default=-1)
+        accused.add(track)
+        again = any(one.track == track and not one.ignore for one in due)
+        what = "again or elsewhere" if again else alike.get(track, "ordinary traffic")
+        since_s = (event.time - truth.started_at).total_seconds()
+        tally.findings.append(
+            f"{rule}: {clip.kind} {clip.seed}: FALSE at {since_s:.1f} s, track {track} ({what}): {_brief(event)}"
+        )
+    tally.accused += len(accused & set(alike))
+    tally.findings += [f"{rule}: {clip.kind} {clip.seed}: MISSED {words}" for words in score.missed]
+
+
+def _known(event: Event) -> dict[str, object]:
+    return {key: value for key, value in event.data.items() if key in Violation.model_fields}
+
+
+def _brief(event: Event) -> str:
+    """What an event states, in a line."""
+    measured = event.data.get("measured")
+    rows = measured.items() if isinstance(measured, dict) else ()
+    values = [
+        f"{name} {row['value']} [{row['low']}, {row['high']}] {row['unit']}"
+        for name, row in rows
+        if isinstance(row, dict)
+    ]
+    return ", ".join(values) or "no measured values"
+
+
+def wilson(hits: int, of: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson 1927).
+
+    >>> low, high = wilson(30, 30)
+    >>> round(low, 3), round(high, 3)
+    (0.886, 1.0)
+    """
+    if of == 0:
+        return 0.0, 1.0
+    z, share = 1.96, hits / of
+    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def figures(tallies: dict[str, Tally], boxes: Boxes) -> list[report.Figure]:
+    """Precision and recall of each rule, with counts and intervals."""
+    how = (
+        "rendered pictures, embedded detector"
+        if boxes == "detector"
+        else "no pictures: truth boxes with noise"
+    )
+    rows = []
+    for rule, tally in sorted(tallies.items()):
+        offences, reports = tally.tp + tally.fn, tally.tp + tally.fp
+        few = offences < LEAST or tally.negatives < LEAST
+        note = f"; FEWER THAN {LEAST} of each" if few else ""
+        low, high = wilson(tally.tp, reports)
+        rows.append(
+            report.at_least(
+                f"{rule}: precision",
+                tally.tp / reports if reports else 0.0,
+                PRECISION,
+                "share",
+                f"{tally.tp} true, {tally.fp} false; 95 % [{low:.3f}, {high:.3f}]; {tally.accused} of "
+                f"{tally.negatives} hard negatives accused; {tally.doubtful} borderline left out; {how}{note}",
+            )
+        )
+        low, high = wilson(tally.tp, offences)
+        refused = ", ".join(f"{reason} {n}" for reason, n in tally.refusals.most_common(4))
+        rows.append(
+            report.at_least(
+                f"{rule}: recall",
+                tally.tp / offences if offences else 0.0,
+                RECALL,
+                "share",
+                f"{tally.tp} of {offences} found; 95 % [{low:.3f}, {high:.3f}]; refused in these clips: "
+                f"{refused or 'none'}; {how}{note}",
+            )
+        )
+    return rows
+
+
+def main() -> None:
+    """Measures and prints; a look at some kinds or with truth boxes writes nothing."""
+    parser = argparse.ArgumentParser(prog="python -m cluster.bench.rules", description=__doc__)
+    parser.add_argument("--boxes", choices=("detector", "truth"), default="detector")
+    parser.add_argument("--detector", default="embedded", help="name in the weights registry")
+    parser.add_argument("--quick", action="store_true", help="few clips: a look, not a figure to quote")
+    parser.add_argument("--seed", type=int, default=FIRST_SEED, help="other scenes: a look as well")
+    parser.add_argument("--kind", action="append", choices=tuple(CLIPS), help="only these scenes")
+    parser.add_argument("--findings", type=Path, help="write every mistake to this file, a line each")
+    args = parser.parse_args()
+    chosen = [c for c in clips(args.quick, args.seed) if args.kind is None or c.kind in args.kind]
+    tallies = measure(chosen, args.boxes, Settings.from_env(), args.detector)
+    report.show(f"rules ({args.boxes})", figures(tallies, args.boxes))
+    if args.findings:
+        lines = [line for tally in tallies.values() for line in tally.findings]
+        args.findings.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
