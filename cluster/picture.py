@@ -67,9 +67,10 @@ def draw_violation(
     sheet = _Sheet(picture)
     if plane is not None and violation.trace:
         sheet.trail(plane.to_px(np.array([p[1:] for p in violation.trace])))
-    sheet.brackets(moment.xyxy)
-    sheet.inset(moment.xyxy)
-    sheet.speed_card(moment.xyxy, violation)
+    if moment.xyxy is not None:
+        sheet.brackets(moment.xyxy)
+        sheet.inset(moment.xyxy)
+        sheet.card(moment.xyxy, violation)
     sheet.footer(violation, caption)
     return sheet.image()
 
@@ -152,10 +153,25 @@ class _Sheet:
         frame = self._at(x, margin, x + width, margin + height)
         self.pen.rounded_rectangle(frame, self._wide(10), outline=(*INK, 235), width=self._wide(2.2))
 
-    def speed_card(self, xyxy: Sequence[float], violation: Violation) -> None:
-        """The speed in large figures beside the vehicle, with its interval on a scale against the limit."""
-        speed = violation.measured["speed"]
-        width, height, gap = 268 * self.unit, 132 * self.unit, 26 * self.unit
+    def card(self, xyxy: Sequence[float], violation: Violation) -> None:
+        """What was measured beside the vehicle: a speed against its limit, or the rule's own quantities."""
+        speeding = "speed" in violation.measured and "limit_kmh" in violation.threshold
+        rows = [] if speeding else list(violation.measured.items())[:4]
+        x, y, width = self._beside(xyxy, 132.0 if speeding else 58.0 + 26.0 * len(rows))
+        if speeding:
+            self._speed(x, y, width, violation)
+            return
+        u = self.unit
+        self.text(x + 20 * u, y + 12 * u, violation.rule.replace("_", " "), 24)
+        for i, (name, value) in enumerate(rows):
+            top = y + (52 + 26 * i) * u
+            self.text(x + 20 * u, top, name.replace("_", " "), 15, QUIET)
+            half = (value.high - value.low) / 2
+            self.text(x + width - 16 * u, top, f"{value.value:.1f} ± {half:.1f} {value.unit}", 15, INK, "ra")
+
+    def _beside(self, xyxy: Sequence[float], height_at_720: float) -> tuple[float, float, float]:
+        """A panel next to the vehicle, tied to it by a line; its left, top and width."""
+        width, height, gap = 268 * self.unit, height_at_720 * self.unit, 26 * self.unit
         right = xyxy[2] + gap + width < self.picture.width
         x = xyxy[2] + gap if right else max(8 * self.unit, xyxy[0] - gap - width)
         y = (xyxy[1] + xyxy[3]) / 2 - height / 2
@@ -170,7 +186,11 @@ class _Sheet:
         self.pen.rounded_rectangle(
             self._at(x, y, x + 5 * self.unit, y + height), self._wide(2.5), fill=(*ACCENT, 255)
         )
-        u = self.unit
+        return x, y, width
+
+    def _speed(self, x: float, y: float, width: float, violation: Violation) -> None:
+        """The speed in large figures, with its interval on a scale against the limit."""
+        speed, u = violation.measured["speed"], self.unit
         taken = self.text(x + 20 * u, y + 8 * u, f"{speed.value:.1f}", 46)
         self.text(x + 28 * u + taken, y + 31 * u, speed.unit, 19, QUIET)
         half = (speed.high - speed.low) / 2

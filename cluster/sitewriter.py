@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from flows.domain.site import CalibrationConfig
+from flows.domain.config import Config
+from flows.domain.ruleset import Rule, RuleConfig, SignalConfig, SpeedingRule
+from flows.domain.site import CalibrationConfig, RoadLine, Zone
+from flows.scenes.truth import SceneTruth
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """What rules refer to."""
+
+    zones: tuple[Zone, ...] = ()
+    lines: tuple[RoadLine, ...] = ()
+    signals: tuple[SignalConfig, ...] = ()
+
+    @classmethod
+    def of(cls, truth: SceneTruth) -> Road:
+        """What a scene states of its own road."""
+        return cls(truth.zones, truth.lines, truth.signals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +40,8 @@ class ClipCamera:
         started_at: Capture time of the first frame.
         calibration: Its survey.
         limit_kmh: Limit of its speeding rule.
+        road: Its zones, lines and signals, as the truth of a scene states them.
+        rules: Its rules beside speeding.
         district: Its district.
         detector: Its detector; the default where empty.
     """
@@ -32,6 +52,8 @@ class ClipCamera:
     started_at: datetime
     calibration: CalibrationConfig
     limit_kmh: float
+    road: Road = field(default_factory=lambda: Road())
+    rules: tuple[Rule, ...] = ()
     district: str = "demo"
     detector: str = ""
 
@@ -60,8 +82,22 @@ def _camera(camera: ClipCamera, folder: Path) -> list[str]:
     ]
     if camera.detector:
         lines.append(f"    detector: {camera.detector}")
-    lines.append(f"    rules: [{{kind: speeding, limit_kmh: {camera.limit_kmh:g}}}]")
+    for name, things in (
+        ("zones", camera.road.zones),
+        ("lines", camera.road.lines),
+        ("signals", camera.road.signals),
+    ):
+        lines += [f"    {name}:", *(f"      - {_flow(thing)}" for thing in things)] if things else []
+    speeding = SpeedingRule(limit_kmh=camera.limit_kmh)
+    lines += ["    rules:", *(f"      - {_flow(rule)}" for rule in (speeding, *camera.rules))]
     return lines + _calibration(camera.calibration)
+
+
+def _flow(model: Config) -> str:
+    """A model on one line, only what differs from its defaults."""
+    given = model.model_dump(mode="json", exclude_defaults=True)
+    kind = {"kind": model.kind} if isinstance(model, RuleConfig) and hasattr(model, "kind") else {}
+    return json.dumps(kind | given, ensure_ascii=False).replace('"', "")
 
 
 def _calibration(survey: CalibrationConfig) -> list[str]:

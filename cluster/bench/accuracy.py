@@ -28,7 +28,7 @@ from flows.domain.inference import DetectorLike
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import CameraConfig, GateConfig, SceneSource
 from flows.domain.tracks import Sighting, Track
-from flows.evaluation.events import EventScore, TruthIndex, evaluate_events
+from flows.evaluation.events import CLEAR_KMH, EventScore, TruthIndex, evaluate_events
 from flows.gating import Gate
 from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
@@ -54,8 +54,6 @@ LIMIT_KMH: Final = 50.0
 CLIPS_A_POSE: Final = 2
 VEHICLES_A_CLIP: Final = 18
 MIN_VEHICLES: Final = 60
-MARGIN_KMH: Final = 3.0
-"""Speed meters for enforcement may be off by so much (OIML R 91): who is less above the bound need not be found."""
 BOX_NOISE_PX: Final = 1.0
 BOX_NOISE_SHARE: Final = 0.006
 BOX_CORRELATION: Final = 0.5
@@ -351,7 +349,7 @@ def row(name: str, results: Sequence[ClipResult]) -> Row:
         half_at_60_kmh=float("nan") if nothing else float((halves / true).mean() * 60),
         refusals=dict(Counter(m.reason for r in results for m in r.measurements if m.reason)),
         events=score(results),
-        clear=score(results, MARGIN_KMH),
+        clear=score(results, CLEAR_KMH),
     )
 
 
@@ -361,7 +359,7 @@ def figures(total: Row) -> list[report.Figure]:
     counts = f"{total.measured} of {total.vehicles} vehicles, {len(POSES)} poses, {speeds}"
     events = f"{total.events.tp} true, {total.events.fp} false, {total.events.fn} missed"
     clear = (
-        f"{total.clear.tp} found, {total.clear.fn} missed of those {MARGIN_KMH:g} km/h or more above limit and "
+        f"{total.clear.tp} found, {total.clear.fn} missed of those {CLEAR_KMH:g} km/h or more above limit and "
         f"tolerance; {total.events.recall:.2f} of all above, for a report takes an interval that leaves no doubt"
     )
     return [

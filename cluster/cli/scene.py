@@ -116,11 +116,18 @@ def _render(scene: Any, out: Path, truth: Path) -> SceneTruth:
 
 
 def _write_site(path: Path, name: str, seed: int, clip: Path, truth: SceneTruth) -> None:
-    from cluster.sitewriter import ClipCamera, write_site
+    from cluster.sitewriter import ClipCamera, Road, write_site
 
     slug = re.sub(r"[^a-z0-9_-]", "-", f"{name}-{seed}".lower())
     camera = ClipCamera(
-        slug, f"rendered {name}, seed {seed}", clip, truth.started_at, truth.calibration, truth.limit_kmh
+        slug,
+        f"rendered {name}, seed {seed}",
+        clip,
+        truth.started_at,
+        truth.calibration,
+        truth.limit_kmh,
+        Road.of(truth),
+        truth.rules,
     )
     write_site(path, slug, [camera])
 

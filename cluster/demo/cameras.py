@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from cluster.sitewriter import ClipCamera
+from cluster.sitewriter import ClipCamera, Road
 from flows.scenes.truth import SceneTruth
 
 
@@ -33,7 +33,7 @@ class DemoCamera:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-CLIP_S: Final = 20
+CLIP_S: Final = 24
 """Long enough for several vehicles, short enough for a demo of three minutes."""
 
 CAMERAS: Final = (
@@ -43,13 +43,12 @@ CAMERAS: Final = (
          "speed_range_kmh": (45, 95), "limit_kmh": 60},
     ),
     DemoCamera(
-        "crossing", "Tole Bi Street, crosswalk", "almaly", "crossing", 8,
-        {"duration_s": CLIP_S, "light": "day", "speed_range_kmh": (30, 60), "limit_kmh": 60},
+        "crossing", "Tole Bi Street, crosswalk", "almaly", "giveway", 5,
+        {"duration_s": CLIP_S, "pose": "roadside", "light": "day", "limit_kmh": 60},
     ),
     DemoCamera(
-        "roadside", "Al-Farabi Avenue, roadside at dusk", "medeu", "road", 14,
-        {"duration_s": CLIP_S, "pose": "roadside", "light": "dusk",
-         "speed_range_kmh": (50, 105), "limit_kmh": 70},
+        "junction", "Al-Farabi Avenue, traffic lights", "medeu", "junction", 5,
+        {"duration_s": CLIP_S, "pose": "gantry", "light": "day", "limit_kmh": 60},
     ),
 )  # fmt: skip
 
@@ -77,6 +76,8 @@ class Clip:
             started_at=truth.started_at,
             calibration=truth.calibration,
             limit_kmh=truth.limit_kmh,
+            road=Road.of(truth),
+            rules=truth.rules,
             district=camera.district,
             detector=detector,
         )

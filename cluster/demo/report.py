@@ -19,7 +19,7 @@ from cluster.demo.cameras import Clip
 from cluster.picture import Caption, draw_violation
 from flows.domain.events import Event, KeyMoment, Violation
 from flows.domain.status import CameraStatus, Summary
-from flows.evaluation.events import EventScore, evaluate_events, is_violation, read_events
+from flows.evaluation.events import CLEAR_KMH, EventScore, evaluate_events, is_violation, read_events
 from flows.ground import GroundPlane
 
 GOOD_SHARE: Final = 0.045
@@ -81,7 +81,7 @@ def compare(clips: Sequence[Clip], folder: Path, evidence: Path, tolerance_kmh: 
     outcomes = []
     for clip in clips:
         mine = [e for e in events if e.camera_id == clip.camera.id]
-        score = evaluate_events(clip.truth, mine, tolerance_kmh)
+        score = evaluate_events(clip.truth, mine, tolerance_kmh, CLEAR_KMH)
         packages = len(list((evidence / clip.camera.id).glob("*/*/manifest.json")))
         status = summary.cameras.get(clip.camera.id) or CameraStatus(camera_id=clip.camera.id, state="failed")
         outcomes.append(CameraOutcome(clip, score, status, packages))
@@ -98,6 +98,10 @@ def outcome_table(outcome: Outcome) -> Table:
     table.add_column("evidence")
     for camera in outcome.cameras:
         table.add_row(*_row(camera, outcome.evidence))
+        for kind, score in camera.score.by_type.items() if len(camera.score.by_type) > 1 else ():
+            due = int(score["tp"] + score["fn"])
+            numbers = (due, int(score["tp"]), int(score["fn"]), int(score["fp"]))
+            table.add_row(f"  {kind.split('.')[2].replace('_', ' ')}", *map(str, numbers), style="dim")
     return table
 
 
@@ -167,6 +171,8 @@ def _violation(event: Event) -> Violation:
 
 def _oddness(clip: Clip, moment: KeyMoment) -> float:
     """How far a vehicle's share of the picture is from a good one; cut-off vehicles are odder still."""
+    if moment.xyxy is None:
+        return float("inf")
     x0, y0, x1, y1 = moment.xyxy
     width, height = clip.truth.width_px, clip.truth.height_px
     share = (x1 - x0) * (y1 - y0) / (width * height)

@@ -22,6 +22,8 @@ from flows.scenes.truth import EventTruth, ObjectTruth, SceneTruth
 
 MIN_OVERLAP = 0.3
 """Mean intersection over union at an event's moments; neighbours in a queue overlap less."""
+CLEAR_KMH = 3.0
+"""Speed meters for enforcement may be off by so much (OIML R 91): who is less above the bound need not be found."""
 SLACK_S = 0.5
 """How far an event's moments may lie outside the time in which its vehicle is to be found: the first and last
 frames, in which it is small or leaving, are not asked for but may be used."""
