@@ -76,9 +76,10 @@ def kazakhstan_older(rng: np.random.Generator) -> Plate:
     region = _letters(rng, 1, "ABCDEFHKLMNOPRSTUVWXZ")
     digits, letters = _digits(rng, 3), _letters(rng, int(rng.integers(2, 4)), kazakh.LETTERS)
     picture, _ = _blank(LONG_PX, WHITE, BLACK)
-    write(picture, region, (24, 22, 78, 92), kazakh.INK)
-    write(picture, digits, (120, 16, 286, 96), kazakh.INK)
-    write(picture, letters, (318, 22, 318 + 58 * len(letters), 92), kazakh.INK)
+    left = 24 + 29 * (3 - len(letters))
+    write(picture, region, (left, 22, left + 54, 92), kazakh.INK)
+    write(picture, digits, (left + 96, 16, left + 262, 96), kazakh.INK)
+    write(picture, letters, (left + 294, 22, left + 294 + 58 * len(letters), 92), kazakh.INK)
     return Plate(np.asarray(picture), (region + digits + letters,), "KZ")
 
 
@@ -190,7 +191,7 @@ def any_plate(rng: np.random.Generator) -> Plate:
 def _kazakh_firm(digits: str, letters: str, region: str) -> Plate:
     picture = Image.fromarray(kazakh.picture(f"{digits} - {region}").copy())
     ImageDraw.Draw(picture).rectangle((205, 12, 384, 100), fill=kazakh.GROUND)
-    write(picture, letters, (232, 29, 346, 88), kazakh.INK)
+    write(picture, letters, (222, 29, 356, 88), kazakh.INK)
     return Plate(np.asarray(picture), (digits + letters + region,), "KZ")
 
 

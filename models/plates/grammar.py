@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.domain.errors import FieldError
 from models.plates.reading import ALPHABET, Character, Reading
+from models.plates.spacing import hole
 
 FOLDER = Path(__file__).parent / "grammars"
 DIGITS = "0123456789"
@@ -35,7 +36,7 @@ the camera's country has plates of any form, a text is rather taken as it is tha
 MARK_COST = 0.5
 """Of taking characters for the country's mark, and again for each that is not quite it (K2 for KZ)."""
 RIVAL_COST = 1.0
-"""Another text that costs no more than this above the best might as well be meant."""
+"""Another text that costs less than this above the best might as well be meant."""
 
 
 class Form(BaseModel):
@@ -82,6 +83,7 @@ class Grammar(BaseModel):
         country: ISO code, or ``EU``.
         title: Name for people.
         mark: Letters beside the number that are no part of it.
+        neighbours: Countries whose plates are common there, so that look-alikes are resolved in them as well.
         letters: Letters that are issued.
         sets: Values of named groups, such as regions; all of a set have one length.
         forms: The forms, likeliest first.
@@ -93,6 +95,7 @@ class Grammar(BaseModel):
     country: str
     title: str
     mark: str = ""
+    neighbours: tuple[str, ...] = ()
     letters: str
     sets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     forms: tuple[Form, ...] = ()
@@ -126,6 +129,7 @@ class Fit:
         weakest: Least probability of a character.
         changes: Characters replaced by look-alikes.
         rival: Another text that might as well be meant, in another form or country; mostly empty.
+        hole: Where there is room for a character that was not read; mostly empty.
     """
 
     country: str
@@ -136,6 +140,7 @@ class Fit:
     weakest: float
     changes: int
     rival: str = ""
+    hole: str = ""
 
 
 def resolve(reading: Reading, grammars: Sequence[Grammar]) -> Fit | None:
@@ -143,23 +148,26 @@ def resolve(reading: Reading, grammars: Sequence[Grammar]) -> Fit | None:
 
     Args:
         reading: What was read.
-        grammars: The camera's own country first; only of that one is any text taken that is no known form.
+        grammars: The camera's own country first. Only of that one is any text taken that is no known form, and
+            only there and in its neighbours is anything replaced.
 
     >>> resolve(Reading.of("I23ABCO2"), [load("kz")]).shown
     '123 ABC 02'
     >>> resolve(Reading.of("TAXI2GO"), [load("kz")]) is None
     True
     """
+    bent = {*(g.country for g in grammars[:1]), *(n for g in grammars[:1] for n in g.neighbours)}
     ranked = [
         (cost + fit.changes + FOREIGN_COST * (place > 0) + FREE_COST * (fit.kind == "other"), place, fit)
         for place, grammar in enumerate(grammars)
         for cost, fit in _fits(reading, grammar, free=place == 0)
+        if not fit.changes or grammar.country in bent
     ]
     if not ranked:
         return None
     ranked.sort(key=lambda r: (r[0], r[1], -r[2].confidence))
     cost, _, best = ranked[0]
-    near = (fit.text for other, _, fit in ranked if fit.text != best.text and other <= cost + RIVAL_COST)
+    near = (fit.text for other, _, fit in ranked if fit.text != best.text and other < cost + RIVAL_COST)
     return replace(best, rival=next(near, ""))
 
 
@@ -281,15 +289,39 @@ def _fit(reading: Reading, form: Form, grammar: Grammar) -> Fit | None:
     """The form filled by the reading; two lines are put into the order in which the number is told."""
     characters, breaks = reading.characters, reading.breaks
     if len(breaks) < 2:
-        filled = _filled(characters, places(form.pattern, grammar))
-        return None if filled is None else _made(filled, form, grammar.country)
+        slots = places(form.pattern, grammar)
+        filled = _filled(characters, slots)
+        if filled is None:
+            return None
+        return replace(_made(filled, form, grammar.country), hole=hole(characters, _starts(slots)))
     if len(breaks) != len(form.lines):
         return None
     lines = [places(line, grammar) for line in form.lines]
     if breaks != tuple(sum(place.length for place in line) for line in lines):
         return None
     filled = _filled(characters, [place for line in lines for place in line])
-    return None if filled is None else _told(filled, form, grammar)
+    told = None if filled is None else _told(filled, form, grammar)
+    return None if told is None else replace(told, hole=_hole(characters, breaks, lines))
+
+
+def _hole(
+    characters: tuple[Character, ...], breaks: tuple[int, ...], lines: Sequence[Sequence[Place]]
+) -> str:
+    first, found = 0, ""
+    for count, slots in zip(breaks, lines, strict=True):
+        found = found or hole(characters[first : first + count], _starts(slots))
+        first += count
+    return found
+
+
+def _starts(slots: Sequence[Place]) -> list[int]:
+    """Indices of the characters with which a group begins."""
+    starts, index = [], 0
+    for slot in slots:
+        if slot.gap:
+            starts.append(index)
+        index += slot.length
+    return starts
 
 
 _Filled = list[tuple[Place, str, tuple[float, ...], int]]
@@ -322,12 +354,15 @@ def _best(seen: tuple[Character, ...], slot: Place) -> tuple[str, tuple[float, .
     if not options:
         return None
 
-    def rank(value: str) -> tuple[int, float]:
+    def rank(value: str) -> tuple[int, float, int]:
         changes = sum(a != b for a, b in zip(value, plain, strict=True))
         chance = 1.0
         for c, v in zip(seen, value, strict=True):
             chance *= _chance(c, v, slot)
-        return -changes, chance
+        unlike = sum(
+            _family(a).find(b) for a, b in zip(plain, value, strict=True)
+        )  # O is more like 0 than D is
+        return -changes, chance, -unlike
 
     best = max(sorted(options), key=rank)
     chances = tuple(_chance(c, v, slot) for c, v in zip(seen, best, strict=True))

@@ -136,6 +136,8 @@ def _doubt(fit: Fit, agreed: float) -> str:
     """Why a fit may not stand by itself; empty if it may."""
     if fit.confidence < CONFIDENT or fit.weakest < CONFIDENT_WEAKEST:
         return f"the text is right with probability {fit.confidence:.2f}, its weakest character {fit.weakest:.2f}"
+    if fit.hole:
+        return f"there is room for one more character {fit.hole}"
     if fit.rival:
         return f"it may also be {fit.rival}"
     if agreed < CONFIDENT_SUPPORT:

@@ -14,9 +14,11 @@ class Character:
 
     Attributes:
         chances: Probability of each character that may stand there; together at most 1.
+        at: Where on its line it stands, as a share of the line's width; None where that is not known.
     """
 
     chances: Mapping[str, float]
+    at: float | None = None
 
     @property
     def best(self) -> str:

@@ -77,16 +77,17 @@ class RapidOcr:
 
     def read(self, lines: Sequence[Image]) -> list[Reading]:
         """See :class:`Recogniser`."""
-        return [decode(self._chances(line)) for line in lines]
+        return [decode(*self._chances(line)) for line in lines]
 
-    def _chances(self, line: Image) -> NDArray[np.float32]:
-        """``(T, 1 + 36)`` probabilities along the line: nothing (or any other sign), then the alphabet."""
-        rows: Any = self._session.run(None, {"x": prepared(line)})[0][0]
+    def _chances(self, line: Image) -> tuple[NDArray[np.float32], float]:
+        """``(T, 1 + 36)`` probabilities: nothing (or any other sign), then the alphabet; and the line's end."""
+        picture, across = prepared(line)
+        rows: Any = self._session.run(None, {"x": picture})[0][0]
         folded = np.zeros((len(rows), 1 + len(ALPHABET)), np.float32)
         for place, columns in enumerate(self._columns):
             folded[:, 1 + place] = rows[:, columns].sum(1)
         folded[:, 0] = 1 - folded[:, 1:].sum(1)
-        return folded
+        return folded, len(rows) * across / picture.shape[3]
 
 
 def weights_path() -> Path:
@@ -104,8 +105,8 @@ def weights_path() -> Path:
     return path
 
 
-def prepared(line: Image) -> NDArray[np.float32]:
-    """``(1, 3, 48, W)`` float32 BGR in -1 to 1, padded on the right with 0."""
+def prepared(line: Image) -> tuple[NDArray[np.float32], int]:
+    """``(1, 3, 48, W)`` float32 BGR in -1 to 1, padded on the right with 0; and the width before that."""
     from PIL import Image as Pil
 
     height, width = line.shape[:2]
@@ -116,14 +117,15 @@ def prepared(line: Image) -> NDArray[np.float32]:
     values = np.asarray(picture.resize((across, HEIGHT_PX), Pil.Resampling.BILINEAR), np.float32)
     out = np.zeros((1, 3, HEIGHT_PX, max(LEAST_WIDTH_PX, across)), np.float32)
     out[0, :, :, :across] = (values / 127.5 - 1).transpose(2, 0, 1)
-    return out
+    return out, across
 
 
-def decode(chances: NDArray[np.float32]) -> Reading:
+def decode(chances: NDArray[np.float32], steps: float) -> Reading:
     """Greedy CTC: repeated characters are one, until nothing lies between them.
 
     Args:
         chances: ``(T, 1 + 36)``, column 0 is nothing.
+        steps: How many of the T the line itself takes, before its padding.
     """
     best = chances.argmax(1)
     starts = np.flatnonzero((best != 0) & (best != np.concatenate([[0], best[:-1]])))
@@ -133,13 +135,18 @@ def decode(chances: NDArray[np.float32]) -> Reading:
         while end + 1 < len(best) and best[end + 1] == best[start]:
             end += 1
         peak = start + int(chances[start : end + 1, best[start]].argmax())
-        characters.append(_character(chances[peak]))
+        characters.append(_character(chances[peak], ((start + end) / 2 + 0.5) / steps))
     return Reading(tuple(characters), (len(characters),))
 
 
-def _character(row: NDArray[np.float32]) -> Character:
+def _character(row: NDArray[np.float32], at: float) -> Character:
     likely = np.flatnonzero(row[1:] >= LEAST_CHANCE)
-    return Character({ALPHABET[i]: float(row[1 + i]) for i in likely})
+    return Character({ALPHABET[i]: float(row[1 + i]) for i in likely} or _only(row), at)
+
+
+def _only(row: NDArray[np.float32]) -> dict[str, float]:
+    best = int(row[1:].argmax())
+    return {ALPHABET[best]: float(row[1 + best])}
 
 
 def _columns(signs: list[str]) -> list[list[int]]:

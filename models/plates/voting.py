@@ -47,5 +47,7 @@ def merged(readings: Sequence[Reading]) -> Reading:
         for character, share in zip(place, weights, strict=True):
             for sign, chance in character.chances.items():
                 chances[sign] += share / total * chance
-        characters.append(Character(dict(chances)))
+        known = [(c.at, share) for c, share in zip(place, weights, strict=True) if c.at is not None]
+        at = sum(at * share for at, share in known) / total if len(known) == len(place) else None
+        characters.append(Character(dict(chances), at))
     return Reading(tuple(characters), readings[0].breaks)
