@@ -12,7 +12,8 @@ MINE = """
 name: mine
 title: Elsewhere
 timezone: {timezone}
-speeding: {{article: "7", tolerance_kmh: {tolerance}, bands: [{{above_kmh: 20, article: 7-2}}]}}
+rules:
+  speeding: {{article: "7", tolerance_kmh: {tolerance}, bands: [{{above_kmh: 20, article: 7-2}}]}}
 retention: {{violation_days: 30, unconfirmed_days: 3, plate_hash_days: 1}}
 """
 
@@ -59,7 +60,7 @@ def test_a_file_beside_the_site_file(tmp_path: Path) -> None:
     ("timezone", "tolerance", "message"),
     [
         ("Mars/Olympus", 3, r"line 4: mine.yaml: timezone.*time zone"),
-        ("Asia/Almaty", -3, r"line 5: mine.yaml: speeding.tolerance_kmh"),
+        ("Asia/Almaty", -3, r"line 6: mine.yaml: rules.speeding.tolerance_kmh"),
     ],
 )
 def test_mistakes_are_told_with_field_and_line(
