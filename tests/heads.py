@@ -25,7 +25,7 @@ LIT: dict[Phase, tuple[str, ...]] = {
     "off": (),
 }
 LIGHTS = ("day", "dusk", "night", "glare")
-FINE = 4
+FINE = 3
 """Drawn so many times finer than seen."""
 
 
@@ -68,7 +68,7 @@ def any_head(seed: int, light: str, kind: str = "vertical") -> Head:
     rng = np.random.default_rng([seed, LIGHTS.index(light), len(kind)])
     pick = lambda choices: choices[int(rng.integers(len(choices)))]  # noqa: E731
     return Head(
-        width_px=float(np.exp(rng.uniform(np.log(9), np.log(40)))),
+        width_px=float(np.exp(rng.uniform(np.log(9), np.log(30)))),
         kind=kind,
         light=light,
         seed=seed,
@@ -112,10 +112,9 @@ def show(head: Head, phase: Phase, look: int = 0) -> tuple[Bgr, tuple[float, flo
         rgb += mask[..., None] * (lens * ambient - rgb)
         if colour in LIT[phase]:
             light += mask[..., None] * np.array(head.colours.get(colour, _usual(colour))) * glow * head.lamp
-    rgb = rgb + _bloom(light, head, scene)
-    bgr = _camera(
-        rgb, veil, head, np.random.default_rng([head.seed, 2]), np.random.default_rng([head.seed, 3, look])
-    )
+    seen = _seen(rgb) + _bloom(_seen(light), head, scene)
+    look_rng = np.random.default_rng([head.seed, 3, look])
+    bgr = _camera(seen, veil, head, np.random.default_rng([head.seed, 2]), look_rng)
     uneven = scene.uniform(0.5, 1.5, 4) * head.margin * head.width_px
     region = (box[0] - uneven[0], box[1] - uneven[1], box[2] + uneven[2], box[3] + uneven[3])
     return bgr, tuple(float(v) for v in region)  # type: ignore[return-value]
@@ -127,7 +126,7 @@ def ground(seed: int, kind: str, size_px: tuple[int, int], light: str = "day") -
     rng = np.random.default_rng([seed, 7])
     ambient, _, veil = _light(light, rng)
     rgb = _ground(kind, (size_px[1] * FINE, size_px[0] * FINE), rng) * ambient
-    return _camera(rgb, veil, head, np.random.default_rng([seed, 2]), rng)
+    return _camera(_seen(rgb), veil, head, np.random.default_rng([seed, 2]), rng)
 
 
 def _usual(colour: str) -> tuple[float, float, float]:
@@ -212,8 +211,8 @@ def _mask(head: Head, disc: tuple[float, float, float], shape: tuple[int, int], 
 
 def _bloom(light: Array, head: Head, rng: np.random.Generator) -> Array:
     """The lamps' light with what lens and air scatter around it."""
-    near = _blurred(light, 0.18 * head.width_px * FINE)
-    far = _blurred(light, 0.55 * head.width_px * FINE)
+    near = _blurred(light, 0.18 * head.width_px)
+    far = _blurred(light, 0.55 * head.width_px)
     share = rng.uniform(0.02, 0.10)
     return (1 - 1.5 * share) * light + share * near + share / 2 * far
 
@@ -233,12 +232,17 @@ def _moving_mean(a: Array, n: int, axis: int) -> Array:
     return (np.take(total, rows + 2 * n + 1, axis) - np.take(total, rows, axis)) / (2 * n + 1)
 
 
+def _seen(rgb: Array) -> Array:
+    """Light ``(rows, columns, 3)`` at the camera's resolution."""
+    rows, columns = rgb.shape[0] // FINE, rgb.shape[1] // FINE
+    cells = rgb[: rows * FINE, : columns * FINE].reshape(rows, FINE, columns, FINE, 3)
+    return np.asarray(cells.mean(axis=(1, 3)))
+
+
 def _camera(
-    rgb: Array, veil: float, head: Head, camera: np.random.Generator, look: np.random.Generator
+    seen: Array, veil: float, head: Head, camera: np.random.Generator, look: np.random.Generator
 ) -> Bgr:
     """What the camera makes of light ``(rows, columns, 3)``: 8-bit BGR, compressed and decoded."""
-    rows, columns = rgb.shape[0] // FINE, rgb.shape[1] // FINE
-    seen = rgb[: rows * FINE, : columns * FINE].reshape(rows, FINE, columns, FINE, 3).mean(axis=(1, 3))
     seen = seen + veil
     mix = camera.uniform(0.0, 0.12)
     seen = seen @ ((1 - mix) * np.eye(3) + mix / 3) * camera.uniform(0.85, 1.15, 3)

@@ -49,12 +49,14 @@ class ReaderConfig:
         white: Every channel from here on is the white middle of a lamp too bright for the camera.
         second: A second lamp is at least so strong, against the first: less is the first one's light on a lens.
         flat: Standard deviation of luma below which a region shows nothing: fog, a lid, a wall.
+        off_centre: The middle of what is lit lies so near to the region's own where there is one lamp (share of its
+            sides): else it is something beside the head.
         bright: A head without a lit lamp is darker than this: a case and dark lenses.
     """
 
     least_px: float = 4.0
-    weak: float = 31.0
-    weak_one: float = 18.0
+    weak: float = 37.0
+    weak_one: float = 24.0
     doubt: float = 0.65
     sure: float = 60.0
     stands_out: tuple[float, float] = (1.4, 3.0)
@@ -64,6 +66,7 @@ class ReaderConfig:
     second: float = 0.5
     flat: float = 3.0
     bright: float = 170.0
+    off_centre: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +140,14 @@ def read(bgr: NDArray[np.uint8], head: Head, config: ReaderConfig | None = None)
 
 
 def _case(grid: Array, luma: Array) -> Array:
-    """``(3,)`` colour of the case: of what is dark in the region."""
-    dark = luma <= np.quantile(luma, 0.35)
+    """``(3,)`` colour of the case: of what is dark in the region; digits may be darker than the sky beside it."""
+    share = 0.35 if grid.shape[0] != grid.shape[1] else 0.15
+    dark = luma <= np.quantile(luma, share)
     return np.asarray(np.median(grid[dark], axis=0), np.float32)
 
 
 def _glow(added: Array, grid: Array, config: ReaderConfig) -> Array:
-    """``(rows, columns)`` coloured light added, levels; up to twice the colour where it is bright as well.
+    """``(rows, columns)`` coloured light added, levels; the brighter, the more it counts.
 
     A lamp's white middle counts as coloured as its edge, and so is the brightest of it.
     """
@@ -156,9 +160,9 @@ def _glow(added: Array, grid: Array, config: ReaderConfig) -> Array:
     colour *= np.clip((colour / np.maximum(high, 1.0) - 0.08) / 0.17, 0.0, 1.0)
     white = grid.min(axis=2) >= config.white
     if white.any():
-        for _ in range(5):
-            colour = np.where(white, np.maximum(colour, 0.95 * _highest_near(colour)), colour)
-    return np.asarray(colour * (1.0 + light.mean(axis=2) / 255.0) * _window(*colour.shape), np.float32)
+        for _ in range(7):
+            colour = np.where(white, np.maximum(colour, 0.98 * _highest_near(colour)), colour)
+    return np.asarray(colour * (1.0 + 3.0 * light.mean(axis=2) / 255.0) * _window(*colour.shape), np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -257,10 +261,10 @@ def _one(
     if strength < config.weak_one:
         return NOTHING
     bright = glow >= 0.5 * strength
-    fits = [
-        max((_trapeze(hue, lamp.hues), lamp.phase) for lamp in lamps)
-        for hue in _hues(added[bright], grid[bright])
-    ]
+    if max(abs(np.argwhere(bright).mean(axis=0) / (np.array(glow.shape) - 1) - 0.5)) > config.off_centre:
+        return NOTHING
+    hues = _hues(added[bright], grid[bright])
+    fits = [max((_trapeze(hue, lamp.hues), lamp.phase) for lamp in lamps) for hue in hues]
     fit, phase = min(fits)
     if fit == 0.0 or len({phase for _, phase in fits}) > 1:
         return NOTHING
