@@ -33,12 +33,6 @@ CYCLE: tuple[tuple[Phase, float], ...] = (
     ("amber", 2.0),
     ("red", 3.0),
 )
-    ("red", 3.0),
-    ("red_amber", 1.0),
-    ("green", 3.0),
-    ("amber", 2.0),
-    ("red", 3.0),
-)
 
 
 def camera(**changes: object) -> CameraConfig:
