@@ -15,9 +15,9 @@ class TrackerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_gap_s: float = Field(default=2.0, gt=0)
+    max_gap_s: float = Field(default=2.5, gt=0)
     """A confirmed track that is not seen for longer ends: who passes behind a van is back by then."""
-    tentative_gap_s: float = Field(default=0.2, gt=0)
+    tentative_gap_s: float = Field(default=0.1, gt=0)
     """The same for a track not yet confirmed: false alarms flicker."""
     min_misses: int = Field(default=2, ge=1)
     """Looks that must have missed a confirmed track before it ends, however slow the camera is looked at."""
@@ -31,11 +31,11 @@ class TrackerConfig(BaseModel):
     evidence_power: float = Field(default=4.0, ge=0)
     """How much less a doubtful sighting says: at 4, six at score 0.8 say as much as three at 0.95."""
 
-    low_score: float = Field(default=0.1, ge=0, le=1)
+    low_score: float = Field(default=0.2, ge=0, le=1)
     """Detections below are ignored."""
-    high_score: float = Field(default=0.6, ge=0, le=1)
+    high_score: float = Field(default=0.7, ge=0, le=1)
     """Detections below only continue a confirmed track seen at the look before (ByteTrack's second stage)."""
-    birth_score: float = Field(default=0.6, ge=0, le=1)
+    birth_score: float = Field(default=0.65, ge=0, le=1)
     """A new track starts at such a detection."""
     duplicate_iou: float = Field(default=0.8, gt=0, le=1)
     """Two detections of a group that overlap more are one object (car and truck on the same van)."""
@@ -46,11 +46,11 @@ class TrackerConfig(BaseModel):
     """Classes that detectors confuse: a track may change inside a group. A class named nowhere
     is a group of its own."""
 
-    match_iou: float = Field(default=0.2, gt=0, lt=1)
+    match_iou: float = Field(default=0.15, gt=0, lt=1)
     """Least overlap of a prediction and a detection."""
     low_match_iou: float = Field(default=0.5, gt=0, lt=1)
     """The same for a doubtful detection."""
-    heading_weight: float = Field(default=0.2, ge=0)
+    heading_weight: float = Field(default=0.3, ge=0)
     """What going on in the same direction is worth beside overlap (after OC-SORT's momentum)."""
     heading_speed: float = Field(default=0.5, gt=0)
     """Scales/s from which a heading counts fully; slower ones are mostly noise."""
@@ -63,7 +63,7 @@ class TrackerConfig(BaseModel):
     """Standard error of a detected width or height, scales."""
     crowd_error: float = Field(default=3.0, ge=0)
     """Errors grow by this times the IoU with the nearest other detection: one box of a pair is often cut."""
-    shared_error: float = Field(default=1.5, ge=0)
+    shared_error: float = Field(default=3.0, ge=0)
     """Errors grow by this times the IoU with another confirmed track's prediction: one box may show both."""
     doubt_error: float = Field(default=3.0, ge=0)
     """Errors grow by this times (1 - score)."""
