@@ -30,8 +30,9 @@ Refused = Literal["no_fair_chance", "not_seen_before", "not_seen_leaving", "too_
 
 LINE_M: Final = 0.5
 """Half a person's depth and a step."""
-SPEED_OVER_S: Final = 0.5
-"""A speed is told over this time: positions of half a second, a few tenths of a metre each, give it to 1 m/s."""
+AROUND_S: Final = 0.4
+"""Speeds are those of what was seen within this time before and after: known afterwards, they need not lag behind
+as the filter's do, which knows only what came before and of a newcomer nothing."""
 ONE_SIDED: Final = 1.64
 """Standard errors by which something is surely on one side of a bound (95 %)."""
 
@@ -51,11 +52,13 @@ class YieldConfig:
             which amber times are set, ITE), and ...
         brakes_mps2: ... braking that most drivers find comfortable (AASHTO Green Book, 11.2 ft/s²), with which
             one must have been able to stop.
+        blink_s: A velocity that looks otherwise for less is noise.
         approach_m: Who walks up to the road without a stop shows what they are about to do from here on: the
             driver's time begins then. Who stands at the kerb and steps out shows it when they step out.
         extrapolate_s: A vehicle that came into sight later than the person stepped out was so much earlier
             where its first speed says, at most; and a person first seen on the road likewise.
-        break_s: Somebody who hesitates for less has not given up.
+        hesitates_s: Who stops on the road for less still wants to go on: they wait for the vehicle that does
+            not stop for them.
         unseen_s: A person not seen for longer round the decisive moment cannot be spoken of.
         before_s: What led to it: seconds looked at before the vehicle enters.
         after_s: A person who comes later than this after the vehicle was in no conflict with it.
@@ -70,9 +73,10 @@ class YieldConfig:
     behind_m: float = 0.5
     react_s: float = 1.0
     brakes_mps2: float = 3.4
+    blink_s: float = 0.3
     approach_m: float = 2.0
     extrapolate_s: float = 3.0
-    break_s: float = 0.5
+    hesitates_s: float = 1.5
     unseen_s: float = 0.6
     before_s: float = 10.0
     after_s: float = 5.0
@@ -145,6 +149,8 @@ class Passage:
         shape = (len(self.points), 4, 2)
         bodies = [body_corners(p.xy_m, p.heading, vehicle.length_m, vehicle.width_m) for p in self.points]
         self.bodies = crosswalk.local(np.array(bodies).reshape(shape))
+        xy = np.array([p.xy_m for p in self.points]).reshape(-1, 2)
+        self.speed_mps = np.linalg.norm(slopes(self.t, xy, AROUND_S), axis=1)
         self.over = np.array([bool(over(body, crosswalk)) for body in self.bodies], bool)
 
     def extents(self, low: float, high: float) -> list[Interval | None]:
@@ -253,17 +259,10 @@ class _Way:
         ]
         if len(points) < 3:
             return None
-        axes = np.column_stack([passage.crosswalk.across, passage.crosswalk.along])
+        t = np.array([_s(p.at, passage.from_at) for p in points])
         xy = np.array([p.xy_m for p in points])
-        return cls(
-            person.id,
-            np.array([_s(p.at, passage.from_at) for p in points]),
-            passage.crosswalk.local(xy),
-            np.array([p.velocity_mps for p in points]) @ axes,
-            np.array([p.sd_m for p in points]),
-            xy,
-            config.unseen_s,
-        )
+        sq, sd = passage.crosswalk.local(xy), np.array([p.sd_m for p in points])
+        return cls(person.id, t, sq, slopes(t, sq, AROUND_S), sd, xy, config.unseen_s)
 
     def at(self, t: float) -> Array | None:
         """``(2,)`` local place at a time, between what was seen; None where nothing was seen round it."""
@@ -322,15 +321,18 @@ class _Meeting:
 
     def _claim(self, here: int) -> int | None:
         """Since which sighting the person has been walking into, or standing in, the vehicle's way."""
-        if not self._claims(here):
-            return None
-        began = here
-        for i in range(here - 1, -1, -1):
+        began, last_s = None, float(self.way.t[here])
+        for i in range(here, -1, -1):
             if self._claims(i):
-                began = i
-            elif self.way.t[began] - self.way.t[i] > self.config.break_s:
+                began, last_s = i, float(self.way.t[i])
+            elif last_s - self.way.t[i] > self.config.hesitates_s or not self._waits(i):
                 break
         return began
+
+    def _waits(self, i: int) -> bool:
+        """Whether somebody on the road who does not walk on does not turn away either."""
+        depth = self._depth(i)
+        return depth is not None and depth >= self.config.step_m and self.towards[i] > -self.config.walks_mps
 
     def _claims(self, i: int) -> bool:
         config, way = self.config, self.way
@@ -404,9 +406,9 @@ class _Meeting:
             side, along = float(self.towards[i]), abs(float(way.v[i, 1]))
             walks_up = config.walks_mps <= side <= config.runs_mps and along <= max(1.0, 1.2 * side)
             away_m = abs(float(way.sq[i, 0] - way.sq[began, 0]))
-            if not walks_up or away_m > config.approach_m:
+            if away_m > config.approach_m or way.t[noticed] - way.t[i] > config.blink_s:
                 return float(way.t[noticed])
-            noticed = i
+            noticed = i if walks_up else noticed
         # On the road when first seen: they have come from the kerb, hardly faster than they went on.
         depth, pace = self._depth(noticed) or 0.0, float(self.towards[noticed])
         earlier_s = depth / (1.25 * pace) if pace > config.walks_mps else 0.0
@@ -417,11 +419,7 @@ class _Meeting:
         config, passage, entry = self.config, self.passage, self.line.entry
         i = min(int(np.searchsorted(passage.t, since_s)), entry)
         xy = np.array([p.xy_m for p in passage.points[i : entry + 1]])
-        # Not the filter's velocity: that of a vehicle that has just come into sight is not settled.
-        later = min(int(np.searchsorted(passage.t, passage.t[i] + SPEED_OVER_S)), entry) - i
-        gone_s = float(passage.t[i + later] - passage.t[i])
-        gone_m = float(np.linalg.norm(xy[later] - xy[0]))
-        speed = gone_m / gone_s if gone_s > 0 else passage.points[i].speed_mps
+        speed = float(passage.speed_mps[i])
         earlier_s = min(max(float(passage.t[i]) - since_s, 0.0), config.extrapolate_s)
         way_m = float(np.linalg.norm(np.diff(xy, axis=0), axis=1).sum()) + speed * earlier_s
         needed_m = speed * config.react_s + speed**2 / (2 * config.brakes_mps2)
@@ -482,15 +480,22 @@ class _Meeting:
         start, end = (low, high) if direction > 0 else (high, low)
         ahead = direction * (way.sq[:, 0] - start) >= 0
         gone = direction * (way.sq[:, 0] - end) > 0
-        arrival_s, leaving_s = float(passage.t[line.arrival]), float(passage.t[line.leaving or -1])
-        sd_s = self._encroachment_sd(pace)
+        arrival_s, sd_s = float(passage.t[line.arrival]), self._encroachment_sd(pace)
         left = way.t[gone & (way.t <= arrival_s)]
         if len(left):
             return Span(arrival_s - float(left[0]), sd_s), True
-        came = way.t[ahead & (way.t >= arrival_s - 1.0)]
-        if not len(came) or float(came[0]) - leaving_s > self.config.after_s:
+        rows = np.flatnonzero(ahead & (way.t >= arrival_s - 1.0))
+        if not len(rows):
             return None, False
-        return Span(max(0.0, float(came[0]) - leaving_s), sd_s), False
+        after_s = float(way.t[rows[0]]) - self._left_s(float(way.sq[rows[0], 1]))
+        return (Span(max(0.0, after_s), sd_s) if after_s <= self.config.after_s else None), False
+
+    def _left_s(self, level: float) -> float:
+        """When the vehicle has left the strip on which the person comes to its swath: they may have swerved."""
+        passage = self.passage
+        on = [i for i, e in enumerate(passage.extents(level - LINE_M, level + LINE_M)) if e is not None]
+        last = on[-1] + 1 if on else self.line.leaving or -1
+        return float(passage.t[min(last, len(passage.t) - 1)])
 
     def _encroachment_sd(self, pace: float) -> float:
         passage, way = self.passage, self.way
@@ -520,6 +525,20 @@ class _Meeting:
 def nearest(encounters: Sequence[Encounter]) -> Encounter:
     """The gravest of several people's: who was nearest."""
     return min(encounters, key=lambda e: (e.closest_m.value, e.person))
+
+
+def slopes(t: Array, values: Array, around: float) -> Array:
+    """``(N, K)`` slope of the straight line through what lies within ``around`` of each of ``(N,)`` times.
+
+    >>> slopes(np.array([0.0, 1.0, 2.0]), np.array([[0.0], [2.0], [4.0]]), 1.0).ravel().tolist()
+    [2.0, 2.0, 2.0]
+    """
+    near = (np.abs(t[:, None] - t) <= around).astype(np.float64)
+    count = near.sum(axis=1)
+    mean_t, mean = near @ t / count, near @ values / count[:, None]
+    spread = near @ t**2 / count - mean_t**2
+    together = near @ (t[:, None] * values) / count[:, None] - mean_t[:, None] * mean
+    return np.asarray(together / np.maximum(spread, 1e-9)[:, None])
 
 
 def _gap(s: float, swath: Interval) -> float:

@@ -106,10 +106,9 @@ def _objects(stream: TextIO) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
 def _cells(
     stream: TextIO, first: str, path: Path, source: TracksSource
 ) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=True)
+    reader = csv.reader(stream, delimiter=max(",;\t", key=first.count), skipinitialspace=True)
     header = [name.strip() for name in next(reader)]
-    _check_header(header, path, source.columns)
+    check_columns(required(source.columns), header, path.name, source.columns)
     while True:
         try:
             cells = next(reader)
@@ -124,16 +123,32 @@ def _cells(
             yield reader.line_num, f"{len(cells)} of {len(header)} values"
 
 
-def _check_header(header: Sequence[str], path: Path, columns: TrackColumns) -> None:
-    for field, name in _asked(columns).items():
-        stated = field in columns.model_fields_set
-        if name not in header and (field not in OPTIONAL or stated):
-            raise FieldError(
-                f"source.columns.{field}",
-                f"a column of {path.name} ({', '.join(header)})",
-                repr(name),
-                f"say what {path.name} calls it",
-            )
+def header_of(path: Path) -> list[str] | None:
+    """Names of the columns of a CSV file; None of JSON lines, whose every line names its own."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        first = stream.readline()
+    if first.lstrip().startswith("{"):
+        return None
+    cells = next(csv.reader([first], delimiter=max(",;\t", key=first.count), skipinitialspace=True), [])
+    return [name.strip() for name in cells]
+
+
+def check_columns(fields: Sequence[str], header: Sequence[str], where: str, columns: TrackColumns) -> None:
+    """Whether these columns are there.
+
+    Raises:
+        FieldError: For the first that is not (``source.columns.NAME``).
+    """
+    for field in fields:
+        name = getattr(columns, field)
+        if name not in header:
+            expected, hint = f"a column of {where} ({', '.join(header)})", f"say what {where} calls it"
+            raise FieldError(f"source.columns.{field}", expected, repr(name), hint)
+
+
+def required(columns: TrackColumns) -> list[str]:
+    """Fields that every row must state."""
+    return [field for field in _asked(columns) if field not in OPTIONAL]
 
 
 def _asked(columns: TrackColumns) -> dict[str, str]:

@@ -24,7 +24,7 @@ from flows.domain.site import TracksSource
 from flows.sources.base import Probe, SourceStats
 from flows.sources.clock import RateMeter, micros, moment
 from flows.sources.ring import PacketRing
-from flows.sources.trackrows import BadRow, Row, files_of, read_rows
+from flows.sources.trackrows import OPTIONAL, BadRow, Row, check_columns, files_of, header_of, read_rows
 
 WINDOW_ROWS: Final = 60_000
 """Rows held to be put in order, of all files together: about 20 MB."""
@@ -79,6 +79,7 @@ class ScanReader:
             FieldError: If a column is not there.
         """
         self.paths = files_of(self._source.path)
+        self._check_optional()
         for path in self.paths:
             bad = None
             for row in read_rows(path, self._source):
@@ -88,6 +89,15 @@ class ScanReader:
             else:
                 why = f": {bad.error}" if bad else ""
                 raise SourceError(f"{path}: expected rows of tracks, got none that can be used{why}")
+
+    def _check_optional(self) -> None:
+        """Optional columns that the site file names must be in one of the files."""
+        headers = [header_of(path) for path in self.paths]
+        columns = self._source.columns
+        if all(header is not None for header in headers):
+            known = sorted({name for header in headers for name in header or ()})
+            stated = [field for field in OPTIONAL if field in columns.model_fields_set]
+            check_columns(stated, known, self._source.path.name, columns)
 
     def scans(self) -> Iterator[Scan]:
         """Scans with strictly increasing times."""
