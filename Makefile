@@ -40,8 +40,8 @@ test: $(READY)   ## the whole suite: unit, integration (Ray, Redis, RTSP), end t
 bench: $(READY)  ## speed of the whole path, idle cost, memory, results a second -> .bench/
 	$(BIN)/python -m cluster.bench
 
-bench-accuracy: $(READY) ## measured speeds against the truth of unseen rendered scenes -> .bench/
-	$(BIN)/python -m cluster.bench.accuracy
+bench-accuracy: $(READY) ## how right speeds, rules, signals, plates, belts are on unseen scenes -> .bench/
+	$(BIN)/python -m cluster.bench --accuracy
 
 train: $(READY)  ## render the training scenes and train the embedded detector again (40 min on 2 cores)
 	$(BIN)/python -m cluster.train

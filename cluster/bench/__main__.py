@@ -1,26 +1,64 @@
-"""``make bench``: the cost and speed of the whole path, an idle camera, memory, and results a second."""
+"""``make bench``: what the whole path costs. ``make bench-accuracy``: how right everything is, in one table."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from rich.console import Console
 
 from cluster.bench import report
+from flows.domain.errors import DomeError
 
-SUITES = ("results", "path", "section")
-"""Modules of this package; each has ``run(quick) -> list`` of figures."""
+COST = ("results", "path")
+ACCURACY = ("accuracy", "section", "positions", "rules", "signals", "plates", "belts")
+"""Modules of this package; each has ``run(quick) -> list`` of figures. Those that are not here are left out."""
 
 
 def main() -> None:
     """Runs the suites one after another (never at once: they would measure each other)."""
     parser = argparse.ArgumentParser(prog="python -m cluster.bench", description=__doc__)
-    parser.add_argument("suite", nargs="*", choices=[[], *SUITES], help="only these (all by default)")
+    known = [*COST, *ACCURACY]
+    parser.add_argument("suite", nargs="*", choices=[[], *known], help="only these (the cost, by default)")
+    parser.add_argument("--accuracy", action="store_true", help="how right everything is, in one table")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a figure to quote")
     args = parser.parse_args()
-    for name in args.suite or SUITES:
+    if args.accuracy:
+        accuracy(args.suite or present(ACCURACY), args.quick)
+        return
+    for name in args.suite or COST:
         figures = import_module(f"cluster.bench.{name}").run(quick=args.quick)
         report.write(name, figures)
         report.show(name, figures)
+
+
+def present(names: Sequence[str]) -> list[str]:
+    """Those suites that there are."""
+    return [name for name in names if find_spec(f"cluster.bench.{name}") is not None]
+
+
+def accuracy(names: Sequence[str], quick: bool) -> None:
+    """Measures and prints all figures together; writes ``.bench/accuracy.json`` unless it was only a look.
+
+    A suite that cannot run here (no OpenGL, say) is named, and the others go on.
+    """
+    rows: list[report.Figure | dict[str, Any]] = []
+    missing = []
+    for name in names:
+        try:
+            rows += import_module(f"cluster.bench.{name}").run(quick=quick)
+        except DomeError as error:
+            missing.append(f"{name}: {error}")
+    report.show("accuracy", rows)
+    for line in missing:
+        Console(stderr=True).print(f"[red]not measured[/red] {line}")
+    if not quick and not missing and list(names) == present(ACCURACY):
+        report.write("accuracy", rows)
+    if missing:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``make bench-accuracy``: measured speeds and speeding events against the truth of unseen rendered scenes.
+"""Measured speeds and speeding events against the truth of unseen rendered scenes.
 
 Scenes of kind ``road`` from three camera poses, vehicles at 20-120 km/h, at seeds that nothing was trained or
 tuned on. Each clip is rendered to H.264 once (cached), decoded, and goes through the same pipeline object
@@ -21,6 +21,7 @@ import numpy as np
 
 import flows.scenes
 from cluster.bench import report
+from flows import pipeline as pipelines
 from flows.domain.detections import Detections
 from flows.domain.events import Event, KeyMoment
 from flows.domain.frames import ClockState, Frame, NoPixels
@@ -32,7 +33,7 @@ from flows.evaluation.events import CLEAR_KMH, EventScore, TruthIndex, evaluate_
 from flows.gating import Gate
 from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
-from flows.pipeline import LAG_FRAMES, CameraPipeline, run
+from flows.pipeline import LAG_FRAMES, CameraPipeline
 from flows.roadway import Roadway
 from flows.rules.base import Site
 from flows.rules.speeding import Speeding
@@ -239,7 +240,9 @@ def measure(clip: Clip, detector: DetectorLike | None, settings: Settings) -> Cl
         source = FileVideo(
             f"{clip.pose}-{clip.seed}", path, started_at=truth.started_at, clock_source="scene"
         )
-        events = list(run(source, pipeline_of(clip, truth, collector, detector.spec.sure_score), detector))
+        events = list(
+            pipelines.run(source, pipeline_of(clip, truth, collector, detector.spec.sure_score), detector)
+        )
     return ClipResult(clip, truth, collector.measurements, events, in_sight(truth))
 
 
@@ -429,8 +432,17 @@ def run_bench(chosen: Sequence[Clip], detector: DetectorLike | None, settings: S
     return results
 
 
+def run(quick: bool) -> list[report.Figure]:
+    """The figures, with the embedded detector; see :mod:`cluster.bench.__main__`."""
+    from models.detector import load
+
+    settings = Settings.from_env()
+    results = run_bench(clips(quick), load("embedded", settings), settings)
+    return figures(row("all", results))
+
+
 def main() -> None:
-    """Measures, prints and writes ``.bench/accuracy.json``."""
+    """Measures and prints; other scenes and single verdicts are for looking closer."""
     parser = argparse.ArgumentParser(prog="python -m cluster.bench.accuracy", description=__doc__)
     parser.add_argument("--detector", default="embedded", help="name in the weights registry")
     parser.add_argument("--boxes", choices=("detector", "truth"), default="detector")
@@ -453,9 +465,6 @@ def main() -> None:
         verdicts: list[dict[str, Any]] = [asdict(m) for r in results for m in r.measurements]
         args.vehicles.write_text(json.dumps(verdicts, indent=1) + "\n", encoding="utf-8")
     report.show("accuracy" if detector else "accuracy (truth boxes with noise)", found)
-    # Only the whole thing is a figure of the project; looks do not overwrite it.
-    if detector is not None and not args.quick and args.seed == FIRST_SEED:
-        report.write("accuracy", found)
 
 
 if __name__ == "__main__":

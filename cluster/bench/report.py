@@ -65,4 +65,6 @@ def show(name: str, figures: Sequence[Figure | dict[str, Any]]) -> None:
         table.add_row(
             f.figure, f"{f.value:.4g}", f"{f.target:.4g}", f.unit, f"[{style}]{word}[/{style}]", f.detail
         )
-    Console().print(table)
+    console = Console()
+    # A pipe has no width; eighty columns would break every word.
+    (console if console.is_terminal else Console(width=200)).print(table)
