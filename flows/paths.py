@@ -244,8 +244,8 @@ class _Follower:
             return foot.xy - towards * PERSON_M / 2, np.zeros((2, 2))
         if not np.isfinite(heading[0]):
             half = (self.path.length_m + self.path.width_m) / 4
-            # Whichever way it points, the box's middle is about the body's across the line of sight.
-            body = np.outer(towards, towards) * (self.path.length_m / 4) ** 2
+            # It points along the line of sight, or across it, or in between; across it the box's middle is its own.
+            body = np.outer(towards, towards) * ((self.path.length_m - self.path.width_m) / 4) ** 2
             return foot.xy - towards * half, body + np.eye(2) * ASKEW_M**2
         along = abs(float(heading @ towards))
         across = float(np.sqrt(max(0.0, 1 - along * along)))

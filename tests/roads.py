@@ -218,6 +218,7 @@ class Story:
         hz: Frames a second.
         noise_m: Standard error of a radar's places, stated and true.
         noise_px: Standard error of a box's edges, where a camera looks.
+        miss: Share of the frames in which a vehicle in sight is not detected.
         lights: What the traffic lights show.
         eye: The camera; else a radar.
         ground: The camera's survey.
@@ -231,6 +232,7 @@ class Story:
     hz: float = HZ
     noise_m: float = 0.2
     noise_px: float = 1.0
+    miss: float = 0.0
     lights: Lights = field(default_factory=dict)
     eye: PinholeCamera | None = None
     ground: GroundPlane | None = None
@@ -276,6 +278,8 @@ class Story:
     def _look(self, at_s: float, index: int) -> list[Track]:
         at = self.start + timedelta(seconds=at_s)
         here = [d for d in self.drives if d.seen_at(at_s)]
+        if self.miss:
+            here = [d for d in here if self._rng.random() >= self.miss]
         sightings = self._boxes(here, at_s, at, index) if self.eye else self._fixes(here, at_s, at, index)
         seen = []
         for drive, sighting in sightings:

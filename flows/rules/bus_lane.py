@@ -1,7 +1,7 @@
 """Bus lane: a vehicle that may not drives in it for a set way during its hours.
 
 The middle must surely be in the lane: a shadow, a wide load or a box that takes in a neighbour is not, and who
-only crosses the lane to turn does not drive in it for long. Judged when the vehicle has left the lane, so that the
+only crosses the lane to turn does not drive in it for long. Judged when the vehicle is out of sight, so that the
 whole way is known and its class (a bus is not a lorry) has settled; at the latest after ``patience_s``.
 """
 
@@ -49,13 +49,15 @@ class _InLane:
         run: Waypoints surely in the lane during its hours, without being surely out of it in between.
         looks: Looks since the first of them, sure or not, until the last of them.
         unsure: Looks since the last of them.
-        classes: What it was taken for meanwhile.
+        found: What was found of an earlier stay, to be told when its class has settled.
+        classes: What it was taken for since.
         mixed: Another vehicle's looks took part in the vote over its class.
     """
 
     run: list[Waypoint] = field(default_factory=list)
     looks: int = 0
     unsure: int = 0
+    found: Finding | None = None
     classes: set[str] = field(default_factory=set)
     mixed: bool = False
 
@@ -82,45 +84,51 @@ class BusLane(FollowingRule[_InLane]):
         where = inside(self._lane, point) if self._lane is not None else False
         if where and not self._reserved(point):
             where = False
-        if where is False:
-            return self._close(state)
-        if where and state.run and way_between(state.run[-1], point)[0] > self._thresholds.apart_m:
-            found = self._close(state)
-            if found is not None:
-                return found
+        refusal = None
+        if where is False or self._is_apart(state, point):
+            refusal = self._close(state)
         if where:
             state.run.append(point)
             state.looks += state.unsure + 1
             state.unsure = 0
-            state.classes.add(look.cls)
             state.mixed = look.mixed
         elif state.run:
             state.unsure += 1
-        if state.run and seconds_between(state.run[0], point) >= self._thresholds.patience_s:
-            return self._close(state)
-        return None
+        if state.run or state.found:
+            state.classes.add(look.cls)
+        return refusal or (self._leave(state) if self._is_late(state, point) else None)
+
+    def _is_apart(self, state: _InLane, point: Waypoint) -> bool:
+        return bool(state.run) and way_between(state.run[-1], point)[0] > self._thresholds.apart_m
+
+    def _is_late(self, state: _InLane, point: Waypoint) -> bool:
+        since = state.found.way[0] if state.found else state.run[0] if state.run else point
+        return seconds_between(since, point) >= self._thresholds.patience_s
 
     def _leave(self, state: _InLane) -> Finding | str | None:
-        return self._close(state)
+        refusal = self._close(state)
+        found, state.found = state.found, None
+        if found is not None and (state.mixed or not state.classes <= set(self._config.classes)):
+            return "class_unsure"
+        return found or refusal
 
     def _reserved(self, point: Waypoint) -> bool:
         config = self._config
         return reserved(point.at, self._zone, config.hours, config.days, config.free_on)
 
-    def _close(self, state: _InLane) -> Finding | str | None:
-        """Judges a stay that is over, and forgets it."""
-        run, looks, classes = state.run, state.looks, state.classes
-        state.run, state.looks, state.unsure, state.classes = [], 0, 0, set()
-        if len(run) < 2:
+    def _close(self, state: _InLane) -> str | None:
+        """Keeps what is found of a stay that is over; a reason where it may have been long enough."""
+        run, looks = state.run, state.looks
+        state.run, state.looks, state.unsure = [], 0, 0
+        if len(run) < 2 or state.found is not None:
             return None
         way_m, sd_m = way_between(run[0], run[-1])
         if way_m < self._config.min_m:
             return None
         if way_m - Z95 * sd_m < self._config.min_m or len(run) < self._thresholds.sure_share * looks:
             return "uncertain"
-        if state.mixed or not classes <= set(self._config.classes):
-            return "class_unsure"
-        return self._finding(run, way_m, sd_m)
+        state.found = self._finding(run, way_m, sd_m)
+        return None
 
     def _finding(self, run: list[Waypoint], way_m: float, sd_m: float) -> Finding:
         first, last = run[0], run[-1]

@@ -90,6 +90,10 @@ class FollowingRule(ABC, Generic[State]):
         """What follows when a vehicle is gone, or may be another from now on."""
         return None
 
+    def _mix(self, state: State) -> Finding | str | None:
+        """What follows when a vehicle may be another from now on: the same, unless a rule knows better."""
+        return self._leave(state)
+
     def _now(self, moment: Moment) -> None:
         """Called before the looks of a frame, for what a rule needs of it."""
         self._moment = moment
@@ -127,7 +131,7 @@ class FollowingRule(ABC, Generic[State]):
         events: list[Event] = []
         if look.broken:
             if followed is not None:
-                events = self._speak(track, followed, self._leave(followed.state), moment)
+                events = self._speak(track, followed, self._mix(followed.state), moment)
                 del self._followed[track.id]
             self._culprits.lose(track.id)
             return events

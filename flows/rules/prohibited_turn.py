@@ -106,9 +106,9 @@ class ProhibitedTurn(FollowingRule[_Turn]):
                 state.exit = []
         return None
 
-    def _leave(self, state: _Turn) -> Finding | str | None:
-        """A track that ends on the way, or a mix-up there: who turned is not known."""
-        return "lost_on_the_way" if state.out and not state.exit and len(state.entry) > 1 else None
+    def _mix(self, state: _Turn) -> str | None:
+        """On the way it may have become another: who turned is not known."""
+        return "mixed_up" if state.entry and not state.exit else None
 
     def _enter(self, state: _Turn, point: Waypoint) -> None:
         """In the first zone; who comes back to it begins anew."""

@@ -22,7 +22,7 @@ from flows.rules.certainty import LAG_M, Z95, metres, seconds, seconds_between, 
 from flows.rules.following import Finding, FollowingRule
 from flows.rules.reporting import doubt
 from flows.rules.shape import Shapes
-from flows.rules.trail import Look
+from flows.rules.trail import Look, TrailConfig
 
 VERSION: Final = "1"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
@@ -107,7 +107,8 @@ class SolidLine(FollowingRule[_Beside]):
     kind = "solid_line"
 
     def __init__(self, config: SolidLineRule, site: Site, thresholds: SolidLineConfig | None = None) -> None:
-        super().__init__(config, site, VERSION, _Beside)
+        # Places are known at once; only velocities, of which nothing is asked here, have to settle.
+        super().__init__(config, site, VERSION, _Beside, TrailConfig(settle_s=0.2, steady_s=0.6))
         self._config, self._thresholds = config, thresholds or SolidLineConfig()
         self._line = site.road.lines[config.line].points_m if site.road is not None else None
         self._length_m = 0.0

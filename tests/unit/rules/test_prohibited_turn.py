@@ -92,10 +92,10 @@ def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
         assert tell(rule(eye=eye), story, eye=eye) == []
 
 
-def test_a_lost_track_is_counted() -> None:
+def test_a_mix_up_on_the_way_is_counted() -> None:
     losing = rule()
-    assert tell(losing, [replace(LEFT, numbers=((4.6, 9),))]) == []
-    assert losing.refusals() == {"lost_on_the_way": 1}
+    assert tell(losing, [replace(LEFT, unseen=((3.8, 5.5),))]) == []
+    assert losing.refusals() == {"mixed_up": 1}
 
 
 def test_a_way_outside_the_junction_is_another_way() -> None:
