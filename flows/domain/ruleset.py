@@ -78,6 +78,15 @@ class SpeedingRule(RuleConfig):
     tolerance_kmh: float | None = Field(default=None, ge=0)
     zone: ZoneName | None = None
 
+    @model_validator(mode="after")
+    def _limits_are_for_its_classes(self) -> SpeedingRule:
+        unknown = sorted(set(self.class_limits_kmh) - set(self.classes))
+        if unknown:
+            raise ValueError(
+                f"class_limits_kmh: expected classes of the rule {list(self.classes)}, got {unknown[0]!r}"
+            )
+        return self
+
     def limit_for(self, cls: str) -> float:
         """The limit for a vehicle of a class, km/h."""
         return self.class_limits_kmh.get(cls, self.limit_kmh)

@@ -6,6 +6,7 @@ from typing import Any
 import driving
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from flows.domain.events import SPEEDING, Event, Violation
 from flows.domain.fixes import Fix
@@ -29,7 +30,7 @@ def rule(
     *, limit_kmh: float = 60.0, survey: bool = True, heard: list[Any] | None = None, **options: Any
 ) -> Speeding:
     """The rule on a gantry camera; ``options`` go to the camera, some of them to the rule."""
-    own = {k: options.pop(k) for k in ("zone", "tolerance_kmh") if k in options}
+    own = {k: options.pop(k) for k in ("zone", "tolerance_kmh", "class_limits_kmh") if k in options}
     config = SpeedingRule(limit_kmh=limit_kmh, **own)
     calibration = driving.survey(driving.camera())
     camera = CameraConfig.model_validate(
@@ -267,3 +268,48 @@ def test_a_zone_in_metres_holds_for_tracks_too() -> None:
     other = {"name": "lane", "polygon_m": [[5, 0], [8, 0], [8, 80], [5, 80]]}
     assert len(reported(85, zones=[lane], rule={"zone": "lane"})) == 1
     assert reported(85, zones=[other], rule={"zone": "lane"}) == []
+
+
+@pytest.mark.parametrize(
+    ("cls", "kmh", "limit_kmh"),
+    [("car", 66.0, None), ("truck", 66.0, 50.0), ("truck", 56.0, None), ("car", 75.0, 60.0)],
+)
+def test_a_class_may_have_a_limit_of_its_own(cls: str, kmh: float, limit_kmh: float | None) -> None:
+    body = driving.car(8.0, 2.42, 0.36) if cls == "truck" else None
+    events = judge(rule(class_limits_kmh={"truck": 50.0}), driving.track(drive(kmh, body=body), cls=cls))
+    assert [violation(e).threshold["limit_kmh"] for e in events] == ([limit_kmh] if limit_kmh else [])
+
+
+def test_the_article_follows_from_the_limit_of_the_class() -> None:
+    body = driving.car(8.0, 2.42, 0.36)
+    limits = {"truck": 50.0}
+    (truck,) = judge(rule(class_limits_kmh=limits), driving.track(drive(78.0, body=body), cls="truck"))
+    (car,) = judge(rule(class_limits_kmh=limits), driving.track(drive(78.0)))
+    assert violation(truck).article == "KoAP RK 592(2)"
+    assert violation(car).article == "KoAP RK 592(1)"
+
+
+def test_a_limit_for_an_unknown_class_is_named() -> None:
+    with pytest.raises(
+        ValidationError, match=r"class_limits_kmh: expected classes of the rule .* got 'lorry'"
+    ):
+        SpeedingRule(limit_kmh=60, class_limits_kmh={"lorry": 50})
+
+
+LANES = [
+    {"name": "left", "polygon_m": [(-7.0, 8.0), (-3.5, 8.0), (-3.5, 65.0), (-7.0, 65.0)]},
+    {"name": "right", "polygon_m": [(-3.5, 8.0), (0.0, 8.0), (0.0, 65.0), (-3.5, 65.0)]},
+]
+
+
+@pytest.mark.parametrize(
+    ("lane_m", "kmh", "reported"), [(-5.2, 75.0, []), (-5.2, 95.0, ["left"]), (-1.75, 75.0, ["right"])]
+)
+def test_each_lane_may_have_a_limit_of_its_own(lane_m: float, kmh: float, reported: list[str]) -> None:
+    """Two rules of one camera: 80 km/h in the left lane, 60 in the right one."""
+    rules = {
+        "left": rule(limit_kmh=80, zone="left", zones=LANES),
+        "right": rule(limit_kmh=60, zone="right", zones=LANES),
+    }
+    track = driving.track(drive(kmh, lane_m=lane_m))
+    assert [name for name, speeding in rules.items() if judge(speeding, track)] == reported
