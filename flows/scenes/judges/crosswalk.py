@@ -23,6 +23,8 @@ MEETS_S = 2.5
 PAST_M = 2.5
 """Who is so far beyond it is past it: half a lane and what the camera does not know."""
 CRAWL_MPS = 2.0
+REACTS_S, BRAKES_MPS2 = 1.2, 3.0
+"""Who steps out so late that a driver cannot react and brake like this is not before a driver at fault."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,15 @@ class YieldJudge:
             return False
         speed = float(np.interp(begin_s, trail.t_s, trail.speed_mps))
         near = np.abs(trail.t_s - begin_s) < 0.6
+        stepped = np.flatnonzero(~self._on(side, walker.xy_m[: row + 1], -STEPPED_OUT_M))
+        on_road_s = begin_s - float(walker.t_s[stepped[-1]] if len(stepped) else walker.t_s[0])
+        fair = on_road_s >= REACTS_S + speed / (2 * BRAKES_MPS2)
         pace = float(walker.ahead[row, 0] * walker.speed_mps[row])
         x = float(walker.xy_m[row, 0])
         to_go = strip[0] - x if pace > 0 else x - strip[1]
         beyond = x - strip[1] if pace > 0 else strip[0] - x
         meets = abs(pace) > 0.5 and beyond < 0 and to_go / abs(pace) <= MEETS_S
-        return bool(meets and speed > CRAWL_MPS and trail.seen[near].mean() > 0.8)
+        return bool(fair and meets and speed > CRAWL_MPS and trail.seen[near].mean() > 0.8)
 
     def _strip(self, trail: Trail, at_s: float) -> tuple[float, float]:
         """Left and right edge of the vehicle's way over the crosswalk."""

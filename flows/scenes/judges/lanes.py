@@ -15,6 +15,8 @@ EDGE_M = 0.4
 """Nearer to a zone's edge a body may be taken to be on either side."""
 DOUBT_DEG = 10.0
 DOUBT_M = 0.5
+BEFORE_S = 1.2
+"""So long before it crosses a line a vehicle must have been in sight: where it came from has to be known."""
 
 
 def way_m(trail: Trail, rows: slice) -> float:
@@ -92,7 +94,7 @@ class SolidLineJudge:
 
     def _sure(self, trail: Trail, rows: slice, side: np.ndarray, y_m: tuple[float, float], at: int) -> bool:
         y = trail.xy_m[at, 1]
-        near = np.abs(trail.t_s - trail.t_s[at]) < 1.0
+        near = (trail.t_s > trail.t_s[at] - BEFORE_S) & (trail.t_s < trail.t_s[at] + 1.0)
         beyond = side < -(self.rule.past_m + DOUBT_M)
         stays = beyond & trail.seen[rows]
         stays &= (trail.xy_m[rows, 1] > y_m[0] + 1) & (trail.xy_m[rows, 1] < y_m[1] - 1)

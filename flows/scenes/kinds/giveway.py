@@ -11,7 +11,7 @@ import numpy as np
 
 from flows.scenes import bodies, people, poses, streetscape
 from flows.scenes.assemble import ALL_LIGHTS, assemble, lanes, stream, ways
-from flows.scenes.kinds.crossing import CROSSWALK_Y_M, PACE_MPS, layout
+from flows.scenes.kinds.crossing import CROSSWALK_Y_M, layout
 from flows.scenes.motion import Bends, Motion, Straight
 from flows.scenes.options import SceneOptions
 from flows.scenes.plan import CROSSWALK_M, STOP_LINE_M, Street
@@ -24,11 +24,12 @@ OFFENCE = "does_not_yield"
 OTHERS = ("stops_in_time", "passes_behind", "beyond_median")
 WAITING = "passes_waiting"
 """Who drives while somebody stands at the kerb and does not step out."""
+PACE_MPS = (0.9, 1.5)
 MIX = {"car": 0.78, "truck": 0.10, "bus": 0.05, "motorcycle": 0.07}
 SPEEDS_KMH = (25.0, 48.0)
 COMES_M, GOES_M = 40.0, 60.0
 """Ways along the pavements, before and after."""
-BEFORE_S = (1.15, 2.2)
+BEFORE_S = (1.15, 1.9)
 """Who does not yield is over the edge so long before the person would be in the way."""
 BRAKES_MPS2, SETS_OFF_MPS2 = 2.3, 1.8
 TRIES = 12
@@ -37,7 +38,9 @@ TRIES = 12
 def build(seed: int, options: SceneOptions) -> Scene:
     """See the module."""
     plan = stream("plan", "giveway", seed)
-    away, towards = ways(options, plan, 2 if plan.random() < 0.7 else 1)
+    away, towards = ways(options, plan, 2 if plan.random() < 0.8 else 1)
+    if options.lanes is None:  # wide enough for somebody to be on the road for a while
+        away, towards = (3 if n == 2 and not (away and towards) else n for n in (away, towards))
     parted = options.median if options.median is not None else bool(plan.random() < 0.4)
     street = Street(
         away,
@@ -149,15 +152,23 @@ def _try(
     if case == "beyond_median":
         # On the side that the person is done with, or comes to much later.
         open_ = [lane for lane in open_ if (lane.x_m - street.divide_m) * crosser.side > 0]
-    if case == OFFENCE:  # they must be on the road by then
-        open_ = [lane for lane in open_ if crosser.when(lane.x_m) - crosser.on_s > BEFORE_S[1] + 1.0]
     body = bodies.make(str(rng.choice(list(MIX), p=list(MIX.values()))), rng)
     for _ in range(TRIES if open_ else 0):
         lane = open_[int(rng.integers(len(open_)))]
         v = float(rng.uniform(*SPEEDS_KMH)) / 3.6
-        if stage.add(replace(_driver(case, lane, street, crosser, body, v, rng), role=case)):
+        if case == OFFENCE:
+            v = min(v, _fair_mps(crosser, lane))
+        if v >= SPEEDS_KMH[0] / 3.6 and stage.add(
+            replace(_driver(case, lane, street, crosser, body, v, rng), role=case)
+        ):
             busy.add(lane.x_m)
             return
+
+
+def _fair_mps(crosser: _Crosser, lane: Lane) -> float:
+    """The fastest at which a driver of a lane could still have braked for somebody who has just stepped out."""
+    on_road_s = crosser.when(lane.x_m) - 1.0 / crosser.pace_mps - BEFORE_S[1] - crosser.on_s
+    return 6.0 * (on_road_s - 0.4 / crosser.pace_mps - 1.3)
 
 
 def _driver(

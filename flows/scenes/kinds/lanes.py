@@ -24,7 +24,7 @@ from flows.scenes.world import Actor
 OPEN_CASES = ("wrong_way", "keeps_lane", "overtakes_over_line", "overtakes_in_lane", "u_turn", "swerves")
 TURN_CASES = ("left_turn", "right_turn", "u_turn", "from_opposite", "left_turn", "straight_on")
 SECONDS_A_CASE = 4.2
-SIGHT_Y_M = (13.0, 52.0)
+SIGHT_Y_M = (12.0, 56.0)
 """Of zones and lines on open roads."""
 CROSS_Y_M = 33.0
 TIGHT_M = 5.2
@@ -79,7 +79,7 @@ def _layout(street: Street) -> Layout:
     road = street.crossroad
     low, high = SIGHT_Y_M if road is None else (SIGHT_Y_M[0], road.near_m - 0.5)
     # Before a junction turning vehicles are still in view; on an open road they turn anywhere.
-    near = (low, high - 2.0) if road is not None else (13.0, 19.0)
+    near = (low, high - 2.0) if road is not None else (12.0, 22.0)
     areas = {
         "oncoming": Area((-edge, divide), (low, high), 180.0),
         "south": Area((divide, edge), near),
@@ -156,7 +156,7 @@ def _keeps_lane(street: Street, at_s: float, v: float, rng: np.random.Generator)
 def _overtakes(street: Street, at_s: float, v: float, rng: np.random.Generator, x: float, by: float) -> Actor:
     """Out, past, and back in again."""
     out_m, past_m = float(rng.uniform(15, 20)), float(rng.uniform(9, 15))
-    middle = 34.0 + float(rng.uniform(-2, 2)) - BEHIND_M
+    middle = 39.0 + float(rng.uniform(-2, 2)) - BEHIND_M
     pieces = (*sidestep(by, out_m), (past_m, 0.0), *sidestep(-by, out_m))
     path = through(x, 0.0, pieces, first_m=middle - out_m - past_m / 2)
     return cruise(_cls(rng), path, v, at_s, middle, rng)
@@ -183,7 +183,7 @@ def _swerves(street: Street, at_s: float, v: float, rng: np.random.Generator) ->
 def _u_turn(street: Street, at_s: float, v: float, rng: np.random.Generator) -> Actor:
     right, left = _outer(street), street.lanes_m[0][0]
     radius = max(TIGHT_M, (right - left) / 2)
-    y = CROSS_Y_M - 2.0 if street.crossroad is not None else 29.0 + float(rng.uniform(-1, 3))
+    y = CROSS_Y_M - 2.0 if street.crossroad is not None else 30.0 + float(rng.uniform(-1, 3))
     turn: Piece = (float(np.pi * radius), -180.0)
     path = through(right, 0.0, (turn,), first_m=y - BEHIND_M)
     return _turning(path, at_s, y - BEHIND_M + float(np.pi * radius / 2), 4.6, rng)
