@@ -62,6 +62,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     command = [
         str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=2", "--node-ip-address=127.0.0.1",
         f"--port={free_port()}", "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}",
+        f"--dashboard-agent-listen-port={free_port()}",  # 52365 may be another Ray's
     ]  # fmt: skip
     with log.open("w") as out:
         head = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)
