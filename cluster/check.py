@@ -228,7 +228,7 @@ class _Look:
     def _rate(self, seen: Probe) -> None:
         clock = ClockState(seen.clock_source, seen.anchored_at, seen.measured_hz, seen.jitter_s)
         refusal = check_clock(clock, SpeedConfig())
-        if refusal is not None:
+        if refusal is not None and self.camera.sees:  # reported places each have a time of their own
             self.unfit.append(f"its rate: {refusal.detail}")
 
     def _clock(self, seen: Probe) -> None:

@@ -168,3 +168,74 @@ def test_all_cameras_are_told_of_when_one_is_bad(dome, site: Path, probes) -> No
     assert result.exit_code == 2
     assert list(found["cameras"]) == ["good"]
     assert found["problems"][0]["field"] == "cameras.bad.latitude"
+
+
+TRACKS = """\
+site: town
+cameras:
+  - id: radar
+    source: {kind: tracks, path: radar.csv, started_at: 2026-09-01T08:30:00+05:00}
+    zones: [{name: crosswalk, polygon_m: [[-3, 0], [3, 0], [3, 4], [-3, 4]]}]
+    rules: [{kind: failure_to_yield, crosswalk: crosswalk}, {kind: speeding, limit_kmh: 60}]
+"""
+
+
+def tracks_site(folder: Path, rows: list[str], text: str = TRACKS) -> Path:
+    (folder / "radar.csv").write_text("id,time,class,x_m,y_m\n" + "\n".join(rows) + "\n")
+    path = folder / "tracks.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_camera_that_sends_tracks_is_fit_and_needs_no_detector(dome, tmp_path: Path) -> None:
+    site = tracks_site(tmp_path, [f"1,{t / 10},car,0,{t}" for t in range(50)])
+
+    found = check(dome, site)["cameras"]["radar"]
+    shown = dome("check", site)
+
+    assert found["fit_for_evidence"]
+    assert found["measured_hz"] == pytest.approx(10)
+    assert found["clock"] == "site"
+    assert shown.exit_code == 0
+    assert "1 tracks" in shown.stdout
+    assert "places within 0.3 m, as stated" in " ".join(shown.stdout.split())
+
+
+def test_rows_that_cannot_be_used_are_told_with_line_and_field(dome, tmp_path: Path) -> None:
+    site = tracks_site(tmp_path, [f"1,{t / 10},car,0,{t}" for t in range(50)] + ["1,9.0,car,left,0"])
+
+    notes = check(dome, site)["cameras"]["radar"]["notes"]
+
+    assert any("1 of 51 rows cannot be used" in n for n in notes)
+    assert any("line 52: radar.csv: x_m: expected a finite number, got 'left'" in n for n in notes)
+
+
+def test_a_column_that_is_not_there_is_told_at_its_line(dome, tmp_path: Path) -> None:
+    text = TRACKS.replace("path: radar.csv,", "path: radar.csv, columns: {x_m: east},")
+    site = tracks_site(tmp_path, ["1,0,car,0,0"], text)
+
+    result = dome("check", site)
+
+    assert result.exit_code == 2
+    assert "error: cameras.radar.source.columns.x_m" in result.stderr
+    assert f"{site}:4" in result.stderr
+    assert "a column of radar.csv (id, time, class, x_m, y_m)" in " ".join(result.stderr.split())
+
+
+def test_a_tracks_file_that_is_absent_is_told(dome, tmp_path: Path) -> None:
+    site = tmp_path / "tracks.yaml"
+    site.write_text(TRACKS)
+
+    result = dome("check", site)
+
+    assert result.exit_code == 2
+    assert "error: cameras.radar.source.path" in result.stderr
+
+
+def test_zones_of_tracks_are_in_metres(dome, tmp_path: Path) -> None:
+    site = tracks_site(tmp_path, ["1,0,car,0,0"], TRACKS.replace("polygon_m", "polygon_px"))
+
+    result = dome("check", site)
+
+    assert result.exit_code == 2
+    assert "nothing that needs a picture" in " ".join(result.stderr.split())
