@@ -141,16 +141,22 @@ class FailureToYieldRule(RuleConfig):
 class StopLineRule(RuleConfig):
     """The front crosses the stop line while the light is red.
 
+    Where the same camera has a ``red_light`` rule for the same line and light, this one is for those who do not go
+    on into the junction under red: one offence has one event.
+
     Attributes:
         stop_line: The line.
         signal: The light that holds for it.
         grace_s: Red for longer than this when the line is crossed.
+        junction: Zone behind the line, for a line that reaches over lanes of both ways: who comes from there is
+            not stopped by it. That of a ``red_light`` rule for the same line by default.
     """
 
     kind: Literal["stop_line"] = "stop_line"
     stop_line: LineName
     signal: SignalName
     grace_s: float = Field(default=0.5, ge=0)
+    junction: ZoneName | None = None
 
 
 class RedLightRule(RuleConfig):

@@ -10,10 +10,12 @@ from flows.domain.ruleset import (
     FailureToYieldRule,
     ProhibitedStoppingRule,
     ProhibitedTurnRule,
+    RedLightRule,
     RuleConfig,
     SectionSpeedRule,
     SolidLineRule,
     SpeedingRule,
+    StopLineRule,
     WrongWayRule,
 )
 from flows.domain.site import CameraConfig
@@ -25,9 +27,11 @@ from flows.rules import (
     failure_to_yield,
     prohibited_stopping,
     prohibited_turn,
+    red_light,
     section_speed,
     solid_line,
     speeding,
+    stop_line,
     wrong_way,
 )
 from flows.rules.base import Rule, Site
@@ -35,9 +39,11 @@ from flows.rules.bus_lane import BusLane
 from flows.rules.failure_to_yield import FailureToYield
 from flows.rules.prohibited_stopping import ProhibitedStopping
 from flows.rules.prohibited_turn import ProhibitedTurn
+from flows.rules.red_light import RedLight
 from flows.rules.section_speed import SectionSpeed
 from flows.rules.solid_line import SolidLine
 from flows.rules.speeding import Speeding
+from flows.rules.stop_line import StopLine
 from flows.rules.wrong_way import WrongWay
 
 Builder = Callable[[Any, Site], Rule]
@@ -51,6 +57,8 @@ BUILDERS: dict[type[RuleConfig], Builder] = {
     ProhibitedTurnRule: ProhibitedTurn,
     BusLaneRule: BusLane,
     ProhibitedStoppingRule: ProhibitedStopping,
+    RedLightRule: RedLight,
+    StopLineRule: StopLine,
 }
 """Which class carries out which member of the site file's union of rules."""
 
@@ -63,6 +71,8 @@ DESCRIPTIONS: dict[type[RuleConfig], Callable[[Any, JurisdictionProfile], str]] 
     ProhibitedTurnRule: prohibited_turn.describe,
     BusLaneRule: bus_lane.describe,
     ProhibitedStoppingRule: prohibited_stopping.describe,
+    RedLightRule: red_light.describe,
+    StopLineRule: stop_line.describe,
 }
 """One line on what a rule does with these parameters, for ``dome check`` and the README."""
 

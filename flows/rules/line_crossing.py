@@ -1,0 +1,319 @@
+"""A vehicle on its way over a stop line under red: what the rules of the stop line and of the red light share.
+
+One crossing is one of two things, decided once and the same way by both rules: the vehicle *ran* the light (its
+middle was surely inside the junction while the same red went on), or it *stopped* beyond the line (it did not get
+there for some seconds, or red ended, or it was gone). So no crossing is reported by both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from flows.domain.events import Measured
+from flows.domain.paths import Waypoint
+from flows.domain.ruleset import RedLightRule, StopLineRule
+from flows.roadway import Area
+from flows.rules.base import Moment, Site
+from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
+from flows.rules.following import Finding, FollowingRule
+from flows.rules.signal_log import SignalLog, Spell
+from flows.rules.stopping_line import Front, StoppingLine
+from flows.rules.trail import Look, TrailConfig
+
+KMH: Final = 3.6
+Outcome = Literal["ran", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class CrossingConfig:
+    """Thresholds, each with its reason.
+
+    Attributes:
+        waits_s: So long after the crossing a vehicle that is not in the junction has stopped beyond the line; the
+            evidence ring (20 s) still holds what happened before.
+        crosses_s: From surely before the line to surely beyond it; who takes longer may have been over it before.
+        stays_s: Surely beyond the line for so long: a box jumps for some frames.
+        confirms_s: Judged so long after it happened: a controller's word, or a look at the light, may come late.
+        speed_s: The speed at the line is that over so long around it.
+        beside_m: Farther beyond the line's ends a vehicle is on another road.
+        leaves_s: So long after the crossing it is known which way a vehicle has left, where an arrow may have
+            allowed it to turn.
+    """
+
+    waits_s: float = 8.0
+    crosses_s: float = 6.0
+    stays_s: float = 0.3
+    confirms_s: float = 1.0
+    speed_s: float = 0.5
+    beside_m: float = 6.0
+    leaves_s: float = 12.0
+
+
+@dataclass(slots=True)
+class Crossing:
+    """One vehicle at the line.
+
+    Attributes:
+        way: Where its front was, from before the line on.
+        before: The last look surely before the line.
+        past: The first look surely beyond it, of those that go on until now.
+        inside: The first look surely inside the junction.
+        red: The red under which it crossed.
+        turns: An arrow may have allowed the crossing, if it leaves where the arrow points.
+        out: It was surely outside the junction again after it was in it.
+        done: Judged.
+    """
+
+    way: list[Front] = field(default_factory=list)
+    before: Front | None = None
+    past: Front | None = None
+    inside: Front | None = None
+    red: Spell | None = None
+    turns: bool = False
+    out: bool = False
+    done: bool = False
+
+
+class LineCrossingRule(FollowingRule[Crossing]):
+    """Follows vehicles over one stop line.
+
+    Args:
+        config: The rule in the site file.
+        site: Where it holds.
+        version: Of the rule's definition.
+        light: The red-light rule for the same line, where there is one.
+        thresholds: Thresholds; the defaults if None.
+    """
+
+    def __init__(
+        self,
+        config: StopLineRule | RedLightRule,
+        site: Site,
+        version: str,
+        light: RedLightRule | None,
+        thresholds: CrossingConfig | None = None,
+    ) -> None:
+        super().__init__(config, site, version, Crossing, TrailConfig(settle_s=0.2, steady_s=0.6))
+        self._thresholds, self._grace_s = thresholds or CrossingConfig(), config.grace_s
+        self._signal = SignalLog(config.signal)
+        self._arrow = SignalLog(light.arrow) if light is not None and light.arrow else None
+        self._junction: Area | None = None
+        self._exit: Area | None = None
+        self._line: StoppingLine | None = None
+        if site.road is None:
+            return
+        behind = config.junction or (light.junction if light else None)
+        self._junction = site.road.areas[light.junction] if light else None
+        self._exit = site.road.areas[light.arrow_exit] if light and light.arrow_exit else None
+        pictures = site.ground is not None and site.camera.source.kind != "tracks"
+        camera_m = site.ground.camera_m[0] if site.ground is not None and pictures else None
+        self._line = StoppingLine(
+            site.road.lines[config.stop_line], site.road.areas[behind] if behind else None, camera_m
+        )
+
+    def _now(self, moment: Moment) -> None:
+        super()._now(moment)
+        self._signal.see(moment)
+        if self._arrow is not None:
+            self._arrow.see(moment)
+
+    def _see(self, state: Crossing, look: Look) -> Finding | str | None:
+        if self._line is None:
+            return None
+        front = self._line.front(look.point, look.cls)
+        if front.inside_m < -self._thresholds.beside_m or not look.clear:
+            return None
+        if front.before:
+            self._approach(state, front)
+            return None
+        if state.before is None or state.done:
+            return None
+        state.way.append(front)
+        if not front.past:
+            if state.red is None:  # a box that jumped
+                state.past = state.inside = None
+            return None
+        state.past = state.past or front
+        if seconds_between(state.past.point, front.point) < self._thresholds.stays_s:
+            return None
+        if state.inside is None and self._junction is not None and inside(self._junction, front.point):
+            state.inside = front
+        if state.inside is not None and self._junction is not None:
+            state.out = state.out or inside(self._junction, front.point) is False
+        return self._beyond(state, front)
+
+    def _leave(self, state: Crossing) -> Finding | str | None:
+        """Gone: whoever is not in the junction by now was not seen to get there."""
+        if state.done or state.past is None:
+            return None
+        if state.red is None:
+            reason = self._judge(state)
+            if reason is not None or state.red is None:
+                return self._end(state, reason)
+        if state.turns:
+            return self._end(state, "turn_unknown")
+        return self._decide(state, "ran" if self._ran(state) else "stopped")
+
+    def _mix(self, state: Crossing) -> Finding | str | None:
+        return self._end(state, "mixed_up") if state.past is not None and not state.done else None
+
+    def _approach(self, state: Crossing, front: Front) -> None:
+        """Before the line; who comes back to it begins anew."""
+        if state.past is not None or state.done:
+            state.way, state.past, state.inside, state.red = [], None, None, None
+            state.turns = state.out = state.done = False
+        state.before = front
+        state.way = [*state.way[-100:], front]
+
+    def _beyond(self, state: Crossing, front: Front) -> Finding | str | None:
+        """Surely beyond the line."""
+        assert state.past is not None
+        gone_s = seconds_between(state.past.point, front.point)
+        if gone_s < self._thresholds.confirms_s:
+            return None
+        if state.red is None:
+            reason = self._judge(state)
+            if reason is not None or state.red is None:
+                return self._end(state, reason)
+        if state.turns:
+            return self._turned(state, front, gone_s)
+        return self._outcome(state, front, gone_s)
+
+    def _judge(self, state: Crossing) -> str | None:
+        """Finds the red under which it crossed; without one, why that cannot be told, or None for the innocent."""
+        before, past = state.before, state.past
+        assert before is not None
+        assert past is not None
+        if not past.over or past.inside_m < -self._beside_m(past):
+            return None
+        early, late = self._signal.at(before.point.at), self._signal.at(past.point.at)
+        phases = [s.phase if s is not None else "unknown" for s in (early, late)]
+        if "red" not in phases:
+            return "signal_unknown" if phases == ["unknown", "unknown"] else None
+        if early is None or late is None or early is not late:
+            return "signal_unknown" if "unknown" in phases else "signal_changed"
+        if (before.point.at - early.begun_by).total_seconds() <= self._grace_s:
+            return "within_grace"
+        if seconds_between(before.point, past.point) > self._thresholds.crosses_s:
+            return "too_long"
+        if past.inside_m < self._beside_m(past):
+            return "line_end"
+        state.red = early
+        state.turns = self._arrow is not None and self._arrow.showed("green", before.point.at, past.point.at)
+        return None
+
+    @staticmethod
+    def _beside_m(front: Front) -> float:
+        return Z95 * front.inside_sd_m + LAG_M
+
+    def _outcome(self, state: Crossing, front: Front, gone_s: float) -> Finding | str | None:
+        if self._junction is None:
+            return self._decide(state, "stopped")
+        if state.inside is not None:
+            if seconds_between(state.inside.point, front.point) < self._thresholds.confirms_s:
+                return None
+            return self._decide(state, "ran" if self._ran(state) else "stopped")
+        if gone_s > self._thresholds.waits_s or self._signal.now is not state.red:
+            return self._decide(state, "stopped")
+        return None
+
+    def _turned(self, state: Crossing, front: Front, gone_s: float) -> Finding | str | None:
+        """An arrow was green, or may have been: allowed to those who leave where it points."""
+        leaves = inside(self._exit, front.point) if self._exit is not None else False
+        if leaves:
+            return self._end(state, None)
+        if leaves is False and state.out:
+            return self._decide(state, "ran" if self._ran(state) else "stopped")
+        return self._end(state, "turn_unknown") if gone_s > self._thresholds.leaves_s else None
+
+    def _ran(self, state: Crossing) -> bool:
+        """Whether it was surely in the junction while the red under which it crossed went on."""
+        return state.red is not None and state.inside is not None and state.inside.point.at <= state.red.until
+
+    def _end(self, state: Crossing, reason: str | None) -> str | None:
+        state.done = True
+        return reason
+
+    def _decide(self, state: Crossing, outcome: Outcome) -> Finding | str | None:
+        state.done = True
+        return self._found(state, outcome)
+
+    def _found(self, state: Crossing, outcome: Outcome) -> Finding | str | None:
+        """What this rule makes of how it ended."""
+        raise NotImplementedError
+
+    def _finding(self, state: Crossing, moments: Mapping[str, Waypoint]) -> Finding:
+        before, past, red = state.before, state.past, state.red
+        assert before is not None
+        assert past is not None
+        assert red is not None
+        facts: dict[str, Any] = {
+            "signal": self._signal.name,
+            "red_since": red.since.isoformat(),
+            "red_begun_by": red.begun_by.isoformat(),
+            "signal_confidence": round(red.confidence, 3),
+        }
+        return Finding(
+            at=past.point,
+            measured={
+                "red_for": self._red_for(before, past, red),
+                "speed_at_line": self._speed(state, past),
+                "past_line": _measured(past.past_m, past.sd_m, "m"),
+            },
+            threshold={"grace_s": self._grace_s},
+            moments=moments,
+            way=[f.point for f in state.way],
+            facts=facts,
+        )
+
+    def _red_for(self, before: Front, past: Front, red: Spell) -> Measured:
+        """For how long the light had been red when the front was at the line.
+
+        Its beginning lies between two looks at the light, the crossing between two looks at the vehicle.
+        """
+        share = -before.past_m / max(past.past_m - before.past_m, 1e-6)
+        crossed_s = share * seconds_between(before.point, past.point)
+        began_s = (red.begun_by - red.since).total_seconds() / 2
+        clock = self._moment.clock
+        low = (before.point.at - red.begun_by).total_seconds()
+        value = low + began_s + crossed_s
+        high = (past.point.at - red.since).total_seconds()
+        off = Z95 * math.hypot(math.sqrt(2) * clock.time_error_s, clock.scale_error * high)
+        return Measured(
+            value=round(value, 3), low=round(max(0.0, low - off), 3), high=round(high + off, 3), unit="s"
+        )
+
+    def _speed(self, state: Crossing, past: Front) -> Measured:
+        """How fast it went over the line."""
+        span_s = self._thresholds.speed_s
+        near = [f for f in state.way if abs(seconds_between(f.point, past.point)) <= span_s]
+        first, last = near[0], near[-1]
+        lasts_s = seconds_between(first.point, last.point)
+        if lasts_s <= 0.0:
+            speed = KMH * past.point.speed_mps
+            return Measured(value=round(speed, 1), low=0.0, high=round(2 * speed, 1), unit="km/h")
+        value = (last.past_m - first.past_m) / lasts_s * KMH
+        # The body's length is the same at both ends; taking their errors for independent widens the interval.
+        sd = math.hypot(first.point.sd_m, last.point.sd_m) / lasts_s * KMH
+        low, high = max(0.0, value - Z95 * sd), value + Z95 * sd
+        return Measured(value=round(value, 1), low=round(low, 1), high=round(high, 1), unit="km/h")
+
+
+def red_light_at(site: Site, rule: StopLineRule) -> RedLightRule | None:
+    """The camera's red-light rule for the same line and light."""
+    return next(
+        (
+            r
+            for r in site.camera.rules
+            if isinstance(r, RedLightRule) and (r.stop_line, r.signal) == (rule.stop_line, rule.signal)
+        ),
+        None,
+    )
+
+
+def _measured(value: float, sd: float, unit: str) -> Measured:
+    low, high = value - Z95 * sd, value + Z95 * sd
+    return Measured(value=round(value, 3), low=round(low, 3), high=round(high, 3), unit=unit)

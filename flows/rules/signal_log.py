@@ -1,0 +1,81 @@
+"""What a traffic light was showing when: a crossing is judged some seconds after it happened."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from flows.domain.signals import Phase
+from flows.rules.base import Moment
+
+SPELLS: Final = 64
+"""Phases remembered: more than pass while any vehicle is judged."""
+
+
+@dataclass(slots=True)
+class Spell:
+    """One phase for some time.
+
+    Attributes:
+        phase: What was shown.
+        since: It began after this,
+        begun_by: and by this.
+        until: The last look that showed it.
+        confidence: Of the newest look.
+    """
+
+    phase: Phase
+    since: datetime
+    begun_by: datetime
+    until: datetime
+    confidence: float
+
+
+class SignalLog:
+    """One light as a rule has seen it.
+
+    Args:
+        name: The light.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._spells: deque[Spell] = deque(maxlen=SPELLS)
+
+    def see(self, moment: Moment) -> None:
+        """Called at every moment, in order."""
+        state = moment.signals.get(self.name)
+        if state is None:
+            return
+        begun_by = state.begun_by or state.since
+        again = next((s for s in self._spells if (s.phase, s.since) == (state.phase, state.since)), None)
+        if again is not None:  # the same phase goes on; what was thought in between was a flicker
+            while self._spells[-1] is not again:
+                self._spells.pop()
+            again.until, again.confidence = max(again.until, state.at), state.confidence
+            return
+        # A controller's word may come late: what it says now began before what was believed has ended.
+        while self._spells and self._spells[-1].begun_by > begun_by:
+            self._spells.pop()
+        for spell in self._spells:
+            spell.until = min(spell.until, max(state.since, spell.begun_by))
+        spell = Spell(state.phase, state.since, begun_by, max(begun_by, state.at), state.confidence)
+        self._spells.append(spell)
+
+    @property
+    def now(self) -> Spell | None:
+        """What it shows as of the newest look."""
+        return self._spells[-1] if self._spells else None
+
+    def at(self, when: datetime) -> Spell | None:
+        """What it surely showed then: looks before and after agree. None if that is not known."""
+        return next((s for s in reversed(self._spells) if s.begun_by <= when <= s.until), None)
+
+    def showed(self, phase: Phase, first_at: datetime, last_at: datetime) -> bool:
+        """Whether it may have shown a phase at any time in between; what is not known may have been it."""
+        here = [s for s in self._spells if s.until >= first_at and s.since <= last_at]
+        if any(s.phase in (phase, "unknown") for s in here):
+            return True
+        return self.at(first_at) is None or self.at(last_at) is None
