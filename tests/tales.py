@@ -140,14 +140,8 @@ def crosses(rng: Rng) -> list[Drive]:
 
 def overtakes_over(rng: Rng) -> list[Drive]:
     first, out = float(rng.uniform(8, 14)), float(rng.uniform(14, 20))
-    points = [
-        (1.75, 0),
-        (1.75, first),
-        (-1.75, first + out),
-        (-1.75, first + out + 10),
-        (1.75, 70),
-        (1.75, 75),
-    ]
+    there, back = first + out, first + out + 8
+    points = [(1.75, 0), (1.75, first), (-1.75, there), (-1.75, back), (1.75, back + out), (1.75, 80)]
     return [over(1, *points, kmh=kmh(rng, 35, 60)), straight(9, x=1.75, y=(20, 75), kmh=20)]
 
 
@@ -179,6 +173,15 @@ def hidden_by_truck(rng: Rng) -> list[Drive]:
     car = straight(1, x=1.5, y=(75, 0), kmh=v)
     x, ahead = float(rng.choice([-1.75, 5.25])), float(rng.uniform(4, 12))
     return [car, straight(2, x=x, y=(75 - ahead, 0), kmh=v * float(rng.uniform(0.9, 1.1)), cls="truck")]
+
+
+def side_by_side_as_one(rng: Rng) -> list[Drive]:
+    """Two who come into sight side by side are one wide box for a moment."""
+    v, wide_s = kmh(rng), float(rng.uniform(0.8, 2.5))
+    both = straight(2, x=0.0, y=(0, 75), kmh=v)
+    as_one = replace(both, size_m=(4.5, 5.2), numbers=((0.0, 1),), unseen=((wide_s, 99.0),))
+    left = replace(straight(1, x=-1.6, y=(0, 75), kmh=v), unseen=((0.0, wide_s),))
+    return [as_one, left, replace(straight(3, x=1.6, y=(0, 75), kmh=v), unseen=((0.0, wide_s),))]
 
 
 def off_box(rng: Rng) -> list[Drive]:
@@ -340,6 +343,7 @@ ALL: dict[str, Tales] = {
                 swerves_on_line,
                 overtakes_inside,
                 side_by_side,
+                side_by_side_as_one,
                 hidden_by_truck,
                 off_box,
             )

@@ -33,8 +33,10 @@ class SolidLineConfig:
     """Thresholds of the rule itself, each with its reason.
 
     Attributes:
-        sure_s: Surely on either side for so long: a box jumps for some frames.
-        sure_m: And for so much way: a standing vehicle crosses nothing.
+        sure_s: Surely beyond the line for so long: a box jumps for some frames.
+        from_s: Surely on the side it came from for so long, in three looks or more: who overtakes may do so as
+            soon as he comes into sight.
+        sure_m: And for so much way on either side: a standing vehicle crosses nothing.
         reach_m: Beyond the line's ends so much way counts for where a vehicle came from and went to.
         beside_m: Farther across the line a vehicle is on another road.
         end_m: A crossing so near to an end of the line, beyond its error, may be round it: paths cut corners.
@@ -43,7 +45,8 @@ class SolidLineConfig:
     """
 
     sure_s: float = 0.4
-    sure_m: float = 2.5
+    from_s: float = 0.2
+    sure_m: float = 2.0
     reach_m: float = 12.0
     beside_m: float = 15.0
     end_m: float = 2.0
@@ -152,17 +155,17 @@ class SolidLine(FollowingRule[_Beside]):
         return _Mark(point, along_m, across_m, point.sd_along_m(left), excess_m)
 
     def _judge(self, state: _Beside) -> Finding | str | None:
-        if not self._lasts(state.after):
+        if not self._lasts(state.after, self._thresholds.sure_s):
             return None
         before, after = state.before, state.after
-        verdict = self._verdict(state) if self._lasts(before) else "unseen_before"
+        verdict = self._verdict(state) if self._lasts(before, self._thresholds.from_s) else "unseen_before"
         if verdict != "shape" or seconds_between(after[0].point, after[-1].point) > 3.0:
             state.before, state.between, state.after = after, [], []  # from here on it comes from this side
         return verdict
 
-    def _lasts(self, marks: list[_Mark]) -> bool:
+    def _lasts(self, marks: list[_Mark], least_s: float) -> bool:
         first, last = marks[0].point, marks[-1].point
-        long = seconds_between(first, last) >= self._thresholds.sure_s
+        long = len(marks) >= 3 and seconds_between(first, last) >= least_s
         return long and way_between(first, last)[0] >= self._thresholds.sure_m
 
     def _verdict(self, state: _Beside) -> Finding | str | None:
