@@ -141,15 +141,15 @@ class FailureToYieldRule(RuleConfig):
 class StopLineRule(RuleConfig):
     """The front crosses the stop line while the light is red.
 
-    Where the same camera has a ``red_light`` rule for the same line and light, this one is for those who do not go
-    on into the junction under red: one offence has one event.
+    Where the same camera has a ``red_light`` rule for the same light, this one is for those who do not go on into
+    the junction under red: one offence has one event.
 
     Attributes:
         stop_line: The line.
         signal: The light that holds for it.
         grace_s: Red for longer than this when the line is crossed.
         junction: Zone behind the line, for a line that reaches over lanes of both ways: who comes from there is
-            not stopped by it. That of a ``red_light`` rule for the same line by default.
+            not stopped by it. That of a ``red_light`` rule for the same light by default.
     """
 
     kind: Literal["stop_line"] = "stop_line"
@@ -309,12 +309,24 @@ def references(rule: RuleConfig) -> Iterator[tuple[str, str, str]]:
     >>> list(references(WrongWayRule(lane="west")))
     [('lane', 'zones', 'west')]
     """
-    for field, info in type(rule).model_fields.items():
-        kind = _looked_up(info.annotation) or next((m for m in info.metadata if m in _KINDS), None)
+    for field, kind in places(type(rule)).items():
         value = getattr(rule, field)
-        if kind and value:
+        if value:
             for name in value if isinstance(value, tuple) else (value,):
                 yield field, kind, name
+
+
+def places(model: type[RuleConfig]) -> dict[str, str]:
+    """The fields of a rule that name something of its camera, and where that is looked up.
+
+    >>> places(SolidLineRule)
+    {'line': 'lines'}
+    """
+    found = {
+        field: _looked_up(info.annotation) or next((m for m in info.metadata if m in _KINDS), None)
+        for field, info in model.model_fields.items()
+    }
+    return {field: kind for field, kind in found.items() if kind}
 
 
 _KINDS = ("zones", "lines", "signals")

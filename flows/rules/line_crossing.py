@@ -24,6 +24,8 @@ from flows.rules.stopping_line import Front, StoppingLine
 from flows.rules.trail import Look, TrailConfig
 
 KMH: Final = 3.6
+SPEED_SD_MPS: Final = 0.5
+"""Standard error of a path's speed at best; here it is only told, nobody is fined for it."""
 Outcome = Literal["ran", "stopped"]
 
 
@@ -84,7 +86,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         config: The rule in the site file.
         site: Where it holds.
         version: Of the rule's definition.
-        light: The red-light rule for the same line, where there is one.
+        light: The red-light rule for the same light, where there is one.
         thresholds: Thresholds; the defaults if None.
     """
 
@@ -99,7 +101,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
         super().__init__(config, site, version, Crossing, TrailConfig(settle_s=0.2, steady_s=0.6))
         self._thresholds, self._grace_s = thresholds or CrossingConfig(), config.grace_s
         self._signal = SignalLog(config.signal)
-        self._arrow = SignalLog(light.arrow) if light is not None and light.arrow else None
+        # A stop line of its own is that of the lanes that have no arrow.
+        has_arrow = light is not None and light.arrow is not None and light.stop_line == config.stop_line
+        self._arrow = SignalLog(light.arrow) if light is not None and light.arrow and has_arrow else None
         self._junction: Area | None = None
         self._exit: Area | None = None
         self._line: StoppingLine | None = None
@@ -124,7 +128,8 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if self._line is None:
             return None
         front = self._line.front(look.point, look.cls)
-        if front.inside_m < -self._thresholds.beside_m or not look.clear:
+        beside = state.past is None and front.inside_m < -self._thresholds.beside_m
+        if beside or not look.clear:
             return None
         if front.before:
             self._approach(state, front)
@@ -296,22 +301,16 @@ class LineCrossingRule(FollowingRule[Crossing]):
             speed = KMH * past.point.speed_mps
             return Measured(value=round(speed, 1), low=0.0, high=round(2 * speed, 1), unit="km/h")
         value = (last.past_m - first.past_m) / lasts_s * KMH
-        # The body's length is the same at both ends; taking their errors for independent widens the interval.
-        sd = math.hypot(first.point.sd_m, last.point.sd_m) / lasts_s * KMH
+        # A path's places are smoothed and err together for a while: their own errors are not all there is.
+        sd = math.hypot(first.point.sd_m / lasts_s, last.point.sd_m / lasts_s, SPEED_SD_MPS) * KMH
         low, high = max(0.0, value - Z95 * sd), value + Z95 * sd
         return Measured(value=round(value, 1), low=round(low, 1), high=round(high, 1), unit="km/h")
 
 
 def red_light_at(site: Site, rule: StopLineRule) -> RedLightRule | None:
-    """The camera's red-light rule for the same line and light."""
-    return next(
-        (
-            r
-            for r in site.camera.rules
-            if isinstance(r, RedLightRule) and (r.stop_line, r.signal) == (rule.stop_line, rule.signal)
-        ),
-        None,
-    )
+    """The camera's red-light rule for the same light; one for the same line, if there are several."""
+    same = [r for r in site.camera.rules if isinstance(r, RedLightRule) and r.signal == rule.signal]
+    return min(same, key=lambda r: r.stop_line != rule.stop_line, default=None)
 
 
 def _measured(value: float, sd: float, unit: str) -> Measured:

@@ -1,8 +1,7 @@
 """Stop line: the front crosses the stop line under red.
 
-Where the camera has a red-light rule for the same line and light, this rule is for those who stop beyond the line:
-who goes on into the junction under red has run the light, and one offence has one event. See
-:mod:`flows.rules.line_crossing`.
+Where the camera has a red-light rule for the same light, this rule is for those who stop beyond the line: who goes on
+into the junction under red has run the light, and one offence has one event. See :mod:`flows.rules.line_crossing`.
 """
 
 from __future__ import annotations
@@ -48,6 +47,6 @@ def describe(config: StopLineRule, profile: JurisdictionProfile) -> str:
     law = profile.law("stop_line")
     return (
         f"stop_line v{VERSION}: {', '.join(config.classes)} whose front surely crosses {config.stop_line} more than "
-        f"{config.grace_s:g} s into the red of {config.signal}, unless it is a red_light of the same line; "
+        f"{config.grace_s:g} s into the red of {config.signal}, unless they run it and a red_light rule is there; "
         f"{law.article}{doubt(profile)}"
     )

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import driving
+import pytest
+from roads import Drive, Lights, Story, arc, over, rect, road, straight, swapped, violation
+
+from flows.domain.events import Event
+from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
+from flows.jurisdiction import load_profile
+from flows.rules import red_light, stop_line
+from flows.rules.line_crossing import LineCrossingRule
+from flows.rules.red_light import RedLight
+from flows.rules.stop_line import StopLine
+
+RED = RedLightRule(stop_line="stop", junction="junction", signal="main")
+LINE = StopLineRule(stop_line="stop", signal="main")
+ARROW = RED.model_copy(update={"arrow": "arrow", "arrow_exit": "east"})
+ZONES = {"junction": rect(-8, 34, 8, 48), "east": rect(8, 34, 20, 41)}
+"""Vehicles come along +y in lanes at x = 1.75 and 5.25; the line is at y = 30."""
+AT_RED: Lights = {"main": [(0, "green"), (1, "amber"), (2, "red")], "arrow": [(0, "off")]}
+GREEN_AT_5: Lights = {"main": [(0, "red"), (5, "green")], "arrow": [(0, "off")]}
+
+
+def rule(kind: type[LineCrossingRule], *configs: RuleConfig, **how: Any) -> LineCrossingRule:
+    """One of the camera's rules; the first is its own, the others are there as well."""
+    lines = {"stop": [(0, 30), (7, 30)]}
+    site = road(configs[0], zones=ZONES, lines=lines, signals=("main", "arrow"), **how)
+    camera = site.camera.model_copy(update={"rules": configs})
+    return kind(configs[0], replace(site, camera=camera))  # type: ignore[call-arg,arg-type]
+
+
+def judged(
+    *drives: Drive, lights: Lights = AT_RED, config: RedLightRule = RED, alone: bool = False, **how: Any
+) -> tuple[list[Event], list[Event]]:
+    """What both rules of one camera say: red light, stop line."""
+    site = {k: how[k] for k in ("eye",) if k in how}
+    lone = (LINE,) if alone else (LINE, config)
+    made = rule(RedLight, config, LINE, **site), rule(StopLine, *lone, **site)
+    reds, lines = (Story(drives, lights=lights, **how).tell(r) for r in made)
+    return reds, lines
+
+
+def ahead(id: int = 1, kmh: float = 45, start_s: float = 0.0, x: float = 1.75, **how: Any) -> Drive:
+    return straight(id, x=x, y=(-10, 70), kmh=kmh, start_s=start_s, **how)
+
+
+def stops(id: int = 1, at_y: float = 27.0, then_s: float = 12.0, x: float = 1.75, goes: bool = True) -> Drive:
+    """Comes at 36 km/h, stands with its middle at ``at_y`` and goes on at a later second."""
+    way = [(0.0, x, -10.0), (3.0, x, at_y - 6), (4.5, x, at_y), (then_s, x, at_y)]
+    return Drive(id, (*way, (then_s + 4, x, at_y + 14), (then_s + 7, x, 70.0)) if goes else tuple(way))
+
+
+def test_who_runs_the_light_has_one_event_with_what_was_measured() -> None:
+    reds, lines = judged(ahead())
+    (event,) = reds
+    assert lines == []
+    facts = violation(event)
+    assert (facts.track, facts.article, facts.threshold) == (1, "KoAP RK 599", {"grace_s": 0.5})
+    assert [m.name for m in facts.moments] == ["before", "past", "in_junction"]
+    # 4.5 m of car: its front is over the line when its middle is at 27.75.
+    crossed_s = (27.75 + 10) / 12.5
+    assert facts.measured["red_for"].low <= crossed_s - 2 <= facts.measured["red_for"].high
+    assert facts.measured["red_for"].value == pytest.approx(crossed_s - 2, abs=0.15)
+    assert facts.measured["speed_at_line"].low < 45 < facts.measured["speed_at_line"].high
+    assert event.data["signal"] == "main"
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])
+@pytest.mark.parametrize("cls", ["car", "motorcycle", "bus"])
+def test_a_camera_sees_it_too(pose: str, seed: int, cls: str) -> None:
+    """From behind: of a bus only the rear is seen, and where its front is depends on its unknown length."""
+    lights: Lights = {"main": [(0, "green"), (1, "red")]}
+    drives = ahead(cls=cls), ahead(2, x=5.25, start_s=9)
+    reds, lines = judged(*drives, lights=lights, eye=driving.camera(pose), seed=seed)
+    assert [violation(e).track for e in reds] == [1, 2]
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("story", "lights"),
+    [
+        pytest.param(
+            (stops(at_y=26.0, then_s=8.0),), {"main": [(0, "red"), (7.5, "green")]}, id="stops in time"
+        ),
+        pytest.param((ahead(),), {"main": [(0, "green")]}, id="green"),
+        pytest.param((ahead(),), {"main": [(0, "green"), (2.7, "amber")]}, id="amber"),
+        pytest.param((ahead(),), {"main": [(0, "green"), (2.9, "red")]}, id="red for a moment only"),
+        pytest.param((ahead(),), {"main": [(0, "off")]}, id="the light is off"),
+        pytest.param((ahead(),), {"main": [(0, "unknown")]}, id="nobody knows"),
+        pytest.param((ahead(),), {"main": [(0, "red"), (2.0, "unknown")]}, id="no longer known"),
+        pytest.param(
+            (ahead(),), {"main": [(0, "red"), (2.0, "unknown"), (4.0, "red")]}, id="known again later"
+        ),
+        pytest.param(
+            (ahead(),), {"main": [(0, "red"), (1.5, "red_amber"), (2.5, "green")]}, id="green just in time"
+        ),
+        pytest.param((ahead(),), {}, id="no light"),
+        pytest.param(
+            (stops(at_y=30.5, then_s=20.0, goes=False),),
+            {"main": [(0, "green"), (6, "red")]},
+            id="over it before red",
+        ),
+        pytest.param((straight(1, x=1.75, y=(70, -10), kmh=40),), AT_RED, id="comes out of the junction"),
+        pytest.param((straight(1, x=-3.5, y=(-10, 70), kmh=40),), AT_RED, id="another road beside it"),
+        pytest.param((over(1, (-30, 41), (30, 41), kmh=40),), AT_RED, id="crosses the junction"),
+        pytest.param((over(1, (-30, 25), (30, 25), kmh=30),), AT_RED, id="goes along the line"),
+        pytest.param((ahead(cls="person"),), AT_RED, id="a pedestrian"),
+    ],
+)
+def test_who_is_innocent(story: tuple[Drive, ...], lights: Lights) -> None:
+    assert judged(*story, lights=lights) == ([], [])
+
+
+def test_who_stops_beyond_the_line_has_not_run_the_light() -> None:
+    """Front 2.5 m over the line, and there it stays until green."""
+    reds, lines = judged(stops(at_y=30.25, then_s=16.0), lights={"main": [(0, "red"), (15, "green")]})
+    assert reds == []
+    (event,) = lines
+    facts = violation(event)
+    assert (facts.rule, facts.article) == ("stop_line", "KoAP RK 599")
+    assert facts.measured["past_line"].low > 0
+    assert [m.name for m in facts.moments] == ["before", "past", "last"]
+
+
+def test_it_is_told_while_its_pictures_are_still_there() -> None:
+    story = Story([stops(at_y=30.25, then_s=90.0, goes=False)], lights={"main": [(0, "red")]}, until_s=16.0)
+    made = rule(StopLine, LINE, RED)
+    (event,) = [e for e in story.tell(made) if e.time < driving.START.replace(minute=30)]
+    assert (event.time - driving.START).total_seconds() < 6
+
+
+def test_who_stops_and_then_goes_at_red_has_one_event() -> None:
+    soon = judged(stops(at_y=30.25, then_s=7.0), lights={"main": [(0, "red")]})
+    late = judged(stops(at_y=30.25, then_s=25.0), lights={"main": [(0, "red")]})
+    assert [len(events) for events in soon] == [1, 0]
+    assert [len(events) for events in late] == [0, 1]
+
+
+def test_crossed_at_red_and_in_the_junction_at_green_is_a_stop_line() -> None:
+    reds, lines = judged(ahead(kmh=18), lights={"main": [(0, "red"), (8.2, "green")]})
+    assert (len(reds), len(lines)) == (0, 1)
+
+
+def test_a_stop_line_without_a_red_light_rule_is_for_all_who_cross() -> None:
+    _, lines = judged(ahead(), alone=True)
+    assert [violation(e).rule for e in lines] == ["stop_line"]
+
+
+TURNS = over(1, (5.25, -10), (5.25, 28), (5.25, 31.5), *arc((11.25, 31.5), 6.0, 180, 90), (30, 37.5), kmh=24)
+GREEN_ARROW: Lights = {"main": [(0, "red")], "arrow": [(0, "off"), (3, "green")]}
+
+
+@pytest.mark.parametrize(
+    ("drive", "arrow", "reds"),
+    [
+        pytest.param(TURNS, "green", 0, id="turns on the green arrow"),
+        pytest.param(TURNS, "off", 1, id="turns without it"),
+        pytest.param(TURNS, "unknown", 0, id="turns and nobody knows the arrow"),
+        pytest.param(ahead(), "green", 1, id="goes straight on at the green arrow"),
+        pytest.param(ahead(), "unknown", 1, id="goes straight on and nobody knows the arrow"),
+    ],
+)
+def test_a_green_arrow_allows_the_turn_and_nothing_else(drive: Drive, arrow: Any, reds: int) -> None:
+    found, lines = judged(drive, lights={"main": [(0, "red")], "arrow": [(0, arrow)]}, config=ARROW)
+    assert (len(found), lines) == (reds, [])
+
+
+def test_who_is_lost_on_the_way_to_turn_is_let_go() -> None:
+    gone = replace(TURNS, way=tuple(w for w in TURNS.way if w[2] < 34 and w[1] < 6))
+    made = rule(RedLight, ARROW)
+    assert Story([gone], lights=GREEN_ARROW).tell(made) == []
+    assert made.refusals() == {"turn_unknown": 1}
+
+
+@pytest.mark.parametrize(
+    ("reason", "lights", "how"),
+    [
+        ("signal_unknown", {"main": [(0, "unknown")]}, {}),
+        ("within_grace", {"main": [(0, "green"), (2.5, "red")]}, {}),
+        ("signal_changed", {"main": [(0, "red"), (3.1, "green")]}, {"noise_m": 0.5}),
+    ],
+)
+def test_what_cannot_be_told_is_refused_and_counted(reason: str, lights: Lights, how: dict[str, Any]) -> None:
+    made = rule(RedLight, RED)
+    assert Story([ahead()], lights=lights, **how).tell(made) == []
+    assert made.refusals() == {reason: 1}
+
+
+def test_a_controller_whose_word_comes_late_is_still_believed() -> None:
+    """It says after 0.8 s that the light had gone green before the vehicle came to the line."""
+
+    class Late(Story):
+        def _state(self, phases: Any, at_s: float) -> Any:
+            said = [p for p in phases if p[0] + 0.8 <= at_s or p[0] == 0]
+            return super()._state(said, at_s)
+
+    made = rule(RedLight, RED)
+    assert Late([ahead()], lights={"main": [(0, "red"), (2.7, "green")]}).tell(made) == []
+
+
+def test_a_place_that_is_not_sure_convicts_nobody() -> None:
+    """The front stands 0.4 m behind the line, and the device is off by a metre now and then."""
+    for seed in range(5):
+        reds, lines = judged(
+            stops(at_y=27.35, then_s=60.0, goes=False), lights={"main": [(0, "red")]}, noise_m=0.6, seed=seed
+        )
+        assert (reds, lines) == ([], [])
+
+
+def test_the_tracker_that_swaps_two_at_the_line_convicts_nobody() -> None:
+    waits = stops(2, at_y=26.0, then_s=30.0, goes=False)
+    runs = ahead(1, x=5.25)
+    reds, _ = judged(*swapped(runs, waits, 2.9))
+    assert len(reds) <= 1
+
+
+@pytest.mark.parametrize(
+    ("camera", "reason"), [({"platform": "drone"}, "platform"), ({"surveyed": False}, "no_calibration")]
+)
+def test_a_camera_that_cannot_vouch_refuses(camera: dict[str, Any], reason: str) -> None:
+    eye = driving.camera()
+    made = rule(RedLight, RED, **({"eye": eye} | camera if "platform" in camera else camera))
+    story = Story([ahead()], lights=AT_RED, eye=eye)
+    assert story.tell(made) == []
+    assert made.refusals() == {reason: 1}
+
+
+def test_they_say_what_they_do() -> None:
+    kz = load_profile("kz")
+    assert "more than 0.5 s into the red of main" in red_light.describe(RED, kz)
+    assert "leave through east may while arrow arrow is green" in red_light.describe(ARROW, kz)
+    assert "KoAP RK 599 (to be confirmed by counsel)" in stop_line.describe(LINE, kz)
