@@ -80,7 +80,7 @@ def beside(rng: Rng, lanes: Sequence[float]) -> list[Drive]:
 
 def lane_change(rng: Rng, a: float, b: float, first: float, lasts: float, **how: object) -> Drive:
     """From one place across the road to another, along ``lasts`` metres."""
-    points = [(a, 0.0), (a, first), (b, first + lasts), (b, 75.0)]
+    points = [(a, -20.0), (a, first), (b, first + lasts), (b, 75.0)]
     return over(1, *points, kmh=kmh(rng), **how)  # type: ignore[arg-type]
 
 
@@ -93,8 +93,8 @@ def drives_against(rng: Rng) -> list[Drive]:
 
 
 def overtakes_against(rng: Rng) -> list[Drive]:
-    first, out = float(rng.uniform(0, 8)), float(rng.uniform(14, 20))
-    points = [(1.75, -5), (1.75, first), (-1.75, first + out), (-1.75, first + out + 22), (1.75, 75)]
+    first, out = float(rng.uniform(-8, 0)), float(rng.uniform(22, 28))
+    points = [(1.75, -30), (1.75, first), (-1.75, first + out), (-1.75, first + out + 22), (1.75, 75)]
     return [over(1, *points, kmh=kmh(rng, 35, 60))]
 
 
@@ -134,15 +134,17 @@ def trembles(rng: Rng) -> list[Drive]:
 
 
 def crosses(rng: Rng) -> list[Drive]:
-    first, lasts = float(rng.uniform(16, 30)), float(rng.uniform(12, 22))
+    first, lasts = float(rng.uniform(12, 22)), float(rng.uniform(22, 30))
     return [lane_change(rng, 1.75, -1.75, first, lasts, cls=cls(rng)), *beside(rng, [5.25, -5.25])]
 
 
 def overtakes_over(rng: Rng) -> list[Drive]:
-    first, out = float(rng.uniform(8, 14)), float(rng.uniform(14, 20))
-    there, back = first + out, first + out + 8
-    points = [(1.75, 0), (1.75, first), (-1.75, there), (-1.75, back), (1.75, back + out), (1.75, 80)]
-    return [over(1, *points, kmh=kmh(rng, 35, 60)), straight(9, x=1.75, y=(20, 75), kmh=20)]
+    """Out and in again, at what tyres hold."""
+    v, first = kmh(rng, 35, 55), float(rng.uniform(2, 10))
+    out = v / 3.6 * float(rng.uniform(1.8, 2.4))
+    there, back = first + out, first + out + 6
+    points = [(1.75, -30), (1.75, first), (-1.75, there), (-1.75, back), (1.75, back + out), (1.75, 85)]
+    return [over(1, *points, kmh=v), straight(9, x=1.75, y=(26, 75), kmh=14)]
 
 
 def keeps_to_line(rng: Rng) -> list[Drive]:
@@ -194,7 +196,7 @@ def off_box(rng: Rng) -> list[Drive]:
 def turns_left(rng: Rng) -> list[Drive]:
     r = float(rng.uniform(8, 10))
     points = [(1.75, 0), (1.75, 36 - r), *arc((1.75 - r, 36 - r), r, 0, 90), (-40, 36)]
-    return [over(1, *points, kmh=kmh(rng, 18, 30), cls=str(rng.choice(["car", "truck"], p=[0.85, 0.15])))]
+    return [over(1, *points, kmh=kmh(rng, 14, 23), cls=str(rng.choice(["car", "truck"], p=[0.85, 0.15])))]
 
 
 def goes_straight(rng: Rng) -> list[Drive]:
@@ -204,13 +206,13 @@ def goes_straight(rng: Rng) -> list[Drive]:
 def from_opposite(rng: Rng) -> list[Drive]:
     r = float(rng.uniform(7, 10))
     points = [(-1.75, 75), (-1.75, 36 + r), *arc((-1.75 - r, 36 + r), r, 0, -90), (-40, 36)]
-    return [over(1, *points, kmh=kmh(rng, 18, 30)), *goes_straight(rng)[1:]]
+    return [over(1, *points, kmh=kmh(rng, 14, 23)), *goes_straight(rng)[1:]]
 
 
 def other_way_round(rng: Rng) -> list[Drive]:
     r = float(rng.uniform(8, 10))
     points = [(-40, 36), (1.75 - r, 36), *arc((1.75 - r, 36 - r), r, 90, 0), (1.75, 0)]
-    return [over(1, *points, kmh=kmh(rng, 18, 30))]
+    return [over(1, *points, kmh=kmh(rng, 14, 23))]
 
 
 def across(rng: Rng) -> list[Drive]:
@@ -233,7 +235,7 @@ def in_lane(rng: Rng) -> list[Drive]:
 
 
 def joins_lane(rng: Rng) -> list[Drive]:
-    return [lane_change(rng, 0.0, 3.5, float(rng.uniform(0, 6)), float(rng.uniform(12, 18)))]
+    return [lane_change(rng, 0.0, 3.5, float(rng.uniform(-12, -4)), float(rng.uniform(22, 28)))]
 
 
 def next_lane(rng: Rng) -> list[Drive]:

@@ -44,7 +44,7 @@ class SolidLineConfig:
         judged_by_s: The shape of the box is compared over so long before and after.
     """
 
-    sure_s: float = 0.4
+    sure_s: float = 0.6
     from_s: float = 0.2
     sure_m: float = 2.0
     reach_m: float = 12.0

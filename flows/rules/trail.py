@@ -27,13 +27,13 @@ class TrailConfig:
     Attributes:
         settle_s: A path's first velocities are guesses; nothing is believed before.
         steady_s: And their changes say nothing of who it is for a little longer.
+        distrust_s: After a break the path swings to where the vehicle is now; nothing is believed meanwhile.
         gap_s: Not seen for longer while it moved: another vehicle may have come out from behind what hid it.
         gap_m: It moved if it is so far from where it was.
         jump_m: So much farther from where its velocity leads than noise explains: another vehicle. Lanes are
             3 to 3.75 m apart, and vehicles in one lane 6 m and more.
         jump_sd: Noise explains so many standard errors.
         grip_mps2: No tyre holds more: a larger change of velocity is another vehicle.
-        swerve_mps2: Across its heading, hardly any driver asks for more.
         kick_mps: Changes of velocity up to this are noise.
         kick_s: Velocities are compared over so long.
         covered_share: A box so far covered by a nearer one may have shifted.
@@ -42,12 +42,12 @@ class TrailConfig:
 
     settle_s: float = 0.5
     steady_s: float = 0.8
+    distrust_s: float = 1.0
     gap_s: float = 0.8
     gap_m: float = 2.5
-    jump_m: float = 1.5
+    jump_m: float = 1.2
     jump_sd: float = 4.0
     grip_mps2: float = 9.0
-    swerve_mps2: float = 6.0
     kick_mps: float = 1.5
     kick_s: float = 0.4
     covered_share: float = 0.1
@@ -124,7 +124,8 @@ class Trails:
                 trail.recent.clear()
             trail.last, trail.raw_m = point, raw
             trail.recent.append(point)
-            if _s(trail.started_at, point.at) >= self._config.settle_s:
+            settle_s = self._config.distrust_s if trail.mixed else self._config.settle_s
+            if _s(trail.started_at, point.at) >= settle_s:
                 clear = not self._was_covered(trail, point.at)
                 looks.append(Look(point, track.cls, clear, mixed=trail.mixed))
             elif broken:
@@ -153,9 +154,12 @@ class Trails:
         moved = point.xy_m - last.xy_m
         if gone_s > self._config.gap_s and math.hypot(*moved) > self._config.gap_m:
             return True
-        if trail.started_at is None or _s(trail.started_at, last.at) < self._config.steady_s:
+        if trail.started_at is None:
             return False
-        return self._jumps(trail, last, point, raw) or self._kicks(trail, point)
+        steady = _s(trail.started_at, last.at) >= self._config.steady_s
+        return ((steady or trail.mixed) and self._jumps(trail, last, point, raw)) or (
+            steady and self._kicks(trail, point)
+        )
 
     def _jumps(self, trail: _Trail, last: Waypoint, point: Waypoint, raw: Array | None) -> bool:
         if raw is None or trail.raw_m is None:
@@ -176,10 +180,7 @@ class Trails:
         old = next((p for p in trail.recent if p.at >= steady_at), point)
         gone_s = _s(old.at, point.at)
         change = point.velocity_mps - old.velocity_mps
-        along = abs(float(change @ old.heading))
-        across = abs(float(change[0] * old.heading[1] - change[1] * old.heading[0]))
-        noise = config.kick_mps + point.sd_m
-        return along > noise + config.grip_mps2 * gone_s or across > noise + config.swerve_mps2 * gone_s
+        return math.hypot(*change) > config.kick_mps + point.sd_m + config.grip_mps2 * gone_s
 
     def _was_covered(self, trail: _Trail, at: datetime) -> bool:
         since = at - timedelta(seconds=self._config.recover_s)

@@ -15,8 +15,8 @@ from flows.rules.prohibited_turn import ProhibitedTurn, describe
 TURN = ProhibitedTurnRule(enters="south", leaves="west")
 ZONES = {
     "south": rect(0, 12, 7, 26),
-    "west": rect(-32, 33, -8, 39),
-    "junction": rect(-32, 10, 12, 45),
+    "west": rect(-32, 32, -8, 42),
+    "junction": rect(-32, 10, 12, 47),
 }
 
 
@@ -58,9 +58,10 @@ def test_a_camera_sees_it_too(seed: int) -> None:
 
 
 def test_who_waits_in_the_junction_has_turned_too() -> None:
-    way = [(t if t < 4.6 else t + 25, x, y) for t, x, y in LEFT.way]
-    assert len(judged(replace(LEFT, way=tuple(way)))) == 1
-    assert tell(rule(TURN.model_copy(update={"max_s": 10.0})), [replace(LEFT, way=tuple(way))]) == []
+    go = over(1, (1.7, 28.5), *arc((-8.25, 29), 10, 5, 90, 6), (-40, 39), kmh=18, start_s=34)
+    waits = Drive(1, ((0, 1.75, 0), (3.4, 1.75, 22), (6, 1.75, 28), (32, 1.75, 28), *go.way))
+    assert len(judged(waits)) == 1
+    assert tell(rule(TURN.model_copy(update={"max_s": 10.0})), [waits]) == []
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_a_way_outside_the_junction_is_another_way() -> None:
     within = TURN.model_copy(update={"within": "junction"})
     assert len(tell(rule(within), [LEFT])) == 1
     back, aside = arc((-6.25, 48), 8, 0, 180), arc((-22.25, 44), 8, 0, -90)
-    detour = over(1, (1.75, 0), (1.75, 48), *back, *aside, (-40, 36), kmh=25)
+    detour = over(1, (1.75, 0), (1.75, 48), *back, *aside, (-40, 36), kmh=20)
     assert len(tell(rule(), [detour])) == 1
     assert tell(rule(within), [detour]) == []
 
