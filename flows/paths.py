@@ -47,6 +47,8 @@ class PathConfig:
         moved_m: Way after which a first heading is believed ...
         moved_sigma: ... if it is so many standard errors long: a parked car is looked at a thousand times.
         gap_s: After a longer gap the filter starts anew.
+        unseen_s: After as long without a foot ...
+        jump_m: ... what is farther off than this (and than six standard errors) is another body.
         memory: Waypoints kept; older ones are thinned.
     """
 
@@ -65,6 +67,8 @@ class PathConfig:
     moved_m: float = 1.5
     moved_sigma: float = 4.0
     gap_s: float = 3.0
+    unseen_s: float = 0.3
+    jump_m: float = 4.0
     memory: int = 1500
 
 
@@ -221,6 +225,9 @@ class _Follower:
         config = self._config
         accelerates = config.person_mps2 if self.path.cls == "person" else config.accelerates_mps2
         filter_ = self._filter
+        if filter_ is not None and filter_.far_off(foot.at, middle, foot.noise, config):
+            # The tracker took another vehicle for it, while the foot of neither was to be seen.
+            self._heading, self._unaligned, filter_ = NOWHERE, [foot], None
         if filter_ is None or (foot.at - filter_.at).total_seconds() > config.gap_s:
             filter_ = self._filter = _Filter(foot.at, middle, foot.noise)
         else:
@@ -402,6 +409,16 @@ class _Filter:
         self.p = np.zeros((4, 4))
         self.p[:2, :2] = noise
         self.p[2, 2] = self.p[3, 3] = 15.0**2  # a vehicle may come at any city speed
+
+    def far_off(self, at: datetime, xy: Array, noise: Array, config: PathConfig) -> bool:
+        """Whether a place after some time without one cannot be this body's."""
+        t = (at - self.at).total_seconds()
+        if t < config.unseen_s:
+            return False
+        off = xy - self.x[:2] - t * self.x[2:]
+        spread = self.p[:2, :2] + noise + np.eye(2) * (config.accelerates_mps2 * t**2 / 2) ** 2
+        far = float(np.hypot(off[0], off[1])) > config.jump_m
+        return far and float(off @ np.linalg.solve(spread, off)) > 36.0
 
     def update(self, at: datetime, xy: Array, noise: Array, accelerates: float) -> None:
         t = self.step_s = (at - self.at).total_seconds()

@@ -34,12 +34,14 @@ class SeenBoxes:
 
     Args:
         seed: Of the errors.
-        scale: Picture width over 1280.
+        width_px: Of the picture.
+        height_px: Of the picture.
     """
 
-    def __init__(self, seed: int, scale: float = 1.0) -> None:
+    def __init__(self, seed: int, width_px: int = 1280, height_px: int = 720) -> None:
         self._rng = np.random.default_rng((seed, 31))
-        self._scale = scale
+        self._scale = width_px / 1280
+        self._inside = np.array([1.0, 1.0, width_px - 1.0, height_px - 1.0])
         self._drift: dict[int, NDArray[np.float64]] = {}
         self._away: dict[int, int] = {}
 
@@ -75,14 +77,15 @@ class SeenBoxes:
         drift = CORRELATION * kept + np.sqrt(1 - CORRELATION**2) * fresh
         self._drift[thing.track] = drift
         sigma = np.hypot(NOISE_PX * self._scale, NOISE_SHARE * np.array([width, height, width, height]))
-        if thing.visible < HALF_HIDDEN and self._rng.random() < 0.5:
+        whole = (box[:2] > self._inside[:2]).all() and (box[2:] < self._inside[2:]).all()
+        if whole and thing.visible < HALF_HIDDEN and self._rng.random() < 0.5:
             box[3] -= (1 - thing.visible) * 0.5 * height  # what stands before it hides its foot
         return np.asarray(box + drift * np.minimum(sigma, 0.2 * min(width, height)))
 
 
 def frames(truth: SceneTruth, camera_id: str, seed: int) -> Iterator[tuple[Frame, Detections]]:
     """All frames of a scene without their pixels, and what is found in them."""
-    boxes = SeenBoxes(seed, truth.width_px / 1280)
+    boxes = SeenBoxes(seed, truth.width_px, truth.height_px)
     clock = ClockState("scene", truth.started_at, truth.fps)
     picture = NoPixels(truth.width_px, truth.height_px)
     for frame in truth.frames:
