@@ -20,6 +20,7 @@ from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.site import CalibrationConfig, CameraConfig, SiteConfig, TracksSource
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile, load_profile
+from flows.rules import describe
 from flows.settings import Settings
 from flows.sitefile import SiteFile
 from flows.sources.base import Probe
@@ -55,6 +56,7 @@ class CameraCheck:
         notes: What an operator should know.
         calibration: One line on the survey.
         must_measure: A rule of this camera measures, so being unfit means that the rule will refuse.
+        rules: What each of its rules does, with its parameters.
     """
 
     camera: CameraConfig
@@ -64,6 +66,7 @@ class CameraCheck:
     notes: tuple[str, ...]
     calibration: str
     must_measure: bool
+    rules: tuple[str, ...] = ()
 
     @property
     def fit(self) -> bool:
@@ -190,7 +193,8 @@ class _Look:
             tuple(self.unfit),
             tuple(self.notes),
             calibration,
-            must_measure=any(rule.kind == "speeding" for rule in self.camera.rules),
+            must_measure=any(rule.kind != "seat_belt" for rule in self.camera.rules),
+            rules=tuple(describe(rule, self.profile) for rule in self.camera.rules),
         )
 
     def _detector(self, detectors: Sequence[str]) -> None:

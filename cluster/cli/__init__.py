@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli import check, demo, evaluate, exemptions, readjudicate, run, scene, weights
+from cluster.cli import check, demo, evaluate, exemptions, readjudicate, rules, run, scene, weights
 from cluster.cli.shell import DomeGroup
 
 HELP = (
@@ -70,6 +70,7 @@ for _name, _command in (
     ("run", run.run),
     ("demo", demo.demo),
     ("scene", scene.scene),
+    ("rules", rules.rules),
     ("readjudicate", readjudicate.readjudicate),
 ):
     app.command(_name, help=_help(_command))(_command)

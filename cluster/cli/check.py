@@ -98,7 +98,7 @@ def _remarks(check: CameraCheck) -> list[tuple[str, str]]:
     """What is said of a camera below the table, each with its style; its problems were shown above."""
     weight = "yellow" if check.must_measure else "dim"
     unfit = [] if check.problems else [(f"not fit for evidence: {u}", weight) for u in check.unfit]
-    return unfit + [(note, "dim") for note in check.notes]
+    return unfit + [(line, "") for line in check.rules] + [(note, "dim") for note in check.notes]
 
 
 def _verdict(found: SiteCheck, site: Path) -> str:
@@ -187,6 +187,7 @@ def _camera(check: CameraCheck) -> dict[str, Any]:
         "unfit": list(check.unfit),
         "notes": list(check.notes),
         "calibration": check.calibration,
+        "rules": list(check.rules),
         "measured_hz": seen.measured_hz if seen and isfinite(seen.measured_hz) else None,
         "declared_hz": seen.declared_hz if seen else None,
         "clock": seen.clock_source if seen else None,

@@ -77,6 +77,13 @@ DESCRIPTIONS: dict[type[RuleConfig], Callable[[Any, JurisdictionProfile], str]] 
 """One line on what a rule does with these parameters, for ``dome check`` and the README."""
 
 
+def describe(config: RuleConfig, profile: JurisdictionProfile) -> str:
+    """One line on what a rule of the site file does with its parameters."""
+    if type(config) not in DESCRIPTIONS:
+        return f"{type(config).model_fields['kind'].default}: no rule of this version carries it out"
+    return DESCRIPTIONS[type(config)](config, profile)
+
+
 def build_rules(camera: CameraConfig, profile: JurisdictionProfile, ground: GroundPlane | None) -> list[Rule]:
     """The rules of one camera, in the order of the site file.
 

@@ -239,3 +239,18 @@ def test_zones_of_tracks_are_in_metres(dome, tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "nothing that needs a picture" in " ".join(result.stderr.split())
+
+
+def test_it_says_what_every_rule_does(dome, surveyed: Path, probes) -> None:
+    text = surveyed.read_text().replace(
+        "rules: [{kind: speeding, limit_kmh: 60}]",
+        "zones: [{name: west, polygon_m: [[-4, 10], [0, 10], [0, 60], [-4, 60]], heading_deg: 180}]\n"
+        "    rules: [{kind: speeding, limit_kmh: 60}, {kind: wrong_way, lane: west, min_m: 12}]",
+    )
+    surveyed.write_text(text)
+    speeding, wrong_way = check(dome, surveyed)["cameras"]["good"]["rules"]
+    assert "70 km/h" in speeding
+    assert "zone west for 12 m" in wrong_way
+    shown = dome("check", surveyed).stdout
+    assert "good: wrong_way v1" in shown
+    assert "KoAP RK 596(3)" in shown
