@@ -74,7 +74,7 @@ def test_it_may_have_stood_there_always(pose: str) -> None:
     assert event.data["seen_to_stop"] is False
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("eye", [None, "gantry"])
 def test_a_parked_car_is_one_event_not_a_hundred(seed: int, eye: str | None) -> None:
     """Ten minutes; the tracker loses it and finds it under other numbers all the time."""
@@ -127,7 +127,7 @@ def test_out_of_sight_for_too_long_proves_nothing() -> None:
         pytest.param((replace(stops(1, 28, 60), cls="person"),), id="somebody waits"),
     ],
 )
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
     assert judged(*story, seed=seed) == []
     if seed == 0:
