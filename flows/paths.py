@@ -76,8 +76,10 @@ PERSON_M: Final = 0.4
 """Depth and width of somebody standing."""
 SIDEWAYS: Final = 0.5
 """Cosine of 60 degrees."""
-STILL_SHARE: Final = 0.3
+STILL_SHARE: Final = 0.45
 """Other edges of a body that moves shift at least so much as its foot does: a lower edge alone is one half hidden."""
+SURELY_M: Final = 8.0
+"""No half hidden car's foot is off by so much; a truck's upper edge hardly moves in a low camera's picture."""
 OBLIQUE_M: Final = 0.35
 """Error of the middle of a body seen from its side, along the line of sight; across it is half of that. Measured."""
 ASKEW_M: Final = 0.3
@@ -286,7 +288,7 @@ class _Follower:
         gone_m = float(np.hypot(way[0], way[1]))
         sigma = float(np.sqrt(way @ np.linalg.solve(early.noise + late.noise, way)))
         moved = gone_m >= self._config.moved_m and sigma >= self._config.moved_sigma
-        if not moved or _only_foot_moved(early, late, self._config):
+        if not moved or (gone_m < SURELY_M and _only_foot_moved(early, late, self._config)):
             if len(self._unaligned) > 50:  # stands: only where it set off from matters
                 del self._unaligned[:25]
             return
