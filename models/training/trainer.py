@@ -13,7 +13,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ class Plan:
     clip: float = 5.0
     ema: float = 0.999
     seed: int = 0
-    varied: Variation = Variation()
+    varied: Variation = field(default_factory=Variation)
     plain: Variation = PLAIN
 
 
