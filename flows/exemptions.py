@@ -230,7 +230,9 @@ def _rows(
     reader = csv.reader(io.StringIO("\n".join(lines[start:])), delimiter=mark, strict=True)
     header = [name.strip().lower() for name in next(reader)]
     if sorted(set(header) - set(COLUMNS)) or "plate" not in header or len(set(header)) != len(header):
-        raise FieldError("header", f"columns out of {', '.join(COLUMNS)}, with plate", lines[start], line=start + 1)
+        raise FieldError(
+            "header", f"columns out of {', '.join(COLUMNS)}, with plate", lines[start], line=start + 1
+        )
     rows: list[dict[str, str]] = []
     problems: list[FieldError] = []
     try:
