@@ -1,8 +1,8 @@
 """Real people and cars at a crossing without lights (DUT, drone tracks), read by eye before they were asserted.
 
 There is no paint: the crosswalk is where the stream of people crosses the way of the cars, 9.5 to 18.5 m across and
-7 to 15.5 m along. The events stay the same with its sides half a metre to a metre elsewhere and with stated errors
-of 0.15 to 0.5 m.
+7 to 15.5 m along. The same cars and people are found with stated errors of 0.15 to 0.5 m and with the far side 1 m
+nearer or 1.5 m farther; where the near side is drawn 1 m further in, the people of 07 are not on the road yet.
 """
 
 from __future__ import annotations
