@@ -38,10 +38,17 @@ class _Crossing:
 
 @dataclass(frozen=True)
 class StopLineJudge:
-    """See :class:`flows.domain.ruleset.StopLineRule`."""
+    """See :class:`flows.domain.ruleset.StopLineRule`.
+
+    Attributes:
+        rule: As the site file states it.
+        alike: See :class:`flows.scenes.judges.base.Judge`.
+        until_m: Who goes on for farther has run the light: whether that is this offence too is open.
+    """
 
     rule: StopLineRule
     alike: tuple[str, ...] = ()
+    until_m: float = 3.0
 
     def verdicts(self, trails: Mapping[int, Trail], layout: Layout) -> Iterator[Verdict]:
         """See :class:`flows.scenes.judges.base.Judge`."""
@@ -51,7 +58,8 @@ class StopLineJudge:
                 continue
             line = layout.lines[self.rule.stop_line]
             for crossing in _crossings(trail, line, programme, self.rule.grace_s):
-                sure = crossing.sure and crossing.past_m >= PAST_M and _in_sight(trail, crossing.at_s)
+                stays = PAST_M <= crossing.past_m <= self.until_m
+                sure = crossing.sure and stays and _in_sight(trail, crossing.at_s)
                 facts = {
                     "red_for_s": round(crossing.at_s - crossing.red_s[0], 2),
                     "past_m": round(crossing.past_m, 2),

@@ -27,7 +27,7 @@ from flows.scenes.stage import Stage, cases, cruise
 from flows.scenes.traffic import Lane
 from flows.scenes.world import Actor
 
-CASES = ("runs_red", "stops", "creeps", "stops", "runs_red", "late_amber", "stops")
+CASES = ("runs_red", "stops", "creeps", "stops", "creeps", "late_amber", "runs_red")
 ARROW_CASES = ("turns_on_arrow", "turns_on_red", "turns_on_arrow")
 BEFORE_M = 3.4
 """From the stop line to the road across."""

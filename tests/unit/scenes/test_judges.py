@@ -27,7 +27,7 @@ from flows.scenes.truth import SceneTruth
 from flows.scenes.world import Actor
 
 OFFENCES = {
-    "stop_line": {"runs_red", "creeps"},
+    "stop_line": {"creeps"},
     "red_light": {"runs_red", "turns_on_red"},
     "failure_to_yield": {"does_not_yield"},
     "wrong_way": {"wrong_way", "overtakes_over_line"},
@@ -118,7 +118,7 @@ JUNCTION = Layout(
 
 @pytest.mark.parametrize(
     ("front_stops_m", "stop_line", "red_light"),
-    [(60.0, True, True), (31.8, True, None), (30.4, False, None), (29.9, False, None), (29.5, None, None)],
+    [(60.0, False, True), (31.8, True, None), (30.4, False, None), (29.9, False, None), (29.5, None, None)],
 )
 def test_stop_line_and_red_light_by_how_far_the_front_comes(
     front_stops_m: float, stop_line: bool | None, red_light: bool | None
