@@ -3,9 +3,7 @@
 Everything is in the crosswalk's frame (``s`` across the road, ``q`` along it) and decided after the vehicle has
 passed, from its actual way:
 
-- The *person's line* is the strip across the road on which the person walks, :data:`LINE_M` to each side.
-- The *conflict box* is the crosswalk within half a lane of that line; the vehicle *enters* when its body touches it.
-- The vehicle's *swath* is what its body covers of the person's line, from kerb to kerb a few metres.
+- The person's line, the conflict box round it and the vehicle's swath over it are as in :mod:`flows.crossways`.
 - Post-encroachment time: from the moment one of the two has left the swath on that line until the other reaches it
   (Allen, Shin & Cooper 1978).
 """
@@ -21,18 +19,14 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.crosswalk import BESIDE_M, Crosswalk, Interval, extent_in_band
+from flows.crosswalk import Interval
+from flows.crossways import LINE_M, Line, Passage, Way
 from flows.domain.paths import Path, Waypoint
-from flows.geometry import body_corners, distance_to_polygon, inside_polygon
+from flows.geometry import distance_to_polygon
 
 Array = NDArray[np.float64]
 Refused = Literal["no_fair_chance", "not_seen_before", "not_seen_leaving", "too_uncertain", "touching"]
 
-LINE_M: Final = 0.5
-"""Half a person's depth and a step."""
-AROUND_S: Final = 0.4
-"""Speeds are those of what was seen within this time before and after: known afterwards, they need not lag behind
-as the filter's do, which knows only what came before and of a newcomer nothing."""
 ONE_SIDED: Final = 1.64
 """Standard errors by which something is surely on one side of a bound (95 %)."""
 
@@ -131,45 +125,6 @@ class Encounter:
     trace: list[tuple[float, float, float]]
 
 
-class Passage:
-    """A vehicle's way over a crosswalk, as the people there meet it.
-
-    Args:
-        vehicle: Its path.
-        crosswalk: The crosswalk.
-        from_at: Waypoints from then on ...
-        to_at: ... until then.
-    """
-
-    def __init__(self, vehicle: Path, crosswalk: Crosswalk, from_at: datetime, to_at: datetime) -> None:
-        self.vehicle, self.crosswalk = vehicle, crosswalk
-        self.points = [p for p in vehicle.points if from_at <= p.at <= to_at and p.heads]
-        self.t = np.array([_s(p.at, from_at) for p in self.points])
-        self.from_at = from_at
-        shape = (len(self.points), 4, 2)
-        bodies = [body_corners(p.xy_m, p.heading, vehicle.length_m, vehicle.width_m) for p in self.points]
-        self.bodies = crosswalk.local(np.array(bodies).reshape(shape))
-        xy = np.array([p.xy_m for p in self.points]).reshape(-1, 2)
-        self.speed_mps = np.linalg.norm(slopes(self.t, xy, AROUND_S), axis=1)
-        self.over = np.array([bool(over(body, crosswalk)) for body in self.bodies], bool)
-
-    def extents(self, low: float, high: float) -> list[Interval | None]:
-        """What the body covers across the road between two distances along it, at each waypoint."""
-        lowest, highest = self.bodies[:, :, 1].min(axis=1), self.bodies[:, :, 1].max(axis=1)
-        there = (lowest <= high) & (highest >= low)
-        return [
-            extent_in_band(body, low, high) if near else None
-            for body, near in zip(self.bodies, there, strict=True)
-        ]
-
-
-def over(body: Array, crosswalk: Crosswalk) -> bool:
-    """Whether a body's outline ``(4, 2)``, local, reaches over the crosswalk."""
-    steps = np.linspace(0.0, 1.0, 5)[:, None, None]
-    outline = (body + steps * (np.roll(body, -1, axis=0) - body)).reshape(-1, 2)
-    return bool(crosswalk.holds(outline).any() or inside_polygon(crosswalk.outline, body).any())
-
-
 def meet(
     passage: Passage, person: Path, half_lane_m: float, config: YieldConfig
 ) -> Encounter | Refused | None:
@@ -183,111 +138,21 @@ def meet(
     """
     if not passage.over.any():
         return None
-    way = _Way.of(person, passage, config)
+    way = Way.of(person, passage, config.after_s, config.unseen_s)
     during = passage.t[passage.over]
     if way is None or not way.crosses(passage.crosswalk, float(during[0]), float(during[-1])):
         return None
-    line = _Line.of(passage, way, half_lane_m)
+    line = Line.of(passage, way, half_lane_m)
     if line is None:
         return None
     return _Meeting(passage, way, line, half_lane_m, config).judged()
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """The person's line and the vehicle on it.
-
-    Attributes:
-        swath: What the body covers of it across the road.
-        entry: Index of the waypoint at which the body touches the conflict box.
-        arrival: At which it touches the line.
-        leaving: The first at which it has left the line; None if that was not seen.
-    """
-
-    swath: Interval
-    entry: int
-    arrival: int
-    leaving: int | None
-
-    @classmethod
-    def of(cls, passage: Passage, way: _Way, half_lane_m: float) -> _Line | None:
-        """None where the vehicle never comes over the person's line: it stops before it, or turns off."""
-        first = int(np.argmax(passage.over))
-        q = way.at(float(passage.t[first]))
-        if q is None:
-            return None
-        low, high = passage.crosswalk.depth
-        level = min(max(float(q[1]), low), high)
-        on_line = passage.extents(max(level - LINE_M, low), min(level + LINE_M, high))
-        rows = [i for i, extent in enumerate(on_line) if extent is not None and i >= first]
-        if not rows:
-            return None
-        arrival = rows[0]
-        leaving = next((i for i in range(arrival, len(on_line)) if on_line[i] is None), None)
-        covered = [e for e in on_line[arrival:leaving] if e is not None]
-        in_box = passage.extents(max(level - half_lane_m, low), min(level + half_lane_m, high))
-        entry = next(i for i in range(first, arrival + 1) if in_box[i] is not None)
-        return cls((min(e[0] for e in covered), max(e[1] for e in covered)), entry, arrival, leaving)
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A person's way while a vehicle comes and goes.
-
-    Attributes:
-        id: The track's number.
-        t: ``(N,)`` seconds, as the passage counts.
-        sq: ``(N, 2)`` local places.
-        v: ``(N, 2)`` local velocities.
-        sd: ``(N,)`` standard errors of the places, m.
-        xy: ``(N, 2)`` places on the ground.
-        unseen_s: As in the configuration.
-    """
-
-    id: int
-    t: Array
-    sq: Array
-    v: Array
-    sd: Array
-    xy: Array
-    unseen_s: float
-
-    @classmethod
-    def of(cls, person: Path, passage: Passage, config: YieldConfig) -> _Way | None:
-        points = [
-            p for p in person.points if -1.0 <= _s(p.at, passage.from_at) <= passage.t[-1] + config.after_s
-        ]
-        if len(points) < 3:
-            return None
-        t = np.array([_s(p.at, passage.from_at) for p in points])
-        xy = np.array([p.xy_m for p in points])
-        sq, sd = passage.crosswalk.local(xy), np.array([p.sd_m for p in points])
-        return cls(person.id, t, sq, slopes(t, sq, AROUND_S), sd, xy, config.unseen_s)
-
-    def at(self, t: float) -> Array | None:
-        """``(2,)`` local place at a time, between what was seen; None where nothing was seen round it."""
-        if float(np.abs(self.t - t).min()) > self.unseen_s:
-            return None
-        if t > self.t[-1]:
-            return np.asarray(self.sq[-1] + (t - self.t[-1]) * self.v[-1])
-        return np.array([np.interp(t, self.t, self.sq[:, 0]), np.interp(t, self.t, self.sq[:, 1])])
-
-    def crosses(self, crosswalk: Crosswalk, from_s: float, until_s: float) -> bool:
-        """Whether the person was anywhere about the crosswalk's middle then."""
-        rows = (self.t >= from_s - 1.0) & (self.t <= until_s + 1.0)
-        low, high = crosswalk.outline.min(axis=0) - BESIDE_M, crosswalk.outline.max(axis=0) + BESIDE_M
-        return bool(((self.sq[rows] >= low) & (self.sq[rows] <= high)).all(axis=1).any())
-
-    def near(self, t: float) -> int:
-        """The sighting nearest to a time."""
-        return int(np.abs(self.t - t).argmin())
 
 
 class _Meeting:
     """One person before one vehicle."""
 
     def __init__(
-        self, passage: Passage, way: _Way, line: _Line, half_lane_m: float, config: YieldConfig
+        self, passage: Passage, way: Way, line: Line, half_lane_m: float, config: YieldConfig
     ) -> None:
         self.passage, self.way, self.line, self.config = passage, way, line, config
         self.half_lane_m = half_lane_m
@@ -527,20 +392,6 @@ def nearest(encounters: Sequence[Encounter]) -> Encounter:
     return min(encounters, key=lambda e: (e.closest_m.value, e.person))
 
 
-def slopes(t: Array, values: Array, around: float) -> Array:
-    """``(N, K)`` slope of the straight line through what lies within ``around`` of each of ``(N,)`` times.
-
-    >>> slopes(np.array([0.0, 1.0, 2.0]), np.array([[0.0], [2.0], [4.0]]), 1.0).ravel().tolist()
-    [2.0, 2.0, 2.0]
-    """
-    near = (np.abs(t[:, None] - t) <= around).astype(np.float64)
-    count = near.sum(axis=1)
-    mean_t, mean = near @ t / count, near @ values / count[:, None]
-    spread = near @ t**2 / count - mean_t**2
-    together = near @ (t[:, None] * values) / count[:, None] - mean_t[:, None] * mean
-    return np.asarray(together / np.maximum(spread, 1e-9)[:, None])
-
-
 def _gap(s: float, swath: Interval) -> float:
     return max(swath[0] - s, s - swath[1], 0.0)
 
@@ -551,7 +402,3 @@ def _depth_inside(point: Array, body: Array) -> float:
     off = point - edges[:-1]
     areas = np.abs(ways[:, 0] * off[:, 1] - ways[:, 1] * off[:, 0])
     return float((areas / np.linalg.norm(ways, axis=1)).min())
-
-
-def _s(later: datetime, earlier: datetime) -> float:
-    return (later - earlier).total_seconds()

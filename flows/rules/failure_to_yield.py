@@ -18,12 +18,13 @@ from typing import Any, Final
 import numpy as np
 
 from flows.crosswalk import Crosswalk
+from flows.crossways import Passage, over
 from flows.domain.events import Event, Measured
 from flows.domain.paths import Path, Waypoint
 from flows.domain.ruleset import FailureToYieldRule
 from flows.domain.signals import Phase
 from flows.domain.tracks import Track
-from flows.encounter import Encounter, Passage, Span, YieldConfig, meet, nearest, over
+from flows.encounter import Encounter, Span, YieldConfig, meet, nearest
 from flows.geometry import body_corners, crossing
 from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site

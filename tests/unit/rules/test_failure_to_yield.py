@@ -364,3 +364,7 @@ def test_the_rule_says_what_it_does() -> None:
     said = describe(FailureToYieldRule(crosswalk="c", medians=("island",), signal="light"), KZ)
     assert "over crosswalk c, medians island" in said
     assert "not while light is green; KoAP RK 600 (to be confirmed by counsel)" in said
+
+
+def test_a_box_narrower_than_a_person_is_still_one() -> None:
+    one(car(10, 6.1), walker(-4.5, 4.5, 3.0), rule={"half_lane_m": 0.3})
