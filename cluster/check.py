@@ -193,7 +193,7 @@ class _Look:
             tuple(self.unfit),
             tuple(self.notes),
             calibration,
-            must_measure=any(rule.kind != "seat_belt" for rule in self.camera.rules),
+            must_measure=bool(self.camera.rules),
             rules=tuple(describe(rule, self.profile) for rule in self.camera.rules),
         )
 

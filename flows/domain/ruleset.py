@@ -271,22 +271,6 @@ class ProhibitedStoppingRule(RuleConfig):
     queue_s: float = Field(default=15.0, ge=0)
 
 
-class SeatBeltRule(RuleConfig):
-    """An occupant of the front seats without a belt; always for a person to review.
-
-    Attributes:
-        zone: Where windscreens are large and sharp enough to look at.
-        min_windscreen_px: Width of a windscreen that is worth a look.
-        reviewed: Evaluation report that lets this camera's verdicts stand without ``needs_review``.
-    """
-
-    kind: Literal["seat_belt"] = "seat_belt"
-    classes: tuple[str, ...] = ("car",)
-    zone: ZoneName | None = None
-    min_windscreen_px: float = Field(default=90.0, gt=0)
-    reviewed: str = ""
-
-
 Rule = Annotated[
     SpeedingRule
     | SectionSpeedRule
@@ -297,8 +281,7 @@ Rule = Annotated[
     | SolidLineRule
     | ProhibitedTurnRule
     | BusLaneRule
-    | ProhibitedStoppingRule
-    | SeatBeltRule,
+    | ProhibitedStoppingRule,
     Field(discriminator="kind"),
 ]
 

@@ -15,8 +15,8 @@ from flows.domain.config import Config, Name
 from flows.domain.ruleset import Rule, SignalConfig, references
 
 Platform = Literal["fixed", "drone", "robot", "body", "vehicle"]
-NEED_PICTURES = ("seat_belt", "section_speed")
-"""Rules that look at a picture: at a windscreen, or at the plate that names a vehicle at both ends."""
+NEED_PICTURES = ("section_speed",)
+"""Rules that look at a picture: at the plate that names a vehicle at both ends."""
 
 
 class FileSource(Config):

@@ -194,7 +194,19 @@ def test_a_count_of_frames_needs_a_rate() -> None:
     [
         {"zones": [{"name": "z", "polygon_px": [[0, 0], [1, 0], [1, 1]]}]},
         {"lines": [{"name": "z", "px": [[0, 0], [1, 0]]}]},
-        {"rules": [{"kind": "seat_belt"}]},
+        {
+            "lines": [{"name": "g", "m": [[0, 0], [1, 0]]}],
+            "rules": [
+                {
+                    "kind": "section_speed",
+                    "section": "s",
+                    "role": "entry",
+                    "gate": "g",
+                    "length_m": 900,
+                    "limit_kmh": 60,
+                }
+            ],
+        },
     ],
 )
 def test_nothing_can_be_given_in_a_picture_that_is_not_there(options: dict[str, Any]) -> None:
