@@ -43,7 +43,7 @@ class TrailConfig:
     settle_s: float = 0.5
     steady_s: float = 0.8
     distrust_s: float = 1.0
-    gap_s: float = 0.8
+    gap_s: float = 1.0
     gap_m: float = 2.5
     jump_m: float = 1.2
     jump_sd: float = 4.0
