@@ -15,7 +15,7 @@ from flows.domain.errors import FieldError
 from models.detector.nms import iou_matrix
 from models.plates.finder import Found
 from models.plates.grammar import Grammar, cleaned, home_first, load, names, resolve
-from models.plates.reader import PlateReader, Sighting, answer
+from models.plates.reader import PlateReader, Sighting, text_of
 
 LOCATED_IOU = 0.5
 """A plate is located where one of our boxes overlaps the given one so well, as is usual for objects."""
@@ -161,7 +161,7 @@ def _seen(eye: PlateReader, truth: Labelled, grammars: Sequence[Grammar]) -> _Se
 
 
 def _text(sighting: Sighting, home: str) -> str:
-    return answer([sighting], home_first(home), {}).text
+    return text_of([sighting], home_first(home))
 
 
 def _home(eye: PlateReader, truths: Sequence[Labelled]) -> str:

@@ -47,6 +47,8 @@ class Form(BaseModel):
         pattern: See the module.
         lines: The same on two lines, where that is made; the order of groups may differ from the pattern's.
         series: Year in which the form began, where it is not the current one.
+        remnant: The kind whose plate on one line looks like this once its first or last character is covered;
+            such a reading never stands by itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +57,7 @@ class Form(BaseModel):
     pattern: str
     lines: tuple[str, ...] = ()
     series: int | None = None
+    remnant: str = ""
 
 
 class Free(BaseModel):
@@ -130,6 +133,7 @@ class Fit:
         changes: Characters replaced by look-alikes.
         rival: Another text that might as well be meant, in another form or country; mostly empty.
         hole: Where there is room for a character that was not read; mostly empty.
+        remnant: Of which kind's plate it may be what remains, a character being covered; mostly empty.
     """
 
     country: str
@@ -141,6 +145,7 @@ class Fit:
     changes: int
     rival: str = ""
     hole: str = ""
+    remnant: str = ""
 
 
 def resolve(reading: Reading, grammars: Sequence[Grammar]) -> Fit | None:
@@ -260,21 +265,33 @@ def _fits(reading: Reading, grammar: Grammar, free: bool) -> Iterator[tuple[floa
         yield 0.0, Fit(grammar.country, "other", text, text, reading.confidence, weakest, 0)
 
 
+def unmarked(reading: Reading, grammar: Grammar) -> Reading:
+    """The reading without the country's mark, where only so it fits a form exactly.
+
+    Looks differ in whether they take in the strip with the mark; without it they can be voted on together.
+    """
+    if any(_fit(reading, form, grammar) for form in grammar.forms):
+        return reading
+    for _, rest in _without_mark(reading, grammar.mark):
+        fits = (_fit(rest, form, grammar) for form in grammar.forms)
+        if any(fit is not None and not fit.changes for fit in fits):
+            return rest
+    return reading
+
+
 def _without_mark(reading: Reading, mark: str) -> Iterator[tuple[float, Reading]]:
-    """The text without the country's mark before or behind it, and the price of that."""
-    text, size, breaks = reading.text, len(mark), reading.breaks
-    if not mark or len(text) <= size:
-        return
-    if _alike(text[:size], mark) and (not breaks or breaks[0] > size):
-        cost = MARK_COST * (1 + _unlike(text[:size], mark))
-        yield (
-            cost,
-            Reading(reading.characters[size:], tuple(n - size * (i == 0) for i, n in enumerate(breaks))),
-        )
-    if _alike(text[-size:], mark) and (not breaks or breaks[-1] > size):
-        cost, last = MARK_COST * (1 + _unlike(text[-size:], mark)), len(breaks) - 1
-        cut = tuple(n - size * (i == last) for i, n in enumerate(breaks))
-        yield cost, Reading(reading.characters[:-size], cut)
+    """The text without the country's mark (or one letter of it) before or behind it, and the price of that."""
+    text, characters = reading.text, reading.characters
+    breaks = reading.breaks or (len(text),)
+    for part in dict.fromkeys((mark, mark[:1], mark[-1:])):
+        size = len(part)
+        price = MARK_COST * (1 if part == mark else 3)
+        if part and size < breaks[0] and _alike(text[:size], part):
+            cost = price + MARK_COST * _unlike(text[:size], part)
+            yield cost, Reading(characters[size:], (breaks[0] - size, *breaks[1:]))
+        if part and size < breaks[-1] and _alike(text[-size:], part):
+            cost = price + MARK_COST * _unlike(text[-size:], part)
+            yield cost, Reading(characters[:-size], (*breaks[:-1], breaks[-1] - size))
 
 
 def _unlike(a: str, b: str) -> int:
@@ -293,7 +310,8 @@ def _fit(reading: Reading, form: Form, grammar: Grammar) -> Fit | None:
         filled = _filled(characters, slots)
         if filled is None:
             return None
-        return replace(_made(filled, form, grammar.country), hole=hole(characters, _starts(slots)))
+        made = _made(filled, form, grammar.country)
+        return replace(made, hole=hole(characters, _starts(slots)), remnant=form.remnant)
     if len(breaks) != len(form.lines):
         return None
     lines = [places(line, grammar) for line in form.lines]

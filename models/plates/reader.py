@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flows.domain.plates import PlateAnswer, PlateRequest
 from models.plates.finder import Found, Image, PlateFinder
 from models.plates.glances import glances
-from models.plates.grammar import Fit, Grammar, home_first, resolve
+from models.plates.grammar import Fit, Grammar, home_first, resolve, unmarked
 from models.plates.reading import Reading
 from models.plates.recogniser import RapidOcr, Recogniser
 from models.plates.voting import support, vote, weight
@@ -17,9 +17,13 @@ CANDIDATES = 3
 """Boxes of a picture that are read: a sticker may outscore the plate, but is not read as one."""
 LEAST_WIDTH_PX = 28
 """Narrower plates cannot be read: their letters are three pixels wide."""
+LEAST_SCORE, LEAST_CONFIDENCE = 0.35, 0.10
+"""What is found with less certainty is more often a sign or a badge; what is read with less is no text."""
 CONFIDENT, CONFIDENT_WEAKEST, CONFIDENT_SUPPORT = 0.80, 0.90, 0.60
 """A text is confident if it is right as a whole, each character, and in its length with these probabilities:
 chosen on drawn plates so that fewer than one in 200 confident ones is wrong (``cluster.bench.plates``)."""
+CONFIDENT_SCORE = 0.50
+"""And only if the finder is at least so sure of a plate; of drawn ones 98 % are, of letters elsewhere 7 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,38 +93,49 @@ def answer(
     sightings: Sequence[Sighting], grammars: Sequence[Grammar], versions: dict[str, str]
 ) -> PlateAnswer:
     """One answer from all that was seen of a vehicle."""
-    readings = [reading for sighting in sightings for reading in sighting.readings]
+    readings = _readings(sightings, grammars)
     if not any(reading.characters for reading in readings):
         return PlateAnswer("unread", reason="no plate was found", seen=len(sightings), versions=versions)
-    best = max(sightings, key=lambda s: s.worth)
     fit, reading = _chosen(readings, grammars)
-    if fit is None:
-        return PlateAnswer(
-            "unread",
-            text=reading.text,
-            shown=reading.text,
-            confidence=reading.confidence,
-            reason="the text fits no plate that is known here",
-            crop=best.crop,
-            xyxy=best.found.xyxy,
-            seen=len(sightings),
-            versions=versions,
-        )
-    doubt = _doubt(fit, support(readings, reading))
-    return PlateAnswer(
-        "read",
-        text=fit.text,
-        shown=fit.shown,
-        country=fit.country,
-        kind=fit.kind,
-        confidence=fit.confidence,
-        confident=not doubt,
-        reason=doubt,
+    best = max(sightings, key=lambda s: s.worth)
+    score = max(sighting.found.score for sighting in sightings)
+    told = PlateAnswer(
+        "unread",
+        confidence=fit.confidence if fit else reading.confidence,
         crop=best.crop,
         xyxy=best.found.xyxy,
         seen=len(sightings),
         versions=versions,
     )
+    if score < LEAST_SCORE or told.confidence < LEAST_CONFIDENCE:
+        return replace(told, reason=_unsure(score, told.confidence))
+    if fit is None:
+        fits_none = "the text fits no plate that is known here"
+        return replace(told, text=reading.text, shown=reading.text, reason=fits_none)
+    doubt = _doubt(fit, support(readings, reading), score)
+    return replace(
+        told,
+        outcome="read",
+        text=fit.text,
+        shown=fit.shown,
+        country=fit.country,
+        kind=fit.kind,
+        confident=not doubt,
+        reason=doubt,
+    )
+
+
+def text_of(sightings: Sequence[Sighting], grammars: Sequence[Grammar]) -> str:
+    """The likeliest text, however unsure and whether a plate or not: for measuring."""
+    readings = _readings(sightings, grammars)
+    if not any(reading.characters for reading in readings):
+        return ""
+    fit, reading = _chosen(readings, grammars)
+    return fit.text if fit else reading.text
+
+
+def _readings(sightings: Sequence[Sighting], grammars: Sequence[Grammar]) -> list[Reading]:
+    return [unmarked(reading, grammars[0]) for sighting in sightings for reading in sighting.readings]
 
 
 def _chosen(readings: Sequence[Reading], grammars: Sequence[Grammar]) -> tuple[Fit | None, Reading]:
@@ -132,14 +147,22 @@ def _chosen(readings: Sequence[Reading], grammars: Sequence[Grammar]) -> tuple[F
     return max(fits, key=lambda each: each[0].confidence * support(readings, each[1]))
 
 
-def _doubt(fit: Fit, agreed: float) -> str:
+def _doubt(fit: Fit, agreed: float, score: float) -> str:
     """Why a fit may not stand by itself; empty if it may."""
+    if score < CONFIDENT_SCORE:
+        return _unsure(score, fit.confidence)
     if fit.confidence < CONFIDENT or fit.weakest < CONFIDENT_WEAKEST:
         return f"the text is right with probability {fit.confidence:.2f}, its weakest character {fit.weakest:.2f}"
     if fit.hole:
         return f"there is room for one more character {fit.hole}"
+    if fit.remnant:
+        return f"it may be a plate of another kind ({fit.remnant}) with a character covered"
     if fit.rival:
         return f"it may also be {fit.rival}"
     if agreed < CONFIDENT_SUPPORT:
         return f"only {agreed:.0%} of the looks agree on its length"
     return ""
+
+
+def _unsure(score: float, confidence: float) -> str:
+    return f"it is a plate with probability {score:.2f} and read right with {confidence:.2f}"

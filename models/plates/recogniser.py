@@ -135,7 +135,7 @@ def decode(chances: NDArray[np.float32], steps: float) -> Reading:
         while end + 1 < len(best) and best[end + 1] == best[start]:
             end += 1
         peak = start + int(chances[start : end + 1, best[start]].argmax())
-        characters.append(_character(chances[peak], ((start + end) / 2 + 0.5) / steps))
+        characters.append(_character(chances[peak], float((start + end) / 2 + 0.5) / steps))
     return Reading(tuple(characters), (len(characters),))
 
 

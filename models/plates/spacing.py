@@ -8,9 +8,9 @@ from statistics import median
 
 from models.plates.reading import Character
 
-IN_GROUP, BETWEEN_GROUPS, AT_EDGE = 1.65, 2.35, 2.4
+IN_GROUP, BETWEEN_GROUPS, AT_EDGE = 1.65, 2.2, 2.9
 """Widest distances, in the line's own usual distance from character to character. One hidden character makes 2
-of 1 inside a group, and about 2.7 of 1.7 between two; a strip with a flag keeps the first 1.5 from the edge."""
+of 1 inside a group, and about 2.7 of 1.7 between two; a strip with a flag keeps the first up to 2.5 from the edge."""
 LEAST = 4
 """Characters that a line must have for its usual distance to be known."""
 

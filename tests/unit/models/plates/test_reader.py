@@ -66,7 +66,7 @@ def test_a_covered_plate_is_unread_without_text(reader: PlateReader) -> None:
 
 def test_stickers_badges_and_grilles_are_no_plates(reader: PlateReader) -> None:
     read = []
-    for seed in range(30, 42):
+    for seed in range(30, 36):
         rng = np.random.default_rng(seed)
         crop = worn(np.asarray(scene((480, 384), rng)), rng, MILD)[..., ::-1]
         told = reader.read(PlateRequest((np.ascontiguousarray(crop),), "KZ"))
