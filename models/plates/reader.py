@@ -109,6 +109,8 @@ def answer(
     )
     if score < LEAST_SCORE or told.confidence < LEAST_CONFIDENCE:
         return replace(told, reason=_unsure(score, told.confidence))
+    if fit is None and score < CONFIDENT_SCORE:  # letters of a sign are not kept as a plate's
+        return replace(told, reason=_unsure(score, told.confidence))
     if fit is None:
         fits_none = "the text fits no plate that is known here"
         return replace(told, text=reading.text, shown=reading.text, reason=fits_none)
