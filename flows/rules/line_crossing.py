@@ -34,6 +34,9 @@ class CrossingConfig:
     """Thresholds, each with its reason.
 
     Attributes:
+        stands_s: Who has stood beyond the line for so long has stopped there ...
+        stands_mps: ... and stands while slower than this: a path trembles.
+        creeps_mps: Who is slower than this when it is lost from sight, or mixed up with another, was not running.
         waits_s: So long after the crossing a vehicle that is not in the junction has stopped beyond the line; the
             evidence ring (20 s) still holds what happened before.
         crosses_s: From surely before the line to surely beyond it; who takes longer may have been over it before.
@@ -41,16 +44,23 @@ class CrossingConfig:
         confirms_s: Judged so long after it happened: a controller's word, or a look at the light, may come late.
         speed_s: The speed at the line is that over so long around it.
         beside_m: Farther beyond the line's ends a vehicle is on another road.
+        gains_mps2: Nobody gains speed faster: who comes to the line at speed was well before it some seconds ago.
+        off_mps: A path's speed may be too high by so much.
         leaves_s: So long after the crossing it is known which way a vehicle has left, where an arrow may have
             allowed it to turn.
     """
 
+    stands_s: float = 3.0
+    stands_mps: float = 0.8
+    creeps_mps: float = 2.0
     waits_s: float = 8.0
     crosses_s: float = 6.0
     stays_s: float = 0.3
     confirms_s: float = 1.0
     speed_s: float = 0.5
     beside_m: float = 6.0
+    gains_mps2: float = 5.0
+    off_mps: float = 2.0
     leaves_s: float = 12.0
 
 
@@ -60,8 +70,10 @@ class Crossing:
 
     Attributes:
         way: Where its front was, from before the line on.
+        early: The first look, if it was before the line as it seems.
         before: The last look surely before the line.
         past: The first look surely beyond it, of those that go on until now.
+        stands: The first look standing there, of those that go on until now.
         inside: The first look surely inside the junction.
         red: The red under which it crossed.
         turns: An arrow may have allowed the crossing, if it leaves where the arrow points.
@@ -70,7 +82,9 @@ class Crossing:
     """
 
     way: list[Front] = field(default_factory=list)
+    early: Front | None = None
     before: Front | None = None
+    stands: Front | None = None
     past: Front | None = None
     inside: Front | None = None
     red: Spell | None = None
@@ -129,12 +143,14 @@ class LineCrossingRule(FollowingRule[Crossing]):
             return None
         front = self._line.front(look.point, look.cls)
         beside = state.past is None and front.inside_m < -self._thresholds.beside_m
-        if beside or not look.clear:
+        if beside or not (look.clear or (front.away and front.before)):
             return None
         if front.before:
             self._approach(state, front)
             return None
-        if state.before is None or state.done:
+        if state.before is None and state.early is None and front.past_m < 0.0:
+            state.early = front
+        if (state.before is None and state.early is None) or state.done:
             return None
         state.way.append(front)
         if not front.past:
@@ -142,12 +158,14 @@ class LineCrossingRule(FollowingRule[Crossing]):
                 state.past = state.inside = None
             return None
         state.past = state.past or front
+        slow = front.point.speed_mps < self._thresholds.stands_mps
+        state.stands = (state.stands or front) if slow else None
         if seconds_between(state.past.point, front.point) < self._thresholds.stays_s:
             return None
-        if state.inside is None and self._junction is not None and inside(self._junction, front.point):
-            state.inside = front
-        if state.inside is not None and self._junction is not None:
-            state.out = state.out or inside(self._junction, front.point) is False
+        if self._junction is not None:
+            held = inside(self._junction, front.point)
+            state.inside = state.inside or (front if held else None)
+            state.out = state.out or (state.inside is not None and held is False)
         return self._beyond(state, front)
 
     def _leave(self, state: Crossing) -> Finding | str | None:
@@ -163,12 +181,16 @@ class LineCrossingRule(FollowingRule[Crossing]):
         return self._decide(state, "ran" if self._ran(state) else "stopped")
 
     def _mix(self, state: Crossing) -> Finding | str | None:
-        return self._end(state, "mixed_up") if state.past is not None and not state.done else None
+        """From now on it may be another: what was sure of a slow one stays so."""
+        if state.done or state.past is None:
+            return None
+        slow = state.way[-1].point.speed_mps < self._thresholds.creeps_mps
+        return self._leave(state) if slow else self._end(state, "mixed_up")
 
     def _approach(self, state: Crossing, front: Front) -> None:
         """Before the line; who comes back to it begins anew."""
         if state.past is not None or state.done:
-            state.way, state.past, state.inside, state.red = [], None, None, None
+            state.way, state.past, state.inside, state.red, state.stands = [], None, None, None, None
             state.turns = state.out = state.done = False
         state.before = front
         state.way = [*state.way[-100:], front]
@@ -189,7 +211,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
 
     def _judge(self, state: Crossing) -> str | None:
         """Finds the red under which it crossed; without one, why that cannot be told, or None for the innocent."""
-        before, past = state.before, state.past
+        before, past = state.before or state.early, state.past
         assert before is not None
         assert past is not None
         if not past.over or past.inside_m < -self._beside_m(past):
@@ -202,6 +224,8 @@ class LineCrossingRule(FollowingRule[Crossing]):
             return "signal_unknown" if "unknown" in phases else "signal_changed"
         if (before.point.at - early.begun_by).total_seconds() <= self._grace_s:
             return "within_grace"
+        if state.before is None and not self._was_before(before, early):
+            return "seen_late"
         if seconds_between(before.point, past.point) > self._thresholds.crosses_s:
             return "too_long"
         if past.inside_m < self._beside_m(past):
@@ -209,6 +233,14 @@ class LineCrossingRule(FollowingRule[Crossing]):
         state.red = early
         state.turns = self._arrow is not None and self._arrow.showed("green", before.point.at, past.point.at)
         return None
+
+    def _was_before(self, front: Front, red: Spell) -> bool:
+        """Whether who is seen first at the line was surely before it when the grace ended: by its speed."""
+        limits = self._thresholds
+        ago_s = (front.point.at - red.begun_by).total_seconds() - self._grace_s
+        speed, gains = max(0.0, front.point.speed_mps - limits.off_mps), limits.gains_mps2
+        gained_s = min(ago_s, speed / gains)  # faster and faster until then, from standing at worst
+        return front.past_m + front.margin_m < speed * gained_s - gains * gained_s**2 / 2
 
     @staticmethod
     def _beside_m(front: Front) -> float:
@@ -221,7 +253,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
             if seconds_between(state.inside.point, front.point) < self._thresholds.confirms_s:
                 return None
             return self._decide(state, "ran" if self._ran(state) else "stopped")
-        if gone_s > self._thresholds.waits_s or self._signal.now is not state.red:
+        stood_s = seconds_between(state.stands.point, front.point) if state.stands is not None else 0.0
+        late = gone_s > self._thresholds.waits_s or stood_s > self._thresholds.stands_s
+        if late or self._signal.now is not state.red:
             return self._decide(state, "stopped")
         return None
 
@@ -251,7 +285,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         raise NotImplementedError
 
     def _finding(self, state: Crossing, moments: Mapping[str, Waypoint]) -> Finding:
-        before, past, red = state.before, state.past, state.red
+        before, past, red = state.before or state.early, state.past, state.red
         assert before is not None
         assert past is not None
         assert red is not None
@@ -284,7 +318,12 @@ class LineCrossingRule(FollowingRule[Crossing]):
         began_s = (red.begun_by - red.since).total_seconds() / 2
         clock = self._moment.clock
         low = (before.point.at - red.begun_by).total_seconds()
-        value = low + began_s + crossed_s
+        if not before.before:  # only before it as it seems
+            back_m = before.past_m + before.margin_m
+            low = max(
+                self._grace_s, low - back_m / max(before.point.speed_mps - self._thresholds.off_mps, 1.0)
+            )
+        value = (before.point.at - red.begun_by).total_seconds() + began_s + crossed_s
         high = (past.point.at - red.since).total_seconds()
         off = Z95 * math.hypot(math.sqrt(2) * clock.time_error_s, clock.scale_error * high)
         return Measured(

@@ -35,7 +35,7 @@ class RedLight(LineCrossingRule):
         super().__init__(config, site, VERSION, config, thresholds)
 
     def _found(self, state: Crossing, outcome: Outcome) -> Finding | str | None:
-        before, past, inside = state.before, state.past, state.inside
+        before, past, inside = state.before or state.early, state.past, state.inside
         if outcome != "ran" or before is None or past is None or inside is None:
             return None
         return self._finding(state, {"before": before.point, "past": past.point, "in_junction": inside.point})

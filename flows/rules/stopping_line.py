@@ -35,6 +35,7 @@ class Front:
         inside_m: How far inside the line's ends that is.
         inside_sd_m: Standard error of that.
         over: Whether the vehicle heads over the line, towards the junction.
+        away: Seen from behind: what hides its foot makes it seem farther on than it is.
     """
 
     point: Waypoint
@@ -44,6 +45,7 @@ class Front:
     inside_m: float
     inside_sd_m: float
     over: bool
+    away: bool
 
     @property
     def margin_m(self) -> float:
@@ -89,23 +91,27 @@ class StoppingLine:
         along_m, across_m, left = along_and_across(point.xy_m + point.heading * length_m / 2, self._points)
         side = self._side or math.copysign(1.0, float(point.heading @ left))
         over = side * float(point.heading @ left) >= ACROSS
-        sd_m = self._sd_m(point, left, spread_m / 2)
+        towards = self._towards(point)
+        sd_m = _sd_m(point, left, towards, spread_m / 2)
         inside_m = min(along_m, self._length_m - along_m)
         beside_sd_m = point.sd_along_m(np.array([left[1], -left[0]]))
-        return Front(point, side * across_m, sd_m, along_m, inside_m, beside_sd_m, over)
+        return Front(point, side * across_m, sd_m, along_m, inside_m, beside_sd_m, over, towards < -0.5)
 
-    def _sd_m(self, point: Waypoint, left: Array, half_spread_m: float) -> float:
-        """Standard error of the front across the line.
+    def _towards(self, point: Waypoint) -> float:
+        """Cosine between where a vehicle points and where the camera is; 0 without a camera."""
+        if self._camera_m is None:
+            return 0.0
+        sight = self._camera_m - point.xy_m
+        return float(point.heading @ sight) / max(math.hypot(*sight), 1e-6)
 
-        A camera sees one end of a vehicle. Coming closer it shows its front, and an unknown length does not
-        matter; going away it shows its rear, and the length's error counts whole. A path's error holds half of
-        it for its middle, as far as it was seen from an end.
-        """
-        whole = point.sd_along_m(left)
-        towards = 0.0
-        if self._camera_m is not None:
-            sight = self._camera_m - point.xy_m
-            towards = float(point.heading @ sight) / max(math.hypot(*sight), 1e-6)
-        across = abs(float(point.heading @ left))
-        middle, front = half_spread_m * abs(towards) * across, half_spread_m * (1.0 - towards) * across
-        return math.hypot(math.sqrt(max(whole**2 - middle**2, LEAST_SD_M**2)), front)
+
+def _sd_m(point: Waypoint, left: Array, towards: float, half_spread_m: float) -> float:
+    """Standard error of the front across the line.
+
+    A camera sees one end of a vehicle. Coming closer it shows its front, and an unknown length does not matter;
+    going away it shows its rear, and the length's error counts whole. A path's error holds half of it for its
+    middle, as far as it was seen from an end.
+    """
+    whole, across = point.sd_along_m(left), abs(float(point.heading @ left))
+    middle, front = half_spread_m * abs(towards) * across, half_spread_m * (1.0 - towards) * across
+    return math.hypot(math.sqrt(max(whole**2 - middle**2, LEAST_SD_M**2)), front)
