@@ -72,7 +72,10 @@ class Run:
         """Waits until the cameras' statuses meet a condition."""
         with self.news:
             met = self.news.wait_for(
-                lambda: bool(self.seen) and condition({s.camera_id: s for s in self.seen[-1]}), timeout_s
+                lambda: (
+                    bool(self.seen and self.seen[-1]) and condition({s.camera_id: s for s in self.seen[-1]})
+                ),
+                timeout_s,
             )
         assert met, f"waited in vain, last seen: {self.seen[-1:]}"
 

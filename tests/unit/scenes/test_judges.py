@@ -118,7 +118,14 @@ JUNCTION = Layout(
 
 @pytest.mark.parametrize(
     ("front_stops_m", "stop_line", "red_light"),
-    [(60.0, False, True), (31.8, True, None), (30.4, False, None), (29.9, False, None), (29.5, None, None)],
+    [
+        (60.0, False, True),
+        (32.4, True, None),
+        (31.2, False, None),
+        (30.4, False, None),
+        (29.9, False, None),
+        (29.5, None, None),
+    ],
 )
 def test_stop_line_and_red_light_by_how_far_the_front_comes(
     front_stops_m: float, stop_line: bool | None, red_light: bool | None
