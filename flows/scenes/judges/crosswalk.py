@@ -23,8 +23,9 @@ MEETS_S = 2.5
 PAST_M = 2.5
 """Who is so far beyond it is past it: half a lane and what the camera does not know."""
 CRAWL_MPS = 2.0
-REACTS_S, BRAKES_MPS2 = 1.2, 3.0
-"""Who steps out so late that a driver cannot react and brake like this is not before a driver at fault."""
+REACTS_S, BRAKES_MPS2 = 1.8, 3.0
+"""Who steps out so late that a driver cannot react and brake like this is not before a driver at fault; the moment
+in which somebody steps out is seen to half a second, which is in it."""
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def _try(
 def _fair_mps(crosser: _Crosser, lane: Lane) -> float:
     """The fastest at which a driver of a lane could still have braked for somebody who has just stepped out."""
     on_road_s = crosser.when(lane.x_m) - 1.0 / crosser.pace_mps - BEFORE_S[1] - crosser.on_s
-    return 6.0 * (on_road_s - 0.4 / crosser.pace_mps - 1.3)
+    return 6.0 * (on_road_s - 0.4 / crosser.pace_mps - 1.9)
 
 
 def _driver(

@@ -216,7 +216,7 @@ def _red(
         first = _driver(case, lane, line_m, red_s - AMBER_S + float(rng.uniform(0.5, 1.2)), rng)
     elif case == "creeps":
         first = _driver(case, lane, line_m, first_s - 1.0, rng)
-        first.past_m = float(rng.uniform(1.7, 2.7))
+        first.past_m = float(rng.uniform(1.8, 3.7))
     elif case == "turns_on_red":
         first = _driver(case, lane, line_m, red_s + float(rng.uniform(0.8, 1.8)), rng)
         first.obeys = False
