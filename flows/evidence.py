@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -32,6 +32,7 @@ from flows.domain.events import (
 from flows.domain.passages import Passage, told
 from flows.domain.plates import PlateRecord, plate_event
 from flows.package import ClipIndex, EvidenceContext, Manifest, PackagedFile, sha256
+from flows.pinned import PinShelf
 from flows.platestage import END_PATIENCE_S, Crop, PlateStage, has_plate
 from flows.sources.packets import RingPacket
 from flows.sources.remux import Clip, Still, cut, stills
@@ -44,6 +45,9 @@ CLIP_S = 10.0
 """Long enough to see what led to it and what followed; a jurisdiction's profile may ask for more."""
 _MARGIN = timedelta(seconds=1)
 """Shown before the first and after the last moment, however far apart these are."""
+_REACH = timedelta(seconds=18)
+"""The clip shows no moment longer ago than this before the last one: the ring holds 20 s, and the detector lags.
+Earlier moments, which a rule has pinned, are shown by their pictures alone."""
 _JPEG_QUALITY = 92
 _CROP_MARGIN = 0.15
 """Of the box's width and height, on each side: a detector's box may cut off a bumper with its plate."""
@@ -62,7 +66,9 @@ class _Waiting:
     moments: list[KeyMoment]
     from_at: datetime
     to_at: datetime
+    around: datetime
     packets: list[RingPacket]
+    pinned: dict[datetime, list[RingPacket]]
     attempts: int = 0
     asked: int = 0
     """Times that its plate was asked for and nobody answered."""
@@ -112,6 +118,7 @@ class EvidenceQueue:
         plates: PlateStage | None = None,
     ) -> None:
         self._ring, self._store, self._context = ring, store, context
+        self.pins = PinShelf(ring)
         self._hash_plate, self._plates = hash_plate, plates
         self._clip = timedelta(seconds=clip_s)
         self._lock = threading.Lock()
@@ -132,15 +139,22 @@ class EvidenceQueue:
         moments = _moments(event)
         if not moments:
             return
-        first, last = moments[0].at, moments[-1].at
+        shown = [m.at for m in moments if moments[-1].at - m.at <= _REACH]
+        first, last = shown[0], shown[-1]
         middle = first + (last - first) / 2
         from_at = min(first - _MARGIN, middle - self._clip / 2)
         to_at = max(last + _MARGIN, middle + self._clip / 2)
-        waiting = _Waiting(event, moments, from_at, to_at, self._ring.since(from_at))
+        pinned = {m.at: packets for m in moments if (packets := self.pins.packets(m.at))}
+        around = shown[len(shown) // 2]
+        waiting = _Waiting(event, moments, from_at, to_at, around, self._ring.since(from_at), pinned)
         with self._lock:
             self._waiting.append(waiting)
             if len(self._waiting) > _MAX_WAITING:
                 self._hurried.append(self._waiting.pop(0))
+
+    def keep(self, wanted: Set[datetime]) -> None:
+        """Called after each step with the moments that rules want shown later; see :mod:`flows.rules.pins`."""
+        self.pins.keep(wanted)
 
     def due(self, now_at: datetime) -> list[Event]:
         """Makes the packages whose clip is over. Called every second or so.
@@ -291,7 +305,7 @@ def _joined(held: list[RingPacket], newer: list[RingPacket]) -> list[RingPacket]
 def _add_pictures(making: _Making, waiting: _Waiting) -> None:
     for moment in waiting.moments:
         try:
-            still = stills(waiting.packets, [moment.at])[0]
+            still = stills(waiting.pinned.get(moment.at) or waiting.packets, [moment.at])[0]
         except SourceError as error:
             making.problems.append(f"picture {moment.name!r}: {error}")
             continue
@@ -360,9 +374,8 @@ def _crop_box(xyxy: Sequence[float], width: int, height: int) -> tuple[int, int,
 
 
 def _add_clip(making: _Making, waiting: _Waiting) -> None:
-    middle = waiting.moments[len(waiting.moments) // 2].at
     try:
-        clip = cut(waiting.packets, waiting.from_at, waiting.to_at, middle)
+        clip = cut(waiting.packets, waiting.from_at, waiting.to_at, waiting.around)
     except SourceError as error:
         making.problems.append(f"clip: {error}")
         return

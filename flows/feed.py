@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
@@ -62,6 +62,7 @@ class Evidence(Protocol):
     """Makes the packages (``flows.evidence.EvidenceQueue``)."""
 
     def add(self, event: Event) -> None: ...
+    def keep(self, wanted: Set[datetime]) -> None: ...
     def due(self, now_at: datetime) -> list[Event]: ...
     def flush(self) -> list[Event]: ...
     def __len__(self) -> int: ...
@@ -179,6 +180,8 @@ class Feed:
             asking.add_done_callback(self._asking.discard)
         for item in self._window.ready():
             self._publish(self._guarded("step", self._settled, item) or [])
+            if self._evidence is not None:
+                self._guarded("evidence", self._evidence.keep, self._pipeline.pins.wanted)
             self._settled_at = item.frame.at
             if self._lossless:
                 self._room.release()

@@ -30,6 +30,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.paths import FixBook, PathBook
 from flows.rules import build_rules
 from flows.rules.base import Moment, Rule
+from flows.rules.pins import PinBook
 from flows.signals import SignalBook
 from flows.tracking import ReportedTracks, Tracker
 
@@ -105,6 +106,7 @@ class CameraPipeline:
         lag_frames: How many frames late the gate learns of tracks; 0 means at once (live cameras, whose
             frames depend on the moment anyway).
         paths: Puts tracks on the ground; None where no rule asks for it or there is no survey.
+        pins: What the rules want shown later; evidence looks at it after each step.
     """
 
     def __init__(
@@ -115,8 +117,10 @@ class CameraPipeline:
         rules: Sequence[Rule],
         lag_frames: int,
         paths: Paths | None = None,
+        pins: PinBook | None = None,
     ) -> None:
         self.camera, self.lag_frames = camera, lag_frames
+        self.pins = pins or PinBook()
         self.counts = Counts()
         self._gate, self._tracker, self._rules = gate, tracker, list(rules)
         self._paths = paths
@@ -146,10 +150,11 @@ class CameraPipeline:
             CalibrationError: If the survey does not determine the ground plane.
         """
         ground = GroundPlane.fit(camera.calibration) if camera.calibration else None
-        rules = build_rules(camera, profile, ground)
+        pins = PinBook()
+        rules = build_rules(camera, profile, ground, pins)
         if isinstance(camera.source, TracksSource):
             paths: Paths = FixBook(camera.source.error_m)
-            return cls(camera, Gate(camera.gate), ReportedTracks(), rules, LAG_FRAMES, paths)
+            return cls(camera, Gate(camera.gate), ReportedTracks(), rules, LAG_FRAMES, paths, pins)
         on_ground = any(rule.kind != "speeding" for rule in camera.rules)
         book = PathBook(ground) if ground is not None and on_ground else None
         return cls(
@@ -159,6 +164,7 @@ class CameraPipeline:
             rules,
             0 if camera.live else LAG_FRAMES,
             book,
+            pins,
         )
 
     def admit(self, frame: Frame) -> Admission:

@@ -37,6 +37,7 @@ from flows.rules import (
 from flows.rules.base import Rule, Site
 from flows.rules.bus_lane import BusLane
 from flows.rules.failure_to_yield import FailureToYield
+from flows.rules.pins import PinBook
 from flows.rules.prohibited_stopping import ProhibitedStopping
 from flows.rules.prohibited_turn import ProhibitedTurn
 from flows.rules.red_light import RedLight
@@ -84,11 +85,22 @@ def describe(config: RuleConfig, profile: JurisdictionProfile) -> str:
     return DESCRIPTIONS[type(config)](config, profile)
 
 
-def build_rules(camera: CameraConfig, profile: JurisdictionProfile, ground: GroundPlane | None) -> list[Rule]:
+def build_rules(
+    camera: CameraConfig,
+    profile: JurisdictionProfile,
+    ground: GroundPlane | None,
+    pins: PinBook | None = None,
+) -> list[Rule]:
     """The rules of one camera, in the order of the site file.
+
+    Args:
+        camera: The camera.
+        profile: The law of the place.
+        ground: The surveyed plane; None where there is no survey.
+        pins: Takes what the rules want shown later; None where nobody keeps it.
 
     Raises:
         CalibrationError: If a zone or line reaches above the survey's horizon.
     """
-    site = Site(camera, profile, ground, Roadway.of(camera, ground))
+    site = Site(camera, profile, ground, Roadway.of(camera, ground), pins or PinBook())
     return [BUILDERS[type(config)](config, site) for config in camera.rules]

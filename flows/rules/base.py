@@ -16,6 +16,7 @@ from flows.domain.tracks import Track
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 from flows.roadway import Roadway
+from flows.rules.pins import PinBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,14 @@ class Site:
         profile: The law of the place.
         ground: The surveyed plane; None where there is no survey.
         road: Zones and lines on the ground; None where they are given in the picture and there is no survey.
+        pins: Takes what a rule wants shown later; see :mod:`flows.rules.pins`.
     """
 
     camera: CameraConfig
     profile: JurisdictionProfile
     ground: GroundPlane | None
     road: Roadway | None
+    pins: PinBook = field(default_factory=PinBook)
 
 
 class Rule(Protocol):

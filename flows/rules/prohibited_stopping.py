@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from flows.domain.events import Event, Measured
@@ -61,9 +62,11 @@ class ProhibitedStopping:
         self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
         self._zone = site.road.areas[config.zone] if site.road is not None else None
         self._standings = Standings(config.classes, config.lost_s, self._thresholds.standing)
+        self._pins = site.pins.open()
         self._refusals: Counter[str] = Counter()
         self._clock_s = 0.0
         self._before: Moment | None = None
+        self._pinned_at: datetime | None = None
 
     def refusals(self) -> dict[str, int]:
         """How often a verdict was refused, by reason."""
@@ -76,6 +79,7 @@ class ProhibitedStopping:
         self._count(moment)
         stands = self._standings.observe(tracks, moment, self._clock_s)
         events = [event for stand in stands for event in self._judge(stand, moment)]
+        self._pin(moment.at)
         return events + [self._ended(stand, moment) for stand in self._standings.ended()]
 
     def forget(self, track: Track, moment: Moment) -> list[Event]:
@@ -98,6 +102,15 @@ class ProhibitedStopping:
         green = light is not None and light.phase == "green"
         return green and light is not None and light.shown_for_s(moment.at) >= self._config.queue_s
 
+    def _pin(self, at: datetime) -> None:
+        """Keeps the pictures of who came to a stand in the zone, while a verdict may come; looks once a second."""
+        zone = self._zone
+        if zone is None or (self._pinned_at is not None and (at - self._pinned_at).total_seconds() < 1.0):
+            return
+        self._pinned_at = at
+        here = [s for s in self._standings.candidates() if inside(zone, s.last) is not False]
+        self._pins.keep(s.first.at for s in here)
+
     def _judge(self, stand: Stand, moment: Moment) -> list[Event]:
         counted_s = self._clock_s - stand.counted_s
         if stand.reported or counted_s - self._thresholds.rolls_s <= self._config.max_s:
@@ -116,7 +129,6 @@ class ProhibitedStopping:
 
     def _event(self, stand: Stand, counted_s: float, moment: Moment) -> Event:
         first, last = stand.first, stand.last
-        early = first if first.at >= stand.recent[0].at else stand.recent[0]
         x_m, y_m = (float(v) for v in last.xy_m)
         return self._reporter.violation(
             track=stand.owner or 0,
@@ -126,8 +138,7 @@ class ProhibitedStopping:
             article=self._profile.law(self.kind).article,
             measured={"stood": self._stood(stand, moment)},
             threshold={"max_s": self._config.max_s},
-            # Only what is still at hand can be shown; the trace says when it came.
-            moments=[moment_of("stands", early), moment_of("still_stands", last)],
+            moments=[moment_of("stands", first), moment_of("still_stands", last)],
             position_m=(x_m, y_m),
             trace=trace_of(_distinct([first, *stand.recent, last])),
             facts={

@@ -39,7 +39,7 @@ class StandingConfig:
             begins at the place takes over that this vehicle was reported.
         remember_s: A reported vehicle that nobody saw leave is remembered for so long.
         most: Places remembered.
-        recent_s: Waypoints of so long ago are at hand for evidence: the packets of older ones are gone.
+        recent_s: Waypoints of so long ago are at hand for a verdict's trace.
     """
 
     still_m: float = 0.7
@@ -151,6 +151,11 @@ class Standings:
         """Whether its number has had its event at another place, or its vehicle under another number."""
         others = [s for s in self._stands if s.reported and s is not stand]
         return stand.owner in self._excused or any(self._equal(s, stand.last) for s in others)
+
+    def candidates(self) -> list[Stand]:
+        """Who surely stands, in sight or hidden for a while, and has no violation yet."""
+        settles_s = self._config.settles_s
+        return [s for s in self._stands if not s.reported and s.stood_s >= settles_s]
 
     def ended(self) -> list[Stand]:
         """Reported vehicles that have left since the last call."""

@@ -113,6 +113,17 @@ def stills(packets: Sequence[RingPacket], ats: Sequence[datetime]) -> list[Still
     return [found[id(w)] for w in wanted]
 
 
+def run_up(packets: Sequence[RingPacket], at: datetime) -> list[RingPacket]:
+    """The packets that the frame nearest to a capture time is decoded from, itself the last of them.
+
+    Raises:
+        SourceError: If a frame of that time, or the key frame before it, is not held.
+    """
+    target = _nearest(packets, at)
+    run = _run_up(packets, target)
+    return run[: run.index(target) + 1]
+
+
 def _session_at(packets: Sequence[RingPacket], at: datetime) -> int | None:
     if not packets:
         return None
