@@ -16,6 +16,18 @@ EVIDENCE_STORED = "dome.evidence.stored.v1"
 CAMERA_STATE = "dome.camera.state.v1"
 PASSAGE = "dome.passage.v1"
 DECISION = "dome.decision.v1"
+OBJECT_ABANDONED = "dome.object.abandoned.v1"
+OBJECT_ESCALATED = "dome.object.escalated.v1"
+OBJECT_CLOSED = "dome.object.closed.v1"
+
+
+def event_type(rule: str) -> str:
+    """The type of what a rule reports first.
+
+    >>> event_type("stop_line"), event_type("abandoned_object")
+    ('dome.violation.stop_line.v1', 'dome.object.abandoned.v1')
+    """
+    return OBJECT_ABANDONED if rule == "abandoned_object" else f"dome.violation.{rule}.v1"
 
 
 def event_id(*parts: object) -> str:

@@ -271,6 +271,33 @@ class ProhibitedStoppingRule(RuleConfig):
     queue_s: float = Field(default=15.0, ge=0)
 
 
+class AbandonedObjectRule(RuleConfig):
+    """A thing that somebody has put down and left
+
+    Attributes:
+        zone: Only what stands in this zone; else in the whole picture.
+        except_zones: Zones in which things may stand: bays for vehicles, screens, doors that stay open.
+        distance_m: An owner farther away than this does not watch it any more.
+        distance_widths: The same in widths of a person where there is no calibration; 0.5 m each.
+        away_s: It is abandoned when its owner was so far off for so long, and still in sight.
+        gone_s: The same when the owner is not to be seen any more.
+        escalate_s: It is reported again, more urgently, when it is still there so long after that.
+        least_m: Smaller things (in their larger extent) are not looked for.
+        most_m: Larger ones neither: no bag is, but a door, a vehicle or a kiosk.
+    """
+
+    kind: Literal["abandoned_object"] = "abandoned_object"
+    zone: ZoneName | None = None
+    except_zones: tuple[ZoneName, ...] = ()
+    distance_m: float = Field(default=3.0, gt=0, le=50)
+    distance_widths: float = Field(default=6.0, gt=0, le=100)
+    away_s: float = Field(default=30.0, gt=0)
+    gone_s: float = Field(default=5.0, gt=0)
+    escalate_s: float = Field(default=60.0, gt=0)
+    least_m: float = Field(default=0.2, gt=0)
+    most_m: float = Field(default=1.3, gt=0)
+
+
 Rule = Annotated[
     SpeedingRule
     | SectionSpeedRule

@@ -17,7 +17,16 @@ from flows.scenes.survey import survey
 from flows.scenes.traffic import Lane, renumbered
 from flows.scenes.world import Actor, World
 
-STREAMS = {"plan": 1, "camera": 2, "traffic": 3, "people": 4, "setting": 5, "light": 6, "survey": 7}
+STREAMS = {
+    "plan": 1,
+    "camera": 2,
+    "traffic": 3,
+    "people": 4,
+    "setting": 5,
+    "light": 6,
+    "survey": 7,
+    "look": 8,
+}
 """Each part has random numbers of its own, so that a change in one leaves the others as they were."""
 LIGHTS = {"dusk": 0.25, "day": 0.75}
 ALL_LIGHTS = {"dusk": 0.18, "night": 0.14, "rain": 0.18, "day": 0.50}

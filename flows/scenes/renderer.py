@@ -39,6 +39,8 @@ class Item:
         limbs: Angles in radians of the mesh's limbs, at most :data:`LIMBS`; none is still.
         layer: Which plate, for meshes whose key starts with ``plate``.
         shadow: Whether it throws one.
+        flat: Drawn on the floor before shadows fall on it: daylight from a window.
+        glow: Factor on what its paint gives off, instead of the night's; None leaves that to the light of the scene.
     """
 
     key: str
@@ -46,6 +48,8 @@ class Item:
     limbs: Sequence[float] = ()
     layer: int = 0
     shadow: bool = True
+    flat: bool = False
+    glow: float | None = None
 
     @property
     def is_plate(self) -> bool:
@@ -95,19 +99,25 @@ class Renderer:
         self._draw_still(ground, things, sun_matrix(look.sun_from, focus_m))
         self._rng = np.random.default_rng((seed, 5))
 
-    def render(self, items: Sequence[Item]) -> NDArray[np.uint8]:
-        """The picture with ``items`` in it, ``(height, width, 3)`` uint8 RGB, read-only."""
+    def render(self, items: Sequence[Item], gain: float = 1.0) -> NDArray[np.uint8]:
+        """The picture with ``items`` in it, ``(height, width, 3)`` uint8 RGB, read-only.
+
+        Args:
+            items: What moves or changes.
+            gain: Factor on the whole picture: lamps that are switched, a camera that adjusts its exposure.
+        """
         context = self._context
-        moving = [item for item in items if not item.is_plate]
+        moving = [item for item in items if not (item.is_plate or item.flat)]
         context.copy_framebuffer(self._target, self._still)
         self._target.use()
+        self._draw(self._surface, [item for item in items if item.flat])
         self._target.depth_mask = False
         self._draw(self._shadow, [item for item in moving if item.shadow])
         self._target.depth_mask = True
         self._draw(self._surface, moving)
         self._draw_plates(items)
         context.copy_framebuffer(self._resolved, self._target)
-        self._expose()
+        self._expose(gain)
         raw = self._out.read(components=3, alignment=1)
         return np.frombuffer(raw, np.uint8).reshape(self._camera.height_px, self._camera.width_px, 3)
 
@@ -143,9 +153,10 @@ class Renderer:
         self._draw(self._surface, [item for item in items if item.is_plate])
         self._textures.use(0)
 
-    def _expose(self) -> None:
+    def _expose(self, gain: float) -> None:
         """The sensor: noise and the lens's shading, over the whole picture."""
         at = self._rng.integers(0, 512, 2)
+        self._sensor["u_gain"] = gain
         self._sensor["u_noise_at"] = (int(at[0]), int(at[1]))
         self._out.use()
         self._context.disable(self._context.DEPTH_TEST | self._context.CULL_FACE)
@@ -240,6 +251,7 @@ class Renderer:
             program["u_limb"].write(limbs.tobytes())
             if program is self._surface:
                 program["u_layer"] = float(item.layer)
+                program["u_night"] = self._look.night if item.glow is None else item.glow
             self._arrays[item.key][id(program)].render()
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.domain.events import SPEEDING
+from flows.domain.events import SPEEDING, event_type
 from flows.domain.site import CalibrationConfig
 from flows.scenes import plates
 from flows.scenes.annotate import Annotator
@@ -19,6 +19,7 @@ from flows.scenes.bodies.base import plate_mesh
 from flows.scenes.camera import PinholeCamera
 from flows.scenes.judges.base import STEP_S, Trail, Verdict, trails
 from flows.scenes.layout import Layout
+from flows.scenes.lighting import Lighting
 from flows.scenes.lights import Light
 from flows.scenes.look import Look
 from flows.scenes.options import SceneOptions
@@ -41,6 +42,8 @@ LEAST_SEEN_S = 1.0
 VEHICLES = ("car", "truck", "bus", "motorcycle")
 PLATE_SEEN_M = 90.0
 """Farther plates are less than a pixel high."""
+DAYLIGHT = "daylight"
+"""The renderer's key of the floor where daylight falls in."""
 FOCUS_Y_M = (-8.0, 85.0)
 """Stretch of road on which shadows are drawn."""
 
@@ -89,6 +92,7 @@ class Scene:
         calibration: The survey of its road.
         half_m: Half the width of the road.
         layout: Zones, lines, lights, and who is at fault.
+        lighting: How the light changes; None where it stays as it is.
     """
 
     name: str
@@ -102,6 +106,7 @@ class Scene:
     calibration: CalibrationConfig
     half_m: float
     layout: Layout = field(default_factory=Layout)
+    lighting: Lighting | None = None
 
     @property
     def frame_count(self) -> int:
@@ -135,7 +140,8 @@ class Scene:
         try:
             for index in range(self.frame_count):
                 truth = self.annotation(index)
-                rgb = renderer.render(self._items(self.time_of(index)[0]))
+                t_s = self.time_of(index)[0]
+                rgb = renderer.render(self._items(t_s), self.lighting.gain(t_s) if self.lighting else 1.0)
                 yield RenderedFrame(truth, rgb)
         finally:
             renderer.close()
@@ -182,7 +188,7 @@ class Scene:
         ways = trails(self.world, frames, self.options.fps, self.duration_s)
         events, innocent = [], []
         for judge in self.layout.judges:
-            type_ = f"dome.violation.{judge.rule.kind}.v1"
+            type_ = event_type(judge.rule.kind)
             verdicts = list(judge.verdicts(ways, self.layout))
             events += [self._event(type_, verdict, ways[verdict.track]) for verdict in verdicts]
             at_fault = {verdict.track for verdict in verdicts}
@@ -215,6 +221,8 @@ class Scene:
         from flows.scenes.renderer import Item, Renderer
 
         meshes = dict(self.setting.meshes())
+        if self.lighting is not None:
+            meshes[DAYLIGHT] = self.lighting.floor
         for actor in self.world.actors:
             meshes[f"body{actor.track}"] = actor.body.mesh
             meshes[f"plate{actor.track}"] = plate_mesh(actor.body.plates)
@@ -245,6 +253,8 @@ class Scene:
 
         layers = {track: i for i, track in enumerate(self._plates)}
         items = []
+        if self.lighting is not None and not still:
+            items.append(Item(DAYLIGHT, np.eye(4), shadow=False, flat=True, glow=self.lighting.daylight(t_s)))
         for actor, state in self.world.state_at(t_s):
             if actor.parked != still:
                 continue

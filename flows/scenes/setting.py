@@ -52,7 +52,7 @@ class Setting:
 
 def lay(setting: Setting, street: Street, rng: np.random.Generator) -> None:
     """Sky, ground, asphalt, pavements, kerbs and markings of a street."""
-    _sky(setting.ground)
+    sky(setting.ground)
     asphalt, grass, paving = (
         Paint(choices[int(rng.integers(len(choices)))], layer=layer, tile_m=tile)
         for choices, layer, tile in (
@@ -82,7 +82,8 @@ def lay(setting: Setting, street: Street, rng: np.random.Generator) -> None:
     mark(ground, street)
 
 
-def _sky(builder: MeshBuilder) -> None:
+def sky(builder: MeshBuilder) -> None:
+    """The sky: a dome seen from inside."""
     sky = Paint((1.0, 1.0, 1.0), gloss=-1.0)
     heights = (-60.0, 0.0, 30.0, 80.0, 180.0, 400.0, 900.0)
     around = np.arange(17) * np.pi / 8

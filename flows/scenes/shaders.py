@@ -116,7 +116,7 @@ void main() {
 SENSOR_FRAGMENT = """
 #version 330
 uniform sampler2D u_picture, u_noise;
-uniform float u_noise_step, u_vignette, u_rain;
+uniform float u_noise_step, u_vignette, u_rain, u_gain;
 uniform vec2 u_size;
 uniform ivec2 u_noise_at;
 out vec4 out_colour;
@@ -124,7 +124,7 @@ void main() {
     ivec2 at = ivec2(gl_FragCoord.xy);
     vec3 shown = texelFetch(u_picture, at, 0).rgb;
     vec2 from_centre = gl_FragCoord.xy / u_size - 0.5;
-    shown *= 1.0 - u_vignette * dot(from_centre, from_centre);
+    shown *= u_gain * (1.0 - u_vignette * dot(from_centre, from_centre));
     // Rain: thin streaks, a little slanted, of another place in every picture.
     ivec2 drop = ivec2(at.x * 2 + at.y / 3, at.y / 22 + at.x) + u_noise_at.yx * 7;
     float streak = smoothstep(0.80, 0.92, texelFetch(u_noise, drop & 511, 0).g);

@@ -22,10 +22,24 @@ FARTHEST_M = 75.0
 
 
 def survey(
-    camera: PinholeCamera, half_m: float, surveyed_on: date, number: str, rng: np.random.Generator
+    camera: PinholeCamera,
+    half_m: float,
+    surveyed_on: date,
+    number: str,
+    rng: np.random.Generator,
+    y_m: tuple[float, float] = (-20.0, 140.0),
 ) -> CalibrationConfig:
-    """Up to twelve well-spread points of the road that the camera sees, with survey noise."""
-    places = _places(camera, half_m)
+    """Up to twelve well-spread points of the ground that the camera sees, with survey noise.
+
+    Args:
+        camera: Whose picture they are marked in.
+        half_m: Half the width of the ground, about x = 0.
+        surveyed_on: Day of the survey.
+        number: Of its record.
+        rng: Of the noise.
+        y_m: Where the ground begins and ends.
+    """
+    places = _places(camera, half_m, y_m)
     exact_px = camera.project(np.column_stack([places, np.zeros(len(places))]))
     px = exact_px + rng.normal(0, ERROR_PX, exact_px.shape)
     metres = places + rng.normal(0, ERROR_M, places.shape)
@@ -44,9 +58,9 @@ def survey(
     )
 
 
-def _places(camera: PinholeCamera, half_m: float) -> Array:
+def _places(camera: PinholeCamera, half_m: float, y_m: tuple[float, float]) -> Array:
     """Ground points ``(N, 2)``: the most spread ones among all that are seen, farthest first."""
-    x, y = np.meshgrid(np.linspace(-half_m, half_m, 9), np.linspace(-20, 140, 161))
+    x, y = np.meshgrid(np.linspace(-half_m, half_m, 9), np.linspace(*y_m, 161))
     grid = np.column_stack([x.ravel(), y.ravel()])
     px = camera.project(np.column_stack([grid, np.zeros(len(grid))]))
     near = np.linalg.norm(grid - camera.position_m[:2], axis=1) < FARTHEST_M

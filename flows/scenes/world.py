@@ -23,6 +23,7 @@ class State:
         heading_deg: Clockwise from +y.
         speed_mps: Along the heading, never negative.
         gone_m: Way since its start; turns wheels and swings legs.
+        z_m: Height of the body's lowest point above the floor: a bag in somebody's hand.
     """
 
     x_m: float
@@ -30,6 +31,7 @@ class State:
     heading_deg: float
     speed_mps: float
     gone_m: float
+    z_m: float = 0.0
 
     @property
     def pose(self) -> Array:
@@ -38,7 +40,7 @@ class State:
         c, s = np.cos(turn), np.sin(turn)
         matrix = np.eye(4)
         matrix[:2, :2] = [[c, s], [-s, c]]
-        matrix[:2, 3] = self.x_m, self.y_m
+        matrix[:3, 3] = self.x_m, self.y_m, self.z_m
         return matrix
 
 
@@ -76,6 +78,12 @@ class Actor:
         s, v = self.motion.at(t_s)
         x, y, heading = self.path.at(float(s))
         return State(x, y, heading, float(v), float(s))
+
+    def places(self, t_s: Array) -> Array:
+        """``(N, 4)`` x and y in m, heading in degrees, speed in m/s at moments ``(N,)``."""
+        s, v = self.motion.at(t_s)
+        ways = np.array([self.path.at(float(way)) for way in s]).reshape(-1, 3)
+        return np.column_stack([ways, np.asarray(v, float)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -127,3 +127,38 @@ def _outline(height: float, hip: float, shoulder: float, wide: float, deep: floa
         z = shoulder - 0.04
         outline.block((x - 0.05, x + 0.05), (-0.05, 0.05), (hip - 0.07, shoulder), limb=(number, 0.0, z))
     return outline
+
+
+SEAT_M = 0.45
+"""Height of a bench."""
+
+
+def seated(rng: np.random.Generator) -> Body:
+    """Somebody who sits on a bench: the origin is on the floor below the hips."""
+    height = float(np.clip(rng.normal(1.70, 0.10), 1.5, 1.95))
+    top = Paint(TOPS[int(rng.integers(len(TOPS)))])
+    legs = Paint(TROUSERS[int(rng.integers(len(TROUSERS)))])
+    skin, hair = Paint(SKINS[int(rng.integers(len(SKINS)))]), Paint(HAIR[int(rng.integers(len(HAIR)))])
+    wide, deep, thigh = 0.25 * height, 0.15 * height, 0.25 * height
+    shoulder, crown = SEAT_M + 0.34 * height, SEAT_M + 0.53 * height
+    builder, outline = MeshBuilder(), Outline()
+    for side in (-1, 1):
+        x = side * wide * 0.24
+        builder.box((x, thigh / 2, SEAT_M), (wide * 0.42, thigh, 0.15), legs)
+        builder.frustum((x, thigh, 0.05), (0.10, 0.12), (x, thigh, SEAT_M + 0.13), (0.13, 0.14), legs, legs)
+        builder.box((x, thigh + 0.06, 0.0), (0.10, 0.26, 0.08), Paint((0.14, 0.12, 0.11)))
+        arm = side * (wide * 0.52 + 0.04)
+        builder.frustum(
+            (arm, 0.10, SEAT_M + 0.16),
+            (0.08, 0.12),
+            (arm, 0, shoulder - 0.01),
+            (0.10, 0.11),
+            top.shaded(0.94),
+            top,
+        )
+    builder.frustum((0, 0, SEAT_M), (wide * 0.9, deep), (0, 0, shoulder), (wide * 1.04, deep), top, top)
+    _head(builder, crown, shoulder, skin, hair)
+    outline.block((-wide / 2, wide / 2), (-deep / 2, deep / 2), (SEAT_M, shoulder))
+    outline.block((-0.1, 0.1), (-0.1, 0.1), (shoulder, crown))
+    outline.block((-wide / 2, wide / 2), (0.0, thigh + 0.1), (0.0, SEAT_M + 0.14))
+    return Body("person", builder.build(), outline, length_m=0.6, width_m=wide * 1.3, height_m=crown)

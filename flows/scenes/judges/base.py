@@ -103,15 +103,14 @@ def trails(world: World, frames: Sequence[FrameTruth], fps: float, duration_s: f
         if end - start < STEP_S:
             continue
         t = np.arange(start, end, STEP_S)
-        s, v = actor.motion.at(t)
-        places = np.array([actor.path.at(float(way)) for way in s])
+        places = actor.places(t)
         turn = np.radians(places[:, 2])
         out[actor.track] = Trail(
             actor,
             t,
             places[:, :2],
             np.column_stack([np.sin(turn), np.cos(turn)]),
-            np.asarray(v, float),
+            places[:, 3],
             _seen(found.get(actor.track, np.zeros(0)), t, fps),
         )
     return out
