@@ -65,3 +65,11 @@ class StoreError(DomeError):
 
 class UnfitForEvidence(DomeError):
     """A measurement was refused because the camera cannot vouch for it now."""
+
+
+class CaseError(DomeError):
+    """A step that the life of a search case or a lead does not allow now, or not by this person."""
+
+
+class ChangedMeanwhile(CaseError):
+    """Somebody else took a step at the same moment; look again, then decide."""
