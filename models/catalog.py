@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from models import coco
 
-Kind = Literal["embedded", "yolox-onnx", "torchvision"]
+Kind = Literal["embedded", "yolox-onnx", "torchvision", "face-finder", "face-embedder"]
 
 YOLOX_RELEASE = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
 TORCH = "https://download.pytorch.org/models"
+DEEPFACE = "https://github.com/serengil/deepface_models/releases/download/v1.0"
+OPENCV = "https://github.com/opencv/opencv_zoo/raw/main/models"
 STREET_NAMES = ("person", "car", "truck", "bus", "motorcycle")
 """Classes of the embedded detector."""
 
@@ -48,6 +50,7 @@ class Entry:
     note: str = ""
     also_sha256: tuple[str, ...] = ()
     sure_score: float = 0.4
+    package: str = ""
 
     @property
     def exact(self) -> bool:
@@ -82,6 +85,11 @@ def _torchvision(name: str, file: str, px: int, note: str) -> Entry:
     return Entry(
         name, "torchvision", file, f"{TORCH}/{file}", digits, None, "BSD-3-Clause", (px, px), (), note
     )
+
+
+def _face(name: str, kind: Kind, file: str, licence: str, note: str, **more: Any) -> Entry:
+    known: dict[str, Any] = {"url": "", "sha256": None, "size_bytes": None, "input_px": (112, 112), **more}
+    return Entry(f"face-{name}", kind, file, licence=licence, note=note, **known)
 
 
 _ENTRIES = (
@@ -148,6 +156,78 @@ _ENTRIES = (
         "retinanet-resnet50-fpn-v2", "retinanet_resnet50_fpn_v2_coco-5905b1c5.pth", 1024, "for a GPU"
     ),
     _torchvision("fcos-resnet50-fpn", "fcos_resnet50_fpn_coco-99b0c9b7.pth", 1024, "for a GPU"),
+    _face(
+        "dlib-landmarks",
+        "face-finder",
+        "shape_predictor_5_face_landmarks.dat",
+        "CC0-1.0",
+        "in the package face_recognition_models; its detector is in dlib itself (BSL-1.0)",
+        sha256="c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+        size_bytes=9_150_489,
+        package="face_recognition_models",
+    ),
+    _face(
+        "dlib",
+        "face-embedder",
+        "dlib_face_recognition_resnet_model_v1.dat",
+        "CC0-1.0",
+        "in the package face_recognition_models; the embedded default",
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        size_bytes=22_466_066,
+        input_px=(150, 150),
+        package="face_recognition_models",
+    ),
+    _face(
+        "yunet",
+        "face-finder",
+        "face_detection_yunet_2023mar.onnx",
+        "MIT",
+        "small and fast",
+        url=f"{OPENCV}/face_detection_yunet/face_detection_yunet_2023mar.onnx",
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        size_bytes=232_589,
+        input_px=(640, 640),
+    ),
+    _face(
+        "retinaface",
+        "face-finder",
+        "retinaface.onnx",
+        "MIT",
+        "finds small and turned faces; for a GPU",
+        url=f"{DEEPFACE}/retinaface.onnx",
+        input_px=(640, 640),
+    ),
+    _face(
+        "sface",
+        "face-embedder",
+        "face_recognition_sface_2021dec.onnx",
+        "Apache-2.0",
+        "small; the licence allows any use",
+        url=f"{OPENCV}/face_recognition_sface/face_recognition_sface_2021dec.onnx",
+        sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+        size_bytes=38_696_353,
+    ),
+    _face(
+        "arcface",
+        "face-embedder",
+        "arcface_weights.onnx",
+        "MIT",
+        "trained on pictures that were licensed for research: ask counsel",
+        url=f"{DEEPFACE}/arcface_weights.onnx",
+    ),
+    _face(
+        "buffalo-l",
+        "face-embedder",
+        "webface_r50.onnx",
+        "LicenseRef-InsightFace-non-commercial",
+        "research only; needs the package insightface; the publisher has no address for single files: "
+        "see deepface's Buffalo_L for where to get it",
+    ),
 )
 
 CATALOG: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+
+DETECTORS: dict[str, Entry] = {
+    name: entry for name, entry in CATALOG.items() if entry.kind in ("embedded", "yolox-onnx", "torchvision")
+}
+"""Those that a camera may name as its detector."""

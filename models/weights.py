@@ -10,6 +10,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -104,8 +105,12 @@ def fetch(name: str, places: Places, progress: bool = True) -> WeightsFile:
     if found is not None:
         return found
     entry = entry_of(name)
-    if not entry.url:
+    if entry.package:
+        raise WeightsError(f"{name}: expected {entry.file} in the package {entry.package}; install it again")
+    if entry.kind == "embedded":
         raise WeightsError(f"{EMBEDDED}: the package is incomplete; install it again or run `make train`")
+    if not entry.url:
+        raise WeightsError(f"{name} ({entry.licence}; {entry.note}): {advice(entry, places)}")
     from models.download import download
 
     path = cache_path(entry, places)
@@ -155,8 +160,9 @@ def advice(entry: Entry, places: Places) -> str:
         f"sha256 {entry.sha256}{'' if entry.exact else '...'}" if entry.sha256 else "sha256 not known yet"
     )
     folders = [str(folder) for folder in (*places.weights, cache_path(entry, places).parent)]
+    source = f" from {entry.url}" if entry.url else ""
     return (
-        f"fetch {entry.file} ({digest}{_size_words(entry)}) from {entry.url} on another machine and put it "
+        f"fetch {entry.file} ({digest}{_size_words(entry)}){source} on another machine and put it "
         f"into {' or '.join(folders)}, or name its directory in DOME_WEIGHTS"
     )
 
@@ -174,7 +180,15 @@ def pin_path(path: Path) -> Path:
 def _candidates(entry: Entry, places: Places) -> list[Path]:
     if entry.kind == "embedded":
         return [EMBEDDED]
+    if entry.package:
+        return [p / "models" / entry.file for p in _package_folders(entry.package)]
     return [*(folder / entry.file for folder in places.weights), cache_path(entry, places)]
+
+
+def _package_folders(package: str) -> list[Path]:
+    """Where an installed package lies; found, not imported."""
+    found = find_spec(package)
+    return [Path(folder) for folder in (found.submodule_search_locations or [])] if found else []
 
 
 def _row(entry: Entry, places: Places) -> WeightsRow:

@@ -65,9 +65,9 @@ def _survey(camera: Any, settings: Any) -> Any:
 
 
 def _known_detectors() -> list[str]:
-    from models.catalog import CATALOG
+    from models.catalog import DETECTORS
 
-    return list(CATALOG)
+    return list(DETECTORS)
 
 
 def _refuse(error: Any, site: Path, as_json: bool) -> None:

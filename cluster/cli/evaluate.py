@@ -105,3 +105,20 @@ def plates(
     from cluster.evaluate_plates import evaluate_plates
 
     _show(_plain(evaluate_plates(images, country)), as_json)
+
+
+@app.command()
+def faces(
+    pairs: Annotated[
+        Path, typer.Option(metavar="FILE.csv", help="Columns file_x, file_y, same_person (yes or no).")
+    ],
+    images: Annotated[Path, typer.Option(metavar="DIR", help="The photographs.")],
+    model: Annotated[str, typer.Option(help="Finder and embedder, for example yunet+sface.")] = "dlib",
+    as_json: AsJson = False,
+) -> None:
+    """Same people told from others: found at no false match, and searches that fail or raise an alarm."""
+    from cluster.evaluate_faces import evaluate_faces
+    from flows.settings import Settings
+    from models.faces import load
+
+    _show(_plain(evaluate_faces(pairs, images, load(model, Settings.from_env()))), as_json)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from flows.domain.errors import WeightsError
 from models import weights
+from models.catalog import DETECTORS
 from models.detector.base import MIN_SCORE, Detector
 
 __all__ = ["Detector", "load"]
@@ -20,6 +22,9 @@ def load(name: str, places: weights.Places, threads: int = 1, min_score: float =
     Raises:
         WeightsError: If the weights are unknown, absent and out of reach, or damaged.
     """
+    weights.entry_of(name)
+    if name not in DETECTORS:
+        raise WeightsError(f"detector: expected one of {', '.join(DETECTORS)}, got {name!r}")
     file = weights.get(name, places)
     if file.entry.kind == "torchvision":
         from models.detector.torchvision import TorchvisionDetector

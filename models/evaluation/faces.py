@@ -1,0 +1,132 @@
+"""How well faces are told apart: verification of pairs, and searches, with exact intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share with its 95 % interval (Clopper and Pearson 1934: exact, never too narrow).
+
+    Attributes:
+        value: ``hits / of``; nan of nothing.
+        low: Lower end.
+        high: Upper end.
+        hits: How many.
+        of: Of how many.
+    """
+
+    value: float
+    low: float
+    high: float
+    hits: int
+    of: int
+
+    @classmethod
+    def of_counts(cls, hits: int, of: int) -> Share:
+        """From counts.
+
+        >>> Share.of_counts(0, 100).high < 0.037
+        True
+        """
+        if of == 0:
+            return cls(float("nan"), 0.0, 1.0, 0, 0)
+        out = (1 - LEVEL) / 2
+        low = 0.0 if hits == 0 else float(beta.ppf(out, hits, of - hits + 1))
+        high = 1.0 if hits == of else float(beta.ppf(1 - out, hits + 1, of - hits))
+        return cls(hits / of, low, high, hits, of)
+
+
+@dataclass(frozen=True, slots=True)
+class PairScore:
+    """What was measured on labelled pairs.
+
+    Attributes:
+        tpr_at_zero_fpr: Share of same pairs that are more alike than every pair of two people.
+        threshold: Similarity halfway between the most alike pair of two people and the next same pair above it.
+        tpr: ``tpr_at_zero_fpr`` with its interval.
+        fpir: Searches for somebody who is not there that bring a hit at that threshold.
+        fnir: Searches for somebody who is there that do not find them first, or not at that threshold.
+        same: Pairs of one person.
+        different: Pairs of two.
+        without_face: Pictures in which no face was found; all their pairs count as not alike.
+    """
+
+    tpr_at_zero_fpr: float
+    threshold: float
+    tpr: Share
+    fpir: Share
+    fnir: Share
+    same: int
+    different: int
+    without_face: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One labelled pair of pictures."""
+
+    x: str
+    y: str
+    same: bool
+
+
+def score_pairs(
+    pairs: Sequence[Pair], similarity: NDArray[np.floating], without_face: Sequence[str] = ()
+) -> PairScore:
+    """Scores labelled pairs.
+
+    A picture's search is through all pictures that it is paired with. It is one for somebody who is not there
+    once those of the same person are left out. The threshold comes from the same pairs, so ``fpir`` and ``fnir``
+    say how it would fare on pictures as these; their intervals say how little some dozens of them tell.
+
+    Args:
+        pairs: N labelled pairs.
+        similarity: ``(N,)``, higher is more alike.
+        without_face: Pictures without a face, to be named.
+    """
+    same = np.array([pair.same for pair in pairs])
+    highest = float(similarity[~same].max()) if (~same).any() else -1.0
+    above = similarity[same & (similarity > highest)]
+    threshold = (highest + float(above.min())) / 2 if len(above) else float(np.nextafter(highest, 2))
+    found = Share.of_counts(len(above), int(same.sum()))
+    strangers, mates = _searches(pairs, similarity, threshold)
+    return PairScore(
+        tpr_at_zero_fpr=found.value,
+        threshold=threshold,
+        tpr=found,
+        fpir=Share.of_counts(sum(strangers), len(strangers)),
+        fnir=Share.of_counts(sum(mates), len(mates)),
+        same=found.of,
+        different=int((~same).sum()),
+        without_face=tuple(without_face),
+    )
+
+
+def _searches(
+    pairs: Sequence[Pair], similarity: NDArray[np.floating], threshold: float
+) -> tuple[list[bool], list[bool]]:
+    """For each picture: whether a stranger raises an alarm, and whether its own person is missed."""
+    others: dict[str, list[tuple[float, bool]]] = {}
+    for pair, alike in zip(pairs, similarity, strict=True):
+        for name in (pair.x, pair.y):
+            others.setdefault(name, []).append((float(alike), pair.same))
+    strangers, mates = [], []
+    for seen in others.values():
+        best_stranger = max((a for a, same in seen if not same), default=None)
+        best_mate = max((a for a, same in seen if same), default=None)
+        if best_stranger is not None:
+            strangers.append(best_stranger >= threshold)
+        if best_mate is not None:
+            mates.append(
+                best_mate < threshold or best_mate <= (-2 if best_stranger is None else best_stranger)
+            )
+    return strangers, mates
