@@ -13,7 +13,7 @@ from flows.domain.errors import FieldError
 from models.evaluation.faces import Pair, PairScore, score_pairs
 from models.faces import FacePair
 from models.faces.base import Face, Image
-from models.faces.probe import decoded
+from models.faces.photos import decoded
 
 COLUMNS = ("file_x", "file_y", "same_person")
 ANSWERS = {"yes": True, "no": False}

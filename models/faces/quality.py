@@ -31,6 +31,11 @@ class Quality:
     sharpness: float
     frontality: float
 
+    @property
+    def yaw_deg(self) -> float:
+        """How far it looks aside, degrees, 45 at most."""
+        return float(np.degrees(np.arctan(1 - self.frontality)))
+
 
 def quality_of(picture: Image, face: Face) -> Quality:
     """Measures one face of a BGR picture."""
