@@ -11,6 +11,7 @@ from typing import Protocol
 from flows.backoff import Backoff
 from flows.domain.errors import StoreError
 from flows.domain.events import Event
+from flows.domain.privacy import PRIVATE
 from flows.store.lines import to_json
 from flows.store.spool import Spool
 
@@ -68,12 +69,16 @@ class Outbox:
         if kept.lost:
             self.lost += kept.lost
             log.error("outbox: %d events lost: %s", kept.lost, kept.why)
-        self._ids.extend(event.id for event in events)
-        self._count += len(events)
+        told = [event.id for event in events if event.type not in PRIVATE]  # nobody can follow the others
+        self._ids.extend(told)
+        self._count += len(told)
         self._note()
 
     def ids(self, since: int) -> tuple[list[str], int]:
-        """Ids of the events put since the count was ``since`` (as far as remembered), and the count now."""
+        """Ids of the events put since the count was ``since`` (as far as remembered), and the count now.
+
+        Private ones are not among them: nobody can follow those.
+        """
         news = min(self._count - since, len(self._ids))
         return (list(self._ids)[-news:] if news else []), self._count
 

@@ -1,8 +1,9 @@
 """The audit log: who asked, authorised, saw, confirmed, exported or deleted what, when and why. Pure.
 
 Entry ``n`` carries a hash over its own words and over the hash of entry ``n - 1``: whoever changes, removes or
-moves one must change all that follow. Every hour the entries so far are sealed: the Merkle root over all of
-them (RFC 9162) is written to a file outside of Redis, so that the end cannot be cut off unseen either.
+moves one must change all that follow. Every hour the new entries are sealed: the Merkle root over them (RFC
+9162) is written to a file outside of Redis, chained to the seal before, so that neither the whole log can be
+made anew nor its end be cut off unseen.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ Action = Literal[
     "lead.rejected",
     "lead.dispatched",
     "lead.deleted",
+    "route.extended",
     "route.exported",
     "searching.stopped",
     "searching.resumed",
@@ -105,19 +107,21 @@ class Seal(BaseModel):
     Attributes:
         number: Of the seal, from 1.
         sealed_at: When.
-        entries: How many entries it covers, from the first one on.
-        root: Merkle root over them.
-        last: Hash of the last of them.
-        before: SHA-256 of the seal's file before; empty for the first.
+        first: Number of the first entry that it covers: the one after the last of the seal before.
+        last: Number of the last one.
+        root: Merkle root over the hashes of those entries.
+        hash: Hash of the last of them.
+        before: SHA-256 of the file of the seal before; empty for the first.
     """
 
     model_config = ConfigDict(frozen=True)
 
     number: int = Field(ge=1)
     sealed_at: AwareDatetime
-    entries: int = Field(ge=1)
+    first: int = Field(ge=1)
+    last: int = Field(ge=1)
     root: str
-    last: str
+    hash: str
     before: str = ""
 
 

@@ -79,7 +79,14 @@ class VehicleTarget(Config):
     plate: Annotated[str, Field(pattern=r"\S{3,}")]
 
 
-Target = Annotated[PersonTarget | VehicleTarget, Field(discriminator="kind")]
+class ForgottenTarget(Config):
+    """What is left of a target when all that a case brought is gone."""
+
+    kind: Literal["forgotten"] = "forgotten"
+    was: Literal["person", "vehicle"]
+
+
+Target = Annotated[PersonTarget | VehicleTarget | ForgottenTarget, Field(discriminator="kind")]
 
 
 class Window(Config):
@@ -410,6 +417,18 @@ def forget_after(case: SearchCase) -> datetime | None:
     if ended is None:
         return None
     return ended if leaves_nothing(case) else ended + timedelta(days=case.terms.kept_days)
+
+
+def forgotten(case: SearchCase) -> SearchCase:
+    """An ended case without what says who was searched for; its grounds and its steps are kept for the record.
+
+    >>> ForgottenTarget(was="person").model_dump()
+    {'kind': 'forgotten', 'was': 'person'}
+    """
+    if isinstance(case.target, ForgottenTarget):
+        return case
+    target = ForgottenTarget(was=case.target.kind)
+    return case.model_copy(update={"target": target, "last_seen": None, "version": case.version + 1})
 
 
 def covering(

@@ -64,6 +64,11 @@ class PlateHasher:
         text = normal_plate(plate)
         return self._digest(next(iter(self.keys)), text) if text else ""
 
+    def hashes(self, plate: str) -> list[str]:
+        """Its hashes by all of the keys, the current one first: what was kept may be of an older key."""
+        text = normal_plate(plate)
+        return [self._digest(name, text) for name in self.keys] if text else []
+
     def matches(self, plate: str, hashed: str) -> bool:
         """Whether a hash is that of a plate, by whichever of the keys; False once its key is gone."""
         name = hashed.partition(":")[0]

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Final, Protocol
 
+from flows.auditing import Head, Row
 from flows.domain.audit import AuditEntry
+from flows.domain.masking import masked
+from flows.store import keys
+from flows.store.connection import client, told
+from flows.store.ledger import ANSWER_S, from_ms
+
+PAGE: Final = 1000
 
 
 class AuditLog(Protocol):
@@ -18,3 +26,53 @@ class AuditLog(Protocol):
             StoreError: If Redis is away.
         """
         ...
+
+
+class AuditStore:
+    """The log as Redis holds it; see :class:`AuditLog`.
+
+    Args:
+        url: Of Redis.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._address, self._redis = masked(url), client(url, ANSWER_S)
+
+    def close_connections(self) -> None:
+        """Gives the connections back."""
+        self._redis.close()
+
+    def rows(self, since: int = 0) -> Iterator[Row]:
+        """Entries as they stand there, unread: for who verifies them."""
+        place = f"({since}-1" if since else "-"
+        while True:
+            with told("read the audit log", self._address):
+                page: Any = self._redis.xrange(keys.AUDIT, min=place, count=PAGE)
+            for name, fields in page:
+                yield Row(name.decode(), {k.decode(): v.decode() for k, v in fields.items()})
+            if len(page) < PAGE:
+                return
+            place = f"({page[-1][0].decode()}"
+
+    def head(self) -> Head:
+        """What the last entry should be."""
+        with told("read the audit log", self._address):
+            found: Any = self._redis.hmget(keys.AUDIT_HEAD, "seq", "hash")
+        seq, last = found
+        return Head(int(seq or 0), last.decode() if last else "")
+
+    def entries(self, since: int = 0, case: str | None = None) -> Iterator[AuditEntry]:
+        """See :meth:`AuditLog.entries`."""
+        for row in self.rows(since):
+            entry = read(row)
+            if case is None or entry.case == case:
+                yield entry
+
+
+def read(row: Row) -> AuditEntry:
+    """An entry from its row."""
+    fields = row.fields
+    said = json.loads(fields["body"])
+    # Lua writes an empty table as a list.
+    said["details"] = said.get("details") or {}
+    return AuditEntry(seq=row.seq, at=from_ms(fields["at"]), prev=fields["prev"], hash=fields["hash"], **said)

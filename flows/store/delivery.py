@@ -12,6 +12,7 @@ from typing import Literal, Protocol, Self
 
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.events import Event
+from flows.domain.privacy import PRIVATE
 from flows.domain.status import ResultsStatus
 from flows.store.lines import Line
 from flows.store.results import BATCH, Count, ResultsStore
@@ -238,7 +239,7 @@ class Results:
         now_s = self._clock()
         self._young.extend((now_s, line) for line in lines)
         if self._counts is not None:
-            new = (line for line, is_new in zip(lines, fresh, strict=True) if is_new)
+            new = (x for x, is_new in zip(lines, fresh, strict=True) if is_new and x.type not in PRIVATE)
             self._counts.update((line.day, line.district, line.type) for line in new)
         shown = ((desk, line) for line in lines for desk in self._desks if desk.wants(line))
         self._show([partial(_shown, desk, line) for desk, line in shown])

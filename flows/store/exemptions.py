@@ -14,7 +14,7 @@ from flows.domain.errors import FieldError, StoreError
 from flows.domain.masking import masked
 from flows.exemptions import ExemptionList
 from flows.store import keys
-from flows.store.results import client
+from flows.store.connection import client
 
 ANSWER_S = 5.0
 """A list of a hundred thousand plates has 10 MB."""

@@ -22,8 +22,30 @@ them.
 | ``{dome}:days`` | set | the days that have counters |
 | ``{dome}:status:C`` | string | a camera's ``CameraStatus`` as JSON, expires |
 | ``{dome}:cameras`` | sorted set | cameras by the time of their last report, s since 1970, for a day |
+| ``{dome}:case:ID`` | hash | a search case: ``json state version`` |
+| ``{dome}:case:ID:probes`` | hash | probe id to the photo, sealed; expires with the case |
+| ``{dome}:case:ID:leads`` | sorted set | ids of its leads by capture time, ms |
+| ``{dome}:case:ID:gone`` | set | ids of leads that were deleted: they do not come back |
+| ``{dome}:case:ID:route`` | sorted set | where its vehicle was, JSON by capture time, ms |
+| ``{dome}:cases`` | sorted set | all cases by the time they were made, ms |
+| ``{dome}:cases:open`` | sorted set | those that have not ended, by when they end by themselves, ms |
+| ``{dome}:cases:active`` | set | those that are searched for |
+| ``{dome}:cases:forget`` | sorted set | ended ones by when the last of what they brought goes, ms |
+| ``{dome}:cases:unremoved`` | set | ended ones whose files are still to be removed |
+| ``{dome}:cases:uncompacted`` | string | there while deleted things may still stand in the append-only file |
+| ``{dome}:cases:version`` | string | a number that any change of what may be searched raises |
+| ``{dome}:stopped`` | string | the stop switch: who, when and why, as JSON; absent while it is off |
+| ``{dome}:lead:ID`` | hash | a lead: ``json state version case``, ``crop`` and ``template`` sealed, ``model``; |
+| | | ``alert``: its place in the stream of alerts; expires |
+| ``{dome}:leads:due`` | sorted set | ``CASE/LEAD`` that nobody has confirmed, or rejected, by when they go, ms |
+| ``{dome}:alerts`` | stream | one entry a lead: ``lead case purpose first camera district at_ms radius_m`` |
+| ``{dome}:plate:HASH:HOUR`` | sorted set | where a plate was seen in that UTC hour, JSON by capture time, ms; expires |
+| ``{dome}:audit`` | stream | the audit log, entry ``SEQ-1``: ``at body prev hash`` |
+| ``{dome}:audit:head`` | hash | ``seq`` and ``hash`` of its last entry |
+| ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
 
-The scripts beside this file (``write.lua``, ``prune.lua``, ``exempt.lua``) build the same names from :data:`PREFIX`.
+The scripts beside this file (``write.lua``, ``prune.lua``, ``exempt.lua``, ``commit.lua``) build the same names
+from :data:`PREFIX`.
 """
 
 from __future__ import annotations
@@ -34,6 +56,19 @@ DAYS = f"{PREFIX}days"
 CAMERAS = f"{PREFIX}cameras"
 EXEMPTIONS = f"{PREFIX}exemptions"
 EXEMPTION_VERSIONS = f"{PREFIX}exemptions:versions"
+CASES = f"{PREFIX}cases"
+CASES_OPEN = f"{CASES}:open"
+CASES_ACTIVE = f"{CASES}:active"
+CASES_FORGET = f"{CASES}:forget"
+CASES_UNREMOVED = f"{CASES}:unremoved"
+UNCOMPACTED = f"{CASES}:uncompacted"
+CASES_VERSION = f"{CASES}:version"
+STOPPED = f"{PREFIX}stopped"
+LEADS_DUE = f"{PREFIX}leads:due"
+ALERTS = f"{PREFIX}alerts"
+AUDIT = f"{PREFIX}audit"
+AUDIT_HEAD = f"{AUDIT}:head"
+CLOCK = f"{PREFIX}clock"
 
 
 def event(event_id: str) -> str:
@@ -71,3 +106,18 @@ def counts(day: str) -> str:
 def status(camera_id: str) -> str:
     """How a camera is doing."""
     return f"{PREFIX}status:{camera_id}"
+
+
+def case(case_id: str, part: str = "") -> str:
+    """A search case, or a part of it: ``probes``, ``leads``, ``gone``, ``route``."""
+    return f"{PREFIX}case:{case_id}" + (f":{part}" if part else "")
+
+
+def lead(lead_id: str) -> str:
+    """A lead's record."""
+    return f"{PREFIX}lead:{lead_id}"
+
+
+def plate(hashed: str, hour: int) -> str:
+    """Where a plate was seen in an hour; ``hour`` counts from 1970 in UTC."""
+    return f"{PREFIX}plate:{hashed}:{hour}"

@@ -1,10 +1,31 @@
-"""Leads in Redis. One is written only while its case is active and covers it: the writing script asks again."""
+"""Leads in Redis. One is written only while its case is active and covers it: whoever writes asks again."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import logging
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
-from flows.domain.leads import Lead, LeadView, Reason, Suppression
+from pydantic import ValidationError
+
+from flows.domain import leads as life
+from flows.domain.audit import Action
+from flows.domain.cases import SYSTEM, SearchCase, covers
+from flows.domain.errors import ChangedMeanwhile, FieldError
+from flows.domain.events import Event
+from flows.domain.leads import Lead, LeadFound, LeadView, Reason, Suppression, deadline, view_for
+from flows.store import keys
+from flows.store.connection import told
+from flows.store.ledger import GRACE_MS, Change, Clock, Ledger, Refused, entry, to_ms, utc_now
+from flows.store.vault import Vault
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS: Final = 8
+"""People who answer one lead at the same moment take turns; so many never do."""
+KEPT_MS: Final = 31 * 86_400_000
+"""A confirmed lead is deleted by whoever sweeps, kept_days after its case; Redis lets it go a month after the latest
+day on which that can be, if nobody sweeps."""
 
 
 class Leads(Protocol):
@@ -45,3 +66,259 @@ class Leads(Protocol):
     def raw(self, lead_id: str) -> Lead:
         """A lead with everybody's answers: for machines, never for a person."""
         ...
+
+
+class LeadStore:
+    """Leads in Redis; see :class:`Leads`.
+
+    Args:
+        url: Of Redis.
+        vault: Opens crops; None for who never looks at one.
+        clock: The present; for tests.
+    """
+
+    def __init__(self, url: str, vault: Vault | None = None, clock: Clock = utc_now) -> None:
+        self._ledger, self._vault = Ledger(url, clock), vault
+        self._redis = self._ledger.client
+
+    def close_connections(self) -> None:
+        """Gives the connections back."""
+        self._ledger.close()
+
+    # Leads come in
+
+    def take(self, event: Event) -> bool:
+        """Writes a new lead with its alert, if its case is active, covers it now, and searching is not stopped.
+
+        Called by the results path. Whatever is refused is said in the audit log; nothing else of it is kept.
+
+        Returns:
+            Whether it was new and lawful.
+
+        Raises:
+            StoreError: If Redis is away: it may be written all the same; bring it again.
+        """
+        try:
+            found = LeadFound.model_validate(event.data)
+        except ValidationError as error:
+            return self._refused(event, "", f"malformed: {error.errors()[0]['loc']}")
+        for _ in range(ATTEMPTS):
+            case, stopped, known = self._around(event, found.case)
+            if known:
+                return False
+            why = self._objection(event, found, case, stopped)
+            if why or case is None:
+                return self._refused(event, found.case, why)
+            try:
+                self._ledger.commit(self._arrival(event, found, case), "write a lead")
+                return True
+            except Refused:  # the case took a step, or the lead came twice at the same moment
+                continue
+        return self._refused(event, found.case, "its case changes too often")
+
+    def _around(self, event: Event, case_id: str) -> tuple[SearchCase | None, bool, bool]:
+        with told("read a lead's case", self._ledger.address):
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hget(keys.case(case_id), "json")
+            pipe.exists(keys.STOPPED)
+            pipe.exists(keys.lead(event.id))
+            pipe.sismember(keys.case(case_id, "gone"), event.id)
+            text, stopped, there, gone = pipe.execute()
+        return SearchCase.model_validate_json(text) if text else None, bool(stopped), bool(there or gone)
+
+    def _objection(self, event: Event, found: LeadFound, case: SearchCase | None, stopped: bool) -> str:
+        if case is None:
+            return "there is no such case"
+        if stopped:
+            return "searching is stopped"
+        place = (
+            None if found.latitude is None or found.longitude is None else (found.latitude, found.longitude)
+        )
+        if not covers(case, event.camera_id, event.subject, event.time, self._ledger.now(), place):
+            return f"the case is {case.state} and does not cover it"
+        probes = getattr(case.target, "probes", ())
+        return "" if found.probe in probes else "it was matched with no photo of the case"
+
+    def _refused(self, event: Event, case_id: str, why: str) -> bool:
+        refused = entry(
+            SYSTEM, "lead.refused", case=case_id, subject=event.id, why=why, camera=event.camera_id
+        )
+        self._ledger.commit(Change(entries=[refused]), "refuse a lead")
+        log.warning("lead %s refused: %s", event.id, why)
+        return False
+
+    def _arrival(self, event: Event, found: LeadFound, case: SearchCase) -> Change:
+        due_at = deadline(self._ledger.now(), case.terms.lead_hours, case.expires_at)
+        lead = Lead.of(event, case.purpose, due_at)
+        key, due_ms = keys.lead(lead.id), to_ms(due_at)
+        change = Change(guards=[
+            (["HGET", keys.case(case.id), "version"], str(case.version)),
+            (["EXISTS", keys.STOPPED], "0"),
+            (["EXISTS", key], "0"),
+        ])  # fmt: skip
+        change.commands = [
+            ["HSET", key, "json", lead.model_dump_json(), "state", lead.state, "version", "0", "case", case.id,
+             "crop", found.crop, "template", found.template, "model", found.model],
+            ["PEXPIREAT", key, str(min(due_ms, to_ms(case.ends_at)) + GRACE_MS)],
+            ["ZADD", keys.case(case.id, "leads"), str(to_ms(lead.at)), lead.id],
+            ["ZADD", keys.LEADS_DUE, str(due_ms), f"{case.id}/{lead.id}"],
+        ]  # fmt: skip
+        change.alert = _alert(lead, case)
+        change.entries = [entry(SYSTEM, "lead.made", case=case.id, subject=lead.id, camera=lead.camera,
+                                purpose=case.purpose)]  # fmt: skip
+        return change
+
+    # People look
+
+    def raw(self, lead_id: str) -> Lead:
+        """See :meth:`Leads.raw`."""
+        with told("read a lead", self._ledger.address):
+            text: Any = self._redis.hget(keys.lead(lead_id), "json")
+        if text is None:
+            raise FieldError(
+                "lead", "the id of a lead that is kept", repr(lead_id), "see: dome lead list CASE"
+            )
+        return Lead.model_validate_json(text)
+
+    def of_case(self, case_id: str, by: str) -> list[LeadView]:
+        """See :meth:`Leads.of_case`."""
+        with told("list leads", self._ledger.address):
+            ids: Any = self._redis.zrevrange(keys.case(case_id, "leads"), 0, -1)
+            pipe = self._redis.pipeline(transaction=False)
+            for lead_id in ids:
+                pipe.hget(keys.lead(lead_id.decode()), "json")
+            texts = pipe.execute() if ids else []
+        leads = [Lead.model_validate_json(text) for text in texts if text is not None]
+        looked = entry(by, "lead.viewed", case=case_id, leads=[lead.id for lead in leads])
+        self._ledger.commit(Change(entries=[looked]), "list leads")
+        return [view_for(lead, by) for lead in leads]
+
+    def view(self, lead_id: str, by: str) -> LeadView:
+        """See :meth:`Leads.view`."""
+        lead = self.raw(lead_id)
+        looked = entry(by, "lead.viewed", case=lead.case, subject=lead_id)
+        self._ledger.commit(Change(entries=[looked]), "view a lead")
+        return view_for(lead, by)
+
+    def crop(self, reference: str, by: str) -> bytes:
+        """See :meth:`Leads.crop`. Whoever looks is written down in the same script that finds the picture there."""
+        kind, _, name = reference.partition("/")
+        if kind == "leads":
+            lead = self.raw(name)
+            return self._opened(["HGET", keys.lead(name), "crop"], by, "lead.viewed", lead.case, name)
+        if kind == "probes":
+            case_id, _, probe_id = name.partition("/")
+            return self._opened(
+                ["HGET", keys.case(case_id, "probes"), probe_id], by, "probe.viewed", case_id, probe_id
+            )
+        raise FieldError("crop", "leads/LEAD or probes/CASE/PROBE", repr(reference))
+
+    def _opened(self, command: list[str], by: str, action: Action, case_id: str, subject: str) -> bytes:
+        if self._vault is None:
+            raise FieldError("DOME_PROBE_KEY", "the key that pictures are sealed with", "nothing")
+        with told("read a picture", self._ledger.address):
+            token: Any = self._redis.hget(command[1], command[2])
+        looked = entry(by, action, case=case_id, subject=subject, picture=True)
+        try:
+            if token is None:
+                raise Refused(0, None)
+            self._ledger.commit(
+                Change(guards=[(command, token.decode())], entries=[looked]), "view a picture"
+            )
+        except Refused:
+            raise FieldError("crop", "a picture that is kept", repr(subject), "it was deleted") from None
+        return self._vault.open(token.decode())
+
+    # People answer
+
+    def confirm(self, lead_id: str, by: str) -> LeadView:
+        """See :meth:`Leads.confirm`."""
+        lead = self._answered(
+            lead_id, by, lambda lead: life.confirm(lead, by, self._ledger.now()), "lead.confirmed"
+        )
+        return view_for(lead, by)
+
+    def reject(self, lead_id: str, by: str, reason: Reason = "not_this_person") -> LeadView:
+        """See :meth:`Leads.reject`."""
+        lead = self._answered(
+            lead_id, by, lambda lead: life.reject(lead, by, self._ledger.now(), reason), "lead.rejected"
+        )
+        return view_for(lead, by)
+
+    def dispatch(self, lead_id: str, by: str) -> LeadView:
+        """See :meth:`Leads.dispatch`."""
+        return view_for(self._answered(lead_id, by, life.dispatch, "lead.dispatched"), by)
+
+    def _answered(self, lead_id: str, by: str, step: Callable[[Lead], Lead], action: Action) -> Lead:
+        for _ in range(ATTEMPTS):
+            lead = self.raw(lead_id)
+            after = step(lead)  # raises what forbids it, also what another has answered meanwhile
+            change = self._change(lead, after, by, action)
+            try:
+                self._ledger.commit(change, "answer a lead")
+                return after
+            except Refused:
+                continue
+        raise ChangedMeanwhile(f"lead {lead_id}: others answer it at this moment; look again")
+
+    def _change(self, lead: Lead, after: Lead, by: str, action: Action) -> Change:
+        key, member = keys.lead(lead.id), f"{lead.case}/{lead.id}"
+        answer = after.answer_of(by)
+        reason = answer.reason if answer is not None and action == "lead.rejected" else None
+        change = Change(guards=[(["HGET", key, "version"], str(lead.version))])
+        change.entries = [entry(by, action, case=lead.case, subject=lead.id, why=reason or "", state=after.state,
+                                camera=lead.camera)]  # fmt: skip
+        if after.state == "rejected":
+            after = after.model_copy(update={"seen_crop": ""})
+        change.commands.append(["HSET", key, "json", after.model_dump_json(), "state", after.state,
+                                "version", str(after.version)])  # fmt: skip
+        if after.state == "rejected":
+            change.commands += [["HDEL", key, "crop"], ["ZADD", keys.LEADS_DUE, str(to_ms(lead.deadline_at)), member],
+                                ["PEXPIREAT", key, str(to_ms(lead.deadline_at) + GRACE_MS)]]  # fmt: skip
+            if reason == "not_this_person" and lead.state in life.UNANSWERED:
+                change.entries.append(entry(by, "lead.suppressed", case=lead.case, subject=lead.id))
+            else:
+                change.commands.append(["HDEL", key, "template"])
+            change.commands.append(["INCR", keys.CASES_VERSION])
+        elif after.state == "confirmed":
+            change.commands += [["ZREM", keys.LEADS_DUE, member], ["HDEL", key, "template"],
+                                ["PEXPIREAT", key, str(to_ms(lead.deadline_at) + 2 * KEPT_MS)]]  # fmt: skip
+        return change
+
+    # The matcher asks
+
+    def suppressions(self, case_id: str) -> list[Suppression]:
+        """See :meth:`Leads.suppressions`."""
+        with told("read suppressions", self._ledger.address):
+            ids: Any = self._redis.zrange(keys.case(case_id, "leads"), 0, -1)
+            pipe = self._redis.pipeline(transaction=False)
+            for lead_id in ids:
+                pipe.hmget(keys.lead(lead_id.decode()), "state", "json", "template", "model")
+            rows = pipe.execute() if ids else []
+        now = self._ledger.now()
+        found = []
+        for state, text, template, model in rows:
+            if state != b"rejected" or template is None:
+                continue
+            lead = Lead.model_validate_json(text)
+            if now < lead.deadline_at:
+                found.append(Suppression(lead=lead.id, case=case_id, probe=lead.probe, template=template.decode(),
+                                         model=model.decode(), until_at=lead.deadline_at))  # fmt: skip
+        return found
+
+
+def _alert(lead: Lead, case: SearchCase) -> list[str]:
+    """What patrols and the console follow: no likeness, no name, no picture."""
+    fields = {
+        "lead": lead.id,
+        "case": case.id,
+        "purpose": case.purpose,
+        "first": "1" if case.terms.first else "0",
+        "camera": lead.camera,
+        "district": lead.district,
+        "at_ms": str(to_ms(lead.at)),
+        "radius_m": f"{case.alert_radius_m:g}",
+    }
+    if lead.latitude is not None and lead.longitude is not None:
+        fields |= {"latitude": str(lead.latitude), "longitude": str(lead.longitude)}
+    return [word for pair in fields.items() for word in pair]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
+
+from flows.domain.errors import CaseError, FieldError
+from flows.store import keys
+from flows.store.connection import told
+from flows.store.ledger import Change, Clock, Ledger, Refused, entry, utc_now
+from flows.store.vault import Vault
 
 
 class Probes(Protocol):
@@ -22,3 +28,76 @@ class Probes(Protocol):
     def view(self, case_id: str, probe_id: str, by: str) -> bytes:
         """A photo for a person; that they saw it is written down."""
         ...
+
+
+class ProbeStore:
+    """Probe photos in Redis; see :class:`Probes`.
+
+    Args:
+        url: Of Redis.
+        vault: Opens them.
+        clock: The present; for tests.
+    """
+
+    def __init__(self, url: str, vault: Vault, clock: Clock = utc_now) -> None:
+        self._ledger, self._vault = Ledger(url, clock), vault
+
+    def close_connections(self) -> None:
+        """Gives the connections back."""
+        self._ledger.close()
+
+    def get(self, case_id: str, probe_id: str) -> bytes:
+        """See :meth:`Probes.get`."""
+        with told("read a probe", self._ledger.address):
+            pipe = self._ledger.client.pipeline(transaction=True)
+            pipe.hget(keys.case(case_id), "state")
+            pipe.hget(keys.case(case_id, "probes"), probe_id)
+            state, token = pipe.execute()
+        if state != b"active":
+            got = state.decode() if state else "no such case"
+            raise CaseError(
+                f"case {case_id}: nothing may be searched with its photos: expected active, got {got}"
+            )
+        return self._vault.open(self._found(token, case_id, probe_id))
+
+    def view(self, case_id: str, probe_id: str, by: str) -> bytes:
+        """See :meth:`Probes.view`."""
+        key = keys.case(case_id, "probes")
+        with told("read a probe", self._ledger.address):
+            token: Any = self._ledger.client.hget(key, probe_id)
+        sealed = self._found(token, case_id, probe_id)
+        change = Change(guards=[(["HGET", key, probe_id], sealed)])
+        change.entries = [entry(by, "probe.viewed", case=case_id, subject=probe_id)]
+        try:
+            self._ledger.commit(change, "view a probe")
+        except Refused as refused:
+            self._found(refused.got, case_id, probe_id)
+            raise CaseError(f"probe {probe_id}: it was sealed anew at this moment; ask again") from None
+        return self._vault.open(sealed)
+
+    def reseal(self, case_id: str) -> int:
+        """Seals the photos of a case by the current key, after it was rotated; how many were older.
+
+        Raises:
+            StoreError: If one cannot be opened by any key.
+        """
+        key = keys.case(case_id, "probes")
+        with told("read probes", self._ledger.address):
+            found: Any = self._ledger.client.hgetall(key)
+        for name, token in found.items():
+            renewed = self._vault.renewed(token.decode())
+            change = Change(guards=[(["HGET", key, name.decode()], token.decode())])
+            change.commands = [["HSET", key, name.decode(), renewed]]
+            try:
+                self._ledger.commit(change, "seal a probe anew")
+            except Refused:  # deleted at this moment
+                continue
+        return len(found)
+
+    @staticmethod
+    def _found(token: Any, case_id: str, probe_id: str) -> str:
+        if token is None:
+            raise FieldError(
+                "probe", f"a photo of case {case_id}", repr(probe_id), "photos go with their case"
+            )
+        return token.decode() if isinstance(token, bytes) else str(token)

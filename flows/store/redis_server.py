@@ -28,7 +28,7 @@ import redis
 from flows.domain.errors import StoreError
 from flows.domain.masking import masked
 from flows.settings import Settings
-from flows.store.results import client
+from flows.store.connection import client
 
 log = logging.getLogger(__name__)
 

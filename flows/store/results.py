@@ -7,18 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from importlib.resources import files
 from typing import Any, Literal
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from flows.domain.errors import FieldError, StoreError
 from flows.domain.events import PASSAGE, Event
 from flows.domain.masking import masked
+from flows.domain.privacy import PRIVATE
 from flows.domain.status import CameraStatus
 from flows.store import keys
+from flows.store.connection import client, script, told
+from flows.store.intake import Intake
+from flows.store.ledger import Clock, utc_now
 from flows.store.lines import Line
 
 Index = Literal["type", "camera", "district"]
@@ -126,7 +124,12 @@ class ResultsStore:
     """
 
     def __init__(
-        self, url: str, *, retention: Retention | None = None, patience: Patience | None = None
+        self,
+        url: str,
+        *,
+        retention: Retention | None = None,
+        patience: Patience | None = None,
+        clock: Clock = utc_now,
     ) -> None:
         self.address = masked(url)
         self.connections = 0
@@ -136,18 +139,20 @@ class ResultsStore:
         self._writer = client(url, self._patience.answer_s, redis_connect_func=self._on_connect)
         self._client = client(url, self._patience.answer_s)
         self._probe = client(url, self._patience.probe_s)
-        self._write = self._writer.register_script(_script("write"))
-        self._prune = self._writer.register_script(_script("prune"))
+        self._write = self._writer.register_script(script("write"))
+        self._prune = self._writer.register_script(script("prune"))
+        self._intake = Intake(url, clock)
 
     def close(self) -> None:
         """Gives the connections back."""
         for each in (self._writer, self._client, self._probe):
             each.close()
+        self._intake.close()
 
     # Writing
 
     def write(self, events: Sequence[Event | bytes | Line]) -> WriteReport:
-        """Writes each event with its indexes and counters unless its id is known.
+        """Writes each event with its indexes and counters unless its id is known; private ones go to their own stores.
 
         Raises:
             StoreError: If Redis is away, refuses or takes too long: some may be written all the same; repeat
@@ -155,6 +160,14 @@ class ResultsStore:
             FieldError: If bytes are no event.
         """
         lines = [Line.of(event) for event in events]
+        private = [line.type in PRIVATE for line in lines]
+        public = iter(
+            self._write_public([line for line, apart in zip(lines, private, strict=True) if not apart])
+        )
+        kept = iter(self._intake.write([line for line, apart in zip(lines, private, strict=True) if apart]))
+        return WriteReport(tuple(next(kept if apart else public) for apart in private))
+
+    def _write_public(self, lines: Sequence[Line]) -> list[bool]:
         fresh: list[bool] = []
         for start in range(0, len(lines), BATCH):
             args: list[bytes | str | int] = [keys.PREFIX]
@@ -164,7 +177,7 @@ class ResultsStore:
             with self._told("write events"):
                 answer: Any = self._write(keys=[keys.EVENTS], args=args)
             fresh += [flag == 1 for flag in answer]
-        return WriteReport(tuple(fresh))
+        return fresh
 
     def ping(self) -> None:
         """Asks on the writing connection whether Redis answers.
@@ -409,60 +422,8 @@ class ResultsStore:
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
         """Turns Redis's errors into ours, with what to do."""
-        try:
+        with told(what, self.address):
             yield
-        except redis.RedisError as error:
-            raise StoreError(
-                f"cannot {what} at {self.address}: {masked(str(error))}; {_advice(error)}"
-            ) from error
-
-
-def client(url: str, timeout_s: float, **options: Any) -> redis.Redis:
-    """A client that never waits for ever and never repeats a command by itself.
-
-    Args:
-        url: ``redis://``, ``rediss://`` or ``unix://``; options in its query win.
-        timeout_s: Longest wait for a connection or an answer.
-        **options: More of redis-py's own.
-
-    Raises:
-        FieldError: If the address is malformed.
-    """
-    scheme, _, rest = url.partition("://")
-    form = "redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix:///PATH"
-    hint = "correct DOME_REDIS_URL, or unset it to use the embedded Redis"
-    if scheme not in ("redis", "rediss", "unix") or not rest or (scheme == "unix" and rest[0] != "/"):
-        raise FieldError("DOME_REDIS_URL", form, repr(masked(url)), hint)
-    options |= {
-        "socket_timeout": timeout_s,
-        "socket_connect_timeout": timeout_s,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-    }
-    try:
-        made = redis.Redis.from_url(url, **options)
-        made.connection_pool.make_connection()  # opens nothing, but refuses unknown options
-    except (ValueError, TypeError) as error:
-        raise FieldError("DOME_REDIS_URL", form, repr(masked(url)), f"{error}; {hint}") from None
-    return made
-
-
-def _advice(error: redis.RedisError) -> str:
-    if isinstance(error, redis.AuthenticationError | redis.exceptions.NoPermissionError):
-        return "check the user and password in DOME_REDIS_URL"
-    if isinstance(error, redis.TimeoutError):
-        return "it did not answer in time: see whether it is overloaded, stopped or its disk is slow"
-    if isinstance(error, redis.exceptions.OutOfMemoryError):
-        return "it is full: raise its maxmemory (with policy noeviction) or keep events for less time"
-    if isinstance(error, redis.ReadOnlyError):
-        return "it is a replica: point DOME_REDIS_URL at the primary"
-    if isinstance(error, redis.ConnectionError):
-        return "start it, or correct DOME_REDIS_URL; producers keep their events on disk until then"
-    return "see the Redis log; producers keep their events on disk until then"
-
-
-def _script(name: str) -> str:
-    return files("flows.store").joinpath(f"{name}.lua").read_text(encoding="utf-8")
 
 
 def _matches(fields: dict[bytes, bytes], wanted: dict[bytes, str | None]) -> bool:

@@ -1,0 +1,310 @@
+"""The audit log looked after: seals, verification, and the figures that the public is told."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+
+from pydantic import ValidationError
+
+from flows.domain.audit import GENESIS, AuditEntry, Seal, entry_hash, merkle_root, month_of
+from flows.domain.errors import StoreError
+
+EVERY: Final = timedelta(hours=1)
+"""What was cut off at the end is noticed from the next seal on; until then by the head that Redis keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry as it is stored.
+
+    Attributes:
+        place: Its place in the stream, ``SEQ-1``.
+        fields: ``at`` (ms), ``body``, ``prev``, ``hash``.
+    """
+
+    place: str
+    fields: dict[str, str]
+
+    @property
+    def seq(self) -> int:
+        """Its number."""
+        return int(self.place.partition("-")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Number and hash of the last entry, as kept beside the log."""
+
+    seq: int
+    hash: str
+
+
+class Log(Protocol):
+    """Where the log is (:class:`flows.store.audit.AuditStore`)."""
+
+    def rows(self, since: int = 0) -> Iterator[Row]: ...
+    def head(self) -> Head: ...
+
+
+# Seals
+
+
+class Seals:
+    """Seals in a folder, one file each, never written twice. Best on a disk that Redis's machine cannot write to.
+
+    Args:
+        folder: Made when the first seal is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def all(self) -> list[tuple[Seal, str]]:
+        """Seals in order, each with the SHA-256 of its file.
+
+        Raises:
+            StoreError: If a file cannot be read or is no seal.
+        """
+        found = []
+        for path in sorted(self.folder.glob("seal-*.json")):
+            try:
+                data = path.read_bytes()
+                found.append((Seal.model_validate_json(data), hashlib.sha256(data).hexdigest()))
+            except (OSError, ValidationError) as error:
+                raise StoreError(f"seal {path}: it cannot be read, or was changed: {error}") from error
+        return found
+
+    def write(self, log: Log, now: datetime) -> Seal | None:
+        """Seals what is new; None if nothing is.
+
+        Raises:
+            StoreError: If it cannot be written, the log cannot be read, or what would be sealed is not whole.
+        """
+        before = self.all()
+        last, digest = before[-1] if before else (None, "")
+        since = last.last if last else 0
+        rows = list(log.rows(since))
+        if not rows:
+            return None
+        broken = next(iter(chain_problems(rows, since, last.hash if last else GENESIS)), "")
+        if broken:
+            raise StoreError(
+                f"the audit log is not sealed, because it is not whole: {broken}; see: dome audit verify"
+            )
+        seal = Seal(
+            number=len(before) + 1,
+            sealed_at=now,
+            first=since + 1,
+            last=rows[-1].seq,
+            root=merkle_root([row.fields["hash"] for row in rows]),
+            hash=rows[-1].fields["hash"],
+            before=digest,
+        )
+        self._put(self.folder / f"seal-{seal.number:06d}.json", seal)
+        return seal
+
+    def write_if_due(self, log: Log, now: datetime) -> Seal | None:
+        """The same, once an hour."""
+        before = self.all()
+        if before and now - before[-1][0].sealed_at < EVERY:
+            return None
+        return self.write(log, now)
+
+    def _put(self, path: Path, seal: Seal) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as file:
+                file.write(seal.model_dump_json(indent=1) + "\n")
+            path.chmod(0o444)
+        except OSError as error:
+            raise StoreError(f"seal {path}: it cannot be written: {error}") from error
+
+
+# Verification
+
+
+def verify(rows: Iterable[Row], head: Head, seals: Sequence[tuple[Seal, str]]) -> list[str]:
+    """Everything that is wrong with a log: nothing changed, missing, moved or cut off gives an empty list.
+
+    Args:
+        rows: All entries, in the order of the stream.
+        head: As kept beside them.
+        seals: In order, with the SHA-256 of their files.
+    """
+    held = list(rows)
+    problems = list(chain_problems(held, 0, GENESIS))
+    last = Head(held[-1].seq, held[-1].fields.get("hash", "")) if held else Head(0, "")
+    if last != head:
+        problems.append(f"the end: expected entry {head.seq} to be the last, got {last.seq}")
+    return problems + _seal_problems({row.seq: row.fields.get("hash", "") for row in held}, seals)
+
+
+def chain_problems(rows: Iterable[Row], since: int, prev: str) -> Iterator[str]:
+    """What is wrong with entries that follow the one with the number ``since`` and the hash ``prev``."""
+    expected, at_ms, clock_set = since + 1, 0, False
+    for row in rows:
+        fields = row.fields
+        if row.seq != expected:
+            yield f"entry {expected}: missing (entry {row.seq} comes in its place)"
+        elif fields.get("prev") != prev:
+            yield f"entry {row.seq}: it does not follow the entry before: one of both was changed or moved"
+        if not _hashed(row):
+            yield f"entry {row.seq}: it was changed"
+        elif int(fields["at"]) < at_ms and not clock_set:
+            yield f"entry {row.seq}: it is earlier than the entry before"
+        expected, prev = row.seq + 1, fields.get("hash", "")
+        at_ms = int(fields["at"]) if fields.get("at", "").isdigit() else at_ms
+        clock_set = '"clock.set"' in fields.get("body", "")
+
+
+def _hashed(row: Row) -> bool:
+    fields = row.fields
+    if set(fields) != {"at", "body", "prev", "hash"} or not fields["at"].isdigit():
+        return False
+    return entry_hash(fields["prev"], row.seq, int(fields["at"]), fields["body"]) == fields["hash"]
+
+
+def _seal_problems(hashes: dict[int, str], seals: Sequence[tuple[Seal, str]]) -> list[str]:
+    problems, since, before = [], 0, ""
+    for number, (seal, digest) in enumerate(seals, 1):
+        name = f"seal {seal.number}"
+        if seal.number != number:
+            problems.append(f"seal {number}: missing")
+        elif seal.before != before or seal.first != since + 1:
+            problems.append(f"{name}: it does not follow the seal before: one of both was changed")
+        covered = [hashes.get(n, "") for n in range(seal.first, seal.last + 1)]
+        gone = covered.count("")
+        if gone:
+            problems.append(f"{name}: {gone} of the {len(covered)} entries that it covers are gone")
+        elif merkle_root(covered) != seal.root or covered[-1] != seal.hash:
+            problems.append(f"{name}: entries {seal.first} to {seal.last} are not those that were sealed")
+        since, before = seal.last, digest
+    return problems
+
+
+# Transparency
+
+
+@dataclass(slots=True)
+class Figures:
+    """What a month's searches came to. Of a month alone: a lead may be answered in the next one.
+
+    Attributes:
+        month: ``YYYY-MM``, UTC.
+        cases: Cases made, by purpose.
+        urgent: Of those, urgent ones.
+        ended: Cases that ended, by how: closed, expired, rejected.
+        cameras: Cameras named in cases made; districts are counted apart.
+        districts: Districts named likewise.
+        leads: Leads made.
+        leads_by_camera: Likewise, by camera.
+        refused: Leads that came outside of their case and were not kept.
+        confirmed: Leads that two people confirmed.
+        rejected: Leads that somebody rejected.
+        dispatched: Leads for which somebody was sent.
+        deletions: Leads and photos deleted.
+        views: Times that somebody looked at a lead or a photo.
+        exports: Routes exported.
+        stops: Times that all searching was stopped.
+    """
+
+    month: str
+    cases: Counter[str] = field(default_factory=Counter)
+    urgent: int = 0
+    ended: Counter[str] = field(default_factory=Counter)
+    cameras: set[str] = field(default_factory=set)
+    districts: set[str] = field(default_factory=set)
+    leads: int = 0
+    leads_by_camera: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+    confirmed: int = 0
+    rejected: int = 0
+    dispatched: int = 0
+    deletions: Counter[str] = field(default_factory=Counter)
+    views: int = 0
+    exports: int = 0
+    stops: int = 0
+
+    @property
+    def false_positive_rate(self) -> float | None:
+        """Rejected leads among those that people decided; None where they decided none."""
+        decided = self.confirmed + self.rejected
+        return self.rejected / decided if decided else None
+
+
+def figures(entries: Iterable[AuditEntry], month: str) -> Figures:
+    """The transparency figures of a month."""
+    told = Figures(month)
+    for entry in entries:
+        if month_of(entry.at.astimezone(UTC)) == month:
+            _count(told, entry)
+    return told
+
+
+def _count(told: Figures, entry: AuditEntry) -> None:
+    details = entry.details
+    match entry.action:
+        case "case.created":
+            told.cases[str(details.get("purpose", ""))] += 1
+            told.urgent += bool(details.get("urgent"))
+            told.cameras.update(_names(details.get("cameras")))
+            told.districts.update(_names(details.get("districts")))
+        case "case.closed" | "case.expired" | "case.rejected":
+            told.ended[entry.action.removeprefix("case.")] += 1
+        case "lead.made":
+            told.leads += 1
+            told.leads_by_camera[str(details.get("camera", ""))] += 1
+        case "lead.refused":
+            told.refused += 1
+        case "lead.confirmed":
+            told.confirmed += details.get("state") == "confirmed"
+        case "lead.rejected":
+            told.rejected += 1
+        case "lead.dispatched":
+            told.dispatched += 1
+        case "lead.deleted" | "probe.deleted":
+            told.deletions[entry.action.partition(".")[0]] += 1
+        case "lead.viewed" | "probe.viewed":
+            told.views += 1
+        case "route.exported":
+            told.exports += 1
+        case "searching.stopped":
+            told.stops += 1
+        case _:
+            pass
+
+
+def _names(value: object) -> list[str]:
+    return [str(name) for name in value] if isinstance(value, list) else []
+
+
+def as_object(told: Figures) -> dict[str, object]:
+    """The figures as JSON values."""
+    rate = told.false_positive_rate
+    plain = {
+        "month": told.month,
+        "cases": dict(told.cases),
+        "urgent": told.urgent,
+        "ended": dict(told.ended),
+        "cameras": len(told.cameras),
+        "districts": len(told.districts),
+        "leads": told.leads,
+        "leads_by_camera": dict(told.leads_by_camera),
+        "leads_refused": told.refused,
+        "confirmed": told.confirmed,
+        "rejected": told.rejected,
+        "false_positive_rate": None if rate is None else round(rate, 4),
+        "dispatched": told.dispatched,
+        "deletions": dict(told.deletions),
+        "views": told.views,
+        "exports": told.exports,
+        "stops": told.stops,
+    }
+    return json.loads(json.dumps(plain))  # type: ignore[no-any-return]

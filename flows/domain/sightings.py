@@ -1,0 +1,104 @@
+"""A sighting: one vehicle's plate was read at one camera. What travels and is kept is its keyed hash, and expires.
+
+Only cameras that are asked to (``read_plates: true``) look at plates of vehicles that did nothing. The text of such
+a plate is in no event, no log and no index; with the key, the hash of a plate that is known already can be
+recognised, which is what a vehicle case does (:mod:`flows.store.sightings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from flows.domain.events import Event
+
+PLATE_SEEN: Final = "dome.plate.seen.v1"
+
+
+class Sighting(BaseModel):
+    """The payload (``data``) of a ``dome.plate.seen.v1`` event, with what its envelope says of it.
+
+    Attributes:
+        id: The event's.
+        camera: The camera.
+        district: Its district.
+        at: Capture time of the best picture of the plate, aware UTC.
+        plate: Keyed hash (:mod:`flows.domain.platehash`); never text.
+        cls: The vehicle's class.
+        track: The track's number in the camera's pipeline.
+        keep_days: How long the law of the place lets it be kept.
+        latitude: Of the camera, where known.
+        longitude: Likewise.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = ""
+    camera: str = ""
+    district: str = ""
+    at: AwareDatetime
+    plate: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,15}:[0-9a-f]{32}$")
+    cls: str
+    track: int
+    keep_days: float = Field(gt=0, le=30)
+    latitude: float | None = None
+    longitude: float | None = None
+
+    @classmethod
+    def of(cls, event: Event) -> Self:
+        """Reads a sighting's event."""
+        named = {"id": event.id, "camera": event.camera_id, "district": event.subject, "at": event.time}
+        return cls.model_validate(event.data | named)
+
+    def event(self) -> Event:
+        """The event; its id follows from camera, time and track."""
+        return Event.of(
+            PLATE_SEEN,
+            camera_id=self.camera,
+            district=self.district,
+            at=self.at,
+            data=self.model_dump(mode="json", exclude={"id", "camera", "district", "at"}),
+            key=(self.track,),
+        )
+
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """Latitude and longitude, where known."""
+        return None if self.latitude is None or self.longitude is None else (self.latitude, self.longitude)
+
+
+def unseen(event: Event) -> bool:
+    """Whether it is a sighting whose plate has not been read yet: it never leaves the camera like that."""
+    return event.type == PLATE_SEEN and not event.data.get("plate")
+
+
+def geojson(sightings: Sequence[Sighting]) -> dict[str, object]:
+    """A route as a GeoJSON ``FeatureCollection`` (RFC 7946): one point a sighting in time order, and the line.
+
+    Sightings of cameras without a place have no geometry, and the line leaves them out.
+    """
+    ordered = sorted(sightings, key=lambda s: s.at)
+    points: list[dict[str, object]] = [_point(s, n) for n, s in enumerate(ordered, 1)]
+    way = [[s.longitude, s.latitude] for s in ordered if s.place is not None]
+    if len(way) > 1:
+        line = {"type": "LineString", "coordinates": way}
+        points.append({"type": "Feature", "geometry": line, "properties": {"kind": "route"}})
+    return {"type": "FeatureCollection", "features": points}
+
+
+def _point(sighting: Sighting, number: int) -> dict[str, object]:
+    place = sighting.place
+    return {
+        "type": "Feature",
+        "geometry": None if place is None else {"type": "Point", "coordinates": [place[1], place[0]]},
+        "properties": {
+            "kind": "sighting",
+            "number": number,
+            "camera": sighting.camera,
+            "district": sighting.district,
+            "at": sighting.at.isoformat(timespec="milliseconds"),
+            "class": sighting.cls,
+        },
+    }

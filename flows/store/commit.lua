@@ -1,0 +1,86 @@
+-- One change of the searches with the audit entries that belong to it: all of it, or, if a guard fails, none.
+-- sha256.lua stands before this file.
+-- ARGV[1]  the keys' prefix
+-- ARGV[2]  JSON:
+--   now       ms since 1970
+--   strict    true: refuse if the clock has gone back by more than a minute
+--   guards    {command, expected}: the command's answer must be that (as text; false: nothing)
+--   commands  what is changed
+--   drop      {who, why, case, leads: '' | 'unconfirmed' | 'all', probes: their ids, route}: what a case loses, or
+--             {who, why, case, lead}: one lead goes
+--   alert     {lead, fields ...}: is put into the stream of alerts; the lead remembers where
+--   extend    {case, ms}: its unconfirmed leads may live until then, or their own deadline
+--   entries   JSON texts of audit entries without seq, at, prev and hash
+-- Returns {1, now, leads and probes that went}, or {0, number of the guard, what came instead}.
+-- Time never goes back here: the latest one that was ever seen holds (the key "clock").
+local prefix, ask = ARGV[1], cjson.decode(ARGV[2])
+local call = redis.call
+
+local mark = tonumber(call('GET', prefix .. 'clock') or '0')
+if ask.strict and ask.now < mark - 60000 then return { 0, -1, string.format('%.0f', mark) } end
+for i, guard in ipairs(ask.guards) do
+  local got = call(unpack(guard[1]))
+  if got ~= false then got = tostring(got) end
+  if got ~= guard[2] then return { 0, i - 1, got } end
+end
+local now = math.max(ask.now, mark)
+local now_text = string.format('%.0f', now)
+call('SET', prefix .. 'clock', now_text)
+
+local head = prefix .. 'audit:head'
+local function note(body)
+  local seq = call('HINCRBY', head, 'seq', 1)
+  local before = call('HGET', head, 'hash') or string.rep('0', 64)
+  local hash = sha256(before .. '\n' .. seq .. '\n' .. now_text .. '\n' .. body)
+  call('XADD', prefix .. 'audit', seq .. '-1', 'at', now_text, 'body', body, 'prev', before, 'hash', hash)
+  call('HSET', head, 'hash', hash)
+end
+
+local gone = 0
+local function drop_lead(case, id, drop)
+  local record = prefix .. 'lead:' .. id
+  local alert = call('HGET', record, 'alert')
+  if alert then call('XDEL', prefix .. 'alerts', alert) end
+  call('DEL', record)
+  call('ZREM', prefix .. 'leads:due', case .. '/' .. id)
+  call('ZREM', prefix .. 'case:' .. case .. ':leads', id)
+  if drop.lead then call('SADD', prefix .. 'case:' .. case .. ':gone', id) end
+  note(cjson.encode({ who = drop.who, action = 'lead.deleted', case = case, subject = id, why = drop.why }))
+  gone = gone + 1
+end
+
+local function drop_case(drop)
+  local case = prefix .. 'case:' .. drop.case
+  if drop.leads ~= '' then
+    for _, id in ipairs(call('ZRANGE', case .. ':leads', 0, -1)) do
+      local state = call('HGET', prefix .. 'lead:' .. id, 'state')
+      local kept = state == 'confirmed' or state == 'dispatched'
+      if drop.leads == 'all' or not kept then drop_lead(drop.case, id, drop) end
+    end
+    call('DEL', case .. ':gone')
+  end
+  for _, id in ipairs(drop.probes) do
+    note(cjson.encode({ who = drop.who, action = 'probe.deleted', case = drop.case, subject = id, why = drop.why }))
+    gone = gone + 1
+  end
+  if #drop.probes > 0 then call('DEL', case .. ':probes') end
+  if drop.route then call('DEL', case .. ':route') end
+end
+
+for _, body in ipairs(ask.entries) do note(body) end
+for _, command in ipairs(ask.commands) do call(unpack(command)) end
+for _, drop in ipairs(ask.drop) do
+  if drop.lead then drop_lead(drop.case, drop.lead, drop) else drop_case(drop) end
+end
+if ask.alert then
+  local place = call('XADD', prefix .. 'alerts', 'MAXLEN', '~', 10000, '*', unpack(ask.alert))
+  call('HSET', prefix .. 'lead:' .. ask.alert[2], 'alert', place)
+end
+if ask.extend then
+  for _, id in ipairs(call('ZRANGE', prefix .. 'case:' .. ask.extend[1] .. ':leads', 0, -1)) do
+    local due = call('ZSCORE', prefix .. 'leads:due', ask.extend[1] .. '/' .. id)
+    local last = math.min(tonumber(due or 0), tonumber(ask.extend[2]))
+    if due then call('PEXPIREAT', prefix .. 'lead:' .. id, string.format('%.0f', last)) end
+  end
+end
+return { 1, now_text, gone }
