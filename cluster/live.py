@@ -60,6 +60,7 @@ class LiveOptions:
         plates: The same for the plate reader; empty runs without one.
         on_ready: Called once, when everything has been started; for tests and benches.
         poll_s: Between questions to the fleet.
+        api: Host and port of the API; None runs without one, and nothing listens.
     """
 
     until_end: bool = False
@@ -73,6 +74,7 @@ class LiveOptions:
     plates: str = "models.plates.reader:PlateReader"
     on_ready: Callable[[LiveJob], None] | None = None
     poll_s: float = 0.5
+    api: tuple[str, int] | None = None
 
 
 def run_live(
@@ -220,14 +222,28 @@ class LiveJob:
         for name in names:
             _await_gone(name)
 
+    def _start_api(self, settings: Settings) -> None:
+        from serve.api.config import ApiConfig
+        from serve.app import ApiArgs, ensure_api
+
+        ensure_api(ApiArgs(config=ApiConfig.from_env(self._redis_url, settings)))
+
     def _deploy(self, settings: Settings) -> None:
         """Detectors that are not there yet; cameras whose detector cannot be had are left out."""
-        from ray import serve
-
-        from serve.app import DetectorArgs, PlatesArgs, await_plates, ensure_app, replicas_for, start_plates
+        from serve.app import (
+            DetectorArgs,
+            PlatesArgs,
+            await_plates,
+            ensure_app,
+            replicas_for,
+            start_plates,
+            start_serve,
+        )
 
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        serve.start(proxy_location="Disabled")  # cameras use handles; nothing listens
+        start_serve(self._options.api)  # cameras use handles: without an API nothing listens
+        if self._options.api is not None:
+            self._start_api(settings)
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         cpus, gpus = resources.get("CPU", 1.0), resources.get("GPU", 0.0)
         bearing = [camera for camera in self._cameras if camera.sees and camera.rules]

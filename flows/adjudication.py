@@ -19,9 +19,9 @@ from typing import Any, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from flows.domain.events import DECISION, Event
+from flows.domain.review import MACHINE_STATES, Export, MachineState, ReviewReason, State, corrected
 from flows.exemptions import ExemptionList
 
-State = Literal["stands", "dismissed", "undecided", "held_stale_exemptions", "needs_review"]
 Reason = Literal[
     "not_exempt", "exempt", "near_exempt", "stale_list", "plate_unread", "law_asks_review", "withdrawn",
     "independent",
@@ -66,13 +66,15 @@ class Decision(BaseModel):
         withdrawn: What it rested on and does no more (``calibration:ID``); holds for all later decisions.
         readjudication: The reason that a person gave for deciding again; empty for a first decision.
         previous: State and reason of the decision before.
+        plate: What a person read on the vehicle instead of the machine; holds for all later decisions.
+        export: What the electronic proceedings are told of it.
     """
 
     model_config = ConfigDict(frozen=True)
 
     violation: str
     state: State
-    reason: Reason
+    reason: Reason | ReviewReason
     detail: str = ""
     lists: tuple[ListRef, ...] = ()
     number: int = 1
@@ -84,6 +86,8 @@ class Decision(BaseModel):
     withdrawn: str = ""
     readjudication: str = ""
     previous: dict[str, str] | None = None
+    plate: str = ""
+    export: Export = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,9 @@ class Case:
 
     @property
     def plate(self) -> str:
-        """Its plate as read with confidence; empty if it was not."""
+        """Its plate: a person's reading, else the machine's where it was sure; empty if there is neither."""
+        if self.decision is not None and self.decision.plate:
+            return self.decision.plate
         said = self.read.data if self.read is not None else {}
         text = said.get("text")
         return text if isinstance(text, str) and said.get("confident") is True else ""
@@ -132,7 +138,7 @@ class Case:
 class Finding:
     """What a case amounts to."""
 
-    state: State
+    state: MachineState
     reason: Reason
     detail: str = ""
     lists: tuple[ListRef, ...] = ()
@@ -163,9 +169,10 @@ def decision_event(
 ) -> Event:
     """A finding as the case's next decision. Equal findings on equal cases give equal ids."""
     before, violation = case.decision, case.violation
+    state, export = corrected(case.state, finding.state)
     decision = Decision(
         violation=violation.id,
-        state=finding.state,
+        state=state,
         reason=finding.reason,
         detail=finding.detail,
         lists=finding.lists,
@@ -177,6 +184,8 @@ def decision_event(
         withdrawn=finding.withdrawn,
         readjudication=readjudication,
         previous={"state": case.state, "reason": before.reason if before is not None else ""},
+        plate=before.plate if before is not None else "",
+        export=export,
     )
     basis = [f"{ref.name}@{ref.sha256}" for ref in finding.lists]
     return Event.of(
@@ -185,13 +194,15 @@ def decision_event(
         district=violation.subject,
         at=violation.time,
         data=decision.model_dump(mode="json"),
-        key=(violation.id, decision.number, finding.state, finding.reason, readjudication, *basis),
+        key=(violation.id, decision.number, state, finding.reason, readjudication, *basis),
     )
 
 
 def decided_so(case: Case, finding: Finding) -> bool:
-    """Whether the decision that holds says the same, on the same grounds."""
+    """Whether the decision that holds says the same, on the same grounds; a person's, whether it stays as it is."""
     held = case.decision
+    if case.state not in MACHINE_STATES:
+        return corrected(case.state, finding.state)[0] == case.state
     return held is not None and (held.state, held.reason, held.lists, held.withdrawn) == (
         finding.state,
         finding.reason,

@@ -24,6 +24,7 @@ from flows.adjudication import (
 )
 from flows.domain.events import Event
 from flows.domain.plates import PLATE_READ
+from flows.domain.review import State, corrected
 from flows.exemptions import ExemptionList
 from flows.store.lines import Line
 from flows.store.results import Entry
@@ -125,9 +126,14 @@ class Change:
     event: Event | None
 
     @property
+    def state(self) -> State:
+        """What it is now: the finding, or what that makes of a violation which people have worked on."""
+        return corrected(self.case.state, self.finding.state)[0]
+
+    @property
     def changed(self) -> bool:
         """Whether it is something else now."""
-        return self.case.state != self.finding.state
+        return self.case.state != self.state
 
 
 def readjudicate(

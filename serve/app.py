@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from typing import Any
+from typing import Any, Final
 
 import ray
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +17,8 @@ from flows.domain.errors import DomeError
 from flows.domain.inference import DetectorSpec
 from flows.gateway import PLATES_APP, app_name
 from flows.settings import Settings
+from serve.api.config import ApiConfig
+from serve.deployments.api import ApiDeployment
 from serve.deployments.detector import Batching, DetectorDeployment
 from serve.deployments.plates import PlatesDeployment
 
@@ -129,6 +131,79 @@ def build_plates(args: PlatesArgs) -> Application:
         ray_actor_options={"num_cpus": args.num_cpus},
     ).bind(args.loader)
     return app
+
+
+API_APP: Final = "api"
+
+
+class ApiArgs(BaseModel):
+    """Arguments of :func:`build_api`.
+
+    Attributes:
+        config: Of the API.
+        min_replicas: Kept when nobody asks. One serves a district's control centre.
+        max_replicas: State is in Redis, so any of them can answer.
+        num_cpus: Of one replica: what Ray reserves, no limit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    config: ApiConfig
+    min_replicas: int = Field(default=1, ge=1)
+    max_replicas: int = Field(default=1, ge=1)
+    num_cpus: float = Field(default=0.1, gt=0)
+
+
+def build_api(args: ApiArgs) -> Application:
+    """The API as a Serve application; its ingress."""
+    deployment: Any = ApiDeployment  # the decorator made a Deployment of the class
+    app: Application = deployment.options(
+        # Each live stream is a request that never ends; answers to others must find a place beside them.
+        max_ongoing_requests=args.config.listeners + 100,
+        autoscaling_config={
+            "min_replicas": args.min_replicas,
+            "max_replicas": args.max_replicas,
+            "target_ongoing_requests": args.config.listeners / 2,
+            "upscale_delay_s": 10.0,
+            "downscale_delay_s": 300.0,
+        },
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},
+        health_check_period_s=10.0,
+        health_check_timeout_s=30.0,
+        graceful_shutdown_timeout_s=2.0,  # streams never end by themselves
+        ray_actor_options={"num_cpus": args.num_cpus},
+    ).bind(args.config)
+    return app
+
+
+def start_serve(http: tuple[str, int] | None = None) -> None:
+    """Starts Serve on this cluster, or joins it where it runs. Nothing listens unless an address is given.
+
+    Args:
+        http: Host and port of the proxy.
+
+    Raises:
+        DomeError: If Serve runs already and listens elsewhere, or nowhere.
+    """
+    if http is None:
+        serve.start(proxy_location="Disabled")
+        return
+    host, port = http
+    options = {"host": host, "port": port, "location": "HeadOnly"}
+    serve.start(proxy_location="HeadOnly", http_options=options)
+
+
+def ensure_api(args: ApiArgs) -> None:
+    """Deploys the API and waits until it answers.
+
+    Raises:
+        DomeError: If it cannot be started; names the reason that Serve gives.
+    """
+    try:
+        serve.run(build_api(args), name=API_APP, route_prefix="/")
+    except RuntimeError as error:
+        reason = serve.status().applications.get(API_APP)
+        raise DomeError(f"{API_APP} did not start: {reason.message if reason else error}") from error
 
 
 def start_plates(args: PlatesArgs) -> None:

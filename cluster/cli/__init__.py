@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli import check, demo, evaluate, exemptions, readjudicate, rules, run, scene, weights
+from cluster.cli import (
+    api,
+    check,
+    demo,
+    evaluate,
+    exemptions,
+    readjudicate,
+    rules,
+    run,
+    scene,
+    token,
+    weights,
+)
 from cluster.cli.shell import DomeGroup
 
 HELP = (
@@ -72,6 +84,8 @@ for _name, _command in (
     ("scene", scene.scene),
     ("rules", rules.rules),
     ("readjudicate", readjudicate.readjudicate),
+    ("api", api.api),
+    ("token", token.token),
 ):
     app.command(_name, help=_help(_command))(_command)
 app.add_typer(evaluate.app, name="evaluate")

@@ -118,7 +118,7 @@ def table(changes: list[Change]) -> Table:
             violation.camera_id,
             str(violation.data.get("rule", "")),
             change.case.state,
-            change.finding.state,
+            change.state,
             change.finding.detail or change.finding.reason,
             style=style,
         )
@@ -148,5 +148,5 @@ def _case(change: Change) -> dict[str, Any]:
         "rule": violation.data.get("rule"),
         "changed": change.changed,
         "before": {"state": change.case.state} | (before.model_dump(mode="json") if before else {}),
-        "after": after if after is not None else {"state": change.finding.state, "same_as_before": True},
+        "after": after if after is not None else {"state": change.state, "same_as_before": True},
     }

@@ -35,6 +35,9 @@ def run(
         typer.Option(metavar="NAME", help="Use this detector for all cameras (see dome weights list)."),
     ] = None,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Show nothing while it runs.")] = False,
+    api: Annotated[bool, typer.Option("--api", help="Serve the API beside it (see dome api).")] = False,
+    host: Annotated[str, typer.Option(metavar="HOST", help="With --api: where it listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="With --api: its port.")] = 8000,
 ) -> None:
     """Run a site: live cameras for ever, files to their end.
 
@@ -56,7 +59,7 @@ def run(
     result = run_live_with_progress(
         config,
         [str(p) for p in problems],
-        _options(until_end, events, summary, detector),
+        _options(until_end, events, summary, detector, (host, port) if api else None),
         progress=not no_progress,
     )
     stdout().print(summary_table(result))
@@ -82,10 +85,16 @@ def _report_left_out(problems: list[Any], site: Path) -> None:
         stderr().print(f"{note} (dome check {site} tells more)\n", style="bold", soft_wrap=True)
 
 
-def _options(until_end: bool, events: Path | None, summary: Path | None, detector: str | None) -> LiveOptions:
+def _options(
+    until_end: bool,
+    events: Path | None,
+    summary: Path | None,
+    detector: str | None,
+    api: tuple[str, int] | None,
+) -> LiveOptions:
     from cluster.live import LiveOptions
 
-    return LiveOptions(until_end=until_end, events=events, summary=summary, detector=detector)
+    return LiveOptions(until_end=until_end, events=events, summary=summary, detector=detector, api=api)
 
 
 def run_live_with_progress(

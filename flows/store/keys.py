@@ -10,9 +10,18 @@ them.
 | ``{dome}:events:camera:C`` | stream | the same entries, of one camera |
 | ``{dome}:event:ID`` | hash | ``json``: the CloudEvent, ``place``: its stream id, ``evidence``: its package |
 | | | of a violation also ``plate``: what was read, ``decision``: the one that holds |
-| | | and its ``number``, ``state``: what it is now |
+| | | and its ``number``, ``state``: what it is now; ``district``, ``rule``, ``ms``, ``severity`` |
+| | | and ``bears`` (the plate it is listed under): what its indexes need |
 | ``{dome}:decisions:ID`` | list | ids of all decisions on a violation, oldest first |
 | ``{dome}:state:S`` | sorted set | violations in the state, by capture time, ms since 1970 |
+| ``{dome}:violations:D|R|S`` | sorted set | violations of a district, a rule, in a state, by capture time, ms; |
+| | | an empty R or S is any |
+| ``{dome}:violations:plate:P`` | sorted set | violations of a plate (normalised), by capture time, ms |
+| ``{dome}:review:queue:D`` | sorted set | a district's violations that wait for a reviewer: capture time, ms, less |
+| | | 1e13 for each degree of severity: the severest first, then the oldest |
+| ``{dome}:review:claims`` | sorted set | violations in review, by the time of the claim, ms |
+| ``{dome}:outbox:proceedings`` | stream | ``decision violation action`` that the electronic proceedings must hear of |
+| ``{dome}:districts`` | set | districts that have events |
 | ``{dome}:exemptions`` | hash | name to the list of exempt plates that holds, as JSON |
 | ``{dome}:exemptions:versions`` | hash | name to ``issued ms|sha256`` of that list |
 | ``{dome}:times:type:T`` | sorted set | event ids by capture time, ms since 1970 |
@@ -54,6 +63,9 @@ PREFIX = "{dome}:"
 EVENTS = f"{PREFIX}events"
 DAYS = f"{PREFIX}days"
 CAMERAS = f"{PREFIX}cameras"
+DISTRICTS = f"{PREFIX}districts"
+CLAIMS = f"{PREFIX}review:claims"
+PROCEEDINGS = f"{PREFIX}outbox:proceedings"
 EXEMPTIONS = f"{PREFIX}exemptions"
 EXEMPTION_VERSIONS = f"{PREFIX}exemptions:versions"
 CASES = f"{PREFIX}cases"
@@ -84,6 +96,21 @@ def decisions(violation_id: str) -> str:
 def state(name: str) -> str:
     """Violations that are in a state."""
     return f"{PREFIX}state:{name}"
+
+
+def violations(district: str, rule: str = "", state: str = "") -> str:
+    """Violations by capture time; an empty rule or state is any."""
+    return f"{PREFIX}violations:{district}|{rule}|{state}"
+
+
+def violations_of_plate(plate: str) -> str:
+    """Violations of a normalised plate by capture time."""
+    return f"{PREFIX}violations:plate:{plate}"
+
+
+def review_queue(district: str) -> str:
+    """Violations that wait for a reviewer."""
+    return f"{PREFIX}review:queue:{district}"
 
 
 def stream(*, type: str | None = None, camera: str | None = None) -> str:

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
+from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from flows.domain.errors import FieldError
 from flows.domain.events import DECISION, Event
+from flows.domain.plates import PLATE_READ
+from flows.domain.platetext import normal_plate
+from flows.domain.review import severity
+
+VIOLATION = "dome.violation."
 
 
 class _Data(BaseModel):
@@ -21,6 +27,12 @@ class _Data(BaseModel):
     violation: str = Field(default="", max_length=200)
     state: str = Field(default="", max_length=40)
     number: int = Field(default=0, ge=0)
+    rule: str = Field(default="", max_length=40)
+    measured: dict[str, Any] = Field(default_factory=dict)
+    threshold: dict[str, Any] = Field(default_factory=dict)
+    text: Any = ""
+    plate: Any = ""
+    export: str = Field(default="", max_length=40)
 
 
 class _Envelope(BaseModel):
@@ -49,6 +61,9 @@ class Line:
         violation: Id of the violation that it is about (its evidence, a decision on it), else empty.
         state: What the violation is from then on; empty for events that say nothing of that.
         number: Of the decision; 0 for the violation itself.
+        severity: How much a violation presses, 1 to 9; 0 for other events.
+        plate: What was read on a violation's vehicle, or what a person read there instead.
+        export: What the electronic proceedings are to be told; empty for nothing.
     """
 
     json: bytes
@@ -61,6 +76,9 @@ class Line:
     violation: str = ""
     state: str = ""
     number: int = 0
+    severity: int = 0
+    plate: str = ""
+    export: str = ""
 
     @classmethod
     def of(cls, event: Event | bytes | Line) -> Line:
@@ -78,7 +96,8 @@ class Line:
             first = error.errors(include_url=False)[0]
             field = ".".join(["event", *map(str, first["loc"])])
             raise FieldError(field, "a CloudEvent of dome", f"{json[:80]!r}", first["msg"]) from None
-        at = envelope.time.astimezone(UTC)
+        at, data = envelope.time.astimezone(UTC), envelope.data
+        violates, decides = envelope.type.startswith(VIOLATION), envelope.type == DECISION
         return cls(
             json=json,
             id=envelope.id,
@@ -87,15 +106,19 @@ class Line:
             district=envelope.subject,
             time_ms=round(at.timestamp() * 1000),
             day=at.date().isoformat(),
-            violation=envelope.data.violation,
-            state=envelope.data.state if _has_state(envelope.type) else "",
-            number=envelope.data.number if envelope.type == DECISION else 0,
+            violation=data.violation,
+            # Others may have a state of their own, which is none of a violation.
+            state=data.state if decides or violates else "",
+            number=data.number if decides else 0,
+            severity=severity(data.rule, data.measured, data.threshold) if violates else 0,
+            plate=_plate(envelope.type, data),
+            export=data.export if decides else "",
         )
 
 
-def _has_state(type: str) -> bool:
-    """Others may have a ``state`` of their own, which is none of a violation."""
-    return type == DECISION or type.startswith("dome.violation.")
+def _plate(type: str, data: _Data) -> str:
+    said = data.text if type == PLATE_READ else data.plate if type == DECISION else ""
+    return normal_plate(said)[:40] if isinstance(said, str) else ""
 
 
 def to_json(event: Event | bytes) -> bytes:

@@ -174,6 +174,7 @@ class ResultsStore:
             for line in lines[start : start + BATCH]:
                 args += [line.id, line.json, line.type, line.camera]
                 args += [line.district, line.time_ms, line.day, line.violation, line.state, line.number]
+                args += [line.severity, line.plate, line.export]
             with self._told("write events"):
                 answer: Any = self._write(keys=[keys.EVENTS], args=args)
             fresh += [flag == 1 for flag in answer]

@@ -2,10 +2,14 @@
 -- KEYS[1]  the stream of all events
 -- ARGV[1]  the keys' prefix; then for each event:
 --   id, json, type, camera, district, capture time in ms, its UTC day, id of the violation it is about or '',
---   state that it gives to a violation or '', number of the decision (0: the violation itself)
+--   state that it gives to a violation or '', number of the decision (0: the violation itself),
+--   severity of a violation, plate that it says a violation's vehicle bears or '',
+--   what the electronic proceedings are to be told or ''
 -- The script as a whole is atomic, also in the append-only file: an event is there with all its indexes or not at all.
 local prefix, fresh = ARGV[1], {}
 local attached = { ['dome.evidence.stored.v1'] = 'evidence', ['dome.plate.read.v1'] = 'plate' }
+local queued = { stands = true, needs_review = true }
+local SEVERITY_STEP = 1e13 -- above any capture time in ms; both fit into a double's 53 bits
 
 -- The state of a violation is that of its latest decision; of two with one number the first one holds, and the second
 -- is not written: whoever made it did not know of the first.
@@ -14,18 +18,57 @@ local function overtaken(about, number)
   return held ~= nil and held >= number
 end
 
+-- Puts a violation under its state in every index; nothing to do while only a decision on it is known.
+local function place_in_indexes(about, old, state)
+  local known = redis.call('HMGET', prefix .. 'event:' .. about, 'district', 'rule', 'ms', 'severity')
+  if not known[1] then return end
+  local district, rule, ms = known[1], known[2], known[3]
+  local index = prefix .. 'violations:' .. district .. '|'
+  for _, base in ipairs({ index .. '|', index .. rule .. '|' }) do
+    redis.call('ZADD', base, ms, about)
+    if old and old ~= state then redis.call('ZREM', base .. old, about) end
+    redis.call('ZADD', base .. state, ms, about)
+  end
+  local queue = prefix .. 'review:queue:' .. district
+  if queued[state] then
+    redis.call('ZADD', queue, string.format('%.0f', tonumber(ms) - SEVERITY_STEP * tonumber(known[4])), about)
+  else
+    redis.call('ZREM', queue, about)
+  end
+end
+
 local function settle(about, number, state, ms)
   local record = prefix .. 'event:' .. about
   local old = redis.call('HGET', record, 'state')
   if old then redis.call('ZREM', prefix .. 'state:' .. old, about) end
   redis.call('ZADD', prefix .. 'state:' .. state, ms, about)
   redis.call('HSET', record, 'state', state, 'number', number)
+  place_in_indexes(about, old, state)
 end
 
-for i = 2, #ARGV, 10 do
+-- A person's claim lasts for a while from when it was written.
+local function note_claim(about, state, place)
+  if state == 'in_review' then
+    redis.call('ZADD', prefix .. 'review:claims', string.match(place, '^%d+'), about)
+  else
+    redis.call('ZREM', prefix .. 'review:claims', about)
+  end
+end
+
+local function note_plate(about, plate, ms)
+  local record = prefix .. 'event:' .. about
+  local old = redis.call('HGET', record, 'bears')
+  if old == plate then return end
+  if old then redis.call('ZREM', prefix .. 'violations:plate:' .. old, about) end
+  redis.call('ZADD', prefix .. 'violations:plate:' .. plate, ms, about)
+  redis.call('HSET', record, 'bears', plate)
+end
+
+for i = 2, #ARGV, 13 do
   local id, json, kind, camera = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local district, ms, day, violation = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]
   local state, number = ARGV[i + 8], tonumber(ARGV[i + 9])
+  local severity, plate, export = ARGV[i + 10], ARGV[i + 11], ARGV[i + 12]
   local decides = state ~= '' and number > 0
   local record = prefix .. 'event:' .. id
   local new = 0
@@ -42,17 +85,30 @@ for i = 2, #ARGV, 10 do
     redis.call('ZADD', prefix .. 'times:district:' .. district, ms, id)
     redis.call('HINCRBY', prefix .. 'counts:' .. day, district .. '|' .. kind, 1)
     redis.call('SADD', prefix .. 'days', day)
+    redis.call('SADD', prefix .. 'districts', district)
     if decides then
       redis.call('RPUSH', prefix .. 'decisions:' .. violation, id)
       redis.call('HSET', prefix .. 'event:' .. violation, 'decision', json)
       settle(violation, number, state, ms)
+      note_claim(violation, state, place)
+      if export ~= '' then
+        redis.call('XADD', prefix .. 'outbox:proceedings', '*', 'decision', id, 'violation', violation,
+          'action', export)
+      end
     elseif state ~= '' then
+      redis.call('HSET', record, 'district', district, 'ms', ms, 'severity', severity,
+        'rule', string.match(kind, '^dome%.violation%.(.+)%.v%d+$'))
       -- A decision may have come first.
-      if not overtaken(id, 0) then settle(id, 0, state, ms) end
+      if overtaken(id, 0) then
+        place_in_indexes(id, nil, redis.call('HGET', record, 'state'))
+      else
+        settle(id, 0, state, ms)
+      end
     elseif violation ~= '' and attached[kind] then
       -- The record may not exist yet: whichever comes second finds the other's half.
       redis.call('HSET', prefix .. 'event:' .. violation, attached[kind], json)
     end
+    if violation ~= '' and plate ~= '' then note_plate(violation, plate, ms) end
   end
   fresh[#fresh + 1] = new
 end

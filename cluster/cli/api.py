@@ -1,0 +1,63 @@
+"""``dome api``: the API on Ray Serve, on this installation's Redis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cluster.cli.shell import stderr
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
+
+
+def api(
+    host: Annotated[
+        str, typer.Option(metavar="HOST", help="Where it listens; put a proxy with TLS before anything else.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 8000,
+    openapi: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="Write the API's description and end.")
+    ] = None,
+) -> None:
+    """Serve the API: violations, review, live alerts, cases, models.
+
+    Uses DOME_REDIS_URL, else the embedded Redis below DOME_HOME, also beside a running `dome run` (whose models
+    it reaches only when that was started with --api). Tokens are believed from DOME_OIDC_ISSUER with its keys in
+    DOME_OIDC_JWKS (a file or an https address), else those that `dome token` signs. Ctrl-C ends it.
+    """
+    from flows.settings import Settings
+    from flows.store.redis_server import redis_beside
+
+    settings = Settings.from_env()
+    if openapi is not None:
+        _describe(settings, openapi)
+        return
+    with redis_beside(settings) as url:
+        _serve(settings, url, host, port)
+
+
+def _serve(settings: Settings, url: str, host: str, port: int) -> None:
+    from cluster.live import LiveOptions, ray_for, stopped_by_signal
+    from serve.api.config import ApiConfig
+    from serve.app import ApiArgs, ensure_api, start_serve
+
+    config = ApiConfig.from_env(url, settings)
+    with stopped_by_signal() as stop, ray_for(LiveOptions(settings=settings)):
+        start_serve((host, port))
+        ensure_api(ApiArgs(config=config))
+        stderr().print(f"the API answers at http://{host}:{port}/api/v1 (Ctrl-C ends it)", soft_wrap=True)
+        stop.wait()
+
+
+def _describe(settings: Settings, path: Path) -> None:
+    import json
+
+    from serve.api.app import create_app
+    from serve.api.config import ApiConfig
+
+    app = create_app(ApiConfig.from_env("unix:///nowhere", settings))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(app.openapi(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

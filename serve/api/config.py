@@ -1,0 +1,97 @@
+"""Settings of the API, from the environment, read once by whoever starts it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.domain.errors import FieldError
+from flows.settings import Settings
+
+
+class OidcConfig(BaseModel):
+    """Whose tokens are believed.
+
+    Attributes:
+        issuer: ``DOME_OIDC_ISSUER``: must equal the token's ``iss``.
+        audience: ``DOME_OIDC_AUDIENCE``: must be in the token's ``aud``.
+        jwks: ``DOME_OIDC_JWKS``: file or https address of the issuer's public keys (RFC 7517). Empty: only the
+            development key below ``DOME_HOME`` is believed, with which ``dome token`` signs.
+        leeway_s: ``DOME_OIDC_LEEWAY_S``: how far the issuer's clock may be off.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    issuer: str = "dome-development"
+    audience: str = "dome"
+    jwks: str = ""
+    leeway_s: float = Field(default=30.0, ge=0, le=300)
+
+
+class ApiConfig(BaseModel):
+    """What an API replica needs to know. Picklable: the deployment gets it as an argument.
+
+    Attributes:
+        settings: Of the installation.
+        redis_url: Where results are.
+        oidc: Whose tokens are believed.
+        rate_hz: ``DOME_API_RATE_HZ``: requests a second that one client may make for long, in each replica. A
+            console page makes about ten at once, then one every few seconds.
+        burst: ``DOME_API_BURST``: and how many at once.
+        body_bytes: Longest request body where a route says nothing else.
+        listeners: Most live event streams in a replica.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    settings: Settings
+    redis_url: str
+    oidc: OidcConfig = OidcConfig()
+    rate_hz: float = Field(default=20.0, gt=0)
+    burst: int = Field(default=100, ge=1)
+    body_bytes: int = Field(default=256 * 1024, ge=1024)
+    listeners: int = Field(default=500, ge=1)
+
+    @classmethod
+    def from_env(
+        cls, redis_url: str, settings: Settings | None = None, env: Mapping[str, str] | None = None
+    ) -> Self:
+        """Reads the environment.
+
+        Raises:
+            FieldError: If a value has the wrong form.
+        """
+        env = os.environ if env is None else env
+        jwks = env.get("DOME_OIDC_JWKS", "")
+        if jwks.startswith("http:"):
+            raise FieldError(
+                "DOME_OIDC_JWKS", "a file or an https address", jwks, "keys need a safe way here"
+            )
+        oidc: dict[str, object] = {"jwks": jwks}
+        for name in ("issuer", "audience"):
+            if value := env.get(f"DOME_OIDC_{name.upper()}"):
+                oidc[name] = value
+        if jwks and "issuer" not in oidc:
+            raise FieldError("DOME_OIDC_ISSUER", "the issuer whose keys DOME_OIDC_JWKS holds", "nothing")
+        if value := env.get("DOME_OIDC_LEEWAY_S"):
+            oidc["leeway_s"] = _number("DOME_OIDC_LEEWAY_S", value)
+        more: dict[str, object] = {}
+        for field, name in (("rate_hz", "DOME_API_RATE_HZ"), ("burst", "DOME_API_BURST")):
+            if value := env.get(name):
+                more[field] = _number(name, value)
+        return cls.model_validate(
+            {"settings": settings or Settings.from_env(env), "redis_url": redis_url, "oidc": oidc, **more}
+        )
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 < found < 1e6:
+        raise FieldError(name, "a number above 0", repr(text))
+    return found

@@ -1,0 +1,194 @@
+"""Who a bearer token belongs to: signature, issuer, audience and time checked, roles and districts read."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import jwt
+from pydantic import ValidationError
+
+from flows.domain.errors import DomeError
+from flows.domain.people import ROLES, Person
+from serve.api.config import OidcConfig
+from serve.api.devkey import public_jwks
+
+ALGORITHMS: Final = frozenset({"ES256", "ES384", "RS256", "PS256", "EdDSA"})
+"""Asymmetric ones: with a shared secret, whoever can check tokens could make them."""
+REMEMBERED: Final = 4096
+"""Tokens found good: checking a signature again for each request costs more than most answers."""
+FETCH_S: Final = 5.0
+FRESH_S: Final = 300.0
+"""An issuer's keys are fetched again after that, and at once (but not more often than every 10 s) for a key unknown."""
+
+
+class Unknown(DomeError):
+    """Nobody can be made of what came instead of a good token; says why, without the token."""
+
+
+class Keys(Protocol):
+    """Public keys by id."""
+
+    def key(self, kid: str) -> jwt.PyJWK:
+        """The key.
+
+        Raises:
+            Unknown: If there is none of that id, or keys cannot be had now.
+        """
+        ...
+
+
+class DevelopmentKeys:
+    """The key of ``dome token``."""
+
+    def __init__(self, home: Path) -> None:
+        self._set = jwt.PyJWKSet.from_dict(public_jwks(home))
+
+    def key(self, kid: str) -> jwt.PyJWK:
+        return _in(self._set, kid)
+
+
+class FileKeys:
+    """A JWK set in a file, read again when it changes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._stamp = path, (0, 0)
+        self._set: jwt.PyJWKSet | None = None
+
+    def key(self, kid: str) -> jwt.PyJWK:
+        try:
+            stat = self._path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            if self._set is None or stamp != self._stamp:
+                self._set, self._stamp = jwt.PyJWKSet.from_dict(json.loads(self._path.read_text())), stamp
+        except (OSError, ValueError, jwt.PyJWTError) as error:
+            raise Unknown(f"the issuer's keys cannot be read: {error}") from error
+        return _in(self._set, kid)
+
+
+class FetchedKeys:
+    """A JWK set at an https address."""
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = jwt.PyJWKClient(url, cache_jwk_set=True, lifespan=FRESH_S, timeout=FETCH_S)
+        self._clock, self._asked_s = clock, float("-inf")
+
+    def key(self, kid: str) -> jwt.PyJWK:
+        try:
+            known = [k for k in self._client.get_signing_keys() if k.key_id == kid]
+            if not known and self._clock() - self._asked_s > 10:
+                self._asked_s = self._clock()
+                known = [k for k in self._client.get_signing_keys(refresh=True) if k.key_id == kid]
+        except jwt.PyJWTError as error:
+            raise Unknown(f"the issuer's keys cannot be had: {error}") from error
+        if not known:
+            raise Unknown(f"no key {kid!r} of the issuer")
+        return known[0]
+
+
+def keys_for(oidc: OidcConfig, home: Path) -> Keys:
+    """The keys that a configuration names."""
+    if not oidc.jwks:
+        return DevelopmentKeys(home)
+    return FetchedKeys(oidc.jwks) if oidc.jwks.startswith("https://") else FileKeys(Path(oidc.jwks))
+
+
+class Identity:
+    """Reads tokens. Safe to use from several threads.
+
+    Args:
+        oidc: Whose tokens are believed.
+        keys: The issuer's.
+        clock: Seconds since 1970.
+    """
+
+    def __init__(self, oidc: OidcConfig, keys: Keys, clock: Callable[[], float] = time.time) -> None:
+        self._oidc, self._keys, self._clock = oidc, keys, clock
+        self._known: OrderedDict[bytes, tuple[float, Person]] = OrderedDict()
+
+    async def person(self, token: str) -> Person:
+        """Whose token it is.
+
+        Raises:
+            Unknown: If it is not good, or not any more.
+        """
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._known.get(digest)
+        if known is not None and self._clock() < known[0]:
+            return known[1]
+        until_s, person = await asyncio.to_thread(self.read, token)  # keys may have to be fetched
+        self._known[digest] = until_s, person
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return person
+
+    def read(self, token: str) -> tuple[float, Person]:
+        """Until when it is good (seconds since 1970, leeway included), and whose it is.
+
+        Raises:
+            Unknown: If it is not good.
+        """
+        try:
+            key = self._keys.key(str(jwt.get_unverified_header(token).get("kid", "")))
+            if key.algorithm_name not in ALGORITHMS:
+                raise Unknown(f"tokens signed with {key.algorithm_name} are not believed")
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key.key,
+                [key.algorithm_name],
+                audience=self._oidc.audience,
+                issuer=self._oidc.issuer,
+                leeway=self._oidc.leeway_s,
+                options={"require": ["exp", "sub", "aud", "iss"], "verify_exp": False, "verify_nbf": False,
+                         "verify_iat": False},
+            )  # fmt: skip
+        except jwt.PyJWTError as error:
+            raise Unknown(str(error)) from None
+        return self._until_s(claims), _person(claims)
+
+    def _until_s(self, claims: dict[str, Any]) -> float:
+        """Times are checked against our own clock, which tests can set."""
+        now_s, leeway_s = self._clock(), self._oidc.leeway_s
+        try:
+            until_s = float(claims["exp"]) + leeway_s
+            starts_s = max(float(claims.get(name) or 0) for name in ("nbf", "iat")) - leeway_s
+        except (TypeError, ValueError):
+            raise Unknown("a time in the token is no number") from None
+        if now_s >= until_s:
+            raise Unknown("the token has expired")
+        if now_s < starts_s:
+            raise Unknown("the token is not valid yet")
+        return until_s
+
+
+def _person(claims: dict[str, Any]) -> Person:
+    """Roles of other services in the same token are none of ours. One spelling of a login is one person."""
+    try:
+        roles = frozenset(role for role in _texts(claims, "roles") if role in ROLES)
+        sub = str(claims["sub"]).lower()
+        return Person(
+            sub=sub, name=str(claims.get("name") or sub)[:120], roles=roles,
+            districts=frozenset(_texts(claims, "districts")),
+        )  # fmt: skip
+    except ValidationError as error:
+        raise Unknown(f"claims: {error.errors(include_url=False)[0]['msg']}") from None
+
+
+def _texts(claims: dict[str, Any], name: str) -> list[Any]:
+    value = claims.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise Unknown(f"{name}: expected a list of texts")
+    return value
+
+
+def _in(keys: jwt.PyJWKSet, kid: str) -> jwt.PyJWK:
+    try:
+        return keys[kid]
+    except KeyError:
+        raise Unknown(f"no key {kid!r} of the issuer") from None

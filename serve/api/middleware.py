@@ -1,0 +1,186 @@
+"""What every request passes before any route: headers, the unforeseen, who calls, how often, and doubled writes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from http.cookies import SimpleCookie
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flows.domain.people import Person
+from serve.api.identity import Identity, Unknown
+from serve.api.problems import Problem, problem_of
+
+log = logging.getLogger(__name__)
+
+COOKIE: Final = "dome_session"
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+CSP: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+"""Answers of the API are data: nothing in them is to be run or shown as a page. A page sets its own."""
+HEADERS: Final = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(self)",
+    "strict-transport-security": "max-age=31536000",
+}
+CLIENTS: Final = 10_000
+"""Clients whose rate is remembered; the one not seen for longest is forgotten."""
+
+
+class SecurityHeaders:
+    """Puts the headers on every answer that does not set its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class Unforeseen:
+    """Turns what nobody foresaw into a problem without its insides, and logs them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if scope["type"] != "http" or begun:
+                raise
+            problem = problem_of(error)
+            if problem.status == 500:
+                log.exception("%s %s", scope["method"], scope["path"])
+            await problem.response()(scope, receive, send)
+
+
+class Authentication:
+    """Finds out who calls; without a good token nothing but the public paths answers, not even with "not found".
+
+    Args:
+        app: What comes after.
+        identity: Gives the reader of tokens; asked at each request.
+        public: Paths that answer without a token.
+    """
+
+    def __init__(self, app: ASGIApp, identity: Callable[[], Identity], public: Iterable[str]) -> None:
+        self._app, self._identity, self._public = app, identity, frozenset(public)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        try:
+            scope["person"] = await self._person(scope)
+        except Unknown as error:
+            challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            await Problem(401, str(error), headers=challenge).response()(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    async def _person(self, scope: Scope) -> Person | None:
+        headers = Headers(scope=scope)
+        token = bearer(headers)
+        if not token and (token := cookie(headers)) and scope["method"] not in SAFE:
+            check_same_origin(headers)
+        if token:
+            try:
+                return await self._identity().person(token)
+            except Unknown:
+                if scope["path"] not in self._public:
+                    raise
+                return None
+        if scope["path"] in self._public:
+            return None
+        raise Unknown("no token: send Authorization: Bearer TOKEN (dome token makes one for development)")
+
+
+def bearer(headers: Headers) -> str:
+    """The token of the ``Authorization`` header; empty without one."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def cookie(headers: Headers) -> str:
+    """The token of the session cookie, which browsers send where no header can be set (event streams, pictures)."""
+    jar: SimpleCookie = SimpleCookie()
+    jar.load(headers.get("cookie", ""))
+    return jar[COOKIE].value if COOKIE in jar else ""
+
+
+def check_same_origin(headers: Headers) -> None:
+    """A browser sends cookies wherever a page asks it to: a write must come from a page of our own.
+
+    Raises:
+        Unknown: If it does not say so.
+    """
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin", "")
+    if site == "same-origin" or (site is None and origin.partition("://")[2] == headers.get("host")):
+        return
+    raise Unknown("a write with a session cookie must come from the same origin; send the token instead")
+
+
+class RateLimit:
+    """A bucket of requests for each client (the person, else the address), filled steadily.
+
+    Args:
+        app: What comes after.
+        rate_hz: Requests a second for long.
+        burst: Requests at once.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self, app: ASGIApp, rate_hz: float, burst: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._app, self._rate_hz, self._burst, self._clock = app, rate_hz, burst, clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (wait_s := self._wait_s(_client(scope))) > 0:
+            problem = Problem(429, f"too many requests: at most {self._rate_hz:g} a second for long",
+                              headers={"Retry-After": str(max(1, round(wait_s)))})  # fmt: skip
+            await problem.response()(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _wait_s(self, client: str) -> float:
+        """Takes one; 0 if there was one, else when the next will be there."""
+        now_s = self._clock()
+        left, at_s = self._buckets.pop(client, (float(self._burst), now_s))
+        left = min(self._burst, left + (now_s - at_s) * self._rate_hz)
+        self._buckets[client] = (left - 1 if left >= 1 else left), now_s
+        while len(self._buckets) > CLIENTS:
+            self._buckets.popitem(last=False)
+        return 0.0 if left >= 1 else (1 - left) / self._rate_hz
+
+
+def _client(scope: Scope) -> str:
+    person = scope.get("person")
+    if isinstance(person, Person):
+        return f"person:{person.sub}"
+    return f"address:{(scope.get('client') or ('unknown',))[0]}"

@@ -1,0 +1,64 @@
+"""One embedded Redis for the API's tests, emptied before each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import redis
+from apiclient import bearer, config_for, running, token, write
+from fastapi import FastAPI
+
+from flows.domain.events import Event
+from flows.domain.people import Role
+from flows.store.redis_server import EmbeddedRedis
+from serve.api.config import ApiConfig
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("api") / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis) -> str:
+    redis.Redis.from_url(redis_server.url).flushall()
+    return redis_server.url
+
+
+@dataclass
+class Api:
+    """A running API and somebody who calls it."""
+
+    config: ApiConfig
+    app: FastAPI
+    client: httpx.AsyncClient
+
+    def write(self, *events: Event) -> None:
+        write(self.config.redis_url, *events)
+
+    def signed(self, *roles: Role, **more: Any) -> dict[str, str]:
+        return bearer(token(self.config, *roles, **more))
+
+    async def get(self, path: str, *roles: Role, headers: Any = None, **more: Any) -> httpx.Response:
+        """Calls as a person of those roles (a reviewer of esil by default)."""
+        own = self.signed(*(roles or ("reviewer",)), **more)
+        return await self.client.get(f"/api/v1{path}", headers=own | (headers or {}))
+
+    async def post(
+        self, path: str, body: Any = None, *roles: Role, headers: Any = None, **more: Any
+    ) -> httpx.Response:
+        own = self.signed(*(roles or ("reviewer",)), **more)
+        return await self.client.post(f"/api/v1{path}", json=body, headers=own | (headers or {}))
+
+
+@pytest.fixture
+async def api(redis_url: str, tmp_path: Path) -> AsyncIterator[Api]:
+    config = config_for(redis_url, tmp_path)
+    async with running(config) as (app, client):
+        yield Api(config, app, client)

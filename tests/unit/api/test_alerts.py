@@ -1,0 +1,122 @@
+"""Live events: who sees what, and that a listener misses nothing and sees nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+from apiclient import speeding, write
+
+from flows.domain.events import PASSAGE, Event
+from flows.domain.people import Person
+from flows.domain.plates import PlateRecord, plate_event
+from serve.api import alerts
+from serve.api.alerts import AlertHub, Filter, TooMany
+
+OPERATOR = Person(sub="o", roles=frozenset({"operator"}), districts=frozenset({"esil"}))
+EVERYTHING = Filter(OPERATOR)
+
+
+@pytest.fixture
+async def hub(redis_url: str) -> AsyncIterator[AlertHub]:
+    hub = AlertHub(redis_url, most=3)
+    await hub.start()
+    yield hub
+    await hub.close()
+
+
+def told(chunk: bytes) -> tuple[str, dict[str, Any]]:
+    fields = dict(line.split(": ", 1) for line in chunk.decode().strip().splitlines())
+    return fields["id"], json.loads(fields["data"])
+
+
+async def take(stream: Any, count: int) -> list[tuple[str, dict[str, Any]]]:
+    """So many events of a stream; greetings and heartbeats are none."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    async with asyncio.timeout(20):
+        while len(found) < count:
+            chunk = await anext(stream)
+            if not chunk.startswith(b":"):
+                found.append(told(chunk))
+    return found
+
+
+async def opened(hub: AlertHub, filter: Filter = EVERYTHING, since: str = "") -> Any:
+    stream = hub.follow(filter, since)
+    assert (await anext(stream)).startswith(b": connected")
+    return stream
+
+
+async def test_who_comes_back_gets_what_was_written_meanwhile_once(hub: AlertHub, redis_url: str) -> None:
+    async with aclosing(await opened(hub)) as stream:
+        write(redis_url, *[speeding(n) for n in range(3)])
+        seen = await take(stream, 2)
+    write(redis_url, *[speeding(n) for n in range(3, 700)])  # more than a queue, and than a chunk
+    async with aclosing(await opened(hub, since=seen[-1][0])) as stream:
+        seen += await take(stream, 600)
+        write(redis_url, *[speeding(n) for n in range(700, 720)])
+        seen += await take(stream, 118)
+    assert [event["id"] for _, event in seen] == [speeding(n).id for n in range(720)]
+
+
+async def test_a_slow_listener_catches_up_and_misses_nothing(
+    hub: AlertHub, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "QUEUE", 4)
+    async with aclosing(await opened(hub)) as stream, aclosing(await opened(hub)) as quick:
+        write(redis_url, speeding(0))
+        seen = await take(stream, 1)
+        for n in range(1, 60):
+            write(redis_url, speeding(n))
+            await take(quick, 1 if n > 1 else 2)
+        seen += await take(stream, 59)
+    assert [event["id"] for _, event in seen] == [speeding(n).id for n in range(60)]
+
+
+async def test_listeners_see_their_districts_their_types_and_no_plates_unless_they_may(
+    hub: AlertHub, redis_url: str
+) -> None:
+    violation = speeding(0)
+    plate = plate_event(violation, PlateRecord(outcome="read", text="123ABC02", shown="123 ABC 02"))
+    passage = Event.of(PASSAGE, camera_id="c", district="esil", at=violation.time, data={})
+    last = speeding(9)
+    analyst = OPERATOR.model_copy(update={"roles": frozenset({"analyst"})})
+    channel = OPERATOR.model_copy(update={"roles": frozenset({"channel", "administrator"})})
+    async with (
+        aclosing(await opened(hub)) as sees,
+        aclosing(await opened(hub, Filter(analyst, ("dome.plate.",)))) as blind,
+        aclosing(await opened(hub, Filter(channel))) as nobody,
+    ):
+        write(redis_url, speeding(1, "almaly"), violation, plate, passage, last)
+        shown = [event for _, event in await take(sees, 3)]
+        assert [event["id"] for event in shown] == [violation.id, plate.id, last.id]
+        assert "trace" not in shown[0]["data"]
+        ((_, event),) = await take(blind, 1)
+        assert event["data"]["outcome"] == "read"
+        assert "ABC" not in json.dumps(event)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(nobody), 0.05)
+
+
+async def test_one_more_listener_than_there_is_room_for_is_told_so(hub: AlertHub) -> None:
+    streams = [await opened(hub) for _ in range(3)]
+    with pytest.raises(TooMany, match="3 streams"):
+        await anext(hub.follow(Filter(OPERATOR)))
+    await streams[0].aclose()
+    await (await opened(hub)).aclose()
+    for stream in streams[1:]:
+        await stream.aclose()
+
+
+@pytest.mark.parametrize("place", ["x", "1-", "-1", "1-2-3", "٣-0", "9" * 30])
+async def test_a_place_that_is_none_is_refused(api: Any, place: str) -> None:
+    answer = await api.get(f"/alerts/stream?after={place}")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Last-Event-ID")
+
+
+async def test_a_foreign_district_is_refused_at_the_door(api: Any) -> None:
+    assert (await api.get("/alerts/stream?district=almaly")).status_code == 403
