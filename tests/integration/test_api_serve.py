@@ -1,0 +1,78 @@
+"""The API behind Ray Serve: it listens on this machine only, streams live events, and keeps no state of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Queue
+
+import httpx
+import psutil
+import pytest
+from apiclient import bearer, config_for, speeding, token, write
+from ray import serve
+
+from flows.store.redis_server import EmbeddedRedis
+from serve.api.config import ApiConfig
+from serve.app import ApiArgs, ensure_api, start_serve
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def api(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ApiConfig, str]]:
+    home = tmp_path_factory.mktemp("api")
+    with EmbeddedRedis(home / "redis") as server:
+        config, port = config_for(server.url, home), free_port()
+        serve.shutdown()  # another module's may run without a proxy
+        start_serve(("127.0.0.1", port))
+        ensure_api(ApiArgs(config=config))
+        yield config, f"http://127.0.0.1:{port}/api/v1"
+        serve.shutdown()
+
+
+def test_it_answers_on_this_machine_only(api: tuple[ApiConfig, str]) -> None:
+    config, base = api
+    assert httpx.get(f"{base}/health").json()["redis"] == "up"
+    assert httpx.get(f"{base}/me").status_code == 401
+    own = httpx.get(f"{base}/me", headers=bearer(token(config, "operator")))
+    assert own.json()["roles"] == ["operator"]
+    port = httpx.URL(base).port
+    listening = [
+        c.laddr.ip for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port
+    ]
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_events_reach_a_listener_and_one_that_comes_back(api: tuple[ApiConfig, str], tmp_path: Path) -> None:
+    config, base = api
+    headers = bearer(token(config, "operator"))
+    news: Queue[str] = Queue()
+
+    def listen(last: str, count: int) -> None:
+        more = {"Last-Event-ID": last} if last else {}
+        with httpx.stream("GET", f"{base}/alerts/stream", headers=headers | more, timeout=60) as answer:
+            for line in answer.iter_lines():
+                if line.startswith((":", "id: ")):
+                    news.put(line)
+                    count -= line.startswith("id: ")
+                if count == 0:
+                    return
+
+    thread = threading.Thread(target=listen, args=("", 2), daemon=True)
+    thread.start()
+    assert news.get(timeout=60) == ": connected"
+    write(config.redis_url, speeding(0), speeding(1))
+    first = [news.get(timeout=60) for _ in range(2)]
+    thread.join(60)
+    write(config.redis_url, speeding(2))
+    threading.Thread(target=listen, args=(first[0].removeprefix("id: "), 2), daemon=True).start()
+    assert news.get(timeout=60) == ": connected"
+    assert news.get(timeout=60) == first[1]
+    assert news.get(timeout=60) > first[1]
