@@ -19,7 +19,7 @@ from flows.domain.errors import StoreError
 from flows.domain.masking import masked
 from flows.domain.platetext import normal_plate
 from flows.store import keys
-from flows.store.results import client
+from flows.store.connection import client
 
 ANSWER_S = 5.0
 
