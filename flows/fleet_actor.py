@@ -45,13 +45,16 @@ class RayCamera:
 
 
 def lean_environment() -> dict[str, str]:
-    """What keeps a camera actor's process small: 70 MB before it decodes anything, instead of 80."""
+    """What keeps a camera actor's process small: 66 MB before it decodes anything, instead of 80."""
     path = [str(Path(lean.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         "PYTHONPATH": os.pathsep.join(path),
         # The C library gives freed pictures back at once, instead of keeping a heap for each of 25 threads.
         "MALLOC_ARENA_MAX": "1",
         "MALLOC_MMAP_THRESHOLD_": "131072",
+        # Nobody reads docstrings there; without them, and the columns of tracebacks, code is 3.6 MB smaller.
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONNODEBUGRANGES": "1",
     }
 
 
