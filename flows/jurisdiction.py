@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from flows.domain.cases import Purpose, SearchTerms
 from flows.domain.config import Config, Name
 from flows.domain.errors import FieldError
 
@@ -86,6 +87,7 @@ class JurisdictionProfile(Config):
         rules: The law on each rule, by the rule's kind.
         evidence: What a package must hold.
         retention: How long things are kept.
+        searches: What is asked of searches, by purpose; there are none for purposes that are not named.
     """
 
     name: Name
@@ -95,6 +97,7 @@ class JurisdictionProfile(Config):
     rules: dict[Name, RuleLaw]
     evidence: EvidenceLaw = EvidenceLaw()
     retention: RetentionLaw
+    searches: dict[Purpose, SearchTerms] = Field(default_factory=dict)
 
     @field_validator("timezone")
     @classmethod
@@ -114,6 +117,20 @@ class JurisdictionProfile(Config):
     def law(self, kind: str) -> RuleLaw:
         """The law on a rule; without an article, and for review only, where the profile says nothing of it."""
         return self.rules.get(kind, RuleLaw(article="", needs_review=True))
+
+    def search_terms(self, purpose: str) -> SearchTerms:
+        """What is asked of a search.
+
+        Raises:
+            FieldError: If the profile allows none for that purpose.
+        """
+        terms = {str(name): terms for name, terms in self.searches.items()}
+        if purpose not in terms:
+            allowed = ", ".join(terms) or "none at all"
+            raise FieldError(
+                "purpose", f"one that profile {self.name} allows searches for: {allowed}", repr(purpose)
+            )
+        return terms[purpose]
 
     def local_day(self, at: datetime) -> date:
         """The calendar day of a capture time there."""

@@ -8,17 +8,23 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from flows.auditing import Seals
 from flows.docket import Docket
 from flows.domain.errors import StoreError
 from flows.domain.events import Event
 from flows.domain.masking import masked
+from flows.domain.platehash import PlateHasher
 from flows.domain.status import CameraStatus, ResultsStatus
+from flows.search_desk import SearchDesk
 from flows.section_desk import SectionDesk
 from flows.settings import Settings
+from flows.store.audit import AuditStore
+from flows.store.cases import CaseStore
 from flows.store.delivery import Ack, Policy, Results
 from flows.store.evidence import EvidenceStore
 from flows.store.exemptions import ExemptionsStore
 from flows.store.results import Count, ResultsStore
+from flows.store.sightings import SightingStore
 from flows.store.spool import Spool
 from flows.store.writer import Writer
 
@@ -47,7 +53,8 @@ class ResultsActor:
         self._restarts = _count_start(settings)
         self._sections = SectionDesk(self._store, EvidenceStore(settings.evidence))
         self._docket = Docket(self._store, ExemptionsStore(redis_url))
-        results = Results(ResultsStore(redis_url), spool, desks=(self._sections, self._docket))
+        desks = (self._sections, self._docket, _search_desk(settings, redis_url))
+        results = Results(ResultsStore(redis_url), spool, desks=desks)
         self._writer = Writer(results, on_death=lambda: os._exit(1))  # an exit that Ray counts as a crash
 
     async def submit(self, events: Sequence[Event] | Sequence[bytes]) -> Ack:
@@ -120,6 +127,13 @@ def results_actor(settings: Settings, redis_url: str) -> Any:
             "use that Redis (DOME_REDIS_URL), or end the other job first"
         )
     return actor
+
+
+def _search_desk(settings: Settings, redis_url: str) -> SearchDesk:
+    cases = CaseStore(redis_url, files=EvidenceStore(settings.evidence))
+    hasher = PlateHasher.of(settings.plate_key.get_secret_value())
+    sightings = SightingStore(redis_url, hasher)
+    return SearchDesk((cases, sightings), AuditStore(redis_url), Seals(settings.audit))
 
 
 def _count_start(settings: Settings) -> int:

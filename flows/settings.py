@@ -25,6 +25,7 @@ class Settings(BaseModel):
         weights: ``DOME_WEIGHTS``: directories searched first for model weights (``os.pathsep`` between them).
         spool_events: ``DOME_SPOOL_EVENTS``: most events that one producer keeps on disk.
         plate_key: ``DOME_PLATE_KEY``: keys of plates' hashes, see :mod:`flows.domain.platehash`.
+        audit: ``DOME_AUDIT``: folder of the audit log's seals, best on a disk that Redis's machine cannot write to.
         probe_key: ``DOME_PROBE_KEY``: keys of what is biometric, see :mod:`flows.store.vault`.
     """
 
@@ -38,6 +39,7 @@ class Settings(BaseModel):
     weights: tuple[Path, ...] = ()
     spool_events: int = 100_000
     plate_key: SecretStr = SecretStr("")
+    audit: Path = Path(".dome/audit")
     probe_key: SecretStr = SecretStr("")
 
     @classmethod
@@ -61,6 +63,7 @@ class Settings(BaseModel):
             weights=tuple(Path(p).absolute() for p in env.get("DOME_WEIGHTS", "").split(os.pathsep) if p),
             spool_events=int(events),
             plate_key=SecretStr(_plate_key(env.get(VARIABLE, ""))),
+            audit=Path(env.get("DOME_AUDIT") or home / "audit").absolute(),
             probe_key=SecretStr(env.get("DOME_PROBE_KEY", "")),
         )
 

@@ -10,10 +10,13 @@ import typer
 
 from cluster.cli import (
     api,
+    audit,
+    case,
     check,
     demo,
     evaluate,
     exemptions,
+    lead,
     readjudicate,
     rules,
     run,
@@ -30,7 +33,8 @@ HELP = (
 )
 EPILOG = (
     "Settings come from the environment: DOME_HOME (default .dome), DOME_REDIS_URL (default: an embedded "
-    "Redis), DOME_EVIDENCE, DOME_SPOOL, DOME_CACHE, DOME_WEIGHTS. Any command takes [cyan]--debug[/] to show "
+    "Redis), DOME_EVIDENCE, DOME_SPOOL, DOME_CACHE, DOME_WEIGHTS, DOME_AUDIT, DOME_PLATE_KEY, DOME_PROBE_KEY. "
+    "Any command takes [cyan]--debug[/] to show "
     "a traceback. Exit status: 0 done, 1 failed, 2 bad input."
 )
 
@@ -91,6 +95,9 @@ for _name, _command in (
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(exemptions.app, name="exemptions")
 app.add_typer(weights.app, name="weights")
+app.add_typer(case.app, name="case")
+app.add_typer(lead.app, name="lead")
+app.add_typer(audit.app, name="audit")
 
 
 @app.command()

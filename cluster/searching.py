@@ -1,0 +1,71 @@
+"""All stores of the searches over this installation's Redis, for commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flows.auditing import Seals
+from flows.domain.platehash import PlateHasher
+from flows.settings import Settings
+from flows.store.audit import AuditStore
+from flows.store.cases import CaseStore
+from flows.store.evidence import EvidenceStore
+from flows.store.leads import LeadStore
+from flows.store.redis_server import redis_beside
+from flows.store.sightings import SightingStore
+from flows.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Searching:
+    """What a command works with.
+
+    Attributes:
+        cases: Cases.
+        leads: Leads.
+        sightings: Routes.
+        audit: The log.
+        seals: Its seals.
+        address: Of Redis.
+    """
+
+    cases: CaseStore
+    leads: LeadStore
+    sightings: SightingStore
+    audit: AuditStore
+    seals: Seals
+    address: str
+
+
+@contextmanager
+def searching(settings: Settings | None = None, *, sealed: bool = False) -> Iterator[Searching]:
+    """The stores; whatever is over is put away before anybody looks at it.
+
+    Args:
+        settings: From the environment if None.
+        sealed: Whether pictures are written or opened: without ``DOME_PROBE_KEY`` that is refused at once.
+
+    Raises:
+        FieldError: If a key is missing or none.
+        StoreError: If Redis is away.
+    """
+    settings = settings or Settings.from_env()
+    vault = Vault.of(settings.probe_key.get_secret_value()) if sealed else None
+    hasher = PlateHasher.of(settings.plate_key.get_secret_value())
+    with redis_beside(settings) as url:
+        made = Searching(
+            CaseStore(url, vault, EvidenceStore(settings.evidence)),
+            LeadStore(url, vault),
+            SightingStore(url, hasher),
+            AuditStore(url),
+            Seals(settings.audit),
+            url,
+        )
+        try:
+            made.cases.sweep()
+            yield made
+        finally:
+            for each in (made.cases, made.leads, made.sightings, made.audit):
+                each.close_connections()
