@@ -66,6 +66,7 @@ class Decision(BaseModel):
         withdrawn: What it rested on and does no more (``calibration:ID``); holds for all later decisions.
         readjudication: The reason that a person gave for deciding again; empty for a first decision.
         previous: State and reason of the decision before.
+        step: The step that a person took (``confirm`` ...); empty for a machine's decision.
         plate: What a person read on the vehicle instead of the machine; holds for all later decisions.
         export: What the electronic proceedings are told of it.
     """
@@ -86,6 +87,7 @@ class Decision(BaseModel):
     withdrawn: str = ""
     readjudication: str = ""
     previous: dict[str, str] | None = None
+    step: str = ""
     plate: str = ""
     export: Export = ""
 

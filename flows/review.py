@@ -10,10 +10,8 @@ from flows.domain.errors import FieldError
 from flows.domain.events import DECISION, Event
 from flows.domain.people import Person
 from flows.domain.platetext import normal_plate
-from flows.domain.review import STEPS, Action, ReviewReason, StepRefused, take
+from flows.domain.review import DETECTED, STEPS, Action, ReviewReason, State, StepRefused, take
 from flows.exemptions import ExemptionList
-
-LONGEST_DETAIL = 2000
 
 
 def version_of(case: Case) -> int:
@@ -56,36 +54,55 @@ def step(
             checked against a fresh list.
         FieldError: If the reason does not belong to the step, or a plate to nothing.
     """
-    held = case.decision
-    before = held.previous.get("state", "") if held is not None and held.previous else ""
-    state = take(action, case.state, person, holder=holder_of(case), before=before)
+    state = take(action, case.state, person, holder=holder_of(case), before=_before(case))
     why = _reason(action, reason, plate)
-    read = normal_plate(plate) or (held.plate if held is not None else "")
-    decision = Decision(
-        violation=case.violation.id,
-        state=state,
-        reason=why,
-        detail=detail,
-        number=version_of(case) + 1,
-        rule=str(case.violation.data.get("rule", "")),
-        rule_version=str(case.violation.data.get("rule_version", "")),
-        profile=str(case.violation.data.get("profile", "")),
-        decided_at=at,
-        by=person.sub,
-        withdrawn=held.withdrawn if held is not None else "",
-        previous={"state": case.state, "reason": held.reason if held is not None else ""},
-        plate=read,
-        export=STEPS[action].export,
-    )
+    decision = _next(case, action, state, why, person.sub, at).model_copy(update={"detail": detail})
+    if plate:
+        decision = decision.model_copy(update={"plate": normal_plate(plate)})
     if action in ("confirm", "issue"):
         decision = _checked(case, decision, lists or {})
+    return _event(case, decision)
+
+
+def lease_over(case: Case, at: datetime) -> Event:
+    """The decision that gives a violation back whose reviewer has gone away."""
+    state = _before(case) if _before(case) in DETECTED else "needs_review"
+    return _event(case, _next(case, "release", state, "lease_over", "machine", at))  # type: ignore[arg-type]
+
+
+def _before(case: Case) -> str:
+    held = case.decision
+    return held.previous.get("state", "") if held is not None and held.previous else ""
+
+
+def _next(case: Case, action: Action, state: State, reason: ReviewReason, by: str, at: datetime) -> Decision:
+    held, data = case.decision, case.violation.data
+    return Decision(
+        violation=case.violation.id,
+        state=state,
+        reason=reason,
+        number=version_of(case) + 1,
+        rule=str(data.get("rule", "")),
+        rule_version=str(data.get("rule_version", "")),
+        profile=str(data.get("profile", "")),
+        decided_at=at,
+        by=by,
+        step=action,
+        withdrawn=held.withdrawn if held is not None else "",
+        previous={"state": case.state, "reason": held.reason if held is not None else ""},
+        plate=held.plate if held is not None else "",
+        export=STEPS[action].export,
+    )
+
+
+def _event(case: Case, decision: Decision) -> Event:
     return Event.of(
         DECISION,
         camera_id=case.violation.camera_id,
         district=case.violation.subject,
         at=case.violation.time,
         data=decision.model_dump(mode="json"),
-        key=(case.violation.id, decision.number, state, why, person.sub),
+        key=(case.violation.id, decision.number, decision.state, decision.reason, decision.by),
     )
 
 

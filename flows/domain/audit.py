@@ -39,6 +39,10 @@ Action = Literal[
     "searching.stopped",
     "searching.resumed",
     "clock.set",
+    "violation.decided",
+    "camera.viewed",
+    "webhook.created",
+    "webhook.removed",
 ]
 
 GENESIS: Final = "0" * 64

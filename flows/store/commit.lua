@@ -1,5 +1,5 @@
 -- One change of the searches with the audit entries that belong to it: all of it, or, if a guard fails, none.
--- sha256.lua stands before this file.
+-- sha256.lua and note.lua stand before this file.
 -- ARGV[1]  the keys' prefix
 -- ARGV[2]  JSON:
 --   now       ms since 1970
@@ -23,18 +23,9 @@ for i, guard in ipairs(ask.guards) do
   if got ~= false then got = tostring(got) end
   if got ~= guard[2] then return { 0, i - 1, got } end
 end
-local now = math.max(ask.now, mark)
-local now_text = string.format('%.0f', now)
-call('SET', prefix .. 'clock', now_text)
+local now_text = audit_time(prefix, ask.now)
 
-local head = prefix .. 'audit:head'
-local function note(body)
-  local seq = call('HINCRBY', head, 'seq', 1)
-  local before = call('HGET', head, 'hash') or string.rep('0', 64)
-  local hash = sha256(before .. '\n' .. seq .. '\n' .. now_text .. '\n' .. body)
-  call('XADD', prefix .. 'audit', seq .. '-1', 'at', now_text, 'body', body, 'prev', before, 'hash', hash)
-  call('HSET', head, 'hash', hash)
-end
+local function note(body) audit_note(prefix, now_text, body) end
 
 local gone = 0
 local function drop_lead(case, id, drop)

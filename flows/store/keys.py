@@ -53,8 +53,8 @@ them.
 | ``{dome}:audit:head`` | hash | ``seq`` and ``hash`` of its last entry |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
 
-The scripts beside this file (``write.lua``, ``prune.lua``, ``exempt.lua``, ``commit.lua``) build the same names
-from :data:`PREFIX`.
+The scripts beside this file (``write.lua``, ``prune.lua``, ``exempt.lua``, ``commit.lua``,
+``note.lua``) build the same names from :data:`PREFIX`.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Ledger:
         self.address = masked(url)
         self.client = client(url, ANSWER_S)
         self._clock = clock
-        self._commit = self.client.register_script(script("sha256", "commit"))
+        self._commit = self.client.register_script(script("sha256", "note", "commit"))
 
     def close(self) -> None:
         """Gives the connections back."""

@@ -139,7 +139,7 @@ class ResultsStore:
         self._writer = client(url, self._patience.answer_s, redis_connect_func=self._on_connect)
         self._client = client(url, self._patience.answer_s)
         self._probe = client(url, self._patience.probe_s)
-        self._write = self._writer.register_script(script("write"))
+        self._write = self._writer.register_script(script("sha256", "note", "write"))
         self._prune = self._writer.register_script(script("prune"))
         self._intake = Intake(url, clock)
 

@@ -5,6 +5,7 @@
 --   state that it gives to a violation or '', number of the decision (0: the violation itself),
 --   severity of a violation, plate that it says a violation's vehicle bears or '',
 --   what the electronic proceedings are to be told or ''
+-- sha256.lua and note.lua stand before this file.
 -- The script as a whole is atomic, also in the append-only file: an event is there with all its indexes or not at all.
 local prefix, fresh = ARGV[1], {}
 local attached = { ['dome.evidence.stored.v1'] = 'evidence', ['dome.plate.read.v1'] = 'plate' }
@@ -64,6 +65,17 @@ local function note_plate(about, plate, ms)
   redis.call('HSET', record, 'bears', plate)
 end
 
+-- What a person decided, also by correcting many at once, stands in the audit log, or is not decided.
+local function audit_decision(json, district, place)
+  local said = cjson.decode(json).data
+  if (said.by or 'machine') == 'machine' and (said.readjudication or '') == '' then return end
+  audit_note(prefix, audit_time(prefix, tonumber(string.match(place, '^%d+'))), cjson.encode({
+    who = said.by, action = 'violation.decided', subject = said.violation,
+    why = said.readjudication ~= '' and said.readjudication or said.detail,
+    details = { state = said.state, reason = said.reason, number = said.number, district = district },
+  }))
+end
+
 for i = 2, #ARGV, 13 do
   local id, json, kind, camera = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local district, ms, day, violation = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]
@@ -91,6 +103,7 @@ for i = 2, #ARGV, 13 do
       redis.call('HSET', prefix .. 'event:' .. violation, 'decision', json)
       settle(violation, number, state, ms)
       note_claim(violation, state, place)
+      audit_decision(json, district, place)
       if export ~= '' then
         redis.call('XADD', prefix .. 'outbox:proceedings', '*', 'decision', id, 'violation', violation,
           'action', export)

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from flows.domain.errors import DetectorAway, DomeError, FieldError, ReaderAway, StoreError
 from flows.domain.masking import masked
-from flows.domain.review import NotTheirs, StepRefused
+from flows.domain.review import NotTheirs
 
 log = logging.getLogger(__name__)
 
@@ -75,8 +75,6 @@ def problem_of(error: Exception) -> Problem:
             return Problem(422, masked(str(error)), errors=[told])
         case NotTheirs():
             return Problem(403, str(error))
-        case StepRefused():
-            return Problem(409, str(error))
         case StoreError() | DetectorAway() | ReaderAway():
             return Problem(503, masked(str(error)), headers={"Retry-After": str(AGAIN_S)})
         case DomeError():
