@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from flows.domain.errors import CalibrationError, DomeError, FieldError
-from flows.domain.frames import ClockSource, ClockState
+from flows.domain.frames import VOUCHED_CLOCKS, ClockState
 from flows.domain.masking import masked
 from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.site import CalibrationConfig, CameraConfig, SiteConfig, TracksSource
@@ -29,16 +29,6 @@ from flows.validation import did_you_mean
 
 PROBES_AT_ONCE: Final = 16
 """A probe mostly waits for its camera; a site of hundreds is looked at in a minute."""
-
-VOUCHED_CLOCKS: Final[dict[ClockSource, str]] = {
-    "site": "the site file's started_at",
-    "device": "the device's own times",
-    "container": "the recording's own creation time",
-    "rtcp": "the camera's sender reports (RTCP)",
-    "scene": "the rendered scene",
-    "arrival": "arrival at this host; keep the host on NTP",
-}
-"""Anchors that evidence may rest on. A file's modification time is none: copying changes it."""
 
 Prober = Callable[[CameraConfig, Settings], Probe]
 Surveyor = Callable[[CameraConfig, Settings], CalibrationConfig | None]

@@ -183,7 +183,7 @@ class CameraActor:
             spec.sure_score if spec else 0.6,
         )
         self._outbox = Outbox(await asyncio.to_thread(self._spool), submit)
-        evidence = self._evidence(source, spec) if camera.rules and spec is not None else None
+        evidence = self._evidence(camera, source, spec) if camera.rules and spec is not None else None
         return Feed(source, pipeline, spec, detector, self._outbox, evidence)
 
     def _spool(self) -> Spool:
@@ -209,16 +209,11 @@ class CameraActor:
         survey = scene_calibration(self._camera, self._around.settings)
         return self._camera.model_copy(update={"calibration": survey})
 
-    def _evidence(self, source: Source, spec: DetectorSpec) -> EvidenceQueue:
-        context = EvidenceContext(
-            site=self._around.site,
-            camera_id=self._camera.id,
-            district=self._camera.district,
-            detector=ModelRef(name=spec.name, sha256=spec.version),
-            software=self._around.software,
-        )
-        store = EvidenceStore(self._around.settings.evidence)
+    def _evidence(self, camera: CameraConfig, source: Source, spec: DetectorSpec) -> EvidenceQueue:
         profile = self._around.profile
+        detector = ModelRef(name=spec.name, sha256=spec.version)
+        context = EvidenceContext.of(self._around.site, camera, detector, self._around.software, profile)
+        store = EvidenceStore(self._around.settings.evidence)
         reader = PlateReader(self._gateway, asyncio.get_running_loop())
         plates = PlateStage(reader, profile.name.upper()) if self._around.plates else None
         hasher = PlateHasher.of(self._around.settings.plate_key.get_secret_value())

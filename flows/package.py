@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from flows.codehash import code_sha256
 from flows.domain.errors import StoreError
 from flows.domain.events import Event
 from flows.domain.plates import PlateRecord
+from flows.domain.site import CalibrationConfig, CameraConfig
+from flows.jurisdiction import JurisdictionProfile
 from flows.store.evidence import MANIFEST, EvidenceStore
 
 
@@ -75,6 +78,14 @@ class EvidenceContext(_Model):
         district: Its district.
         detector: Name and sha256 of the detector's weights.
         software: Version of this software.
+        code_sha256: Of its source, see :func:`flows.codehash.code_sha256`.
+        name: The camera's name for people.
+        latitude: Where it stands, degrees; None if the site file does not say.
+        longitude: Likewise.
+        platform: What carries it.
+        profile: The jurisdiction profile in force; None in packages of before profiles were kept.
+        calibration: The survey with its points; None where there is none.
+        rules: The rules in force there, with all their parameters.
     """
 
     site: str
@@ -82,6 +93,40 @@ class EvidenceContext(_Model):
     district: str
     detector: ModelRef
     software: str
+    code_sha256: str = ""
+    name: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+    platform: str = "fixed"
+    profile: JurisdictionProfile | None = None
+    calibration: CalibrationConfig | None = None
+    rules: list[dict[str, JsonValue]] = Field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        site: str,
+        camera: CameraConfig,
+        detector: ModelRef,
+        software: str,
+        profile: JurisdictionProfile | None = None,
+    ) -> Self:
+        """What holds for a camera, from its configuration."""
+        return cls(
+            site=site,
+            camera_id=camera.id,
+            district=camera.district,
+            detector=detector,
+            software=software,
+            code_sha256=code_sha256(),
+            name=camera.name,
+            latitude=camera.latitude,
+            longitude=camera.longitude,
+            platform=camera.platform,
+            profile=profile,
+            calibration=camera.calibration,
+            rules=[rule.model_dump(mode="json") for rule in camera.rules],
+        )
 
 
 class Manifest(_Model):

@@ -27,6 +27,10 @@ class Settings(BaseModel):
         plate_key: ``DOME_PLATE_KEY``: keys of plates' hashes, see :mod:`flows.domain.platehash`.
         audit: ``DOME_AUDIT``: folder of the audit log's seals, best on a disk that Redis's machine cannot write to.
         probe_key: ``DOME_PROBE_KEY``: keys of what is biometric, see :mod:`flows.store.vault`.
+        c2pa_cert: ``DOME_C2PA_CERT``: PEM file with the certificate that signs packages, and its issuers.
+        c2pa_key: ``DOME_C2PA_KEY``: PEM file with its private key; without both, one for development is made.
+        tsa_url: ``DOME_TSA_URL``: time-stamp authority (RFC 3161) for packages; none by default.
+        tsa_cert: ``DOME_TSA_CERT``: PEM file with the authority's root.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +45,10 @@ class Settings(BaseModel):
     plate_key: SecretStr = SecretStr("")
     audit: Path = Path(".dome/audit")
     probe_key: SecretStr = SecretStr("")
+    c2pa_cert: Path | None = None
+    c2pa_key: Path | None = None
+    tsa_url: str | None = None
+    tsa_cert: Path | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -65,7 +73,15 @@ class Settings(BaseModel):
             plate_key=SecretStr(_plate_key(env.get(VARIABLE, ""))),
             audit=Path(env.get("DOME_AUDIT") or home / "audit").absolute(),
             probe_key=SecretStr(env.get("DOME_PROBE_KEY", "")),
+            c2pa_cert=_path(env.get("DOME_C2PA_CERT")),
+            c2pa_key=_path(env.get("DOME_C2PA_KEY")),
+            tsa_url=env.get("DOME_TSA_URL") or None,
+            tsa_cert=_path(env.get("DOME_TSA_CERT")),
         )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).absolute() if text else None
 
 
 def _plate_key(text: str) -> str:

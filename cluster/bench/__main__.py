@@ -15,13 +15,14 @@ from flows.domain.errors import DomeError
 
 COST = ("results", "path")
 ACCURACY = ("accuracy", "section", "positions", "rules", "signals", "plates", "belts")
+SERVICE = ("verify",)
 """Modules of this package; each has ``run(quick) -> list`` of figures. Those that are not here are left out."""
 
 
 def main() -> None:
     """Runs the suites one after another (never at once: they would measure each other)."""
     parser = argparse.ArgumentParser(prog="python -m cluster.bench", description=__doc__)
-    known = [*COST, *ACCURACY]
+    known = [*COST, *ACCURACY, *SERVICE]
     parser.add_argument("suite", nargs="*", choices=[[], *known], help="only these (the cost, by default)")
     parser.add_argument("--accuracy", action="store_true", help="how right everything is, in one table")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a figure to quote")

@@ -15,6 +15,7 @@ from cluster.cli import (
     check,
     demo,
     evaluate,
+    evidence,
     exemptions,
     lead,
     readjudicate,
@@ -33,7 +34,8 @@ HELP = (
 )
 EPILOG = (
     "Settings come from the environment: DOME_HOME (default .dome), DOME_REDIS_URL (default: an embedded "
-    "Redis), DOME_EVIDENCE, DOME_SPOOL, DOME_CACHE, DOME_WEIGHTS, DOME_AUDIT, DOME_PLATE_KEY, DOME_PROBE_KEY. "
+    "Redis), DOME_EVIDENCE, DOME_SPOOL, DOME_CACHE, DOME_WEIGHTS, DOME_AUDIT, DOME_PLATE_KEY, DOME_PROBE_KEY; "
+    "DOME_C2PA_CERT, DOME_C2PA_KEY, DOME_TSA_URL and DOME_TSA_CERT sign and stamp packages. "
     "Any command takes [cyan]--debug[/] to show "
     "a traceback. Exit status: 0 done, 1 failed, 2 bad input."
 )
@@ -93,6 +95,7 @@ for _name, _command in (
 ):
     app.command(_name, help=_help(_command))(_command)
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(exemptions.app, name="exemptions")
 app.add_typer(weights.app, name="weights")
 app.add_typer(case.app, name="case")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NoReturn, Protocol
+from typing import Final, Literal, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,16 @@ ClockSource = Literal["site", "container", "rtcp", "arrival", "scene", "device",
 """Where the wall-clock anchor came from: the site file, the container's creation time, RTCP sender reports,
 the arrival of the first packet, a rendered scene, the times that a device writes with its tracks, or (worst)
 the file's modification time."""
+
+VOUCHED_CLOCKS: Final[dict[ClockSource, str]] = {
+    "site": "the site file's started_at",
+    "device": "the device's own times",
+    "container": "the recording's own creation time",
+    "rtcp": "the camera's sender reports (RTCP)",
+    "scene": "the rendered scene",
+    "arrival": "arrival at this host; keep the host on NTP",
+}
+"""Anchors that evidence may rest on. A file's modification time is none: copying changes it."""
 
 
 class Picture(Protocol):
