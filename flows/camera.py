@@ -42,6 +42,7 @@ from flows.platestage import PlateStage
 from flows.settings import Settings
 from flows.sources import open_source
 from flows.store.evidence import EvidenceStore
+from flows.store.landmarks import LandmarkStore
 from flows.store.spool import Spool
 
 if TYPE_CHECKING:
@@ -176,11 +177,15 @@ class CameraActor:
         self._message = "opening the source"
         await asyncio.to_thread(source.open)
         camera = await asyncio.to_thread(self._calibrated)
+        store = LandmarkStore(self._around.settings.landmarks, camera)
         pipeline = CameraPipeline.build(
             camera,
             self._around.profile,
             spec.names if spec else (),
             spec.sure_score if spec else 0.6,
+            # A recording is always played from its beginning, and says the same every time.
+            await asyncio.to_thread(store.load) if camera.live else None,
+            store.save if camera.live else None,
         )
         self._outbox = Outbox(await asyncio.to_thread(self._spool), submit)
         evidence = self._evidence(camera, source, spec) if camera.rules and spec is not None else None

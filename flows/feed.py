@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -302,12 +303,24 @@ class Feed:
             spooled=len(self._outbox),
             lost=self._outbox.lost,
             last_at=settled,
+            **_fitness(self._pipeline),
         )
 
 
 def described(error: BaseException) -> str:
     """An error in words: ours speak for themselves, others need their type."""
     return str(error) if isinstance(error, DomeError) else f"{type(error).__name__}: {error}"
+
+
+def _fitness(pipeline: CameraPipeline) -> dict[str, Any]:
+    """The part of the status that says whether the camera looks where it was surveyed."""
+    if pipeline.watch is None:
+        return {}
+    verdict = pipeline.watch.verdict
+    off = verdict.off
+    if off is None or not math.isfinite(off.px):
+        return {"fitness": verdict.fitness}
+    return {"fitness": verdict.fitness, "moved_px": round(off.px, 2), "moved_deg": round(off.turn_deg, 3)}
 
 
 def _body(request: Sequence[Item]) -> DetectRequest:

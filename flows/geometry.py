@@ -116,6 +116,28 @@ def along_and_across(point: Array, line: Array) -> tuple[float, float, Array]:
     return float(length[:k].sum() + along[k]), math.copysign(float(away[k]), across), left
 
 
+def hull(points: Array) -> Array:
+    """The convex hull ``(M, 2)`` of points ``(N, 2)`` by Andrew's monotone chain.
+
+    >>> hull(np.array([[0.0, 0], [2, 0], [1, 1], [2, 2], [0, 2]])).tolist()
+    [[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]]
+    """
+    ordered = sorted({(float(x), float(y)) for x, y in points})
+    chains: list[list[tuple[float, float]]] = []
+    for sequence in (ordered, ordered[::-1]):
+        chain: list[tuple[float, float]] = []
+        for p in sequence:
+            while len(chain) > 1 and _turns_right(chain[-2], chain[-1], p):
+                chain.pop()
+            chain.append(p)
+        chains.append(chain[:-1])
+    return np.array(chains[0] + chains[1])
+
+
+def _turns_right(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]) <= 0
+
+
 def polygons_touch(a: Array, b: Array) -> bool:
     """Whether two convex polygons ``(N, 2)`` overlap (separating axes, Gottschalk 1996).
 

@@ -7,7 +7,7 @@ around it only schedules, waits and counts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -27,11 +27,13 @@ from flows.domain.tracks import Track
 from flows.gating import Admission, Gate
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
+from flows.landmarks import Landmarks
 from flows.paths import FixBook, PathBook
 from flows.rules import build_rules
 from flows.rules.base import Moment, Rule
 from flows.rules.pins import PinBook
 from flows.signals import SignalBook
+from flows.steadiness import Steadiness
 from flows.tracking import ReportedTracks, Tracker
 
 LAG_FRAMES: Final = 40
@@ -107,6 +109,7 @@ class CameraPipeline:
             frames depend on the moment anyway).
         paths: Puts tracks on the ground; None where no rule asks for it or there is no survey.
         pins: What the rules want shown later; evidence looks at it after each step.
+        watch: Whether the camera still looks where it was surveyed; None where nobody looks.
     """
 
     def __init__(
@@ -118,9 +121,10 @@ class CameraPipeline:
         lag_frames: int,
         paths: Paths | None = None,
         pins: PinBook | None = None,
+        watch: Steadiness | None = None,
     ) -> None:
         self.camera, self.lag_frames = camera, lag_frames
-        self.pins = pins or PinBook()
+        self.pins, self.watch = pins or PinBook(), watch
         self.counts = Counts()
         self._gate, self._tracker, self._rules = gate, tracker, list(rules)
         self._paths = paths
@@ -129,6 +133,9 @@ class CameraPipeline:
         self._moved = [False] * max(1, lag_frames)  # ring: after how many settled frames did something move
         self._settled = 0
         self._moment: Moment | None = None
+        self._held = HeldEvents(self.pins)
+        self._unsteady: Counter[str] = Counter()
+        self._reason = ""
 
     @classmethod
     def build(
@@ -137,6 +144,8 @@ class CameraPipeline:
         profile: JurisdictionProfile,
         spec_names: Sequence[str] = (),
         sure_score: float = 0.6,
+        landmarks: Landmarks | None = None,
+        on_learned: Callable[[Landmarks], None] | None = None,
     ) -> CameraPipeline:
         """Wires the parts that the camera's configuration asks for.
 
@@ -145,6 +154,8 @@ class CameraPipeline:
             profile: The law of the place.
             spec_names: Class names of the detector, to notice rules that can never fire; empty to trust.
             sure_score: Score from which its detections are believed at once.
+            landmarks: Of its picture, learnt before; learnt from the first looks if None.
+            on_learned: Told of landmarks that were learnt, to keep them.
 
         Raises:
             CalibrationError: If the survey does not determine the ground plane.
@@ -165,6 +176,7 @@ class CameraPipeline:
             0 if camera.live else LAG_FRAMES,
             book,
             pins,
+            Steadiness(camera, ground, landmarks, on_learned) if watched(camera) else None,
         )
 
     def admit(self, frame: Frame) -> Admission:
@@ -172,6 +184,8 @@ class CameraPipeline:
         counts = self.counts
         counts.read += 1
         moving = self._tracks_move()
+        if self.watch is not None:
+            self.watch.look(frame)
         self._signals.look(frame)  # lights change while nothing moves, and in frames that are left out
         if not self._sampler.takes(frame.at):
             counts.sampled_out += 1
@@ -202,10 +216,12 @@ class CameraPipeline:
         self.counts.detections += len(found)
         try:
             tracks = self._tracker.step(found, frame.at, frame.index)
+            if self._reason:
+                return self._counted(changes + self._refused(self._reason))
             confirmed = [t for t in tracks if t.confirmed]
             moment = self._on_ground(confirmed, moment)
             events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
-            return self._counted(changes + events + self._forget(moment))
+            return self._counted(changes + self._vouched(events + self._forget(moment), frame.at))
         finally:
             self._settle()
 
@@ -214,18 +230,24 @@ class CameraPipeline:
         moment, changes = self._at(frame)
         try:
             self._tracker.expire(frame.at)
-            return self._counted(changes + self._forget(moment))
+            if self._reason:
+                return self._counted(changes + self._refused(self._reason))
+            return self._counted(changes + self._vouched(self._forget(moment), frame.at))
         finally:
             self._settle()
 
     def close(self) -> list[Event]:
         """The end: all tracks end, and the rules speak of them for the last time."""
         self._tracker.close()
-        return self._counted(self._forget(self._moment)) if self._moment else []
+        if self._moment is None:
+            return []
+        if self._reason:
+            return self._counted(self._refused(self._reason))
+        return self._counted(self._held.release() + self._forget(self._moment))
 
     def refusals(self) -> dict[str, int]:
         """Verdicts refused, by reason, over all rules."""
-        total: Counter[str] = Counter()
+        total = Counter(self._unsteady)
         for rule in self._rules:
             total.update(rule.refusals())
         return dict(total)
@@ -238,7 +260,44 @@ class CameraPipeline:
         self._moment = Moment(
             frame.at, frame.index, picture.width_px, picture.height_px, frame.clock, signals=lights
         )
+        if self.watch is not None:
+            changes += self.watch.settle(frame.at)
+            if self.watch.reason != self._reason:
+                self._turn(self.watch.reason, self._moment)
         return self._moment, changes
+
+    def _turn(self, reason: str, moment: Moment) -> None:
+        """The camera has begun to look elsewhere, or come to rest.
+
+        Whoever is in sight was or will be measured wrongly: all tracks end, and begin anew. What rules would say of
+        them, and what they have said since the last look that vouched for it, is refused.
+        """
+        before, self._reason = self._reason, reason
+        if before and reason:
+            return  # it is known better what is wrong
+        self._tracker.close()
+        if before:
+            self._refused(before)
+            return
+        ended = self._tracker.ended()
+        # Who stays in sight is followed anew, and counted again when it leaves: rather twice than not at all.
+        self._unsteady[reason] += len(self._held.drop()) + sum(track.confirmed for track in ended)
+        self._bury(ended, moment)
+
+    def _refused(self, reason: str) -> list[Event]:
+        """Counts vehicles that were in sight while nothing may be measured; no rule hears of them."""
+        self._unsteady[reason] += sum(track.confirmed for track in self._tracker.ended())
+        return []
+
+    def _vouched(self, events: list[Event], at: datetime) -> list[Event]:
+        """Those of now and before that a look at the camera has vouched for since; others wait for the next look."""
+        if self.watch is None or self.watch.vouches(at):
+            return self._held.release() + events
+        ready = self._held.release(self.watch.verdict.at)
+        self._held.hold(events, at)
+        if events and self.lag_frames == 0:  # where frames are not counted on to give the same events again
+            self.watch.hurry()
+        return ready
 
     def _on_ground(self, tracks: Sequence[Track], moment: Moment) -> Moment:
         """The moment with the paths of the tracks seen in it."""
@@ -251,8 +310,11 @@ class CameraPipeline:
         return replace(moment, paths=paths)
 
     def _forget(self, moment: Moment) -> list[Event]:
+        return self._bury(self._tracker.ended(), moment)
+
+    def _bury(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         events: list[Event] = []
-        for track in self._tracker.ended():
+        for track in tracks:
             if not track.confirmed:
                 continue
             path = self._paths.forget(track) if self._paths else None
@@ -268,6 +330,37 @@ class CameraPipeline:
     def _counted(self, events: list[Event]) -> list[Event]:
         self.counts.events.update(e.type for e in events)
         return events
+
+
+class HeldEvents:
+    """What rules have said and no look at the camera has vouched for yet; seconds' worth.
+
+    Args:
+        pins: Keeps the pictures of those moments.
+    """
+
+    def __init__(self, pins: PinBook) -> None:
+        self._pins = pins.open()
+        self._held: list[tuple[datetime, Event]] = []
+
+    def hold(self, events: Sequence[Event], at: datetime) -> None:
+        """Keeps events that rules have made at a moment."""
+        self._held += [(at, event) for event in events]
+        self._pin()
+
+    def release(self, until_at: datetime | None = None) -> list[Event]:
+        """Gives those that were made until then; all, if None."""
+        ready = [event for at, event in self._held if until_at is None or at <= until_at]
+        self._held = [] if until_at is None else [pair for pair in self._held if pair[0] > until_at]
+        self._pin()
+        return ready
+
+    def drop(self) -> list[Event]:
+        """Lets go of all; they were made while the camera looked elsewhere."""
+        return self.release()
+
+    def _pin(self) -> None:
+        self._pins.keep(at for _, event in self._held for at in moments_of(event))
 
 
 class Sampler:
@@ -329,6 +422,18 @@ def run_frames(
             request = request_of([frame.picture.bgr(*detector_size(detector, frame))], frame)
             yield from pipeline.step(frame, detect_at_full_size(detector, [request])[0][0])
     yield from pipeline.close()
+
+
+def watched(camera: CameraConfig) -> bool:
+    """Whether somebody must look if a camera stays as it is: rules measure in the picture of a fixed one."""
+    return camera.sees and camera.platform == "fixed" and bool(camera.rules)
+
+
+def moments_of(event: Event) -> list[datetime]:
+    """The capture times that an event's evidence shows."""
+    moments = event.data.get("moments")
+    named = [m for m in moments if isinstance(m, dict)] if isinstance(moments, list) else []
+    return [datetime.fromisoformat(str(m["at"])) for m in named]
 
 
 def detector_size(detector: DetectorLike, frame: Frame) -> tuple[int, int]:

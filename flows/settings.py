@@ -50,6 +50,11 @@ class Settings(BaseModel):
     tsa_url: str | None = None
     tsa_cert: Path | None = None
 
+    @property
+    def landmarks(self) -> Path:
+        """Where the cameras' landmarks are kept, beside the spool."""
+        return self.spool.parent / "landmarks"
+
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Reads the environment.

@@ -119,12 +119,21 @@ def _row(status: CameraStatus, rate: Rate) -> tuple[str | Text, ...]:
 
 def _note(status: CameraStatus) -> str:
     parts = [status.message] if status.message else []
+    parts += [unfit] if (unfit := unfitness(status)) else []
     parts += [f"{status.restarts} restarts"] if status.restarts else []
     parts += [f"{status.reconnects} reconnects"] if status.reconnects else []
     parts += [f"{n} {kind} errors" for kind, n in status.errors.items() if n]
     parts += [f"{status.spooled} spooled"] if status.spooled else []
     parts += [f"{status.lost} LOST"] if status.lost else []
     return ", ".join(parts)
+
+
+def unfitness(status: CameraStatus) -> str:
+    """Why a camera may not measure now; empty if it may."""
+    if status.fitness == "moved":
+        how_far = f" by {status.moved_px:g} px" if status.moved_px is not None else ""
+        return f"UNFIT: the camera has moved{how_far}"
+    return {"shaking": "unfit: shaking", "unsettled": "unfit: shaken or knocked"}.get(status.fitness, "")
 
 
 def _results_note(results: ResultsStatus) -> str:
@@ -166,6 +175,8 @@ def progress_line(statuses: Sequence[CameraStatus], rates: dict[str, Rate], resu
         f"{total['detections_hz']:.1f} detections/s, lag {total['lag']:.1f} s, "
         f"{total['dropped']:,} dropped, {total['events']:,} events; {_results_note(results)}"
     )
+    for status in statuses:
+        line += f"; {status.camera_id} {unfit}" if (unfit := unfitness(status)) else ""
     worst = worst_first(statuses)[0] if statuses else None
     if worst is not None and _RANK[worst.state] < _RANK["running"] and worst.message:
         line += f"; {worst.camera_id} {worst.state}: {worst.message}"

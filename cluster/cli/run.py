@@ -114,6 +114,8 @@ def summary_table(summary: Summary) -> Table:
     """Each camera's counts at the end."""
     from rich.table import Table
 
+    from cluster.cli.progress import unfitness
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("camera")
     table.add_column("state")
@@ -126,7 +128,7 @@ def summary_table(summary: Summary) -> Table:
         errors = sum(status.errors.values())
         table.add_row(
             camera,
-            status.state,
+            f"{status.state}\n[bold red]{unfit}[/]" if (unfit := unfitness(status)) else status.state,
             *(f"{n:,}" for n in (*counts, errors)),
             f"{status.processing_s:.1f}",
             events or "-",

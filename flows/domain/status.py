@@ -8,6 +8,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 CameraState = Literal["starting", "running", "reconnecting", "restarting", "ended", "failed", "stopped"]
 
+Fitness = Literal["", "learning", "fit", "unknown", "unsettled", "shaking", "moved"]
+"""Whether a fixed camera still looks where it was surveyed, see :mod:`flows.steadiness`; empty where nobody looks:
+no rules, no pictures, or no fixed pose."""
+
 
 class CameraStatus(BaseModel):
     """Counts since the camera was first started (a restarted actor says so in ``restarts``).
@@ -36,6 +40,9 @@ class CameraStatus(BaseModel):
         spooled: Events waiting on disk because the results actor or Redis is away.
         lost: Events that could not be kept (the spool was full).
         last_at: Capture time of the newest processed frame.
+        fitness: Whether it still looks where it was surveyed.
+        moved_px: How far off it is in the picture, at the surveyed place that suffers most; None if that is unknown.
+        moved_deg: How far it is turned in the picture's plane.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,6 +68,9 @@ class CameraStatus(BaseModel):
     spooled: int = 0
     lost: int = 0
     last_at: AwareDatetime | None = None
+    fitness: Fitness = ""
+    moved_px: float | None = None
+    moved_deg: float | None = None
 
 
 class ResultsStatus(BaseModel):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from flows.geometry import hull
 from flows.scenes.bodies.base import bent
 from flows.scenes.camera import NEAR_M, PinholeCamera
 from flows.scenes.truth import ObjectTruth
@@ -236,28 +237,6 @@ def footprint(state: State, length_m: float, width_m: float) -> Array:
     pose = state.pose
     plan: Array = corners @ pose[:2, :2].T + pose[:2, 3]
     return plan
-
-
-def hull(points: Array) -> Array:
-    """The convex hull ``(M, 2)`` of points ``(N, 2)`` by Andrew's monotone chain.
-
-    >>> hull(np.array([[0.0, 0], [2, 0], [1, 1], [2, 2], [0, 2]])).tolist()
-    [[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]]
-    """
-    ordered = sorted({(float(x), float(y)) for x, y in points})
-    chains: list[list[tuple[float, float]]] = []
-    for sequence in (ordered, ordered[::-1]):
-        chain: list[tuple[float, float]] = []
-        for p in sequence:
-            while len(chain) > 1 and _turns_right(chain[-2], chain[-1], p):
-                chain.pop()
-            chain.append(p)
-        chains.append(chain[:-1])
-    return np.array(chains[0] + chains[1])
-
-
-def _turns_right(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]) <= 0
 
 
 def in_front(a: Plan, b: Plan, eye: Array) -> bool:

@@ -35,6 +35,14 @@ class SceneOptions(BaseModel):
         median: Whether an island parts the directions at a crosswalk.
         cross_traffic: Whether others drive on the road across.
         noise: Factor on the sensor noise; 0 switches it off.
+        knock_at_s: Second at which somebody knocks against the camera, which then looks elsewhere ...
+        knock_until_s: ... until it is put back; for ever by default.
+        knock_pan_deg: How far it is turned to the right ...
+        knock_tilt_deg: ... downwards ...
+        knock_roll_deg: ... and clockwise, as seen from behind it: the picture turns the other way.
+        shake_deg: Amplitude of a sway ...
+        shake_hz: ... so often a second ...
+        shake_s: ... from one second to another.
         started_at: Capture time of the first frame.
     """
 
@@ -58,6 +66,14 @@ class SceneOptions(BaseModel):
     median: bool | None = None
     cross_traffic: bool = True
     noise: float = Field(default=1.0, ge=0, le=10)
+    knock_at_s: float | None = Field(default=None, ge=0)
+    knock_until_s: float | None = Field(default=None, gt=0)
+    knock_pan_deg: float = Field(default=0.0, ge=-90, le=90)
+    knock_tilt_deg: float = Field(default=0.0, ge=-45, le=45)
+    knock_roll_deg: float = Field(default=0.0, ge=-45, le=45)
+    shake_deg: float = Field(default=0.0, ge=0, le=5)
+    shake_hz: float = Field(default=2.3, gt=0, le=20)
+    shake_s: tuple[float, float] = (0.0, 0.0)
     started_at: AwareDatetime = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 
     @field_validator("speed_range_kmh")

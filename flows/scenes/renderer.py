@@ -1,7 +1,7 @@
 """Draws a scene with OpenGL, without a display.
 
-The camera and the light stand still, so everything still is drawn once, with the sun and without; a frame
-copies that picture with its depth, lays the shadows of what moves over it, and draws what moves.
+The light stands still, and so does the camera until it is knocked, so everything still is drawn once, with the sun
+and without; a frame copies that picture with its depth, lays the shadows of what moves over it, and draws what moves.
 """
 
 from __future__ import annotations
@@ -95,8 +95,10 @@ class Renderer:
         self._arrays = {key: self._upload(mesh) for key, mesh in meshes.items() if len(mesh.vertices)}
         self._make_textures(plates, seed)
         self._make_targets()
+        self._ground, self._things = list(ground), list(things)
         self._set_light(sun_matrix(look.sun_from, focus_m))
-        self._draw_still(ground, things, sun_matrix(look.sun_from, focus_m))
+        self._draw_map(sun_matrix(look.sun_from, focus_m))
+        self._draw_still()
         self._rng = np.random.default_rng((seed, 5))
 
     def render(self, items: Sequence[Item], gain: float = 1.0) -> NDArray[np.uint8]:
@@ -121,27 +123,37 @@ class Renderer:
         raw = self._out.read(components=3, alignment=1)
         return np.frombuffer(raw, np.uint8).reshape(self._camera.height_px, self._camera.width_px, 3)
 
+    def aim(self, camera: PinholeCamera) -> None:
+        """The camera looks from elsewhere, in the same size, from the next picture on."""
+        self._camera = camera
+        self._surface["u_eye"] = tuple(camera.position_m)
+        self._surface["u_clip"].write(_column_major(camera.clip_matrix()))
+        self._draw_still()
+
     def close(self) -> None:
         """Gives the context and all it holds back."""
         self._arrays.clear()
         self._context.release()
 
-    def _draw_still(self, ground: Sequence[Item], things: Sequence[Item], sun: Array) -> None:
-        """Once: the still shadow map, and the still picture with and without the sun."""
-        bodies = [item for item in things if not item.is_plate]
+    def _draw_map(self, sun: Array) -> None:
+        """Once: the still shadow map."""
         self._shadow["u_clip"].write(_column_major(sun))
         self._shadow["u_flat"] = 0.0
         self._map_target.use()
         # The sun is not turned upside down as the picture is.
         self._context.front_face = "ccw"
-        self._draw(self._shadow, bodies)
+        self._draw(self._shadow, [item for item in self._things if not item.is_plate])
         self._context.front_face = "cw"
+
+    def _draw_still(self) -> None:
+        """For each aim: the still picture with and without the sun."""
+        bodies = [item for item in self._things if not item.is_plate]
         for target, light in ((self._shade_target, (0.0, 0.0, 0.0)), (self._still, self._look.sun)):
             self._surface["u_sun_light"] = light
             self._still.use()
             self._still.clear(depth=1.0)
-            self._draw(self._surface, [*bodies, *ground])
-            self._draw_plates(things)
+            self._draw(self._surface, [*bodies, *self._ground])
+            self._draw_plates(self._things)
             if target is not self._still:
                 self._context.copy_framebuffer(target, self._still)
         self._shadow["u_clip"].write(_column_major(self._camera.clip_matrix()))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,10 @@ from flows.scenes.lights import Light
 from flows.scenes.look import Look
 from flows.scenes.options import SceneOptions
 from flows.scenes.setting import Setting
+from flows.scenes.sway import Angles, angles, turned
 from flows.scenes.truth import (
     CameraTruth,
+    DisturbanceTruth,
     EventTruth,
     FrameTruth,
     InnocentTruth,
@@ -126,7 +128,7 @@ class Scene:
     def annotation(self, index: int) -> FrameTruth:
         """The truth of one frame, without rendering it."""
         t_s, at = self.time_of(index)
-        objects = self._annotator.objects(self.world.state_at(t_s))
+        objects = self._annotator(angles(self.options, t_s)).objects(self.world.state_at(t_s))
         signals = {light.name: light.programme.at(t_s)[0] for light in self.layout.lights}
         return FrameTruth(index=index, at=at, objects=objects, signals=signals)
 
@@ -136,11 +138,15 @@ class Scene:
         Raises:
             SceneUnavailable: If this machine has no OpenGL.
         """
-        renderer = self._renderer()
+        renderer, aim = self._renderer(), (0.0, 0.0, 0.0)
         try:
             for index in range(self.frame_count):
                 truth = self.annotation(index)
                 t_s = self.time_of(index)[0]
+                now = angles(self.options, t_s)
+                if now != aim:
+                    aim = now
+                    renderer.aim(turned(self.camera, aim))
                 rgb = renderer.render(self._items(t_s), self.lighting.gain(t_s) if self.lighting else 1.0)
                 yield RenderedFrame(truth, rgb)
         finally:
@@ -177,7 +183,26 @@ class Scene:
             lines=layout.road_lines(),
             signals=tuple(light.config(camera) for light in layout.lights),
             rules=layout.rules(),
+            disturbances=tuple(self._disturbances()),
         )
+
+    def _disturbances(self) -> Iterator[DisturbanceTruth]:
+        options, start = self.options, self.started_at
+
+        def truth(
+            kind: Literal["knock", "shake"], span: tuple[float, float | None], by: Angles
+        ) -> DisturbanceTruth:
+            m = np.array([(*p.m, 0.0) for p in self.calibration.points])
+            px = np.hypot(*(turned(self.camera, by).project(m) - self.camera.project(m)).T)
+            from_at, until_at = (start + timedelta(seconds=s) if s is not None else None for s in span)
+            assert from_at is not None
+            return DisturbanceTruth(kind=kind, from_at=from_at, until_at=until_at, px=float(np.nanmax(px)))
+
+        if options.knock_at_s is not None:
+            by = options.knock_pan_deg, options.knock_tilt_deg, options.knock_roll_deg
+            yield truth("knock", (options.knock_at_s, options.knock_until_s), by)
+        if options.shake_deg and options.shake_s[1] > options.shake_s[0]:
+            yield truth("shake", options.shake_s, (options.shake_deg, 0.5 * options.shake_deg, 0.0))
 
     def _judged(
         self, frames: Sequence[FrameTruth]
@@ -213,9 +238,17 @@ class Scene:
             facts=role | verdict.facts,
         )
 
+    def _annotator(self, by: Angles) -> Annotator:
+        """Of the camera as it looks then; what stands still is looked at once while it does."""
+        known = self._annotators.get(by)
+        if known is None:
+            self._annotators.clear()
+            known = self._annotators[by] = Annotator(turned(self.camera, by), self.setting.solids)
+        return known
+
     @cached_property
-    def _annotator(self) -> Annotator:
-        return Annotator(self.camera, self.setting.solids)
+    def _annotators(self) -> dict[Angles, Annotator]:
+        return {}
 
     def _renderer(self) -> Renderer:
         from flows.scenes.renderer import Item, Renderer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -116,6 +116,22 @@ class CameraTruth(Model):
     rotation: list[list[float]]
 
 
+class DisturbanceTruth(Model):
+    """A camera that was knocked, or shook.
+
+    Attributes:
+        kind: ``knock`` or ``shake``.
+        from_at: Since when.
+        until_at: Until when; None: to the end.
+        px: Largest displacement of a surveyed point in the picture.
+    """
+
+    kind: Literal["knock", "shake"]
+    from_at: AwareDatetime
+    until_at: AwareDatetime | None
+    px: Px
+
+
 class SceneTruth(Model):
     """The truth file of one rendered clip; zones, lines, signals and rules are as a site file has them."""
 
@@ -137,3 +153,4 @@ class SceneTruth(Model):
     signals: tuple[SignalConfig, ...] = ()
     rules: tuple[Rule, ...] = ()
     """Of the site file, beside the speed limit."""
+    disturbances: tuple[DisturbanceTruth, ...] = ()

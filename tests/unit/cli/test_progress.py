@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from cluster.cli.progress import LiveProgress, Rates, camera_table, progress_line, worst_first
+from cluster.cli.progress import LiveProgress, Rates, camera_table, progress_line, unfitness, worst_first
 from flows.domain.status import CameraStatus, ResultsStatus
 
 
@@ -107,3 +107,15 @@ def test_a_site_without_cameras_is_no_crash() -> None:
         [], {}, ResultsStatus()
     )
     assert "0 cameras" in rendered([], rows=5)
+
+
+def test_a_camera_that_was_knocked_is_said_to_be_unfit() -> None:
+    knocked = CameraStatus(camera_id="a", state="running", fitness="moved", moved_px=6.7)
+    turned = CameraStatus(camera_id="b", state="running", fitness="moved")
+    fine = CameraStatus(camera_id="c", state="running", fitness="fit", moved_px=0.1)
+    assert unfitness(knocked) == "UNFIT: the camera has moved by 6.7 px"
+    assert unfitness(turned) == "UNFIT: the camera has moved"
+    assert unfitness(fine) == ""
+    line = progress_line([knocked, fine], {}, ResultsStatus())
+    assert "a UNFIT" in line
+    assert "c UNFIT" not in line
