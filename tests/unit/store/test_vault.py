@@ -11,7 +11,9 @@ from flows.store.vault import Vault
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 
 
-@pytest.mark.parametrize("text", ["", " , ", "secret", f"{OLD},secret"])
+@pytest.mark.parametrize(
+    "text", ["", " , ", "secret", f"{OLD},secret"], ids=["none", "empty", "no key", "half a key"]
+)
 def test_a_key_that_is_none_is_refused_and_not_shown(text: str) -> None:
     with pytest.raises(FieldError, match=r"DOME_PROBE_KEY: expected .*make one with") as caught:
         Vault.of(text)
