@@ -56,6 +56,9 @@ def step(
     """
     state = take(action, case.state, person, holder=holder_of(case), before=_before(case))
     why = _reason(action, reason, plate)
+    held = case.decision
+    if action == "issue" and held is not None and held.by == person.sub:
+        raise StepRefused(f"issue: {person.sub} confirmed it; expected another person")
     decision = _next(case, action, state, why, person.sub, at).model_copy(update={"detail": detail})
     if plate:
         decision = decision.model_copy(update={"plate": normal_plate(plate)})

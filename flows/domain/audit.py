@@ -40,6 +40,7 @@ Action = Literal[
     "searching.resumed",
     "clock.set",
     "violation.decided",
+    "violation.filed",
     "camera.viewed",
     "webhook.created",
     "webhook.removed",

@@ -21,6 +21,8 @@ them.
 | | | 1e13 for each degree of severity: the severest first, then the oldest |
 | ``{dome}:review:claims`` | sorted set | violations in review, by the time of the claim, ms |
 | ``{dome}:outbox:proceedings`` | stream | ``decision violation action`` that the electronic proceedings must hear of |
+| ``{dome}:filings:ID`` | hash | of a violation: what became of each filing, ``Receipt`` as JSON by its key |
+| ``{dome}:turn:W`` | string | which process does some work now; expires |
 | ``{dome}:districts`` | set | districts that have events |
 | ``{dome}:exemptions`` | hash | name to the list of exempt plates that holds, as JSON |
 | ``{dome}:exemptions:versions`` | hash | name to ``issued ms|sha256`` of that list |
@@ -106,6 +108,16 @@ def violations(district: str, rule: str = "", state: str = "") -> str:
 def violations_of_plate(plate: str) -> str:
     """Violations of a normalised plate by capture time."""
     return f"{PREFIX}violations:plate:{plate}"
+
+
+def filings(violation_id: str) -> str:
+    """What the proceedings have of a violation."""
+    return f"{PREFIX}filings:{violation_id}"
+
+
+def turn(work: str) -> str:
+    """Which process does some work."""
+    return f"{PREFIX}turn:{work}"
 
 
 def review_queue(district: str) -> str:

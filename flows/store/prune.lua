@@ -29,7 +29,7 @@ for _, entry in ipairs(redis.call('XRANGE', walk, '-', '+', 'COUNT', limit)) do
   if written_ms >= tonumber(ARGV[2]) and removed >= surplus then break end
   local id, kind, camera, district = fields[2], fields[4], fields[6], fields[8]
   forget_violation(id, district)
-  redis.call('DEL', prefix .. 'event:' .. id, prefix .. 'decisions:' .. id)
+  redis.call('DEL', prefix .. 'event:' .. id, prefix .. 'decisions:' .. id, prefix .. 'filings:' .. id)
   redis.call('XDEL', KEYS[1], place)
   redis.call('XDEL', KEYS[1] .. ':type:' .. kind, place)
   redis.call('XDEL', KEYS[1] .. ':camera:' .. camera, place)

@@ -115,6 +115,18 @@ async def test_what_a_reviewer_left_behind_comes_back(api: Any) -> None:
     assert [d["reason"] for d in item["decisions"]] == ["claimed", "lease_over", "claimed"]
 
 
+async def test_who_holds_both_roles_does_not_issue_what_they_confirmed(api: Any) -> None:
+    violation = speeding(0)
+    api.write(*with_plate(violation))
+    both = ("reviewer", "authoriser")
+    for version, (name, sub, status) in enumerate(
+        [("claim", "a", 200), ("confirm", "a", 200), ("issue", "a", 409), ("issue", "b", 200)]
+    ):
+        asked = {"version": min(version, 2)}
+        answer = await api.post(f"/violations/{violation.id}/{name}", asked, *both, sub=sub)
+        assert answer.status_code == status, answer.text
+
+
 async def test_releasing_gives_it_back_as_it_was(api: Any) -> None:
     violation = speeding(0)
     api.write(violation)

@@ -1,0 +1,108 @@
+"""Delivers what was issued to the electronic proceedings: each filing once, in order, whoever dies meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+from flows.backoff import Backoff
+from flows.domain.filing import Filing, Receipt, Receiver, ReceiverAway, ReceiverRefuses
+
+log = logging.getLogger(__name__)
+
+PAUSES_S: Final = (1.0, 300.0)
+"""First and longest pause while the receiver is away: it may be for a night."""
+REFUSALS: Final = 3
+"""Times that a receiver may refuse a filing before a person must look: it may have been its mistake."""
+
+
+class Outbox(Protocol):
+    """What waits (:class:`flows.store.proceedings.ProceedingsStore`)."""
+
+    def my_turn(self) -> bool: ...
+    def waiting(self, count: int = ...) -> list[tuple[str, Filing | None]]: ...
+    def settle(self, place: str, receipt: Receipt) -> None: ...
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """One filing's."""
+
+    backoff: Backoff = field(default_factory=lambda: Backoff(*PAUSES_S))
+    attempts: int = 0
+    refusals: int = 0
+    due_s: float = 0.0
+
+
+class Courier:
+    """Takes filings from the outbox to a receiver.
+
+    Filings on one violation arrive in order: a withdrawal never overtakes what it withdraws. Others do not wait for
+    one that is in trouble.
+
+    Args:
+        outbox: What waits.
+        receiver: Where to.
+        now: The present.
+    """
+
+    def __init__(
+        self, outbox: Outbox, receiver: Receiver, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._outbox, self._receiver, self._now = outbox, receiver, now
+        self._trouble: dict[str, _Trouble] = {}
+        self.problem = ""
+
+    def deliver(self) -> int:
+        """One round; how many were settled. Called every second.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        if not self._outbox.my_turn():
+            return 0
+        settled, held_up = 0, set[str]()
+        for place, filing in self._outbox.waiting():
+            if filing is None:
+                log.error("proceedings: what %s was about is gone", place)
+                lost = Receipt(
+                    key=place, violation="", action="", state="refused", at=self._now(), answer="gone"
+                )
+                self._outbox.settle(place, lost)
+            elif filing.violation not in held_up and self._attempt(place, filing):
+                settled += 1
+                self._outbox.my_turn()  # a slow receiver must not cost us the turn
+            else:
+                held_up.add(filing.violation)
+        return settled
+
+    def _attempt(self, place: str, filing: Filing) -> bool:
+        trouble = self._trouble.setdefault(filing.key, _Trouble())
+        if self._now().timestamp() < trouble.due_s:
+            return False
+        trouble.attempts += 1
+        try:
+            answer = self._receiver.deliver(filing)
+        except (ReceiverAway, ReceiverRefuses) as error:
+            self.problem = str(error)
+            trouble.refusals += isinstance(error, ReceiverRefuses)
+            if trouble.refusals < REFUSALS:
+                trouble.due_s = self._now().timestamp() + trouble.backoff.next_s()
+                return False
+            log.error("proceedings: %s is refused: %s", filing.key, error)
+            self._settle(place, filing, trouble, "refused", str(error))
+        else:
+            self.problem = ""
+            self._settle(place, filing, trouble, "delivered", answer)
+        return True
+
+    def _settle(self, place: str, filing: Filing, trouble: _Trouble, state: str, answer: str) -> None:
+        receipt = Receipt.model_validate({
+            "key": filing.key, "violation": filing.violation, "district": filing.district, "action": filing.action,
+            "state": state, "at": self._now(), "attempts": trouble.attempts, "answer": answer[:300],
+        })  # fmt: skip
+        self._outbox.settle(place, receipt)
+        self._trouble.pop(filing.key, None)
