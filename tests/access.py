@@ -7,14 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from apiclient import speeding, stored
+from apiclient import AT, PROBE_KEY, speeding, stored
+from searching import HOUR, T0, make_found, make_vehicle_case
 
 from flows.domain.events import Event
+from flows.domain.leads import Lead
 from flows.domain.people import ROLES, Role
+from flows.domain.status import CameraStatus
+from flows.domain.webhook import Webhook
+from flows.store import keys
+from flows.store.vault import Vault
 
-Kind = Literal["one", "list", "free", "stream"]
+Kind = Literal["one", "list", "free", "stream", "elsewhere"]
+SEALED = Vault.of(PROBE_KEY).seal(b"jpeg")
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,8 @@ class Row:
     Attributes:
         roles: Who may call it.
         kind: ``one``: something of another district is not found; ``list``: it is left out; ``free``: nothing in it
-            belongs to a district; ``stream``: never ends, see the tests of the stream.
+            belongs to a district; ``elsewhere``: it is
+            refused in another district; ``stream``: never ends, see the tests of the stream.
         make: Makes something to ask for.
         good: Statuses of a call that is allowed.
     """
@@ -105,3 +114,157 @@ row("POST /violations/{violation_id}/{step}", "operator reviewer authoriser", "o
 row("GET /review/queue", "operator reviewer authoriser auditor", "list", violation("/review/queue?limit=50"))
 row("POST /review/next", "reviewer", "list", violation("/review/next"))
 row("GET /alerts/stream", WATCH + " patrol administrator", "stream", plain("/alerts/stream?after=x"), (422,))
+
+
+def object_left(path: str) -> Make:
+    """A thing left behind in the district."""
+
+    async def make(api: Any, district: str) -> Call:
+        written.count += 1  # type: ignore[attr-defined]
+        mark = f"{district}-bag-{written.count}"  # type: ignore[attr-defined]
+        api.write(
+            Event.of(
+                "dome.object.abandoned.v1", camera_id=mark, district=district, at=AT, data={"object": mark}
+            )
+        )
+        return Call(path, None, mark)
+
+    return make
+
+
+def camera(path: str, picture: bool = False) -> Make:
+    """A camera in the district that reports."""
+
+    async def make(api: Any, district: str) -> Call:
+        name = f"{district}-cam"
+        services = api.app.state.services
+        services.results.put_status(CameraStatus(camera_id=name, district=district))
+        if picture:
+            services.pictures.put({name: (AT, b"\xff\xd8jpeg")})
+        return Call(path.format(id=name), None, "" if picture else f'"{name}"')
+
+    return make
+
+
+def case(path: str, body: Any = None, active: bool = False, lead: bool = False) -> Make:
+    """A search case in the district, of somebody else; active where asked for, with a lead."""
+
+    async def make(api: Any, district: str) -> Call:
+        written.count += 1  # type: ignore[attr-defined]
+        name, services = f"case-{written.count}", api.app.state.services  # type: ignore[attr-defined]
+        made = make_vehicle_case(id=name, cameras=(), districts=(district,), requester="somebody")
+        made = made.model_copy(update={"steps": (made.steps[0].model_copy(update={"by": "somebody"}),)})
+        services.cases.create(made, {})
+        if active or lead:
+            services.cases.authorise(name, "other")
+            services.cases.activate(name, "other")
+        if not lead:
+            return Call(path.format(id=name), body, name)
+        found = make_found(case=name, track=written.count)  # type: ignore[attr-defined]
+        event = found.event(camera_id=f"{district}-1", district=district, at=T0)
+        kept = Lead.of(event, "missing_person", T0 + HOUR)
+        values = {
+            "json": kept.model_dump_json(),
+            "state": "lead",
+            "version": "0",
+            "case": name,
+            "crop": SEALED,
+        }
+        services.results._client.hset(keys.lead(event.id), mapping=values)
+        services.results._client.zadd(keys.case(name, "leads"), {event.id: 1})
+        return Call(path.format(id=name, lead=event.id), body, event.id if path.endswith("s") else "")
+
+    return make
+
+
+def new_case_in(api: Any, district: str) -> Awaitable[Call]:
+    async def make() -> Call:
+        now = datetime.now(UTC)
+        window = {"begins_at": now.isoformat(), "ends_at": (now + timedelta(days=1)).isoformat()}
+        basis = {"law": "KPK RK 232", "document": "1"}
+        body = {"purpose": "wanted_by_court_order", "basis": basis, "plate": "123ABC02", "districts": [district],
+                "window": window, "expires_at": window["ends_at"], "registration": "r",
+                "impact_assessment": "i"}  # fmt: skip
+        return Call("/cases", body)
+
+    return make()
+
+
+def hook(path: str) -> Make:
+    """A webhook of the district."""
+
+    async def make(api: Any, district: str) -> Call:
+        written.count += 1  # type: ignore[attr-defined]
+        name = f"{written.count:x}"  # type: ignore[attr-defined]
+        own, url = frozenset({district}), "http://127.0.0.1:9/in"
+        made = Webhook(id=name, url=url, districts=own, secret="s", made_by="a", made_at=AT)
+        api.app.state.services.webhooks.add(made)
+        return Call(path.format(id=name), None, f'"{name}"' if path == "/webhooks" else "")
+
+    return make
+
+
+ALL_BUT_CHANNEL = WATCH + " patrol administrator"
+row("GET /cameras", ALL_BUT_CHANNEL, "list", camera("/cameras"))
+row("GET /cameras/{camera_id}", ALL_BUT_CHANNEL, "one", camera("/cameras/{id}"))
+row(
+    "GET /cameras/{camera_id}/picture",
+    "operator administrator",
+    "one",
+    camera("/cameras/{id}/picture", picture=True),
+)
+row(
+    "GET /objects",
+    "operator patrol analyst auditor",
+    "list",
+    object_left(f"/objects?until={AT:%Y-%m-%d}T23:00:00Z"),
+)
+row(
+    "POST /models/detect",
+    "operator analyst administrator",
+    "free",
+    plain("/models/detect", "no picture"),
+    (422,),
+)
+row("POST /models/plates", "operator administrator", "free", plain("/models/plates", "no picture"), (422,))
+row("GET /exports", "authoriser auditor administrator", "list", plain("/exports"))
+row(
+    "GET /violations/{violation_id}/exports",
+    "operator authoriser auditor",
+    "one",
+    violation("/violations/{id}/exports"),
+)
+row("GET /audit", "auditor", "list", plain("/audit"))
+row("GET /webhooks", "administrator auditor", "list", hook("/webhooks"))
+row("POST /webhooks", "administrator", "free", plain("/webhooks", {"url": "http://127.0.0.1:9/in"}))
+row("GET /webhooks/{webhook_id}/dead", "administrator auditor", "one", hook("/webhooks/{id}/dead"))
+row("DELETE /webhooks/{webhook_id}", "administrator", "one", hook("/webhooks/{id}"))
+WHY = {"why": "because"}
+row("GET /cases", "operator authoriser auditor", "list", case("/cases"))
+row("POST /cases", "operator", "elsewhere", new_case_in)
+row("GET /cases/{case_id}", "operator authoriser auditor", "one", case("/cases/{id}"))
+row("POST /cases/{case_id}/{step}", "authoriser", "one", case("/cases/{id}/authorise", WHY | {"version": 0}))
+row(
+    "PUT /cases/{case_id}/{step}",
+    "operator authoriser",
+    "one",
+    case("/cases/{id}/close", WHY | {"version": 0}),
+)
+row("GET /cases/{case_id}/leads", "operator authoriser auditor", "one", case("/cases/{id}/leads", lead=True))
+row("GET /leads/{lead_id}", "operator authoriser auditor", "one", case("/leads/{lead}", lead=True))
+row("GET /leads/{lead_id}/pictures/{which}", "operator authoriser", "one",
+    case("/leads/{lead}/pictures/seen", lead=True))  # fmt: skip
+row(
+    "POST /leads/{lead_id}/{answer}",
+    "operator authoriser",
+    "one",
+    case("/leads/{lead}/reject", {}, lead=True),
+)
+row(
+    "POST /searching/stop",
+    "operator authoriser administrator",
+    "free",
+    plain("/searching/stop", WHY),
+    (204, 409),
+)
+row("POST /searching/resume", "authoriser administrator", "free", plain("/searching/resume", WHY), (204, 409))

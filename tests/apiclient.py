@@ -19,13 +19,15 @@ from serve.api.app import create_app
 from serve.api.config import ApiConfig
 from serve.api.devkey import sign
 
+PROBE_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 AT = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 
 
 def config_for(url: str, home: Path, **changes: Any) -> ApiConfig:
     """An installation's configuration, as if its environment said nothing."""
-    settings = Settings.from_env({"DOME_HOME": str(home), "DOME_REDIS_URL": url})
-    values: dict[str, Any] = {"rate_hz": 10_000.0, "burst": 10_000}
+    env = {"DOME_HOME": str(home), "DOME_REDIS_URL": url, "DOME_PROBE_KEY": PROBE_KEY}
+    settings = Settings.from_env(env)
+    values: dict[str, Any] = {"rate_hz": 10_000.0, "burst": 10_000, "webhook_hosts": ("127.0.0.1",)}
     return ApiConfig.from_env(url, settings, env={}).model_copy(update=values | changes)
 
 

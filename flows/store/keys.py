@@ -22,6 +22,13 @@ them.
 | ``{dome}:review:claims`` | sorted set | violations in review, by the time of the claim, ms |
 | ``{dome}:outbox:proceedings`` | stream | ``decision violation action`` that the electronic proceedings must hear of |
 | ``{dome}:filings:ID`` | hash | of a violation: what became of each filing, ``Receipt`` as JSON by its key |
+| ``{dome}:answer:K`` | string | the API's answer to a write with an idempotency key, JSON; expires |
+| ``{dome}:camera:districts`` | hash | each camera's district |
+| ``{dome}:picture:wanted:C`` | string | somebody looks at the camera's picture; expires |
+| ``{dome}:picture:C`` | string | its newest picture, small: capture time in ms and JPEG; expires |
+| ``{dome}:webhooks`` | hash | id to a ``Webhook`` as JSON |
+| ``{dome}:webhook:ID`` | hash | ``place``: of the last event it had, ``failures``, ``due_ms`` |
+| ``{dome}:webhook:ID:dead`` | stream | events that it did not take: ``place id why`` |
 | ``{dome}:turn:W`` | string | which process does some work now; expires |
 | ``{dome}:districts`` | set | districts that have events |
 | ``{dome}:exemptions`` | hash | name to the list of exempt plates that holds, as JSON |
@@ -65,6 +72,8 @@ PREFIX = "{dome}:"
 EVENTS = f"{PREFIX}events"
 DAYS = f"{PREFIX}days"
 CAMERAS = f"{PREFIX}cameras"
+CAMERA_DISTRICTS = f"{PREFIX}camera:districts"
+WEBHOOKS = f"{PREFIX}webhooks"
 DISTRICTS = f"{PREFIX}districts"
 CLAIMS = f"{PREFIX}review:claims"
 PROCEEDINGS = f"{PREFIX}outbox:proceedings"
@@ -113,6 +122,26 @@ def violations_of_plate(plate: str) -> str:
 def filings(violation_id: str) -> str:
     """What the proceedings have of a violation."""
     return f"{PREFIX}filings:{violation_id}"
+
+
+def answer(key: str) -> str:
+    """The API's answer to a write."""
+    return f"{PREFIX}answer:{key}"
+
+
+def picture(camera_id: str) -> str:
+    """A camera's newest picture."""
+    return f"{PREFIX}picture:{camera_id}"
+
+
+def picture_wanted(camera_id: str) -> str:
+    """That somebody looks at it."""
+    return f"{PREFIX}picture:wanted:{camera_id}"
+
+
+def webhook(hook_id: str, part: str = "") -> str:
+    """How far a webhook's deliveries are; ``dead``: what it did not take."""
+    return f"{PREFIX}webhook:{hook_id}{':' if part else ''}{part}"
 
 
 def turn(work: str) -> str:

@@ -75,8 +75,10 @@ class ProceedingsStore:
         Raises:
             StoreError: If Redis is away: it may be out all the same; otherwise it is sent again.
         """
-        details = {"state": receipt.state, "district": receipt.district, "attempts": receipt.attempts}
-        noted = entry("system", "violation.filed", subject=receipt.violation, why=receipt.action, **details)
+        noted = entry(
+            "system", "violation.filed", subject=receipt.violation, why=receipt.action,
+            state=receipt.state, district=receipt.district, attempts=receipt.attempts,
+        )  # fmt: skip
         change = Change(
             commands=[
                 ["XDEL", keys.PROCEEDINGS, place],

@@ -385,6 +385,7 @@ class ResultsStore:
             for status in statuses:
                 pipe.set(keys.status(status.camera_id), status.model_dump_json(), px=ttl_ms)
                 pipe.zadd(keys.CAMERAS, {status.camera_id: now_s})
+                pipe.hset(keys.CAMERA_DISTRICTS, status.camera_id, status.district)
             pipe.zremrangebyscore(keys.CAMERAS, 0, now_s - timedelta(days=1).total_seconds())
             pipe.execute()
 
@@ -403,6 +404,16 @@ class ResultsStore:
             names = sorted(c.decode() for c in cameras)
             found: Any = self._client.mget([keys.status(n) for n in names]) if names else []
         return [CameraStatus.model_validate_json(text) for text in found if text is not None]
+
+    def camera_districts(self) -> dict[str, str]:
+        """The district of every camera that ever reported.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with self._told("read cameras"):
+            found: Any = self._client.hgetall(keys.CAMERA_DISTRICTS)
+        return {camera.decode(): district.decode() for camera, district in found.items()}
 
     def last_reports(self) -> dict[str, datetime]:
         """When each camera of the last day reported last: those missing from :meth:`statuses` fell silent.

@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from redis.backoff import NoBackoff
 from flows.backoff import Backoff
 from flows.domain.errors import StoreError
 from flows.domain.masking import masked
-from flows.domain.people import EVERYWHERE, Person, Role
+from flows.domain.people import Person, Role
 from flows.store import keys
 
 log = logging.getLogger(__name__)
@@ -256,19 +256,20 @@ def item_of(place: str, fields: dict[bytes, bytes], record: bytes | None) -> Ite
     """An entry of the stream as listeners get it; of an event removed meanwhile only its place is left."""
     type, district = fields[b"type"].decode(), fields[b"district"].decode()
     event: dict[str, Any] = json.loads(record) if record else {}
-    data = {k: v for k, v in event.get("data", {}).items() if k not in LEFT_OUT}
-    secret = next((names for start, names in NAMES_A_PLATE.items() if type.startswith(start)), ())
-    blind = {k: v for k, v in data.items() if k not in secret}
     return Item(
-        place_of(place), type if record else "", district, _sse(place, type, event | {"data": data}),
-        _sse(place, type, event | {"data": blind}),
+        place_of(place), type if record else "", district, _sse(place, type, slim(event, type, plates=True)),
+        _sse(place, type, slim(event, type, plates=False)),
     )  # fmt: skip
+
+
+def slim(event: dict[str, Any], type: str, *, plates: bool) -> dict[str, Any]:
+    """An event as it is told to others: without what is asked for by id, and without plates for who does not see
+    them."""
+    secret = () if plates else next((n for start, n in NAMES_A_PLATE.items() if type.startswith(start)), ())
+    data = {k: v for k, v in event.get("data", {}).items() if k not in (*LEFT_OUT, *secret)}
+    return event | {"data": data}
 
 
 def _sse(place: str, type: str, event: dict[str, Any]) -> bytes:
     text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     return f"id: {place}\nevent: {type}\ndata: {text}\n\n".encode()
-
-
-Follow = Callable[[Filter, str], AsyncIterator[bytes]]
-__all__ = ["EVERYWHERE", "AlertHub", "Filter", "Follow", "Item", "Listener", "TooMany", "item_of", "place_of"]

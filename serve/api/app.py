@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from serve.api.access import anybody, authorised, public_paths, table
 from serve.api.config import ApiConfig
+from serve.api.idempotency import Idempotency
 from serve.api.middleware import Authentication, RateLimit, SecurityHeaders, Unforeseen
 from serve.api.problems import add_handlers, described
 from serve.api.routes import routers
@@ -66,6 +67,7 @@ def create_app(config: ApiConfig, open: Callable[[ApiConfig], Services] = Servic
     _serve_openapi(app)
     add_handlers(app)
     # The last one added comes first.
+    app.add_middleware(Idempotency, answers=lambda: app.state.services.answers, most=config.body_bytes)
     app.add_middleware(RateLimit, rate_hz=config.rate_hz, burst=config.burst)
     app.add_middleware(
         Authentication, identity=lambda: app.state.services.identity, public=public_paths(table(app))

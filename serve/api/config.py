@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from flows.domain.errors import FieldError
 from flows.settings import Settings
@@ -43,6 +43,12 @@ class ApiConfig(BaseModel):
         burst: ``DOME_API_BURST``: and how many at once.
         body_bytes: Longest request body where a route says nothing else.
         listeners: Most live event streams in a replica.
+        proceedings: ``DOME_PROCEEDINGS``: folder or https address that takes what is issued; empty keeps it waiting.
+        proceedings_key: ``DOME_PROCEEDINGS_KEY``: what filings to an address are signed with.
+        webhook_hosts: ``DOME_WEBHOOK_HOSTS``: hosts that webhooks may be at, with commas between.
+        jurisdiction: ``DOME_JURISDICTION``: profile under which search cases are made.
+        detector: ``DOME_API_DETECTOR``: detector behind ``/models/detect``.
+        faces: ``DOME_API_FACES``: models that check photos of search cases.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,6 +60,12 @@ class ApiConfig(BaseModel):
     burst: int = Field(default=100, ge=1)
     body_bytes: int = Field(default=256 * 1024, ge=1024)
     listeners: int = Field(default=500, ge=1)
+    proceedings: str = ""
+    proceedings_key: SecretStr = SecretStr("")
+    webhook_hosts: tuple[str, ...] = ()
+    jurisdiction: str = "kz"
+    detector: str = "embedded"
+    faces: str = "dlib"
 
     @classmethod
     def from_env(
@@ -82,6 +94,14 @@ class ApiConfig(BaseModel):
         for field, name in (("rate_hz", "DOME_API_RATE_HZ"), ("burst", "DOME_API_BURST")):
             if value := env.get(name):
                 more[field] = _number(name, value)
+        for field in ("proceedings", "proceedings_key", "jurisdiction"):
+            if value := env.get(f"DOME_{field.upper()}"):
+                more[field] = value
+        for field in ("detector", "faces"):
+            if value := env.get(f"DOME_API_{field.upper()}"):
+                more[field] = value
+        hosts = env.get("DOME_WEBHOOK_HOSTS", "").split(",")
+        more["webhook_hosts"] = tuple(host.strip() for host in hosts if host.strip())
         return cls.model_validate(
             {"settings": settings or Settings.from_env(env), "redis_url": redis_url, "oidc": oidc, **more}
         )

@@ -60,12 +60,16 @@ class Unforeseen:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
+        begun = replaced = False
 
         async def noted(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, replaced
             begun = begun or message["type"] == "http.response.start"
-            await send(message)
+            if message.get("status") == 413:  # the framework says this one in plain text
+                replaced = True
+                await Problem(413, "the body is too long").response()(scope, receive, send)
+            elif not replaced:
+                await send(message)
 
         try:
             await self._app(scope, receive, noted)

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
+from flows.domain.people import EVERYWHERE
+from flows.domain.platehash import PlateHasher
+from flows.domain.webhook import Webhook
+from flows.proceedings import Courier
+from flows.receivers import receiver_for
+from flows.store.audit import AuditStore
+from flows.store.cases import CaseStore
 from flows.store.evidence import EvidenceStore
 from flows.store.exemptions import ExemptionsStore
+from flows.store.leads import LeadStore
+from flows.store.pictures import PictureStore
+from flows.store.proceedings import ProceedingsStore
 from flows.store.results import ResultsStore
+from flows.store.sightings import SightingStore
+from flows.store.vault import Vault
 from flows.store.violations import ViolationsStore
-from serve.api.alerts import AlertHub
+from flows.store.webhooks import WebhookStore
+from flows.webhooks import Sender
+from serve.api.alerts import SEEN_BY, AlertHub, slim
+from serve.api.background import ended, repeat
 from serve.api.config import ApiConfig
+from serve.api.idempotency import Answers
 from serve.api.identity import Identity, keys_for
+from serve.api.seers import Seers
+
+DELIVER_S = 1.0
+"""Between rounds of deliveries while nothing waits."""
 
 
 @dataclass
@@ -27,6 +49,15 @@ class Services:
         exemptions: Lists of exempt plates.
         evidence: Evidence packages.
         alerts: The live stream of events.
+        proceedings: What waits for the electronic proceedings.
+        webhooks: Services that are told of events.
+        answers: Kept answers to writes.
+        cases: Search cases.
+        leads: Their leads.
+        sightings: Their routes.
+        audit: The audit log.
+        pictures: Cameras' newest pictures.
+        seers: Models behind Serve.
         now: The present, aware UTC.
     """
 
@@ -37,7 +68,17 @@ class Services:
     exemptions: ExemptionsStore
     evidence: EvidenceStore
     alerts: AlertHub
+    proceedings: ProceedingsStore
+    webhooks: WebhookStore
+    answers: Answers
+    cases: CaseStore
+    leads: LeadStore
+    sightings: SightingStore
+    audit: AuditStore
+    pictures: PictureStore
+    seers: Seers
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
     def open(cls, config: ApiConfig) -> Services:
@@ -47,25 +88,55 @@ class Services:
             FieldError: If an address or a key is malformed.
             StoreError: If no driver for the evidence's address is there.
         """
-        url, home = config.redis_url, config.settings.home
-        results = ResultsStore(url)
+        url, settings = config.redis_url, config.settings
+        results, evidence = ResultsStore(url), EvidenceStore(settings.evidence)
+        probe_key = settings.probe_key.get_secret_value()
+        vault = Vault.of(probe_key) if probe_key else None
         return cls(
             config=config,
-            identity=Identity(config.oidc, keys_for(config.oidc, home)),
+            identity=Identity(config.oidc, keys_for(config.oidc, settings.home)),
             results=results,
             violations=ViolationsStore(url),
             exemptions=ExemptionsStore(url),
-            evidence=EvidenceStore(config.settings.evidence),
+            evidence=evidence,
             alerts=AlertHub(url, config.listeners),
+            proceedings=ProceedingsStore(url, results),
+            webhooks=WebhookStore(url, shown_to),
+            answers=Answers(url),
+            cases=CaseStore(url, vault, evidence),
+            leads=LeadStore(url, vault),
+            sightings=SightingStore(url, PlateHasher.of(settings.plate_key.get_secret_value())),
+            audit=AuditStore(url),
+            pictures=PictureStore(url),
+            seers=Seers(config),
         )
 
     async def start(self) -> None:
         """Called once, in the replica's event loop."""
         await self.alerts.start()
+        receiver = receiver_for(self.config.proceedings, self.config.proceedings_key.get_secret_value())
+        if receiver is not None:
+            courier = Courier(self.proceedings, receiver, lambda: self.now())
+            self._tasks.append(asyncio.create_task(repeat("proceedings", courier.deliver, DELIVER_S)))
+        if self.config.webhook_hosts:
+            sender = Sender(self.webhooks, now=lambda: self.now())
+            self._tasks.append(asyncio.create_task(repeat("webhooks", sender.deliver, DELIVER_S)))
 
     async def close(self) -> None:
         """Ends what runs and gives the connections back."""
+        await ended(self._tasks)
         await self.alerts.close()
-        self.results.close()
-        self.violations.close()
-        self.exemptions.close()
+        for each in (self.results, self.violations, self.exemptions, self.proceedings, self.webhooks, self.answers,
+                     self.pictures):  # fmt: skip
+            each.close()
+        for searching in (self.cases, self.leads, self.sightings, self.audit):
+            searching.close_connections()
+
+
+def shown_to(hook: Webhook, event: dict[str, Any], type: str, district: str) -> dict[str, Any] | None:
+    """An event as a webhook gets it: of its districts and types, of those that control rooms see, without plates."""
+    if EVERYWHERE not in hook.districts and district not in hook.districts:
+        return None
+    if not type.startswith(tuple(SEEN_BY)) or (hook.types and not type.startswith(hook.types)):
+        return None
+    return slim(event, type, plates=False)

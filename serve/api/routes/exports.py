@@ -1,0 +1,38 @@
+"""What was issued, on its way to the electronic proceedings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from flows.domain.filing import Receipt
+from serve.api.access import may
+from serve.api.problems import described
+from serve.api.routes.violations import Id
+from serve.api.schemas import Answer
+from serve.api.scope import scoped
+from serve.api.scopes.exports import Exports
+
+router = APIRouter(tags=["exports"])
+Scope = Annotated[Exports, scoped(Exports)]
+
+
+class Filings(Answer):
+    """Filings and what became of them."""
+
+    items: list[Receipt]
+
+
+@router.get("/exports")
+@may("authoriser", "auditor", "administrator")
+def exports(scope: Scope, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Filings:
+    """What waits for the electronic proceedings, the oldest first."""
+    return Filings(items=scope.waiting(limit))
+
+
+@router.get("/violations/{violation_id}/exports", responses=described(404))
+@may("operator", "authoriser", "auditor")
+def exports_of(scope: Scope, violation_id: Id) -> Filings:
+    """What became of a violation's filings: waiting, delivered, or refused for a person to look at."""
+    return Filings(items=scope.of(violation_id))

@@ -1,0 +1,42 @@
+"""Things left behind."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+
+from flows.domain.errors import FieldError
+from serve.api.access import may
+from serve.api.schemas import Answer
+from serve.api.scope import scoped
+from serve.api.scopes.objects import LONGEST, ObjectRow, Objects
+
+router = APIRouter(prefix="/objects", tags=["objects"])
+
+
+class ObjectList(Answer):
+    """Things left behind, the newest first."""
+
+    items: list[ObjectRow]
+
+
+@router.get("")
+@may("operator", "patrol", "analyst", "auditor")
+def objects(
+    scope: Annotated[Objects, scoped(Objects)],
+    until: Annotated[
+        AwareDatetime, Query(description="Noticed before then.", examples=["2026-11-02T12:00:00Z"])
+    ],
+    since: Annotated[
+        AwareDatetime | None, Query(description="Noticed then or later; a day before `until`.")
+    ] = None,
+    closed: Annotated[bool, Query(description="Also those that are gone.")] = False,
+) -> ObjectList:
+    """Things left behind in your districts."""
+    first = since or until - timedelta(days=1)
+    if not timedelta(0) <= until - first <= LONGEST:
+        raise FieldError("since", f"at most {LONGEST.days} days before until", first.isoformat())
+    return ObjectList(items=scope.all(first, until, closed=closed))

@@ -1,0 +1,85 @@
+"""Cameras in the caller's districts: how they are doing, and what they see now."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flows.domain.status import CameraStatus
+from flows.store.ledger import Change, Ledger, entry
+from serve.api.problems import Problem
+from serve.api.schemas import Answer
+from serve.api.scope import Bounds
+from serve.api.services import Services
+
+
+class CameraRow(Answer):
+    """A camera and how it is doing."""
+
+    id: str
+    district: str
+    silent: bool
+    last_report_at: datetime | None = None
+    status: CameraStatus | None = None
+
+
+class Cameras:
+    """Reads cameras."""
+
+    def __init__(self, services: Services, bounds: Bounds) -> None:
+        self._services, self._bounds = services, bounds
+
+    def all(self) -> list[CameraRow]:
+        """All cameras of the caller's districts that ever reported, by id; silent ones say since when."""
+        statuses = {status.camera_id: status for status in self._services.results.statuses()}
+        reports = self._services.results.last_reports()
+        return [
+            CameraRow(
+                id=camera,
+                district=district,
+                silent=camera not in statuses,
+                last_report_at=reports.get(camera),
+                status=statuses.get(camera),
+            )
+            for camera, district in sorted(self._services.results.camera_districts().items())
+            if self._bounds.person.covers(district)
+        ]
+
+    def one(self, camera_id: str) -> CameraRow:
+        """A camera.
+
+        Raises:
+            Problem: 404 if there is none in the caller's districts.
+        """
+        self._bounds.require(self._services.results.camera_districts().get(camera_id))
+        return next(row for row in self.all() if row.id == camera_id)
+
+    def picture(self, camera_id: str) -> tuple[datetime, bytes]:
+        """The newest picture; that somebody began to look is written down.
+
+        Raises:
+            Problem: 404 for a camera of others, 503 until the camera has sent one.
+        """
+        self.one(camera_id)
+        pictures = self._services.pictures
+        if not pictures.wanted([camera_id]):
+            self._note(camera_id)
+        pictures.want(camera_id)
+        found = pictures.get(camera_id)
+        if found is None:
+            raise Problem(503, "the camera was asked for a picture; it comes with its next report",
+                          headers={"Retry-After": "2"})  # fmt: skip
+        return found
+
+    def _note(self, camera_id: str) -> None:
+        ledger = Ledger(self._services.config.redis_url)
+        said = entry(self._bounds.person.sub, "camera.viewed", subject=camera_id,
+                     district=self._services.results.camera_districts().get(camera_id, ""))  # fmt: skip
+        try:
+            ledger.commit(Change(entries=[said]), "view a camera")
+        finally:
+            ledger.close()
+
+
+def http_date(at: datetime) -> str:
+    """As headers write it."""
+    return at.astimezone(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")

@@ -1,0 +1,168 @@
+"""Search cases and leads in the caller's districts. A case is theirs if all it searches lies in their districts."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flows.domain.cases import SearchCase
+from flows.domain.errors import FieldError
+from flows.domain.leads import LeadView, Reason
+from flows.jurisdiction import load_profile
+from flows.searches import new_case, prepared
+from flows.store.cases import new_id
+from serve.api.problems import NO_SUCH, Problem
+from serve.api.scope import Bounds
+from serve.api.services import Services
+
+Step = Callable[..., SearchCase]
+
+
+class Searches:
+    """Takes steps of the caller on cases and leads; whatever they look at is written down by the stores."""
+
+    def __init__(self, services: Services, bounds: Bounds) -> None:
+        self._services, self._bounds = services, bounds
+        self._me = bounds.person.sub
+        self._places: dict[str, str] | None = None
+
+    def covers(self, case: SearchCase) -> bool:
+        """Whether all of a case lies in the caller's districts."""
+        person = self._bounds.person
+        if self._places is None:
+            self._places = self._services.results.camera_districts()
+        cameras = (self._places.get(camera) for camera in case.cameras)
+        if not all(person.covers(district) for district in case.districts):
+            return False
+        return all(
+            person.covers("*") if district is None else person.covers(district) for district in cameras
+        )
+
+    def all(self) -> list[SearchCase]:
+        """Cases, the newest first."""
+        self._services.cases.sweep()
+        return [case for case in self._services.cases.all() if self.covers(case)]
+
+    def stopped(self) -> str:
+        """Who has stopped all searching, when and why."""
+        return self._services.cases.stopped()
+
+    def view(self, case_id: str) -> SearchCase:
+        """One case.
+
+        Raises:
+            Problem: 404 if it is none of theirs.
+        """
+        self._require(case_id)
+        return self._services.cases.view(case_id, self._me)
+
+    def create(self, values: Mapping[str, Any], photos: Mapping[str, str]) -> SearchCase:
+        """A draft, asked for by the caller.
+
+        Args:
+            values: See :func:`flows.searches.new_case`.
+            photos: JPEG or PNG as base64, by probe id.
+
+        Raises:
+            FieldError: If anything is missing, wrong, or not allowed by the profile.
+            Problem: 403 if it would search outside of the caller's districts.
+        """
+        profile = load_profile(self._services.config.jurisdiction)
+        case = new_case(dict(values) | {"requester": self._me}, profile, new_id(), self._services.now())
+        if not self.covers(case):
+            raise Problem(
+                403, "the case would search outside of your districts, or a camera that nobody knows"
+            )
+        kept = self._checked(photos) if photos else {}
+        return self._services.cases.create(case, kept)
+
+    def step(self, case_id: str, name: str, why: str, version: int) -> SearchCase:
+        """Takes a step on a case; see :class:`flows.store.cases.Cases`.
+
+        Raises:
+            Problem: 404 if it is none of theirs.
+            CaseError: If its life forbids it.
+        """
+        self._require(case_id)
+        take: Step = getattr(self._services.cases, name)
+        return take(case_id, self._me, why, version)
+
+    def stop_all(self, why: str) -> None:
+        """The stop switch."""
+        self._services.cases.stop_all(self._me, why)
+
+    def resume(self, why: str) -> None:
+        """Searching goes on."""
+        self._services.cases.resume(self._me, why)
+
+    def leads(self, case_id: str) -> list[LeadView]:
+        """Leads of a case, blind to what others answered until the caller has."""
+        self._require(case_id)
+        return self._services.leads.of_case(case_id, self._me)
+
+    def lead(self, lead_id: str) -> LeadView:
+        """One lead, likewise."""
+        self._require_lead(lead_id)
+        return self._services.leads.view(lead_id, self._me)
+
+    def crop(self, lead_id: str, which: str) -> bytes:
+        """The face as seen, or the probe that it was matched with: JPEG."""
+        lead = self._require_lead(lead_id)
+        reference = lead.seen_crop if which == "seen" else lead.probe_crop
+        if not reference:
+            raise Problem(404, "the picture was removed")
+        return self._services.leads.crop(reference, self._me)
+
+    def answer(self, lead_id: str, name: str, reason: Reason) -> LeadView:
+        """Confirms, rejects or dispatches.
+
+        Raises:
+            CaseError: If the lead's life forbids it.
+        """
+        self._require_lead(lead_id)
+        leads = self._services.leads
+        if name == "reject":
+            return leads.reject(lead_id, self._me, reason)
+        return leads.confirm(lead_id, self._me) if name == "confirm" else leads.dispatch(lead_id, self._me)
+
+    def _require(self, case_id: str) -> SearchCase:
+        try:
+            case = self._services.cases.get(case_id)
+        except FieldError:
+            raise Problem(404, NO_SUCH) from None
+        if not self.covers(case):
+            raise Problem(404, NO_SUCH)
+        return case
+
+    def _require_lead(self, lead_id: str) -> Any:
+        try:
+            lead = self._services.leads.raw(lead_id)
+        except FieldError:
+            raise Problem(404, NO_SUCH) from None
+        self._bounds.require(lead.district)
+        self._require(lead.case)
+        return lead
+
+    def _checked(self, photos: Mapping[str, str]) -> dict[str, bytes]:
+        from models.faces import load
+        from models.faces.photos import decoded
+        from models.faces.probe import ProbeChecker
+
+        config = self._services.config
+        if not config.settings.probe_key.get_secret_value():
+            raise FieldError(
+                "DOME_PROBE_KEY", "a key for probe photos", "nothing", "photos are kept sealed only"
+            )
+        checker = ProbeChecker(load(config.faces, config.settings))
+        return prepared({name: _bytes(name, text) for name, text in photos.items()}, decoded, checker)
+
+
+def _bytes(name: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise FieldError(
+            f"photos.{name}", "a JPEG or PNG in base64", f"{len(text)} other characters"
+        ) from None
