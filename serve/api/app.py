@@ -19,6 +19,8 @@ from serve.api.routes import routers
 from serve.api.services import Services
 
 PREFIX: Final = "/api/v1"
+REPEATABLE_BYTES: Final = 16 * 1024 * 1024
+"""Longest body of a write with an idempotency key; the routes' own limits hold all the same."""
 DESCRIPTION: Final = (
     "Violations, alerts, search cases and evidence of Digital Dome. Send `Authorization: Bearer TOKEN`; what you see "
     "is bound to the districts in the token. Errors are problem details (RFC 9457). Writes take an `Idempotency-Key`."
@@ -54,20 +56,20 @@ def create_app(config: ApiConfig, open: Callable[[ApiConfig], Services] = Servic
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        max_body_size=config.body_bytes,
         generate_unique_id_function=_operation_id,
     )
     for router in routers():
         app.include_router(
             router,
             prefix=PREFIX,
+            max_body_size=config.body_bytes,
             dependencies=[Depends(authorised)],
             responses=described(401, 403, 422, 429, 503),
         )
     _serve_openapi(app)
     add_handlers(app)
     # The last one added comes first.
-    app.add_middleware(Idempotency, answers=lambda: app.state.services.answers, most=config.body_bytes)
+    app.add_middleware(Idempotency, answers=lambda: app.state.services.answers, most=REPEATABLE_BYTES)
     app.add_middleware(RateLimit, rate_hz=config.rate_hz, burst=config.burst)
     app.add_middleware(
         Authentication, identity=lambda: app.state.services.identity, public=public_paths(table(app))

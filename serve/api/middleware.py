@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows.domain.people import Person
 from serve.api.identity import Identity, Unknown
-from serve.api.problems import Problem, problem_of
+from serve.api.problems import MEDIA_TYPE, Problem, problem_of
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,9 @@ class Unforeseen:
         async def noted(message: Message) -> None:
             nonlocal begun, replaced
             begun = begun or message["type"] == "http.response.start"
-            if message.get("status") == 413:  # the framework says this one in plain text
+            if message.get("status") == 413 and not _is_problem(
+                message
+            ):  # the framework says this one in plain text
                 replaced = True
                 await Problem(413, "the body is too long").response()(scope, receive, send)
             elif not replaced:
@@ -188,3 +190,7 @@ def _client(scope: Scope) -> str:
     if isinstance(person, Person):
         return f"person:{person.sub}"
     return f"address:{(scope.get('client') or ('unknown',))[0]}"
+
+
+def _is_problem(message: Message) -> bool:
+    return dict(message["headers"]).get(b"content-type") == MEDIA_TYPE.encode()
