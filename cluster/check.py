@@ -16,6 +16,7 @@ from typing import Final
 from flows.domain.errors import CalibrationError, DomeError, FieldError
 from flows.domain.frames import VOUCHED_CLOCKS, ClockState
 from flows.domain.masking import masked
+from flows.domain.platehash import VARIABLE
 from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.site import CalibrationConfig, CameraConfig, SiteConfig, TracksSource
 from flows.ground import GroundPlane
@@ -167,6 +168,7 @@ class _Look:
         self, probe: Prober | None, survey: Surveyor, detectors: Sequence[str], today: datetime
     ) -> CameraCheck:
         self._detector(detectors)
+        self._plates()
         seen = self._probe(probe)
         if probe is None:
             self.unfit.append("its source was not probed")
@@ -191,6 +193,16 @@ class _Look:
         if self.camera.sees and detectors and self.camera.detector not in detectors:
             hint = did_you_mean(self.camera.detector, detectors) or "see dome weights list"
             self._problem("detector", f"one of {', '.join(detectors)}", repr(self.camera.detector), hint)
+
+    def _plates(self) -> None:
+        if not self.camera.read_plates:
+            return
+        days = self.profile.retention.plate_hash_days
+        self.notes.append(f"plates of all vehicles are read and kept as keyed hashes for {days} days")
+        if not self.settings.plate_key.get_secret_value():
+            self._problem(
+                "read_plates", f"{VARIABLE} to be set: plates are kept as keyed hashes only", "no key"
+            )
 
     def _probe(self, probe: Prober | None) -> Probe | None:
         if probe is None:

@@ -246,7 +246,7 @@ class LiveJob:
             self._start_api(settings)
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         cpus, gpus = resources.get("CPU", 1.0), resources.get("GPU", 0.0)
-        bearing = [camera for camera in self._cameras if camera.sees and camera.rules]
+        bearing = [camera for camera in self._cameras if camera.sees and (camera.rules or camera.read_plates)]
         if self._options.plates and bearing:  # it starts while the detectors do
             start_plates(PlatesArgs(loader=self._options.plates))
         for name in sorted({camera.detector for camera in self._cameras if camera.sees}):

@@ -21,13 +21,14 @@ from flows.domain.errors import (
     DetectorAway,
     DetectorFailed,
     DomeError,
+    FieldError,
     ReaderAway,
     ReaderFailed,
     StoreError,
 )
 from flows.domain.inference import DetectorSpec, DetectRequest
-from flows.domain.platehash import PlateHasher
-from flows.domain.plates import PlateAnswer, PlateRequest
+from flows.domain.platehash import VARIABLE, PlateHasher
+from flows.domain.plates import PlateAnswer, PlateRecord, PlateRequest
 from flows.domain.site import CameraConfig
 from flows.domain.status import CameraState, CameraStatus
 from flows.evidence import EvidenceQueue
@@ -36,7 +37,7 @@ from flows.gateway import first_line
 from flows.gauges import Gauges
 from flows.jurisdiction import JurisdictionProfile
 from flows.outbox import Outbox
-from flows.package import EvidenceContext, Manifest, ModelRef
+from flows.package import EvidenceContext, ModelRef
 from flows.pipeline import CameraPipeline
 from flows.platestage import PlateStage
 from flows.settings import Settings
@@ -188,7 +189,8 @@ class CameraActor:
             store.save if camera.live else None,
         )
         self._outbox = Outbox(await asyncio.to_thread(self._spool), submit)
-        evidence = self._evidence(camera, source, spec) if camera.rules and spec is not None else None
+        packaged = bool(camera.rules) or camera.read_plates
+        evidence = self._evidence(camera, source, spec) if packaged and spec is not None else None
         return Feed(source, pipeline, spec, detector, self._outbox, evidence)
 
     def _spool(self) -> Spool:
@@ -223,9 +225,12 @@ class CameraActor:
         plates = PlateStage(reader, profile.name.upper()) if self._around.plates else None
         hasher = PlateHasher.of(self._around.settings.plate_key.get_secret_value())
 
-        def hash_plate(manifest: Manifest) -> str:
+        if self._camera.read_plates and hasher is None:
+            field = f"cameras.{self._camera.id}.read_plates"
+            raise FieldError(field, f"{VARIABLE} to be set: plates are kept as keyed hashes only", "no key")
+
+        def hash_plate(plate: PlateRecord | None) -> str:
             """Of a plate that is surely read; without a key no passage can be told from another."""
-            plate = manifest.plate
             return hasher.hash(plate.text) if hasher and plate and plate.confident else ""
 
         return EvidenceQueue(source.ring, store, context, profile.evidence.clip_s, hash_plate, plates)

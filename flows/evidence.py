@@ -31,6 +31,7 @@ from flows.domain.events import (
 )
 from flows.domain.passages import Passage, told
 from flows.domain.plates import PlateRecord, plate_event
+from flows.domain.sightings import VehicleSeen, seen, unseen
 from flows.package import ClipIndex, EvidenceContext, Manifest, PackagedFile, sha256
 from flows.pinned import PinShelf
 from flows.platestage import END_PATIENCE_S, Crop, PlateStage, has_plate
@@ -54,6 +55,8 @@ _CROP_MARGIN = 0.15
 _MAX_WAITING = 32
 """Packages waiting for the end of their clip; one more, and the oldest is made at once, cut short."""
 _ATTEMPTS = 2
+_MAX_SIGHTINGS = 16
+"""Vehicles that did nothing and wait for a reader; one more, and the oldest is let go: packages come first."""
 
 _Xyxy = tuple[float, float, float, float]
 
@@ -104,7 +107,7 @@ class EvidenceQueue:
         store: Where packages go.
         context: What is the same for all packages of this camera.
         clip_s: Wanted length of a clip, seconds.
-        hash_plate: The keyed hash of the plate that a manifest states; empty where it states none.
+        hash_plate: The keyed hash of a plate that is surely read; else empty.
         plates: Reads the vehicle's plate; None where nobody does.
     """
 
@@ -114,7 +117,7 @@ class EvidenceQueue:
         store: EvidenceStore,
         context: EvidenceContext,
         clip_s: float = CLIP_S,
-        hash_plate: Callable[[Manifest], str] = lambda _: "",
+        hash_plate: Callable[[PlateRecord | None], str] = lambda _: "",
         plates: PlateStage | None = None,
     ) -> None:
         self._ring, self._store, self._context = ring, store, context
@@ -147,10 +150,18 @@ class EvidenceQueue:
         pinned = {m.at: packets for m in moments if (packets := self.pins.packets(m.at))}
         around = shown[len(shown) // 2]
         waiting = _Waiting(event, moments, from_at, to_at, around, self._ring.since(from_at), pinned)
+        if unseen(event):
+            waiting.from_at, waiting.to_at = first, last  # no clip
         with self._lock:
             self._waiting.append(waiting)
-            if len(self._waiting) > _MAX_WAITING:
-                self._hurried.append(self._waiting.pop(0))
+            sightings = [w for w in self._waiting if unseen(w.event)]
+            if len(sightings) > _MAX_SIGHTINGS:
+                self._waiting.remove(sightings[0])
+                self.counts["sightings_dropped"] += 1
+            packages = [w for w in self._waiting if not unseen(w.event)]
+            if len(packages) > _MAX_WAITING:
+                self._waiting.remove(packages[0])
+                self._hurried.append(packages[0])
 
     def keep(self, wanted: Set[datetime]) -> None:
         """Called after each step with the moments that rules want shown later; see :mod:`flows.rules.pins`."""
@@ -194,7 +205,7 @@ class EvidenceQueue:
     def _make(self, ready: Sequence[_Waiting]) -> list[Event]:
         events = []
         with self._making:
-            for waiting in ready:
+            for waiting in sorted(ready, key=lambda w: unseen(w.event)):  # packages first
                 events += self._attempt(waiting)
         return events
 
@@ -209,7 +220,7 @@ class EvidenceQueue:
         except (ReaderAway, ReaderFailed) as error:
             self._postpone(waiting, error)
             return []
-        self.counts["stored"] += 1
+        self.counts["looked" if unseen(waiting.event) else "stored"] += 1
         return stored
 
     def _failed(self, waiting: _Waiting, error: StoreError) -> None:
@@ -245,10 +256,25 @@ class EvidenceQueue:
             making.plate = PlateRecord(outcome="unavailable", reason=str(error), looked=looked)
             making.problems.append(f"plate: {error}")
             return
-        if picture is not None:
+        if picture is not None and making.files:
             making.plate = _add_plate_picture(making, making.plate, picture)
 
+    def _sighted(self, waiting: _Waiting) -> list[Event]:
+        """The sighting of a vehicle that did nothing: its pictures are read here and kept nowhere.
+
+        A plate that is not surely read is forgotten like any other.
+        """
+        if self._plates is None:
+            return []
+        making = _Making(crops=_crops(waiting))
+        self._add_plate(making, waiting)
+        hashed = self._hash_plate(making.plate)
+        self.counts["sighted" if hashed else "unread"] += 1
+        return [seen(waiting.event, hashed)] if hashed else []
+
     def _package(self, waiting: _Waiting) -> list[Event]:
+        if unseen(waiting.event):
+            return self._sighted(waiting)
         making = _Making()
         _add_pictures(making, waiting)
         self._add_plate(making, waiting)
@@ -270,7 +296,7 @@ class EvidenceQueue:
     def _stored(self, event: Event, folder: str, manifest: bytes) -> list[Event]:
         held = Manifest.model_validate_json(manifest)
         if event.type == PASSAGE:
-            return [told(event, self._hash_plate(held), sha256(manifest))]
+            return [told(event, self._hash_plate(held.plate), sha256(manifest))]
         stored = Event.of(
             EVIDENCE_STORED,
             camera_id=self._context.camera_id,
@@ -290,6 +316,8 @@ class EvidenceQueue:
 
 
 def _moments(event: Event) -> list[KeyMoment]:
+    if unseen(event):
+        return list(VehicleSeen.of(event).moments)
     if not needs_evidence(event):
         return []
     moments = (Passage.of(event) if event.type == PASSAGE else Violation.model_validate(event.data)).moments
@@ -314,6 +342,22 @@ def _add_pictures(making: _Making, waiting: _Waiting) -> None:
                 f"picture {moment.name!r}: shows {still.at.isoformat()}, the nearest frame held"
             )
         _add_picture(making, moment, still)
+
+
+def _crops(waiting: _Waiting) -> list[Crop]:
+    """The vehicle in the moments that are held, and nothing else of the pictures."""
+    crops = []
+    for moment in waiting.moments:
+        try:
+            still = stills(waiting.packets, [moment.at])[0]
+        except SourceError as error:
+            log.debug("a view of a vehicle is not held: %s", error)
+            continue
+        assert moment.xyxy is not None
+        left, top, right, bottom = _crop_box(moment.xyxy, still.bgr.shape[1], still.bgr.shape[0])
+        if still.at == moment.at and right > left and bottom > top:
+            crops.append(Crop(moment.name, still.bgr[top:bottom, left:right].copy()))
+    return crops
 
 
 def _add_picture(making: _Making, moment: KeyMoment, still: Still) -> None:

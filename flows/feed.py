@@ -25,6 +25,8 @@ from flows.domain.events import PASSAGE, Event, with_evidence_folder
 from flows.domain.frames import Frame
 from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.passages import untold
+from flows.domain.privacy import PLATE_SEEN
+from flows.domain.sightings import unseen
 from flows.domain.status import CameraState, CameraStatus
 from flows.outbox import Outbox
 from flows.pipeline import CameraPipeline, without_pixels
@@ -40,6 +42,8 @@ FAILS: Final = 3
 NOTICE_FRAMES: Final = 4
 """Frames nobody waits for (gated ones, a file's) are noticed in groups: waking the loop costs 0.1 ms."""
 VIOLATION: Final = "dome.violation."
+WAITING: Final = (PASSAGE, PLATE_SEEN)
+"""Of these the pipeline has told already; they are sent when their plate is known."""
 
 
 class Asked(Protocol):
@@ -218,16 +222,16 @@ class Feed:
         return self._pipeline.skip(item.frame)
 
     def _publish(self, events: list[Event]) -> None:
-        """Sends events on; those that need a package have it made, passages before they are sent."""
+        """Sends events on; those that need a package have it made, passages and sightings before they are sent."""
         if not events:
             return
         if self._evidence is not None:
             events = [with_evidence_folder(event) for event in events]
-        if ready := [event for event in events if not untold(event)]:
+        if ready := [event for event in events if not _waits(event)]:
             self._outbox.put(ready)
         if self._evidence is not None:
             for event in events:
-                if event.type.startswith(VIOLATION) or untold(event):
+                if event.type.startswith(VIOLATION) or _waits(event):
                     self._guarded("evidence", self._evidence.add, event)
 
     async def _make_evidence(self, flush: bool = False) -> None:
@@ -243,7 +247,7 @@ class Feed:
 
     async def _package(self, make: Callable[[], list[Event]]) -> None:
         stored: list[Event] | None = await asyncio.to_thread(self._guarded, "evidence", make)  # type: ignore[arg-type]
-        self._pipeline.counts.events.update(e.type for e in stored or [] if e.type != PASSAGE)
+        self._pipeline.counts.events.update(e.type for e in stored or [] if e.type not in WAITING)
         self._publish(stored or [])
 
     async def _finish(self, decoding: asyncio.Future[None]) -> None:
@@ -321,6 +325,11 @@ def _fitness(pipeline: CameraPipeline) -> dict[str, Any]:
     if off is None or not math.isfinite(off.px):
         return {"fitness": verdict.fitness}
     return {"fitness": verdict.fitness, "moved_px": round(off.px, 2), "moved_deg": round(off.turn_deg, 3)}
+
+
+def _waits(event: Event) -> bool:
+    """Whether it may not be sent yet: its plate has not been read."""
+    return untold(event) or unseen(event)
 
 
 def _body(request: Sequence[Item]) -> DetectRequest:

@@ -29,6 +29,7 @@ from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 from flows.landmarks import Landmarks
 from flows.paths import FixBook, PathBook
+from flows.platewatch import PlateWatch
 from flows.rules import build_rules
 from flows.rules.base import Moment, Rule
 from flows.rules.pins import PinBook
@@ -163,6 +164,8 @@ class CameraPipeline:
         ground = GroundPlane.fit(camera.calibration) if camera.calibration else None
         pins = PinBook()
         rules = build_rules(camera, profile, ground, pins)
+        if camera.read_plates:
+            rules.append(PlateWatch(camera, profile))
         if isinstance(camera.source, TracksSource):
             paths: Paths = FixBook(camera.source.error_m)
             return cls(camera, Gate(camera.gate), ReportedTracks(), rules, LAG_FRAMES, paths, pins)

@@ -29,12 +29,14 @@ class Run:
         folder: Of the job: site file, home, results.
         trouble: Called in a thread of its own once the job runs.
         plates: Makes the plate reader; none by default, streets here have no plates.
+        env: Settings of its own.
     """
 
     folder: Path
     redis: EmbeddedRedis | None = None
     trouble: Callable[[Run], None] | None = None
     plates: str = ""
+    env: dict[str, str] = field(default_factory=dict)
     options: LiveOptions = field(default_factory=LiveOptions)
     job: LiveJob | None = None
     seen: list[list[CameraStatus]] = field(default_factory=list)
@@ -46,7 +48,7 @@ class Run:
         """Runs a site to its end."""
         path = self.folder / "site.yaml"
         path.write_text(site)
-        env = {"DOME_HOME": str(self.folder / "home")}
+        env = {"DOME_HOME": str(self.folder / "home")} | self.env
         if self.redis is not None:
             env["DOME_REDIS_URL"] = self.redis.url
         options = replace(

@@ -30,8 +30,7 @@ from flows.domain.cases import Person, Purpose
 from flows.domain.config import Name
 from flows.domain.errors import CaseError
 from flows.domain.events import Event
-
-LEAD: Final = "dome.search.lead.v1"
+from flows.domain.privacy import LEAD as LEAD
 
 LeadState = Literal["lead", "confirmed_once", "confirmed", "dispatched", "rejected"]
 UNANSWERED: Final[tuple[LeadState, ...]] = ("lead", "confirmed_once")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from flows.domain.leads import LEAD
-from flows.domain.sightings import PLATE_SEEN
-
+LEAD: Final = "dome.search.lead.v1"
+PLATE_SEEN: Final = "dome.plate.seen.v1"
 PRIVATE: Final = frozenset({LEAD, PLATE_SEEN})

@@ -8,24 +8,22 @@ recognised, which is what a vehicle case does (:mod:`flows.store.sightings`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Self
+from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from flows.domain.events import Event
+from flows.domain.events import Event, KeyMoment
+from flows.domain.privacy import PLATE_SEEN as PLATE_SEEN
 
-PLATE_SEEN: Final = "dome.plate.seen.v1"
 
-
-class Sighting(BaseModel):
-    """The payload (``data``) of a ``dome.plate.seen.v1`` event, with what its envelope says of it.
+class _Seen(BaseModel):
+    """What is known of a vehicle whether its plate has been read or not.
 
     Attributes:
         id: The event's.
         camera: The camera.
         district: Its district.
-        at: Capture time of the best picture of the plate, aware UTC.
-        plate: Keyed hash (:mod:`flows.domain.platehash`); never text.
+        at: Capture time of its largest view, aware UTC.
         cls: The vehicle's class.
         track: The track's number in the camera's pipeline.
         keep_days: How long the law of the place lets it be kept.
@@ -39,7 +37,6 @@ class Sighting(BaseModel):
     camera: str = ""
     district: str = ""
     at: AwareDatetime
-    plate: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,15}:[0-9a-f]{32}$")
     cls: str
     track: int
     keep_days: float = Field(gt=0, le=30)
@@ -63,6 +60,26 @@ class Sighting(BaseModel):
             key=(self.track,),
         )
 
+
+class VehicleSeen(_Seen):
+    """A vehicle whose plate is still to be read: it never leaves the camera like that.
+
+    Attributes:
+        moments: When it was seen best, with its box, in time order.
+    """
+
+    moments: tuple[KeyMoment, ...] = Field(min_length=1)
+
+
+class Sighting(_Seen):
+    """The payload (``data``) of a ``dome.plate.seen.v1`` event, with what its envelope says of it.
+
+    Attributes:
+        plate: Keyed hash (:mod:`flows.domain.platehash`); never text.
+    """
+
+    plate: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,15}:[0-9a-f]{32}$")
+
     @property
     def place(self) -> tuple[float, float] | None:
         """Latitude and longitude, where known."""
@@ -70,8 +87,15 @@ class Sighting(BaseModel):
 
 
 def unseen(event: Event) -> bool:
-    """Whether it is a sighting whose plate has not been read yet: it never leaves the camera like that."""
+    """Whether it is about a vehicle whose plate has not been read yet."""
     return event.type == PLATE_SEEN and not event.data.get("plate")
+
+
+def seen(event: Event, plate: str) -> Event:
+    """The sighting of such a vehicle, now that its plate's keyed hash is known; where it was in the picture is not
+    told."""
+    data = {name: value for name, value in event.data.items() if name != "moments"}
+    return event.model_copy(update={"data": data | {"plate": plate}})
 
 
 def geojson(sightings: Sequence[Sighting]) -> dict[str, object]:

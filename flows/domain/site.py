@@ -214,6 +214,8 @@ class CameraConfig(Config):
     sample_hz: float | None = Field(default=None, gt=0)
     """Frames a second looked at, by capture time; every frame by default."""
     gate: GateConfig = GateConfig()
+    read_plates: bool = False
+    """Whether the plate of every vehicle is read, once, and kept as a keyed hash that expires (``DOME_PLATE_KEY``)."""
     zones: tuple[Zone, ...] = ()
     lines: tuple[RoadLine, ...] = ()
     signals: tuple[SignalConfig, ...] = ()
@@ -255,6 +257,7 @@ class CameraConfig(Config):
         if self.sees:
             return self
         in_picture = ["calibration"] if self.calibration else []
+        in_picture += ["read_plates"] if self.read_plates else []
         in_picture += [f"zones.{i}.polygon_px" for i, zone in enumerate(self.zones) if zone.polygon_px]
         in_picture += [f"lines.{i}.px" for i, line in enumerate(self.lines) if line.px]
         in_picture += [f"signals.{i}.region_px" for i, light in enumerate(self.signals) if light.region_px]

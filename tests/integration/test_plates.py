@@ -10,9 +10,16 @@ import street
 from live_run import SPEEDERS, Run, kill
 
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
+from flows.domain.platehash import PlateHasher
 from flows.domain.plates import PLATE_READ
+from flows.domain.privacy import PLATE_SEEN
 from flows.package import Manifest, verify_package
+from flows.store.connection import client
 from flows.store.evidence import MANIFEST, EvidenceStore
+from flows.store.redis_server import EmbeddedRedis
+
+KEY = "k1:" + "07" * 16
+HASHER = PlateHasher.of(KEY)
 
 
 def site(clip: Path) -> str:
@@ -54,3 +61,21 @@ def test_a_killed_plate_reader_is_replaced_and_asked_again(job: Run, clip: Path)
     job.go(site(clip))
     found = Counter(event.type for event in job.events())
     assert found == {SPEEDING: SPEEDERS, EVIDENCE_STORED: SPEEDERS, PLATE_READ: SPEEDERS}
+
+
+def test_a_camera_that_reads_all_plates_keeps_hashes_of_every_vehicle_and_no_text(
+    job: Run, clip: Path
+) -> None:
+    """All five cars of the street are seen, fast or not; their hashes are in Redis, apart from all events."""
+    job.plates, job.env = "plates_fake:load", {"DOME_PLATE_KEY": KEY}
+    with EmbeddedRedis(job.folder / "redis") as job.redis:
+        summary = job.go(site(clip).replace("limit_kmh: 50", "limit_kmh: 250") + "    read_plates: true\n")
+        redis = client(job.redis.url, 5)
+        held = {key: redis.zrange(key, 0, -1) for key in redis.keys("{dome}:plate:*")}
+        hashed = HASHER.hash("003ABC02") if HASHER is not None else ""
+        assert [b"{dome}:plate:" + hashed.encode() in key for key in held] == [True] * len(held)
+        assert sum(len(members) for members in held.values()) == 5
+        assert summary.cameras["road"].events == {PLATE_SEEN: 5}
+        assert job.events() == []
+        assert b"ABC02" not in b"".join(member for members in held.values() for member in members)
+        redis.close()

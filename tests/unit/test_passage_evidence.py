@@ -15,10 +15,11 @@ from violations import violation
 from cluster.check import section_notes
 from flows.domain.events import PASSAGE, Event, KeyMoment, with_evidence_folder
 from flows.domain.passages import Passage, told, untold
+from flows.domain.plates import PlateRecord
 from flows.domain.site import SiteConfig
 from flows.evidence import EvidenceQueue
 from flows.feed import Feed
-from flows.package import EvidenceContext, Manifest, ModelRef, verify_package
+from flows.package import EvidenceContext, ModelRef, verify_package
 from flows.sources.file import FileVideo
 from flows.store.evidence import EvidenceStore
 
@@ -48,8 +49,8 @@ def test_a_passage_is_told_when_its_package_is_written(tmp_path: Path, clip: Pat
     assert event.data["evidence"] == f"cam-1/2026-05-04/{event.id}"
     store, asked = EvidenceStore(str(tmp_path)), []
 
-    def hash_plate(manifest: Manifest) -> str:
-        asked.append(manifest.event.id)
+    def hash_plate(plate: PlateRecord | None) -> str:
+        asked.append(plate)
         return "keyed-hash"
 
     source = FileVideo("cam-1", clip, started_at=STARTED_AT)
@@ -61,7 +62,7 @@ def test_a_passage_is_told_when_its_package_is_written(tmp_path: Path, clip: Pat
     assert (done.id, done.type) == (event.id, PASSAGE)
     assert not untold(done)
     assert Passage.of(done).plate == "keyed-hash"
-    assert asked == [event.id]
+    assert asked == [None]
     assert verify_package(store, str(done.data["evidence"]), str(done.data["manifest_sha256"])) == []
 
 

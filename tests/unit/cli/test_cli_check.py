@@ -254,3 +254,16 @@ def test_it_says_what_every_rule_does(dome, surveyed: Path, probes) -> None:
     shown = dome("check", surveyed).stdout
     assert "good: wrong_way v1" in shown
     assert "KoAP RK 596(3)" in shown
+
+
+def test_reading_plates_of_all_vehicles_needs_the_key_of_their_hashes(
+    dome, site: Path, probes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.write_text(site.read_text() + "    read_plates: true\n")
+    monkeypatch.delenv("DOME_PLATE_KEY", raising=False)
+    result = dome("check", site)
+    assert result.exit_code == 2
+    assert "error: cameras.good.read_plates" in result.stderr
+    monkeypatch.setenv("DOME_PLATE_KEY", "k1:" + "07" * 16)
+    checked = check(dome, site)
+    assert "plates of all vehicles are read and kept as keyed hashes for 7 days" in str(checked)
