@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.errors import FieldError
+from flows.faces.matching import best
+from flows.faces.thresholds import Thresholds
 from models.evaluation.faces import Pair, PairScore, score_pairs
 from models.faces import FacePair
 from models.faces.base import Face, Image
@@ -111,3 +114,88 @@ def _names(pairs: Iterable[Pair], images: Path) -> list[str]:
 
 def _similarity(x: NDArray[np.float32] | None, y: NDArray[np.float32] | None) -> float:
     return -1.0 if x is None or y is None else float(x @ y)
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One face of a photograph and who of the gallery is most alike.
+
+    Attributes:
+        image: The photograph.
+        xyxy: The face in it, px.
+        nearest: The most alike of the gallery.
+        similarity: How alike, 1 is the same picture.
+        hit: Whether that is enough at this gallery's size.
+        false_alarms: Of a million faces of other people, so many are at least so alike to somebody of it.
+    """
+
+    image: str
+    xyxy: tuple[float, float, float, float]
+    nearest: str
+    similarity: float
+    hit: bool
+    false_alarms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What ``dome search-faces`` prints.
+
+    Attributes:
+        gallery: Photographs that were searched for.
+        threshold: Similarity that makes a hit, measured at this size.
+        budget: Share of other people's faces that may make one.
+        matches: Every face of every photograph.
+        without_face: Photographs of the gallery and others in which none was found.
+    """
+
+    gallery: int
+    threshold: float
+    budget: float
+    matches: list[Match]
+    without_face: list[str]
+
+
+def search_faces(gallery: Path, images: Path, pair: FacePair, thresholds: Thresholds, budget: float) -> Found:
+    """Compares each face of some photographs with a gallery; for evaluation: no case, nothing written.
+
+    Args:
+        gallery: Folder of photographs, of which the largest face counts.
+        images: Folder of photographs, of which all faces count.
+        pair: Finder and embedder.
+        thresholds: Measured for the embedder.
+        budget: Share of other people's faces that may make a hit.
+
+    Raises:
+        FieldError: If a folder holds no photographs, or something else.
+        WeightsError: If the budget was not measured at this size.
+    """
+    wanted = {path.name: embedding(path, pair) for path in photographs(gallery, "--gallery")}
+    known = {name: vector for name, vector in wanted.items() if vector is not None}
+    blank = [name for name, vector in wanted.items() if vector is None]
+    if not known:
+        raise FieldError("--gallery", "at least one face", f"none in {len(wanted)} photographs")
+    names, rows = list(known), np.stack(list(known.values()))
+    threshold = thresholds.threshold(len(names), budget)
+    matches = []
+    for path in photographs(images, "--images"):
+        picture = picture_of(path)
+        faces = pair.finder.find(picture)
+        if not faces:
+            blank.append(path.name)
+            continue
+        nearest, alike = best(pair.embedder.embed(picture, faces), rows)
+        for face, row, similarity in zip(faces, nearest, alike, strict=True):
+            rate = thresholds.false_alarms(len(names), float(similarity))
+            left, top, right, bottom = (round(v, 1) for v in face.xyxy)
+            matches.append(
+                Match(
+                    path.name,
+                    (left, top, right, bottom),
+                    names[row],
+                    round(float(similarity), 4),
+                    bool(similarity >= threshold),
+                    round(1e6 * rate, 3),
+                )
+            )
+    return Found(len(names), threshold, budget, matches, blank)

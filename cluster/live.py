@@ -58,6 +58,7 @@ class LiveOptions:
         settings: Of the installation; from the environment by default.
         loader: ``module:function`` that makes detectors; for tests and back ends of one's own.
         plates: The same for the plate reader; empty runs without one.
+        faces: The same for the eyes of the face search, from a pair's name and the settings.
         on_ready: Called once, when everything has been started; for tests and benches.
         poll_s: Between questions to the fleet.
         api: Host and port of the API; None runs without one, and nothing listens.
@@ -72,6 +73,7 @@ class LiveOptions:
     settings: Settings = field(default_factory=Settings.from_env)
     loader: str = ""
     plates: str = "models.plates.reader:PlateReader"
+    faces: str = ""
     on_ready: Callable[[LiveJob], None] | None = None
     poll_s: float = 0.5
     api: tuple[str, int] | None = None
@@ -164,7 +166,8 @@ class LiveJob:
         self._deploy(settings)
         profile = load_profile(self._site.jurisdiction)
         software = metadata.version("digital-dome")
-        around = Surroundings(self._site.site, profile, settings, software, plates=bool(self._options.plates))
+        plates, faces = bool(self._options.plates), self._searches(settings)
+        around = Surroundings(self._site.site, profile, settings, software, plates=plates, faces=faces)
         self.fleet = fleet_actor(around)
         ray.get(self.fleet.apply.remote(self._cameras))
 
@@ -262,6 +265,16 @@ class LiveJob:
                 self._cameras = [camera for camera in self._cameras if camera not in users]
         if self._options.plates and any(not camera.live for camera in bearing):
             await_plates(PLATES_S)  # a file may be over before a reader has started
+
+    def _searches(self, settings: Settings) -> bool:
+        """Deploys the face search where there is a key for what is biometric; without one nobody is searched for."""
+        if not settings.probe_key.get_secret_value() or not any(camera.sees for camera in self._cameras):
+            return False
+        from serve.app import FacesArgs, start_faces
+
+        extra = {"loader": self._options.faces} if self._options.faces else {}
+        start_faces(FacesArgs(settings=settings, redis_url=self._redis_url, **extra))
+        return True
 
     def _fetch(self, args: Any) -> None:
         """Weights are fetched here, where a person sees the progress and the advice."""

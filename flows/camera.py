@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import ray
@@ -21,11 +22,13 @@ from flows.domain.errors import (
     DetectorAway,
     DetectorFailed,
     DomeError,
+    FacesAway,
     FieldError,
     ReaderAway,
     ReaderFailed,
     StoreError,
 )
+from flows.domain.events import Event
 from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.platehash import VARIABLE, PlateHasher
 from flows.domain.plates import PlateAnswer, PlateRecord, PlateRequest
@@ -47,6 +50,9 @@ from flows.store.landmarks import LandmarkStore
 from flows.store.spool import Spool
 
 if TYPE_CHECKING:
+    from flows.domain.cases import SearchCase
+    from flows.domain.faces import FaceAnswer, FaceRequest
+    from flows.faces.stage import FaceStage
     from flows.sources.base import Source
 
 log = logging.getLogger(__name__)
@@ -88,6 +94,7 @@ class Surroundings:
         settings: Where spools, evidence and caches are.
         software: Version of this software, for evidence.
         plates: Whether a plate reader runs.
+        faces: Whether people can be searched for: a face search runs and there is a key for what is biometric.
     """
 
     site: str
@@ -95,6 +102,7 @@ class Surroundings:
     settings: Settings
     software: str = ""
     plates: bool = True
+    faces: bool = False
 
 
 class CameraActor:
@@ -191,7 +199,20 @@ class CameraActor:
         self._outbox = Outbox(await asyncio.to_thread(self._spool), submit)
         packaged = bool(camera.rules) or camera.read_plates
         evidence = self._evidence(camera, source, spec) if packaged and spec is not None else None
-        return Feed(source, pipeline, spec, detector, self._outbox, evidence)
+        faces = self._faces(self._outbox, pipeline) if self._around.faces and spec is not None else None
+        return Feed(source, pipeline, spec, detector, self._outbox, evidence, faces)
+
+    def _faces(self, outbox: Outbox, pipeline: CameraPipeline) -> FaceStage:
+        # Imported here: a camera where nobody can be searched for need not carry it.
+        from flows.faces.stage import FaceStage
+        from flows.leaks import without_dumps
+
+        def publish(events: list[Event]) -> None:
+            pipeline.counts.events.update(event.type for event in events)
+            outbox.put(events)
+
+        without_dumps()
+        return FaceStage(self._camera, Faces(self._gateway), publish, lambda: datetime.now(UTC))
 
     def _spool(self) -> Spool:
         settings = self._around.settings
@@ -305,6 +326,43 @@ class Detector:
             raise DetectorFailed(f"detector {self._name}: {first_line(error.cause)}") from None
         except (RayError, ValueError) as error:
             raise DetectorAway(f"gateway: {type(error).__name__}: {first_line(error)}") from None
+
+
+class Faces:
+    """The face search as a camera sees it.
+
+    Args:
+        gateway: The way to it.
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def scope(self) -> Sequence[SearchCase]:
+        """The active cases.
+
+        Raises:
+            FacesAway: If nobody answers.
+        """
+        cases: Sequence[SearchCase] = await self._ask("face_scope")
+        return cases
+
+    async def look(self, request: FaceRequest) -> FaceAnswer:
+        """Whether a head is that of somebody who is searched for. By value: never ``ray.put`` a person.
+
+        Raises:
+            FacesAway: If nobody answers, or the search fails on it.
+        """
+        answer: FaceAnswer = await self._ask("look_at_face", request)
+        return answer
+
+    async def _ask(self, method: str, *args: Any) -> Any:
+        try:
+            return await self._gateway.ask(method, *args)
+        except FacesAway:
+            raise
+        except (RayError, ValueError) as error:
+            raise FacesAway(f"face search: {type(error).__name__}") from None
 
 
 class PlateReader:

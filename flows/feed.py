@@ -22,12 +22,13 @@ from flows.backoff import Backoff
 from flows.domain.detections import Detections
 from flows.domain.errors import DetectorAway, DetectorFailed, DomeError
 from flows.domain.events import PASSAGE, Event, with_evidence_folder
-from flows.domain.frames import Frame
+from flows.domain.frames import Frame, Picture
 from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.passages import untold
 from flows.domain.privacy import PLATE_SEEN
 from flows.domain.sightings import unseen
 from flows.domain.status import CameraState, CameraStatus
+from flows.domain.tracks import Track
 from flows.outbox import Outbox
 from flows.pipeline import CameraPipeline, without_pixels
 from flows.sources.base import Source
@@ -73,6 +74,19 @@ class Evidence(Protocol):
     def __len__(self) -> int: ...
 
 
+class Faces(Protocol):
+    """Looks for searched people (``flows.faces.stage.FaceStage``)."""
+
+    looked: int
+    errors: Counter[str]
+
+    async def refresh(self) -> None: ...
+    async def watch_scope(self) -> None: ...
+    def wants(self, at: datetime) -> bool: ...
+    def look(self, frame: Frame, picture: Picture, tracks: Sequence[Track]) -> None: ...
+    async def finish(self) -> None: ...
+
+
 class Feed:
     """One camera from its source to its outbox.
 
@@ -83,6 +97,7 @@ class Feed:
         detector: Looks at the frames; None likewise.
         outbox: Takes the events.
         evidence: Makes the packages; None where no rule needs any.
+        faces: Looks for searched people; None where nobody can be searched for.
     """
 
     def __init__(
@@ -93,11 +108,13 @@ class Feed:
         detector: Asked | None,
         outbox: Outbox,
         evidence: Evidence | None = None,
+        faces: Faces | None = None,
     ) -> None:
         self.camera = pipeline.camera
         self.errors: Counter[str] = Counter()
         self._source, self._pipeline, self._spec = source, pipeline, spec
         self._detector, self._outbox, self._evidence = detector, outbox, evidence
+        self._faces = faces
         self._lossless = not self.camera.live
         self._window = Window(self._lossless)
         self._room = threading.Semaphore(max(1, pipeline.lag_frames))
@@ -117,6 +134,7 @@ class Feed:
     async def run(self) -> None:
         """Plays the source to its end, or until :meth:`stop`; returns when all events are delivered."""
         self._loop = asyncio.get_running_loop()
+        watching = await self._watch_scope()
         with ThreadPoolExecutor(1, thread_name_prefix="decode") as thread:
             decoding = self._loop.run_in_executor(thread, self._decode)
             decoding.add_done_callback(lambda _: self._wake.set())
@@ -130,6 +148,8 @@ class Feed:
             finally:
                 self.stop()
                 delivering.cancel()
+                if watching is not None:
+                    watching.cancel()
 
     def stop(self) -> None:
         """Ends :meth:`run` soon: no more frames are read, those under way are finished."""
@@ -172,7 +192,8 @@ class Feed:
         assert self._spec is not None, "pictures need a detector"
         picture = frame.picture
         size = self._spec.fit(picture.width_px, picture.height_px)
-        return Item(without_pixels(frame), picture.bgr(*size))
+        held = picture if self._faces is not None and self._faces.wants(frame.at) else None
+        return Item(without_pixels(frame), picture.bgr(*size), held=held)
 
     # The event loop
 
@@ -187,6 +208,7 @@ class Feed:
             self._publish(self._guarded("step", self._settled, item) or [])
             if self._evidence is not None:
                 self._guarded("evidence", self._evidence.keep, self._pipeline.pins.wanted)
+            await self._look_at_faces(item)
             self._settled_at = item.frame.at
             if self._lossless:
                 self._room.release()
@@ -221,6 +243,22 @@ class Feed:
             return self._pipeline.step(item.frame, item.found)
         return self._pipeline.skip(item.frame)
 
+    async def _watch_scope(self) -> asyncio.Task[None] | None:
+        """A file's first frame may show who is searched for: the scope is known before it is read."""
+        if self._faces is None:
+            return None
+        await self._faces.refresh()
+        return asyncio.create_task(self._faces.watch_scope())
+
+    async def _look_at_faces(self, item: Item) -> None:
+        """A file waits until its people were looked at, a live camera goes on meanwhile."""
+        held, item.held = item.held, None
+        if self._faces is None or held is None or item.found is None:
+            return
+        self._guarded("faces", self._faces.look, item.frame, held, self._pipeline.tracks)
+        if self._lossless:
+            await self._faces.finish()
+
     def _publish(self, events: list[Event]) -> None:
         """Sends events on; those that need a package have it made, passages and sightings before they are sent."""
         if not events:
@@ -252,6 +290,8 @@ class Feed:
 
     async def _finish(self, decoding: asyncio.Future[None]) -> None:
         self._publish(self._guarded("step", self._pipeline.close) or [])
+        if self._faces is not None:
+            await self._faces.finish()
         if self._making is not None:
             await self._making
         await self._make_evidence(flush=True)
@@ -281,6 +321,8 @@ class Feed:
         if stats.decode_errors:
             errors["decode"] += stats.decode_errors
         errors.update(stats.oddities)
+        if self._faces is not None:
+            errors.update(self._faces.errors)
         newest, settled = self._newest_at, self._settled_at
         state, message = self._state, self._message or self._outbox.problem
         if state == "running" and stats.silent_since is not None:
@@ -297,6 +339,7 @@ class Feed:
             detected=counts.detected,
             dropped=self._window.dropped + self._spoiled,
             detections=counts.detections,
+            faces=self._faces.looked if self._faces is not None else 0,
             reconnects=stats.reconnects,
             errors=dict(errors),
             processing_s=round(time.process_time() - self._began_s, 3),

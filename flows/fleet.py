@@ -272,7 +272,7 @@ class Fleet:
 
 
 _TOTALS: Final = (
-    *("frames_read", "sampled_out", "gated", "detected", "dropped", "detections"),
+    *("frames_read", "sampled_out", "gated", "detected", "dropped", "detections", "faces"),
     *("reconnects", "processing_s", "lost"),
 )
 _TALLIES: Final = ("errors", "events", "refusals")

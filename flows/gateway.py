@@ -8,23 +8,33 @@ in the node's object store, to a gateway that has imported it once for all.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import ray
 
 from flows.domain.detections import Detections
-from flows.domain.errors import DetectorAway, ReaderAway
+from flows.domain.errors import DetectorAway, FacesAway, ReaderAway
 from flows.domain.inference import DetectorSpec
 from flows.domain.plates import PlateAnswer
 
 if TYPE_CHECKING:
     from ray.serve.handle import DeploymentHandle
 
+    from flows.domain.cases import SearchCase
+    from flows.domain.faces import FaceAnswer, FaceRequest
+
 ANSWER_S: Final = 60.0
 """Longest wait for one answer. Eight frames of the largest model on one core take a third of it; whoever
 waits longer waits for a replica that hangs or is not there."""
 PLATES_APP: Final = "plates"
 """The Serve application of the plate reader."""
+FACES_APP: Final = "faces"
+"""The Serve application of the face search."""
+SCOPE_S: Final = 0.5
+"""The cameras of a node share an answer about what is searched for so long."""
+FACES_ANSWER_S: Final = 5.0
+"""A moment that was not looked at by then has passed."""
 ROUTES: Final = 256
 """Requests at once: 64 busy cameras with 4 in flight each."""
 
@@ -40,7 +50,12 @@ class DetectorGateway:
     def __init__(self) -> None:
         from ray import serve  # noqa: F401  seconds of importing: now, while the cameras still start
 
+        from flows.leaks import check_inline, without_dumps
+
         self._handles: dict[str, DeploymentHandle[Any]] = {}
+        self._scope: tuple[float, tuple[SearchCase, ...]] | None = None
+        check_inline()
+        without_dumps()
 
     async def spec(self, detector: str) -> DetectorSpec:
         """The detector's spec.
@@ -76,17 +91,47 @@ class DetectorGateway:
         answer: PlateAnswer = await self._ask(PLATES_APP, ReaderAway, "read", request[0])
         return answer
 
-    async def _ask(self, app: str, away: type[DetectorAway | ReaderAway], method: str, *args: Any) -> Any:
+    async def face_scope(self) -> tuple[SearchCase, ...]:
+        """The active cases as cameras may know them.
+
+        Raises:
+            FacesAway: If no face search answers.
+        """
+        if self._scope is None or time.monotonic() - self._scope[0] > SCOPE_S:
+            cases = await self._ask(FACES_APP, FacesAway, "scope", answer_s=FACES_ANSWER_S)
+            self._scope = time.monotonic(), cases
+        return self._scope[1]
+
+    async def look_at_face(self, request: FaceRequest) -> FaceAnswer:
+        """Whether a head is that of somebody who is searched for.
+
+        Args:
+            request: By value, never by reference: it is small enough to stay out of the object store.
+
+        Raises:
+            FacesAway: If no replica answered; the request is not sent again.
+        """
+        answer: FaceAnswer = await self._ask(FACES_APP, FacesAway, "look", request, answer_s=FACES_ANSWER_S)
+        return answer
+
+    async def _ask(
+        self,
+        app: str,
+        away: type[DetectorAway | ReaderAway | FacesAway],
+        method: str,
+        *args: Any,
+        answer_s: float = ANSWER_S,
+    ) -> Any:
         from ray.exceptions import RayActorError, RaySystemError, WorkerCrashedError
         from ray.serve.exceptions import RayServeException
 
         try:
             answer = getattr(self._handle(app), method).remote(*args)
-            return await asyncio.wait_for(answer, ANSWER_S)
+            return await asyncio.wait_for(answer, answer_s)
         except (RayServeException, RayActorError, RaySystemError, WorkerCrashedError) as error:
             raise away(f"{app}: {type(error).__name__}: {first_line(error)}") from None
         except TimeoutError:
-            raise away(f"{app}: no answer within {ANSWER_S:g} s") from None
+            raise away(f"{app}: no answer within {answer_s:g} s") from None
 
     def _handle(self, app: str) -> DeploymentHandle[Any]:
         from ray import serve

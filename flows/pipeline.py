@@ -127,6 +127,8 @@ class CameraPipeline:
         self.camera, self.lag_frames = camera, lag_frames
         self.pins, self.watch = pins or PinBook(), watch
         self.counts = Counts()
+        self.tracks: Sequence[Track] = ()
+        """The confirmed tracks of the last frame that was stepped with detections."""
         self._gate, self._tracker, self._rules = gate, tracker, list(rules)
         self._paths = paths
         self._sampler = Sampler(camera.sample_hz)
@@ -222,6 +224,7 @@ class CameraPipeline:
             if self._reason:
                 return self._counted(changes + self._refused(self._reason))
             confirmed = [t for t in tracks if t.confirmed]
+            self.tracks = confirmed
             moment = self._on_ground(confirmed, moment)
             events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
             return self._counted(changes + self._vouched(events + self._forget(moment), frame.at))

@@ -27,6 +27,7 @@ class Settings(BaseModel):
         plate_key: ``DOME_PLATE_KEY``: keys of plates' hashes, see :mod:`flows.domain.platehash`.
         audit: ``DOME_AUDIT``: folder of the audit log's seals, best on a disk that Redis's machine cannot write to.
         probe_key: ``DOME_PROBE_KEY``: keys of what is biometric, see :mod:`flows.store.vault`.
+        faces: ``DOME_FACES``: finder and embedder of face searches, see :mod:`models.faces`.
         c2pa_cert: ``DOME_C2PA_CERT``: PEM file with the certificate that signs packages, and its issuers.
         c2pa_key: ``DOME_C2PA_KEY``: PEM file with its private key; without both, one for development is made.
         tsa_url: ``DOME_TSA_URL``: time-stamp authority (RFC 3161) for packages; none by default.
@@ -45,6 +46,7 @@ class Settings(BaseModel):
     plate_key: SecretStr = SecretStr("")
     audit: Path = Path(".dome/audit")
     probe_key: SecretStr = SecretStr("")
+    faces: str = "dlib"
     c2pa_cert: Path | None = None
     c2pa_key: Path | None = None
     tsa_url: str | None = None
@@ -78,6 +80,7 @@ class Settings(BaseModel):
             plate_key=SecretStr(_plate_key(env.get(VARIABLE, ""))),
             audit=Path(env.get("DOME_AUDIT") or home / "audit").absolute(),
             probe_key=SecretStr(env.get("DOME_PROBE_KEY", "")),
+            faces=env.get("DOME_FACES") or "dlib",
             c2pa_cert=_path(env.get("DOME_C2PA_CERT")),
             c2pa_key=_path(env.get("DOME_C2PA_KEY")),
             tsa_url=env.get("DOME_TSA_URL") or None,

@@ -15,11 +15,12 @@ from ray.serve.schema import ApplicationStatus
 
 from flows.domain.errors import DomeError
 from flows.domain.inference import DetectorSpec
-from flows.gateway import PLATES_APP, app_name
+from flows.gateway import FACES_APP, PLATES_APP, app_name
 from flows.settings import Settings
 from serve.api.config import ApiConfig
 from serve.deployments.api import ApiDeployment
 from serve.deployments.detector import Batching, DetectorDeployment
+from serve.deployments.faces import FacesDeployment
 from serve.deployments.plates import PlatesDeployment
 
 log = logging.getLogger(__name__)
@@ -204,6 +205,65 @@ def ensure_api(args: ApiArgs) -> None:
     except RuntimeError as error:
         reason = serve.status().applications.get(API_APP)
         raise DomeError(f"{API_APP} did not start: {reason.message if reason else error}") from error
+
+
+class FacesArgs(BaseModel):
+    """Arguments of :func:`build_faces`.
+
+    Attributes:
+        settings: The pair of models, where weights lie, the key of what is biometric.
+        redis_url: Where cases are.
+        loader: ``module:function`` that makes the eyes.
+        min_replicas: Kept though nobody is searched for: an urgent case must not wait for a start.
+        max_replicas: As many as there are cores to spare.
+        num_cpus: Of one replica, which is idle while nobody is searched for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    settings: Settings = Field(default_factory=Settings.from_env)
+    redis_url: str
+    loader: str = "models.faces.looker:make"
+    min_replicas: int = Field(default=1, ge=1)
+    max_replicas: int = Field(default=2, ge=1)
+    num_cpus: float = Field(default=0.1, gt=0)
+
+
+def build_faces(args: FacesArgs) -> Application:
+    """The face search as a Serve application."""
+    deployment: Any = FacesDeployment  # the decorator made a Deployment of the class
+    app: Application = deployment.options(
+        # A look takes 0.2 s on a core. Eight that wait are a second and a half, after which an alert would be late.
+        max_ongoing_requests=16,
+        autoscaling_config={
+            "min_replicas": args.min_replicas,
+            "max_replicas": args.max_replicas,
+            "target_ongoing_requests": 3,
+            "upscale_delay_s": 2.0,
+            "metrics_interval_s": 1.0,
+            "look_back_period_s": 3.0,
+            "downscale_delay_s": 120.0,
+        },
+        logging_config={"enable_access_log": False, "log_level": "WARNING"},
+        health_check_period_s=5.0,
+        health_check_timeout_s=15.0,
+        graceful_shutdown_timeout_s=2.0,
+        ray_actor_options={"num_cpus": args.num_cpus},
+    ).bind(args.settings, args.redis_url, args.loader)
+    return app
+
+
+def start_faces(args: FacesArgs) -> None:
+    """Deploys the face search, and waits until it answers: a file may be over before it has started.
+
+    Raises:
+        DomeError: If it cannot be started; names the reason that Serve gives.
+    """
+    try:
+        serve.run(build_faces(args), name=FACES_APP, route_prefix=None)
+    except RuntimeError as error:
+        reason = serve.status().applications.get(FACES_APP)
+        raise DomeError(f"the face search did not start: {reason.message if reason else error}") from error
 
 
 def start_plates(args: PlatesArgs) -> None:

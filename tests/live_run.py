@@ -30,12 +30,14 @@ class Run:
         trouble: Called in a thread of its own once the job runs.
         plates: Makes the plate reader; none by default, streets here have no plates.
         env: Settings of its own.
+        loader: Makes the detectors.
     """
 
     folder: Path
     redis: EmbeddedRedis | None = None
     trouble: Callable[[Run], None] | None = None
     plates: str = ""
+    loader: str = "street:load"
     env: dict[str, str] = field(default_factory=dict)
     options: LiveOptions = field(default_factory=LiveOptions)
     job: LiveJob | None = None
@@ -56,7 +58,7 @@ class Run:
             until_end=True,
             events=self.folder / name,
             settings=Settings.from_env(env),
-            loader="street:load",
+            loader=self.loader,
             plates=self.plates,
             on_ready=self._ready,
         )

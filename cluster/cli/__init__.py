@@ -22,6 +22,7 @@ from cluster.cli import (
     rules,
     run,
     scene,
+    search_faces,
     token,
     weights,
 )
@@ -90,6 +91,7 @@ for _name, _command in (
     ("scene", scene.scene),
     ("rules", rules.rules),
     ("readjudicate", readjudicate.readjudicate),
+    ("search-faces", search_faces.search_faces),
     ("api", api.api),
     ("token", token.token),
 ):

@@ -59,6 +59,10 @@ class ReaderFailed(DomeError):
     """A plate reader failed on these pictures in particular; asking again would hardly help."""
 
 
+class FacesAway(DomeError):
+    """No face search answers now; nobody is looked at meanwhile."""
+
+
 class StoreError(DomeError):
     """Results cannot be written or read now; producers spool and retry."""
 

@@ -29,6 +29,7 @@ class CameraStatus(BaseModel):
         detected: Frames that a detector looked at.
         dropped: Frames of a live camera given up because newer ones came.
         detections: Boxes found.
+        faces: Heads that a face search was asked about: 0 while no active case covers the camera.
         reconnects: Times the source was opened again.
         errors: Errors survived, by kind (``decode``, ``detector``, ``step``, ``evidence`` ...).
         restarts: Times the actor was started again after it died.
@@ -57,6 +58,7 @@ class CameraStatus(BaseModel):
     detected: int = 0
     dropped: int = 0
     detections: int = 0
+    faces: int = 0
     reconnects: int = 0
     errors: dict[str, int] = Field(default_factory=dict)
     restarts: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -34,6 +35,7 @@ class SceneOptions(BaseModel):
         case: Only these scripted cases, by role, separated by ``+`` (``runs_red+stops``).
         median: Whether an island parts the directions at a crosswalk.
         cross_traffic: Whether others drive on the road across.
+        face: Photograph of a head for who is searched for in a hall (``case: searched``).
         noise: Factor on the sensor noise; 0 switches it off.
         knock_at_s: Second at which somebody knocks against the camera, which then looks elsewhere ...
         knock_until_s: ... until it is put back; for ever by default.
@@ -65,6 +67,7 @@ class SceneOptions(BaseModel):
     case: str | None = None
     median: bool | None = None
     cross_traffic: bool = True
+    face: Path | None = None
     noise: float = Field(default=1.0, ge=0, le=10)
     knock_at_s: float | None = Field(default=None, ge=0)
     knock_until_s: float | None = Field(default=None, gt=0)

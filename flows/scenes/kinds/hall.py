@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from flows.domain.errors import FieldError
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.scenes import bodies, indoors
 from flows.scenes.assemble import stream
-from flows.scenes.bodies import luggage, pedestrian
+from flows.scenes.bodies import face, luggage, pedestrian
 from flows.scenes.camera import PinholeCamera
 from flows.scenes.indoors import DOOR_M, SCREEN_Z_M, Hall
 from flows.scenes.layout import Area, Layout
@@ -41,7 +42,9 @@ ALIKE: Final = ("stands_still", "sits", "door", "screen", "car", "from_start", "
 """What newly stands still (or is gone) and is no thing that somebody left."""
 LIGHTS: Final = ("daylight", "lamps")
 """Nothing but light that changes."""
-CASES: Final = (*LEFT, *WATCHED, *ALIKE, *LIGHTS)
+SEARCHED: Final = ("searched",)
+"""Somebody with a known face (option ``face``) walks through; the poses ``way_1`` to ``way_4`` look at them."""
+CASES: Final = (*LEFT, *WATCHED, *ALIKE, *LIGHTS, *SEARCHED)
 DURATION_S: Final = 60.0
 RULE: Final = AbandonedObjectRule(
     distance_m=3.0, away_s=12.0, gone_s=6.0, escalate_s=20.0, except_zones=("bay",)
@@ -54,6 +57,8 @@ HOLDS: Final = {
 }
 """How a thing is carried; a rucksack on the back comes down beside its owner as well."""
 POSES: Final = ("near_left", "near_right", "far_left", "far_right", "gate")
+WAYS: Final = ("way_1", "way_2", "way_3", "way_4")
+"""At a door's height ahead of who is searched for, along their way; needs the case ``searched``."""
 FREE_M: Final = 0.75
 """People keep so far from pillars, benches and things on the floor."""
 TRIES: Final = 60
@@ -63,7 +68,7 @@ def build(seed: int, options: SceneOptions) -> Scene:
     """See the module."""
     hall = indoors.plan(stream("plan", "hall", seed))
     duration_s = options.duration_s or DURATION_S
-    stage = _Stage(hall, duration_s, stream("traffic", "hall", seed))
+    stage = _Stage(hall, duration_s, stream("traffic", "hall", seed), face=options.face)
     cases = _cases(options.case, stage.rng)
     for case in cases:
         SCRIPTS[case](stage, case)
@@ -73,7 +78,10 @@ def build(seed: int, options: SceneOptions) -> Scene:
     _passers(stage, wanted if wanted is not None else int(folk.integers(4, 11)), folk)
     setting, floor = indoors.furnish(hall, stream("setting", "hall", seed))
     light = stream("light", "hall", seed)
-    camera = _camera(options.pose, hall, stream("camera", "hall", seed), options)
+    if options.pose in WAYS:
+        camera = _on_the_way(stage, options)
+    else:
+        camera = _camera(options.pose, hall, stream("camera", "hall", seed), options)
     half = hall.half_m
     return Scene(
         name="hall",
@@ -111,7 +119,7 @@ def _camera(pose: str | None, hall: Hall, rng: np.random.Generator, options: Sce
     jitter = {name: rng.uniform(-1, 1, 6) for name in POSES}
     pose = pose or str(rng.choice(POSES[:4]))
     if pose not in POSES:
-        raise FieldError("pose", f"one of {', '.join(POSES)}", pose)
+        raise FieldError("pose", f"one of {', '.join((*POSES, *WAYS))}", pose)
     a, half, length = jitter[pose], hall.half_m, hall.length_m
     if pose == "gate":
         place = (hall.entry_x_m[0] + 0.5 * float(a[0]), 9.5 + float(a[1]), 2.4 + 0.15 * float(a[2]))
@@ -144,6 +152,9 @@ class _Stage:
     actors: list[Actor] = field(default_factory=list)
     spots: list[tuple[float, float]] = field(default_factory=list)
     """Places that are taken: of things, of people who stand."""
+    way: Array | None = None
+    """The script of who is searched for."""
+    face: Path | None = None
 
     def u(self, low: float, high: float) -> float:
         """A random number."""
@@ -459,6 +470,36 @@ def _from_start(stage: _Stage, case: str) -> None:
     stage.actors.append(actor(body, carried(stands, Hold(0, 0, 0), -5.0, taker, take_s), case))
 
 
+def _searched(stage: _Stage, case: str) -> None:
+    """Somebody comes in at the near passage and leaves by the far one."""
+    hall = stage.hall
+    walk = Walk(hall.entry_x_m[0], -2.5, 1.0, 1.2)
+    out = hall.entry_x_m[1], hall.length_m + 2.5
+    stage.route(walk, out) or walk.to(*out)
+    body = bodies.make("person", stage.rng)
+    if stage.face is not None:
+        body = face.put_on(body, face.read(stage.face))
+    stage.way = walk.rows()
+    stage.actors.append(actor(body, stage.way, case))
+
+
+def _on_the_way(stage: _Stage, options: SceneOptions) -> PinholeCamera:
+    """Looks people in the face who come along the way of who is searched for."""
+    if stage.way is None:
+        raise FieldError("pose", "case: searched, whose way it looks along", options.pose)
+    share = (0.28, 0.45, 0.62, 0.80)[WAYS.index(str(options.pose))]
+    gone = stage.way[:, 5]
+    at = int(np.searchsorted(gone, share * gone[-1]))
+    x, y, heading = stage.way[at, 1], stage.way[at, 2], np.radians(stage.way[at, 4])
+    ahead, aside = np.array([np.sin(heading), np.cos(heading)]), np.array([np.cos(heading), -np.sin(heading)])
+    place = np.array([x, y]) + 1.2 * ahead + 0.5 * aside
+    target = np.array([x, y]) - 3.0 * ahead
+    return PinholeCamera.looking(
+        (float(place[0]), float(place[1]), 2.1), (float(target[0]), float(target[1]), 1.35),
+        width_px=options.width_px, height_px=options.height_px, hfov_deg=46.0,
+    )  # fmt: skip
+
+
 def _nothing(stage: _Stage, case: str) -> None:
     """Only light: see :func:`_lighting`."""
 
@@ -468,6 +509,7 @@ SCRIPTS: Final[dict[str, Callable[[_Stage, str], None]]] = {
     "waits_beside": _watched, "short_trip": _watched, "comes_back": _watched, "sits_beside": _sits_beside,
     "stands_still": _stands_still, "sits": _sits, "door": _door, "screen": _screen, "car": _car,
     "from_start": _from_start, "taken_from_start": _from_start, "daylight": _nothing, "lamps": _nothing,
+    "searched": _searched,
 }  # fmt: skip
 
 

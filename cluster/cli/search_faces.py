@@ -1,0 +1,50 @@
+"""``dome search-faces``: photographs compared with a gallery, to see how a search would fare. Writes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cluster.cli.shell import print_json, stdout
+
+
+def search_faces(
+    gallery: Annotated[Path, typer.Option(metavar="DIR", help="Photographs of who is searched for.")],
+    images: Annotated[Path, typer.Option(metavar="DIR", help="Photographs to search.")],
+    model: Annotated[str, typer.Option(help="Finder and embedder, for example yunet+sface.")] = "dlib",
+    budget: Annotated[
+        float, typer.Option(help="Share of other people's faces that may be taken for one of the gallery.")
+    ] = 0.001,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")
+    ] = False,
+) -> None:
+    """Evaluation only: compares faces in photographs with a gallery, and writes nothing.
+
+    Cameras are searched by cases alone: see dome case.
+    """
+    from dataclasses import asdict
+
+    from cluster.evaluate_faces import search_faces as search
+    from flows.faces.thresholds import built_in
+    from flows.settings import Settings
+    from models.faces import load
+
+    found = search(gallery, images, load(model, Settings.from_env()), built_in(model), budget)
+    if as_json:
+        print_json(asdict(found))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("photograph", "most alike", "similarity", "hit", "false alarms in a million"):
+        table.add_column(column)
+    for each in found.matches:
+        hit = "[green]yes[/]" if each.hit else "no"
+        table.add_row(each.image, each.nearest, f"{each.similarity:.4f}", hit, f"{each.false_alarms:g}")
+    stdout().print(table)
+    stdout().print(f"a hit from {found.threshold:.4f} at a gallery of {found.gallery}", style="dim")
+    if found.without_face:
+        stdout().print(f"no face found in {', '.join(found.without_face)}", style="yellow")

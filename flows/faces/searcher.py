@@ -1,0 +1,284 @@
+"""The search itself, as it runs in each replica: the gallery of active cases, and who is compared with it. No Ray here.
+
+The gallery is nowhere else. What does not match is gone when :meth:`FaceSearcher.look` returns: nothing here
+remembers, logs, counts by person or raises with anything of a picture in it.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.cases import SearchCase, covers
+from flows.domain.errors import DomeError, StoreError
+from flows.domain.faces import FaceAnswer, FaceRequest, SeenFace, SeesFaces, unnamed
+from flows.domain.leads import LeadFound, Likeness, Suppression
+from flows.faces.cutting import blurred, decoded
+from flows.faces.thresholds import Thresholds, budget_per_face
+
+log = logging.getLogger(__name__)
+
+LEAST_SIZE_PX: Final = 40
+LEAST_SHARPNESS: Final = 0.06
+LEAST_FRONTALITY: Final = 0.2
+"""Faces below are not compared: what they are alike to says nothing (see :mod:`models.faces.probe`)."""
+GOOD_SIZE_PX, GOOD_SHARPNESS = 90.0, 0.35
+"""From there on more of it makes a face no more alike to itself."""
+STALE: Final = timedelta(seconds=5)
+"""A gallery that was not confirmed for so long is emptied: whether a case still runs cannot be known."""
+NEAR: Final = 0.02
+"""A look-alike that was rejected is the same one again if the face is nearer to it than to the probe by so much."""
+
+
+class Question(Protocol):
+    """What may be searched (``flows.store.cases.Active``)."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def cases(self) -> tuple[SearchCase, ...]: ...
+
+
+class CaseSource(Protocol):
+    """The stores of cases, probes and leads, as far as a search reads them; each raises ``StoreError``."""
+
+    def active(self) -> Question: ...
+    def probe(self, case_id: str, probe_id: str) -> bytes: ...
+    def suppressions(self, case_id: str) -> Sequence[Suppression]: ...
+    def seal(self, data: bytes) -> str: ...
+    def open(self, token: str) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Gallery:
+    """The probes of the active cases.
+
+    Attributes:
+        version: Of :class:`flows.store.cases.Active`.
+        cases: The active cases, by id.
+        owners: ``(case, probe)`` of each row.
+        vectors: ``(G, D)`` float32.
+        unlike: For each case, vectors of look-alikes that were rejected.
+    """
+
+    version: str
+    cases: dict[str, SearchCase]
+    owners: tuple[tuple[str, str], ...]
+    vectors: NDArray[np.float32]
+    unlike: dict[str, NDArray[np.float32]]
+
+    @classmethod
+    def empty(cls) -> Gallery:
+        """Nobody is searched for."""
+        return cls("", {}, (), np.zeros((0, 1), np.float32), {})
+
+
+class FaceSearcher:
+    """Keeps the gallery as the cases are, and compares.
+
+    Args:
+        eyes: Finder and embedder.
+        source: The stores.
+        thresholds: Measured for these eyes.
+        clock: The present, aware UTC.
+    """
+
+    def __init__(
+        self, eyes: SeesFaces, source: CaseSource, thresholds: Thresholds, clock: Callable[[], datetime]
+    ) -> None:
+        self._eyes, self._source, self._thresholds, self._clock = eyes, source, thresholds, clock
+        self._gallery = Gallery.empty()
+        self._latest: datetime | None = None
+        self._confirmed: datetime | None = None
+        self._embedded: dict[tuple[str, str], NDArray[np.float32]] = {}
+
+    def refresh(self) -> None:
+        """Asks what may be searched; called about every second. While that cannot be known, nothing may be."""
+        try:
+            active = self._source.active()
+            self._latest = max(self._latest or active.at, active.at)
+            if active.version != self._gallery.version:
+                self._gallery = self._built(active)
+            self._confirmed = self.now()
+        except StoreError as error:
+            log.warning("no search while the cases are out of reach: %s", error)
+            self.forget()
+
+    def forget(self) -> None:
+        """Empties the gallery, at once."""
+        self._gallery = Gallery.empty()
+        self._embedded.clear()
+
+    def now(self) -> datetime:
+        """The present; a clock that goes back brings no case back to life."""
+        self._latest = max(self._latest or self._clock(), self._clock())
+        return self._latest
+
+    def scope(self) -> tuple[SearchCase, ...]:
+        """The active cases, as cameras may know them."""
+        return tuple(unnamed(case) for case in self._fresh().cases.values())
+
+    def look(self, request: FaceRequest) -> FaceAnswer:
+        """Compares one head with the gallery of the cases that cover it; asks them again before it answers."""
+        if not self._in_scope(request, self._fresh()):
+            return FaceAnswer()
+        picture = decoded(request.jpeg)
+        face = self._eyes.see(picture, request.face_xy)
+        if face is None or not fit(face):
+            return FaceAnswer()
+        # The gallery as it is now, and the cases as they are now: both may have ended while the face was looked at.
+        gallery = self._fresh()
+        hits = self._compared(request, picture, face, gallery, self._in_scope(request, gallery))
+        return FaceAnswer(True, worth(face), hits)
+
+    def _fresh(self) -> Gallery:
+        now, confirmed = self.now(), self._confirmed
+        if confirmed is None or now - confirmed > STALE:
+            self.forget()
+        return self._gallery
+
+    def _in_scope(self, request: FaceRequest, gallery: Gallery) -> list[str]:
+        now = self.now()
+        return [
+            id
+            for id, case in gallery.cases.items()
+            if covers(case, request.camera_id, request.district, request.at, now, request.place)
+        ]
+
+    def _compared(
+        self,
+        request: FaceRequest,
+        picture: NDArray[np.uint8],
+        face: SeenFace,
+        gallery: Gallery,
+        cases: list[str],
+    ) -> tuple[LeadFound, ...]:
+        rows = [i for i, (case, _) in enumerate(gallery.owners) if case in cases]
+        if not rows:
+            return ()
+        alike = gallery.vectors[rows] @ face.vector
+        hits = []
+        for case_id in cases:
+            own = [k for k, i in enumerate(rows) if gallery.owners[i][0] == case_id]
+            if not own:
+                continue
+            top = max(own, key=lambda k: alike[k])
+            similarity, threshold = float(alike[top]), self._threshold(gallery.cases[case_id], len(rows))
+            if similarity >= threshold and not self._suppressed(gallery, case_id, face, similarity):
+                likeness = Likeness(
+                    similarity=round(similarity, 4),
+                    threshold=threshold,
+                    gallery=len(rows),
+                    false_alarms=round(1e6 * self._thresholds.false_alarms(len(rows), similarity), 3),
+                )
+                hits.append(self._found(request, gallery.owners[rows[top]], likeness, picture, face))
+        return tuple(hits)
+
+    def _threshold(self, case: SearchCase, gallery: int) -> float:
+        budget = budget_per_face(case.terms.false_alarms_per_day, len(case.cameras), len(case.districts))
+        return self._thresholds.threshold(gallery, budget)
+
+    def _suppressed(self, gallery: Gallery, case_id: str, face: SeenFace, similarity: float) -> bool:
+        unlike = gallery.unlike.get(case_id)
+        return unlike is not None and bool((unlike @ face.vector).max() >= similarity + NEAR)
+
+    def _found(
+        self,
+        request: FaceRequest,
+        owner: tuple[str, str],
+        likeness: Likeness,
+        picture: NDArray[np.uint8],
+        face: SeenFace,
+    ) -> LeadFound:
+        place = request.place or (None, None)
+        return LeadFound(
+            case=owner[0],
+            probe=owner[1],
+            track=request.track,
+            likeness=likeness,
+            crop=self._source.seal(self._without_bystanders(picture, face)),
+            template=self._source.seal(face.vector.astype("<f4").tobytes()),
+            model=self._eyes.model,
+            latitude=place[0],
+            longitude=place[1],
+        )
+
+    def _without_bystanders(self, picture: NDArray[np.uint8], face: SeenFace) -> bytes:
+        """JPEG of the head with every other face in blocks."""
+        from PIL import Image
+
+        others = [box for box in self._eyes.boxes(picture) if not _overlap(box, face.xyxy)]
+        out = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(blurred(picture, others)[..., ::-1])).save(
+            out, "JPEG", quality=92
+        )
+        return out.getvalue()
+
+    def _built(self, active: Question) -> Gallery:
+        cases = {case.id: case for case in active.cases if case.target.kind == "person"}
+        wanted = [
+            (id, p) for id, case in cases.items() if case.target.kind == "person" for p in case.target.probes
+        ]
+        for gone in set(self._embedded) - set(wanted):
+            del self._embedded[gone]
+        for owner in wanted:
+            if owner not in self._embedded and (vector := self._embed(owner)) is not None:
+                self._embedded[owner] = vector
+        vectors = {owner: self._embedded[owner] for owner in wanted if owner in self._embedded}
+        if len(vectors) > self._thresholds.sizes[-1]:
+            self._thresholds.row(len(vectors))  # says what to do
+        rows = np.stack(list(vectors.values())) if vectors else np.zeros((0, 1), np.float32)
+        unlike = {id: found for id in cases if len(found := self._unlike(id))}
+        return Gallery(active.version, cases, tuple(vectors), rows, unlike)
+
+    def _embed(self, owner: tuple[str, str]) -> NDArray[np.float32] | None:
+        """A probe's vector; None where nothing can be searched with it, which is said."""
+        try:
+            face = self._eyes.see(decoded(self._source.probe(*owner)))
+        except StoreError:
+            raise
+        except (DomeError, OSError) as error:
+            log.error("case %s, probe %s: cannot be searched with: %s", *owner, type(error).__name__)
+            return None
+        if face is None:
+            log.error("case %s, probe %s: no face is found in it", *owner)
+            return None
+        return face.vector
+
+    def _unlike(self, case_id: str) -> NDArray[np.float32]:
+        now = self.now()
+        found = [
+            s for s in self._source.suppressions(case_id) if s.model == self._eyes.model and now < s.until_at
+        ]
+        vectors = [np.frombuffer(self._source.open(s.template), "<f4") for s in found]
+        return np.stack(vectors) if vectors else np.zeros((0, 1), np.float32)
+
+
+def fit(face: SeenFace) -> bool:
+    """Whether a face is good enough to be compared."""
+    return (
+        face.size_px >= LEAST_SIZE_PX
+        and face.sharpness >= LEAST_SHARPNESS
+        and face.frontality >= LEAST_FRONTALITY
+    )
+
+
+def worth(face: SeenFace) -> float:
+    """How good a face is, 0 to 1."""
+    size, sharp = min(1.0, face.size_px / GOOD_SIZE_PX), min(1.0, face.sharpness / GOOD_SHARPNESS)
+    return round(size * sharp * face.frontality, 3)
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    """Whether the middle of one lies in the other."""
+    x, y = (a[0] + a[2]) / 2, (a[1] + a[3]) / 2
+    return b[0] <= x <= b[2] and b[1] <= y <= b[3]

@@ -1,0 +1,224 @@
+"""The camera's part: whose head is sent to be compared, when, and how many times. No Ray here.
+
+Nobody is looked at unless an active case covers the camera at the frame's capture time and now. A track is looked
+at a few times; what comes back is nothing, or hits, of which as many frames must agree as the case's terms say.
+What is held of a track is forgotten with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from flows.domain.cases import SearchCase, covers
+from flows.domain.errors import FacesAway
+from flows.domain.events import Event
+from flows.domain.faces import AskedForFaces, FaceAnswer, FaceRequest
+from flows.domain.frames import Frame, Picture
+from flows.domain.leads import LeadFound
+from flows.domain.site import CameraConfig
+from flows.domain.tracks import Track
+from flows.faces.cutting import cut, head_of
+from flows.pipeline import Sampler
+
+log = logging.getLogger(__name__)
+
+LOOKS_HZ: Final = 5.0
+"""Frames a second whose pictures are held until the detector has answered: a walker's face changes no faster."""
+SCOPE_S: Final = 1.0
+"""Between questions for what is searched."""
+SCOPE_STALE: Final = timedelta(seconds=5)
+"""A scope that was not confirmed for so long covers nothing."""
+LEAST_HEAD_PX: Final = 40
+"""Width of a head's region below which no face of 40 px can be in it ... """
+AGAIN_S: Final = 0.8
+"""A face that matched nobody is looked at again after so long, or when it has become larger."""
+LARGER: Final = 1.25
+MOST_LOOKS: Final = 8
+"""Looks at one track that match nobody; a walker through a hall is in sight for twenty seconds."""
+MOST_TRIES: Final = 60
+"""Looks at one track in all: most see the back of a head."""
+BUSY: Final = 4
+"""Requests of a camera under way at once; more would only grow old."""
+GONE: Final = timedelta(seconds=10)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What is known of one track while it is in sight.
+
+    Attributes:
+        looks: How often its face was seen and matched nobody.
+        tries: How often it was looked at at all.
+        looked_at: Capture time of the last look.
+        width_px: Of the head's region then.
+        seen_at: Capture time of the last sighting.
+        busy: Whether a look is under way.
+        votes: By case: frames that agreed, and the best hit of them with its capture time.
+        told: Cases that have their lead of this track.
+    """
+
+    looks: int = 0
+    tries: int = 0
+    looked_at: datetime | None = None
+    width_px: float = 0.0
+    seen_at: datetime | None = None
+    busy: bool = False
+    votes: dict[str, tuple[int, LeadFound, datetime]] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+
+
+class FaceStage:
+    """One camera's faces.
+
+    Args:
+        camera: The camera.
+        ask: The face search.
+        publish: Takes events; they go on to the results actor.
+        clock: The present, aware UTC.
+    """
+
+    def __init__(
+        self,
+        camera: CameraConfig,
+        ask: AskedForFaces,
+        publish: Callable[[list[Event]], None],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._camera, self._ask, self._publish, self._clock = camera, ask, publish, clock
+        latitude, longitude = camera.latitude, camera.longitude
+        self._place = None if latitude is None or longitude is None else (latitude, longitude)
+        self._cases: tuple[SearchCase, ...] = ()
+        self._confirmed: datetime | None = None
+        self._latest: datetime | None = None
+        self._sampler = Sampler(LOOKS_HZ)
+        self._seen: dict[int, Seen] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+        self.looked = 0
+        """Heads that were looked at. Stays 0 while no case covers the camera."""
+        self.errors: Counter[str] = Counter()
+
+    async def watch_scope(self) -> None:
+        """Keeps asking what is searched, for ever; cancel it to end."""
+        while True:
+            await self.refresh()
+            await asyncio.sleep(SCOPE_S)
+
+    async def refresh(self) -> None:
+        """Asks once; without an answer the last one holds for some seconds."""
+        try:
+            cases = await self._ask.scope()
+        except FacesAway:
+            return
+        ours = [c for c in cases if self._camera.id in c.cameras or self._camera.district in c.districts]
+        self._cases, self._confirmed = tuple(ours), self._now()
+
+    def covered(self, at: datetime) -> list[SearchCase]:
+        """The cases that cover a frame of this camera, now."""
+        now, confirmed = self._now(), self._confirmed
+        if not self._cases or confirmed is None or now - confirmed > SCOPE_STALE:
+            return []
+        id, district = self._camera.id, self._camera.district
+        return [case for case in self._cases if covers(case, id, district, at, now, self._place)]
+
+    def wants(self, at: datetime) -> bool:
+        """Whether a frame's picture is to be held until its people are known. Called in the decoding thread."""
+        return bool(self.covered(at)) and self._sampler.takes(at)
+
+    def look(self, frame: Frame, picture: Picture, tracks: Sequence[Track]) -> None:
+        """Sends off the heads of a frame that are worth it. Called with the frame's own picture and tracks."""
+        cases = self.covered(frame.at)
+        if not cases:
+            return
+        for track in tracks:
+            if track.cls != "person" or track.last_at != frame.at:
+                continue
+            if self._camera.live and len(self._asking) >= BUSY:
+                break
+            seen = self._seen.setdefault(track.id, Seen())
+            seen.seen_at = frame.at
+            region = head_of(track.sightings[-1].xyxy, picture.width_px, picture.height_px)
+            if region is None or not _worth_a_look(seen, frame.at, region[2] - region[0], cases):
+                continue
+            request = self._request(frame.at, track.id, picture, region, track)
+            seen.busy, seen.looked_at, seen.width_px = True, frame.at, region[2] - region[0]
+            seen.tries += 1
+            self.looked += 1
+            self._start(self._looked(request, seen))
+        self._forget_the_gone(frame.at)
+
+    async def finish(self) -> None:
+        """Waits for what is under way."""
+        while self._asking:
+            await asyncio.wait(set(self._asking))
+
+    def _now(self) -> datetime:
+        self._latest = max(self._latest or self._clock(), self._clock())
+        return self._latest
+
+    def _request(
+        self, at: datetime, track: int, picture: Picture, region: tuple[int, int, int, int], of: Track
+    ) -> FaceRequest:
+        left, top, right, bottom = region
+        x0, y0, x1, _ = (float(v) for v in of.sightings[-1].xyxy)
+        middle = ((x0 + x1) / 2 - left) / (right - left), (y0 + 0.35 * (x1 - x0) - top) / (bottom - top)
+        jpeg = cut(picture, region)
+        return FaceRequest(self._camera.id, self._camera.district, track, at, jpeg, middle, self._place)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _looked(self, request: FaceRequest, seen: Seen) -> None:
+        try:
+            answer = await self._ask.look(request)
+        except FacesAway:
+            self.errors["faces"] += 1
+            return
+        finally:
+            seen.busy = False
+        self._count(request, answer, seen)
+
+    def _count(self, request: FaceRequest, answer: FaceAnswer, seen: Seen) -> None:
+        if not answer.hits:
+            seen.looks += answer.found
+            return
+        cases = {case.id: case for case in self.covered(request.at)}  # again: it took a while
+        for hit in answer.hits:
+            case = cases.get(hit.case)
+            if case is None or hit.case in seen.told:
+                continue
+            votes, best, at = seen.votes.get(hit.case, (0, hit, request.at))
+            if hit.likeness.similarity >= best.likeness.similarity:
+                best, at = hit, request.at
+            seen.votes[hit.case] = (votes + 1, best, at)
+            if votes + 1 >= case.terms.votes:
+                seen.told.add(hit.case)
+                del seen.votes[hit.case]
+                self._publish([self._lead(best, at, votes + 1)])
+
+    def _lead(self, hit: LeadFound, at: datetime, votes: int) -> Event:
+        likeness = hit.likeness.model_copy(update={"votes": votes})
+        found = hit.model_copy(update={"likeness": likeness})
+        return found.event(camera_id=self._camera.id, district=self._camera.district, at=at)
+
+    def _forget_the_gone(self, at: datetime) -> None:
+        for track in [t for t, s in self._seen.items() if s.seen_at is not None and at - s.seen_at > GONE]:
+            del self._seen[track]
+
+
+def _worth_a_look(seen: Seen, at: datetime, width_px: float, cases: Sequence[SearchCase]) -> bool:
+    if width_px < LEAST_HEAD_PX or seen.busy or seen.looks >= MOST_LOOKS or seen.tries >= MOST_TRIES:
+        return False
+    if all(case.id in seen.told for case in cases):
+        return False
+    if seen.looked_at is None or seen.votes:
+        return True  # a first look, or one of those that must agree
+    waited = (at - seen.looked_at).total_seconds() >= AGAIN_S
+    return waited or width_px >= LARGER * seen.width_px

@@ -1,0 +1,72 @@
+"""``dome search-faces``: evaluation only; what it says, and that it writes nothing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from portraits import astronaut, head, jpeg
+from typer.testing import CliRunner
+
+from cluster.cli import app
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    gallery, images = tmp_path / "gallery", tmp_path / "images"
+    gallery.mkdir()
+    images.mkdir()
+    (gallery / "wanted.jpg").write_bytes(jpeg(astronaut()))
+    (images / "seen.jpg").write_bytes(
+        jpeg(np.pad(head(150), ((60, 60), (60, 60), (0, 0)), constant_values=128))
+    )
+    (images / "empty.jpg").write_bytes(jpeg(np.full((200, 200, 3), 90, np.uint8)))
+    return gallery, images
+
+
+def search(*arguments: str, home: Path) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["search-faces", *arguments], env={"DOME_HOME": str(home)})
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_a_face_of_the_gallery_is_a_hit_with_what_it_means(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    gallery, images = map(str, folders)
+    before = sorted(tmp_path.rglob("*"))
+    code, out, _ = search("--gallery", gallery, "--images", images, "--json", home=tmp_path / "home")
+    found = json.loads(out)
+    assert code == 0
+    (match,) = found["matches"]
+    assert (match["image"], match["nearest"], match["hit"]) == ("seen.jpg", "wanted.jpg", True)
+    assert match["similarity"] >= found["threshold"] > 0.94
+    assert match["false_alarms"] < 1000
+    assert found["without_face"] == ["empty.jpg"]
+    written = [
+        p for p in sorted(tmp_path.rglob("*")) if p not in before and p.is_file() and not p.is_symlink()
+    ]
+    assert written == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("--budget", "1e-12"), "fewer were not measured"),
+        (("--model", "gabor"), "faces: expected one of dlib"),
+        (("--images", "nowhere"), "--images: expected a folder of photographs"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    folders: tuple[Path, Path], tmp_path: Path, change: tuple[str, str], message: str
+) -> None:
+    gallery, images = map(str, folders)
+    code, _, err = search("--gallery", gallery, "--images", images, *change, home=tmp_path / "home")
+    assert code in (1, 2)
+    assert message in " ".join(err.split())
+
+
+def test_what_is_no_picture_is_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    (folders[1] / "notes.jpg").write_bytes(b"not a picture")
+    code, _, err = search("--gallery", str(folders[0]), "--images", str(folders[1]), home=tmp_path / "home")
+    assert code == 2
+    assert "notes.jpg: expected a picture" in " ".join(err.split())

@@ -1,0 +1,230 @@
+"""The search: only within its cases, only while they run, and nothing remains of anybody else."""
+
+import gc
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from people import BLUE, GREEN, RED, Clock, Eyes, Stores, head, photo, picture, table, vector
+from searching import HOUR, T0, make_active, make_vehicle_case
+
+from flows.domain.cases import LastSeen, PersonTarget, SearchTerms, close
+from flows.domain.errors import WeightsError
+from flows.domain.faces import MOST_BYTES, FaceAnswer, FaceRequest
+from flows.domain.leads import Suppression
+from flows.faces.cutting import decoded
+from flows.faces.searcher import STALE, FaceSearcher
+from flows.faces.thresholds import Thresholds
+
+
+class Search:
+    """A searcher with everything round it; ``case-1`` searches for somebody red at ``hall-1``."""
+
+    def __init__(
+        self, eyes: Eyes | None = None, thresholds: Thresholds | None = None, **changes: object
+    ) -> None:
+        self.eyes, self.clock = eyes or Eyes(), Clock()
+        self.stores = Stores(make_active(**changes), photos={("case-1", "p1"): photo(RED)})
+        self.searcher = FaceSearcher(self.eyes, self.stores, thresholds or table(), self.clock)
+        self.searcher.refresh()
+        self.eyes.seen = 0
+
+    def change(self, *cases: object) -> None:
+        self.stores.cases = list(cases)  # type: ignore[arg-type]
+        self.stores.version += 1
+        self.searcher.refresh()
+        self.eyes.seen = 0
+
+
+def test_who_is_searched_for_is_a_hit_with_what_it_means() -> None:
+    (hit,) = Search().searcher.look(head(RED)).hits
+    assert (hit.case, hit.probe, hit.track, hit.model) == ("case-1", "p1", 7, "colour@1")
+    assert hit.likeness.similarity > 0.999
+    assert hit.likeness.threshold == 0.99
+    assert hit.likeness.gallery == 1
+    assert hit.likeness.false_alarms <= 1  # of a million
+    assert np.allclose(np.frombuffer(bytes.fromhex(hit.template), "<f4"), vector(picture(RED)), atol=0.01)
+    assert decoded(bytes.fromhex(hit.crop)).shape == (100, 100, 3)
+
+
+def test_anybody_else_brings_nothing_and_nothing_is_kept() -> None:
+    search = Search()
+    answer = search.searcher.look(head(GREEN))
+    assert answer == FaceAnswer(found=True, worth=answer.worth, hits=())
+    wanted = vector(picture(GREEN))
+    gc.collect()
+    kept = [
+        a
+        for a in gc.get_objects()
+        if isinstance(a, np.ndarray) and a.shape == (3,) and np.allclose(a, wanted, atol=0.02)
+    ]
+    assert [a for a in kept if a is not wanted] == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        head(camera="hall-2"),
+        head(at=T0 - timedelta(seconds=1)),  # before the case was active
+        head(at=T0 + 8 * 24 * HOUR),  # after its window
+    ],
+    ids=["another camera", "before", "after"],
+)
+def test_outside_of_the_case_nobody_is_even_looked_at(request_: FaceRequest) -> None:
+    search = Search()
+    assert search.searcher.look(request_) == FaceAnswer()
+    assert search.eyes.seen == 0
+
+
+def test_a_place_outside_the_circle_round_the_last_sighting_is_not_searched_yet() -> None:
+    search = Search(last_seen=LastSeen(latitude=43.25, longitude=76.95, at=T0, radius_m=500))
+    far = FaceRequest("hall-1", "esil", 7, T0, photo(RED), place=(43.30, 76.95))
+    assert search.searcher.look(far).hits == ()
+    assert search.eyes.seen == 0
+    later = FaceRequest("hall-1", "esil", 7, T0 + 2 * HOUR, photo(RED), place=(43.30, 76.95))
+    search.clock.on(2 * 3600)
+    search.searcher.refresh()
+    assert len(search.searcher.look(later).hits) == 1
+
+
+def test_a_case_that_expires_while_the_face_is_looked_at_gives_nothing() -> None:
+    search = Search()
+    search.eyes.during = lambda: search.clock.on(8 * 24 * 3600)
+    assert search.searcher.look(head(RED)).hits == ()
+    assert search.eyes.seen == 1
+
+
+def test_a_case_that_is_closed_while_the_face_is_looked_at_gives_nothing() -> None:
+    search = Search()
+
+    def closed() -> None:
+        search.stores.cases = [close(search.stores.cases[0], "asel", T0, "found")]
+        search.stores.version += 1
+        search.eyes.during = lambda: None
+        search.searcher.refresh()
+
+    search.eyes.during = closed
+    assert search.searcher.look(head(RED)).hits == ()
+
+
+def test_a_clock_that_goes_back_brings_no_case_to_life() -> None:
+    search = Search()
+    search.clock.on(8 * 24 * 3600)
+    search.searcher.refresh()
+    assert search.searcher.look(head(RED)).hits == ()
+    search.clock.at = T0
+    search.searcher.refresh()
+    assert search.searcher.look(head(RED)).hits == ()
+    assert search.eyes.seen == 0
+
+
+def test_the_store_knows_a_later_time_than_a_clock_that_was_set_back() -> None:
+    search = Search()
+    search.stores.at = T0 + 8 * 24 * HOUR  # what others have seen
+    search.searcher.refresh()
+    assert search.searcher.look(head(RED)).hits == ()
+
+
+def test_without_the_store_nobody_is_searched_for() -> None:
+    search = Search()
+    search.stores.away = True
+    search.searcher.refresh()
+    assert search.searcher.scope() == ()
+    assert search.searcher.look(head(RED)) == FaceAnswer()
+    search.stores.away = False
+    search.searcher.refresh()
+    assert len(search.searcher.look(head(RED)).hits) == 1
+
+
+def test_a_gallery_that_nobody_confirmed_for_seconds_is_emptied() -> None:
+    search = Search()
+    search.clock.on(STALE.total_seconds() + 0.1)
+    assert search.searcher.look(head(RED)) == FaceAnswer()
+    assert search.searcher.scope() == ()
+
+
+def test_the_stop_switch_empties_the_gallery() -> None:
+    search = Search()
+    search.change()
+    assert search.searcher.look(head(RED)) == FaceAnswer()
+    assert search.eyes.seen == 0
+
+
+def test_an_unchanged_gallery_is_not_built_again() -> None:
+    search = Search()
+    asked = search.stores.asked
+    search.searcher.refresh()
+    search.change(search.stores.cases[0], make_vehicle_case(id="case-2"))
+    assert search.stores.asked == asked
+
+
+def test_each_case_is_compared_with_its_own_probes_only() -> None:
+    search = Search()
+    other = make_active(
+        id="case-2", target=PersonTarget(name="C. D.", probes=("p1", "p2")), cameras=("hall-2",)
+    )
+    search.stores.photos |= {("case-2", "p1"): photo(GREEN), ("case-2", "p2"): photo(BLUE)}
+    search.change(search.stores.cases[0], other)
+    assert search.searcher.look(head(GREEN)).hits == ()  # case-2 does not cover hall-1
+    (hit,) = search.searcher.look(head(BLUE, camera="hall-2")).hits
+    assert (hit.case, hit.probe, hit.likeness.gallery) == ("case-2", "p2", 2)
+
+
+def test_a_stricter_budget_needs_more_likeness() -> None:
+    loose, strict = (
+        Search(terms=SearchTerms(longest_days=30, false_alarms_per_day=budget)) for budget in (1000.0, 0.0001)
+    )
+    assert loose.searcher.look(head(RED)).hits[0].likeness.threshold == 0.9
+    assert strict.searcher.look(head(RED)).hits[0].likeness.threshold == 0.999
+
+
+def test_a_budget_that_was_never_measured_is_an_error_and_no_guess() -> None:
+    search = Search(terms=SearchTerms(longest_days=30, false_alarms_per_day=1e-9))
+    with pytest.raises(WeightsError, match="fewer were not measured"):
+        search.searcher.look(head(RED))
+
+
+def test_a_look_alike_that_was_rejected_is_not_brought_again() -> None:
+    search = Search(thresholds=Thresholds([1, 100], np.array([0.9]), np.zeros((2, 1)), "colour@1"))
+    alike = (40, 40, 220)
+    (hit,) = search.searcher.look(head(alike)).hits
+    search.stores.rejected = [
+        Suppression(
+            lead="x", case="case-1", probe="p1", template=hit.template, model="colour@1", until_at=T0 + HOUR
+        )
+    ]
+    search.change(search.stores.cases[0])
+    assert search.searcher.look(head(alike)).hits == ()
+    assert len(search.searcher.look(head(RED)).hits) == 1
+    search.clock.on(3700)
+    search.change(search.stores.cases[0])
+    assert len(search.searcher.look(head(alike, at=search.clock.at)).hits) == 1
+
+
+def test_a_probe_without_a_face_is_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    search = Search()
+    search.stores.photos["case-2", "p1"] = photo((0, 0, 0))
+    search.change(search.stores.cases[0], make_active(id="case-2", cameras=("hall-2",)))
+    assert "case case-2, probe p1: no face is found in it" in caplog.text
+    assert search.searcher.look(head(RED, camera="hall-2")).hits == ()
+    assert len(search.searcher.look(head(RED)).hits) == 1
+
+
+def test_cameras_do_not_learn_who_is_searched_for_or_why() -> None:
+    (case,) = Search().searcher.scope()
+    said = case.model_dump_json()
+    assert "A. B." not in said
+    assert "KPK" not in said
+    assert "17-2026" not in said
+    assert case.cameras == ("hall-1",)
+
+
+def test_a_picture_that_could_end_in_the_object_store_cannot_be_sent() -> None:
+    with pytest.raises(ValueError, match="at most 80000 bytes of a person"):
+        FaceRequest("hall-1", "esil", 1, T0, b"x" * (MOST_BYTES + 1))
+    assert "jpeg" not in repr(head(RED))
+
+
+def test_a_head_that_is_no_picture_raises() -> None:
+    with pytest.raises(OSError, match="cannot identify"):
+        Search().searcher.look(FaceRequest("hall-1", "esil", 1, T0, b"no picture"))

@@ -1,0 +1,213 @@
+"""The camera's part: nobody is looked at without a case; several frames must agree; little is held."""
+
+import asyncio
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from people import Clock
+from searching import HOUR, T0, make_active, make_found
+
+from flows.domain.cases import SearchCase, SearchTerms
+from flows.domain.errors import FacesAway
+from flows.domain.events import Event
+from flows.domain.faces import FaceAnswer, FaceRequest
+from flows.domain.frames import ClockState, Frame, NoPixels
+from flows.domain.leads import LEAD, Likeness
+from flows.domain.site import CameraConfig
+from flows.domain.tracks import Sighting, Track
+from flows.faces.stage import MOST_LOOKS, FaceStage
+
+
+class Search:
+    """A face search that answers as it is told."""
+
+    def __init__(self, *cases: SearchCase) -> None:
+        self.cases, self.away = cases, False
+        self.answers: list[FaceAnswer] = []
+        self.requests: list[FaceRequest] = []
+        self.during = lambda: None
+
+    async def scope(self) -> tuple[SearchCase, ...]:
+        if self.away:
+            raise FacesAway("away")
+        return self.cases
+
+    async def look(self, request: FaceRequest) -> FaceAnswer:
+        self.requests.append(request)
+        await asyncio.sleep(0)
+        self.during()
+        if self.away:
+            raise FacesAway("away")
+        return self.answers.pop(0) if self.answers else FaceAnswer(found=True, worth=0.5)
+
+
+def hit(similarity: float = 0.97, case: str = "case-1") -> FaceAnswer:
+    likeness = Likeness(similarity=similarity, threshold=0.95, gallery=1, false_alarms=3)
+    return FaceAnswer(True, 0.9, (make_found(case=case, likeness=likeness),))
+
+
+class Picture:
+    width_px, height_px = 1280, 720
+
+    def __init__(self) -> None:
+        self.cut: list[tuple[int, ...]] = []
+
+    def region(self, *xyxy: int) -> np.ndarray:
+        self.cut.append(xyxy)
+        return np.full((xyxy[3] - xyxy[1], xyxy[2] - xyxy[0], 3), 128, np.uint8)
+
+
+class Stage:
+    def __init__(self, *cases: SearchCase, camera: str = "hall-1") -> None:
+        self.search, self.clock, self.events = Search(*cases), Clock(), list[Event]()
+        config = CameraConfig.model_validate(
+            {"id": camera, "district": "esil", "source": {"kind": "scene", "scene": "empty"}}
+        )
+        self.stage = FaceStage(config, self.search, self.events.extend, self.clock)
+        self.picture = Picture()
+
+    async def frame(self, seconds: float, *tracks: Track) -> None:
+        at = T0 + timedelta(seconds=seconds)
+        self.clock.at = max(self.clock.at, at)
+        for track in tracks:
+            box = np.array([400, 100, 500, 400], np.float32)
+            track.sightings.append(Sighting(at, 0, box, 0.9))
+        await self.stage.refresh()
+        frame = Frame("hall-1", 0, at, NoPixels(1280, 720), ClockState("scene", T0))
+        self.stage.look(frame, self.picture, tracks)  # type: ignore[arg-type]
+        await self.stage.finish()
+
+
+def person(id: int = 1, cls: str = "person") -> Track:
+    return Track(id, cls, confirmed=True)
+
+
+CASE = make_active(terms=SearchTerms(longest_days=30, votes=2))
+
+
+@pytest.mark.parametrize(
+    ("cases", "camera"),
+    [((), "hall-1"), ((CASE,), "hall-2"), ((make_active(at=T0 + HOUR),), "hall-1")],
+    ids=["no case", "another camera", "not yet"],
+)
+async def test_without_a_case_nobody_is_looked_at(cases: tuple[SearchCase, ...], camera: str) -> None:
+    stage = Stage(*cases, camera=camera)
+    await stage.frame(1, person())
+    assert not stage.stage.wants(T0 + timedelta(seconds=1.5))
+    assert stage.search.requests == []
+    assert stage.picture.cut == []
+    assert stage.stage.looked == 0
+
+
+async def test_a_covered_camera_holds_five_frames_a_second_and_no_more() -> None:
+    stage = Stage(CASE)
+    await stage.stage.refresh()
+    held = [stage.stage.wants(T0 + timedelta(milliseconds=40 * i)) for i in range(50)]
+    assert sum(held) == 10
+
+
+async def test_frames_must_agree_and_the_best_of_them_is_the_lead() -> None:
+    stage, walker = Stage(CASE), person()
+    stage.search.answers = [hit(0.98), FaceAnswer(found=True, worth=0.3), hit(0.96)]
+    await stage.frame(1.0, walker)
+    await stage.frame(1.2, walker)
+    assert stage.events == []
+    await stage.frame(1.4, walker)
+    (event,) = stage.events
+    assert (event.type, event.time, event.camera_id) == (LEAD, T0 + timedelta(seconds=1), "hall-1")
+    assert event.data["likeness"]["votes"] == 2  # type: ignore[index, call-overload]
+    assert event.data["likeness"]["similarity"] == 0.98  # type: ignore[index, call-overload]
+    for i in range(5):
+        await stage.frame(2 + i, walker)  # the case has its lead of this track
+    assert len(stage.search.requests) == 3
+    assert stage.stage.looked == 3
+
+
+async def test_one_frame_alone_is_no_lead() -> None:
+    stage, walker = Stage(CASE), person()
+    stage.search.answers = [hit()]
+    for i in range(40):
+        await stage.frame(i, walker)
+    assert stage.events == []
+
+
+async def test_who_matches_nobody_is_looked_at_a_few_times() -> None:
+    stage, walker = Stage(CASE), person()
+    for i in range(200):
+        await stage.frame(0.2 * i, walker)
+    assert len(stage.search.requests) == MOST_LOOKS
+
+
+async def test_vehicles_and_tracks_not_seen_in_the_frame_have_no_heads() -> None:
+    stage, car, gone = Stage(CASE), person(1, "car"), person(2)
+    await stage.frame(1, car)
+    gone.sightings.append(Sighting(T0, 0, np.array([400, 100, 500, 400], np.float32), 0.9))
+    frame = Frame("hall-1", 0, T0 + HOUR, NoPixels(1280, 720), ClockState("scene", T0))
+    stage.stage.look(frame, stage.picture, [gone])  # type: ignore[arg-type]
+    assert stage.search.requests == []
+
+
+async def test_a_case_that_ends_while_the_frame_is_looked_at_gives_no_lead() -> None:
+    stage, walker = Stage(CASE), person()
+    stage.search.answers = [hit(), hit()]
+    await stage.frame(1.0, walker)
+
+    def ends() -> None:
+        stage.clock.at = T0 + 8 * 24 * HOUR
+
+    stage.search.during = ends
+    await stage.frame(1.2, walker)
+    assert stage.events == []
+
+
+async def test_a_clock_that_goes_back_brings_no_case_to_life() -> None:
+    stage = Stage(CASE)
+    stage.clock.at = T0 + 8 * 24 * HOUR
+    await stage.stage.refresh()
+    assert stage.stage.covered(T0) == []
+    stage.clock.at = T0
+    await stage.stage.refresh()
+    assert stage.stage.covered(T0) == []
+
+
+async def test_while_the_search_is_away_the_scope_holds_for_seconds_and_then_nothing_is_covered() -> None:
+    stage = Stage(CASE)
+    await stage.stage.refresh()
+    stage.search.away = True
+    stage.clock.on(4)
+    await stage.stage.refresh()
+    assert stage.stage.covered(stage.clock.at) == [CASE]
+    stage.clock.on(2)
+    assert stage.stage.covered(stage.clock.at) == []
+
+
+async def test_a_search_that_dies_is_counted_and_the_watch_goes_on() -> None:
+    stage, walker = Stage(CASE), person()
+    await stage.frame(1.0, walker)
+    stage.search.away = True
+    await stage.frame(2.0, walker)
+    assert stage.stage.errors["faces"] == 1
+    stage.search.away = False
+    stage.search.answers = [hit(), hit()]
+    await stage.frame(3.0, walker)
+    await stage.frame(3.2, walker)
+    assert len(stage.events) == 1
+
+
+async def test_what_is_held_of_a_track_goes_with_it() -> None:
+    stage = Stage(CASE)
+    await stage.frame(1.0, person(1))
+    await stage.frame(30.0, person(2))
+    assert list(stage.stage._seen) == [2]
+
+
+async def test_the_same_footage_gives_the_same_lead() -> None:
+    ids = []
+    for _ in range(2):
+        stage, walker = Stage(CASE), person()
+        stage.search.answers = [hit(), hit()]
+        await stage.frame(1.0, walker)
+        await stage.frame(1.2, walker)
+        ids.append(stage.events[0].id)
+    assert ids[0] == ids[1]
