@@ -360,4 +360,4 @@ def _overridden(camera: CameraConfig, detector: str | None) -> CameraConfig:
 
 
 def _unable(camera: CameraConfig, reason: str) -> CameraStatus:
-    return CameraStatus(camera_id=camera.id, district=camera.district, state="failed", message=reason)
+    return CameraStatus.of(camera, state="failed", message=reason)

@@ -132,12 +132,7 @@ class CameraActor:
         """A snapshot; answers in every state."""
         if self._feed is not None:
             return self._feed.status()
-        return CameraStatus(
-            camera_id=self._camera.id,
-            district=self._camera.district,
-            state=self._state,
-            message=self._message,
-        )
+        return CameraStatus.of(self._camera, state=self._state, message=self._message)
 
     async def report(self, since: int) -> Report:
         """The status, and the ids of the events sent since the count was ``since``."""

@@ -328,9 +328,8 @@ class Feed:
         if state == "running" and stats.silent_since is not None:
             state, message = "reconnecting", stats.message
         rate_hz = stats.rate_hz
-        return CameraStatus(
-            camera_id=self.camera.id,
-            district=self.camera.district,
+        return CameraStatus.of(
+            self.camera,
             state=state,
             message=message,
             frames_read=counts.read,

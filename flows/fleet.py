@@ -136,7 +136,7 @@ class Fleet:
         self._members[camera.id] = Member(
             camera,
             Backoff(*self._policy.restart_s),
-            CameraStatus(camera_id=camera.id, district=camera.district, message="waiting for its turn"),
+            CameraStatus.of(camera, message="waiting for its turn"),
         )
 
     async def remove(self, camera_id: str) -> CameraStatus | None:
@@ -254,10 +254,9 @@ class Fleet:
         member.restarts += 1
         member.handle = None
         member.due_s = self._clock() + (member.backoff.next_s() if pause_s is None else pause_s)
-        kept = member.status if not member.camera.live else CameraStatus(camera_id=member.camera.id)
+        kept = member.status if not member.camera.live else CameraStatus.of(member.camera)
         member.status = kept.model_copy(
             update={
-                "district": member.camera.district,
                 "state": "failed" if failed else "restarting",
                 "message": reason,
             }

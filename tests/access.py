@@ -113,6 +113,7 @@ row("POST /violations/{violation_id}/{step}", "operator reviewer authoriser", "o
     violation("/violations/{id}/claim", {"version": 0}), (200, 403))  # fmt: skip
 row("GET /review/queue", "operator reviewer authoriser auditor", "list", violation("/review/queue?limit=50"))
 row("POST /review/next", "reviewer", "list", violation("/review/next"))
+row("GET /counts/hours", WATCH, "free", plain("/counts/hours"))
 row("GET /alerts/stream", WATCH + " patrol administrator", "stream", plain("/alerts/stream?after=x"), (422,))
 
 

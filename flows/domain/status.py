@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from flows.domain.site import CameraConfig
 
 CameraState = Literal["starting", "running", "reconnecting", "restarting", "ended", "failed", "stopped"]
 
@@ -20,7 +22,10 @@ class CameraStatus(BaseModel):
 
     Attributes:
         camera_id: The camera in the site file.
+        name: What people call it.
         district: Its district.
+        latitude: Where it stands, where the site file says so.
+        longitude: Likewise.
         state: What it is doing now.
         message: Why, in words, when it is not running.
         frames_read: Frames decoded.
@@ -49,7 +54,10 @@ class CameraStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     camera_id: str
+    name: str = ""
     district: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
     state: CameraState = "starting"
     message: str = ""
     frames_read: int = 0
@@ -73,6 +81,18 @@ class CameraStatus(BaseModel):
     fitness: Fitness = ""
     moved_px: float | None = None
     moved_deg: float | None = None
+
+    @classmethod
+    def of(cls, camera: CameraConfig, **more: Any) -> Self:
+        """The status of a camera of the site file, which says what it is called and where it stands."""
+        return cls(
+            camera_id=camera.id,
+            name=camera.name,
+            district=camera.district,
+            latitude=camera.latitude,
+            longitude=camera.longitude,
+            **more,
+        )
 
 
 class ResultsStatus(BaseModel):

@@ -17,6 +17,7 @@ from serve.api.middleware import Authentication, RateLimit, SecurityHeaders, Unf
 from serve.api.problems import add_handlers, described
 from serve.api.routes import routers
 from serve.api.services import Services
+from serve.console.routes import router as console
 
 PREFIX: Final = "/api/v1"
 REPEATABLE_BYTES: Final = 16 * 1024 * 1024
@@ -66,6 +67,7 @@ def create_app(config: ApiConfig, open: Callable[[ApiConfig], Services] = Servic
             dependencies=[Depends(authorised)],
             responses=described(401, 403, 422, 429, 503),
         )
+    app.include_router(console, dependencies=[Depends(authorised)])
     _serve_openapi(app)
     add_handlers(app)
     # The last one added comes first.

@@ -57,6 +57,14 @@ class Violations:
             next=cursor_of(marks[count - 1], asked) if len(marks) > count else None,
         )
 
+    def count(self, asked: Asked) -> int:
+        """How many there are.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        return self._services.violations.count(self._wanted(asked))
+
     def one(self, violation_id: str) -> Entry:
         """A violation.
 

@@ -1,0 +1,125 @@
+// The frame: who is signed in, which page is shown, the keys that work everywhere.
+
+import { ask, post } from "./api.js";
+import { fill, h, say, s } from "./dom.js";
+import { LANGUAGES, speak, spoken, t } from "./words.js";
+
+const PAGES = {
+  now: ["operator", "reviewer", "authoriser", "patrol", "analyst", "auditor", "administrator"],
+  review: ["operator", "reviewer", "authoriser", "auditor", "analyst"],
+  searches: ["operator", "authoriser", "auditor"],
+  objects: ["operator", "patrol", "analyst", "auditor"],
+  cameras: ["operator", "reviewer", "authoriser", "patrol", "analyst", "auditor", "administrator"],
+  audit: ["auditor"],
+};
+
+const main = document.getElementById("main");
+const top = document.getElementById("top");
+let me = null;
+let leave = new AbortController();
+
+const mine = () => Object.keys(PAGES).filter((page) => PAGES[page].some((role) => me.roles.includes(role)));
+const wanted = () => location.hash.slice(2).split("/");
+
+function frame() {
+  document.getElementById("skip").textContent = t("skip");
+  document.documentElement.lang = spoken();
+  const [page] = wanted();
+  const languages = h(
+    "select",
+    { "aria-label": t("language"), onchange: (e) => { speak(e.target.value); show(); } },
+    Object.entries(LANGUAGES).map(([code, name]) => h("option", { value: code, selected: code === spoken() }, name)),
+  );
+  fill(
+    top,
+    h("a.brand", { href: "#/now", "aria-label": "Digital Dome" }, h("img", { src: "/console/dome.svg", alt: "" }), h("b", "Digital Dome")),
+    me && h("nav", { "aria-label": "Digital Dome" }, mine().map((name, i) =>
+      h("a", { href: `#/${name}`, "aria-current": name === page && "page", title: `${i + 1}` }, t(name)))),
+    h("span.grow"),
+    languages,
+    me && h("span.who", me.name || me.sub, h("small", [...me.roles].sort().join(", "))),
+    me && h("button.quiet", { onclick: signOut }, t("sign_out")),
+  );
+}
+
+async function show() {
+  leave.abort();
+  leave = new AbortController();
+  const { signal } = leave;
+  frame();
+  if (!me) return signIn();
+  const [page, ...rest] = wanted();
+  if (!mine().includes(page)) {
+    if (PAGES[page]) fill(main, h("p.empty", t("not_yours")));
+    else location.replace(`#/${mine()[0] || "now"}`);
+    return;
+  }
+  document.title = `${t(page)} · Digital Dome`;
+  try {
+    const { open } = await import(`/console/pages/${page}.js`);
+    if (signal.aborted) return; // another page was asked for meanwhile
+    fill(main);
+    await open(main, { me, rest, signal });
+  } catch (error) {
+    if (error.status === 401) return forget();
+    if (!signal.aborted) fill(main, h("p.empty.bad", { role: "alert" }, error.message));
+  }
+}
+
+function signIn(told = "") {
+  document.title = `${t("sign_in")} · Digital Dome`;
+  const field = h("input", { id: "token", name: "token", type: "password", autocomplete: "off", required: true, spellcheck: "false" });
+  const form = h(
+    "form.sign-in",
+    { onsubmit: (event) => { event.preventDefault(); enter(field.value.trim()); } },
+    h("h1", "Digital Dome"),
+    h("label", { for: "token" }, t("token")),
+    field,
+    h("p.note", t("token_help")),
+    told && h("p.bad", { role: "alert" }, told),
+    h("button.good", t("sign_in")),
+  );
+  fill(main, form);
+  field.focus();
+}
+
+async function enter(token) {
+  try {
+    me = await ask("/console/session", { method: "POST", body: { token } });
+    if (!location.hash.startsWith("#/")) history.replaceState(null, "", "/console#/now");
+    show();
+  } catch (error) {
+    signIn(error.message);
+  }
+}
+
+async function signOut() {
+  await ask("/console/session", { method: "DELETE" }).catch(() => {});
+  forget();
+}
+
+function forget() {
+  me = null;
+  show();
+}
+
+addEventListener("hashchange", show);
+addEventListener("keydown", (event) => {
+  const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+  if (!me || typing || event.ctrlKey || event.metaKey || event.altKey || !event.shiftKey) return;
+  const page = mine()[Number(event.code.replace("Digit", "")) - 1];
+  if (event.code.startsWith("Digit") && page) location.hash = `#/${page}`;
+});
+addEventListener("unhandledrejection", (event) => {
+  if (event.reason?.status === 401) forget();
+  else if (event.reason?.name !== "AbortError") say(event.reason?.message || String(event.reason), true);
+});
+
+const given = new URLSearchParams(location.hash.slice(1)).get("token");
+if (given) {
+  history.replaceState(null, "", "/console"); // a token does not stay in the address, nor in the history
+  await enter(given);
+} else {
+  me = await ask("/me").catch(() => null);
+  show();
+}

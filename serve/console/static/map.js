@@ -1,0 +1,57 @@
+// Cameras and districts without anybody's tiles: a plain projection that is right over a city.
+
+import { s } from "./dom.js";
+import { t } from "./words.js";
+
+const WIDTH = 640;
+const HEIGHT = 380;
+const MARGIN = 40;
+
+export function map(cameras, alarmed = []) {
+  const placed = cameras.filter((c) => c.status?.latitude != null && c.status?.longitude != null);
+  const project = projection(placed);
+  const districts = Map.groupBy ? Map.groupBy(placed, (c) => c.district) : grouped(placed);
+  const areas = [...districts].map(([district, members]) => area(district, members.map(project)));
+  const unplaced = cameras.filter((c) => !placed.includes(c));
+  const points = placed.map((c) => dot(c, project(c), alarmed.indexOf(c.id)));
+  const row = unplaced.map((c, i) => dot(c, [MARGIN + (i % 28) * 20, HEIGHT - 14 - 20 * Math.floor(i / 28)], alarmed.indexOf(c.id)));
+  return s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": `${t("map")}: ${cameras.length}` },
+    s("rect.ground", { width: WIDTH, height: HEIGHT, rx: 8 }), areas, points,
+    unplaced.length > 0 && s("text.axis", { x: MARGIN, y: HEIGHT - 34 - 20 * Math.floor((unplaced.length - 1) / 28), "text-anchor": "start" }, t("no_place")), row);
+}
+
+// Equirectangular round the middle: an error of a thousandth over 50 km.
+function projection(placed) {
+  if (!placed.length) return () => [0, 0];
+  const lats = placed.map((c) => c.status.latitude);
+  const lons = placed.map((c) => c.status.longitude);
+  const [south, north] = [Math.min(...lats), Math.max(...lats)];
+  const [west, east] = [Math.min(...lons), Math.max(...lons)];
+  const narrow = Math.cos(((south + north) / 2) * (Math.PI / 180));
+  const scale = Math.min((WIDTH - 2 * MARGIN) / Math.max((east - west) * narrow, 1e-4), (HEIGHT - 2 * MARGIN - 30) / Math.max(north - south, 1e-4));
+  return (c) => [
+    WIDTH / 2 + (c.status.longitude - (west + east) / 2) * narrow * scale,
+    (HEIGHT - 30) / 2 - (c.status.latitude - (south + north) / 2) * scale,
+  ];
+}
+
+function area(district, points) {
+  const middle = [0, 1].map((k) => points.reduce((sum, p) => sum + p[k], 0) / points.length);
+  const reach = Math.max(26, ...points.map((p) => Math.hypot(p[0] - middle[0], p[1] - middle[1]) + 20));
+  return s("g", {}, s("circle.district", { cx: middle[0], cy: middle[1], r: reach }),
+    s("text.name", { x: middle[0], y: Math.max(16, middle[1] - reach - 5) }, district));
+}
+
+function dot(camera, [x, y], rank) {
+  const state = camera.silent ? "silent" : camera.status?.state || "silent";
+  const unfit = ["moved", "shaking"].includes(camera.status?.fitness);
+  return s("a", { href: `#/cameras/${camera.id}`, "aria-label": `${camera.id}: ${t(`state.${state}`)}` }, s("title", {}, `${camera.id}: ${t(`state.${state}`)}`),
+    rank >= 0 && s("circle.alarm", { cx: x, cy: y, r: 13 - rank }),
+    s(`circle.camera.${state}${unfit ? ".unfit" : ""}`, { cx: x, cy: y, r: 6 }));
+}
+
+function grouped(rows) {
+  const found = new Map();
+  for (const row of rows) found.set(row.district, [...(found.get(row.district) || []), row]);
+  return found;
+}

@@ -1,0 +1,112 @@
+// What happens now: alerts as they are written, the map, the day by hours.
+
+import { ask, follow } from "../api.js";
+import { fill, h, s } from "../dom.js";
+import { clock, number, t, when } from "../words.js";
+import { map } from "../map.js";
+import { summary } from "../violation.js";
+
+const SHOWN = 60;
+const EVERY_MS = 10000;
+
+export async function open(main, { me, signal }) {
+  const link = h("span.link", t("away"));
+  const list = h("ol.alerts");
+  const tiles = h("div.tiles");
+  const chart = h("figure.chart");
+  const plan = h("figure.map");
+  fill(
+    main,
+    h("h1.hidden", t("now")),
+    tiles,
+    h("div.split", h("section", h("h2", t("map")), plan, chart), h("section", h("h2", t("alerts"), " ", link), list)),
+  );
+  let cameras = [];
+
+  function draw() {
+    fill(plan, map(cameras, recent(list)));
+  }
+
+  async function count() {
+    const watches = (...roles) => roles.some((role) => me.roles.includes(role));
+    const until = new Date();
+    const [rows, hours, queue, objects] = await Promise.all([
+      ask("/cameras", { signal }),
+      watches("operator", "reviewer", "authoriser", "analyst", "auditor") ? ask("/counts/hours", { signal }) : null,
+      watches("operator", "reviewer", "authoriser", "auditor") ? ask("/review/queue?limit=1", { signal }) : null,
+      watches("operator", "patrol", "analyst", "auditor") ? ask(`/objects?until=${encodeURIComponent(until.toISOString())}`, { signal }) : null,
+    ]);
+    cameras = rows.items;
+    const running = cameras.filter((c) => !c.silent && c.status?.state === "running").length;
+    fill(
+      tiles,
+      tile(`${running} / ${cameras.length}`, t("cameras_up"), "#/cameras", running < cameras.length),
+      queue && tile(number(queue.waiting), t("waiting"), "#/review", queue.waiting > 0),
+      objects && tile(number(objects.items.length), t("open_objects"), "#/objects", objects.items.length > 0),
+      hours && tile(number(hours.items.reduce((sum, hour) => sum + hour.count, 0)), t("violations_day"), "#/review"),
+    );
+    if (hours) fill(chart, bars(hours.items));
+    draw();
+  }
+
+  function add(event, type) {
+    if (type === "open" || type === "away") {
+      link.className = `link ${type}`;
+      link.textContent = type === "open" ? t("live") : t("away");
+      return;
+    }
+    const row = alert(event);
+    if (!row) return;
+    list.prepend(row);
+    while (list.children.length > SHOWN) list.lastChild.remove();
+    draw();
+  }
+
+  if (me.roles.some((role) => ["operator", "reviewer", "authoriser", "analyst", "auditor"].includes(role))) {
+    const first = await ask(`/violations?limit=${SHOWN / 2}`, { signal });
+    fill(list, first.items.map((item) => violation(item, true)));
+  }
+  await count();
+  const timer = setInterval(() => count().catch(() => {}), EVERY_MS);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  follow("type=dome.violation.&type=dome.object.", add, signal);
+}
+
+function alert(event) {
+  const [, noun, kind] = event.type.split(".");
+  const camera = event.source.replace("/cameras/", "");
+  if (noun === "violation")
+    return violation({ id: event.id, rule: kind, captured_at: event.time, camera, district: event.subject, ...event.data });
+  return h("li.alert.object", { "data-camera": camera, "data-at": event.time },
+    h("a", { href: "#/objects" }, h("time", { datetime: event.time }, clock(event.time)), h("b", t(`state.${kind}`)), h("span", camera), h("span", event.subject)));
+}
+
+function violation(item, old = false) {
+  return h(`li.alert${old ? "" : ".fresh"}`, { "data-camera": item.camera, "data-at": item.captured_at },
+    h("a", { href: `#/review/${item.id}`, title: when(item.captured_at) },
+      h("time", { datetime: item.captured_at }, clock(item.captured_at)), h("b", t(`rule.${item.rule}`)), h("span", summary(item)), h("span", item.camera)));
+}
+
+// Cameras of the last alerts, the newest brightest.
+function recent(list) {
+  return [...list.children].filter((row) => row.classList.contains("fresh")).slice(0, 5).map((row) => row.dataset.camera);
+}
+
+function tile(value, label, href, busy = false) {
+  return h(`a.tile${busy ? ".busy" : ""}`, { href }, h("b", value), h("span", label));
+}
+
+function bars(hours) {
+  const most = Math.max(1, ...hours.map((hour) => hour.count));
+  const label = `${t("violations_24h")}: ${hours.map((hour) => hour.count).join(", ")}`;
+  return [
+    h("figcaption", t("violations_24h")),
+    s("svg", { viewBox: "0 0 480 92", role: "img", "aria-label": label }, hours.map((hour, i) => {
+      const height = (70 * hour.count) / most;
+      const at = new Date(hour.begins_at);
+      return s("g", {}, s("title", {}, `${at.getHours()}:00  ${hour.count}`),
+        s("rect.bar", { x: i * 20 + 2, y: 74 - height, width: 16, height: Math.max(height, 1), rx: 2 }),
+        i % 3 === 0 && s("text.axis", { x: i * 20 + 10, y: 88 }, String(at.getHours()).padStart(2, "0")));
+    })),
+  ];
+}

@@ -1,0 +1,191 @@
+// Review: one violation at a time, its pictures with what was measured, one key to decide; and all that there are.
+
+import { ask, picture, post } from "../api.js";
+import { fill, h, s, say } from "../dom.js";
+import { number, t, when } from "../words.js";
+import { facts, summary } from "../violation.js";
+
+const REASONS = ["no_violation", "not_visible", "wrong_plate", "wrong_vehicle", "emergency", "poor_evidence", "duplicate"];
+const KEYS = "Y ✓   N ✗   1-7   P   ← →   C";
+
+export async function open(main, context) {
+  const [id] = context.rest;
+  if (id) return one(main, await ask(`/violations/${id}`, { signal: context.signal }), context);
+  if (context.me.roles.includes("reviewer")) return start(main, context);
+  return table(main, context);
+}
+
+async function start(main, context) {
+  const queue = await ask("/review/queue?limit=8", { signal: context.signal });
+  const begin = h("button.good.big", { onclick: () => next(main, context) }, t("begin_review"));
+  const rest = h("section");
+  fill(main, h("h1", t("review"), " ", h("span.count", number(queue.waiting))),
+    queue.waiting ? h("div.start", begin, h("ol.queue", queue.items.map((item) => h("li", badge(item), h("b", t(`rule.${item.rule}`)), " ", summary(item), h("small", when(item.captured_at)))))) : h("p.empty", t("queue_empty")),
+    rest);
+  begin.focus();
+  await table(rest, context);
+}
+
+async function next(main, context) {
+  const { item, waiting } = await post("/review/next");
+  if (!item) return start(main, context);
+  history.replaceState(null, "", `#/review/${item.id}`);
+  one(main, item, context, waiting);
+  ahead(context).catch(() => {}); // only a convenience
+}
+
+// The head of the queue is on its way while this one is looked at.
+async function ahead({ signal }) {
+  const queue = await ask("/review/queue?limit=1", { signal });
+  for (const item of queue.items) {
+    const detail = await ask(`/violations/${item.id}`, { signal });
+    for (const file of detail.evidence) if (file.name.endsWith(".jpg")) picture(file.href);
+  }
+}
+
+function one(main, item, context, waiting = null) {
+  const { signal } = context;
+  const view = viewer(item);
+  const can = (step) => item.steps.includes(step);
+  let asking = false;
+
+  async function take(step, reason) {
+    try {
+      const body = { version: item.version };
+      if (reason) body.reason = reason;
+      const read = plate.value.trim();
+      if (step === "confirm" && read && read !== (item.plate?.text || "")) body.plate = read;
+      const done = await post(`/violations/${item.id}/${step}`, body);
+      say(`${t(step)}: ${t(`state.${done.state}`)}`);
+      if (waiting !== null && ["confirm", "reject", "release"].includes(step)) return next(main, context);
+      one(main, done, context);
+    } catch (error) {
+      say(error.message, true);
+      if (error.status === 409) one(main, await ask(`/violations/${item.id}`), context);
+    }
+  }
+
+  const plate = h("input", { id: "plate", value: item.plate?.text || "", maxlength: 20, autocomplete: "off", spellcheck: "false", placeholder: t("unread"),
+    onkeydown: (event) => { if (event.key === "Enter") take("confirm"); if (event.key === "Escape") main.focus(); } });
+  const reading = can("confirm") && h("label.reading", t("plate_read"), plate, h("kbd", "P"));
+  const reasons = h("div.reasons", { hidden: true, role: "group", "aria-label": t("why_reject") }, h("p", t("why_reject")),
+    REASONS.map((reason, i) => h("button", { onclick: () => take("reject", reason) }, h("kbd", String(i + 1)), " ", t(`why.${reason}`))));
+  const ask_why = () => { asking = true; reasons.hidden = false; reasons.querySelector("button").focus(); };
+  const steps = item.steps.map((step) => {
+    const kind = { confirm: "good", reject: "bad", issue: "good" }[step] || "";
+    const act = step === "reject" ? ask_why : () => take(step);
+    return h(`button${kind && "." + kind}`, { onclick: act }, t(step), { confirm: h("kbd", "Y"), reject: h("kbd", "N") }[step]);
+  });
+
+  fill(main,
+    h("h1", badge(item), t(`rule.${item.rule}`), " ", h("span.state", t(`state.${item.state}`)), waiting !== null && h("span.count", number(waiting))),
+    h("div.case",
+      h("section.evidence", view.element),
+      h("section.words", reading, h("div.steps", steps), reasons, facts(item),
+        item.problems.length > 0 && h("details", h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
+        item.decisions.length > 0 && h("details", h("summary", t("decisions"), ` (${item.decisions.length})`),
+          h("ol.log", item.decisions.map((d) => h("li", h("b", t(`state.${d.state}`)), " ", d.by || d.who || "", " ", h("small", d.reason || "", " ", d.detail || ""))))),
+        h("p.note", t("keys_help"), ": ", h("kbd", KEYS)))));
+  main.focus();
+
+  addEventListener("keydown", (event) => {
+    if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    const digit = Number(event.key);
+    if (event.code === "KeyY" && can("confirm")) take("confirm");
+    else if (event.code === "KeyN" && can("reject")) ask_why();
+    else if (asking && digit >= 1 && digit <= REASONS.length) take("reject", REASONS[digit - 1]);
+    else if (event.key === "ArrowRight") view.go(1);
+    else if (event.key === "ArrowLeft") view.go(-1);
+    else if (event.code === "KeyC") view.clip();
+    else if (event.code === "KeyP" && can("confirm")) plate.select();
+    else return;
+    event.preventDefault();
+  }, { signal: once(main, signal) });
+}
+
+// The keys of one case end when the next is shown.
+let last = new AbortController();
+function once(_, signal) {
+  last.abort();
+  last = new AbortController();
+  return AbortSignal.any ? AbortSignal.any([last.signal, signal]) : last.signal;
+}
+
+const stem = (name) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "-");
+
+// Pictures of the decisive moments with the vehicle's box and what was measured drawn on them, the plate, the clip.
+function viewer(item) {
+  const files = Object.fromEntries(item.evidence.map((file) => [file.name, file.href]));
+  const moments = item.moments.filter((m) => files[`${stem(m.name)}.jpg`]);
+  if (!moments.length) return { element: h("p.empty", t("no_evidence")), go() {}, clip() {} };
+  const image = h("img", { alt: "" });
+  const overlay = s("svg.overlay", { "aria-hidden": "true" });
+  const stage = h("div.stage", image, overlay);
+  const strip = h("div.strip", { role: "tablist" });
+  const side = h("div.side");
+  let at = 0;
+
+  async function show(index) {
+    at = (index + moments.length) % moments.length;
+    const moment = moments[at];
+    [...strip.children].forEach((tab, i) => tab.setAttribute("aria-selected", String(i === at)));
+    image.alt = `${t(`rule.${item.rule}`)}: ${moment.name}, ${when(moment.at)}`;
+    image.src = await picture(files[`${stem(moment.name)}.jpg`]);
+    await image.decode().catch(() => {});
+    draw(moment);
+  }
+
+  function draw(moment) {
+    const [width, height] = [image.naturalWidth, image.naturalHeight];
+    overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const [x0, y0, x1, y1] = moment.xyxy;
+    const size = width / 48;
+    const text = summary(item);
+    const y = y0 > 2 * size ? y0 - size * 0.6 : y1 + size * 1.3;
+    overlay.replaceChildren(
+      s("rect.box", { x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 3, "stroke-width": width / 400 }),
+      s("text.on", { x: Math.min(x0, width - text.length * size * 0.6), y, "font-size": size }, text));
+  }
+
+  strip.append(...moments.map((moment, i) => h("button", { role: "tab", onclick: () => show(i) }, moment.name)));
+  const video = files["clip.mp4"] && h("video", { controls: true, preload: "none", src: files["clip.mp4"], "aria-label": t("clip") });
+  const closest = [...moments].reverse().find((m) => files[`${stem(m.name)}-crop.jpg`]);
+  for (const [name, label] of [["plate.jpg", t("plate")], [closest && `${stem(closest.name)}-crop.jpg`, t("vehicle")]]) {
+    if (!name || !files[name]) continue;
+    const crop = h("img", { alt: label });
+    picture(files[name]).then((url) => { crop.src = url; });
+    side.append(h("figure", crop, h("figcaption", label)));
+  }
+  show(0);
+  return {
+    element: h("div.viewer", strip, stage, h("div.beside", side, video && h("figure.clip", video, h("figcaption", t("clip"))))),
+    go: (by) => show(at + by),
+    clip: () => { if (video) video.paused ? video.play() : video.pause(); },
+  };
+}
+
+async function table(place, { signal }) {
+  const state = h("select", { "aria-label": t("state"), onchange: () => load() },
+    h("option", { value: "" }, t("any")), ["detected", "in_review", "confirmed", "rejected", "issued", "appealed", "held_stale_exemptions", "undecided", "closed"].map((name) => h("option", { value: name }, t(name === "detected" ? "state.stands" : `state.${name}`))));
+  const body = h("tbody");
+  const more = h("button", { hidden: true, onclick: () => load(more.dataset.next) }, t("more"));
+  place.append(h("section", h("h2", t("history"), " ", state),
+    h("div.scroll", h("table", h("thead", h("tr", ["time", "rule", "measured", "plate", "camera", "state"].map((k) => h("th", { scope: "col" }, t(k))))), body)), more));
+
+  async function load(cursor = "") {
+    const query = new URLSearchParams({ limit: "30" });
+    if (state.value) query.set("state", state.value);
+    if (cursor) query.set("cursor", cursor);
+    const page = await ask(`/violations?${query}`, { signal });
+    if (!cursor) fill(body);
+    body.append(...page.items.map((item) => h("tr", h("td", h("a", { href: `#/review/${item.id}` }, when(item.captured_at))),
+      h("td", badge(item), t(`rule.${item.rule}`)), h("td", summary(item)), h("td", item.plate ? h("span.plate", item.plate.text) : "–"),
+      h("td", item.camera), h("td", h("span.state", t(`state.${item.state}`))))));
+    if (!body.children.length) body.append(h("tr", h("td", { colspan: 6 }, t("nothing_yet"))));
+    more.hidden = !page.next;
+    more.dataset.next = page.next || "";
+  }
+  await load();
+}
+
+const badge = (item) => h(`span.severity.s${item.severity}`, { title: `${item.severity}/9` }, String(item.severity));

@@ -1,0 +1,139 @@
+// Searches: cases and who authorised them, leads side by side, the blind second confirmation, the stop switch.
+
+import { ask, picture, post, put } from "../api.js";
+import { fill, h, say } from "../dom.js";
+import { number, t, when } from "../words.js";
+
+export async function open(main, context) {
+  const [id] = context.rest;
+  return id ? one(main, id, context) : list(main, context);
+}
+
+async function list(main, context) {
+  const { me, signal } = context;
+  const { items, stopped } = await ask("/cases", { signal });
+  const can = (...roles) => roles.some((role) => me.roles.includes(role));
+  const again = () => list(main, context);
+  fill(main,
+    h("h1", t("searches"), h("span.grow"),
+      can("operator") && h("button.good", { onclick: () => draft(main, context) }, t("new_case")),
+      stopped
+        ? can("authoriser", "administrator") && h("button", { onclick: () => why(t("resume"), (text) => post("/searching/resume", { why: text }).then(again)) }, t("resume"))
+        : can("operator", "authoriser", "administrator") && h("button.bad", { onclick: () => why(t("stop_switch"), (text) => post("/searching/stop", { why: text }).then(again)) }, t("stop_switch"))),
+    stopped && h("p.banner", { role: "alert" }, t("stopped"), ": ", stopped),
+    items.length
+      ? h("div.scroll", h("table", h("thead", h("tr", ["case", "purpose", "state", "who", "place", "until"].map((k) => h("th", { scope: "col" }, t(k))))),
+          h("tbody", items.map((c) => h("tr", h("td", h("a", { href: `#/searches/${c.id}` }, c.id)), h("td", t(`purpose.${c.purpose}`), c.urgent && h("span.pill.reconnecting", t("urgent"))),
+            h("td", h(`span.pill.${c.state}`, t(`state.${c.state}`))), h("td", c.requester), h("td", [...c.districts, ...c.cameras].join(", ")), h("td", when(c.ends_at)))))))
+      : h("p.empty", t("no_cases")));
+}
+
+async function one(main, id, context) {
+  const { me, signal } = context;
+  const found = await ask(`/cases/${id}`, { signal });
+  const again = () => one(main, id, context);
+  const step = (name, send) => why(t(name), (text) => send(`/cases/${id}/${name}`, { why: text, version: found.version }).then(again));
+  const authoriser = me.roles.includes("authoriser") && found.requester !== me.sub;
+  const buttons = [];
+  if (authoriser && !found.authorised && ["draft", "active"].includes(found.state)) buttons.push(["authorise", post, "good"], ["reject", post, "bad"]);
+  if (["authorised", "draft"].includes(found.state) && (found.state === "authorised" || found.urgent)) buttons.push(["activate", put, "good"]);
+  if (["active", "authorised", "draft"].includes(found.state)) buttons.push(["close", put, ""]);
+  const target = found.target.kind === "vehicle" ? h("span.plate", found.target.plate) : h("b", found.target.name);
+  const leads = h("section");
+  fill(main,
+    h("h1", h("a", { href: "#/searches" }, t("searches")), " / ", id, h(`span.pill.${found.state}`, t(`state.${found.state}`)), h("span.grow"),
+      buttons.map(([name, send, kind]) => h(`button${kind && "." + kind}`, { onclick: () => step(name, send) }, t(name)))),
+    h("dl.facts", h("dt", t("purpose")), h("dd", t(`purpose.${found.purpose}`)), h("dt", t(found.target.kind)), h("dd", target),
+      h("dt", t("law")), h("dd", `${found.basis.law}, ${found.basis.document}`), h("dt", t("who")), h("dd", found.requester),
+      h("dt", t("place")), h("dd", [...found.districts, ...found.cameras].join(", ")),
+      h("dt", t("time")), h("dd", `${when(found.window.begins_at)} – ${when(found.window.ends_at)}`)),
+    leads);
+  if (found.target.kind === "person" && !["draft", "rejected", "expired"].includes(found.state)) await showLeads(leads, id, context);
+}
+
+async function showLeads(place, id, context) {
+  const { items } = await ask(`/cases/${id}/leads`, { signal: context.signal });
+  const again = () => showLeads(place, id, context);
+  fill(place, h("h2", t("leads"), " ", h("span.count", number(items.length))), h("p.note", t("lead_note")),
+    items.length ? h("div.leads", items.map((view) => lead(view, context, again))) : h("p.empty", t("nothing_yet")));
+}
+
+function lead({ lead: found, own, others }, { me }, again) {
+  const pair = ["seen", "probe"].map((which) => {
+    const image = h("img", { alt: t(which) });
+    if (me.roles.some((role) => ["operator", "authoriser"].includes(role)) && found[`${which}_crop`])
+      picture(`/api/v1/leads/${found.id}/pictures/${which}`).then((url) => { image.src = url; }, () => {});
+    return h("figure", image, h("figcaption", t(which)));
+  });
+  const answer = (what, body = {}) => post(`/leads/${found.id}/${what}`, body).then(() => { say(t("done")); again(); });
+  const like = found.likeness;
+  return h("article.lead", { "aria-label": `${t("leads")} ${found.camera}` }, h("div.pair", pair),
+    h("dl.facts.small", h("dt", t("camera")), h("dd", `${found.camera}, ${when(found.at)}`), h("dt", t("similarity")),
+      h("dd", h("b", number(like.similarity, 2)), ` (≥ ${number(like.threshold, 2)}; n = ${like.gallery}; ${number(like.false_alarms, 2)} / 10⁶)`),
+      h("dt", t("state")), h("dd", t(`state.${found.state}`)), own && [h("dt", t("you_answered")), h("dd", t(`state.${own.verdict}`))],
+      others.length > 0 && [h("dt", t("who")), h("dd", others.map((o) => `${o.by}: ${t(`state.${o.verdict}`)}`).join("; "))]),
+    !own && ["lead", "confirmed_once"].includes(found.state) && h("div.steps", h("button.good", { onclick: () => answer("confirm") }, t("same_person")), h("button.bad", { onclick: () => answer("reject", { reason: "not_this_person" }) }, t("not_this_person"))),
+    found.state === "confirmed" && h("div.steps", h("button.good", { onclick: () => answer("dispatch") }, t("dispatch"))));
+}
+
+// A reason in the person's own words, in the browser's own dialog element.
+function why(title, act) {
+  const field = h("textarea", { id: "why", rows: 3, maxlength: 500, required: true });
+  const dialog = h("dialog", { "aria-labelledby": "why-title" },
+    h("form", { onsubmit: async (event) => { event.preventDefault(); dialog.close(); await act(field.value.trim()).catch((e) => say(e.message, true)); } },
+      h("h2", { id: "why-title" }, title), h("label", { for: "why" }, t("ask_reason")), field,
+      h("div.steps", h("button", { type: "button", onclick: () => dialog.close() }, t("cancel")), h("button.good", title))));
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+const local = (at) => new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+const base64 = (file) => new Promise((done, fail) => {
+  const reader = new FileReader();
+  reader.onload = () => done(reader.result.split(",")[1]);
+  reader.onerror = () => fail(reader.error);
+  reader.readAsDataURL(file);
+});
+
+function draft(main, context) {
+  const now = new Date();
+  const labelled = (key, field) => h("label", t(key), field);
+  const input = (name, more = {}) => h("input", { name, ...more });
+  const form = h("form.draft", { onsubmit: send },
+    labelled("purpose", h("select", { name: "purpose" }, ["missing_child", "missing_person", "victim_search", "wanted_by_court_order"].map((p) => h("option", { value: p }, t(`purpose.${p}`))))),
+    labelled("law", input("law", { required: true })), labelled("document", input("document", { required: true })),
+    labelled("person", input("person")), labelled("photos", input("photos", { type: "file", accept: "image/jpeg,image/png", multiple: true })),
+    labelled("plate", input("plate")),
+    labelled("districts", input("districts", { required: true, value: context.me.districts.filter((d) => d !== "*").join(", ") })),
+    labelled("from", input("from", { type: "datetime-local", required: true, value: local(now) })),
+    labelled("until", input("until", { type: "datetime-local", required: true, value: local(new Date(now.getTime() + 86400e3)) })),
+    labelled("radius_m", input("radius", { type: "number", min: 1, value: 1000 })),
+    labelled("registration", input("registration")), labelled("impact_assessment", input("impact_assessment")),
+    h("label.check", input("urgent", { type: "checkbox" }), t("urgent")),
+    h("p.bad", { role: "alert", hidden: true }),
+    h("div.steps", h("button", { type: "button", onclick: () => list(main, context) }, t("cancel")), h("button.good", t("create"))));
+
+  async function send(event) {
+    event.preventDefault();
+    const data = new FormData(form);
+    const photos = {};
+    let n = 0;
+    for (const file of data.getAll("photos")) if (file.size) photos[`p${++n}`] = await base64(file);
+    const iso = (name) => new Date(data.get(name)).toISOString();
+    try {
+      const made = await post("/cases", {
+        purpose: data.get("purpose"), basis: { law: data.get("law"), document: data.get("document") }, person: data.get("person"), photos, plate: data.get("plate"),
+        districts: data.get("districts").split(/[\s,]+/).filter(Boolean), window: { begins_at: iso("from"), ends_at: iso("until") }, expires_at: iso("until"),
+        alert_radius_m: Number(data.get("radius")), urgent: data.get("urgent") === "on", registration: data.get("registration"), impact_assessment: data.get("impact_assessment"),
+      });
+      location.hash = `#/searches/${made.id}`;
+    } catch (error) {
+      const place = form.querySelector("[role=alert]");
+      place.hidden = false;
+      place.textContent = error.message;
+    }
+  }
+  fill(main, h("h1", t("new_case")), form);
+  form.querySelector("select").focus();
+}

@@ -1,0 +1,286 @@
+"""A browser at the console: each page's main task as a person does it, by the rules of accessibility, with pictures.
+
+The pictures lie in ``DOME_SCREENSHOTS`` (a temporary folder by default).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from apiclient import config_for, token, write
+from PIL import Image
+
+from flows.domain.events import EVIDENCE_STORED, Event, KeyMoment
+from flows.domain.plates import PlateRecord, plate_event
+from flows.domain.status import CameraStatus
+from flows.store.evidence import EvidenceStore
+from flows.store.redis_server import EmbeddedRedis
+from flows.store.results import ResultsStore
+from serve.api.app import create_app
+from serve.api.config import ApiConfig
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+FILES = ["first.jpg", "first-crop.jpg", "last.jpg", "last-crop.jpg", "plate.jpg"]
+
+
+def picture(width: int, height: int, shade: int) -> bytes:
+    """A street, roughly."""
+    pixels = np.full((height, width, 3), shade, np.uint8)
+    pixels[: height // 3] = (150, 180, 210)
+    pixels[height // 2 : height // 2 + height // 8, width // 3 : width // 2] = (40, 60, 160)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()
+
+
+def violation(n: int, at: datetime) -> Event:
+    box = (420.0, 360.0, 640.0, 450.0)
+    moments = [KeyMoment(name=name, at=at, xyxy=box).model_dump(mode="json") for name in ("first", "last")]
+    speed = {"value": 92.4 + n, "low": 90.1 + n, "high": 94.7 + n, "unit": "km/h"}
+    return Event.of(
+        "dome.violation.speeding.v1", camera_id=f"esil-{abs(n) % 3}", district="esil", at=at, key=(n,),
+        data={
+            "rule": "speeding", "rule_version": "1", "article": "KoAP RK 592", "track": n, "cls": "car",
+            "measured": {"speed": speed}, "threshold": {"limit_kmh": 60.0, "tolerance_kmh": 10.0},
+            "moments": moments, "trace": [], "state": "stands", "profile": "kz@1",
+        },
+    )  # fmt: skip
+
+
+def stored(event: Event, evidence: EvidenceStore) -> Event:
+    folder = f"{event.camera_id}/{event.id}"
+    contents = {name: picture(1280, 720, 90) for name in FILES}
+    evidence.write(folder, contents, b"{}")
+    data = {"violation": event.id, "folder": folder, "files": FILES, "problems": []}
+    about: dict[str, Any] = {"camera_id": event.camera_id, "district": event.subject, "at": event.time}
+    return Event.of(EVIDENCE_STORED, **about, key=(event.id,), data=data)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiConfig]:
+    home = tmp_path_factory.mktemp("console")
+    with EmbeddedRedis(home / "redis") as server:
+        config = config_for(server.url, home)
+        evidence = EvidenceStore(config.settings.evidence)
+        now = datetime.now(UTC).replace(microsecond=0)
+        events = [violation(n, now - timedelta(minutes=25 * n)) for n in range(9)]
+        read = PlateRecord(outcome="read", text="123ABC02", confident=True)
+        plates = [plate_event(e, read) for e in events[:-1]]  # nobody has read the severest one's
+        write(server.url, *events, *plates, *(stored(e, evidence) for e in events))
+        results = ResultsStore(server.url)
+        results.put_statuses(
+            [
+                CameraStatus(
+                    camera_id=f"esil-{n}", name=f"Esil {n}", district="esil", state="running", rate_hz=25.0,
+                    latitude=51.12 + 0.01 * n, longitude=71.42 + 0.02 * (n % 2), frames_read=5000, gated=3100,
+                    fitness="fit", last_at=now,
+                )
+                for n in range(3)
+            ]
+        )  # fmt: skip
+        results.close()
+        yield config
+
+
+@pytest.fixture(scope="module")
+def address(config: ApiConfig) -> Iterator[str]:
+    """The application on a port of its own, as Serve would run it."""
+    import uvicorn
+
+    place = socket.socket()
+    place.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(config), log_level="warning", lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{place.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> Path:
+    folder = Path(os.environ.get("DOME_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def desk(browser: Any, address: str, config: ApiConfig) -> Iterator[Any]:
+    """Opens the console as somebody; whatever the page complains of fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def enter(*roles: Any, sub: str = "aigul", language: str = "en") -> Any:
+        context = browser.new_context(
+            locale=language, viewport={"width": 1440, "height": 900}, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.goto(f"{address}/console#token={token(config, *roles, sub=sub)}")
+        page.wait_for_selector("nav a")
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def check_accessible(page: Any) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_sign_in_link_opens_the_day_and_does_not_stay_in_the_address(
+    desk: Any, shots: Path, config: ApiConfig
+) -> None:
+    page = desk("operator")
+    page.wait_for_selector(".alert")
+    assert "token" not in page.url
+    page.wait_for_selector(".link.open")
+    before = page.locator(".alert").count()
+    write(config.redis_url, violation(-20, datetime.now(UTC)))
+    page.wait_for_selector(".alert.fresh")
+    assert page.locator(".alert").count() == before + 1
+    check_accessible(page)
+    page.screenshot(path=shots / "now.png")
+
+
+def test_a_bad_token_is_told_in_words(browser: Any, address: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{address}/console")
+    page.fill("#token", "x" * 30)
+    page.click("button.good")
+    page.wait_for_selector("[role=alert]")
+    check_accessible(page)
+    page.close()
+
+
+def test_a_reviewer_confirms_one_and_rejects_the_next_by_keys(desk: Any, shots: Path) -> None:
+    page = desk("reviewer")
+    page.goto(page.url.split("#")[0] + "#/review")
+    page.click("button.big")
+    page.wait_for_selector(".stage img[src^=blob]")
+    page.wait_for_selector(".overlay .box")
+    check_accessible(page)
+    page.screenshot(path=shots / "review.png")
+    first = page.url
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("p")
+    page.keyboard.type("777kaz01")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: url != first)
+    page.wait_for_selector(".stage img[src^=blob]")
+    second = page.url
+    page.keyboard.press("n")
+    page.wait_for_selector(".reasons:not([hidden])")
+    page.keyboard.press("2")
+    page.wait_for_url(lambda url: url != second)
+    for address, state in ((first, "confirmed"), (second, "rejected")):
+        page.goto(address)
+        page.wait_for_selector(f"h1 .state:text('{state}')")
+    page.goto(first)
+    page.wait_for_selector(".plate:text('777KAZ01')")
+
+
+def test_who_may_not_decide_sees_no_buttons(desk: Any) -> None:
+    page = desk("auditor")
+    page.goto(page.url.split("#")[0] + "#/review")
+    page.click("tbody a >> nth=0")
+    page.wait_for_selector(".facts")
+    assert page.locator(".steps button").count() == 0
+
+
+def test_a_case_is_asked_for_by_one_and_authorised_by_another(desk: Any, shots: Path) -> None:
+    page = desk("operator", sub="aigul")
+    page.goto(page.url.split("#")[0] + "#/searches")
+    page.click("text=New case")
+    page.select_option("select[name=purpose]", "wanted_by_court_order")
+    for name, value in (("law", "KPK RK 232"), ("document", "17-2026"), ("plate", "123ABC02"), ("registration", "R-1"),
+                        ("impact_assessment", "F-1")):  # fmt: skip
+        page.fill(f"input[name={name}]", value)
+    check_accessible(page)
+    page.click("form .good")
+    page.wait_for_url(lambda url: "#/searches/" in url)
+    page.wait_for_selector("h1 .pill:text('draft')")
+    assert page.locator("button:text('Authorise')").count() == 0
+    other = desk("authoriser", sub="bolat")
+    other.goto(page.url)
+    other.click("button:text('Authorise')")
+    other.fill("#why", "court order seen")
+    other.click("dialog .good")
+    other.wait_for_selector("h1 .pill:text('authorised')")
+    check_accessible(other)
+    other.screenshot(path=shots / "search.png")
+
+
+def test_the_stop_switch_asks_for_a_reason_and_is_seen_by_all(desk: Any) -> None:
+    page = desk("operator")
+    page.goto(page.url.split("#")[0] + "#/searches")
+    page.click("button:text('Stop all searching')")
+    page.fill("#why", "a wrong photo")
+    page.click("dialog .good")
+    page.wait_for_selector(".banner")
+    check_accessible(page)
+    other = desk("authoriser", sub="bolat")
+    other.goto(page.url)
+    other.click("button:text('Resume searching')")
+    other.fill("#why", "photo removed")
+    other.click("dialog .good")
+    other.wait_for_selector("button:text('Stop all searching')")
+
+
+@pytest.mark.parametrize(
+    ("name", "role"), [("cameras", "operator"), ("objects", "operator"), ("audit", "auditor")]
+)
+def test_other_pages_show_what_there_is(desk: Any, shots: Path, name: str, role: str) -> None:
+    page = desk(role)
+    page.goto(page.url.split("#")[0] + f"#/{name}")
+    page.wait_for_selector("h1")
+    page.wait_for_selector(".card, tbody tr, .empty")
+    check_accessible(page)
+    page.screenshot(path=shots / f"{name}.png")
+
+
+@pytest.mark.parametrize("language", ["kk", "ru"])
+def test_the_console_speaks_the_languages_of_the_country(desk: Any, language: str) -> None:
+    page = desk("operator", language=language)
+    page.wait_for_selector("nav a")
+    assert page.locator("html").get_attribute("lang") == language
+    assert page.locator("nav a").first.inner_text() == {"kk": "Қазір", "ru": "Сейчас"}[language]
+
+
+def test_a_tablet_needs_no_sideways_scrolling(desk: Any) -> None:
+    page = desk("operator")
+    page.set_viewport_size({"width": 800, "height": 1200})
+    page.wait_for_selector(".tile")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

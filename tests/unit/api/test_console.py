@@ -1,0 +1,98 @@
+"""The console: a page and files for everybody, a session for who has a good token, and words in three languages."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from serve.api.access import table
+from serve.api.app import PREFIX
+from serve.api.middleware import COOKIE
+from serve.console.routes import STATIC
+
+SAME = {"Sec-Fetch-Site": "same-origin"}
+
+
+def sources() -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(STATIC.rglob("*.js")))
+
+
+def test_nothing_of_the_console_answers_without_a_token_but_its_files_and_the_door(api: Any) -> None:
+    rows = [row for row in table(api.app) if not row.path.startswith(PREFIX)]
+    files = {f"/console/{path.relative_to(STATIC).as_posix()}" for path in STATIC.rglob("*.*")}
+    public = {(row.method, row.path) for row in rows if not row.roles}
+    assert {path for _, path in public} == files - {"/console/console.html"} | {
+        "/",
+        "/console",
+        "/console/session",
+    }
+    assert {row.path for row in rows if row.roles} == {"/console/session"}
+    assert {method for method, path in public if path != "/console/session"} == {"GET"}
+
+
+async def test_a_page_may_load_nothing_from_elsewhere_and_run_nothing_inline(api: Any) -> None:
+    answer = await api.client.get("/console")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "//" not in policy
+    assert not re.search(r"<script(?![^>]*src=)|\sstyle=|\son\w+=", answer.text)
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", sources())
+
+
+async def test_files_come_with_a_mark_and_not_twice(api: Any) -> None:
+    first = await api.client.get("/console/console.js")
+    assert first.headers["content-type"].startswith("text/javascript")
+    again = await api.client.get("/console/console.js", headers={"If-None-Match": first.headers["etag"]})
+    assert again.status_code == 304
+    assert (await api.client.get("/console/../app.py")).status_code in (401, 404)
+
+
+async def test_a_good_token_becomes_a_session_that_scripts_cannot_read(api: Any) -> None:
+    token = api.signed("reviewer")["Authorization"].removeprefix("Bearer ")
+    answer = await api.client.post("/console/session", json={"token": token}, headers=SAME)
+    assert answer.json()["roles"] == ["reviewer"]
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert (await api.client.get("/api/v1/me")).json()["sub"] == "aigul"
+    ended = await api.client.delete("/console/session", headers=SAME)
+    assert ended.status_code == 204
+    assert COOKIE not in api.client.cookies
+
+
+async def test_a_bad_token_opens_nothing_and_is_not_repeated(api: Any) -> None:
+    answer = await api.client.post("/console/session", json={"token": "x" * 40}, headers=SAME)
+    assert answer.status_code == 401
+    assert "set-cookie" not in answer.headers
+    assert "xxx" not in answer.text
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_session_does_not_let_another_site_write(api: Any, site: str) -> None:
+    api.client.cookies.set(COOKIE, api.signed("reviewer")["Authorization"].removeprefix("Bearer "))
+    answer = await api.client.post("/api/v1/review/next", headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == 401
+
+
+def test_every_word_that_a_page_says_is_there_in_three_languages() -> None:
+    words = (STATIC / "words.js").read_text(encoding="utf-8")
+    table = dict(re.findall(r'^  "?([\w.]+)"?: (\[.*\]),$', words, re.MULTILINE))
+    assert len(table) > 100
+    for key, row in table.items():
+        assert len([word for word in json.loads(row) if word.strip()]) == 3, key
+    said = set(re.findall(r'\bt\("([\w.]+)"\)', sources()))
+    assert said
+    assert not said - set(table)
+
+
+async def test_hours_count_the_violations_of_ones_own_districts(api: Any) -> None:
+    from apiclient import AT, speeding
+
+    api.write(speeding(0), speeding(59), speeding(61), speeding(2, district="almaly"))
+    answer = await api.get(f"/counts/hours?until={AT.isoformat().replace('+00:00', 'Z')}")
+    counts = [hour["count"] for hour in answer.json()["items"]]
+    assert (len(counts), counts[-1], sum(counts)) == (24, 2, 2)
