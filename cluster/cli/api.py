@@ -11,6 +11,7 @@ from cluster.cli.shell import stderr
 
 if TYPE_CHECKING:
     from flows.settings import Settings
+    from serve.api.config import ApiConfig
 
 
 def api(
@@ -22,11 +23,12 @@ def api(
         Path | None, typer.Option(metavar="FILE.json", help="Write the API's description and end.")
     ] = None,
 ) -> None:
-    """Serve the API: violations, review, live alerts, cases, models.
+    """Serve the console and the API: violations, review, live alerts, cases, models.
 
     Uses DOME_REDIS_URL, else the embedded Redis below DOME_HOME, also beside a running `dome run` (whose models
     it reaches only when that was started with --api). Tokens are believed from DOME_OIDC_ISSUER with its keys in
-    DOME_OIDC_JWKS (a file or an https address), else those that `dome token` signs. Ctrl-C ends it.
+    DOME_OIDC_JWKS (a file or an https address), else those that `dome token` signs; then links that sign in are
+    printed. Ctrl-C ends it.
     """
     from flows.settings import Settings
     from flows.store.redis_server import redis_beside
@@ -36,10 +38,11 @@ def api(
         _describe(settings, openapi)
         return
     with redis_beside(settings) as url:
-        _serve(settings, url, host, port)
+        serve_console(settings, url, host, port)
 
 
-def _serve(settings: Settings, url: str, host: str, port: int) -> None:
+def serve_console(settings: Settings, url: str, host: str, port: int) -> None:
+    """Serves the API and the console until Ctrl-C, and says where people sign in."""
     from cluster.live import LiveOptions, ray_for, stopped_by_signal
     from serve.api.config import ApiConfig
     from serve.app import ApiArgs, ensure_api, start_serve
@@ -48,8 +51,30 @@ def _serve(settings: Settings, url: str, host: str, port: int) -> None:
     with stopped_by_signal() as stop, ray_for(LiveOptions(settings=settings)):
         start_serve((host, port))
         ensure_api(ApiArgs(config=config))
-        stderr().print(f"the API answers at http://{host}:{port}/api/v1 (Ctrl-C ends it)", soft_wrap=True)
+        for line in _doors(config, f"http://{host}:{port}"):
+            stderr().print(line, soft_wrap=True, highlight=False)
         stop.wait()
+
+
+PEOPLE = {"aigul": ("operator",), "bolat": ("reviewer",), "dana": ("authoriser",), "erlan": ("auditor",)}
+"""Who can be tried out: what one asks for or confirms, another authorises."""
+
+
+def _doors(config: ApiConfig, address: str) -> list[str]:
+    """Where the console is; with the development key also a link that signs in for each of several people."""
+    from datetime import timedelta
+
+    from serve.api.devkey import sign
+
+    lines = [f"console  {address}/console   API  {address}/api/v1   (Ctrl-C ends it)"]
+    if config.oidc.jwks:
+        return lines
+    for sub, roles in PEOPLE.items():
+        token = sign(
+            config.settings.home, config.oidc, sub=sub, roles=roles, districts=["*"], valid=timedelta(hours=8)
+        )
+        lines.append(f"[bold]{roles[0]}[/] {sub}: {address}/console#token={token}")
+    return lines
 
 
 def _describe(settings: Settings, path: Path) -> None:

@@ -17,13 +17,35 @@ def demo(
     detector: Annotated[
         str, typer.Option(metavar="NAME", help="The detector of its cameras (see dome weights list).")
     ] = "embedded",
+    console: Annotated[
+        bool | None,
+        typer.Option(
+            "--console/--no-console",
+            help="Serve the console afterwards; by default where a person watches.",
+        ),
+    ] = None,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Show nothing while it runs.")] = False,
 ) -> None:
     """See it work: render three cameras, run everything on this machine, compare with the truth.
 
     Takes at most three minutes on two cores; the second time it uses the clips it rendered before.
     """
+    import sys
+
     from cluster.demo import run_demo
 
     if not run_demo(folder, detector, progress=not no_progress).worked:
         raise typer.Exit(FAILED)
+    if sys.stdout.isatty() if console is None else console:
+        _serve(folder)
+
+
+def _serve(folder: Path) -> None:
+    """The console on what the demo found, to be worked through to the end."""
+    from cluster.cli.api import serve_console
+    from cluster.demo import home_of
+    from flows.store.redis_server import redis_beside
+
+    settings = home_of(folder)
+    with redis_beside(settings) as url:
+        serve_console(settings, url, "127.0.0.1", 8000)

@@ -53,6 +53,15 @@ def run_demo(folder: Path, detector: str = "embedded", *, progress: bool = True)
 def _own_home(home: Path, cache: Path) -> Settings:
     """A home that holds nothing from earlier runs, so that everything counted is this run's."""
     shutil.rmtree(home, ignore_errors=True)
+    return _settings(home, cache)
+
+
+def home_of(folder: Path) -> Settings:
+    """Where the demo in that folder has kept its results."""
+    return _settings(folder / "home", Settings.from_env().cache)
+
+
+def _settings(home: Path, cache: Path) -> Settings:
     kept = {k: v for k, v in os.environ.items() if k not in ("DOME_EVIDENCE", "DOME_SPOOL")}
     return Settings.from_env(kept | {"DOME_HOME": str(home), "DOME_CACHE": str(cache)})
 

@@ -133,6 +133,7 @@ def show(outcome: Outcome, console: Console, site: Path) -> None:
         ("files", f"{here}/events.jsonl (CloudEvents), {here}/summary.json (counts)"),
         ("next", f"dome check {file}    [dim]who is fit for evidence, and why[/]"),
         ("", f"dome run {file} --until-end    [dim]the same job; put your own cameras into the file[/]"),
+        ("", f"DOME_HOME={here}/home dome api    [dim]the console, to work through what was found[/]"),
     ]
     console.print()
     for name, text in lines:
