@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test bench bench-accuracy train train-plates lock clean
+.PHONY: help install demo check test bench bench-accuracy bench-api train train-plates lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -42,6 +42,9 @@ bench: $(READY)  ## speed of the whole path, idle cost, memory, results a second
 
 bench-accuracy: $(READY) ## how right speeds, rules, signals, plates, belts are on unseen scenes -> .bench/
 	$(BIN)/python -m cluster.bench --accuracy
+
+bench-api: $(READY) ## the control centre: events to browsers, lists, review, on Ray Serve -> .bench/
+	$(BIN)/python -m cluster.bench --api
 
 train: $(READY)  ## render the training scenes and train the embedded detector again (40 min on 2 cores)
 	$(BIN)/python -m cluster.train

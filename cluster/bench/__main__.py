@@ -15,7 +15,7 @@ from flows.domain.errors import DomeError
 
 COST = ("results", "path")
 ACCURACY = ("accuracy", "section", "positions", "rules", "signals", "plates", "belts")
-SERVICE = ("verify",)
+SERVICE = ("api", "reports", "verify", "uploads")
 """Modules of this package; each has ``run(quick) -> list`` of figures. Those that are not here are left out."""
 
 
@@ -25,10 +25,14 @@ def main() -> None:
     known = [*COST, *ACCURACY, *SERVICE]
     parser.add_argument("suite", nargs="*", choices=[[], *known], help="only these (the cost, by default)")
     parser.add_argument("--accuracy", action="store_true", help="how right everything is, in one table")
+    parser.add_argument("--api", action="store_true", help="the control centre's figures, in one table")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: a look, not a figure to quote")
     args = parser.parse_args()
     if args.accuracy:
-        accuracy(args.suite or present(ACCURACY), args.quick)
+        together("accuracy", args.suite or present(ACCURACY), present(ACCURACY), args.quick)
+        return
+    if args.api:
+        together("api", args.suite or present(SERVICE), present(SERVICE), args.quick)
         return
     for name in args.suite or COST:
         figures = import_module(f"cluster.bench.{name}").run(quick=args.quick)
@@ -41,8 +45,8 @@ def present(names: Sequence[str]) -> list[str]:
     return [name for name in names if find_spec(f"cluster.bench.{name}") is not None]
 
 
-def accuracy(names: Sequence[str], quick: bool) -> None:
-    """Measures and prints all figures together; writes ``.bench/accuracy.json`` unless it was only a look.
+def together(title: str, names: Sequence[str], all_of_them: Sequence[str], quick: bool) -> None:
+    """Measures and prints all figures together; writes ``.bench/TITLE.json`` unless it was only a look.
 
     A suite that cannot run here (no OpenGL, say) is named, and the others go on.
     """
@@ -53,11 +57,11 @@ def accuracy(names: Sequence[str], quick: bool) -> None:
             rows += import_module(f"cluster.bench.{name}").run(quick=quick)
         except DomeError as error:
             missing.append(f"{name}: {error}")
-    report.show("accuracy", rows)
+    report.show(title, rows)
     for line in missing:
         Console(stderr=True).print(f"[red]not measured[/red] {line}")
-    if not quick and not missing and list(names) == present(ACCURACY):
-        report.write("accuracy", rows)
+    if not quick and not missing and list(names) == list(all_of_them):
+        report.write(title, rows)
     if missing:
         raise SystemExit(1)
 

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 BLOCK_MS: Final = 5_000
 ANSWER_S: Final = 15.0
 """Above the block, or the connection would be given up while it waits as it should."""
+CONNECTIONS: Final = 8
+"""One for the reader, the others for listeners that catch up."""
 CHUNK: Final = 200
 QUEUE: Final = 256
 """Items that a listener may be behind before it reads from Redis itself."""
@@ -137,11 +139,14 @@ class AlertHub:
     def __init__(self, url: str, most: int) -> None:
         options: dict[str, Any] = {"socket_timeout": ANSWER_S, "protocol": 2, "retry": Retry(NoBackoff(), 0)}
         self._address, self._most = masked(url), most
-        self._client = redis.asyncio.Redis.from_url(url, **options)
+        # Two hundred who come at once wait for one another; a pool that refuses would turn half of them away.
+        pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
+            url, max_connections=CONNECTIONS, timeout=ANSWER_S, **options
+        )
+        self._client = redis.asyncio.Redis(connection_pool=pool)
         self._listeners: set[Listener] = set()
         self._reader: asyncio.Task[None] | None = None
-        self._last = ""
-        self._ready = asyncio.Event()
+        self._last: tuple[int, int] | None = None
         self.problem = ""
 
     async def start(self) -> None:
@@ -172,9 +177,11 @@ class AlertHub:
         listener = Listener()
         self._listeners.add(listener)
         try:
-            sent = place_of(since) if since else await self._newest()
+            # What the reader has passed on is not to come again; all that it passes on from now on is queued.
+            behind = bool(since) or self._last is None
+            sent = place_of(since) if since else self._last or await self._newest()
             yield b": connected\nretry: 2000\n\n"
-            async for text in self._from(listener, filter, sent, behind=True):
+            async for text in self._from(listener, filter, sent, behind=behind):
                 yield text
         finally:
             self._listeners.discard(listener)
@@ -230,15 +237,15 @@ class AlertHub:
     async def _read(self) -> None:
         """The one reader; whatever happens to Redis it goes on from where it was."""
         pause = Backoff(0.1, 5.0)
-        last: str | None = None
         while True:
             try:
-                if last is None:
-                    last = "{}-{}".format(*await self._newest())
+                if self._last is None:
+                    self._last = await self._newest()
+                last: Any = "{}-{}".format(*self._last)
                 answer: Any = await self._client.xread({keys.EVENTS: last}, count=CHUNK, block=BLOCK_MS)
                 for _, rows in answer or []:
                     self._fan_out(await self._items(rows))
-                    last = rows[-1][0].decode()
+                    self._last = place_of(rows[-1][0].decode())
                 pause.reset()
                 self.problem = ""
             except (redis.RedisError, StoreError) as error:

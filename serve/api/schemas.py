@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Self
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from flows.adjudication import Case, Decision
 from flows.docket import case_of
@@ -13,6 +13,11 @@ from flows.domain.people import Person
 from flows.domain.review import Action, State, possible, severity
 from flows.review import holder_of, version_of
 from flows.store.results import Entry
+
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+When = Annotated[AwareDatetime, Field(ge=EARLIEST, lt=LATEST)]
+"""A time in a request, with its zone: cameras of this project saw nothing before, and sums of times stay times."""
 
 
 class Answer(BaseModel):

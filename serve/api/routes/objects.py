@@ -6,11 +6,10 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from flows.domain.errors import FieldError
 from serve.api.access import may
-from serve.api.schemas import Answer
+from serve.api.schemas import Answer, When
 from serve.api.scope import scoped
 from serve.api.scopes.objects import LONGEST, ObjectRow, Objects
 
@@ -27,12 +26,8 @@ class ObjectList(Answer):
 @may("operator", "patrol", "analyst", "auditor")
 def objects(
     scope: Annotated[Objects, scoped(Objects)],
-    until: Annotated[
-        AwareDatetime, Query(description="Noticed before then.", examples=["2026-11-02T12:00:00Z"])
-    ],
-    since: Annotated[
-        AwareDatetime | None, Query(description="Noticed then or later; a day before `until`.")
-    ] = None,
+    until: Annotated[When, Query(description="Noticed before then.", examples=["2026-11-02T12:00:00Z"])],
+    since: Annotated[When | None, Query(description="Noticed then or later; a day before `until`.")] = None,
     closed: Annotated[bool, Query(description="Also those that are gone.")] = False,
 ) -> ObjectList:
     """Things left behind in your districts."""

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from flows.domain.cases import LastSeen, LegalBasis, Purpose, SearchCase, Window
+from flows.domain.cases import LegalBasis, Purpose, SearchCase
 from flows.domain.leads import LeadView, Reason
 from serve.api.access import may
 from serve.api.problems import described
-from serve.api.schemas import Answer
+from serve.api.schemas import Answer, When
 from serve.api.scope import scoped
 from serve.api.scopes.searches import Searches
 
@@ -55,6 +55,26 @@ class CaseList(Answer):
     stopped: str = ""
 
 
+class AskedWindow(BaseModel):
+    """Which footage may be searched, by capture time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    begins_at: When
+    ends_at: When
+
+
+class AskedSighting(BaseModel):
+    """Where and when a missing person was seen last."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+    at: When
+    radius_m: float = Field(default=500.0, gt=0, le=100_000)
+
+
 class CaseAsked(BaseModel):
     """A search that somebody asks for."""
 
@@ -83,13 +103,13 @@ class CaseAsked(BaseModel):
     plate: str = Field(default="", max_length=20, description="... or the one vehicle.")
     cameras: list[Text] = Field(default_factory=list, max_length=500)
     districts: list[Text] = Field(default_factory=list, max_length=50)
-    window: Window
-    expires_at: AwareDatetime
+    window: AskedWindow
+    expires_at: When
     alert_radius_m: float = Field(default=1000.0, gt=0, le=100_000)
     urgent: bool = False
     impact_assessment: str = Field(default="", max_length=200)
     registration: str = Field(default="", max_length=200)
-    last_seen: LastSeen | None = None
+    last_seen: AskedSighting | None = None
 
     def values(self) -> dict[str, Any]:
         """As :func:`flows.searches.new_case` takes them."""

@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import AwareDatetime
 
 from flows.domain.review import State
 from serve.api.access import may
 from serve.api.pages import MOST
 from serve.api.problems import described
 from serve.api.ranges import ranged
-from serve.api.schemas import ViolationDetail, ViolationPage
+from serve.api.schemas import ViolationDetail, ViolationPage, When
 from serve.api.scope import scoped
 from serve.api.scopes.violations import Asked, Violations, states_of
 
@@ -36,8 +35,8 @@ def violations(
         list[State | Literal["detected"]] | None,
         Query(max_length=20, description="`detected` is all that wait for a reviewer."),
     ] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Captured then or later.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Captured earlier.")] = None,
+    since: Annotated[When | None, Query(description="Captured then or later.")] = None,
+    until: Annotated[When | None, Query(description="Captured earlier.")] = None,
     plate: Annotated[str, Query(max_length=20, description="Only for roles that see plates.")] = "",
     cursor: Annotated[str, Query(max_length=400, description="`next` of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,

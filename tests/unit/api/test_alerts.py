@@ -102,6 +102,18 @@ async def test_listeners_see_their_districts_their_types_and_no_plates_unless_th
             await asyncio.wait_for(anext(nobody), 0.05)
 
 
+async def test_many_who_come_at_once_are_all_let_in(redis_url: str) -> None:
+    hub = AlertHub(redis_url, most=500)
+    await hub.start()
+    write(redis_url, speeding(0))
+    streams = await asyncio.gather(*(opened(hub, since="0") for _ in range(250)))
+    firsts = await asyncio.gather(*(take(stream, 1) for stream in streams))
+    assert {place for ((place, _),) in firsts} == {firsts[0][0][0]}
+    for stream in streams:
+        await stream.aclose()
+    await hub.close()
+
+
 async def test_one_more_listener_than_there_is_room_for_is_told_so(hub: AlertHub) -> None:
     streams = [await opened(hub) for _ in range(3)]
     with pytest.raises(TooMany, match="3 streams"):

@@ -1,0 +1,204 @@
+"""Cameras, models, searches, audit and webhooks as people and services meet them."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from typing import Any
+
+import access
+import httpx
+import numpy as np
+import pytest
+from apiclient import AT, speeding, write
+from PIL import Image
+
+from flows.domain.detections import Detections
+from flows.domain.inference import DetectorSpec
+from flows.domain.plates import PlateRecord, plate_event
+from flows.domain.status import CameraStatus
+from flows.domain.webhook import Webhook
+from flows.store.webhooks import WebhookStore
+from flows.webhooks import ATTEMPTS, Sender, allowed, signature
+from serve.api.services import shown_to
+
+
+async def test_a_silent_camera_is_shown_as_silent(api: Any) -> None:
+    results = api.app.state.services.results
+    results.put_status(CameraStatus(camera_id="esil-1", district="esil", frames_read=7))
+    results.put_status(CameraStatus(camera_id="esil-2", district="esil"))
+    results._client.delete("{dome}:status:esil-2")
+    rows = {row["id"]: row for row in (await api.get("/cameras", "operator")).json()["items"]}
+    assert (rows["esil-1"]["silent"], rows["esil-1"]["status"]["frames_read"]) == (False, 7)
+    assert (rows["esil-2"]["silent"], rows["esil-2"]["status"]) == (True, None)
+    assert rows["esil-2"]["last_report_at"]
+
+
+async def test_a_picture_is_asked_for_and_who_looks_is_written_down_once(api: Any) -> None:
+    services = api.app.state.services
+    services.results.put_status(CameraStatus(camera_id="esil-1", district="esil"))
+    first = await api.get("/cameras/esil-1/picture", "operator")
+    assert (first.status_code, services.pictures.wanted(["esil-1", "esil-2"])) == (503, ["esil-1"])
+    services.pictures.put({"esil-1": (AT, b"jpeg"), "esil-2": (AT, b"x" * 100_000)})
+    shown = await api.get("/cameras/esil-1/picture", "operator")
+    assert (shown.content, shown.headers["dome-captured-at"]) == (b"jpeg", "2026-11-02T08:00:00.000+00:00")
+    assert services.pictures.get("esil-2") is None, "a large picture is none of ours"
+    seen = [(e.action, e.subject) for e in services.audit.entries()]
+    assert seen == [("camera.viewed", "esil-1")]
+
+
+class FakeSeers:
+    async def detect(self, picture: Any) -> tuple[DetectorSpec, Detections]:
+        height, width = picture.shape[:2]
+        box = np.array([[0, 0, width / 2, height]], np.float32)
+        found = Detections(box, np.array([0.9], np.float32), np.array([0], np.int32), ("car",))
+        return DetectorSpec("embedded", (64, 64), ("car",), "ab"), found
+
+
+async def test_a_picture_goes_in_and_a_typed_result_comes_out(api: Any) -> None:
+    api.app.state.services.seers = FakeSeers()
+    noise = np.random.default_rng(1).integers(0, 255, (600, 800, 3), np.uint8)
+    jpeg = io.BytesIO()
+    Image.fromarray(noise).save(jpeg, "JPEG", quality=98)
+    assert len(jpeg.getvalue()) > api.config.body_bytes
+    headers = api.signed("operator") | {"Content-Type": "image/jpeg"}
+    url = "/api/v1/models/detect"
+    answer = await api.client.post(url, content=jpeg.getvalue(), headers=headers)
+    assert answer.json()["items"] == [{"cls": "car", "score": 0.9, "xyxy": [0, 0, 400, 600]}]
+    for broken in (b"", b"GIF89a", jpeg.getvalue()[:500], b"\xff\xd8\xff"):
+        answer = await api.client.post(url, content=broken, headers=headers)
+        assert answer.status_code == 422
+
+
+async def test_models_that_do_not_run_here_are_said_to_be_away(api: Any) -> None:
+    png = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(png, "PNG")
+    headers = api.signed("operator") | {"Content-Type": "image/png"}
+    for name in ("detect", "plates"):
+        answer = await api.client.post(f"/api/v1/models/{name}", content=png.getvalue(), headers=headers)
+        assert (answer.status_code, "dome run --api" in answer.json()["detail"]) == (503, True)
+
+
+async def test_the_second_confirmation_is_blind(api: Any) -> None:
+    call = await access.case("/leads/{lead}", lead=True)(api, "esil")
+
+    async def answer(sub: str, name: str) -> httpx.Response:
+        return await api.post(f"{call.path}/{name}", {}, "operator", sub=sub)
+
+    assert (await answer("first", "dispatch")).status_code == 409
+    assert (await answer("first", "confirm")).json()["own"]["verdict"] == "confirmed"
+    blind = (await api.get(call.path, "operator", sub="second")).json()
+    assert (blind["lead"]["state"], blind["others"], blind["own"]) == ("lead", [], None)
+    assert (await answer("first", "confirm")).status_code == 409
+    seen = (await answer("second", "confirm")).json()
+    assert (seen["lead"]["state"], [a["by"] for a in seen["others"]]) == ("confirmed", ["first"])
+    assert (await answer("second", "dispatch")).json()["lead"]["state"] == "dispatched"
+
+
+async def test_who_asks_for_a_search_does_not_authorise_it(api: Any) -> None:
+    asked = (await access.new_case_in(api, "esil")).body
+    made = (await api.post("/cases", asked, "operator", "authoriser", sub="asel")).json()
+    assert (made["state"], made["requester"]) == ("draft", "asel")
+    step = {"why": "lawful", "version": made["version"]}
+    path = f"/cases/{made['id']}/authorise"
+    assert (await api.post(path, step, "operator", "authoriser", sub="asel")).status_code == 409
+    assert (await api.post(path, step, "authoriser", sub="bolat")).json()["state"] == "authorised"
+    assert (await api.post(path, step, "authoriser", sub="dana")).status_code == 409, "of two, one decides"
+    incomplete = asked | {"purpose": "missing_child", "plate": "", "person": ""}
+    assert (await api.post("/cases", incomplete, "operator")).status_code == 422
+
+
+async def test_an_auditor_sees_their_districts_only(api: Any) -> None:
+    for district in ("esil", "almaly"):
+        violation = speeding(0, district)
+        api.write(violation)
+        path = f"/violations/{violation.id}/claim"
+        await api.post(path, {"version": 0}, districts=[district], sub=f"r-{district}")
+    await access.case("/cases/{id}")(api, "esil")
+    await api.post("/searching/stop", {"why": "an exercise"}, "administrator", sub="admin")
+
+    async def who(*districts: str) -> set[str]:
+        items = (await api.get("/audit", "auditor", districts=districts)).json()["items"]
+        return {item["who"] for item in items}
+
+    assert await who("esil") == {"r-esil", "somebody", "admin"}
+    assert await who("almaly") == {"r-almaly", "admin"}
+    assert await who("*") == {"r-esil", "r-almaly", "somebody", "admin"}
+    page = (await api.get("/audit?limit=1", "auditor", districts=["*"])).json()
+    rest = (await api.get(f"/audit?since={page['next']}", "auditor", districts=["*"])).json()
+    assert (len(page["items"]), len(rest["items"]), rest["next"]) == (1, 3, None)
+
+
+class Service:
+    """Another service; what it answers is said by the test."""
+
+    def __init__(self) -> None:
+        self.got: list[httpx.Request] = []
+        self.status = 204
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.got.append(request)
+        return httpx.Response(self.status)
+
+
+def hook(**changes: Any) -> Webhook:
+    values: dict[str, Any] = {"id": "h1", "url": "https://bus.example/in", "districts": {"esil"}, "secret": "s",
+                              "made_by": "a", "made_at": AT}  # fmt: skip
+    return Webhook.model_validate(values | changes)
+
+
+@pytest.fixture
+def sending(redis_url: str) -> tuple[WebhookStore, Service, Any]:
+    store, service = WebhookStore(redis_url, shown_to), Service()
+    sender = Sender(store, httpx.Client(transport=httpx.MockTransport(service)), lambda: sender.at)  # type: ignore[attr-defined]
+    sender.at = AT  # type: ignore[attr-defined]
+    return store, service, sender
+
+
+def test_a_service_is_told_in_order_signed_and_without_plates(redis_url: str, sending: Any) -> None:
+    store, service, sender = sending
+    write(redis_url, speeding(9))
+    store.add(hook())
+    violation = speeding(0)
+    read = plate_event(violation, PlateRecord(outcome="read", text="123ABC02", shown="123 ABC 02"))
+    write(redis_url, violation, speeding(1, "almaly"), read)
+    assert sender.deliver() == 3
+    assert [r.headers["webhook-id"] for r in service.got] == [violation.id, read.id]
+    for request in service.got:
+        stamp = int(request.headers["webhook-timestamp"])
+        expected = signature("s", request.headers["webhook-id"], stamp, request.content)
+        assert request.headers["webhook-signature"] == expected
+        assert b"ABC" not in request.content
+    assert sender.deliver() == 0
+
+
+def test_a_service_that_fails_is_asked_again_later_and_in_the_end_put_aside(
+    redis_url: str, sending: Any
+) -> None:
+    store, service, sender = sending
+    store.add(hook())
+    service.status = 500
+    first, second = speeding(0), speeding(1)
+    write(redis_url, first, second)
+    for attempt in range(1, ATTEMPTS):
+        assert sender.deliver() == sender.deliver() == 0
+        assert len(service.got) == attempt, "not asked again before its time"
+        sender.at += timedelta(minutes=10)
+    service.status = 204
+    again = Sender(
+        store, httpx.Client(transport=httpx.MockTransport(lambda r: httpx.Response(500))), lambda: sender.at
+    )
+    again.deliver()  # the last attempt fails too, and so does the first one for the next event
+    assert [dead["id"] for dead in store.dead("h1")] == [first.id]
+    sender.at += timedelta(minutes=10)
+    assert sender.deliver() == 1
+    assert service.got[-1].headers["webhook-id"] == second.id
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://bus.example/in", "https://evil.example/", "https://bus.example@evil.example/", "file:///etc/passwd",
+     "https://user:pw@bus.example/", "https://", "bus.example", "https://[::1]/"],
+)  # fmt: skip
+def test_events_are_posted_to_known_hosts_only(url: str) -> None:
+    assert not allowed(url, ["bus.example"])
