@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import ray
+from numpy.typing import NDArray
 from ray.exceptions import RayError, RayTaskError
 
 from flows.backoff import Backoff
@@ -138,6 +140,10 @@ class CameraActor:
         """The status, and the ids of the events sent since the count was ``since``."""
         ids, count = self._outbox.ids(since) if self._feed is not None else ([], since)
         return Report(await self.status(), ids, count)
+
+    async def look(self) -> tuple[datetime, NDArray[np.uint8]] | None:
+        """A small picture for somebody who looks; see :meth:`flows.feed.Feed.look`."""
+        return self._feed.look() if self._feed is not None else None
 
     async def stop(self) -> CameraStatus:
         """Reads no more, finishes what is under way, delivers, and says how it went."""

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flows.backoff import Backoff
 from flows.domain.detections import Detections
@@ -45,6 +46,11 @@ NOTICE_FRAMES: Final = 4
 VIOLATION: Final = "dome.violation."
 WAITING: Final = (PASSAGE, PLATE_SEEN)
 """Of these the pipeline has told already; they are sent when their plate is known."""
+LOOK_S: Final = 6.0
+"""Whoever looks on asks again every two seconds."""
+LOOK_EVERY_S: Final = 1.0
+LOOK_WIDTH_PX: Final = 320
+"""A face ten metres off is three pixels wide then, and a plate cannot be read."""
 
 
 class Asked(Protocol):
@@ -129,6 +135,8 @@ class Feed:
         self._message = ""
         self._state: CameraState = "running"
         self._newest_at: datetime | None = None
+        self._seen: tuple[datetime, NDArray[np.uint8]] | None = None
+        self._look_until_s = self._look_due_s = 0.0
         self._settled_at: datetime | None = None
 
     async def run(self) -> None:
@@ -156,12 +164,31 @@ class Feed:
         self._stop.set()
         self._source.close()
 
+    def look(self) -> tuple[datetime, NDArray[np.uint8]] | None:
+        """The newest small picture, ``(h, w, 3)`` uint8 BGR, with its capture time; None until there is one.
+
+        Somebody looks: for some seconds from now on one is made every second. Nothing is kept otherwise.
+        """
+        self._look_until_s = time.monotonic() + LOOK_S
+        return self._seen
+
     # The decoding thread
+
+    def _snap(self, frame: Frame) -> None:
+        now_s = time.monotonic()
+        if now_s > self._look_until_s:
+            self._seen = None
+        elif now_s >= self._look_due_s and frame.fixes is None:
+            self._look_due_s = now_s + LOOK_EVERY_S
+            picture = frame.picture
+            height_px = max(1, round(LOOK_WIDTH_PX * picture.height_px / picture.width_px))
+            self._seen = frame.at, picture.bgr(LOOK_WIDTH_PX, height_px)
 
     def _decode(self) -> None:
         for frame in self._source.frames():
             if self._stop.is_set() or not self._wait_for_room():
                 break
+            self._guarded("look", self._snap, frame)
             item = self._guarded("gate", self._prepared, frame)
             if item is None:
                 item = Item(without_pixels(frame), state="dropped")

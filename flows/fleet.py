@@ -8,7 +8,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from flows.backoff import Backoff
 from flows.domain.site import CameraConfig
@@ -18,6 +22,12 @@ log = logging.getLogger(__name__)
 
 OVER: Final[frozenset[CameraState]] = frozenset({"ended", "failed", "stopped"})
 EVENTS_REMEMBERED: Final = 100_000
+LOOK_S: Final = 1.5
+"""A camera that does not answer by then is looked at in the next round."""
+
+
+Look = tuple[datetime, NDArray[np.uint8]]
+"""Capture time and a small picture, ``(h, w, 3)`` uint8 BGR."""
 
 
 class CameraGone(Exception):
@@ -48,6 +58,14 @@ class Handle(Protocol):
 
     async def stop(self) -> CameraStatus:
         """Drains and ends it.
+
+        Raises:
+            CameraGone: If it is dead.
+        """
+        ...
+
+    async def look(self) -> Look | None:
+        """A small picture; None until there is one.
 
         Raises:
             CameraGone: If it is dead.
@@ -167,6 +185,17 @@ class Fleet:
         """Ids of events that cameras sent since the count was ``since``, and the count now."""
         news = min(self._count - since, len(self._ids))
         return (list(self._ids)[-news:] if news else []), self._count
+
+    async def look(self, camera_ids: Iterable[str]) -> dict[str, Look]:
+        """Small pictures of some cameras; those that have none now are left out."""
+        handles = {name: m.handle for name in camera_ids if (m := self._members.get(name)) and m.handle}
+        asked = (asyncio.wait_for(handle.look(), LOOK_S) for handle in handles.values())
+        seen = await asyncio.gather(*asked, return_exceptions=True)
+        return {
+            name: look
+            for name, look in zip(handles, seen, strict=True)
+            if look is not None and not isinstance(look, BaseException)
+        }
 
     async def run(self) -> None:
         """Keeps the fleet going for ever; cancel it to end."""

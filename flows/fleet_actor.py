@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +19,14 @@ from flows.camera import CAMERA_CPUS, FLEET, NAMESPACE, RESULTS, CameraActor, Re
 from flows.domain.errors import DomeError
 from flows.domain.site import CameraConfig
 from flows.domain.status import CameraStatus
-from flows.fleet import CameraGone, Fleet, FleetPolicy
+from flows.fleet import CameraGone, Fleet, FleetPolicy, Look
 from flows.gateway import first_line, start_gateway
 
 log = logging.getLogger(__name__)
 
 HEALTH_S: Final = 2.0
-"""How often the cameras' statuses go to Redis."""
+"""How often the cameras' statuses go to Redis, and pictures of those that somebody looks at."""
+LOOK_QUALITY: Final = 70
 
 
 class RayCamera:
@@ -39,6 +42,10 @@ class RayCamera:
     async def stop(self) -> CameraStatus:
         status: CameraStatus = await _asked(self._actor.stop.remote())
         return status
+
+    async def look(self) -> Look | None:
+        look: Look | None = await _asked(self._actor.look.remote())
+        return look
 
     def kill(self) -> None:
         ray.kill(self._actor, no_restart=True)
@@ -127,7 +134,12 @@ class FleetActor:
             await asyncio.sleep(HEALTH_S)
             try:
                 results = await asyncio.to_thread(ray.get_actor, RESULTS, NAMESPACE)
-                await results.put_statuses.remote(self._fleet.status())
+                statuses = self._fleet.status()
+                await results.put_statuses.remote(statuses)
+                wanted = await results.wanted_pictures.remote([s.camera_id for s in statuses])
+                if looks := await self._fleet.look(wanted):
+                    pictures = await asyncio.to_thread(_jpegs, looks)
+                    await results.put_pictures.remote(pictures)
             except (RayError, ValueError) as error:  # ValueError: there is no results actor
                 log.debug("statuses were not taken: %s", error)
 
@@ -139,6 +151,17 @@ class FleetActor:
         started: Any = actor.remote(camera, self._around)
         started.start.remote()
         return RayCamera(started)
+
+
+def _jpegs(looks: Mapping[str, Look]) -> dict[str, tuple[datetime, bytes]]:
+    from PIL import Image
+
+    made = {}
+    for camera_id, (at, bgr) in looks.items():
+        buffer = io.BytesIO()
+        Image.fromarray(bgr[:, :, ::-1].copy()).save(buffer, "JPEG", quality=LOOK_QUALITY)
+        made[camera_id] = at, buffer.getvalue()
+    return made
 
 
 def fleet_actor(around: Surroundings, policy: FleetPolicy | None = None) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from flows.auditing import Seals
@@ -23,6 +24,7 @@ from flows.store.cases import CaseStore
 from flows.store.delivery import Ack, Policy, Results
 from flows.store.evidence import EvidenceStore
 from flows.store.exemptions import ExemptionsStore
+from flows.store.pictures import PictureStore
 from flows.store.results import Count, ResultsStore
 from flows.store.sightings import SightingStore
 from flows.store.spool import Spool
@@ -49,6 +51,7 @@ class ResultsActor:
     def __init__(self, settings: Settings, redis_url: str) -> None:
         self._redis_url = redis_url
         self._store = ResultsStore(redis_url)
+        self._pictures = PictureStore(redis_url)
         spool = Spool(settings.spool, NAME, settings.spool_events)
         self._restarts = _count_start(settings)
         self._sections = SectionDesk(self._store, EvidenceStore(settings.evidence))
@@ -79,6 +82,21 @@ class ResultsActor:
             log.debug("%s", error)
             return False
         return True
+
+    async def wanted_pictures(self, camera_ids: Sequence[str]) -> list[str]:
+        """Those cameras that somebody looks at now; none while Redis is away."""
+        try:
+            return await asyncio.to_thread(self._pictures.wanted, camera_ids)
+        except StoreError as error:
+            log.debug("%s", error)
+            return []
+
+    async def put_pictures(self, pictures: Mapping[str, tuple[datetime, bytes]]) -> None:
+        """Passes small pictures on to whoever looks; lost while Redis is away, new ones follow soon."""
+        try:
+            await asyncio.to_thread(self._pictures.put, pictures)
+        except StoreError as error:
+            log.debug("%s", error)
 
     async def flush(self, timeout_s: float = 30.0) -> ResultsStatus:
         """Waits until everything is in Redis or time runs out, then says how things are."""

@@ -3,13 +3,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from flows.domain.site import CameraConfig, FileSource, StreamSource
 from flows.domain.status import CameraStatus
-from flows.fleet import CameraGone, Fleet, FleetPolicy
+from flows.fleet import CameraGone, Fleet, FleetPolicy, Look
 
 
 def make_camera(camera_id: str, live: bool = False, **changes: object) -> CameraConfig:
@@ -28,6 +30,7 @@ class FakeCamera:
     def __init__(self, camera: CameraConfig) -> None:
         self.status = CameraStatus(camera_id=camera.id, district="d", state="running")
         self.ids: list[str] = []
+        self.picture: Look | None = None
         self.dead = self.hung = self.stopped = self.killed = False
 
     def set(self, **changes: object) -> None:
@@ -39,6 +42,11 @@ class FakeCamera:
         if self.hung:
             await asyncio.Event().wait()
         return Report(self.status, self.ids[since:], len(self.ids))
+
+    async def look(self) -> Look | None:
+        if self.dead:
+            raise CameraGone("killed by a test")
+        return self.picture
 
     async def stop(self) -> CameraStatus:
         self.stopped = True
@@ -217,3 +225,12 @@ async def test_ids_survive_the_death_of_a_camera() -> None:
     await world.pass_time()
     assert world.fleet.sent(0) == (["1", "2", "3"], 3)
     assert world.fleet.sent(2) == (["3"], 3)
+
+
+async def test_pictures_come_from_those_that_have_one_whatever_the_others_do() -> None:
+    world = await make_world(*(make_camera(name) for name in ("good", "dead", "blind")))
+    await world.pass_time(3)
+    look = (datetime(2026, 5, 1, tzinfo=UTC), np.zeros((2, 2, 3), np.uint8))
+    world.started["good"][0].picture = look
+    world.started["dead"][0].dead = True
+    assert await world.fleet.look(["good", "dead", "blind", "no-such"]) == {"good": look}
