@@ -47,9 +47,10 @@ class Eyes:
 
     def __init__(self, during: Callable[[], None] = lambda: None) -> None:
         self.during, self.seen = during, 0
+        self.others: list[tuple[float, float, float, float]] = []
 
     def boxes(self, bgr: NDArray[np.uint8]) -> list[tuple[float, float, float, float]]:
-        return [(0.0, 0.0, float(bgr.shape[1]), float(bgr.shape[0]))]
+        return [(0.0, 0.0, float(bgr.shape[1]), float(bgr.shape[0])), *self.others]
 
     def see(self, bgr: NDArray[np.uint8], near_xy: tuple[float, float] | None = None) -> SeenFace | None:
         self.seen += 1
@@ -57,7 +58,8 @@ class Eyes:
         if bgr.max() < 30:
             return None
         size = float(min(bgr.shape[:2]))
-        return SeenFace((0.0, 0.0, size, size), size, 0.5, 1.0, vector(bgr))
+        side = int(size)
+        return SeenFace((0.0, 0.0, size, size), size, 0.5, 1.0, vector(bgr[:side, :side]))
 
 
 class Stores:

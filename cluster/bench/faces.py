@@ -44,6 +44,7 @@ CHECKED: Final = 0.001
 """Share of real pairs at which made-up ones are compared with them."""
 PORTRAITS: Final = 100
 MATCHED: Final = 1_000
+ALERTS: Final = 12
 PHOTOS: Final = Path(__file__).parents[3] / "shared" / "data" / "faces"
 TABLES: Final = Path(__file__).parents[2] / "models" / "faces" / "thresholds"
 
@@ -76,7 +77,7 @@ def run(quick: bool = False) -> list[Figure]:
     """All figures; the committed table is compared with one measured now."""
     pair = load("dlib", Settings.from_env())
     measured = measure(pair, SEARCHES // 20 if quick else SEARCHES)
-    return [*_strangers(measured), *_kept(pair, measured), _cost()]
+    return [*_strangers(measured), *_kept(pair, measured), _cost(), *_alerts(4 if quick else ALERTS)]
 
 
 def measure(pair: FacePair, searches: int) -> Measured:
@@ -225,6 +226,24 @@ def _cost() -> Figure:
     return at_most(
         "matching a face with a gallery of 1,000", each_ms, 1.0, "ms", "one face at a time, 128 numbers"
     )
+
+
+def _alerts(wanted: int) -> list[Figure]:
+    """A live job with a real face: how soon it is an alert, and who is looked at where no case covers the camera."""
+    from cluster.bench.alerts import measure as alerts
+
+    seen = alerts(wanted)
+    if not seen.after_s:
+        raise DomeError("bench faces: expected alerts of a searched person, none came")
+    after_s = np.array(seen.after_s)
+    spread = (
+        f"{len(after_s)} alerts, {after_s.min():.2f} to {after_s.max():.2f} s; 720p, 12.5 fps, 2 frames agree"
+    )
+    uncovered, other = float(seen.looked["hall-2"]), f"{seen.looked['hall-1']} on the one beside it"
+    return [
+        at_most("crop's capture to alert in Redis, median", float(np.median(after_s)), 1.0, "s", spread),
+        at_most("faces looked at on a camera that no case covers", uncovered, 0, "", other),
+    ]
 
 
 def write(pair: FacePair, measured: Measured) -> Path:

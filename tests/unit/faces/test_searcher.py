@@ -6,6 +6,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from people import BLUE, GREEN, RED, Clock, Eyes, Stores, head, photo, picture, table, vector
+from portraits import jpeg
 from searching import HOUR, T0, make_active, make_vehicle_case
 
 from flows.domain.cases import LastSeen, PersonTarget, SearchTerms, close
@@ -228,3 +229,16 @@ def test_a_picture_that_could_end_in_the_object_store_cannot_be_sent() -> None:
 def test_a_head_that_is_no_picture_raises() -> None:
     with pytest.raises(OSError, match="cannot identify"):
         Search().searcher.look(FaceRequest("hall-1", "esil", 1, T0, b"no picture"))
+
+
+def test_bystanders_in_the_picture_that_is_kept_are_blurred_before_it_is_sealed() -> None:
+    search = Search()
+    two = np.concatenate(
+        [picture(RED, 100), np.random.default_rng(1).integers(0, 255, (100, 60, 3), np.uint8)], axis=1
+    )
+    search.eyes.others = [(115.0, 20.0, 145.0, 60.0)]
+    (hit,) = search.searcher.look(FaceRequest("hall-1", "esil", 7, T0, jpeg(two))).hits
+    kept = decoded(bytes.fromhex(hit.crop))
+    assert kept.shape == two.shape
+    assert kept[25:55, 120:140].std() < 0.4 * decoded(jpeg(two))[25:55, 120:140].std()
+    assert np.allclose(kept[:, :90], two[:, :90], atol=12)
