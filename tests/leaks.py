@@ -10,6 +10,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,7 +144,8 @@ class Search:
         """All files below a folder."""
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                self.bytes(f"{kind}:{path}", path.read_bytes())
+                with suppress(FileNotFoundError):  # a file that comes and goes
+                    self.bytes(f"{kind}:{path}", path.read_bytes())
 
     def shared_memory(self) -> None:
         """Ray's object store: files in memory that have no name any more, found through who holds them open."""
@@ -153,11 +155,12 @@ class Search:
             folder = Path(f"/proc/{process.pid}/fd")
             seen = set()
             for link in folder.iterdir():
-                target = str(link.readlink())
-                if "plasma" in target and target not in seen:
-                    seen.add(target)
-                    for data in _extents(link):
-                        self.bytes(f"object store:{target}", data)
+                with suppress(FileNotFoundError):  # closed since it was listed; a mapping is never closed
+                    target = str(link.readlink())
+                    if "plasma" in target and target not in seen:
+                        seen.add(target)
+                        for data in _extents(link):
+                            self.bytes(f"object store:{target}", data)
 
 
 def _extents(path: Path, step: int = 1 << 26) -> Iterator[bytes]:
