@@ -170,6 +170,7 @@ def search_faces(gallery: Path, images: Path, pair: FacePair, thresholds: Thresh
         FieldError: If a folder holds no photographs, or something else.
         WeightsError: If the budget was not measured at this size.
     """
+    thresholds.check(f"{pair.name}@{pair.embedder.version[:12]}")
     wanted = {path.name: embedding(path, pair) for path in photographs(gallery, "--gallery")}
     known = {name: vector for name, vector in wanted.items() if vector is not None}
     blank = [name for name, vector in wanted.items() if vector is None]

@@ -90,11 +90,15 @@ class FaceSearcher:
         source: The stores.
         thresholds: Measured for these eyes.
         clock: The present, aware UTC.
+
+    Raises:
+        WeightsError: If the thresholds were measured for others.
     """
 
     def __init__(
         self, eyes: SeesFaces, source: CaseSource, thresholds: Thresholds, clock: Callable[[], datetime]
     ) -> None:
+        thresholds.check(eyes.model)
         self._eyes, self._source, self._thresholds, self._clock = eyes, source, thresholds, clock
         self._gallery = Gallery.empty()
         self._latest: datetime | None = None

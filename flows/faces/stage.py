@@ -39,6 +39,8 @@ LEAST_HEAD_PX: Final = 40
 AGAIN_S: Final = 0.8
 """A face that matched nobody is looked at again after so long, or when it has become larger."""
 LARGER: Final = 1.25
+GOOD_LOOK: Final = 0.25
+"""Worth of a face from which not matching anybody counts: a face of 60 px, looking aside a little, has 0.4."""
 MOST_LOOKS: Final = 8
 """Looks at one track that match nobody; a walker through a hall is in sight for twenty seconds."""
 MOST_TRIES: Final = 60
@@ -187,7 +189,7 @@ class FaceStage:
 
     def _count(self, request: FaceRequest, answer: FaceAnswer, seen: Seen) -> None:
         if not answer.hits:
-            seen.looks += answer.found
+            seen.looks += answer.worth >= GOOD_LOOK
             return
         cases = {case.id: case for case in self.covered(request.at)}  # again: it took a while
         for hit in answer.hits:

@@ -56,6 +56,18 @@ class Thresholds:
             table["sizes"], np.array(table["similarities"]), np.array(table["false_alarms"]), table["model"]
         )
 
+    def check(self, model: str) -> None:
+        """Refuses to judge by what was measured of another embedder.
+
+        Raises:
+            WeightsError: If it was.
+        """
+        if self.model != model:
+            raise WeightsError(
+                f"faces: expected thresholds that were measured for {model}, got those of {self.model}; run "
+                "`python -m cluster.bench.faces PAIR`"
+            )
+
     def row(self, gallery: int) -> NDArray[np.float64]:
         """Rates for a gallery of that size, or the next larger one that was measured.
 

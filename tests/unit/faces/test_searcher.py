@@ -179,6 +179,12 @@ def test_a_stricter_budget_needs_more_likeness() -> None:
     assert strict.searcher.look(head(RED)).hits[0].likeness.threshold == 0.999
 
 
+def test_thresholds_of_another_embedder_are_refused() -> None:
+    others = Thresholds([1], np.array([0.9]), np.zeros((1, 1)), "colour@2")
+    with pytest.raises(WeightsError, match="measured for colour@1, got those of colour@2"):
+        Search(thresholds=others)
+
+
 def test_a_budget_that_was_never_measured_is_an_error_and_no_guess() -> None:
     search = Search(terms=SearchTerms(longest_days=30, false_alarms_per_day=1e-9))
     with pytest.raises(WeightsError, match="fewer were not measured"):
