@@ -128,6 +128,11 @@ class Identity:
             self._known.popitem(last=False)
         return person
 
+    def good_until_s(self, token: str) -> float:
+        """Until when a token that was found good is so, seconds since 1970; in the past for one that is not known."""
+        known = self._known.get(hashlib.sha256(token.encode()).digest())
+        return 0.0 if known is None else known[0]
+
     def read(self, token: str) -> tuple[float, Person]:
         """Until when it is good (seconds since 1970, leeway included), and whose it is.
 

@@ -115,7 +115,9 @@ class Authentication:
             check_same_origin(headers)
         if token:
             try:
-                return await self._identity().person(token)
+                person = await self._identity().person(token)
+                scope["good_until_s"] = self._identity().good_until_s(token)
+                return person
             except Unknown:
                 if scope["path"] not in self._public:
                     raise

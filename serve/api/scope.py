@@ -27,9 +27,11 @@ class Bounds:
 
     Attributes:
         person: Who asks.
+        good_until_s: When their token ends, seconds since 1970: what lasts longer than a request ends then too.
     """
 
     person: Person
+    good_until_s: float = float("inf")
 
     def narrow(self, wanted: Iterable[str], known: Callable[[], Iterable[str]]) -> list[str]:
         """The districts to ask for: those wanted, or all of the caller's if none is wanted.
@@ -69,7 +71,7 @@ def services_of(request: Request) -> Services:
 
 def bounds_of(request: Request) -> Bounds:
     """Who asks, and where they may look."""
-    return Bounds(person_of(request))
+    return Bounds(person_of(request), request.scope.get("good_until_s", 0.0))
 
 
 def scoped(kind: Callable[[Services, Bounds], T]) -> Any:

@@ -36,7 +36,9 @@ class Alerts:
         async def all_of_them() -> AsyncIterator[bytes]:
             try:
                 yield first
-                async for event in events:
+                async for event in events:  # a silent stream has its heartbeats
+                    if self._services.now().timestamp() >= self._bounds.good_until_s:
+                        return
                     yield event
             finally:
                 await events.aclose()  # type: ignore[attr-defined]

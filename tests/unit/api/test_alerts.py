@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from flows.domain.people import Person
 from flows.domain.plates import PlateRecord, plate_event
 from serve.api import alerts
 from serve.api.alerts import AlertHub, Filter, TooMany
+from serve.api.scope import Bounds
+from serve.api.scopes.alerts import Alerts
 
 OPERATOR = Person(sub="o", roles=frozenset({"operator"}), districts=frozenset({"esil"}))
 EVERYTHING = Filter(OPERATOR)
@@ -132,3 +135,18 @@ async def test_a_place_that_is_none_is_refused(api: Any, place: str) -> None:
 
 async def test_a_foreign_district_is_refused_at_the_door(api: Any) -> None:
     assert (await api.get("/alerts/stream?district=almaly")).status_code == 403
+
+
+async def test_a_stream_ends_with_its_token(api: Any) -> None:
+    services = api.app.state.services
+    scope = Alerts(services, Bounds(OPERATOR, services.now().timestamp() + 3600))
+    stream = await scope.follow((), (), "")
+    assert (await anext(stream)).startswith(b": connected")
+    api.write(speeding(0))
+    assert b"violation" in await anext(stream)
+    real = services.now
+    services.now = lambda: real() + timedelta(hours=2)
+    api.write(speeding(1))
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+    assert services.alerts.listening == 0
