@@ -15,6 +15,7 @@ from searching import HOUR, T0, make_found, make_vehicle_case
 
 from flows.domain.events import Event
 from flows.domain.leads import Lead
+from flows.domain.patrol import Task
 from flows.domain.people import ROLES, Role
 from flows.domain.status import CameraStatus
 from flows.domain.webhook import Webhook
@@ -133,6 +134,30 @@ def object_left(path: str) -> Make:
     return make
 
 
+def task(path: str, body: Any = None) -> Make:
+    """A patrol's task in the district, about a thing left behind."""
+
+    async def make(api: Any, district: str) -> Call:
+        left = await object_left(path)(api, district)
+        about = str(left.mark)
+        at = datetime.now(UTC)
+        api.write(
+            Event.of(
+                "dome.object.abandoned.v1", camera_id=about, district=district, at=at, data={"object": about}
+            )
+        )
+        made = Task.of("object", about, "abandoned", district=district, by="somebody", at=at, camera=about)
+        if body != {"kind": "object"}:
+            api.app.state.services.patrol.add(made)
+        return Call(
+            path.format(id=made.id),
+            None if body is None else body | ({"about": about} if "kind" in body else {}),
+            about,
+        )
+
+    return make
+
+
 def camera(path: str, picture: bool = False) -> Make:
     """A camera in the district that reports."""
 
@@ -236,6 +261,9 @@ row(
     violation("/violations/{id}/exports"),
 )
 row("GET /audit", "auditor", "list", plain("/audit"))
+row("GET /patrol/tasks", "patrol operator auditor", "list", task("/patrol/tasks"))
+row("POST /patrol/tasks", "operator", "one", task("/patrol/tasks", {"kind": "object"}))
+row("POST /patrol/tasks/{task_id}/{step}", "patrol", "one", task("/patrol/tasks/{id}/accept", {"version": 0}))
 row("GET /webhooks", "administrator auditor", "list", hook("/webhooks"))
 row("POST /webhooks", "administrator", "free", plain("/webhooks", {"url": "http://127.0.0.1:9/in"}))
 row("GET /webhooks/{webhook_id}/dead", "administrator auditor", "one", hook("/webhooks/{id}/dead"))

@@ -44,6 +44,11 @@ Action = Literal[
     "camera.viewed",
     "webhook.created",
     "webhook.removed",
+    "task.made",
+    "task.accepted",
+    "task.arrived",
+    "task.resolved",
+    "task.handed_over",
 ]
 
 GENESIS: Final = "0" * 64

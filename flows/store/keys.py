@@ -60,6 +60,9 @@ them.
 | ``{dome}:plate:HASH:HOUR`` | sorted set | where a plate was seen in that UTC hour, JSON by capture time, ms; expires |
 | ``{dome}:audit`` | stream | the audit log, entry ``SEQ-1``: ``at body prev hash`` |
 | ``{dome}:audit:head`` | hash | ``seq`` and ``hash`` of its last entry |
+| ``{dome}:patrol:task:ID`` | hash | a patrol's task: ``json version`` |
+| ``{dome}:patrol:tasks`` | sorted set | tasks by the time they were made, ms since 1970 |
+| ``{dome}:patrol:places`` | geo set | tasks that are not resolved, by place |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
 
 The scripts beside this file (``write.lua``, ``prune.lua``, ``exempt.lua``, ``commit.lua``,
@@ -92,6 +95,8 @@ ALERTS = f"{PREFIX}alerts"
 AUDIT = f"{PREFIX}audit"
 AUDIT_HEAD = f"{AUDIT}:head"
 CLOCK = f"{PREFIX}clock"
+TASKS = f"{PREFIX}patrol:tasks"
+TASKS_PLACES = f"{PREFIX}patrol:places"
 
 
 def event(event_id: str) -> str:
@@ -184,6 +189,11 @@ def case(case_id: str, part: str = "") -> str:
 def lead(lead_id: str) -> str:
     """A lead's record."""
     return f"{PREFIX}lead:{lead_id}"
+
+
+def task(task_id: str) -> str:
+    """A patrol's task."""
+    return f"{PREFIX}patrol:task:{task_id}"
 
 
 def plate(hashed: str, hour: int) -> str:

@@ -46,6 +46,7 @@ SEEN_BY: Final[dict[str, frozenset[Role]]] = {
     "dome.plate.read.": _WATCH,
     "dome.decision.": _WATCH,
     "dome.object.": _WATCH,
+    "dome.patrol.task.": frozenset({"patrol", "operator", "auditor"}),
     "dome.camera.state.": _WATCH | {"administrator"},
 }
 """Who sees which events, by the beginning of their type. What is not named is seen by nobody: passages, leads of

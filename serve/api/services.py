@@ -18,6 +18,7 @@ from flows.store.cases import CaseStore
 from flows.store.evidence import EvidenceStore
 from flows.store.exemptions import ExemptionsStore
 from flows.store.leads import LeadStore
+from flows.store.patrol import PatrolStore
 from flows.store.pictures import PictureStore
 from flows.store.proceedings import ProceedingsStore
 from flows.store.results import ResultsStore
@@ -56,6 +57,7 @@ class Services:
         leads: Their leads.
         sightings: Their routes.
         audit: The audit log.
+        patrol: Tasks of patrols.
         pictures: Cameras' newest pictures.
         seers: Models behind Serve.
         now: The present, aware UTC.
@@ -75,6 +77,7 @@ class Services:
     leads: LeadStore
     sightings: SightingStore
     audit: AuditStore
+    patrol: PatrolStore
     pictures: PictureStore
     seers: Seers
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
@@ -107,6 +110,7 @@ class Services:
             leads=LeadStore(url, vault),
             sightings=SightingStore(url, PlateHasher.of(settings.plate_key.get_secret_value())),
             audit=AuditStore(url),
+            patrol=PatrolStore(url),
             pictures=PictureStore(url),
             seers=Seers(config),
         )
@@ -127,7 +131,7 @@ class Services:
         await ended(self._tasks)
         await self.alerts.close()
         for each in (self.results, self.violations, self.exemptions, self.proceedings, self.webhooks, self.answers,
-                     self.pictures):  # fmt: skip
+                     self.pictures, self.patrol):  # fmt: skip
             each.close()
         for searching in (self.cases, self.leads, self.sightings, self.audit):
             searching.close_connections()

@@ -15,7 +15,7 @@ export function facts(item) {
     `${t("measured")}: ${name.replaceAll("_", " ")}`,
     h("span", h("b.value", `${number(m.value, 1)} ${m.unit}`), ` ${t("interval")} ${number(m.low, 1)} – ${number(m.high, 1)}`),
   ]);
-  for (const [name, value] of Object.entries(item.threshold || {})) rows.push([t(name.replace(/_kmh$/, "")), `${number(value, 1)}${name.endsWith("_kmh") ? " km/h" : ""}`]);
+  for (const [name, value] of Object.entries(item.threshold || {}).filter(([name]) => name.endsWith("_kmh"))) rows.push([t(name.replace(/_kmh$/, "")), `${number(value, 1)}${name.endsWith("_kmh") ? " km/h" : ""}`]);
   rows.push([t("plate"), item.plate ? h("span.plate", item.plate.text, item.plate.confident ? "" : " ?") : t("unread")]);
   rows.push([t("article"), item.article || "-"], [t("time"), when(item.captured_at)], [t("camera"), `${item.camera}, ${item.district}`]);
   const survey = item.calibration || {};

@@ -1,27 +1,33 @@
 // Things left behind: what, where, since when, and whether its owner is near.
 
-import { ask, follow } from "../api.js";
-import { fill, h } from "../dom.js";
+import { ask, follow, post } from "../api.js";
+import { why } from "../dialog.js";
+import { fill, h, say } from "../dom.js";
 import { t, when } from "../words.js";
 
-export async function open(main, { signal }) {
+export async function open(main, { me, signal }) {
   const list = h("div.cards");
   fill(main, h("h1", t("objects")), list);
 
   async function load() {
     const query = new URLSearchParams({ until: new Date().toISOString(), since: new Date(Date.now() - 30 * 86400e3).toISOString(), closed: "true" });
     const { items } = await ask(`/objects?${query}`, { signal });
-    fill(list, items.length ? items.map(card) : h("p.empty", t("no_objects")));
+    fill(list, items.length ? items.map((item) => card(item, me.roles.includes("operator"))) : h("p.empty", t("no_objects")));
   }
 
   await load();
   follow("type=dome.object.", (event) => event && load(), signal);
 }
 
-function card(item) {
+function sendPatrol(item) {
+  why(t("send_patrol"), (text) => post("/patrol/tasks", { kind: "object", about: item.id, text }).then(() => say(t("done"))));
+}
+
+function card(item, sends) {
   const told = Object.entries(item.data).filter(([, v]) => ["string", "number"].includes(typeof v)).slice(0, 8);
   return h(`article.card.${item.state}`, { "aria-label": item.id },
     h("header", h("h2", t(`state.${item.state}`)), h(`span.pill.${item.state}`, item.camera), h("small", item.district)),
     h("dl.facts.small", h("dt", t("time")), h("dd", when(item.noticed_at)),
-      told.map(([name, value]) => [h("dt", name.replaceAll("_", " ")), h("dd", String(value))])));
+      told.map(([name, value]) => [h("dt", name.replaceAll("_", " ")), h("dd", String(value))])),
+    sends && item.state !== "closed" && h("button", { onclick: () => sendPatrol(item) }, t("send_patrol")));
 }

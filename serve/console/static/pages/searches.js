@@ -2,6 +2,7 @@
 
 import { ask, picture, post, put } from "../api.js";
 import { fill, h, say } from "../dom.js";
+import { why } from "../dialog.js";
 import { number, t, when } from "../words.js";
 
 export async function open(main, context) {
@@ -74,18 +75,6 @@ function lead({ lead: found, own, others }, { me }, again) {
       others.length > 0 && [h("dt", t("who")), h("dd", others.map((o) => `${o.by}: ${t(`state.${o.verdict}`)}`).join("; "))]),
     !own && ["lead", "confirmed_once"].includes(found.state) && h("div.steps", h("button.good", { onclick: () => answer("confirm") }, t("same_person")), h("button.bad", { onclick: () => answer("reject", { reason: "not_this_person" }) }, t("not_this_person"))),
     found.state === "confirmed" && h("div.steps", h("button.good", { onclick: () => answer("dispatch") }, t("dispatch"))));
-}
-
-// A reason in the person's own words, in the browser's own dialog element.
-function why(title, act) {
-  const field = h("textarea", { id: "why", rows: 3, maxlength: 500, required: true });
-  const dialog = h("dialog", { "aria-labelledby": "why-title" },
-    h("form", { onsubmit: async (event) => { event.preventDefault(); dialog.close(); await act(field.value.trim()).catch((e) => say(e.message, true)); } },
-      h("h2", { id: "why-title" }, title), h("label", { for: "why" }, t("ask_reason")), field,
-      h("div.steps", h("button", { type: "button", onclick: () => dialog.close() }, t("cancel")), h("button.good", title))));
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
 }
 
 const local = (at) => new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);

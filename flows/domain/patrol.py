@@ -1,0 +1,143 @@
+"""What a patrol is sent to, and what becomes of it. Pure.
+
+::
+
+    open --accept--> accepted --arrive--> arrived --resolve--> resolved
+      ^                  |                   |
+      +---- hand_over ---+-------------------+
+
+Only what people have confirmed becomes a task: a lead that two people confirmed and an operator dispatched, a violation
+that a reviewer confirmed, a thing left behind that an operator has looked at. Who has accepted a task holds it: nobody
+else moves it on. Each step names the version that its author saw, so that of two patrols one gets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from flows.domain.errors import DomeError, FieldError
+from flows.domain.events import Event, event_id
+
+TASK: Final = "dome.patrol.task.v1"
+
+Kind = Literal["lead", "violation", "object"]
+TaskState = Literal["open", "accepted", "arrived", "resolved"]
+Step = Literal["accept", "arrive", "resolve", "hand_over"]
+
+CONFIRMED: Final[Mapping[Kind, frozenset[str]]] = {
+    "lead": frozenset({"dispatched"}),
+    "violation": frozenset({"confirmed", "issued", "appealed", "upheld"}),
+    "object": frozenset({"abandoned", "escalated"}),
+}
+"""The states in which something may become a task."""
+
+
+class TaskRefused(DomeError):
+    """A step that the task's state, its holder or its version does not allow."""
+
+
+class Task(BaseModel):
+    """One task.
+
+    Attributes:
+        id: Follows from what it is about: a thing is one task, however often it is sent.
+        kind: What it is about.
+        about: That thing's id.
+        district: Whose patrols see it.
+        camera: Where it was seen.
+        latitude: Of the camera, degrees; None where it is not known.
+        longitude: Likewise.
+        text: What the operator says.
+        made_by: The operator.
+        made_at: When.
+        state: How far it is.
+        holder: Who has accepted it.
+        note: What was said at the last step.
+        version: Number of steps so far.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: Kind
+    about: str
+    district: str
+    camera: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+    text: str = Field(default="", max_length=500)
+    made_by: str
+    made_at: AwareDatetime
+    state: TaskState = "open"
+    holder: str = ""
+    note: str = ""
+    version: int = 0
+
+    @classmethod
+    def of(cls, kind: Kind, about: str, state: str, *, district: str, by: str, at: datetime, camera: str = "",
+           text: str = "", place: tuple[float, float] | None = None) -> Self:  # fmt: skip
+        """A new task.
+
+        Raises:
+            TaskRefused: If what it is about is not confirmed.
+        """
+        if state not in CONFIRMED[kind]:
+            wanted = " or ".join(sorted(CONFIRMED[kind]))
+            raise TaskRefused(
+                f"{kind} {about}: expected one that is {wanted}, got one that is {state}; confirm it first"
+            )
+        latitude, longitude = place or (None, None)
+        return cls(
+            id=event_id("patrol", kind, about), kind=kind, about=about, district=district, camera=camera,
+            latitude=latitude, longitude=longitude, text=text, made_by=by, made_at=at,
+        )  # fmt: skip
+
+    def told(self, at: datetime) -> Event:
+        """The event that tells of its state; the same state gives the same id."""
+        data = self.model_dump(mode="json", exclude={"made_by"})
+        return Event.of(TASK, camera_id=self.camera, district=self.district, at=at, data=data,
+                        key=(self.id, self.version))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    sources: frozenset[TaskState]
+    to: TaskState
+    says_why: bool = False
+
+
+_WAYS: Final[Mapping[Step, _Way]] = {
+    "accept": _Way(frozenset({"open"}), "accepted"),
+    "arrive": _Way(frozenset({"accepted"}), "arrived"),
+    "resolve": _Way(frozenset({"accepted", "arrived"}), "resolved", says_why=True),
+    "hand_over": _Way(frozenset({"accepted", "arrived"}), "open", says_why=True),
+}
+
+
+def take(task: Task, step: Step, by: str, version: int, note: str = "") -> Task:
+    """The task after a step.
+
+    Raises:
+        FieldError: If a note is missing where others need it.
+        TaskRefused: If somebody was faster, or it is not theirs, or not in a state for it.
+    """
+    way = _WAYS[step]
+    if version != task.version:
+        raise TaskRefused(
+            f"{step}: expected version {task.version}, got {version}: somebody was faster, look again"
+        )
+    if task.state not in way.sources:
+        raise TaskRefused(f"{step}: expected a task {' or '.join(sorted(way.sources))}, got one {task.state}")
+    if task.holder and task.holder != by:
+        raise TaskRefused(f"{step}: {task.holder} has accepted it; they hand it over first")
+    if way.says_why and not note.strip():
+        raise FieldError("note", "what was found or why it is handed over", "nothing")
+    holder = "" if way.to == "open" else by
+    return task.model_copy(
+        update={"state": way.to, "holder": holder, "note": note.strip(), "version": task.version + 1}
+    )

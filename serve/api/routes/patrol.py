@@ -1,0 +1,84 @@
+"""Patrols: tasks near them, and the steps from accepting one to resolving it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.domain.patrol import Kind, Step, Task
+from serve.api.access import may
+from serve.api.problems import described
+from serve.api.schemas import Answer
+from serve.api.scope import scoped
+from serve.api.scopes.patrol import Patrol
+
+router = APIRouter(prefix="/patrol", tags=["patrol"])
+Scope = Annotated[Patrol, scoped(Patrol)]
+TaskId = Annotated[str, Path(pattern=r"^[0-9a-zA-Z-]{1,64}$")]
+
+
+class TaskRow(Answer):
+    """A task, and how far it is from where you are."""
+
+    task: Task
+    away_m: float | None = None
+
+
+class TaskList(Answer):
+    """Tasks of your districts: the nearest first, or the newest where you do not say where you are."""
+
+    items: list[TaskRow]
+
+
+class TaskAsked(BaseModel):
+    """What a patrol is to be sent to."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"kind": "object", "about": "7f0c6a52-1d6e-8c6e-9d0a-0c1f1f6f3f7b",
+                                       "text": "a suitcase by pillar 4"}},
+    )  # fmt: skip
+
+    kind: Kind
+    about: str = Field(pattern=r"^[0-9a-zA-Z-]{1,64}$")
+    text: str = Field(default="", max_length=500)
+
+
+class StepAsked(BaseModel):
+    """A step on a task. Sent again with the same `Idempotency-Key` it is taken once, however bad the connection."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = Field(ge=0, lt=2**31, description="The version that you looked at.")
+    note: str = Field(default="", max_length=500, description="What was found, or why it is handed over.")
+
+
+@router.get("/tasks")
+@may("patrol", "operator", "auditor")
+def tasks(
+    scope: Scope,
+    latitude: Annotated[float | None, Query(ge=-85, le=85)] = None,
+    longitude: Annotated[float | None, Query(ge=-180, le=180)] = None,
+    radius_m: Annotated[float, Query(gt=0, le=100_000)] = 5000.0,
+) -> TaskList:
+    """Tasks near a place that are not resolved; without a place all of the last day."""
+    if latitude is None or longitude is None:
+        return TaskList(items=[TaskRow(task=task) for task in scope.newest()])
+    found = scope.near(latitude, longitude, radius_m)
+    return TaskList(items=[TaskRow(task=task, away_m=round(metres)) for task, metres in found])
+
+
+@router.post("/tasks", status_code=201, responses=described(404, 409))
+@may("operator")
+def send(scope: Scope, asked: TaskAsked) -> Task:
+    """Sends patrols to something that people have confirmed; 409 for anything else."""
+    return scope.send(asked.kind, asked.about, asked.text)
+
+
+@router.post("/tasks/{task_id}/{step}", responses=described(404, 409))
+@may("patrol")
+def take_step(scope: Scope, task_id: TaskId, step: Step, asked: StepAsked) -> Task:
+    """Accepts a task, arrives, resolves it or hands it over; 409 if somebody was faster."""
+    return scope.step(task_id, step, asked.version, asked.note)

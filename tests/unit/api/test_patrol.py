@@ -1,0 +1,84 @@
+"""Patrols: near me, one of two gets it, and nothing is lost or doubled on a bad connection."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.domain.events import Event
+from flows.domain.status import CameraStatus
+
+
+def left_behind(camera: str, district: str = "esil") -> Event:
+    at = datetime.now(UTC)
+    return Event.of(
+        "dome.object.abandoned.v1",
+        camera_id=camera,
+        district=district,
+        at=at,
+        data={"object": f"{camera}-bag"},
+    )
+
+
+async def sent(api: Any, camera: str, place: tuple[float, float] | None = None) -> dict[str, Any]:
+    latitude, longitude = place or (None, None)
+    status = CameraStatus(camera_id=camera, district="esil", latitude=latitude, longitude=longitude)
+    api.app.state.services.results.put_status(status)
+    api.write(left_behind(camera))
+    answer = await api.post(
+        "/patrol/tasks", {"kind": "object", "about": f"{camera}-bag", "text": "look"}, "operator"
+    )
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def test_the_nearest_come_first_and_the_far_not_at_all(api: Any) -> None:
+    near, middle = await sent(api, "a", (51.1282, 71.4304)), await sent(api, "b", (51.14, 71.43))
+    await sent(api, "c", (43.24, 76.89))
+    answer = await api.get("/patrol/tasks?latitude=51.1280&longitude=71.4300&radius_m=5000", "patrol")
+    rows = answer.json()["items"]
+    assert [row["task"]["id"] for row in rows] == [near["id"], middle["id"]]
+    assert rows[0]["away_m"] < 50 < rows[1]["away_m"] < 1500
+
+
+async def test_of_two_patrols_one_gets_it(api: Any) -> None:
+    made = await sent(api, "a")
+    path = f"/patrol/tasks/{made['id']}/accept"
+    answers = await asyncio.gather(
+        *(api.post(path, {"version": 0}, "patrol", sub=name) for name in ("bolat", "dana"))
+    )
+    assert sorted(a.status_code for a in answers) == [200, 409]
+
+
+async def test_a_step_sent_twice_is_taken_once_and_answered_alike(api: Any) -> None:
+    made = await sent(api, "a")
+    path, key = f"/patrol/tasks/{made['id']}/accept", {"Idempotency-Key": "k-1234567890"}
+    first = await api.post(path, {"version": 0}, "patrol", headers=key)
+    again = await api.post(path, {"version": 0}, "patrol", headers=key)
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json() == again.json()
+
+
+async def test_a_resolved_task_is_no_longer_near_and_every_step_is_in_the_log(api: Any) -> None:
+    made = await sent(api, "a", (51.1282, 71.4304))
+    for version, (step, note) in enumerate([("accept", ""), ("arrive", ""), ("resolve", "an empty box")]):
+        answer = await api.post(
+            f"/patrol/tasks/{made['id']}/{step}", {"version": version, "note": note}, "patrol"
+        )
+        assert answer.status_code == 200, answer.text
+    near = await api.get("/patrol/tasks?latitude=51.1280&longitude=71.4300", "patrol")
+    assert near.json()["items"] == []
+    log = (await api.get("/audit", "auditor")).json()["items"]
+    assert [e["action"] for e in log] == ["task.made", "task.accepted", "task.arrived", "task.resolved"]
+
+
+async def test_a_violation_that_nobody_has_confirmed_sends_nobody(api: Any) -> None:
+    from apiclient import speeding
+
+    event = speeding()
+    api.write(event)
+    answer = await api.post("/patrol/tasks", {"kind": "violation", "about": event.id}, "operator")
+    assert answer.status_code == 409
+    assert "confirm it first" in answer.json()["detail"]
