@@ -13,6 +13,7 @@ from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
 from flows.store.evidence import EvidenceStore
 from flows.store.leads import LeadStore
+from flows.store.probes import ProbeStore
 from flows.store.redis_server import redis_beside
 from flows.store.sightings import SightingStore
 from flows.store.vault import Vault
@@ -25,6 +26,7 @@ class Searching:
     Attributes:
         cases: Cases.
         leads: Leads.
+        vault: Opens photos, where the command asked for it.
         sightings: Routes.
         audit: The log.
         seals: Its seals.
@@ -33,18 +35,28 @@ class Searching:
 
     cases: CaseStore
     leads: LeadStore
+    vault: Vault | None
     sightings: SightingStore
     audit: AuditStore
     seals: Seals
     address: str
 
+    @property
+    def probes(self) -> ProbeStore:
+        """Photos, for a command that asked for them to be opened."""
+        assert self.vault is not None, "searching(sealed=True)"
+        return ProbeStore(self.address, self.vault)
+
 
 @contextmanager
-def searching(settings: Settings | None = None, *, sealed: bool = False) -> Iterator[Searching]:
+def searching(
+    settings: Settings | None = None, *, sealed: bool = False, sweep: bool = True
+) -> Iterator[Searching]:
     """The stores; whatever is over is put away before anybody looks at it.
 
     Args:
         settings: From the environment if None.
+        sweep: False where nothing may come before what the command does: the stop switch.
         sealed: Whether pictures are written or opened: without ``DOME_PROBE_KEY`` that is refused at once.
 
     Raises:
@@ -58,13 +70,15 @@ def searching(settings: Settings | None = None, *, sealed: bool = False) -> Iter
         made = Searching(
             CaseStore(url, vault, EvidenceStore(settings.evidence)),
             LeadStore(url, vault),
+            vault,
             SightingStore(url, hasher),
             AuditStore(url),
             Seals(settings.audit),
             url,
         )
         try:
-            made.cases.sweep()
+            if sweep:
+                made.cases.sweep()
             yield made
         finally:
             for each in (made.cases, made.leads, made.sightings, made.audit):

@@ -204,7 +204,7 @@ def stop_all(by: As, why: Why) -> None:
     """End all searching within seconds, until another person resumes it."""
     from cluster.searching import searching
 
-    with searching() as stores:
+    with searching(sweep=False) as stores:
         stores.cases.stop_all(by, why)
     stdout().print("all searching is stopped; another person resumes it with: dome case resume")
 
@@ -230,6 +230,22 @@ def clock(by: As, why: Why) -> None:
 
     with searching() as stores:
         stdout().print(f"it is {stores.cases.set_clock(by, why).isoformat(timespec='seconds')}")
+
+
+@app.command()
+def reseal(as_json: AsJson = False) -> None:
+    """After a new key was put first in DOME_PROBE_KEY: seal all photos and crops by it, so that the old one can go."""
+    from cluster.searching import searching
+    from flows.domain.cases import OPEN
+
+    with searching(sealed=True) as stores:
+        cases = stores.cases.all()
+        photos = sum(stores.probes.reseal(case.id) for case in cases if case.state in OPEN)
+        crops = sum(stores.leads.reseal(case.id) for case in cases)
+    if as_json:
+        print_json({"photos": photos, "crops": crops})
+        return
+    stdout().print(f"{counted(photos, 'photo')} and {counted(crops, 'crop')} sealed by the current key")
 
 
 def _step(name: str, case_id: str, by: str, why: str, seen: int | None, as_json: bool) -> None:

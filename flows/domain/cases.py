@@ -15,6 +15,7 @@ footage may be old and a frame may be in work while its case ends.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal, get_args
@@ -22,7 +23,7 @@ from typing import Annotated, Final, Literal, get_args
 from pydantic import AwareDatetime, Field, model_validator
 
 from flows.domain.config import Config, Name
-from flows.domain.errors import CaseError
+from flows.domain.errors import CaseError, FieldError
 
 Purpose = Literal["missing_child", "missing_person", "victim_search", "wanted_by_court_order"]
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
@@ -42,9 +43,35 @@ EARTH_M: Final = 6_371_000.0
 SYSTEM: Final = "system"
 """Who acts where nobody does: time ran out."""
 
-Person = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._@-]{0,63}$")]
+_LOGIN: Final = r"^[a-z0-9][a-z0-9._@-]{0,63}$"
+Person = Annotated[str, Field(pattern=_LOGIN)]
 """A login: one spelling for one person, so that nobody is two by writing a capital letter."""
 Filled = Annotated[str, Field(pattern=r"\S", max_length=500)]
+
+
+def person(name: str) -> str:
+    """A login, if it is one.
+
+    Raises:
+        FieldError: If it is none, or the system's own name.
+    """
+    if name == SYSTEM or not re.fullmatch(_LOGIN, name):
+        expected = f"a login: lower-case letters, digits and ._@- (and not {SYSTEM!r})"
+        raise FieldError(
+            "by", expected, repr(name), "one spelling for one person, so that nobody counts twice"
+        )
+    return name
+
+
+def reason(why: str) -> str:
+    """A person's reason, if there is one.
+
+    Raises:
+        FieldError: If there is none.
+    """
+    if not why.strip():
+        raise FieldError("why", "a reason, which is kept", "nothing")
+    return why
 
 
 class LegalBasis(Config):
@@ -368,6 +395,7 @@ def reject(case: SearchCase, by: str, at: datetime, why: str) -> SearchCase:
 
     Raises:
         CaseError: If it is the requester (who closes it instead), or the case has ended.
+        FieldError: If there is no reason.
     """
     if case.state in ENDED:
         raise _not_now(case, "rejected", "a case that has not ended")
@@ -375,7 +403,7 @@ def reject(case: SearchCase, by: str, at: datetime, why: str) -> SearchCase:
         raise CaseError(
             f"case {case.id}: expected another person than the requester to reject it; close it instead"
         )
-    return _after(case, "rejected", "rejected", by, at, why)
+    return _after(case, "rejected", "rejected", by, at, reason(why))
 
 
 def close(case: SearchCase, by: str, at: datetime, why: str) -> SearchCase:
@@ -383,10 +411,11 @@ def close(case: SearchCase, by: str, at: datetime, why: str) -> SearchCase:
 
     Raises:
         CaseError: If it has ended.
+        FieldError: If there is no reason.
     """
     if case.state in ENDED:
         raise _not_now(case, "closed", "a case that has not ended")
-    return _after(case, "closed", "closed", by, at, why)
+    return _after(case, "closed", "closed", by, at, reason(why))
 
 
 def expire(case: SearchCase, at: datetime) -> SearchCase:

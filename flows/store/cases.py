@@ -15,7 +15,15 @@ import redis
 
 from flows.domain import cases as life
 from flows.domain.audit import Action
-from flows.domain.cases import ENDED, SYSTEM, ForgottenTarget, PersonTarget, SearchCase
+from flows.domain.cases import (
+    ENDED,
+    SYSTEM,
+    ForgottenTarget,
+    PersonTarget,
+    SearchCase,
+    person,
+    reason,
+)
 from flows.domain.errors import CaseError, ChangedMeanwhile, FieldError, StoreError
 from flows.store import keys
 from flows.store.connection import told
@@ -165,7 +173,7 @@ class CaseStore:
     def view(self, case_id: str, by: str) -> SearchCase:
         """One case for a person, written down."""
         case = self.get(case_id)
-        self._ledger.commit(Change(entries=[entry(by, "case.viewed", case=case_id)]), "view a case")
+        self._ledger.commit(Change(entries=[entry(person(by), "case.viewed", case=case_id)]), "view a case")
         return case
 
     def all(self) -> list[SearchCase]:
@@ -216,6 +224,7 @@ class CaseStore:
         """
         if case.state != "draft" or case.version != 0 or [s.deed for s in case.steps] != ["created"]:
             raise CaseError(f"case {case.id}: expected a new draft, got {case.state}, version {case.version}")
+        person(case.requester)
         probes = _probes(case)
         if set(photos) != set(probes):
             raise FieldError("photos", f"one for each of the probes {sorted(probes)}", f"{sorted(photos)}")
@@ -236,22 +245,22 @@ class CaseStore:
     def authorise(self, case_id: str, by: str, why: str = "", seen: int | None = None) -> SearchCase:
         """See :func:`flows.domain.cases.authorise`."""
         return self._step(
-            case_id, lambda case, at: life.authorise(case, by, at, why), by, why, seen, strict=True
+            case_id, lambda case, at: life.authorise(case, by, at, why), person(by), why, seen, strict=True
         )
 
     def activate(self, case_id: str, by: str, why: str = "", seen: int | None = None) -> SearchCase:
         """See :func:`flows.domain.cases.activate`."""
         return self._step(
-            case_id, lambda case, at: life.activate(case, by, at, why), by, why, seen, strict=True
+            case_id, lambda case, at: life.activate(case, by, at, why), person(by), why, seen, strict=True
         )
 
     def reject(self, case_id: str, by: str, why: str, seen: int | None = None) -> SearchCase:
         """See :func:`flows.domain.cases.reject`."""
-        return self._step(case_id, lambda case, at: life.reject(case, by, at, why), by, why, seen)
+        return self._step(case_id, lambda case, at: life.reject(case, by, at, why), person(by), why, seen)
 
     def close(self, case_id: str, by: str, why: str, seen: int | None = None) -> SearchCase:
         """See :func:`flows.domain.cases.close`."""
-        return self._step(case_id, lambda case, at: life.close(case, by, at, why), by, why, seen)
+        return self._step(case_id, lambda case, at: life.close(case, by, at, why), person(by), why, seen)
 
     def _step(
         self, case_id: str, step: Step, by: str, why: str, seen: int | None = None, *, strict: bool = False
@@ -326,8 +335,11 @@ class CaseStore:
 
         Raises:
             CaseError: If it is on already.
+            FieldError: If nobody is named, or no reason.
             StoreError: If Redis is away.
         """
+        person(by)
+        reason(why)
         switch = json.dumps({"by": by, "at": self._ledger.now().isoformat(timespec="seconds"), "why": why})
         change = Change(
             guards=[(["GET", keys.STOPPED], None)], entries=[entry(by, "searching.stopped", why=why)]
@@ -343,8 +355,11 @@ class CaseStore:
 
         Raises:
             CaseError: If it is not stopped, or this person stopped it.
+            FieldError: If nobody is named, or no reason.
             StoreError: If Redis is away.
         """
+        person(by)
+        reason(why)
         with told("read the stop switch", self._ledger.address):
             switch: Any = self._redis.get(keys.STOPPED)
         if switch is None:
@@ -363,8 +378,11 @@ class CaseStore:
         """Says that the time which the searches have seen was wrong (ahead): the present holds from now on.
 
         Raises:
+            FieldError: If nobody is named, or no reason.
             StoreError: If Redis is away.
         """
+        person(by)
+        reason(why)
         with told("read the time of the searches", self._ledger.address):
             mark: Any = self._redis.get(keys.CLOCK)
         was = from_ms(mark or 0).isoformat(timespec="seconds")
@@ -404,6 +422,8 @@ class CaseStore:
                 went += 1
             except CaseError as error:  # somebody closed it at this moment, or authorised it
                 log.info("%s", error)
+            except FieldError as error:  # an index without its case must not keep others from being put away
+                log.error("%s", error)
         return went
 
     def _drop_leads(self, at: datetime) -> int:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from flows.domain import leads as life
 from flows.domain.audit import Action
-from flows.domain.cases import SYSTEM, SearchCase, covers
+from flows.domain.cases import SYSTEM, SearchCase, covers, person
 from flows.domain.errors import ChangedMeanwhile, FieldError
 from flows.domain.events import Event
 from flows.domain.leads import Lead, LeadFound, LeadView, Reason, Suppression, deadline, view_for
@@ -182,6 +182,7 @@ class LeadStore:
 
     def of_case(self, case_id: str, by: str) -> list[LeadView]:
         """See :meth:`Leads.of_case`."""
+        person(by)
         with told("list leads", self._ledger.address):
             ids: Any = self._redis.zrevrange(keys.case(case_id, "leads"), 0, -1)
             pipe = self._redis.pipeline(transaction=False)
@@ -195,6 +196,7 @@ class LeadStore:
 
     def view(self, lead_id: str, by: str) -> LeadView:
         """See :meth:`Leads.view`."""
+        person(by)
         lead = self.raw(lead_id)
         looked = entry(by, "lead.viewed", case=lead.case, subject=lead_id)
         self._ledger.commit(Change(entries=[looked]), "view a lead")
@@ -202,6 +204,7 @@ class LeadStore:
 
     def crop(self, reference: str, by: str) -> bytes:
         """See :meth:`Leads.crop`. Whoever looks is written down in the same script that finds the picture there."""
+        person(by)
         kind, _, name = reference.partition("/")
         if kind == "leads":
             lead = self.raw(name)
@@ -250,6 +253,7 @@ class LeadStore:
         return view_for(self._answered(lead_id, by, life.dispatch, "lead.dispatched"), by)
 
     def _answered(self, lead_id: str, by: str, step: Callable[[Lead], Lead], action: Action) -> Lead:
+        person(by)
         for _ in range(ATTEMPTS):
             lead = self.raw(lead_id)
             after = step(lead)  # raises what forbids it, also what another has answered meanwhile
@@ -284,6 +288,34 @@ class LeadStore:
             change.commands += [["ZREM", keys.LEADS_DUE, member], ["HDEL", key, "template"],
                                 ["PEXPIREAT", key, str(to_ms(lead.deadline_at) + 2 * KEPT_MS)]]  # fmt: skip
         return change
+
+    def reseal(self, case_id: str) -> int:
+        """Seals crops and templates of a case by the current key, after it was rotated; how many there are.
+
+        Raises:
+            FieldError: If there is no key.
+            StoreError: If one cannot be opened by any key, or Redis is away.
+        """
+        if self._vault is None:
+            raise FieldError("DOME_PROBE_KEY", "the key that pictures are sealed with", "nothing")
+        with told("list leads", self._ledger.address):
+            ids: Any = self._redis.zrange(keys.case(case_id, "leads"), 0, -1)
+        return sum(self._resealed(i.decode(), field) for i in ids for field in ("crop", "template"))
+
+    def _resealed(self, lead_id: str, field: str) -> int:
+        assert self._vault is not None
+        key = keys.lead(lead_id)
+        with told("read a picture", self._ledger.address):
+            token: Any = self._redis.hget(key, field)
+        if token is None:
+            return 0
+        change = Change(guards=[(["HGET", key, field], token.decode())])
+        change.commands = [["HSET", key, field, self._vault.renewed(token.decode())]]
+        try:
+            self._ledger.commit(change, "seal a picture anew")
+        except Refused:  # deleted at this moment
+            return 0
+        return 1
 
     # The matcher asks
 

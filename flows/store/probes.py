@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from flows.domain.cases import person
 from flows.domain.errors import CaseError, FieldError
 from flows.store import keys
 from flows.store.connection import told
@@ -62,6 +63,7 @@ class ProbeStore:
 
     def view(self, case_id: str, probe_id: str, by: str) -> bytes:
         """See :meth:`Probes.view`."""
+        person(by)
         key = keys.case(case_id, "probes")
         with told("read a probe", self._ledger.address):
             token: Any = self._ledger.client.hget(key, probe_id)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from flows.domain.cases import OPEN, SYSTEM, SearchCase, VehicleTarget, covers
+from flows.domain.cases import OPEN, SYSTEM, SearchCase, VehicleTarget, covers, person
 from flows.domain.errors import CaseError, FieldError
 from flows.domain.platehash import VARIABLE, PlateHasher
 from flows.domain.sightings import Sighting
@@ -69,6 +69,7 @@ class SightingStore:
             FieldError: If there is no key to recognise the plate by.
             StoreError: If Redis is away.
         """
+        person(by)
         case = self._cases.get(case_id)
         if not isinstance(case.target, VehicleTarget):
             raise CaseError(

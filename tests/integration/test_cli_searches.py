@@ -206,3 +206,19 @@ def test_a_log_that_was_touched_fails_the_command(dome: Dome, server: EmbeddedRe
     result = dome("audit", "verify")
     assert result.exit_code == 1
     assert "entry 1: missing" in result.stdout
+
+
+def test_a_capital_letter_makes_no_second_person(dome: Dome, photo: Path) -> None:
+    case = person(dome, photo)
+    result = dome("case", "authorise", case, "--as", "Asel")
+    assert result.exit_code == 2
+    assert "by: expected a login" in result.stderr
+
+
+def test_keys_are_rotated(dome: Dome, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    person(dome, photo)
+    old, new = Settings.from_env().probe_key.get_secret_value(), Fernet.generate_key().decode()
+    monkeypatch.setenv("DOME_PROBE_KEY", f"{new},{old}")
+    assert told(dome("case", "reseal", "--json")) == {"photos": 1, "crops": 0}
+    monkeypatch.setenv("DOME_PROBE_KEY", new)
+    assert told(dome("case", "reseal", "--json")) == {"photos": 1, "crops": 0}

@@ -173,6 +173,9 @@ def test_keys_are_rotated_under_a_running_case(house: House) -> None:
     house.redis.hset("{dome}:case:case-1:probes", "p1", Vault(old).seal(PHOTO))
     assert ProbeStore(house.url, Vault(new, old)).reseal(case.id) == 1
     assert ProbeStore(house.url, Vault(new)).get(case.id, "p1") == PHOTO
+    event = house.lead(crop=Vault(old).seal(CROP), template=Vault(old).seal(TEMPLATE))
+    assert LeadStore(house.url, Vault(new, old), house.clock).reseal(case.id) == 2
+    assert LeadStore(house.url, Vault(new), house.clock).crop(f"leads/{event.id}", "dana") == CROP
 
 
 @pytest.mark.parametrize("round", range(5))
@@ -302,6 +305,37 @@ def test_where_nobody_sweeps_redis_lets_go_by_itself_and_the_entries_follow(hous
     house.cases.sweep()
     assert house.actions().count("lead.deleted") == 1
     assert house.actions().count("probe.deleted") == 1
+
+
+@pytest.mark.parametrize("by", ["Dana", "system", ""])
+def test_nobody_acts_under_another_spelling_or_as_the_system(house: House, by: str) -> None:
+    """One person who writes their name in two ways would be two who confirm."""
+    case, event = house.active(), house.lead()
+    for step in (
+        lambda: house.cases.authorise(case.id, by),
+        lambda: house.cases.reject(case.id, by, "why"),
+        lambda: house.cases.view(case.id, by),
+        lambda: house.cases.stop_all(by, "why"),
+        lambda: house.leads.confirm(event.id, by),
+        lambda: house.leads.reject(event.id, by),
+        lambda: house.leads.view(event.id, by),
+        lambda: house.leads.of_case(case.id, by),
+        lambda: house.leads.crop(f"leads/{event.id}", by),
+        lambda: house.probes.view(case.id, "p1", by),
+        lambda: house.sightings.route(case.id, by),
+    ):
+        before = house.audit.head()
+        with pytest.raises(FieldError, match="by: expected a login"):
+            step()
+        assert house.audit.head() == before
+
+
+def test_an_index_that_has_lost_its_case_keeps_nobody_from_being_put_away(house: House) -> None:
+    house.active(expires_at=T0 + 2 * HOUR)
+    house.redis.zadd("{dome}:cases:open", {"case-0": 1})
+    house.clock.at = T0 + 2 * HOUR
+    house.cases.sweep()
+    assert house.cases.get("case-1").state == "expired"
 
 
 # What the face service asks every second

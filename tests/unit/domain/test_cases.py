@@ -21,10 +21,11 @@ from flows.domain.cases import (
     expire,
     forget_after,
     leaves_nothing,
+    person,
     radius_m,
     reject,
 )
-from flows.domain.errors import CaseError
+from flows.domain.errors import CaseError, FieldError
 
 NOW = T0 + HOUR
 
@@ -102,8 +103,8 @@ def test_what_has_ended_stays_ended(state: str) -> None:
     for step in (
         lambda: authorise(over, "bolat", NOW),
         lambda: activate(over, "asel", NOW),
-        lambda: reject(over, "bolat", NOW, ""),
-        lambda: close(over, "asel", NOW, ""),
+        lambda: reject(over, "bolat", NOW, "no"),
+        lambda: close(over, "asel", NOW, "no"),
         lambda: expire(over, over.expires_at),
     ):
         with pytest.raises(CaseError, match=f"got {state}"):
@@ -184,9 +185,25 @@ def test_what_was_never_lawful_leaves_nothing_and_the_rest_goes_in_its_time() ->
     found = close(make_active(terms=terms), "asel", NOW, "found")
     assert not leaves_nothing(found)
     assert forget_after(found) == NOW + 7 * DAY
-    rejected = reject(make_active(terms=terms), "bolat", NOW, "")
+    rejected = reject(make_active(terms=terms), "bolat", NOW, "no grounds")
     assert leaves_nothing(rejected)
     assert forget_after(rejected) == NOW
-    withdrawn = close(activate(make_case(urgent=True, terms=terms), "asel", T0), "asel", NOW, "")
+    withdrawn = close(activate(make_case(urgent=True, terms=terms), "asel", T0), "asel", NOW, "pointless")
     assert leaves_nothing(withdrawn)
     assert forget_after(make_active()) is None
+
+
+def test_nobody_ends_a_case_without_saying_why() -> None:
+    for step in (
+        lambda: reject(make_active(), "bolat", NOW, " "),
+        lambda: close(make_active(), "asel", NOW, ""),
+    ):
+        with pytest.raises(FieldError, match="why: expected a reason"):
+            step()
+
+
+@pytest.mark.parametrize("name", ["", "Dana", "dana ", "system", "дана", "a" * 65, "dana\n"])
+def test_who_acts_has_one_spelling_and_is_not_the_system(name: str) -> None:
+    with pytest.raises(FieldError, match="by: expected a login"):
+        person(name)
+    assert person("dana.k@almaty") == "dana.k@almaty"
