@@ -27,12 +27,12 @@ $(READY): requirements.txt pyproject.toml
 demo: $(READY)   ## render the demo cameras, run everything on this machine, compare with the truth
 	@$(BIN)/dome demo
 
-check: $(READY)  ## ruff, mypy strict, import contracts, unit tests (no Ray), under a minute
+check: $(READY)  ## ruff, mypy strict, import contracts, quick unit tests (no Ray), about a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -n 2 tests/unit
+	$(BIN)/pytest -q -n 2 -m "not slow" tests/unit
 
 test: $(READY)   ## the whole suite: unit, integration (Ray, Redis, RTSP), end to end
 	$(BIN)/pytest -q

@@ -15,6 +15,8 @@ from cluster.plates.compose import Placing, vehicle
 from cluster.plates.wear import Wear
 from flows.domain.errors import FieldError
 
+pytestmark = pytest.mark.slow
+
 CLEAN = Wear(blur_px=0.3, motion_px=1.0, dark=0.0, noise=3.0, jpeg=(85, 95), glare=0.0)
 
 

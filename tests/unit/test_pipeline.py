@@ -54,6 +54,7 @@ def test_one_event_for_the_one_that_is_too_fast() -> None:
     assert events[0].data["measured"]["speed"]["value"] == pytest.approx(72, rel=0.06)  # type: ignore[index,call-overload]
 
 
+@pytest.mark.slow
 def test_the_same_frames_give_the_same_events_however_late_the_answers_come() -> None:
     at_once = play(CameraPipeline.build(make_camera(), PROFILE))
     pipeline, detector = CameraPipeline.build(make_camera(), PROFILE), street.ColourDetector()
@@ -166,6 +167,7 @@ def test_sampling_does_not_make_up_for_a_gap() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_frame_index_does_not_matter_to_ids() -> None:
     shifted = (replace(f, index=f.index + 1000) for f in make_frames(45))
     events = list(run_frames(shifted, CameraPipeline.build(make_camera(), PROFILE), street.ColourDetector()))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from flows.court.identity import development_identity
 from flows.court.verify import Report, Trust, verify
 from flows.package import sha256
 
-NOW = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
+NOW = SEALED_AT + timedelta(hours=1)
 
 
 def files() -> dict[str, bytes]:

@@ -10,6 +10,8 @@ import pytest
 from flows.domain.errors import WeightsError
 from models.detector.torchvision import TorchvisionDetector
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip("torch")
 NAME = "ssdlite320-mobilenet-v3-large"
 

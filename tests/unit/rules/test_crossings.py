@@ -110,6 +110,7 @@ class _Named:
                 self.names[track.id] = track.sightings[-1].fix.name
 
 
+@pytest.mark.slow
 def test_who_rolls_through_people_who_slow_down_for_it_does_not_yield() -> None:
     """07: the car rolls on at 1.5 m/s; 45 and 46 slow from 0.7 to 0.3 m/s three metres from its side and pass behind.
     09: the same before 5 and 8, who slow from 0.85 to 0.55 m/s."""

@@ -202,6 +202,7 @@ def test_a_controller_whose_word_comes_late_is_still_believed() -> None:
     assert Late([ahead()], lights={"main": [(0, "red"), (2.7, "green")]}).tell(made) == []
 
 
+@pytest.mark.slow
 def test_a_place_that_is_not_sure_convicts_nobody() -> None:
     """The front stands 0.4 m behind the line, and the device is off by a metre now and then."""
     for seed in range(5):

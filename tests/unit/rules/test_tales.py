@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tales import ALL, score
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", list(ALL))
 def test_offences_are_found_and_others_are_let_go(kind: str) -> None:

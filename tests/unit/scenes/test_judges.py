@@ -26,6 +26,8 @@ from flows.scenes.motion import Motion, Straight
 from flows.scenes.truth import SceneTruth
 from flows.scenes.world import Actor
 
+pytestmark = pytest.mark.slow
+
 OFFENCES = {
     "stop_line": {"creeps"},
     "red_light": {"runs_red", "turns_on_red"},

@@ -50,6 +50,7 @@ def test_without_opengl_the_error_names_the_packages(monkeypatch: pytest.MonkeyP
         opengl.require.cache_clear()
 
 
+@pytest.mark.slow
 def test_torchvision_can_be_imported_after_a_scene_was_rendered() -> None:
     code = (
         "from flows import scenes\n"

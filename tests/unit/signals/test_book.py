@@ -137,6 +137,7 @@ def test_lights_are_read_outside_the_gate(source: FileSource | StreamSource) -> 
 
 
 @pytest.mark.skipif(not JUNCTION.is_file(), reason="the footage is not in ../shared/data/footage")
+@pytest.mark.slow
 def test_the_lights_of_a_real_junction() -> None:
     score = evaluate_signals(JUNCTION, LABELS)
     assert score.red_as_green == 0

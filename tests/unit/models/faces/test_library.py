@@ -12,6 +12,8 @@ from flows.settings import Settings
 from models import weights
 from models.faces import library
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[4]
 ROOMS = ("flows", "serve", "models", "cluster")
 ALLOWED = {

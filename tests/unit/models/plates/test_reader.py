@@ -64,6 +64,7 @@ def test_a_covered_plate_is_unread_whatever_else_is_written_on_the_vehicle(reade
     assert (told.outcome, told.confident) == ("unread", False)
 
 
+@pytest.mark.slow
 def test_stickers_badges_and_grilles_are_no_plates(reader: PlateReader) -> None:
     read = []
     for seed in range(30, 36):
