@@ -19,9 +19,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.blurring import blur_boxes
 from flows.domain.errors import ReaderAway, ReaderFailed, SourceError, StoreError
 from flows.domain.events import (
     EVIDENCE_STORED,
+    OBJECT_EVENTS,
     PASSAGE,
     Event,
     KeyMoment,
@@ -29,6 +31,7 @@ from flows.domain.events import (
     evidence_folder,
     needs_evidence,
 )
+from flows.domain.objects import AbandonedObject
 from flows.domain.passages import Passage, told
 from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.sightings import VehicleSeen, seen, unseen
@@ -320,7 +323,11 @@ def _moments(event: Event) -> list[KeyMoment]:
         return list(VehicleSeen.of(event).moments)
     if not needs_evidence(event):
         return []
-    moments = (Passage.of(event) if event.type == PASSAGE else Violation.model_validate(event.data)).moments
+    if event.type in OBJECT_EVENTS:
+        moments = list(AbandonedObject.model_validate(event.data).moments)
+    else:
+        known = Passage.of(event) if event.type == PASSAGE else Violation.model_validate(event.data)
+        moments = list(known.moments)
     return sorted((m for m in moments if m.xyxy is not None), key=lambda m: m.at)
 
 
@@ -331,6 +338,7 @@ def _joined(held: list[RingPacket], newer: list[RingPacket]) -> list[RingPacket]
 
 
 def _add_pictures(making: _Making, waiting: _Waiting) -> None:
+    others = _bystanders(waiting.event)
     for moment in waiting.moments:
         try:
             still = stills(waiting.pinned.get(moment.at) or waiting.packets, [moment.at])[0]
@@ -341,6 +349,8 @@ def _add_pictures(making: _Making, waiting: _Waiting) -> None:
             making.problems.append(
                 f"picture {moment.name!r}: shows {still.at.isoformat()}, the nearest frame held"
             )
+        if boxes := others.get(moment.name):
+            still = Still(still.at, blur_boxes(still.bgr, boxes))
         _add_picture(making, moment, still)
 
 
@@ -358,6 +368,11 @@ def _crops(waiting: _Waiting) -> list[Crop]:
         if still.at == moment.at and right > left and bottom > top:
             crops.append(Crop(moment.name, still.bgr[top:bottom, left:right].copy()))
     return crops
+
+
+def _bystanders(event: Event) -> dict[str, list[_Xyxy]]:
+    """Boxes of people who must not be recognisable, by moment: those to whom a thing left behind does not belong."""
+    return AbandonedObject.model_validate(event.data).bystanders if event.type in OBJECT_EVENTS else {}
 
 
 def _add_picture(making: _Making, moment: KeyMoment, still: Still) -> None:

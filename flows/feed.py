@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from flows.backoff import Backoff
 from flows.domain.detections import Detections
 from flows.domain.errors import DetectorAway, DetectorFailed, DomeError
-from flows.domain.events import PASSAGE, Event, with_evidence_folder
+from flows.domain.events import OBJECT_EVENTS, PASSAGE, Event, with_evidence_folder
 from flows.domain.frames import Frame, Picture
 from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.passages import untold
@@ -296,7 +296,7 @@ class Feed:
             self._outbox.put(ready)
         if self._evidence is not None:
             for event in events:
-                if event.type.startswith(VIOLATION) or _waits(event):
+                if event.type.startswith(VIOLATION) or event.type in OBJECT_EVENTS or _waits(event):
                     self._guarded("evidence", self._evidence.add, event)
 
     async def _make_evidence(self, flush: bool = False) -> None:

@@ -28,9 +28,11 @@ from flows.gating import Admission, Gate
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 from flows.landmarks import Landmarks
+from flows.objects import ObjectBook
 from flows.paths import FixBook, PathBook
 from flows.platewatch import PlateWatch
 from flows.rules import build_rules
+from flows.rules.abandoned_object import needs_pixels
 from flows.rules.base import Moment, Rule
 from flows.rules.pins import PinBook
 from flows.signals import SignalBook
@@ -44,6 +46,8 @@ The gate may know of tracks only what was known so many frames ago; else its dec
 events, would depend on how fast the detector happened to answer.
 """
 
+PROBABLE: Final = 0.5
+"""Share of the score at which a detector is believed at once from which rules are told of what it saw."""
 SAMPLED_OUT: Final = "sampled"
 """Reason of an admission refused by ``sample_hz``."""
 REPORTED: Final = "reported"
@@ -111,6 +115,7 @@ class CameraPipeline:
         paths: Puts tracks on the ground; None where no rule asks for it or there is no survey.
         pins: What the rules want shown later; evidence looks at it after each step.
         watch: Whether the camera still looks where it was surveyed; None where nobody looks.
+        sure_score: Score from which the detector is believed at once.
     """
 
     def __init__(
@@ -123,6 +128,7 @@ class CameraPipeline:
         paths: Paths | None = None,
         pins: PinBook | None = None,
         watch: Steadiness | None = None,
+        sure_score: float = 0.6,
     ) -> None:
         self.camera, self.lag_frames = camera, lag_frames
         self.pins, self.watch = pins or PinBook(), watch
@@ -133,6 +139,8 @@ class CameraPipeline:
         self._paths = paths
         self._sampler = Sampler(camera.sample_hz)
         self._signals = SignalBook(camera)
+        self._objects = ObjectBook(camera.sees and needs_pixels(camera.rules))
+        self._probable = PROBABLE * sure_score
         self._moved = [False] * max(1, lag_frames)  # ring: after how many settled frames did something move
         self._settled = 0
         self._moment: Moment | None = None
@@ -182,6 +190,7 @@ class CameraPipeline:
             book,
             pins,
             Steadiness(camera, ground, landmarks, on_learned) if watched(camera) else None,
+            sure_score,
         )
 
     def admit(self, frame: Frame) -> Admission:
@@ -192,6 +201,7 @@ class CameraPipeline:
         if self.watch is not None:
             self.watch.look(frame)
         self._signals.look(frame)  # lights change while nothing moves, and in frames that are left out
+        self._objects.look(frame)  # what stands still does not move
         if not self._sampler.takes(frame.at):
             counts.sampled_out += 1
             return Admission(False, SAMPLED_OUT)
@@ -225,7 +235,7 @@ class CameraPipeline:
                 return self._counted(changes + self._refused(self._reason))
             confirmed = [t for t in tracks if t.confirmed]
             self.tracks = confirmed
-            moment = self._on_ground(confirmed, moment)
+            moment = self._on_ground(confirmed, self._with_pixels(moment, found))
             events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
             return self._counted(changes + self._vouched(events + self._forget(moment), frame.at))
         finally:
@@ -304,6 +314,13 @@ class CameraPipeline:
         if events and self.lag_frames == 0:  # where frames are not counted on to give the same events again
             self.watch.hurry()
         return ready
+
+    def _with_pixels(self, moment: Moment, found: Detections | Fixes) -> Moment:
+        """The moment with what the detector saw, and what the pixels say of what stands still."""
+        if not isinstance(found, Detections):
+            return moment
+        seen = self._objects.settle(moment.at)
+        return replace(moment, found=found[found.score >= self._probable], pixels=seen)
 
     def _on_ground(self, tracks: Sequence[Track], moment: Moment) -> Moment:
         """The moment with the paths of the tracks seen in it."""

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.domain.events import Event
+from flows.domain.events import OBJECT_EVENTS, Event
 from flows.domain.plates import AskedForPlates, PlateAnswer, PlateRecord, PlateRequest
 
 PAUSES_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
@@ -69,7 +69,7 @@ class PlateStage:
 
 def has_plate(event: Event) -> bool:
     """Whether it is about something that bears a plate."""
-    return event.data.get("cls") != "person"
+    return event.data.get("cls") != "person" and event.type not in OBJECT_EVENTS
 
 
 def spread(crops: Sequence[Crop], most: int) -> list[Crop]:

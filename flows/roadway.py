@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.errors import CalibrationError
-from flows.domain.site import CameraConfig
+from flows.domain.ruleset import references
+from flows.domain.site import CameraConfig, Zone
 from flows.geometry import inside_polygon
 from flows.ground import GroundPlane
 
@@ -62,7 +63,8 @@ class Roadway:
         Raises:
             CalibrationError: If a zone or line given in the picture reaches above the horizon.
         """
-        in_picture = any(z.polygon_px for z in camera.zones) or any(line.px for line in camera.lines)
+        zones = _of_the_road(camera)
+        in_picture = any(z.polygon_px for z in zones) or any(line.px for line in camera.lines)
         if in_picture and ground is None:
             return None
         areas = {
@@ -71,7 +73,7 @@ class Roadway:
                 _on_ground(zone.polygon_px, zone.polygon_m, ground, f"zones.{zone.name}.polygon_px"),
                 None if zone.heading_deg is None else heading(zone.heading_deg),
             )
-            for zone in camera.zones
+            for zone in zones
         }
         lines = {
             line.name: Line(line.name, _on_ground(line.px, line.m, ground, f"lines.{line.name}.px"))
@@ -88,6 +90,23 @@ def heading(degrees: float) -> Array:
     """
     turn = math.radians(degrees)
     return np.array([math.sin(turn), math.cos(turn)])
+
+
+def _of_the_road(camera: CameraConfig) -> list[Zone]:
+    """Zones, without those that only things left behind are looked for in: a screen hangs above the horizon."""
+    elsewhere = {
+        name
+        for rule in camera.rules
+        for _, kind, name in references(rule)
+        if kind == "zones" and rule.kind != "abandoned_object"
+    }
+    only = {
+        name
+        for rule in camera.rules
+        for _, kind, name in references(rule)
+        if kind == "zones" and name not in elsewhere
+    }
+    return [zone for zone in camera.zones if zone.name not in only]
 
 
 def _on_ground(

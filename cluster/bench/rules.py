@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import flows.scenes
 from cluster.bench import report
@@ -62,6 +62,18 @@ class Clip:
     def scene(self) -> Scene:
         """The scene; camera, light and everything else follow from the seed."""
         return flows.scenes.build(self.kind, seed=self.seed, fps=FPS)
+
+
+class Renderable(Protocol):
+    """A scene of a bench that is rendered once and kept."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    def scene(self) -> Scene: ...
 
 
 @dataclass(slots=True)
@@ -190,7 +202,7 @@ def annotated(clip: Clip, settings: Settings) -> SceneTruth:
     return SceneTruth.model_validate_json(path.read_text(encoding="utf-8"))
 
 
-def rendered(clip: Clip, settings: Settings) -> tuple[Path, SceneTruth]:
+def rendered(clip: Renderable, settings: Settings) -> tuple[Path, SceneTruth]:
     """The clip's video and truth, rendered unless the cache has them from the same scene code."""
     path = _folder(settings) / f"{clip.kind}-{clip.seed}-{scene_code()}.mp4"
     truth_path = path.with_suffix(".mp4.json")

@@ -56,6 +56,21 @@ def events(
 
 
 @app.command()
+def abandoned(
+    truth: Annotated[
+        Path,
+        typer.Option(metavar="FILE", help="A hall's truth (.json), or clips and when owners left (.csv)."),
+    ],
+    events: Annotated[Path, typer.Option(metavar="FILE.jsonl", help="Events (dome run --events).")],
+    as_json: AsJson = False,
+) -> None:
+    """Things left behind: precision, recall, how soon after the owner left, and how they ended."""
+    from flows.evaluation.abandoned import evaluate_abandoned
+
+    _show(_plain(evaluate_abandoned(truth, events)), as_json)
+
+
+@app.command()
 def tracking(
     truth: Annotated[Path, typer.Option(metavar="gt.txt", help="MOTChallenge truth.")],
     detections: Annotated[Path, typer.Option(metavar="det.txt", help="MOTChallenge detections.")],

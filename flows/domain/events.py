@@ -21,6 +21,9 @@ OBJECT_ESCALATED = "dome.object.escalated.v1"
 OBJECT_CLOSED = "dome.object.closed.v1"
 
 
+OBJECT_EVENTS = (OBJECT_ABANDONED, OBJECT_ESCALATED, OBJECT_CLOSED)
+
+
 def event_type(rule: str) -> str:
     """The type of what a rule reports first.
 
@@ -100,8 +103,8 @@ def evidence_folder(event: Event) -> str:
 
 
 def needs_evidence(event: Event) -> bool:
-    """Whether a package is made for it: violations, and passages of a section, which may become one."""
-    return event.type.startswith("dome.violation.") or event.type == PASSAGE
+    """Whether a package is made for it: violations, things left behind, and passages, which may become a violation."""
+    return event.type.startswith("dome.violation.") or event.type in (PASSAGE, *OBJECT_EVENTS)
 
 
 def with_evidence_folder(event: Event) -> Event:

@@ -287,6 +287,8 @@ class AbandonedObjectRule(RuleConfig):
     """
 
     kind: Literal["abandoned_object"] = "abandoned_object"
+    classes: tuple[str, ...] = ("suitcase", "backpack", "handbag")
+    """As a detector calls such things: only its confidence is raised by them."""
     zone: ZoneName | None = None
     except_zones: tuple[ZoneName, ...] = ()
     distance_m: float = Field(default=3.0, gt=0, le=50)
@@ -308,7 +310,8 @@ Rule = Annotated[
     | SolidLineRule
     | ProhibitedTurnRule
     | BusLaneRule
-    | ProhibitedStoppingRule,
+    | ProhibitedStoppingRule
+    | AbandonedObjectRule,
     Field(discriminator="kind"),
 ]
 

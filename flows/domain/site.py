@@ -52,6 +52,15 @@ class SceneSource(Config):
     options: dict[str, float | int | str | bool | tuple[float, float]] = Field(default_factory=dict)
 
 
+class FramesSource(Config):
+    """A folder of timed pictures (jpg, png), played once like a video: a file's name is its second (0012.jpg)."""
+
+    kind: Literal["frames"] = "frames"
+    path: Path
+    started_at: AwareDatetime | None = None
+    """Capture time of second zero; else the first file's own time."""
+
+
 class TrackColumns(Config):
     """What the columns (or keys) of a tracks file are called; those marked optional may be absent.
 
@@ -109,7 +118,9 @@ class TracksSource(Config):
         return self
 
 
-Source = Annotated[FileSource | StreamSource | SceneSource | TracksSource, Field(discriminator="kind")]
+Source = Annotated[
+    FileSource | StreamSource | SceneSource | FramesSource | TracksSource, Field(discriminator="kind")
+]
 
 
 class SurveyPoint(Config):

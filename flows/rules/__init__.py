@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flows.domain.ruleset import (
+    AbandonedObjectRule,
     BusLaneRule,
     FailureToYieldRule,
     ProhibitedStoppingRule,
@@ -23,6 +24,7 @@ from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 from flows.roadway import Roadway
 from flows.rules import (
+    abandoned_object,
     bus_lane,
     failure_to_yield,
     prohibited_stopping,
@@ -34,6 +36,7 @@ from flows.rules import (
     stop_line,
     wrong_way,
 )
+from flows.rules.abandoned_object import AbandonedObjects
 from flows.rules.base import Rule, Site
 from flows.rules.bus_lane import BusLane
 from flows.rules.failure_to_yield import FailureToYield
@@ -60,6 +63,7 @@ BUILDERS: dict[type[RuleConfig], Builder] = {
     ProhibitedStoppingRule: ProhibitedStopping,
     RedLightRule: RedLight,
     StopLineRule: StopLine,
+    AbandonedObjectRule: AbandonedObjects,
 }
 """Which class carries out which member of the site file's union of rules."""
 
@@ -74,6 +78,7 @@ DESCRIPTIONS: dict[type[RuleConfig], Callable[[Any, JurisdictionProfile], str]] 
     ProhibitedStoppingRule: prohibited_stopping.describe,
     RedLightRule: red_light.describe,
     StopLineRule: stop_line.describe,
+    AbandonedObjectRule: abandoned_object.describe,
 }
 """One line on what a rule does with these parameters, for ``dome check`` and the README."""
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from flows.domain.detections import Detections
 from flows.domain.events import Event
 from flows.domain.frames import ClockState
 from flows.domain.paths import Path
 from flows.domain.signals import SignalState
 from flows.domain.site import CameraConfig
+from flows.domain.things import PixelLook
 from flows.domain.tracks import Track
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
@@ -32,6 +34,8 @@ class Moment:
         paths: The way on the ground of each track, by its number; a track without one has no place on the
             surveyed plane. In ``forget`` it holds the ended track's whole path.
         signals: What the camera's traffic lights show, by name.
+        found: What the detector saw in this frame, probable or sure; empty in ``forget``.
+        pixels: What newly stands still, if the pixels were looked at since the moment before.
     """
 
     at: datetime
@@ -41,6 +45,8 @@ class Moment:
     clock: ClockState
     paths: Mapping[int, Path] = field(default_factory=dict)
     signals: Mapping[str, SignalState] = field(default_factory=dict)
+    found: Detections = field(default_factory=Detections.empty)
+    pixels: PixelLook | None = None
 
 
 @dataclass(frozen=True, slots=True)

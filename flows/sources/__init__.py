@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from flows.domain.site import CameraConfig, FileSource, SceneSource, StreamSource
+from flows.domain.site import CameraConfig, FileSource, FramesSource, SceneSource, StreamSource
 from flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ def open_source(camera: CameraConfig, settings: Settings, stop: threading.Event 
         from flows.sources.scene import SceneVideo
 
         return SceneVideo(camera.id, source, settings, stop=stop)
+    if isinstance(source, FramesSource):
+        from flows.sources.frames import FrameFolder
+
+        return FrameFolder(camera.id, source, stop=stop)
     from flows.sources.tracks import TrackFiles
 
     return TrackFiles(camera.id, source, stop=stop)

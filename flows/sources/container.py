@@ -57,7 +57,8 @@ def open_file(path: Path) -> InputContainer:
     if not path.exists():
         raise SourceError(f"source.path: no such file: {path}")
     if not path.is_file():
-        raise SourceError(f"source.path: expected a video file, got a directory or device: {path}")
+        hint = "; a folder of timed pictures is source.kind: frames" if path.is_dir() else ""
+        raise SourceError(f"source.path: expected a video file, got a directory or device: {path}{hint}")
     if path.stat().st_size == 0:
         raise SourceError(f"source.path: {path} is empty (0 bytes); was the recording copied completely?")
     options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}

@@ -13,6 +13,8 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from flows.domain.errors import SourceError
+
 _PARAMETER_SETS: dict[str, tuple[int, int, frozenset[int]]] = {
     "h264": (0x1F, 0, frozenset({7, 8})),
     "hevc": (0x7E, 1, frozenset({32, 33, 34})),
@@ -53,8 +55,13 @@ class CodecParameters:
     @classmethod
     def of(cls, stream: VideoStream) -> Self:
         """Copies the parameters of an open input stream."""
-        holder = av.open(io.BytesIO(), "w", format="matroska")
-        return cls(holder.add_stream_from_template(stream, opaque=True), holder)
+        for name in ("matroska", "nut"):  # the second holds what the first does not know: PNG
+            holder = av.open(io.BytesIO(), "w", format=name)
+            try:
+                return cls(holder.add_stream_from_template(stream, opaque=True), holder)
+            except ValueError:
+                holder.close()
+        raise SourceError(f"no container can hold {stream.codec_context.name} video")
 
     @property
     def codec(self) -> str:

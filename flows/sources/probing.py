@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from flows.domain.errors import SourceError
 from flows.domain.frames import ClockSource
 from flows.domain.masking import masked
-from flows.domain.site import CameraConfig, FileSource, SceneSource, StreamSource
+from flows.domain.site import CameraConfig, FileSource, FramesSource, SceneSource, StreamSource
 from flows.settings import Settings
 from flows.sources.base import Probe
 from flows.sources.clock import RateMeter
@@ -62,6 +62,10 @@ def probe_camera(camera: CameraConfig, settings: Settings) -> Probe:
         return _probe_file(rendered(source, settings).clip, None, "scene")
     if isinstance(source, FileSource):
         return _probe_file(source.path, source, None)
+    if isinstance(source, FramesSource):
+        from flows.sources.frames import probe_frames
+
+        return probe_frames(source)
     from flows.sources.tracks import probe_tracks
 
     return probe_tracks(source)

@@ -22,6 +22,7 @@ from flows.scenes.assemble import stream
 from flows.scenes.bodies import face, luggage, pedestrian
 from flows.scenes.camera import PinholeCamera
 from flows.scenes.indoors import DOOR_M, SCREEN_Z_M, Hall
+from flows.scenes.judges.objects import ObjectJudge
 from flows.scenes.layout import Area, Layout
 from flows.scenes.lighting import Lighting
 from flows.scenes.motion import Motion, Straight
@@ -99,6 +100,7 @@ def build(seed: int, options: SceneOptions) -> Scene:
         half_m=half,
         layout=Layout(
             areas={"bay": Area((hall.bay[0] - 0.4, hall.bay[1] + 0.4), (hall.bay[2] - 0.6, hall.bay[3] + 0.6))},
+            judges=(ObjectJudge(RULE, alike=(*WATCHED, *ALIKE)),),
         ),
         lighting=_lighting(cases, duration_s, indoors.daylight(hall, light, floor), light),
     )  # fmt: skip

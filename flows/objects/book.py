@@ -1,0 +1,216 @@
+"""Everything that newly stands still before one camera, looked at outside the motion gate."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from flows.domain.frames import Frame, Picture
+from flows.domain.things import PixelLook, Standing, Thing
+from flows.objects.backgrounds import COLUMNS, Backgrounds, cells_of
+from flows.objects.blobs import Mask, blobs, bounds, closed, look_of
+
+LOOKS_EVERY: Final = timedelta(seconds=0.24)
+"""Four looks a second, whatever the camera's rate: what stands still needs no more."""
+LEAST_CELLS: Final = 5
+"""Of a blob: three by two cells less a corner."""
+MOST_SHARE: Final = 0.25
+"""Of the picture: what covers more is no thing on the floor."""
+NO_COLOUR: Final = np.array([0, 128, 128], np.float32)
+"""Where the differences of colour lie when cells are kept as bytes."""
+LEAST_MOVER: Final = 16
+"""Cells of a blob that may be a person: a tenth of one who stands 20 m off."""
+UPRIGHT: Final = 0.8
+"""Height against width from which a blob may be people: two who walk side by side are as wide as high."""
+STEADY_S: Final = 0.9
+"""A blob must have kept its shape for so long before it is a thing: one that still grows is not all there yet."""
+SAME: Final = 0.6
+"""Overlap of two looks' blobs by which they are the same."""
+STANDS: Final = 0.5
+"""Share of a thing's cells that must still stand; with less, it has gone."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A thing and the cells that it covers."""
+
+    thing: Thing
+    cells: Mask
+    value: np.ndarray
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A blob that may become a thing."""
+
+    cells: Mask
+    steady_s: float
+    looks: int
+
+
+class ObjectBook:
+    """What newly stands still.
+
+    :meth:`look` is called for every frame in order, outside the gate; :meth:`settle` for the same frames in the same
+    order, later and maybe in another thread.
+
+    Args:
+        active: Whether anybody asks; if not, nothing is looked at.
+    """
+
+    def __init__(self, active: bool) -> None:
+        self._active = active
+        self._grounds = Backgrounds()
+        self._looks: deque[PixelLook] = deque()
+        self._due: datetime | None = None
+        self._start: datetime | None = None
+        self._seen_at: datetime | None = None
+        self._held: list[_Held] = []
+        self._candidates: list[_Candidate] = []
+        self._next = 1
+        self._size = (1, 1)
+
+    def look(self, frame: Frame) -> None:
+        """Looks at a frame, if it is time to. Needs its pixels."""
+        if not self._active or (self._due is not None and frame.at < self._due):
+            return
+        self._due = frame.at + LOOKS_EVERY
+        self._looks.append(self.see(frame.picture, frame.at))
+
+    def settle(self, at: datetime) -> PixelLook | None:
+        """What was seen by the newest look up to a frame; None if there was none since the last call."""
+        found = None
+        while self._looks and self._looks[0].at <= at:
+            seen = self._looks.popleft()
+            gone = tuple(t for t in found.things if t.standing == "gone") if found else ()
+            found = replace(seen, things=(*gone, *seen.things))
+        return found
+
+    def see(self, picture: Picture, at: datetime) -> PixelLook:
+        """One look."""
+        cells = cells_of(picture.bgr(*_grid(picture.width_px, picture.height_px)))
+        self._size = picture.width_px, picture.height_px
+        self._start = self._start or at
+        at_s = (at - self._start).total_seconds()
+        dt_s = (at - self._seen_at).total_seconds() if self._seen_at else 0.0
+        self._seen_at = at
+        shown = np.clip(cells + NO_COLOUR, 0, 255).astype(np.uint8)
+        if not self._grounds.see(cells, at_s):
+            gone = self._drop_all(at)
+            return PixelLook(at, gone, changed=np.zeros(cells.shape[:2], bool), cells=shown)
+        standing = self._grounds.standing
+        gone = self._watch(standing, at)
+        self._find(standing, at, dt_s)
+        things = tuple(held.thing for held in self._held)
+        return PixelLook(at, (*gone, *things), self._movers(), self._grounds.changed, shown)
+
+    def _drop_all(self, at: datetime) -> tuple[Thing, ...]:
+        """The place is learnt anew: nobody knows any more what stood there, and that is not to have gone."""
+        self._held, self._candidates = [], []
+        return ()
+
+    def _watch(self, standing: Mask, at: datetime) -> tuple[Thing, ...]:
+        """What the known things do; those that have gone are told for the last time."""
+        gone, kept = [], []
+        for held in self._held:
+            state = self._state(held, standing)
+            if state == "gone":
+                gone.append(replace(held.thing, standing=state, gone_at=self._left_at(held, at)))
+                continue
+            held.thing = replace(held.thing, standing=state)
+            kept.append(held)
+        self._held = kept
+        return tuple(gone)
+
+    def _state(self, held: _Held, standing: Mask) -> Standing:
+        grounds, cells = self._grounds, held.cells
+        if float(standing[cells].mean()) < STANDS:
+            return "gone"
+        return "stands" if float(grounds.seen[cells].mean()) >= STANDS else "hidden"
+
+    def _left_at(self, held: _Held, at: datetime) -> datetime:
+        """When the place was first seen as it is now."""
+        since = np.median(self._grounds.since_s[held.cells])
+        assert self._start is not None
+        left_at = self._start + timedelta(seconds=float(since))
+        return min(max(left_at, held.thing.since_at), at)
+
+    def _find(self, standing: Mask, at: datetime, dt_s: float) -> None:
+        """Blobs that become a thing when they have kept their shape.
+
+        One that touches a known thing is not new: a person who stands grows cell by cell, and the bag at their feet
+        is told from them when they have gone.
+        """
+        taken = np.zeros_like(standing)
+        for held in self._held:
+            taken |= held.cells
+        candidates = []
+        for blob in blobs(closed(standing), LEAST_CELLS):
+            if (blob & taken).any() or blob.mean() > MOST_SHARE:
+                continue
+            old = max(self._candidates, key=lambda c: _overlap(c.cells, blob), default=None)
+            same = old is not None and _overlap(old.cells, blob) >= SAME
+            steady_s = old.steady_s + min(dt_s, 1.5) if old is not None and same else 0.0
+            looks = old.looks + 1 if old is not None and same else 1
+            if steady_s >= STEADY_S and looks >= 2:
+                self._begin(blob, at)
+            else:
+                candidates.append(_Candidate(blob, steady_s, looks))
+        self._candidates = candidates
+
+    def _begin(self, blob: Mask, at: datetime) -> None:
+        grounds = self._grounds
+        look = look_of(blob, grounds.fast, grounds.slow)
+        if look in ("light", "uncovered"):
+            grounds.absorb(blob)
+            return
+        assert self._start is not None
+        own = blob & grounds.standing
+        own = own if own.any() else blob
+        since_s, before_s = (float(np.median(grid[own])) for grid in (grounds.since_s, grounds.before_s))
+        off = np.abs(grounds.fast - grounds.slow)[own].max(axis=1)
+        thing = Thing(
+            number=self._next,
+            xyxy=self._box(blob),
+            since_at=self._start + timedelta(seconds=since_s),
+            before_at=self._start + timedelta(seconds=before_s),
+            noticed_at=at,
+            standing="stands",
+            look=look,
+            contrast=float(np.median(off)) / grounds.config.luma,
+        )
+        self._next += 1
+        self._held.append(_Held(thing, own, grounds.fast[own].copy()))
+
+    def _movers(self) -> np.ndarray:
+        """Boxes of upright blobs of what differs from the place, without what is known to stand there."""
+        rest = self._grounds.changed.copy()
+        for held in self._held:
+            rest &= ~held.cells
+        boxes = []
+        for blob in blobs(closed(rest), LEAST_MOVER):
+            x0, y0, x1, y1 = bounds(blob)
+            if y1 - y0 >= UPRIGHT * (x1 - x0) and blob.mean() <= MOST_SHARE:
+                boxes.append(self._box(blob))
+        return np.array(boxes, np.float32).reshape(-1, 4)
+
+    def _box(self, blob: Mask) -> np.ndarray:
+        rows, columns = blob.shape
+        x0, y0, x1, y1 = bounds(blob)
+        sx, sy = self._size[0] / columns, self._size[1] / rows
+        return np.array([x0 * sx, y0 * sy, x1 * sx, y1 * sy], np.float32)
+
+
+def _grid(width_px: int, height_px: int) -> tuple[int, int]:
+    """Columns and rows of cells."""
+    columns = min(COLUMNS, width_px)
+    return columns, max(1, round(height_px * columns / width_px))
+
+
+def _overlap(a: Mask, b: Mask) -> float:
+    """Intersection over union."""
+    return float((a & b).sum()) / max(1.0, float((a | b).sum()))

@@ -1,0 +1,181 @@
+"""What pixels alone say: bags stand, people and light do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from flows.domain.frames import ClockState, Frame
+from flows.domain.things import PixelLook, Thing
+from flows.objects import ObjectBook
+from flows.sources.picture import ArrayPicture
+
+START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
+ROWS, COLUMNS = 90, 160
+Paint = Callable[[NDArray[np.int16], float], None]
+
+
+def floor() -> NDArray[np.int16]:
+    """Tiles of several greys, a wall above, a poster in a dark frame on it."""
+    rng = np.random.default_rng(3)
+    picture = np.full((ROWS, COLUMNS, 3), 120, np.int16)
+    picture[30:] += rng.integers(-22, 22, (10, 16, 1)).repeat(6, 0).repeat(10, 1).astype(np.int16)
+    picture[6:22, 60:90] = 35
+    picture[8:20, 62:88] = (150, 60, 60)
+    return picture
+
+
+def watch(paint: Paint, seconds: float = 20.0, rate_hz: float = 4.0, noise: float = 1.5) -> list[PixelLook]:
+    rng, book = np.random.default_rng(5), ObjectBook(True)
+    looks = []
+    for k in range(round(seconds * rate_hz)):
+        t_s = k / rate_hz
+        picture = floor()
+        paint(picture, t_s)
+        noisy = np.clip(picture + rng.normal(0, noise, picture.shape), 0, 255).astype(np.uint8)
+        looks.append(book.see(ArrayPicture(noisy), START + timedelta(seconds=t_s)))
+    return looks
+
+
+def bag(picture: NDArray[np.int16], colour: tuple[int, int, int] = (40, 30, 90)) -> None:
+    picture[60:68, 70:80] = colour
+
+
+def told(looks: list[PixelLook]) -> dict[int, Thing]:
+    return {t.number: t for look in looks for t in look.things}
+
+
+def test_a_bag_that_is_put_down_stands_from_then_on() -> None:
+    looks = watch(lambda p, t: bag(p) if t >= 6 else None)
+    (thing,) = told(looks).values()
+    assert thing.look == "new"
+    assert thing.standing == "stands"
+    assert (thing.since_at - START).total_seconds() == pytest.approx(6.0, abs=0.3)
+    assert thing.xyxy == pytest.approx([70, 60, 80, 68], abs=1.5)
+
+
+@pytest.mark.parametrize("colour", [(215, 210, 200), (52, 52, 52), (60, 140, 60)])
+def test_whatever_its_colour(colour: tuple[int, int, int]) -> None:
+    (thing,) = told(watch(lambda p, t: bag(p, colour) if t >= 6 else None)).values()
+    assert thing.look == "new"
+
+
+def test_at_a_picture_a_second_too() -> None:
+    looks = watch(lambda p, t: bag(p) if t >= 6 else None, rate_hz=1.0)
+    (thing,) = told(looks).values()
+    assert (thing.since_at - START).total_seconds() == 6.0
+
+
+def test_it_is_gone_when_it_has_been_taken() -> None:
+    looks = watch(lambda p, t: bag(p) if 6 <= t < 13 else None)
+    gone = [t for look in looks for t in look.things if t.standing == "gone"]
+    assert len(gone) == 1
+    assert gone[0].gone_at is not None
+    assert (gone[0].gone_at - START).total_seconds() == pytest.approx(13.0, abs=0.6)
+
+
+def test_somebody_who_stops_before_it_hides_it_and_it_stays() -> None:
+    def paint(picture: NDArray[np.int16], t: float) -> None:
+        if t >= 5:
+            bag(picture)
+        if 10 <= t < 16:
+            picture[35:72, 66 + int(2 * np.sin(3 * t)) : 84] = (90, 160, 170)
+
+    looks = watch(paint, 24)
+    numbers = {t.number for t in looks[-1].things if t.look == "new"}
+    assert len(numbers) == 1
+    thing = next(t for t in looks[-1].things if t.number in numbers)
+    assert thing.standing == "stands"
+    assert (thing.since_at - START).total_seconds() == pytest.approx(5.0, abs=0.3)
+
+
+def walker(picture: NDArray[np.int16], t: float) -> None:
+    x = int(-20 + 14 * t)
+    if 0 < x < 150:
+        picture[36:70, x : x + 9] = (30, 30, 150)
+
+
+def blink(picture: NDArray[np.int16], t: float) -> None:
+    if t >= 8:
+        picture[:] = (picture * 0.7).astype(np.int16)
+
+
+def sunlight(picture: NDArray[np.int16], t: float) -> None:
+    if t >= 6:
+        shade = 1 + 0.5 * min(1.0, (t - 6) / 2)
+        picture[45:75, 40:80] = (picture[45:75, 40:80] * shade).astype(np.int16)
+
+
+def shadow(picture: NDArray[np.int16], t: float) -> None:
+    if t >= 6:
+        picture[45:75, 40:80] = (picture[45:75, 40:80] * 0.6).astype(np.int16)
+
+
+def from_start(picture: NDArray[np.int16], t: float) -> None:
+    bag(picture)
+
+
+def taken_from_start(picture: NDArray[np.int16], t: float) -> None:
+    if t < 9:
+        bag(picture)
+
+
+def poster(picture: NDArray[np.int16], t: float) -> None:
+    if t >= 9:
+        picture[8:20, 62:88] = (40, 200, 220)
+
+
+def clouds(picture: NDArray[np.int16], t: float) -> None:
+    picture[:] = picture + np.int16(18 * np.sin(t / 6))
+
+
+@pytest.mark.parametrize(
+    "paint", [walker, blink, sunlight, shadow, from_start, taken_from_start, poster, clouds]
+)
+def test_what_is_no_thing_that_was_put_down(paint: Paint) -> None:
+    looks = watch(paint, 24)
+    assert [t for t in told(looks).values() if t.look == "new"] == []
+
+
+def test_people_who_move_are_told_as_movers() -> None:
+    looks = watch(walker, 8)
+    seen = [look.movers for look in looks if len(look.movers)]
+    assert len(seen) > 10
+    assert all(len(boxes) == 1 for boxes in seen)
+
+
+def test_looks_are_spared_where_nobody_asks_and_between_looks() -> None:
+    picture = ArrayPicture(np.full((ROWS, COLUMNS, 3), 90, np.uint8))
+
+    def frame(k: int, rate_hz: float) -> Frame:
+        at = START + timedelta(seconds=k / rate_hz)
+        return Frame("c", k, at, picture, ClockState("site", START))
+
+    idle, busy = ObjectBook(False), ObjectBook(True)
+    looked = 0
+    for k in range(50):
+        idle.look(frame(k, 25.0))
+        busy.look(frame(k, 25.0))
+        assert idle.settle(frame(k, 25.0).at) is None
+        looked += busy.settle(frame(k, 25.0).at) is not None
+    assert looked == 9  # every 0.24 s, whatever the camera's rate
+
+
+def test_what_has_gone_is_told_once_even_if_nobody_settled_for_a_while() -> None:
+    book = ObjectBook(True)
+    rng = np.random.default_rng(5)
+    for k in range(80):
+        picture = floor()
+        if 6 <= k / 4 < 13:
+            bag(picture)
+        noisy = np.clip(picture + rng.normal(0, 1.5, picture.shape), 0, 255).astype(np.uint8)
+        at = START + timedelta(seconds=k / 4)
+        book.look(Frame("c", k, at, ArrayPicture(noisy), ClockState("site", START)))
+    seen = book.settle(START + timedelta(seconds=20))
+    assert seen is not None
+    assert [t.standing for t in seen.things] == ["gone"]
+    assert book.settle(START + timedelta(seconds=20)) is None

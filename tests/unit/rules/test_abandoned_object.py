@@ -1,0 +1,318 @@
+"""The life of a thing, told by what pixels and detector would say; no picture is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from flows.domain.detections import Detections
+from flows.domain.events import OBJECT_ABANDONED, OBJECT_CLOSED, OBJECT_ESCALATED, Event
+from flows.domain.frames import ClockState
+from flows.domain.objects import AbandonedObject
+from flows.domain.ruleset import AbandonedObjectRule
+from flows.domain.site import CalibrationConfig, CameraConfig, FileSource, SurveyPoint, Zone
+from flows.domain.things import PixelLook, Standing, Thing
+from flows.ground import GroundPlane
+from flows.jurisdiction import load_profile
+from flows.rules.abandoned_object import AbandonedObjects
+from flows.rules.base import Moment, Site
+from flows.rules.pins import PinBook
+
+START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
+WIDTH, HEIGHT = 1280, 720
+CLOTHES = ((60, 150, 120), (160, 100, 160), (200, 128, 128))
+NAMES = ("person", "car", "suitcase")
+SCALE = 60.0
+"""Pixels a metre: seen straight from the side, everybody at the same distance."""
+FLOOR_PX = 600.0
+RULE = AbandonedObjectRule(distance_m=3.0, away_s=10.0, gone_s=5.0, escalate_s=15.0)
+
+
+def person(x_m: float, height_m: float = 1.75) -> list[float]:
+    x = x_m * SCALE
+    return [x - 14, FLOOR_PX - height_m * SCALE, x + 14, FLOOR_PX]
+
+
+BAG_M = 10.0
+BAG = np.array([BAG_M * SCALE - 12, FLOOR_PX - 24, BAG_M * SCALE + 12, FLOOR_PX], np.float32)
+
+
+@dataclass
+class Tale:
+    """What happens: where people are at each second, and when the bag stands, is hidden or gone."""
+
+    people: dict[str, Callable[[float], float | None]]
+    stands: tuple[float, float | None] = (6.0, None)
+    box: np.ndarray = field(default_factory=lambda: BAG)
+    look: str = "new"
+    extra: Callable[[float], Sequence[tuple[str, list[float]]]] = lambda t: ()
+    unseen: Callable[[str, float], bool] = lambda name, t: False
+    seconds: float = 60.0
+    rate_hz: float = 4.0
+
+
+def walk(*stops: tuple[float, float]) -> Callable[[float], float | None]:
+    """``(seconds, x m)`` corners of somebody's way; not there before and after."""
+    times, places = zip(*stops, strict=True)
+
+    def at(t_s: float) -> float | None:
+        return float(np.interp(t_s, times, places)) if times[0] <= t_s <= times[-1] else None
+
+    return at
+
+
+def walk_twice(
+    first: Callable[[float], float | None], then: Callable[[float], float | None]
+) -> Callable[[float], float | None]:
+    return lambda t_s: x if (x := first(t_s)) is not None else then(t_s)
+
+
+LEAVES = walk((0, 2), (6, 9.5), (9, 9.5), (15, 20))
+STAYS = walk((0, 2), (6, 9.5), (60, 9.5))
+
+
+def play(
+    tale: Tale, rule: AbandonedObjectRule = RULE, survey: bool = False, zones: tuple[Zone, ...] = ()
+) -> list[Event]:
+    return rule_and_events(tale, rule, survey, zones)[1]
+
+
+def rule_and_events(
+    tale: Tale, rule: AbandonedObjectRule = RULE, survey: bool = False, zones: tuple[Zone, ...] = ()
+) -> tuple[AbandonedObjects, list[Event], list[frozenset[datetime]]]:
+    """The rule at the end, its events, and the pictures it wanted kept after each step."""
+    camera = CameraConfig(
+        id="hall", district="station", source=FileSource(path="hall.mp4"), zones=zones, rules=(rule,),
+        calibration=flat_survey() if survey else None,
+    )  # fmt: skip
+    pins = PinBook()
+    ground = GroundPlane.fit(camera.calibration) if camera.calibration else None
+    judge = AbandonedObjects(rule, Site(camera, load_profile("kz"), ground, None, pins))
+    events, wanted, gone_told = [], [], False
+    for k in range(round(tale.seconds * tale.rate_hz)):
+        t = k / tale.rate_hz
+        boxes = [(("person"), person(x)) for name, at in tale.people.items()
+                 if (x := at(t)) is not None and not tale.unseen(name, t)]  # fmt: skip
+        boxes += list(tale.extra(t))
+        changed, cells = np.zeros((45, 80), bool), np.full((45, 80, 3), 128, np.uint8)
+        for number, at in enumerate(tale.people.values()):
+            if (x := at(t)) is not None:
+                x0, y0, x1, y1 = (round(v / 16) for v in person(x))
+                changed[y0:y1, x0 : x1 + 1] = True
+                cells[y0:y1, x0 : x1 + 1] = CLOTHES[number % len(CLOTHES)]
+        things: list[Thing] = []
+        begins, ends = tale.stands
+        if t >= begins + 3.0 and not gone_told:  # pixels are sure after three seconds
+            standing: Standing = "gone" if ends is not None and t >= ends + 2.0 else "stands"
+            gone_told = standing == "gone"
+            things.append(thing(tale, standing))
+        found = Detections(
+            np.array([b for _, b in boxes], np.float32).reshape(-1, 4),
+            np.full(len(boxes), 0.9, np.float32),
+            np.array([NAMES.index(n) for n, _ in boxes], np.int32),
+            NAMES,
+        )
+        at = START + timedelta(seconds=t)
+        look = PixelLook(at, tuple(things), changed=changed, cells=cells)
+        moment = Moment(at, k, WIDTH, HEIGHT, ClockState("site", START), found=found, pixels=look)
+        events += judge.observe([], moment)
+        wanted.append(pins.wanted)
+    return judge, events, wanted
+
+
+def thing(tale: Tale, standing: Standing) -> Thing:
+    begins, ends = tale.stands
+    return Thing(
+        number=1,
+        xyxy=np.asarray(tale.box, np.float32),
+        since_at=START + timedelta(seconds=begins),
+        before_at=START + timedelta(seconds=begins - 0.25),
+        noticed_at=START + timedelta(seconds=begins + 3),
+        standing=standing,
+        look=tale.look,  # type: ignore[arg-type]
+        contrast=4.0,
+        gone_at=START + timedelta(seconds=ends) if standing == "gone" and ends is not None else None,
+    )
+
+
+def flat_survey() -> CalibrationConfig:
+    """A camera that looks down from high up: one metre is 40 px everywhere, near enough."""
+    corners = [(0, 0), (16, 0), (16, 9), (0, 9), (8, 4), (4, 7)]
+    points = tuple(
+        SurveyPoint(px=(x * 40 * (1 + 0.004 * y) + 300, 700 - y * 40), m=(x, y)) for x, y in corners
+    )
+    return CalibrationConfig(
+        points=points, picture_px=(WIDTH, HEIGHT), error_px=6.0, error_m=0.3,
+        surveyed_on=date(2026, 5, 1), valid_until=date(2027, 5, 1),
+    )  # fmt: skip
+
+
+def types(events: Sequence[Event]) -> list[str]:
+    return [e.type for e in events]
+
+
+def seconds(event: Event) -> float:
+    return (event.time - START).total_seconds()
+
+
+def test_left_by_an_owner_who_is_gone() -> None:
+    first, second = play(Tale({"owner": LEAVES}))
+    told = AbandonedObject.model_validate(first.data)
+    assert (first.type, told.state, told.owner) == (OBJECT_ABANDONED, "abandoned", "gone")
+    # Out of sight at 15 s; five seconds more, and a look or two.
+    assert 19.0 <= seconds(first) <= 21.5
+    assert (told.placed_at - START).total_seconds() == 6.0
+    assert 9.0 <= (told.left_at - START).total_seconds() <= 13.0
+    assert [m.name for m in told.moments] == ["placing", "leaving", "now"]
+    assert told.measured["distance"].unit == "widths"
+    assert second.type == OBJECT_ESCALATED
+    assert seconds(second) - seconds(first) == pytest.approx(15.0, abs=0.3)
+    assert AbandonedObject.model_validate(second.data).object == first.id == told.object
+
+
+def test_left_by_an_owner_who_stands_far_off() -> None:
+    first = play(Tale({"owner": walk((0, 2), (6, 9.5), (9, 9.5), (14, 17), (60, 17))}))[0]
+    assert first.data["owner"] == "away"
+    assert 20.0 <= seconds(first) <= 23.0  # more than 3 m off from 11 s on, for ten seconds
+
+
+def test_the_same_tale_has_the_same_ids() -> None:
+    assert [e.id for e in play(Tale({"owner": LEAVES}))] == [e.id for e in play(Tale({"owner": LEAVES}))]
+
+
+def test_at_a_picture_a_second_too() -> None:
+    events = play(Tale({"owner": LEAVES}, rate_hz=1.0))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+    assert 19.0 <= seconds(events[0]) <= 22.0
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        {"owner": STAYS},
+        {"owner": walk((0, 2), (6, 9.5), (10, 9.5), (12, 11.8), (20, 11.8), (22, 9.5), (60, 9.5))},
+        {"owner": walk((0, 2), (6, 9.5), (9, 9.5), (12, 14.5), (15, 9.5), (60, 9.5))},
+        {"owner": STAYS, "passer": walk((20, 0), (35, 20))},
+    ],
+    ids=["waits", "to and fro", "soon back", "waits in a crowd"],
+)
+def test_attended_things_are_no_events(people: dict[str, Callable[[float], float | None]]) -> None:
+    assert play(Tale(people)) == []
+
+
+def test_an_owner_whom_the_detector_misses_is_still_there() -> None:
+    """Something stands where they were last seen, and it is not the bag."""
+    assert play(Tale({"owner": STAYS}, unseen=lambda name, t: t > 14)) == []
+
+
+def test_who_only_passes_does_not_watch_it() -> None:
+    people = {"owner": LEAVES} | {f"p{k}": walk((4 + 3 * k, 0), (16 + 3 * k, 20)) for k in range(1, 14)}
+    assert types(play(Tale(people)))[0] == OBJECT_ABANDONED
+
+
+TAKES = walk((34, 20), (39, 10.3), (42, 10.3), (46, 0))
+
+
+@pytest.mark.parametrize(
+    ("people", "outcome"),
+    [
+        ({"owner": LEAVES, "taker": TAKES}, "removed"),
+        # The owner comes back after half a minute: known by their clothes alone.
+        ({"owner": walk_twice(LEAVES, TAKES)}, "reclaimed"),
+    ],
+)
+def test_it_ends_when_it_is_taken(people: dict[str, Callable[[float], float | None]], outcome: str) -> None:
+    events = play(Tale(people, stands=(6.0, 40.0)))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED, OBJECT_CLOSED]
+    closed = AbandonedObject.model_validate(events[-1].data)
+    assert (closed.outcome, closed.object) == (outcome, events[0].id)
+    assert (events[-1].time - START).total_seconds() == 40.0
+
+
+def test_an_owner_in_sight_who_takes_it_reclaims_it() -> None:
+    owner = walk((0, 2), (6, 9.5), (9, 9.5), (14, 17), (34, 17), (39, 9.5), (60, 9.5))
+    events = play(Tale({"owner": owner}, stands=(6.0, 40.0)))
+    assert events[-1].data["outcome"] == "reclaimed"
+
+
+def test_what_is_taken_before_it_was_abandoned_says_nothing() -> None:
+    assert play(Tale({"owner": LEAVES}, stands=(6.0, 14.0))) == []
+
+
+@pytest.mark.parametrize("look", ["framed", "light", "uncovered"])
+def test_screens_light_and_what_was_uncovered_are_none(look: str) -> None:
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, look=look))
+    assert events == []
+    assert judge.refusals() == {look: 1}
+
+
+def test_a_person_who_stands_still_is_none() -> None:
+    box = np.array(person(10.0), np.float32)
+    assert play(Tale({"somebody": walk((0, 2), (6, 10), (60, 10))}, box=box)) == []
+
+
+def test_a_parked_car_and_a_door_are_too_large() -> None:
+    car = np.array([500, 520, 760, 600], np.float32)
+    tale = Tale(
+        {"driver": walk((5, 10), (8, 10), (14, 20))}, box=car, extra=lambda t: [("car", car.tolist())]
+    )
+    judge, events, _ = rule_and_events(tale)
+    assert events == []
+    door = np.array([570, 470, 630, 600], np.float32)
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, box=door))
+    assert (events, judge.refusals()) == ([], {"size": 1})
+
+
+def test_what_nobody_brought_is_none() -> None:
+    far = {"somebody": walk((0, 2), (12, 4), (60, 4))}
+    judge, events, _ = rule_and_events(Tale(far))
+    assert (events, judge.refusals()) == ([], {"nobody_brought_it": 1})
+
+
+def test_things_may_stand_in_a_zone_that_is_excepted() -> None:
+    zone = Zone(name="bay", polygon_px=((540, 500), (660, 500), (660, 640), (540, 640)))
+    rule = RULE.model_copy(update={"except_zones": ("bay",)})
+    assert play(Tale({"owner": LEAVES}), rule, zones=(zone,)) == []
+    only = RULE.model_copy(update={"zone": "bay"})
+    assert types(play(Tale({"owner": LEAVES}), only, zones=(zone,)))[0] == OBJECT_ABANDONED
+
+
+def test_what_the_picture_cuts_off_is_not_judged() -> None:
+    low = np.array([588, 696, 612, 720], np.float32)
+    _, events, _ = rule_and_events(Tale({"owner": LEAVES}, box=low))
+    assert events == []
+
+
+def test_a_detector_that_knows_it_only_raises_the_confidence() -> None:
+    plain = play(Tale({"owner": LEAVES}))[0].data
+    known = play(Tale({"owner": LEAVES}, extra=lambda t: [("suitcase", BAG.tolist())] if t > 9 else []))[
+        0
+    ].data
+    assert (plain["known_as"], known["known_as"]) == ("", "suitcase")
+    assert known["confidence"] > plain["confidence"]
+
+
+def test_distances_are_metres_where_there_is_a_survey() -> None:
+    first = play(Tale({"owner": LEAVES}), survey=True)[0]
+    assert first.data["measured"]["distance"]["unit"] == "m"
+    assert first.data["position_m"] is not None
+
+
+def test_pictures_of_placing_and_leaving_are_pinned_while_a_verdict_may_come() -> None:
+    _, events, wanted = rule_and_events(Tale({"owner": LEAVES}))
+    told = AbandonedObject.model_validate(events[0].data)
+    step = round(seconds(events[0]) * 4)
+    assert {told.placed_at, told.left_at} <= wanted[step]
+    assert wanted[4] == frozenset()
+
+
+def test_bystanders_are_named_for_each_picture_and_the_owner_is_not() -> None:
+    people = {"owner": LEAVES, "other": walk((0, 16), (60, 16))}
+    told = AbandonedObject.model_validate(play(Tale(people))[0].data)
+    (box,) = told.bystanders["placing"]
+    assert box[0] < 16 * SCALE < box[2]
+    assert len(told.bystanders["now"]) == 1
