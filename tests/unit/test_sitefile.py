@@ -105,12 +105,12 @@ REST = GOOD.split("\n", 1)[1]
         (
             CAMERA + "    source: {kind: strem, url: 'rtsp://h/x'}\n",
             "line 6: cameras.cam.source.kind",
-            "expected kind: one of file, stream, scene, tracks, got 'strem'; did you mean 'stream'?",
+            "expected kind: one of file, stream, scene, frames, tracks, got 'strem'; did you mean 'stream'?",
         ),
         (
             CAMERA + "    source: {pat: a}\n",
             "line 6: cameras.cam.source",
-            "expected kind: one of file, stream, scene, tracks, got nothing",
+            "expected kind: one of file, stream, scene, frames, tracks, got nothing",
         ),
         (
             CAMERA + "    source: ftp://h/x\n",
