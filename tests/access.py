@@ -129,7 +129,16 @@ def object_left(path: str) -> Make:
                 "dome.object.abandoned.v1", camera_id=mark, district=district, at=AT, data={"object": mark}
             )
         )
-        return Call(path, None, mark)
+        if "{id}" not in path:
+            return Call(path, None, mark)
+        event = Event.of(
+            "dome.object.abandoned.v1", camera_id=mark, district=district, at=AT, data={"object": mark}
+        )
+        services = api.app.state.services
+        services.evidence.write(f"things/{event.id}", {"now.jpg": b"jpeg"}, b"{}")
+        kept = stored(event, "now.jpg", "now-crop.jpg", "clip.mp4")
+        api.write(kept.model_copy(update={"data": kept.data | {"folder": f"things/{event.id}"}}))
+        return Call(path.format(id=event.id))
 
     return make
 
@@ -238,6 +247,12 @@ row(
     "operator administrator",
     "one",
     camera("/cameras/{id}/picture", picture=True),
+)
+row(
+    "GET /objects/{event_id}/pictures/{name}",
+    "operator patrol auditor",
+    "one",
+    object_left("/objects/{id}/pictures/now.jpg"),
 )
 row(
     "GET /objects",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
-from flows.domain.events import Event
+from flows.store.results import Entry
+from serve.api.problems import NO_SUCH, Problem
 from serve.api.schemas import Answer
 from serve.api.scope import Bounds
 from serve.api.services import Services
@@ -15,6 +16,19 @@ from serve.api.services import Services
 TYPES = ("dome.object.abandoned.v1", "dome.object.escalated.v1", "dome.object.closed.v1")
 READ = 2000
 LONGEST = timedelta(days=31)
+PREFIX = "/api/v1/objects"
+
+
+class Picture(Answer):
+    """A picture of a thing's package.
+
+    Attributes:
+        name: Of the moment: ``placing``, ``leaving``, ``now``.
+        href: Where to get it.
+    """
+
+    name: str
+    href: str
 
 
 class ObjectRow(Answer):
@@ -27,6 +41,9 @@ class ObjectRow(Answer):
     noticed_at: datetime
     changed_at: datetime
     data: dict[str, JsonValue]
+    pictures: list[Picture] = Field(
+        default_factory=list, description="Placing, leaving, now; others are blurred."
+    )
 
 
 class Objects:
@@ -43,26 +60,50 @@ class Objects:
             until: First capture time after it.
             closed: Also those that are gone.
         """
-        found: dict[str, list[Event]] = {}
+        found: dict[str, list[Entry]] = {}
         for type in TYPES:
             for entry in self._services.results.captured("type", type, since, until, READ):
                 if self._bounds.person.covers(entry.event.subject):
                     about = str(entry.event.data.get("object") or entry.event.id)
-                    found.setdefault(about, []).append(entry.event)
-        rows = [_row(about, sorted(events, key=_order)) for about, events in found.items()]
+                    found.setdefault(about, []).append(entry)
+        rows = [_row(about, sorted(entries, key=_order)) for about, entries in found.items()]
         return sorted(
             (row for row in rows if closed or row.state != "closed"), key=lambda r: r.noticed_at, reverse=True
         )
 
+    def picture(self, event_id: str, name: str) -> bytes:
+        """A picture of a thing.
 
-def _order(event: Event) -> tuple[datetime, int]:
-    return event.time, TYPES.index(event.type)
+        Raises:
+            Problem: 404 for one of another district, or that there is not.
+            StoreError: If it cannot be read now.
+        """
+        entry = self._services.results.event(event_id)
+        if entry is None or entry.event.type not in TYPES:
+            raise Problem(404, NO_SUCH)
+        self._bounds.require(entry.event.subject)
+        if entry.evidence is None or name not in [f"{picture.name}.jpg" for picture in _pictures(entry)]:
+            raise Problem(404, "its package holds no such picture")
+        return self._services.evidence.read(str(entry.evidence.data["folder"]), name)
 
 
-def _row(about: str, events: list[Event]) -> ObjectRow:
+def _order(entry: Entry) -> tuple[datetime, int]:
+    return entry.event.time, TYPES.index(entry.event.type)
+
+
+def _pictures(entry: Entry) -> list[Picture]:
+    """The whole pictures of a package; its clip, in which nobody is blurred, is for the evidence package alone."""
+    names: Any = entry.evidence.data.get("files") if entry.evidence is not None else None
+    stems = [str(n)[:-4] for n in names or () if str(n).endswith(".jpg") and not str(n).endswith("-crop.jpg")]
+    return [Picture(name=s, href=f"{PREFIX}/{entry.event.id}/pictures/{s}.jpg") for s in stems]
+
+
+def _row(about: str, entries: list[Entry]) -> ObjectRow:
+    events = [entry.event for entry in entries]
     last = events[-1]
+    shown = next((pictures for entry in reversed(entries) if (pictures := _pictures(entry))), [])
     state: Any = last.type.split(".")[2]
     return ObjectRow(
         id=about, state=state, camera=last.camera_id, district=last.subject, noticed_at=events[0].time,
-        changed_at=last.time, data=last.data,
+        changed_at=last.time, data=last.data, pictures=shown,
     )  # fmt: skip

@@ -94,6 +94,8 @@ const WORDS = {
   reason: ["Себебі", "Причина", "Reason"],
   ask_reason: ["Себебін жазыңыз: ол журналда қалады", "Укажите причину: она останется в журнале", "Say why: it stays in the log"],
   no_cases: ["Іс жоқ", "Дел нет", "No cases"],
+  placing: ["Қойылды", "Оставлен", "Put down"],
+  leaving: ["Иесі кетіп барады", "Владелец уходит", "Owner leaves"],
   no_objects: ["Қараусыз қалған зат жоқ", "Оставленных предметов нет", "Nothing left behind"],
   task_open: ["Бос", "Свободно", "Open"],
   accept: ["Қабылдау", "Принять", "Accept"],

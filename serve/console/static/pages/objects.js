@@ -1,6 +1,6 @@
 // Things left behind: what, where, since when, and whether its owner is near.
 
-import { ask, follow, post } from "../api.js";
+import { ask, follow, picture, post } from "../api.js";
 import { why } from "../dialog.js";
 import { fill, h, say } from "../dom.js";
 import { t, when } from "../words.js";
@@ -23,10 +23,17 @@ function sendPatrol(item) {
   why(t("send_patrol"), (text) => post("/patrol/tasks", { kind: "object", about: item.id, text }).then(() => say(t("done"))));
 }
 
+function shown({ name, href }) {
+  const image = h("img", { alt: t(name) });
+  picture(href).then((url) => { image.src = url; }, () => {});
+  return h("figure", image, h("figcaption", t(name)));
+}
+
 function card(item, sends) {
   const told = Object.entries(item.data).filter(([, v]) => ["string", "number"].includes(typeof v)).slice(0, 8);
   return h(`article.card.${item.state}`, { "aria-label": item.id },
     h("header", h("h2", t(`state.${item.state}`)), h(`span.pill.${item.state}`, item.camera), h("small", item.district)),
+    item.pictures.length > 0 && h("div.row", item.pictures.map(shown)),
     h("dl.facts.small", h("dt", t("time")), h("dd", when(item.noticed_at)),
       told.map(([name, value]) => [h("dt", name.replaceAll("_", " ")), h("dd", String(value))])),
     sends && item.state !== "closed" && h("button", { onclick: () => sendPatrol(item) }, t("send_patrol")));

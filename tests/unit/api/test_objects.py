@@ -1,0 +1,29 @@
+"""Things left behind: their pictures, and nothing in which people are not blurred."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from apiclient import stored
+
+from flows.domain.events import Event
+
+
+async def test_pictures_are_shown_and_the_clip_with_everybody_in_it_is_not(api: Any) -> None:
+    at = datetime.now(UTC)
+    event = Event.of(
+        "dome.object.abandoned.v1", camera_id="hall", district="esil", at=at, data={"object": "bag"}
+    )
+    files = {"placing.jpg": b"placing", "now.jpg": b"now", "now-crop.jpg": b"crop", "clip.mp4": b"clip"}
+    api.app.state.services.evidence.write(f"x/{event.id}", files, b"{}")
+    api.write(event, stored(event, *files))
+    row = (await api.get(f"/objects?until={datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", "operator")).json()[
+        "items"
+    ][0]
+    assert [p["name"] for p in row["pictures"]] == ["placing", "now"]
+    shown = await api.get(row["pictures"][0]["href"].removeprefix("/api/v1"), "operator")
+    assert (shown.content, shown.headers["content-type"]) == (b"placing", "image/jpeg")
+    for hidden in ("now-crop.jpg", "clip.mp4"):
+        answer = await api.get(f"/objects/{event.id}/pictures/{hidden}", "operator")
+        assert answer.status_code in (404, 422)
