@@ -61,6 +61,7 @@ class Seen:
         width_px: Of the head's region then.
         seen_at: Capture time of the last sighting.
         busy: Whether a look is under way.
+        next: The head in the newest frame meanwhile; sent if the look is a hit, else forgotten.
         votes: By case: frames that agreed, and the best hit of them with its capture time.
         told: Cases that have their lead of this track.
     """
@@ -71,6 +72,7 @@ class Seen:
     width_px: float = 0.0
     seen_at: datetime | None = None
     busy: bool = False
+    next: FaceRequest | None = None
     votes: dict[str, tuple[int, LeadFound, datetime]] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 
@@ -148,10 +150,11 @@ class FaceStage:
             if region is None or not _worth_a_look(seen, frame.at, region[2] - region[0], cases):
                 continue
             request = self._request(frame.at, track.id, picture, region, track)
-            seen.busy, seen.looked_at, seen.width_px = True, frame.at, region[2] - region[0]
-            seen.tries += 1
-            self.looked += 1
-            self._start(self._looked(request, seen))
+            seen.width_px = region[2] - region[0]
+            if seen.busy:
+                seen.next = request
+            else:
+                self._send(request, seen)
         self._forget_the_gone(frame.at)
 
     async def finish(self) -> None:
@@ -177,15 +180,27 @@ class FaceStage:
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
+    def _send(self, request: FaceRequest, seen: Seen) -> None:
+        seen.busy, seen.looked_at, seen.next = True, request.at, None
+        seen.tries += 1
+        self.looked += 1
+        self._start(self._looked(request, seen))
+
     async def _looked(self, request: FaceRequest, seen: Seen) -> None:
         try:
             answer = await self._ask.look(request)
         except FacesAway:
             self.errors["faces"] += 1
+            seen.next = None
             return
         finally:
             seen.busy = False
         self._count(request, answer, seen)
+        following, seen.next = seen.next, None
+        if following is not None and seen.votes and self.covered(following.at):
+            self._send(
+                following, seen
+            )  # what must agree is there already: the alert need not wait for a frame
 
     def _count(self, request: FaceRequest, answer: FaceAnswer, seen: Seen) -> None:
         if not answer.hits:
@@ -216,11 +231,11 @@ class FaceStage:
 
 
 def _worth_a_look(seen: Seen, at: datetime, width_px: float, cases: Sequence[SearchCase]) -> bool:
-    if width_px < LEAST_HEAD_PX or seen.busy or seen.looks >= MOST_LOOKS or seen.tries >= MOST_TRIES:
+    if width_px < LEAST_HEAD_PX or seen.looks >= MOST_LOOKS or seen.tries >= MOST_TRIES:
         return False
     if all(case.id in seen.told for case in cases):
         return False
-    if seen.looked_at is None or seen.votes:
-        return True  # a first look, or one of those that must agree
+    if seen.looked_at is None or seen.votes or seen.busy:
+        return True  # a first look, one of those that must agree, or one that may have to
     waited = (at - seen.looked_at).total_seconds() >= AGAIN_S
     return waited or width_px >= LARGER * seen.width_px

@@ -211,3 +211,38 @@ async def test_the_same_footage_gives_the_same_lead() -> None:
         await stage.frame(1.2, walker)
         ids.append(stage.events[0].id)
     assert ids[0] == ids[1]
+
+
+async def test_after_a_hit_the_head_seen_meanwhile_is_sent_without_waiting_for_a_frame() -> None:
+    stage, walker = Stage(CASE), person()
+    stage.search.answers = [hit(), hit()]
+    first = stage.stage.finish
+
+    async def later() -> None:
+        """Frames go on while the first look is under way."""
+
+    stage.stage.finish = later  # type: ignore[method-assign]
+    await stage.frame(1.0, walker)
+    await stage.frame(1.2, walker)
+    await stage.frame(1.4, walker)
+    assert len(stage.search.requests) <= 1
+    stage.stage.finish = first  # type: ignore[method-assign]
+    await stage.stage.finish()
+    assert [r.at for r in stage.search.requests] == [T0 + timedelta(seconds=s) for s in (1.0, 1.4)]
+    assert len(stage.events) == 1
+    assert stage.stage.looked == 2
+
+
+async def test_after_a_miss_the_head_seen_meanwhile_is_forgotten() -> None:
+    stage, walker = Stage(CASE), person()
+    first, stage.stage.finish = stage.stage.finish, _nothing  # type: ignore[method-assign]
+    await stage.frame(1.0, walker)
+    await stage.frame(1.2, walker)
+    stage.stage.finish = first  # type: ignore[method-assign]
+    await stage.stage.finish()
+    assert len(stage.search.requests) == 1
+    assert [s.next for s in stage.stage._seen.values()] == [None]
+
+
+async def _nothing() -> None:
+    """Does not wait."""
