@@ -74,13 +74,15 @@ async def _measure(config: Any, base: str, violations: int, events: int, rounds:
     )
     store = ResultsStore(config.redis_url)
     latencies_s: list[float] = []
+    _say(f"writing {violations:,} violations")
+    filled_s = await asyncio.to_thread(_fill, config.redis_url, violations)
+    _say(f"written in {filled_s:.0f} s")
     async with _listening(base, token, store, latencies_s) as publish:
         for _ in range(events):
             await publish()
+        await asyncio.sleep(1.0)
         heard = list(latencies_s)
-        _say(f"{len(heard)} events heard; writing {violations:,} violations")
-        filled_s = await asyncio.to_thread(_fill, config.redis_url, violations)
-        _say(f"written in {filled_s:.0f} s; asking for pages")
+        _say(f"{len(heard)} events heard; asking for pages")
         beside = asyncio.create_task(_for_ever(publish))
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=f"{base}/api/v1", headers=headers, timeout=60) as client:
