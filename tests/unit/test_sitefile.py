@@ -301,5 +301,5 @@ def test_the_example_says_everything_and_is_right() -> None:
     site, problems = load_site(example, strict=True, env={})
 
     assert not problems
-    assert {c.source.kind for c in site.cameras} == {"stream", "file", "scene", "tracks"}
+    assert {c.source.kind for c in site.cameras} == {"stream", "file", "scene", "frames", "tracks"}
     assert site.cameras[1].sample_hz == 12.5
