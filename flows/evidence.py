@@ -281,7 +281,10 @@ class EvidenceQueue:
         making = _Making()
         _add_pictures(making, waiting)
         self._add_plate(making, waiting)
-        _add_clip(making, waiting)
+        if (
+            waiting.event.type not in OBJECT_EVENTS
+        ):  # a clip is as it was received: nobody in it can be blurred
+            _add_clip(making, waiting)
         manifest = Manifest(
             event=waiting.event,
             context=self._context,

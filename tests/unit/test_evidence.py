@@ -15,6 +15,7 @@ from PIL import Image
 from flows.domain.errors import StoreError
 from flows.domain.events import (
     EVIDENCE_STORED,
+    OBJECT_ABANDONED,
     SPEEDING,
     Event,
     KeyMoment,
@@ -23,6 +24,7 @@ from flows.domain.events import (
     evidence_folder,
 )
 from flows.domain.frames import Frame
+from flows.domain.objects import AbandonedObject
 from flows.evidence import EvidenceQueue
 from flows.package import EvidenceContext, Manifest, ModelRef, sha256, verify_package
 from flows.sources.file import FileVideo
@@ -275,3 +277,35 @@ def test_a_half_written_package_is_no_package(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         store.write("cam-1/2026-05-04/e", {"a.jpg": b"1"}, b"{}")
     assert not list(tmp_path.rglob("*.part"))
+
+
+def left_behind(bystanders: dict[str, list[tuple[float, float, float, float]]]) -> Event:
+    """A thing left behind in frame 150, with somebody passing."""
+    thing = (4.0, 200.0, 24.0, 220.0)
+    seen = AbandonedObject(
+        rule_version="1", state="abandoned", placed_at=at(100), left_at=at(120), owner="gone", owner_number=1,
+        xyxy=thing, size_m=(0.4, 0.4), confidence=0.9, bystanders=bystanders,
+        moments=(KeyMoment(name="now", at=at(150), xyxy=thing),),
+    )  # fmt: skip
+    data = seen.model_dump(mode="json")
+    return Event.of(OBJECT_ABANDONED, camera_id="cam-1", district="center", at=at(150), data=data)
+
+
+def test_a_thing_left_behind_shows_nobody_else_and_has_no_clip(tmp_path: Path, clip: Path) -> None:
+    left, top = square_at(150, 320, 240)
+    blocks = [(y, x) for y in range(0, 225, 15) for x in range(0, 315, 15)
+              if left - 30 <= x and x + 15 <= left + 54 and top - 30 <= y and y + 15 <= top + 54]  # fmt: skip
+    spread = {}
+    for name, boxes in (
+        ("clear", {}),
+        ("blurred", {"now": [(left - 30.0, top - 30.0, left + 54.0, top + 54.0)]}),
+    ):
+        event = left_behind(boxes)
+        store = EvidenceStore(str(tmp_path / name))
+        Job(clip, store).run({151: event})
+        folder = evidence_folder(event)
+        manifest = Manifest.model_validate_json(store.read(folder, MANIFEST))
+        assert {file.name for file in manifest.files} == {"now.jpg", "now-crop.jpg"}
+        rgb = np.asarray(Image.open(io.BytesIO(store.read(folder, "now.jpg"))))
+        spread[name] = max(float(rgb[y : y + 15, x : x + 15].std((0, 1)).max()) for y, x in blocks)
+    assert spread["blurred"] < 12 < 30 < spread["clear"]
