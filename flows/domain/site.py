@@ -291,10 +291,25 @@ class CameraConfig(Config):
 
 
 class District(Config):
-    """A district of the control centre."""
+    """A district of the control centre.
+
+    Attributes:
+        id: Its id.
+        name: For people.
+        polygon: Its border, ``(latitude, longitude)`` in degrees: citizens' reports from within are its own.
+    """
 
     id: Name
     name: str = ""
+    polygon: tuple[tuple[float, float], ...] = ()
+
+    @model_validator(mode="after")
+    def _border(self) -> District:
+        if self.polygon and len(self.polygon) < 3:
+            raise ValueError(f"polygon: expected at least three corners, got {len(self.polygon)}")
+        if any(abs(latitude) > 90 or abs(longitude) > 180 for latitude, longitude in self.polygon):
+            raise ValueError("polygon: expected corners as (latitude, longitude) in degrees")
+        return self
 
 
 class SiteConfig(Config):

@@ -1,0 +1,97 @@
+"""Reports in a real Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from citizens import AT, report
+
+from flows.domain.errors import StoreError
+from flows.domain.reports import Reporter, merged, step
+from flows.store.redis_server import EmbeddedRedis
+from flows.store.reports import ReportChanged, ReportsStore
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("reports") / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def store(server: EmbeddedRedis) -> Iterator[ReportsStore]:
+    redis.Redis.from_url(server.url).flushall()
+    store = ReportsStore(server.url)
+    yield store
+    store.close()
+
+
+def test_a_report_sent_by_many_at_once_is_kept_once(store: ReportsStore) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        kept = list(pool.map(lambda n: store.add(report(text=f"words {n}")), range(12)))
+    assert len({each.text for each in kept}) == 1
+    assert store.get(report().id) == kept[0]
+    assert len(store.newest(["esil"])) == 1
+
+
+def test_of_two_people_who_change_a_report_one_is_told_to_look_again(store: ReportsStore) -> None:
+    made = store.add(report())
+    store.replace((step(made, "checked", "aigul", AT), 0))
+    with pytest.raises(ReportChanged):
+        store.replace((step(made, "declined", "bolat", AT), 0))
+    found = store.get(made.id)
+    assert found is not None
+    assert found.state == "checked"
+
+
+def test_a_merge_is_whole_or_not_at_all(store: ReportsStore) -> None:
+    one, two = store.add(report("1")), store.add(report("2", channel="bank"))
+    main, ended = merged(one, two, "machine", AT)
+    store.replace((step(two, "checked", "aigul", AT), 0))
+    with pytest.raises(ReportChanged):
+        store.replace((main, 0), (ended, 0))
+    assert store.get(one.id) == one
+    two = store.get(two.id) or two
+    main, ended = merged(one, two, "machine", AT)
+    store.replace((main, 0), (ended, 1))
+    assert [r.channel for r in (store.get(one.id) or one).reporters] == ["egov", "bank"]
+    assert [r.id for r in store.near(43.24, 76.91, 100)] == [one.id]
+
+
+def test_open_reports_are_found_by_place_and_others_by_district_newest_first(store: ReportsStore) -> None:
+    for n in range(3):
+        at = AT + timedelta(minutes=n)
+        reporter = (Reporter(channel="egov", reference=str(n), at=at),)
+        store.add(
+            report(str(n), latitude=43.24 + n / 1000, reporters=reporter, district="esil" if n else "almaly")
+        )
+    assert [r.reporters[0].reference for r in store.near(43.24, 76.91, 150)] == ["0", "1"]
+    assert [r.reporters[0].reference for r in store.newest(["esil", "almaly"], 2)] == ["2", "1"]
+    assert store.districts() == ["almaly", "esil"]
+    assert store.newest([]) == []
+
+
+def test_a_report_that_is_given_to_another_district_leaves_the_first(store: ReportsStore) -> None:
+    made = store.add(report())
+    moved = step(made, "checked", "aigul", AT).model_copy(update={"district": "almaly"})
+    store.replace((moved, 0))
+    assert store.newest(["esil"]) == []
+    assert store.newest(["almaly"]) == [moved]
+
+
+def test_a_nonce_is_new_once(store: ReportsStore) -> None:
+    assert store.unseen("egov:abc", 60)
+    assert not store.unseen("egov:abc", 60)
+    assert store.unseen("bank:abc", 60)
+
+
+def test_without_redis_nothing_is_accepted(tmp_path: Path) -> None:
+    away = ReportsStore("redis://127.0.0.1:9/0")
+    for call in (lambda: away.add(report()), lambda: away.unseen("n", 1), lambda: away.near(0, 0, 1)):
+        with pytest.raises(StoreError):
+            call()

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from citizens import AT, report
+from pydantic import ValidationError
+
+from flows.domain.reports import Attachment, Report, Reporter, ReportRefused, merged, step, tracking_id
+
+
+def test_a_report_goes_through_its_states_and_each_step_is_kept() -> None:
+    made = report()
+    for state in ("checked", "forwarded", "proposed", "confirmed", "closed"):
+        made = step(made, state, "aigul", AT, f"to {state}")  # type: ignore[arg-type]
+    assert [s.state for s in made.steps] == ["checked", "forwarded", "proposed", "confirmed", "closed"]
+    assert (made.version, made.open) == (5, False)
+    with pytest.raises(ReportRefused, match="expected nothing more"):
+        step(made, "checked", "aigul", AT)
+
+
+def test_a_step_that_its_state_does_not_allow_is_refused() -> None:
+    with pytest.raises(
+        ReportRefused, match="is received: expected checked or declined or merged, got confirmed"
+    ):
+        step(report(), "confirmed", "aigul", AT)
+
+
+def test_merged_reports_keep_all_reporters_and_files() -> None:
+    photo = Attachment(sha256="a" * 64, size=1, media_type="image/jpeg")
+    other_photo = photo.model_copy(update={"sha256": "b" * 64})
+    one = report("1", files=(photo,))
+    two = report("2", channel="bank", files=(photo, other_photo), text="I saw it too")
+    main, ended = merged(one, two, "machine", AT)
+    assert [r.channel for r in main.reporters] == ["egov", "bank"]
+    assert main.reporters[1].text == "I saw it too"
+    assert [f.sha256[0] for f in main.files] == ["a", "b"]
+    assert (ended.state, ended.merged_into) == ("merged", one.id)
+    assert (main.version, ended.version) == (1, 1)
+    with pytest.raises(ReportRefused):
+        merged(main, ended, "machine", AT)
+    with pytest.raises(ReportRefused):
+        merged(one, one, "machine", AT)
+
+
+def test_the_same_reference_of_a_channel_is_the_same_report() -> None:
+    assert report("17").id == tracking_id("egov", "17") == report("17", text="other words").id
+    assert report("17").id != report("17", channel="bank").id
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"service": "hunger"}, {"latitude": 91.0}, {"longitude": float("nan")}, {"text": "x" * 4001},
+     {"happened_at": datetime(2026, 11, 2, 8, 0)}],  # noqa: DTZ001
+)  # fmt: skip
+def test_what_is_no_report_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        report(**changes)
+
+
+def test_when_it_changed_last() -> None:
+    later = step(report(), "checked", "machine", AT + timedelta(hours=1))
+    assert later.changed_at == AT + timedelta(hours=1)
+    assert report().changed_at == AT
+    assert Report.model_validate_json(later.model_dump_json()) == later
+    assert Reporter(channel="egov", reference="1", at=datetime(2026, 1, 1, tzinfo=UTC)).text == ""
