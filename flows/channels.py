@@ -19,8 +19,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
+from flows.domain.config import Name
 from flows.domain.errors import DomeError
-from flows.domain.site import Name
 
 WINDOW_S: Final = 300
 """Clocks of servers are within seconds; a request may wait in a queue for a minute or two."""

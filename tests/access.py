@@ -112,6 +112,8 @@ row("GET /violations/{violation_id}/files/{name}", "operator reviewer authoriser
     violation("/violations/{id}/files/clip.mp4"))  # fmt: skip
 row("POST /violations/{violation_id}/{step}", "operator reviewer authoriser", "one",
     violation("/violations/{id}/claim", {"version": 0}), (200, 403))  # fmt: skip
+row("GET /violations/{violation_id}/package", "reviewer authoriser auditor", "one",
+    violation("/violations/{id}/package"), (409,))  # fmt: skip
 row("GET /review/queue", "operator reviewer authoriser auditor", "list", violation("/review/queue?limit=50"))
 row("POST /review/next", "reviewer", "list", violation("/review/next"))
 row("GET /counts/hours", WATCH, "free", plain("/counts/hours"))

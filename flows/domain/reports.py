@@ -11,9 +11,9 @@ from typing import Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from flows.domain.config import Name
 from flows.domain.errors import DomeError, FieldError
 from flows.domain.events import event_id
-from flows.domain.site import Name
 
 State = Literal["received", "checked", "forwarded", "proposed", "confirmed", "declined", "merged", "closed"]
 """``checked``: its files were decoded; ``proposed``: the pipeline proposes a violation; ``merged``: it tells of the

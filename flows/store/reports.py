@@ -158,7 +158,7 @@ class ReportsStore:
             args += [report.longitude, latitude, "1" if report.open else "0"]
         with told("write reports", self._address):
             answer: Any = self._write(keys=[OPEN], args=args)
-        return answer == b""
+        return bool(answer == b"")
 
 
 def _record(report_id: str) -> str:

@@ -87,7 +87,7 @@ def _child(asked: dict[str, Any], writer: int) -> None:
     try:
         _limit(asked)
         try:
-            found = {"inspected": _decode(asked).model_dump(mode="json")}
+            found: dict[str, Any] = {"inspected": _decode(asked).model_dump(mode="json")}
         except UploadRefused as error:
             found = {"refused": str(error)}
         except MemoryError:
