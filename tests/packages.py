@@ -121,7 +121,7 @@ def captured_in(store: EvidenceStore, folder: str) -> Captured:
 def identity() -> Identity:
     """One for development."""
     with tempfile.TemporaryDirectory() as folder:
-        return development_identity(Path(folder) / "certificates")
+        return development_identity(Path(folder) / "certificates", SEALED_AT)
 
 
 def sealing(**changes: Any) -> Sealing:

@@ -104,13 +104,13 @@ def read_certificates(field: str, path: Path) -> tuple[x509.Certificate, ...]:
         raise FieldError(field, "certificates in PEM", str(path), str(error)) from None
 
 
-def development_identity(folder: Path) -> Identity:
+def development_identity(folder: Path, now: datetime | None = None) -> Identity:
     """The identity kept in a folder; made there if there is none. Two processes at once agree on one."""
     if not folder.is_dir():
         part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
         part.mkdir(parents=True, mode=0o700)
         try:
-            _write(part, _make())
+            _write(part, _make(now or datetime.now(UTC)))
             with contextlib.suppress(OSError):  # another process was first: its identity holds
                 part.rename(folder)
         finally:
@@ -173,17 +173,22 @@ def _strong(key: SigningKey) -> bool:
     return isinstance(key.curve, ec.SECP256R1 | ec.SECP384R1)
 
 
-def _make() -> Identity:
+def _make(now: datetime) -> Identity:
     """A root and a signer, as C2PA 2.2 (14.5.1) asks of certificates: a signer is never its own issuer."""
     root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root = _certificate("root", root_key, "root", root_key, ca=True)
-    return Identity(key, (_certificate("signer", key, "root", root_key, ca=False), root))
+    root = _certificate("root", root_key, "root", root_key, now, ca=True)
+    return Identity(key, (_certificate("signer", key, "root", root_key, now, ca=False), root))
 
 
 def _certificate(
-    name: str, key: ec.EllipticCurvePrivateKey, issuer: str, by: ec.EllipticCurvePrivateKey, ca: bool
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: str,
+    by: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    ca: bool,
 ) -> x509.Certificate:
-    begins = datetime.now(UTC) - timedelta(hours=1)
+    begins = now - timedelta(hours=1)
     builder = (
         x509.CertificateBuilder()
         .subject_name(_named(name))

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from packages import identity
+from packages import SEALED_AT, identity
 
 from flows.court import cms
 from flows.court.identity import (
@@ -70,13 +70,13 @@ def test_a_configured_certificate_is_used_and_halves_or_mismatches_are_named(tmp
 
 
 def test_a_chain_is_vouched_for_by_its_root_at_the_time_and_by_nobody_else(tmp_path: Path) -> None:
-    mine, stranger = identity(), development_identity(tmp_path / "c")
+    mine, stranger = identity(), development_identity(tmp_path / "c", SEALED_AT)
     root = mine.chain[1]
-    assert vouched(mine.chain, [root], NOW) == ""
-    assert "no trusted certificate" in vouched(mine.chain, [stranger.chain[1]], NOW)
-    assert "not valid" in vouched(mine.chain, [root], NOW + timedelta(days=9999))
+    assert vouched(mine.chain, [root], SEALED_AT) == ""
+    assert "no trusted certificate" in vouched(mine.chain, [stranger.chain[1]], SEALED_AT)
+    assert "not valid" in vouched(mine.chain, [root], SEALED_AT + timedelta(days=9999))
     leaf_as_issuer = (stranger.certificate, mine.certificate)
-    assert vouched(leaf_as_issuer, [root], NOW) != ""
+    assert vouched(leaf_as_issuer, [root], SEALED_AT) != ""
 
 
 @pytest.fixture(params=["p256", "p384", "rsa"])

@@ -50,7 +50,7 @@ def test_a_trusted_root_vouches_and_a_stranger_does_not(tmp_path: Path) -> None:
     good = verify(package(), Trust(roots=identity().chain[1:]), NOW)
     assert good.verdict == "good"
     assert not any("vouch" in w for w in good.warnings)
-    other = development_identity(tmp_path / "c")
+    other = development_identity(tmp_path / "c", SEALED_AT)
     assert verify(package(), Trust(roots=other.chain[1:]), NOW).verdict == "broken"
 
 
@@ -124,7 +124,7 @@ def test_who_writes_every_hash_again_still_lacks_the_key() -> None:
 
 
 def test_who_seals_with_another_key_shows_another_certificate(tmp_path: Path) -> None:
-    stranger = development_identity(tmp_path / "c")
+    stranger = development_identity(tmp_path / "c", SEALED_AT)
     made = export(material(), sealing(identity=stranger))
     assert verify(made, Trust(roots=identity().chain[1:]), NOW).verdict == "broken"
     assert verify(made, now=NOW).signer_sha256 != verify(package(), now=NOW).signer_sha256
