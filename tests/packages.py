@@ -22,8 +22,8 @@ from flows.store.evidence import MANIFEST, EvidenceStore
 
 SIZE = (320, 240)
 CLIP_S = 2.0
-SEALED_AT = datetime.now(UTC).replace(microsecond=0)
-"""Now: the certificate for development, made on first use, is valid from an hour before."""
+SEALED_AT = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
+"""When :func:`identity` was made; the survey is valid on that day."""
 PROFILE = JurisdictionProfile.model_validate(
     {
         "name": "test",
