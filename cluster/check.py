@@ -133,16 +133,26 @@ def check_site(
     with ThreadPoolExecutor(max_workers=min(PROBES_AT_ONCE, max(1, len(config.cameras)))) as pool:
         cameras = tuple(pool.map(look, config.cameras))
     notes = () if profile.confirmed else (f"jurisdiction {profile.name} is not yet confirmed by counsel",)
-    return SiteCheck(config, profile, tuple(problems), cameras, (*notes, *section_notes(config)))
+    return SiteCheck(config, profile, tuple(problems), cameras, (*notes, *section_notes(config, settings)))
 
 
-def section_notes(site: SiteConfig) -> list[str]:
-    """What is wrong between the cameras of each section: their passages would find no match."""
+def section_notes(site: SiteConfig, settings: Settings | None = None) -> list[str]:
+    """What keeps the cameras of each section from ever finding a match.
+
+    Args:
+        site: The site.
+        settings: Of the installation; None where only the file is looked at.
+    """
     ends: dict[str, list[SectionSpeedRule]] = {}
     for rule in (rule for camera in site.cameras for rule in camera.rules):
         if isinstance(rule, SectionSpeedRule):
             ends.setdefault(rule.section, []).append(rule)
     notes = []
+    if ends and settings is not None and not settings.plate_key.get_secret_value():
+        notes.append(
+            f"section {', '.join(sorted(ends))}: {VARIABLE} is not set, so no passage can be told from another and no "
+            f"section speed is ever measured; set it to ID:HEX, for example to k1:$(openssl rand -hex 16), on every node"
+        )
     for section, rules in ends.items():
         missing = {"entry", "exit"} - {rule.role for rule in rules}
         notes += [f"section {section} has no {role} camera" for role in sorted(missing)]

@@ -18,6 +18,7 @@ from typing import Any, Final
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
+from cluster.check import section_notes
 from cluster.events_file import EventsFile
 from flows.camera import FLEET, NAMESPACE, RESULTS, Surroundings
 from flows.domain.errors import DomeError
@@ -94,6 +95,9 @@ def run_live(
         DomeError: If something that every camera needs cannot be started.
     """
     started_at = datetime.now(UTC)
+    notes = section_notes(site, options.settings)
+    for note in notes:
+        log.warning("%s", note)
     cameras = [_overridden(camera, options.detector) for camera in site.cameras]
     with ExitStack() as stack:
         stop = stack.enter_context(stopped_by_signal())
@@ -122,7 +126,7 @@ def run_live(
             ended_at=datetime.now(UTC),
             cameras={status.camera_id: status for status in job.statuses},
             results=job.results,
-            problems=list(problems),
+            problems=[*problems, *notes],
         )
     if options.summary is not None:
         options.summary.parent.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ class LandmarkConfig:
         near_px: How far from where it is expected a landmark is looked for at first.
         far_px: And round a shift of the whole picture, which is known to a few px and not to a turn of a degree.
         columns: Of the small picture in which such a shift is looked for.
-        most: Landmarks kept: three looks' worth.
+        most: Landmarks kept: four looks' worth.
         a_look: Of these are looked for in one look while all is well.
         least: Fewer than these agreeing say nothing.
         candidates: Patches tried out while learning.
@@ -59,11 +59,11 @@ class LandmarkConfig:
     """
 
     side_px: int = 32
-    near_px: int = 8
+    near_px: int = 6
     far_px: int = 24
     columns: int = 320
     most: int = 24
-    a_look: int = 8
+    a_look: int = 6
     least: int = 5
     candidates: int = 72
     buckets: tuple[int, int] = (6, 4)

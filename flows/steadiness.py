@@ -127,16 +127,18 @@ class Allowance:
 
     def displacement(self, shift: Shift) -> Displacement:
         """How far off a camera is whose picture lies so."""
-        px = np.hypot(*shift.at(self._px).T)
+        return self.of(shift.at(self._px), shift.turn_deg)
+
+    def of(self, moved_px: Array, turn_deg: float = 0.0) -> Displacement:
+        """The same, of how far each surveyed place ``(N, 2)`` has moved in the picture."""
+        px = np.hypot(*moved_px.T)
         if self._ground is None:
-            return Displacement(float(px.max()) / self._allowed_px, float(px.max()), turn_deg=shift.turn_deg)
-        off = self._ground.to_ground(shift.apply(self._px)) - self._m
+            return Displacement(float(px.max()) / self._allowed_px, float(px.max()), turn_deg=turn_deg)
+        off = self._ground.to_ground(self._px + moved_px) - self._m
         excess = np.linalg.norm(np.einsum("nij,nj->ni", self._scale, off), axis=1)
         excess = np.where(np.isfinite(excess), excess, np.inf)  # over the horizon
         worst = int(excess.argmax())
-        return Displacement(
-            float(excess[worst]), float(px[worst]), float(np.hypot(*off[worst])), shift.turn_deg
-        )
+        return Displacement(float(excess[worst]), float(px[worst]), float(np.hypot(*off[worst])), turn_deg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ class Verdict:
         reason: Why nothing may be measured; empty if it may.
         off: How far off it is; None if that is not known.
         event: What is to be told of it.
+        seen: The look said something.
     """
 
     at: datetime
@@ -170,6 +173,7 @@ class Verdict:
     reason: str = ""
     off: Displacement | None = None
     event: Event | None = None
+    seen: bool = False
 
 
 class Steadiness:
@@ -375,7 +379,7 @@ class _Judge:
 
     def _say(self, look: Look, fitness: Fitness, reason: str = "", event: Event | None = None) -> Verdict:
         self._fitness = fitness
-        return Verdict(look.at, fitness, reason, self._off, event)
+        return Verdict(look.at, fitness, reason, self._off, event, look.off is not None)
 
     def _event(self, look: Look, told: str, since: datetime | None) -> Event:
         off, shift = self._off or GONE, look.shift

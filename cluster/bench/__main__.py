@@ -14,7 +14,10 @@ from cluster.bench import report
 from flows.domain.errors import DomeError
 
 COST = ("results", "path")
-ACCURACY = ("accuracy", "section", "positions", "rules", "signals", "plates", "belts", "faces", "abandoned")
+ACCURACY = (
+    *("accuracy", "section", "positions", "rules", "signals", "plates", "belts", "faces", "abandoned"),
+    "drift",
+)
 SERVICE = ("api", "reports", "verify", "uploads")
 """Modules of this package; each has ``run(quick) -> list`` of figures. Those that are not here are left out."""
 

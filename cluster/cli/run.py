@@ -45,6 +45,7 @@ def run(
     Serve, one actor a camera. Ctrl-C drains and ends it.
     A camera that is wrong in the site file is reported and left out.
     """
+    from cluster.check import section_notes
     from flows.domain.errors import FieldError
     from flows.sitefile import load_site
 
@@ -56,10 +57,13 @@ def run(
     if not config.cameras:
         stderr().print("nothing to run: no camera of the site file can be used", style="bold red")
         raise typer.Exit(BAD_INPUT)
+    options = _options(until_end, events, summary, detector, (host, port) if api else None)
+    for note in section_notes(config, options.settings):
+        stderr().print(f"warning: {note}", style="yellow", soft_wrap=True, markup=False)
     result = run_live_with_progress(
         config,
         [str(p) for p in problems],
-        _options(until_end, events, summary, detector, (host, port) if api else None),
+        options,
         progress=not no_progress,
     )
     stdout().print(summary_table(result))

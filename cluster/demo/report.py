@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -35,12 +35,14 @@ class CameraOutcome:
         score: Its events against the truth.
         status: Its counts at the end.
         packages: Evidence packages that were stored.
+        states: What became of its violations: how many stand, need a person, wait or are dismissed.
     """
 
     clip: Clip
     score: EventScore
     status: CameraStatus
     packages: int
+    states: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,18 @@ class Outcome:
         return not failed and (due == 0 or sum(c.score.tp for c in self.cameras) > 0)
 
 
-def compare(clips: Sequence[Clip], folder: Path, evidence: Path, tolerance_kmh: float) -> Outcome:
+def violations_of(folder: Path) -> list[Event]:
+    """The violations that a run has left in ``folder``."""
+    return [e for e in read_events(folder / "events.jsonl") if is_violation(e)]
+
+
+def compare(
+    clips: Sequence[Clip],
+    folder: Path,
+    evidence: Path,
+    tolerance_kmh: float,
+    states: Mapping[str, Mapping[str, int]] | None = None,
+) -> Outcome:
     """Scores what a run left in ``folder`` against the truth of its clips.
 
     Args:
@@ -75,8 +88,9 @@ def compare(clips: Sequence[Clip], folder: Path, evidence: Path, tolerance_kmh: 
         folder: Where ``events.jsonl`` and ``summary.json`` lie and the picture goes.
         evidence: Where the evidence packages lie.
         tolerance_kmh: The jurisdiction's tolerance over the limit.
+        states: By camera, how many of its violations are in which state.
     """
-    events = [e for e in read_events(folder / "events.jsonl") if is_violation(e)]
+    events = violations_of(folder)
     summary = Summary.model_validate_json((folder / "summary.json").read_bytes())
     outcomes = []
     for clip in clips:
@@ -84,7 +98,8 @@ def compare(clips: Sequence[Clip], folder: Path, evidence: Path, tolerance_kmh: 
         score = evaluate_events(clip.truth, mine, tolerance_kmh, CLEAR_KMH)
         packages = len(list((evidence / clip.camera.id).glob("*/*/manifest.json")))
         status = summary.cameras.get(clip.camera.id) or CameraStatus(camera_id=clip.camera.id, state="failed")
-        outcomes.append(CameraOutcome(clip, score, status, packages))
+        became = dict((states or {}).get(clip.camera.id, {}))
+        outcomes.append(CameraOutcome(clip, score, status, packages, became))
     took = (summary.ended_at - summary.started_at).total_seconds()
     return Outcome(tuple(outcomes), evidence, draw_best(clips, events, folder / "violation.png"), took)
 
@@ -95,6 +110,7 @@ def outcome_table(outcome: Outcome) -> Table:
     table.add_column("camera")
     for name in ("to find", "found", "missed", "wrong", "speed error, mean / max", "95 % interval held"):
         table.add_column(name, justify="right")
+    table.add_column("what became of them")
     table.add_column("evidence")
     for camera in outcome.cameras:
         table.add_row(*_row(camera, outcome.evidence))
@@ -118,6 +134,7 @@ def _row(camera: CameraOutcome, evidence: Path) -> tuple[str, ...]:
         f"[red]{score.fp}[/]" if score.fp else "0",
         f"{error['mean']:.2f} / {error['max']:.2f} km/h" if error else "-",
         held,
+        ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(camera.states.items())) or "-",
         f"{folder} ({counted(camera.packages, 'package')})" if camera.packages else "none",
     )
 
@@ -130,6 +147,7 @@ def show(outcome: Outcome, console: Console, site: Path) -> None:
         lines.append(("picture", f"{shown_path(outcome.picture)}: one of the violations found"))
     here, file = shown_path(site.parent), shown_path(site)
     lines += [
+        ("exempt", f"{here}/exemptions.yaml was in force (dome exemptions load puts another there)"),
         ("files", f"{here}/events.jsonl (CloudEvents), {here}/summary.json (counts)"),
         ("next", f"dome check {file}    [dim]who is fit for evidence, and why[/]"),
         ("", f"dome run {file} --until-end    [dim]the same job; put your own cameras into the file[/]"),

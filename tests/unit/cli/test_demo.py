@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from cluster.demo import clips, report
+from cluster.demo import clips, exempt, report
 from cluster.demo.cameras import CAMERAS, Clip, DemoCamera
 from flows import scenes
 from flows.domain.errors import DomeError
 from flows.domain.events import SPEEDING, Event, KeyMoment, Measured, Violation
+from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.status import CameraStatus, ResultsStatus, Summary
+from flows.settings import Settings
+from flows.store.redis_server import redis_beside
+from flows.store.results import ResultsStore
 
 OPTIONS = {
     "duration_s": 6,
@@ -107,6 +111,35 @@ def test_the_table_compares_with_the_truth(clip: Clip, tmp_path: Path) -> None:
     assert "0.50 / 0.50 km/h" in text
     assert "1 package)" in text
     assert "dome run" in text
+
+
+def test_the_table_says_what_became_of_them(clip: Clip, tmp_path: Path) -> None:
+    leave_results(tmp_path, [violation(clip)])
+
+    outcome = report.compare(
+        [clip], tmp_path, tmp_path, tolerance_kmh=10, states={"cam": {"stands": 2, "needs_review": 1}}
+    )
+
+    assert "1 needs review, 2 stands" in text_of(outcome, tmp_path)
+
+
+def test_the_demo_s_list_decides_what_depends_on_lists(clip: Clip, tmp_path: Path) -> None:
+    """Its red lights would wait for a list for ever; the file is one that dome exemptions load takes."""
+    from flows.exemptions import read_exemptions
+
+    settings = Settings.from_env({"DOME_HOME": str(tmp_path / "home")})
+    listed = exempt.demo_list([clip])
+    exempt.put_in_force(listed, tmp_path / "exemptions.yaml", settings)
+    assert read_exemptions(tmp_path / "exemptions.yaml").entries == listed.entries
+
+    at = clip.truth.started_at + timedelta(seconds=3)
+    found = violation(clip)
+    waits = {"exemptions": ["*"], "exemptions_max_age_h": 24.0, "state": "undecided"}
+    red = Event.of("dome.violation.red_light.v1", camera_id="cam", district="north", at=at, data=found.data | waits)
+    read = plate_event(red, PlateRecord(outcome="read", text="123ABC02", confident=True))
+    with redis_beside(settings) as url:
+        ResultsStore(url).write([found, red, read])
+    assert exempt.states([found, red], settings) == {"cam": {"stands": 2}}
 
 
 def test_the_picture_shows_the_moment(clip: Clip, tmp_path: Path) -> None:
