@@ -151,7 +151,7 @@ def section_notes(site: SiteConfig, settings: Settings | None = None) -> list[st
     if ends and settings is not None and not settings.plate_key.get_secret_value():
         notes.append(
             f"section {', '.join(sorted(ends))}: {VARIABLE} is not set, so no passage can be told from another and no "
-            f"section speed is ever measured; set it to ID:HEX, for example to k1:$(openssl rand -hex 16), on every node"
+            "section speed is ever measured; set it on every node, for example to k1:$(openssl rand -hex 16)"
         )
     for section, rules in ends.items():
         missing = {"entry", "exit"} - {rule.role for rule in rules}

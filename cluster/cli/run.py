@@ -47,6 +47,7 @@ def run(
     """
     from cluster.check import section_notes
     from flows.domain.errors import FieldError
+    from flows.settings import Settings
     from flows.sitefile import load_site
 
     try:
@@ -58,7 +59,7 @@ def run(
         stderr().print("nothing to run: no camera of the site file can be used", style="bold red")
         raise typer.Exit(BAD_INPUT)
     options = _options(until_end, events, summary, detector, (host, port) if api else None)
-    for note in section_notes(config, options.settings):
+    for note in section_notes(config, Settings.from_env()):
         stderr().print(f"warning: {note}", style="yellow", soft_wrap=True, markup=False)
     result = run_live_with_progress(
         config,

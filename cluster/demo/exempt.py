@@ -42,8 +42,7 @@ def put_in_force(listed: ExemptionList, file: Path, settings: Settings) -> None:
 
 def states(violations: Sequence[Event], settings: Settings) -> Mapping[str, Counter[str]]:
     """What became of each camera's violations, counted by state; what still waited is decided first."""
-    from flows.adjudication import case_of
-    from flows.docket import Docket
+    from flows.docket import Docket, case_of
     from flows.store.exemptions import ExemptionsStore
     from flows.store.redis_server import redis_beside
     from flows.store.results import ResultsStore

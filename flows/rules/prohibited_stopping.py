@@ -20,6 +20,7 @@ from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import inside, seconds
+from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter, doubt, moment_of, trace_of
 from flows.rules.standing import Stand, StandingConfig, Standings
 
@@ -63,6 +64,7 @@ class ProhibitedStopping:
         self._zone = site.road.areas[config.zone] if site.road is not None else None
         self._standings = Standings(config.classes, config.lost_s, self._thresholds.standing)
         self._pins = site.pins.open()
+        self._watch = ClockWatch()
         self._refusals: Counter[str] = Counter()
         self._clock_s = 0.0
         self._before: Moment | None = None
@@ -74,6 +76,7 @@ class ProhibitedStopping:
 
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """Looks at who stands in this frame."""
+        self._watch.see(moment)
         if self._reporter.unfit(moment.at):
             return []
         self._count(moment)
@@ -116,6 +119,13 @@ class ProhibitedStopping:
         if stand.reported or counted_s - self._thresholds.rolls_s <= self._config.max_s:
             return []
         if self._zone is None or self._standings.excused(stand):
+            return []
+        if self._watch.guessed(stand.first.at, stand.last.at):
+            # Part of that time was a step of the clock. It is counted anew from here.
+            self._refusals["clock_step"] += 1
+            stand.first, stand.coming_at, stand.counted_s = stand.last, None, self._clock_s
+            stand.recent.clear()
+            stand.recent.append(stand.last)
             return []
         where = inside(self._zone, stand.last)
         if not where:

@@ -57,3 +57,27 @@ def test_when_every_camera_failed_the_status_says_so(dome, site: Path, live) -> 
 def test_progress_goes_to_stderr_and_can_be_switched_off(dome, site: Path, live) -> None:
     assert "1 ended: 250 frames" in dome("run", site).stderr
     assert "250 frames" not in dome("run", site, "--no-progress").stderr
+
+
+def section(site: Path) -> None:
+    rule = "{kind: section_speed, section: abay, role: entry, gate: g, length_m: 900, limit_kmh: 60}"
+    camera = f"  - id: entry\n    source: b.mp4\n    lines: [{{name: g, m: [[0, 0], [1, 0]]}}]\n    rules: [{rule}]\n"
+    site.write_text(site.read_text() + camera)
+
+
+def test_a_section_without_a_key_for_plates_is_told_before_it_runs(
+    dome, site: Path, live, monkeypatch
+) -> None:
+    section(site)
+    monkeypatch.delenv("DOME_PLATE_KEY", raising=False)
+    said = dome("run", site).stderr
+    assert "DOME_PLATE_KEY is not set" in said
+    assert "no section speed is ever measured" in said
+    monkeypatch.setenv("DOME_PLATE_KEY", "k1:" + "07" * 16)
+    assert "DOME_PLATE_KEY" not in dome("run", site).stderr
+
+
+def test_dome_check_tells_it_too(dome, site: Path, monkeypatch) -> None:
+    section(site)
+    monkeypatch.delenv("DOME_PLATE_KEY", raising=False)
+    assert "DOME_PLATE_KEY is not set" in dome("check", site, "--no-probe").stdout
