@@ -100,9 +100,11 @@ def run_live(
         log.warning("%s", note)
     cameras = [_overridden(camera, options.detector) for camera in site.cameras]
     with ExitStack() as stack:
-        stop = stack.enter_context(stopped_by_signal())
         redis_url = stack.enter_context(redis_for(options.settings))
         stack.enter_context(ray_for(options))
+        stop = stack.enter_context(
+            stopped_by_signal()
+        )  # after Ray, which takes SIGTERM for itself when it starts
         job = LiveJob(site, cameras, redis_url, options)
         job.start()
         store = ResultsStore(redis_url)

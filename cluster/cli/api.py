@@ -48,7 +48,7 @@ def serve_console(settings: Settings, url: str, host: str, port: int) -> None:
     from serve.app import ApiArgs, ensure_api, start_serve
 
     config = ApiConfig.from_env(url, settings)
-    with stopped_by_signal() as stop, ray_for(LiveOptions(settings=settings)):
+    with ray_for(LiveOptions(settings=settings)), stopped_by_signal() as stop:
         start_serve((host, port))
         ensure_api(ApiArgs(config=config))
         for line in _doors(config, f"http://{host}:{port}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[None]:
+def clusters() -> Iterator[ExitStack]:
+    """Every Ray of the session: who must end it (see the canary) starts another one here."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def cluster(clusters: ExitStack) -> None:
     """Ray with two logical CPUs, whose workers can import this project and the tests' detector."""
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests/integration")))
     if ray.is_initialized():  # another module's, without the tests' own paths
         ray.shutdown()
-    with ray_for(LiveOptions()):
-        yield
+    clusters.enter_context(ray_for(LiveOptions()))
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +18,11 @@ from searching import make_case
 
 from cluster.bench.processes import workers
 from cluster.bench.walkers import Sender, Walker, head_of, portrait, stranger
-from cluster.live import LiveOptions
+from cluster.live import LiveOptions, ray_for
 from flows.domain.cases import SearchTerms, Window
+from flows.store import keys
 from flows.store.cases import CaseStore
+from flows.store.connection import client
 from flows.store.leads import LeadStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.vault import Vault
@@ -65,6 +66,11 @@ class Searching:
         self.cases.activate(case.id, "asel")
         return case.id
 
+    def written(self, case: str) -> int:
+        """Leads of a case in the store."""
+        with client(self.redis.url, 5.0) as asked:
+            return int(asked.zcard(keys.case(case, "leads")))
+
     def go(self, trouble, *senders: Sender):  # type: ignore[no-untyped-def]
         def then_end(run: Run) -> None:
             try:
@@ -90,12 +96,16 @@ def walking(*heads: object) -> Iterator[tuple[Sender, Sender]]:
 
 
 @pytest.fixture
-def canary(monkeypatch: pytest.MonkeyPatch) -> Canary:
+def canary(cluster: None, clusters: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Canary]:
+    """Listens to a Ray of its own, whose workers know it from their start."""
     listening = Canary()
     monkeypatch.setenv(VARIABLE, listening.name)  # before Ray starts: its workers inherit it
     if ray.is_initialized():
         ray.shutdown()
-    return listening
+    with ray_for(LiveOptions()):
+        yield listening
+    monkeypatch.undo()
+    clusters.enter_context(ray_for(LiveOptions()))  # for the tests after this one
 
 
 def test_who_is_searched_for_is_a_lead_and_only_where_the_case_says(
@@ -108,6 +118,7 @@ def test_who_is_searched_for_is_a_lead_and_only_where_the_case_says(
         run.until(
             lambda c: c["hall-1"].events.get("dome.search.lead.v1", 0) >= 1 and c["hall-2"].detected > 30
         )
+        run.until(lambda c: search.written(case) > 0)  # one in flight would be refused, and rightly so
         search.cases.stop_all("dana", "a drill")
         run.until(lambda c: True)
         stopped = {}
@@ -136,7 +147,7 @@ def _still(before: dict[str, int], faces: int, frames: int) -> bool:
 
 
 def test_nothing_of_a_passer_by_remains_anywhere_after_crashes(
-    canary: Canary, cluster_after: None, tmp_path: Path, redis: EmbeddedRedis
+    canary: Canary, tmp_path: Path, redis: EmbeddedRedis
 ) -> None:
     search = Searching(tmp_path, redis, canary)
     search.case(stranger())
@@ -174,17 +185,6 @@ def check_the_scan_finds_what_is_there(
     del kept
     for place, what in (("object store", "pixels"), ("redis", "float64"), ("home", "numbers as text")):
         assert any(line.startswith(place) and what in line for line in planted), (place, planted)
-
-
-@pytest.fixture
-def cluster_after(canary: Canary, request: pytest.FixtureRequest) -> Iterator[None]:
-    """A Ray of its own: its workers must know where to tell what they saw."""
-    from cluster.live import ray_for
-
-    root = Path(__file__).resolve().parents[2]
-    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (root, root / "tests", root / "tests/integration")))
-    with ray_for(LiveOptions()):
-        yield
 
 
 def crash(name: str, how: signal.Signals) -> None:
