@@ -250,7 +250,8 @@ class AlertHub:
                 last: Any = "{}-{}".format(*self._last)
                 answer: Any = await self._client.xread({keys.EVENTS: last}, count=CHUNK, block=BLOCK_MS)
                 for _, rows in answer or []:
-                    self._fan_out(await self._items(rows))
+                    if self._listeners:  # a back-fill that nobody follows costs no more than its places
+                        self._fan_out(await self._items(rows))
                     self._last = place_of(rows[-1][0].decode())
                 pause.reset()
                 self.problem = ""
@@ -269,10 +270,11 @@ def item_of(place: str, fields: dict[bytes, bytes], record: bytes | None) -> Ite
     """An entry of the stream as listeners get it; of an event removed meanwhile only its place is left."""
     type, district = fields[b"type"].decode(), fields[b"district"].decode()
     event: dict[str, Any] = json.loads(record) if record else {}
-    return Item(
-        place_of(place), type if record else "", district, _sse(place, type, slim(event, type, plates=True)),
-        _sse(place, type, slim(event, type, plates=False)),
-    )  # fmt: skip
+    text = _sse(place, type, slim(event, type, plates=True))
+    blind = (
+        _sse(place, type, slim(event, type, plates=False)) if type.startswith(tuple(NAMES_A_PLATE)) else text
+    )
+    return Item(place_of(place), type if record else "", district, text, blind)
 
 
 def slim(event: dict[str, Any], type: str, *, plates: bool) -> dict[str, Any]:
