@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,6 +34,9 @@ CONNECTIONS: Final = 8
 CHUNK: Final = 200
 QUEUE: Final = 256
 """Items that a listener may be behind before it reads from Redis itself."""
+AT_ONCE: Final = 20
+BREATH_S: Final = 0.02
+"""So many listeners are told at once, then others have their turn: behind Serve it takes them about so long."""
 HEARTBEAT_S: Final = 15.0
 """A comment so often keeps proxies from closing a silent stream, and shows us that a listener is gone."""
 
@@ -250,9 +253,10 @@ class AlertHub:
                 last: Any = "{}-{}".format(*self._last)
                 answer: Any = await self._client.xread({keys.EVENTS: last}, count=CHUNK, block=BLOCK_MS)
                 for _, rows in answer or []:
-                    if self._listeners:  # a back-fill that nobody follows costs no more than its places
-                        self._fan_out(await self._items(rows))
+                    # A back-fill that nobody follows costs no more than its places.
+                    items = await self._items(rows) if self._listeners else []
                     self._last = place_of(rows[-1][0].decode())
+                    await self._fan_out(items)
                 pause.reset()
                 self.problem = ""
             except (redis.RedisError, StoreError) as error:
@@ -260,10 +264,19 @@ class AlertHub:
                 log.warning("live events: %s", self.problem)
                 await asyncio.sleep(pause.next_s())
 
-    def _fan_out(self, items: Iterable[Item]) -> None:
-        for item in items:
-            for listener in self._listeners:
-                listener.offer(item)
+    async def _fan_out(self, items: Sequence[Item]) -> None:
+        """To all listeners, some at a time: a reviewer's click must not wait until two hundred have had an event.
+
+        Who comes meanwhile begins after these items.
+        """
+        waiting = list(self._listeners)
+        while waiting:
+            now, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+            for listener in now:
+                for item in items:
+                    listener.offer(item)
+            if waiting:
+                await asyncio.sleep(BREATH_S)
 
 
 def item_of(place: str, fields: dict[bytes, bytes], record: bytes | None) -> Item:
