@@ -50,6 +50,11 @@ class TrackerConfig(BaseModel):
     """Least overlap of a prediction and a detection."""
     low_match_iou: float = Field(default=0.5, gt=0, lt=1)
     """The same for a doubtful detection."""
+    widened: float = Field(default=0.3, ge=0)
+    """Who was seen at the look before and fits no prediction is looked for where it was, both boxes larger by this
+    share on each side (buffered overlap, C-BIoU, Yang et al. 2023; last observations, OC-SORT, Cao et al. 2023)."""
+    widened_iou: float = Field(default=0.3, gt=0, lt=1)
+    """Least overlap of two boxes so widened."""
     heading_weight: float = Field(default=0.3, ge=0)
     """What going on in the same direction is worth beside overlap (after OC-SORT's momentum)."""
     heading_speed: float = Field(default=0.5, gt=0)
@@ -75,6 +80,10 @@ class TrackerConfig(BaseModel):
     """Change of velocity, scales/s per root second."""
     size_drive: float = Field(default=0.5, gt=0)
     """The same of its growth."""
+    hurry: float = Field(default=1.0, ge=0)
+    """Change of velocity and growth beside that, in their own square over the box's scale: what a camera sees of a
+    steady drive past it goes as 1/distance, whose second derivative is that of a scale or two (half its distance
+    from the vanishing point). At 1 scale/s nothing, at 7 most."""
     centre_fade_s: float = Field(default=3.0, gt=0)
     """Time constant with which velocity fades where nothing is seen."""
     size_fade_s: float = Field(default=1.0, gt=0)

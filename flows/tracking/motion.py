@@ -24,12 +24,14 @@ class Noise:
         start_speed: ``(4,)`` standard deviation of the first velocity, scales/s.
         drive: ``(4,)`` velocity's random walk, scales/s per root second.
         fade_s: ``(4,)`` time constant with which a velocity fades.
+        hurry: Change of velocity of what passes close by, in speed² over box scale, a second.
     """
 
     measure: Floats
     start_speed: Floats
     drive: Floats
     fade_s: Floats
+    hurry: float = 0.0
 
 
 @dataclass(slots=True)
@@ -86,16 +88,18 @@ class Motion:
         """Moves every track ``dt_s`` seconds on."""
         keep = np.exp(-dt_s / noise.fade_s)
         reach = noise.fade_s * (1 - keep)
-        drive = (noise.drive * box_scale(self.value)) ** 2
+        scale = box_scale(self.value)
+        drive = (noise.drive * scale) ** 2
+        rush = (noise.hurry * self.speed**2 / scale) ** 2 * dt_s  # as a density: steady over one step
         self.value += reach * self.speed
         self.value[:, 2:] = np.maximum(self.value[:, 2:], 1.0)
         self.speed *= keep
         # white noise of density drive over dt; the fade's share of it is below the density's own uncertainty
-        self.var += 2 * reach * self.cov + reach**2 * self.speed_var + drive * dt_s**3 / 3
+        self.var += 2 * reach * self.cov + reach**2 * self.speed_var + (drive + 0.75 * rush) * dt_s**3 / 3
         self.cov *= keep
-        self.cov += keep * reach * self.speed_var + drive * dt_s**2 / 2
+        self.cov += keep * reach * self.speed_var + (drive + rush) * dt_s**2 / 2
         self.speed_var *= keep**2
-        self.speed_var += drive * dt_s
+        self.speed_var += (drive + rush) * dt_s
 
     def update(self, rows: NDArray[np.intp], boxes: Floats, noise: Noise, doubt: Floats) -> None:
         """Corrects ``rows`` by the boxes seen, ``(K, 4)``; ``doubt`` ``(K,)`` multiplies their errors."""

@@ -21,7 +21,7 @@ from flows.domain.detections import Detections
 from flows.domain.errors import FieldError
 from flows.domain.tracks import Sighting, Track
 from flows.tracking.assignment import assign
-from flows.tracking.boxes import box_iou, to_centre, to_corners
+from flows.tracking.boxes import box_iou, to_centre, to_corners, widened
 from flows.tracking.config import TrackerConfig
 from flows.tracking.life import Life
 from flows.tracking.motion import Motion, Noise, box_scale
@@ -216,6 +216,7 @@ class Tracker:
             claims = np.where(self._confirmed[:, None], overlap, 0.0)
             free = np.ones(len(self._lives), bool), np.ones(len(seen), bool)
             self._pair_sure(overlap, seen, free, pairs)
+            self._pair_widened(seen, free, pairs)
             if not seen.sure.all():
                 late = self._confirmed & (self._misses == 1)
                 overlap[overlap < self.config.low_match_iou] = 0.0
@@ -233,6 +234,20 @@ class Tracker:
             _round(gain, np.ones(len(gain), bool), seen.sure, free, pairs)
             return
         gain = np.where(allowed, np.maximum(overlap + self._heading(seen), 1e-6), 0.0)
+        _round(gain, self._confirmed, seen.sure, free, pairs)
+        _round(gain, ~self._confirmed, seen.sure, free, pairs)
+
+    def _pair_widened(self, seen: _Seen, free: _Free, pairs: list[tuple[int, int]]) -> None:
+        """Who was seen a moment ago may have turned out faster or slower than predicted: look where it was."""
+        config = self.config
+        rows, columns = np.flatnonzero(free[0] & (self._misses == 1)), np.flatnonzero(free[1] & seen.sure)
+        if not len(rows) or not len(columns):
+            return
+        last = np.array([self._lives[row].track.sightings[-1].xyxy for row in rows.tolist()], np.float64)
+        overlap = box_iou(widened(last, config.widened), widened(seen.found.xyxy[columns], config.widened))
+        overlap[(overlap < config.widened_iou) | (self._group[rows, None] != seen.group[columns])] = 0.0
+        gain = np.zeros((len(self._lives), len(seen)))
+        gain[np.ix_(rows, columns)] = overlap
         _round(gain, self._confirmed, seen.sure, free, pairs)
         _round(gain, ~self._confirmed, seen.sure, free, pairs)
 
@@ -322,6 +337,7 @@ def _noise(config: TrackerConfig) -> Noise:
         spread(config.centre_speed, config.size_speed),
         spread(config.centre_drive, config.size_drive),
         spread(config.centre_fade_s, config.size_fade_s),
+        config.hurry,
     )
 
 

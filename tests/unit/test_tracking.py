@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise, permutations
 
+import driving
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -58,6 +59,19 @@ def test_one_car_is_one_track_at_any_frame_rate(rate_hz: float) -> None:
     steps = drive(Tracker(), np.arange(0, 4, 1 / rate_hz), lambda t: [car(100 + 150 * t)])
     assert ids(steps) == {1}
     assert steps[-1][0].confirmed
+
+
+@pytest.mark.parametrize("pose", driving.POSES)
+@pytest.mark.parametrize("away", [False, True])
+def test_who_rushes_past_the_camera_is_one_track(pose: str, away: bool) -> None:
+    """In the picture a steady drive past the camera is anything but steady."""
+    tracker = Tracker()
+    for seen in driving.drive(driving.camera(pose), 120.0, away=away, cut=True):
+        found = Detections(seen.xyxy[None], np.array([0.9], np.float32), np.zeros(1, np.int32), ("car",))
+        tracker.step(found, seen.at, seen.frame_index)
+    tracker.close()
+    # A sliver that has just come in or is about to leave is no box to predict from.
+    assert sum(len(track.sightings) > 1 for track in tracker.ended()) == 1
 
 
 def test_uneven_frames_do_not_change_a_cars_speed() -> None:
