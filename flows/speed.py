@@ -30,6 +30,7 @@ from flows.motion import (
     MotionModel,
     MotionPrior,
 )
+from flows.strands import strands
 
 Array = NDArray[np.float64]
 
@@ -74,11 +75,14 @@ class SpeedConfig:
         max_jump: Halves of the track that differ from the whole by more standard errors disagree.
         max_plain_share: The middle of the lower edge, taken alone, is wrong by up to about a tenth; more
             means that the body model went astray.
-        max_half_width: Half of the interval, share of the speed, above which there is no measurement (radars
-            for enforcement keep within 3 km/h or 3 %, OIML R 91) ...
+        max_half_width: Half of the interval, share of the speed, above which there is no measurement. (Radars
+            for enforcement keep within 3 km/h or 3 %, OIML R 91. Whoever is fast is seen in few frames; since only
+            the interval's lower end counts against them, a wide one does them no wrong.) ...
         max_half_width_kmh: ... unless it is below this.
         model_share: Standard error, share of the speed, from what a coarse body leaves out (rounded bumpers,
-            tyres that curve up); from simulated drives of detailed bodies past four camera poses.
+            tyres that curve up: half a per cent in simulated drives of detailed bodies past four camera poses) and
+            from boxes that are wrong one way when small and another when large, which no residual shows. With the
+            embedded detector on 108 vehicles of scenes kept for development, errors are as large as stated at 0.01.
         jitter_share: Jitter of the frame interval, share of it, above which the clock is not steady.
         coverage: Standard errors in a 95 % interval of a normal distribution; widened to Student's t.
         prior: What is known of driving and of boxes.
@@ -99,9 +103,9 @@ class SpeedConfig:
     min_inliers: float = 0.7
     max_jump: float = 4.0
     max_plain_share: float = 0.2
-    max_half_width: float = 0.05
+    max_half_width: float = 0.08
     max_half_width_kmh: float = 5.0
-    model_share: float = 0.005
+    model_share: float = 0.01
     jitter_share: float = 0.25
     coverage: float = 1.96
     prior: MotionPrior = field(default_factory=MotionPrior)
@@ -235,6 +239,22 @@ def pieces(
         elif out[-1]:
             out.append([])
     return [piece for piece in out if piece]
+
+
+def bodies(sightings: Sequence[Sighting], ground: GroundPlane, config: SpeedConfig) -> list[list[Sighting]]:
+    """A track split by the bodies that its whole and near boxes show, each in time order.
+
+    Those of fewer than ``min_sightings`` are left out: a glitch, or a glimpse of who cannot be measured anyway.
+    """
+    boxes = _xyxy(sightings)
+    keep = np.flatnonzero(_whole(boxes, ground.picture_px, config) & _near(boxes, ground, config))
+    if len(keep) == 0:
+        return []
+    kept = [sightings[int(i)] for i in keep]
+    xy, cov = ground.box_to_ground(boxes[keep], _sigma(boxes[keep], ground.picture_px, config)[:, 2])
+    at_s = np.array([(s.at - kept[0].at).total_seconds() for s in kept])
+    each = [[kept[i] for i in members] for members in strands(at_s, xy, cov.independent)]
+    return [body for body in each if len(body) >= config.min_sightings]
 
 
 def whole(

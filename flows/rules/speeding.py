@@ -24,7 +24,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter
-from flows.speed import KMH, Refusal, SpeedConfig, SpeedEstimate, check_clock, estimate, pieces
+from flows.speed import KMH, Refusal, SpeedConfig, SpeedEstimate, bodies, check_clock, estimate, pieces
 
 VERSION: Final = "1"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
@@ -184,14 +184,23 @@ class Speeding:
         ground = self._fit_ground(track, moment)
         if isinstance(ground, Refusal):
             return [ground]
+        each = bodies(sightings, ground, self._thresholds.speed) or [sightings]
+        verdicts = [v for body in each for v in self._measure_body(body, ground, track.cls, moment)]
+        measured: list[SpeedEstimate | Refusal] = [v for v in verdicts if isinstance(v, SpeedEstimate)]
+        return measured or verdicts[:1]
+
+    def _measure_body(
+        self, sightings: list[Sighting], ground: GroundPlane, cls: str, moment: Moment
+    ) -> list[SpeedEstimate | Refusal]:
+        """The same of what one body's boxes seem to be."""
         config = self._thresholds.speed
-        whole = estimate(sightings, ground, moment.clock, config, track.cls)
+        whole = estimate(sightings, ground, moment.clock, config, cls)
         if not (isinstance(whole, Refusal) and whole.reason == "disagreement"):
             return [whole]
         parts = pieces(sightings, ground.picture_px, config)
         if len(parts) == 1:
             parts = self._windows(sightings)
-        verdicts = [estimate(part, ground, moment.clock, config, track.cls) for part in parts]
+        verdicts = [estimate(part, ground, moment.clock, config, cls) for part in parts]
         return [v for v in verdicts if isinstance(v, SpeedEstimate)] or [whole]
 
     def _measure_fixes(

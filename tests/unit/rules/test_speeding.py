@@ -141,6 +141,18 @@ def test_two_vehicles_that_the_tracker_joined_are_an_event_each() -> None:
     assert [round(violation(e).measured["speed"].value / 10) for e in events] == [9, 8]
 
 
+def test_a_track_that_goes_over_to_the_next_car_never_tells_a_speed_in_between() -> None:
+    """Behind a bus the tracker loses a car and takes the one behind it for it: on the way both fell back."""
+    one = drive(100.0)
+    for gap_s in (0.5, 0.8, 1.1):
+        other = drive(100.0, start=driving.START + timedelta(seconds=gap_s), seed=5)
+        for cut in range(15, len(one) - 5):
+            seen = one[:cut] + [s for s in other if s.at > one[cut - 1].at]
+            for event in judge(rule(), driving.track(seen)):
+                speed = violation(event).measured["speed"]
+                assert speed.low < 100 < speed.high, (gap_s, cut, speed)
+
+
 def test_a_vehicle_that_speeds_and_then_waits_is_reported_while_it_waits() -> None:
     speeding = rule()
     boxes = drive(90.0)[:-4]
