@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -11,12 +12,13 @@ from typing import Any
 from rich.console import Console
 
 from cluster.bench import report
+from cluster.bench.material import Absent
 from flows.domain.errors import DomeError
 
 COST = ("results", "path")
 ACCURACY = (
-    *("accuracy", "section", "positions", "rules", "signals", "plates", "belts", "faces", "abandoned"),
-    "drift",
+    *("accuracy", "section", "positions", "rules", "signals", "plates", "photographs", "belts", "faces"),
+    *("abandoned", "drift"),
 )
 SERVICE = ("api", "reports", "verify", "uploads")
 """Modules of this package; each has ``run(quick) -> list`` of figures. Those that are not here are left out."""
@@ -51,18 +53,23 @@ def present(names: Sequence[str]) -> list[str]:
 def together(title: str, names: Sequence[str], all_of_them: Sequence[str], quick: bool) -> None:
     """Measures and prints all figures together; writes ``.bench/TITLE.json`` unless it was only a look.
 
-    A suite that cannot run here (no OpenGL, say) is named, and the others go on.
+    A suite that cannot run here (no OpenGL, say) is named, and the others go on; that real footage is not on this
+    machine is no failure.
     """
     rows: list[report.Figure | dict[str, Any]] = []
-    missing = []
+    console, missing = Console(stderr=True), []
     for name in names:
+        began = time.monotonic()
         try:
             rows += import_module(f"cluster.bench.{name}").run(quick=quick)
+        except Absent as error:
+            console.print(f"[yellow]left out[/yellow] {name}: {error}")
         except DomeError as error:
             missing.append(f"{name}: {error}")
+        console.print(f"{name}: {(time.monotonic() - began) / 60:.1f} minutes")
     report.show(title, rows)
     for line in missing:
-        Console(stderr=True).print(f"[red]not measured[/red] {line}")
+        console.print(f"[red]not measured[/red] {line}")
     if not quick and not missing and list(names) == list(all_of_them):
         report.write(title, rows)
     if missing:

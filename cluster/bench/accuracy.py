@@ -52,7 +52,8 @@ FIRST_SEED: Final = 880_001
 VEHICLES: Final = ("car", "truck", "bus", "motorcycle")
 SPEEDS_KMH: Final = (20.0, 120.0)
 LIMIT_KMH: Final = 50.0
-CLIPS_A_POSE: Final = 2
+CLIPS_A_POSE: Final = 5
+"""Of 18 vehicles each: some 160 of them speed clearly, enough to know a recall of 0.95 to three per cent or so."""
 VEHICLES_A_CLIP: Final = 18
 MIN_VEHICLES: Final = 60
 BOX_NOISE_PX: Final = 1.0
@@ -320,6 +321,7 @@ class Row:
     name: str
     vehicles: int
     measured: int
+    verdicts: int
     mean_kmh: float
     median_kmh: float
     max_kmh: float
@@ -343,6 +345,7 @@ def row(name: str, results: Sequence[ClipResult]) -> Row:
         name,
         vehicles=sum(len(r.asked) for r in results),
         measured=len({(m.seed, m.track) for m in good}),
+        verdicts=len(good),
         mean_kmh=float("nan") if nothing else float(np.abs(errors).mean()),
         median_kmh=float("nan") if nothing else float(np.median(np.abs(errors))),
         max_kmh=float("nan") if nothing else float(np.abs(errors).max()),
@@ -360,10 +363,11 @@ def figures(total: Row) -> list[report.Figure]:
     """The figures to reach, from all clips together."""
     speeds = f"{SPEEDS_KMH[0]:g}-{SPEEDS_KMH[1]:g} km/h"
     counts = f"{total.measured} of {total.vehicles} vehicles, {len(POSES)} poses, {speeds}"
-    events = f"{total.events.tp} true, {total.events.fp} false, {total.events.fn} missed"
+    held = report.counted(round(np.nan_to_num(total.coverage) * total.verdicts), total.verdicts)
+    reports, asked = total.events.tp + total.events.fp, total.clear.tp + total.clear.fn
     clear = (
-        f"{total.clear.tp} found, {total.clear.fn} missed of those {CLEAR_KMH:g} km/h or more above limit and "
-        f"tolerance; {total.events.recall:.2f} of all above, for a report takes an interval that leaves no doubt"
+        f"{report.counted(total.clear.tp, asked)} of those {CLEAR_KMH:g} km/h or more above limit and tolerance; "
+        f"{total.events.recall:.2f} of all above, for a report takes an interval that leaves no doubt"
     )
     return [
         report.at_least("vehicles measured", total.measured, MIN_VEHICLES, "vehicles", counts),
@@ -374,11 +378,17 @@ def figures(total: Row) -> list[report.Figure]:
             "km/h",
             f"{counts}; median {total.median_kmh:.2f}, worst {total.max_kmh:.2f}, bias {total.bias_kmh:+.2f}",
         ),
-        report.at_least("speed: intervals that hold the truth", total.coverage, 0.93, "share", counts),
+        report.at_least("speed: intervals that hold the truth", total.coverage, 0.93, "share", held),
         report.at_most(
             "speed: half-width of the interval at 60 km/h", total.half_at_60_kmh, 3.0, "km/h", counts
         ),
-        report.at_least("speeding: precision", total.events.precision, 0.98, "share", events),
+        report.at_least(
+            "speeding: precision",
+            total.events.precision,
+            0.98,
+            "share",
+            report.counted(total.events.tp, reports),
+        ),
         report.at_least("speeding: recall", total.clear.recall, 0.95, "share", clear),
     ]
 

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.bench.report import Figure, at_least, at_most, show, write
+from cluster.bench.report import Figure, at_least, at_most, counted, show, write
 from cluster.plates import looks
 from cluster.plates.compose import Composed, Placing, vehicle
 from cluster.plates.looks import Plate
@@ -142,24 +142,8 @@ def bare(reader: PlateReader, count: int) -> Figure:
     return at_most("read where there is no plate", len(texts) / count, 0.02, "share", detail)
 
 
-def interval(hits: int, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share.
-
-    >>> [round(v, 3) for v in interval(97, 100)]
-    [0.915, 0.99]
-    """
-    z = 1.959964
-    if count == 0:
-        return 0.0, 1.0
-    share = hits / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
-
-
 def _counts(hits: list[bool]) -> str:
-    low, high = interval(sum(hits), len(hits))
-    return f"{sum(hits)} of {len(hits)}, 95 % interval {low:.3f} to {high:.3f}"
+    return counted(sum(hits), len(hits))
 
 
 def _mean(hits: list[bool]) -> float:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -264,21 +263,6 @@ def _brief(event: Event) -> str:
     return ", ".join(values) or "no measured values"
 
 
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927).
-
-    >>> low, high = wilson(30, 30)
-    >>> round(low, 3), round(high, 3)
-    (0.886, 1.0)
-    """
-    if of == 0:
-        return 0.0, 1.0
-    z, share = 1.96, hits / of
-    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def figures(tallies: dict[str, Tally], boxes: Boxes) -> list[report.Figure]:
     """Precision and recall of each rule, with counts and intervals."""
     how = (
@@ -291,18 +275,16 @@ def figures(tallies: dict[str, Tally], boxes: Boxes) -> list[report.Figure]:
         offences, reports = tally.tp + tally.fn, tally.tp + tally.fp
         few = offences < LEAST or tally.negatives < LEAST
         note = f"; FEWER THAN {LEAST} of each" if few else ""
-        low, high = wilson(tally.tp, reports)
         rows.append(
             report.at_least(
                 f"{rule}: precision",
                 tally.tp / reports if reports else 0.0,
                 PRECISION,
                 "share",
-                f"{tally.tp} true, {tally.fp} false; 95 % [{low:.3f}, {high:.3f}]; {tally.accused} of "
-                f"{tally.negatives} hard negatives accused; {tally.doubtful} borderline left out; {how}{note}",
+                f"{report.counted(tally.tp, reports)}; {tally.accused} of {tally.negatives} hard negatives "
+                f"accused; {tally.doubtful} borderline left out; {how}{note}",
             )
         )
-        low, high = wilson(tally.tp, offences)
         refused = ", ".join(f"{reason} {n}" for reason, n in tally.refusals.most_common(4))
         rows.append(
             report.at_least(
@@ -310,8 +292,7 @@ def figures(tallies: dict[str, Tally], boxes: Boxes) -> list[report.Figure]:
                 tally.tp / offences if offences else 0.0,
                 RECALL,
                 "share",
-                f"{tally.tp} of {offences} found; 95 % [{low:.3f}, {high:.3f}]; refused in these clips: "
-                f"{refused or 'none'}; {how}{note}",
+                f"{report.counted(tally.tp, offences)}; refused in these clips: {refused or 'none'}; {how}{note}",
             )
         )
     return rows

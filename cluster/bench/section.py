@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.bench.report import Figure, at_least, at_most
+from cluster.bench.report import Figure, at_least, at_most, counted
 from flows.domain.frames import ClockState
 from flows.domain.passages import Passage, told
 from flows.domain.ruleset import SectionSpeedRule
@@ -103,7 +103,6 @@ def figures(drives: list[Drive]) -> list[Figure]:
     errors = np.abs([d.error_kmh for d in found])
     halves = [(d.match.speed.high - d.match.speed.low) / 2 for d in found if d.match is not None]
     held = sum(d.held for d in found)
-    low, high = wilson(held, len(found))
     lengths = sorted(d.length_m for d in found)
     times = np.array([d.errors_s for d in found]).ravel()
     detail = (
@@ -120,7 +119,7 @@ def figures(drives: list[Drive]) -> list[Figure]:
             100 * held / len(found),
             93.0,
             "%",
-            f"{held} of {len(found)}, 95 % interval {100 * low:.1f} to {100 * high:.1f}; half-width "
+            f"{counted(held, len(found))}; half-width "
             f"{np.median(halves):.2f} km/h in the middle, at most {max(halves):.2f}",
         ),
         at_least("drives measured", 100 * len(found) / len(drives), 95.0, "%", "both passages timed"),
@@ -132,13 +131,6 @@ def figures(drives: list[Drive]) -> list[Figure]:
             f"{sum(d.match.exceeds for d in found if d.match)} violations stated",
         ),
     ]
-
-
-def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    p, n = hits / count, count
-    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return float((middle - half) / (1 + z * z / n)), float((middle + half) / (1 + z * z / n))
 
 
 def simulate(count: int, first_seed: int) -> Iterator[Drive]:

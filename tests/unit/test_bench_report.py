@@ -3,7 +3,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cluster.bench import report
+import pytest
+
+from cluster.bench import material, photographs, report, signals
+from cluster.evaluate_plates import PlateScore
+from flows.evaluation.signals import HeadScore, SignalScore
 
 
 def test_a_figure_says_whether_its_target_is_met() -> None:
@@ -24,3 +28,39 @@ def test_the_file_is_a_list_with_all_keys(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == [
         {"figure": "a", "value": 2.0, "target": 1.0, "unit": "x", "ok": True, "detail": "2 cores"}
     ]
+
+
+def test_a_share_of_nothing_may_be_anything() -> None:
+    assert report.wilson(0, 0) == (0.0, 1.0)
+    low, high = report.wilson(95, 100)
+    assert low == pytest.approx(0.888, abs=1e-3)
+    assert high == pytest.approx(0.978, abs=1e-3)
+
+
+def test_material_that_is_not_here_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(material, "SHARED", tmp_path)
+    with pytest.raises(material.Absent, match="junction"):
+        signals.run()
+    (tmp_path / "plates").mkdir()
+    assert material.material("plates") == tmp_path / "plates"
+
+
+def test_a_red_called_green_is_not_made_up_for_by_many_right_frames() -> None:
+    confusion = {"red": {"red": 199, "green": 1}, "green": {"green": 200}}
+    head = HeadScore(frames=400, right=0.9975, unknown=0, red_as_green=1, green_as_red=0, confusion=confusion)
+    score = SignalScore(**head.model_dump(), by_signal={"near": head}, ms_per_look=0.1)
+    right, red, green = signals.figures(score)
+    assert (right.ok, right.value) == (True, 0.9975)
+    assert "near 399/400" in right.detail
+    assert (red.ok, red.value) == (False, 1)
+    assert "of 200" in red.detail
+    assert green.ok
+
+
+def test_photographs_tell_given_boxes_from_found_ones() -> None:
+    score = PlateScore(110, 0.8, 0.8091, 0.9, 0.6364, 0.7, "")
+    given, found = photographs.figures(score)
+    assert given.ok
+    assert not found.ok
+    assert "89 of 110" in given.detail
+    assert "70 of 110" in found.detail
