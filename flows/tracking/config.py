@@ -80,10 +80,11 @@ class TrackerConfig(BaseModel):
     """Change of velocity, scales/s per root second."""
     size_drive: float = Field(default=0.5, gt=0)
     """The same of its growth."""
-    hurry: float = Field(default=1.0, ge=0)
-    """Change of velocity and growth beside that, in their own square over the box's scale: what a camera sees of a
-    steady drive past it goes as 1/distance, whose second derivative is that of a scale or two (half its distance
-    from the vanishing point). At 1 scale/s nothing, at 7 most."""
+    hurry: float = Field(default=1.5, ge=0)
+    """Change of velocity and growth beside that: what a camera sees of a steady drive past it goes as 1/distance,
+    and that bends with the square of its speed, in scales of the box."""
+    hurry_from: float = Field(default=2.0, ge=0)
+    """Scales/s from which that counts; people on foot do not rush past."""
     centre_fade_s: float = Field(default=3.0, gt=0)
     """Time constant with which velocity fades where nothing is seen."""
     size_fade_s: float = Field(default=1.0, gt=0)

@@ -24,7 +24,8 @@ class Noise:
         start_speed: ``(4,)`` standard deviation of the first velocity, scales/s.
         drive: ``(4,)`` velocity's random walk, scales/s per root second.
         fade_s: ``(4,)`` time constant with which a velocity fades.
-        hurry: Change of velocity of what passes close by, in speed² over box scale, a second.
+        hurry: Change of velocity of what rushes past, a second, in the square of ...
+        hurry_from: ... its speed beyond this, scales/s.
     """
 
     measure: Floats
@@ -32,6 +33,7 @@ class Noise:
     drive: Floats
     fade_s: Floats
     hurry: float = 0.0
+    hurry_from: float = 0.0
 
 
 @dataclass(slots=True)
@@ -90,7 +92,8 @@ class Motion:
         reach = noise.fade_s * (1 - keep)
         scale = box_scale(self.value)
         drive = (noise.drive * scale) ** 2
-        rush = (noise.hurry * self.speed**2 / scale) ** 2 * dt_s  # as a density: steady over one step
+        beyond = np.maximum(np.abs(self.speed) / scale - noise.hurry_from, 0.0)
+        rush = (noise.hurry * beyond**2 * scale) ** 2 * dt_s  # as a density: steady over one step
         self.value += reach * self.speed
         self.value[:, 2:] = np.maximum(self.value[:, 2:], 1.0)
         self.speed *= keep

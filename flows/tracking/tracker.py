@@ -338,6 +338,7 @@ def _noise(config: TrackerConfig) -> Noise:
         spread(config.centre_drive, config.size_drive),
         spread(config.centre_fade_s, config.size_fade_s),
         config.hurry,
+        config.hurry_from,
     )
 
 
