@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 import flows.scenes
 from cluster.bench import report
-from cluster.bench.rules import rendered, wilson
+from cluster.bench.report import wilson
+from cluster.bench.rules import rendered
 from flows import pipeline as pipelines
 from flows.domain.errors import DomeError
 from flows.domain.events import OBJECT_ABANDONED, Event
