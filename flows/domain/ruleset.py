@@ -300,6 +300,24 @@ class AbandonedObjectRule(RuleConfig):
     most_m: float = Field(default=1.3, gt=0)
 
 
+class SeatBeltRule(RuleConfig):
+    """Somebody in front without a belt, as several pictures of the windscreen agree; for review.
+
+    Attributes:
+        seats: Whose belts are looked at.
+        driver_on: Side of the car on which the driver sits, as the driver sees it.
+        looks: Pictures of a vehicle that vote.
+        min_width_px: Narrower vehicles in the picture are too small to look into.
+    """
+
+    kind: Literal["seat_belt"] = "seat_belt"
+    classes: tuple[str, ...] = ("car",)
+    seats: tuple[Literal["driver", "passenger"], ...] = ("driver", "passenger")
+    driver_on: Literal["left", "right"] = "left"
+    looks: int = Field(default=5, ge=2, le=8)
+    min_width_px: float = Field(default=150.0, ge=60)
+
+
 Rule = Annotated[
     SpeedingRule
     | SectionSpeedRule
@@ -311,7 +329,8 @@ Rule = Annotated[
     | ProhibitedTurnRule
     | BusLaneRule
     | ProhibitedStoppingRule
-    | AbandonedObjectRule,
+    | AbandonedObjectRule
+    | SeatBeltRule,
     Field(discriminator="kind"),
 ]
 

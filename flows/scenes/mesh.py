@@ -163,16 +163,21 @@ class MeshBuilder:
         self,
         stations: Sequence[Station],
         side: Sequence[Paint],
-        top: Sequence[Paint],
+        top: Sequence[Paint | None],
         ends: tuple[Paint, Paint],
         bottom: Paint | None = None,
     ) -> None:
-        """A hull through cross-sections in order of y; ``side`` and ``top`` name a paint for each stretch."""
+        """A hull through cross-sections in order of y; ``side`` and ``top`` name a paint for each stretch.
+
+        Where ``top`` names none, it is open.
+        """
         rings = [s.ring() for s in stations]
         for i, (a, b) in enumerate(pairwise(rings)):
             middle = (a.mean(0) + b.mean(0)) / 2
             paints = (bottom or side[i], side[i], top[i], side[i])
             for k, paint in enumerate(paints):
+                if paint is None:
+                    continue
                 m = (k + 1) % 4
                 self.face(np.stack([a[k], a[m], b[m], b[k]]), paint, middle)
         middle = (rings[0].mean(0) + rings[-1].mean(0)) / 2

@@ -26,7 +26,7 @@ class SceneOptions(BaseModel):
         n_pedestrians: People wanted.
         speed_range_kmh: Slowest and fastest free speed of vehicles.
         limit_kmh: Speed limit.
-        pose: Camera pose by name: ``gantry``, ``roadside``, ``high`` or ``side``.
+        pose: Camera pose by name: ``gantry``, ``roadside``, ``high``, ``side`` or ``portal``.
         direction: Way of the traffic as the camera sees it.
         lanes: Lanes in each direction.
         light: ``day``, ``dusk``, ``night`` or ``rain``.
@@ -36,6 +36,7 @@ class SceneOptions(BaseModel):
         median: Whether an island parts the directions at a crosswalk.
         cross_traffic: Whether others drive on the road across.
         face: Photograph of a head for who is searched for in a hall (``case: searched``).
+        drive: Side of the car on which drivers sit, where people are seen in cars.
         noise: Factor on the sensor noise; 0 switches it off.
         knock_at_s: Second at which somebody knocks against the camera, which then looks elsewhere ...
         knock_until_s: ... until it is put back; for ever by default.
@@ -68,6 +69,7 @@ class SceneOptions(BaseModel):
     median: bool | None = None
     cross_traffic: bool = True
     face: Path | None = None
+    drive: Literal["left", "right"] = "left"
     noise: float = Field(default=1.0, ge=0, le=10)
     knock_at_s: float | None = Field(default=None, ge=0)
     knock_until_s: float | None = Field(default=None, gt=0)

@@ -43,6 +43,12 @@ def side(street: Street, rng: np.random.Generator) -> tuple[Point, Point, float]
     return (x, _u(rng, 8, 10), _u(rng, 4.6, 6.0)), (-1.0, _u(rng, 23, 26), 0.6), _u(rng, 60, 68)
 
 
+def portal(street: Street, rng: np.random.Generator) -> tuple[Point, Point, float]:
+    """Over the road with a long lens, as cameras hang that look through windscreens."""
+    x = _u(rng, -0.6, 0.6) * street.drive_half_m
+    return (x, 0.0, _u(rng, 5.4, 7.4)), (x * 0.35, _u(rng, 18.5, 21.5), 0.6), _u(rng, 25, 31)
+
+
 def anywhere(street: Street, rng: np.random.Generator) -> tuple[Point, Point, float]:
     """Random height, side, pitch and focal length: for training, not for measuring."""
     x = _u(rng, -1, 1) * (street.front_m - 0.5)
@@ -57,6 +63,7 @@ POSES: dict[str, Pose] = {
     "roadside": roadside,
     "high": high,
     "side": side,
+    "portal": portal,
     "anywhere": anywhere,
 }
 

@@ -55,6 +55,11 @@ class Item:
     def is_plate(self) -> bool:
         return self.key.startswith("plate")
 
+    @property
+    def is_pane(self) -> bool:
+        """Glass that is looked through: drawn last, throws no shadow."""
+        return self.key.startswith("pane")
+
 
 class Renderer:
     """Holds the OpenGL context and the uploaded meshes of one scene.
@@ -90,12 +95,14 @@ class Renderer:
         self._context = _context()
         self._surface = self._context.program(shaders.SURFACE_VERTEX, shaders.SURFACE_FRAGMENT)
         self._shadow = self._context.program(shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT)
+        self._glass = self._context.program(shaders.GLASS_VERTEX, shaders.GLASS_FRAGMENT)
         self._sensor = self._context.program(shaders.SENSOR_VERTEX, shaders.SENSOR_FRAGMENT)
         self._whole = self._context.vertex_array(self._sensor, [])
-        self._arrays = {key: self._upload(mesh) for key, mesh in meshes.items() if len(mesh.vertices)}
+        self._arrays = {key: self._upload(key, mesh) for key, mesh in meshes.items() if len(mesh.vertices)}
         self._make_textures(plates, seed)
         self._make_targets()
         self._ground, self._things = list(ground), list(things)
+        self._bodies = [item for item in things if not (item.is_plate or item.is_pane)]
         self._set_light(sun_matrix(look.sun_from, focus_m))
         self._draw_map(sun_matrix(look.sun_from, focus_m))
         self._draw_still()
@@ -109,7 +116,7 @@ class Renderer:
             gain: Factor on the whole picture: lamps that are switched, a camera that adjusts its exposure.
         """
         context = self._context
-        moving = [item for item in items if not (item.is_plate or item.flat)]
+        moving = [item for item in items if not (item.is_plate or item.is_pane or item.flat)]
         context.copy_framebuffer(self._target, self._still)
         self._target.use()
         self._draw(self._surface, [item for item in items if item.flat])
@@ -118,6 +125,7 @@ class Renderer:
         self._target.depth_mask = True
         self._draw(self._surface, moving)
         self._draw_plates(items)
+        self._draw_panes(items)
         context.copy_framebuffer(self._resolved, self._target)
         self._expose(gain)
         raw = self._out.read(components=3, alignment=1)
@@ -126,8 +134,9 @@ class Renderer:
     def aim(self, camera: PinholeCamera) -> None:
         """The camera looks from elsewhere, in the same size, from the next picture on."""
         self._camera = camera
-        self._surface["u_eye"] = tuple(camera.position_m)
-        self._surface["u_clip"].write(_column_major(camera.clip_matrix()))
+        for program in (self._surface, self._glass):
+            program["u_eye"] = tuple(camera.position_m)
+            program["u_clip"].write(_column_major(camera.clip_matrix()))
         self._draw_still()
 
     def close(self) -> None:
@@ -142,17 +151,16 @@ class Renderer:
         self._map_target.use()
         # The sun is not turned upside down as the picture is.
         self._context.front_face = "ccw"
-        self._draw(self._shadow, [item for item in self._things if not item.is_plate])
+        self._draw(self._shadow, self._bodies)
         self._context.front_face = "cw"
 
     def _draw_still(self) -> None:
         """For each aim: the still picture with and without the sun."""
-        bodies = [item for item in self._things if not item.is_plate]
         for target, light in ((self._shade_target, (0.0, 0.0, 0.0)), (self._still, self._look.sun)):
             self._surface["u_sun_light"] = light
             self._still.use()
             self._still.clear(depth=1.0)
-            self._draw(self._surface, [*bodies, *self._ground])
+            self._draw(self._surface, [*self._bodies, *self._ground])
             self._draw_plates(self._things)
             if target is not self._still:
                 self._context.copy_framebuffer(target, self._still)
@@ -165,6 +173,18 @@ class Renderer:
         self._draw(self._surface, [item for item in items if item.is_plate])
         self._textures.use(0)
 
+    def _draw_panes(self, items: Sequence[Item]) -> None:
+        panes = [item for item in items if item.is_pane]
+        if not panes:
+            return
+        context = self._context
+        context.enable(context.BLEND)
+        context.blend_func = context.ONE, context.ONE_MINUS_SRC_ALPHA
+        self._target.depth_mask = False
+        self._draw(self._glass, panes)
+        self._target.depth_mask = True
+        context.disable(context.BLEND)
+
     def _expose(self, gain: float) -> None:
         """The sensor: noise and the lens's shading, over the whole picture."""
         at = self._rng.integers(0, 512, 2)
@@ -175,10 +195,10 @@ class Renderer:
         self._whole.render(self._context.TRIANGLES, vertices=3)
         self._context.enable(self._context.DEPTH_TEST | self._context.CULL_FACE)
 
-    def _upload(self, mesh: Mesh) -> dict[int, Any]:
+    def _upload(self, key: str, mesh: Mesh) -> dict[int, Any]:
         buffer = self._context.buffer(np.ascontiguousarray(mesh.vertices).tobytes())
         arrays = {}
-        for program in (self._surface, self._shadow):
+        for program in (self._glass,) if key.startswith("pane") else (self._surface, self._shadow):
             used = [name for name in VERTEX if name in program]
             layout = " ".join(f"{n}f" if name in program else f"{4 * n}x" for name, n in VERTEX.items())
             arrays[id(program)] = self._context.vertex_array(program, [(buffer, layout, *used)])
@@ -244,6 +264,10 @@ class Renderer:
         }
         for name, value in values.items():
             self._surface[name] = value
+            if name in self._glass:
+                self._glass[name] = value
+        self._glass["u_sun_light"] = look.sun
+        self._glass["u_clip"].write(_column_major(camera.clip_matrix()))
         self._surface["u_clip"].write(_column_major(camera.clip_matrix()))
         self._surface["u_sun"].write(_column_major(sun))
         self._shadow["u_sun_from"] = look.sun_from
@@ -258,9 +282,10 @@ class Renderer:
             if item.key not in self._arrays:
                 continue
             program["u_model"].write(_column_major(item.model))
-            limbs = np.zeros(LIMBS, np.float32)
-            limbs[: len(item.limbs)] = item.limbs
-            program["u_limb"].write(limbs.tobytes())
+            if not item.is_pane:
+                limbs = np.zeros(LIMBS, np.float32)
+                limbs[: len(item.limbs)] = item.limbs
+                program["u_limb"].write(limbs.tobytes())
             if program is self._surface:
                 program["u_layer"] = float(item.layer)
                 program["u_night"] = self._look.night if item.glow is None else item.glow

@@ -259,6 +259,8 @@ class Scene:
         for actor in self.world.actors:
             meshes[f"body{actor.track}"] = actor.body.mesh
             meshes[f"plate{actor.track}"] = plate_mesh(actor.body.plates)
+            if actor.body.pane is not None:
+                meshes[f"pane{actor.track}"] = actor.body.pane
         meshes |= {
             _lamp_key(light, colour): light.lit(colour, self.look.night)
             for light in self.layout.lights
@@ -296,6 +298,8 @@ class Scene:
             away_m = float(np.linalg.norm(self.camera.position_m[:2] - (state.x_m, state.y_m)))
             if actor.track in layers and away_m < PLATE_SEEN_M:
                 items.append(Item(f"plate{actor.track}", state.pose, (), layers[actor.track]))
+            if actor.body.pane is not None:
+                items.append(Item(f"pane{actor.track}", state.pose, shadow=False))
         if not still:
             items += [
                 Item(_lamp_key(light, colour), np.eye(4), shadow=False)

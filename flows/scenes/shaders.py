@@ -76,6 +76,59 @@ void main() {
 }
 """
 
+# A windscreen. Its vertices hold other things than paint: in_colour is the middle and the radius of a glare on it
+# (shares of the glass, as in_uv), in_surface its tint, how strongly it mirrors, and how strong the glare is.
+GLASS_VERTEX = """
+#version 330
+uniform mat4 u_clip, u_model;
+uniform vec3 u_eye;
+in vec3 in_position, in_normal, in_colour, in_surface;
+in vec2 in_uv;
+out vec3 v_ray, v_normal, v_place, v_veil, v_glass;
+out vec2 v_uv;
+void main() {
+    vec4 world = u_model * vec4(in_position, 1.0);
+    gl_Position = u_clip * world;
+    v_place = world.xyz;
+    v_ray = world.xyz - u_eye;
+    v_normal = mat3(u_model) * in_normal;
+    v_veil = in_colour;
+    v_glass = in_surface;
+    v_uv = in_uv;
+}
+"""
+
+# What it mirrors: the sky, with dark trees and houses below and patches of cloud in it; and the sun.
+GLASS_FRAGMENT = """
+#version 330
+uniform sampler2DArray u_textures;
+uniform vec3 u_sun_from, u_sun_light, u_haze, u_zenith;
+uniform float u_haze_per_m, u_exposure;
+in vec3 v_ray, v_normal, v_place, v_veil, v_glass;
+in vec2 v_uv;
+out vec4 out_colour;
+vec3 sky(float up) { return mix(u_haze, u_zenith, smoothstep(0.0, 0.5, up)); }
+void main() {
+    vec3 n = normalize(v_normal), ray = normalize(v_ray);
+    vec3 mirrored = reflect(ray, n);
+    float facing = abs(dot(ray, n));
+    float fresnel = 0.06 + 0.94 * pow(1.0 - facing, 4.0);
+    vec2 at = mirrored.xy / (abs(mirrored.z) + 0.4) * 0.07 + v_place.xy * 0.004;
+    float patch_ = texture(u_textures, vec3(at, 5.0)).r * 1.25 - 1.0;
+    float open = smoothstep(-0.12, 0.10, patch_ + 0.9 * (mirrored.z - 0.62));
+    vec3 around = mix(sky(0.0) * 0.16, sky(mirrored.z) * 1.1, open);
+    float spark = pow(max(dot(mirrored, u_sun_from), 0.0), 160.0);
+    vec3 light = v_glass.y * (fresnel * 2.2 * around + 1.5 * spark * u_sun_light);
+    vec2 off = (v_uv - v_veil.xy) / max(v_veil.z, 0.001);
+    float veil = v_glass.z * exp(-dot(off, off) / 2.0);
+    light += veil * veil * (1.6 * u_haze + 0.5 * u_zenith + 0.6 * u_sun_light) * (0.85 + 0.5 * patch_);
+    float clear = exp(-length(v_ray) * u_haze_per_m);
+    light *= clear * u_exposure;
+    float covered = clamp(max(v_glass.x + 0.4 * v_glass.y * fresnel, veil), 0.0, 1.0);
+    out_colour = vec4(sqrt(light / (1.0 + 0.35 * light)), covered);
+}
+"""
+
 # What a thing hides from the sun: drawn from the sun's side into the map (u_flat 0), or laid flat on the
 # ground along the sun's rays (u_flat 1), where it shows the picture of the street without sun.
 SHADOW_VERTEX = (

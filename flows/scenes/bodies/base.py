@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.scenes.mesh import Mesh, MeshBuilder, Paint
+
+if TYPE_CHECKING:
+    from flows.scenes.bodies.crew import Crew
 
 Array = NDArray[np.float64]
 
@@ -91,6 +95,9 @@ class Body:
         height_m: Along z.
         plates: Where number plates sit.
         limbs: Angles by limb number at a distance gone and a speed; still by default.
+        crew: Who is seen through the windscreen; None where it is drawn as dark glass.
+        pane: The windscreen that they are seen through.
+        screen_m: ``(4, 3)`` its corners, see :class:`flows.scenes.bodies.cabin.Room`.
     """
 
     cls: str
@@ -101,6 +108,9 @@ class Body:
     height_m: float
     plates: tuple[Mount, ...] = ()
     limbs: Callable[[float, float], tuple[float, ...]] = field(default=lambda distance_m, speed_mps: ())
+    crew: Crew | None = None
+    pane: Mesh | None = None
+    screen_m: Array | None = None
 
     @cached_property
     def shape(self) -> tuple[Array, Array]:

@@ -22,6 +22,8 @@ from flows.scenes.bodies.base import (
     rolling,
     wheel,
 )
+from flows.scenes.bodies import cabin
+from flows.scenes.bodies.crew import Crew
 from flows.scenes.mesh import MeshBuilder, Paint, Station
 
 
@@ -70,6 +72,7 @@ def make(
     name: str | None = None,
     colour: Paint | None = None,
     adorn: Callable[[MeshBuilder, float, float, float], None] | None = None,
+    crew: Crew | None = None,
 ) -> Body:
     """A car of a random size.
 
@@ -78,6 +81,7 @@ def make(
         name: Its shape in :data:`SHAPES`; random if None.
         colour: Its paint; random if None.
         adorn: Adds what else it carries, by its length, width and height.
+        crew: Who is seen in front through its windscreen; None for dark glass.
     """
     name = name or str(rng.choice(list(SHARES), p=list(SHARES.values())))
     shape = SHAPES[name]
@@ -90,11 +94,14 @@ def make(
     paint = colour or paint
     radius = 0.30 + 0.06 * (height > 1.6)
     builder = MeshBuilder()
-    _lower_body(builder, shape, length, width, height, paint)
-    _cabin(builder, shape, length, width, height, paint)
+    _lower_body(builder, shape, length, width, height, paint, is_open=crew is not None)
+    _cabin(builder, shape, length, width, height, paint, is_open=crew is not None)
     _details(builder, shape, length, width, height, paint)
     if adorn is not None:
         adorn(builder, length, width, height)
+    room = _room(shape, length, width, height)
+    if crew is not None:
+        cabin.furnish(builder, room, crew)
     for y in (-0.30 * length, 0.305 * length):
         for side in (-1, 1):
             wheel(builder, side * (width / 2 - 0.09), y, radius, 0.20)
@@ -111,11 +118,20 @@ def make(
             Mount((0, -length / 2 - 0.035, 0.44 * height), (0.52, 0.112), False),
         ),
         limbs=rolling(radius),
+        crew=crew,
+        pane=cabin.pane(room, crew.glass) if crew is not None else None,
+        screen_m=room.screen_m,
     )
 
 
 def _lower_body(
-    builder: MeshBuilder, shape: Shape, length: float, width: float, height: float, paint: Paint
+    builder: MeshBuilder,
+    shape: Shape,
+    length: float,
+    width: float,
+    height: float,
+    paint: Paint,
+    is_open: bool = False,
 ) -> None:
     half, belt, hood = width / 2, shape.belt * height, shape.hood * height
     sill = 0.20 + 0.06 * (height > 1.6)
@@ -133,11 +149,20 @@ def _lower_body(
         Station(at(1.0), sill + 0.08, hood * 0.93, half * 0.86, half * 0.76),
     ]
     n = len(stations) - 1
-    builder.loft(stations, [paint] * n, [paint.shaded(1.04)] * n, (paint, paint), BLACK)
+    tops: list[Paint | None] = [paint.shaded(1.04)] * n
+    if is_open:  # below the cabin
+        tops[2] = tops[3] = None
+    builder.loft(stations, [paint] * n, tops, (paint, paint), BLACK)
 
 
 def _cabin(
-    builder: MeshBuilder, shape: Shape, length: float, width: float, height: float, paint: Paint
+    builder: MeshBuilder,
+    shape: Shape,
+    length: float,
+    width: float,
+    height: float,
+    paint: Paint,
+    is_open: bool = False,
 ) -> None:
     belt, half = shape.belt * height - 0.01, width / 2
     low, high = half * 0.95, half * 0.74 if shape.windows else half * 0.86
@@ -161,8 +186,22 @@ def _cabin(
     ]
     stations = [s for s, _, _ in stretches]
     sides = [s for _, s, _ in stretches[:-1]]
-    tops = [t for _, _, t in stretches[:-1]]
+    tops: list[Paint | None] = [t for _, _, t in stretches[:-1]]
+    if is_open:
+        tops[-1] = None
     builder.loft(stations, sides, tops, (GLASS, GLASS), paint)
+
+
+def _room(shape: Shape, length: float, width: float, height: float) -> cabin.Room:
+    """The inside of the cabin that :func:`_cabin` draws."""
+    belt, half = shape.belt * height - 0.01, width / 2
+    low, high = half * 0.95, half * 0.74 if shape.windows else half * 0.86
+    back, front, cowl = (
+        (share - 0.5) * length for share in (shape.roof_back, shape.roof_front, shape.cowl)
+    )
+    roof, foot, sill = height * 0.975, low + (high - low) * 0.1, belt + 0.015
+    screen = np.array([[foot, cowl, sill], [-foot, cowl, sill], [-high, front, roof], [high, front, roof]])
+    return cabin.Room(low, high, belt, roof, back, front, cowl, screen)
 
 
 def _details(
