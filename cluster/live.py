@@ -26,6 +26,7 @@ from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import CameraStatus, ResultsStatus, Summary
 from flows.fleet import OVER
 from flows.fleet_actor import fleet_actor
+from flows.gateway import BELTS_APP, PLATES_APP
 from flows.jurisdiction import load_profile
 from flows.results import results_actor
 from flows.settings import Settings
@@ -38,8 +39,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 ANSWER_S: Final = 15.0
 """Longest wait for the fleet's or the results actor's answer before the round goes on without."""
 FLUSH_S: Final = 30.0
-PLATES_S: Final = 60.0
-"""Longest wait for the plate reader's start; packages made without it say that they are incomplete."""
+READERS_S: Final = 60.0
+"""Longest wait for the plate reader's start; packages made without it say that they are incomplete. Likewise for the
+belt classifier: what it was not asked about is counted."""
 INIT_ATTEMPTS: Final = 3
 
 OnProgress = Callable[[list[CameraStatus], ResultsStatus], None]
@@ -60,6 +62,7 @@ class LiveOptions:
         loader: ``module:function`` that makes detectors; for tests and back ends of one's own.
         plates: The same for the plate reader; empty runs without one.
         faces: The same for the eyes of the face search, from a pair's name and the settings.
+        belts: The same for the belt classifier, where a camera has the rule.
         on_ready: Called once, when everything has been started; for tests and benches.
         poll_s: Between questions to the fleet.
         api: Host and port of the API; None runs without one, and nothing listens.
@@ -75,6 +78,7 @@ class LiveOptions:
     loader: str = ""
     plates: str = "models.plates.reader:PlateReader"
     faces: str = ""
+    belts: str = "models.belts.reader:BeltReader"
     on_ready: Callable[[LiveJob], None] | None = None
     poll_s: float = 0.5
     api: tuple[str, int] | None = None
@@ -172,8 +176,15 @@ class LiveJob:
         self._deploy(settings)
         profile = load_profile(self._site.jurisdiction)
         software = metadata.version("digital-dome")
-        plates, faces = bool(self._options.plates), self._searches(settings)
-        around = Surroundings(self._site.site, profile, settings, software, plates=plates, faces=faces)
+        around = Surroundings(
+            self._site.site,
+            profile,
+            settings,
+            software,
+            plates=bool(self._options.plates),
+            faces=self._searches(settings),
+            belts=bool(self._options.belts),
+        )
         self.fleet = fleet_actor(around)
         ray.get(self.fleet.apply.remote(self._cameras))
 
@@ -240,11 +251,13 @@ class LiveJob:
     def _deploy(self, settings: Settings) -> None:
         """Detectors that are not there yet; cameras whose detector cannot be had are left out."""
         from serve.app import (
+            BeltsArgs,
             DetectorArgs,
             PlatesArgs,
-            await_plates,
+            await_reader,
             ensure_app,
             replicas_for,
+            start_belts,
             start_plates,
             start_serve,
         )
@@ -258,6 +271,9 @@ class LiveJob:
         bearing = [camera for camera in self._cameras if camera.sees and (camera.rules or camera.read_plates)]
         if self._options.plates and bearing:  # it starts while the detectors do
             start_plates(PlatesArgs(loader=self._options.plates))
+        looked_into = [camera for camera in bearing if any(rule.kind == "seat_belt" for rule in camera.rules)]
+        if self._options.belts and looked_into:
+            start_belts(BeltsArgs(loader=self._options.belts))
         for name in sorted({camera.detector for camera in self._cameras if camera.sees}):
             users = [camera for camera in self._cameras if camera.sees and camera.detector == name]
             finite = sum(not camera.live for camera in users)
@@ -270,7 +286,9 @@ class LiveJob:
                 self._unable += [_unable(camera, str(error)) for camera in users]
                 self._cameras = [camera for camera in self._cameras if camera not in users]
         if self._options.plates and any(not camera.live for camera in bearing):
-            await_plates(PLATES_S)  # a file may be over before a reader has started
+            await_reader(PLATES_APP, READERS_S)  # a file may be over before a reader has started
+        if self._options.belts and any(not camera.live for camera in looked_into):
+            await_reader(BELTS_APP, READERS_S)
 
     def _searches(self, settings: Settings) -> bool:
         """Deploys the face search where there is a key for what is biometric; without one nobody is searched for."""

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from ray.exceptions import RayError, RayTaskError
 
 from flows.backoff import Backoff
+from flows.beltstage import BeltStage
+from flows.domain.belts import BeltAnswer, BeltRequest
 from flows.domain.detections import Detections
 from flows.domain.errors import (
     DetectorAway,
@@ -97,6 +99,7 @@ class Surroundings:
         software: Version of this software, for evidence.
         plates: Whether a plate reader runs.
         faces: Whether people can be searched for: a face search runs and there is a key for what is biometric.
+        belts: Whether a belt classifier runs.
     """
 
     site: str
@@ -105,6 +108,7 @@ class Surroundings:
     software: str = ""
     plates: bool = True
     faces: bool = False
+    belts: bool = True
 
 
 class CameraActor:
@@ -243,8 +247,10 @@ class CameraActor:
         detector = ModelRef(name=spec.name, sha256=spec.version)
         context = EvidenceContext.of(self._around.site, camera, detector, self._around.software, profile)
         store = EvidenceStore(self._around.settings.evidence)
-        reader = PlateReader(self._gateway, asyncio.get_running_loop())
-        plates = PlateStage(reader, profile.name.upper()) if self._around.plates else None
+        loop = asyncio.get_running_loop()
+        plate_reader = PlateReader(self._gateway, loop)
+        plates = PlateStage(plate_reader, profile.name.upper()) if self._around.plates else None
+        belts = BeltStage(BeltReader(self._gateway, loop)) if self._around.belts else None
         hasher = PlateHasher.of(self._around.settings.plate_key.get_secret_value())
 
         if self._camera.read_plates and hasher is None:
@@ -255,7 +261,7 @@ class CameraActor:
             """Of a plate that is surely read; without a key no passage can be told from another."""
             return hasher.hash(plate.text) if hasher and plate and plate.confident else ""
 
-        return EvidenceQueue(source.ring, store, context, profile.evidence.clip_s, hash_plate, plates)
+        return EvidenceQueue(source.ring, store, context, profile.evidence.clip_s, hash_plate, plates, belts)
 
 
 class Gateway:
@@ -384,18 +390,49 @@ class PlateReader:
             ReaderAway: If nobody answers; ask again later.
             ReaderFailed: If the reader fails on these pictures.
         """
-        return asyncio.run_coroutine_threadsafe(self._read(request), self._loop).result()
+        asked = ask_about(self._gateway, "read_plate", request, "plate reader")
+        answer: PlateAnswer = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+        return answer
 
-    async def _read(self, request: PlateRequest) -> PlateAnswer:
-        try:
-            answer: PlateAnswer = await self._gateway.ask("read_plate", [ray.put(request)])
-            return answer
-        except ReaderAway:
-            raise
-        except RayTaskError as error:
-            raise ReaderFailed(f"plate reader: {first_line(error.cause)}") from None
-        except (RayError, ValueError) as error:
-            raise ReaderAway(f"gateway: {type(error).__name__}: {first_line(error)}") from None
+
+class BeltReader:
+    """The belt classifier as evidence sees it: called in the thread that makes packages.
+
+    Args:
+        gateway: The way to it.
+        loop: The event loop of the actor.
+    """
+
+    def __init__(self, gateway: Gateway, loop: asyncio.AbstractEventLoop) -> None:
+        self._gateway, self._loop = gateway, loop
+
+    def __call__(self, request: BeltRequest) -> BeltAnswer:
+        """Who wears a belt in a vehicle.
+
+        Raises:
+            ReaderAway: If nobody answers; ask again later.
+            ReaderFailed: If the classifier fails on these pictures.
+        """
+        asked = ask_about(self._gateway, "read_belts", request, "belt classifier")
+        answer: BeltAnswer = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+        return answer
+
+
+async def ask_about(gateway: Gateway, method: str, request: object, whom: str) -> Any:
+    """Asks about pictures, which lie in the node's object store meanwhile.
+
+    Raises:
+        ReaderAway: If nobody answers; ask again later.
+        ReaderFailed: If whoever is asked fails on these pictures.
+    """
+    try:
+        return await gateway.ask(method, [ray.put(request)])
+    except ReaderAway:
+        raise
+    except RayTaskError as error:
+        raise ReaderFailed(f"{whom}: {first_line(error.cause)}") from None
+    except (RayError, ValueError) as error:
+        raise ReaderAway(f"gateway: {type(error).__name__}: {first_line(error)}") from None
 
 
 async def submit(lines: Sequence[bytes]) -> Any:

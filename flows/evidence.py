@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.blurring import blur_boxes
+from flows.beltstage import UNAVAILABLE, BeltStage
+from flows.domain.belts import is_candidate
 from flows.domain.errors import ReaderAway, ReaderFailed, SourceError, StoreError
 from flows.domain.events import (
     EVIDENCE_STORED,
@@ -30,6 +32,7 @@ from flows.domain.events import (
     Violation,
     evidence_folder,
     needs_evidence,
+    with_evidence_folder,
 )
 from flows.domain.objects import AbandonedObject
 from flows.domain.passages import Passage, told
@@ -112,6 +115,7 @@ class EvidenceQueue:
         clip_s: Wanted length of a clip, seconds.
         hash_plate: The keyed hash of a plate that is surely read; else empty.
         plates: Reads the vehicle's plate; None where nobody does.
+        belts: Decides what becomes of candidates of the seat-belt rule; None where nobody does.
     """
 
     def __init__(
@@ -122,16 +126,18 @@ class EvidenceQueue:
         clip_s: float = CLIP_S,
         hash_plate: Callable[[PlateRecord | None], str] = lambda _: "",
         plates: PlateStage | None = None,
+        belts: BeltStage | None = None,
     ) -> None:
         self._ring, self._store, self._context = ring, store, context
         self.pins = PinShelf(ring)
-        self._hash_plate, self._plates = hash_plate, plates
+        self._hash_plate, self._plates, self._belts = hash_plate, plates, belts
         self._clip = timedelta(seconds=clip_s)
         self._lock = threading.Lock()
         self._making = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._hurried: list[_Waiting] = []
         self.counts: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
 
     def __len__(self) -> int:
         with self._lock:
@@ -140,7 +146,8 @@ class EvidenceQueue:
     def add(self, event: Event) -> None:
         """Called as soon as a rule has spoken; secures the packets of the decisive moments.
 
-        Events that are no violation, or name no moments with a box in the picture, need no package.
+        A candidate waits like a violation. Events that are neither, or name no moments with a box in the
+        picture, need no package.
         """
         moments = _moments(event)
         if not moments:
@@ -178,7 +185,8 @@ class EvidenceQueue:
 
         Returns:
             An ``EVIDENCE_STORED`` event for each package written, before it one of the plate where that was
-            asked for; of a passage, the passage itself, now that its plate's hash is known.
+            asked for; of a passage, the passage itself, now that its plate's hash is known; of a candidate that
+            proves to be a violation, first of all that violation.
         """
         now_s = time.monotonic()
         with self._lock:
@@ -215,16 +223,45 @@ class EvidenceQueue:
     def _attempt(self, waiting: _Waiting) -> list[Event]:
         waiting.attempts += 1
         waiting.packets = _joined(waiting.packets, self._ring.since(waiting.from_at))
+        news: list[Event] = []
         try:
-            stored = self._package(waiting)
+            if is_candidate(waiting.event):
+                news = self._decided(waiting)
+                if not news:
+                    return []
+            news += self._package(waiting)
         except StoreError as error:
             self._failed(waiting, error)
-            return []
+            return news
         except (ReaderAway, ReaderFailed) as error:
             self._postpone(waiting, error)
-            return []
+            return news
         self.counts["looked" if unseen(waiting.event) else "stored"] += 1
-        return stored
+        return news
+
+    def refusals(self) -> dict[str, int]:
+        """Candidates that nobody could judge, by reason."""
+        return dict(self._refused)
+
+    def _decided(self, waiting: _Waiting) -> list[Event]:
+        """The violation that a candidate is, which is packaged from then on; nothing where it is none."""
+        if self._belts is None:
+            self._refused[UNAVAILABLE] += 1
+            return []
+        try:
+            verdict = self._belts.judge(waiting.event, waiting.moments, waiting.packets)
+        except (ReaderAway, ReaderFailed) as error:
+            waiting.asked += 1
+            if waiting.asked <= len(self._belts.pauses_s) and not waiting.last:
+                raise
+            self._refused[UNAVAILABLE] += 1
+            log.warning("camera %s: a candidate was dropped: %s", self._context.camera_id, error)
+            return []
+        self._refused.update(verdict.refused)
+        if verdict.violation is None:
+            return []
+        waiting.event, waiting.asked = with_evidence_folder(verdict.violation), 0
+        return [waiting.event]
 
     def _failed(self, waiting: _Waiting, error: StoreError) -> None:
         if waiting.attempts < _ATTEMPTS:
@@ -236,13 +273,14 @@ class EvidenceQueue:
         log.error("camera %s: no evidence for %s: %s", self._context.camera_id, waiting.event.id, error)
 
     def _postpone(self, waiting: _Waiting, error: Exception) -> None:
-        """The plate could not be read now: the whole package is made again later."""
-        assert self._plates is not None
-        pause_s = self._plates.pauses_s[waiting.asked - 1]
-        log.info("camera %s: plate asked again in %g s: %s", self._context.camera_id, pause_s, error)
+        """Nobody could look now: the candidate is judged, or the whole package made, again later."""
+        stage = self._belts if is_candidate(waiting.event) else self._plates
+        assert stage is not None
+        pause_s = stage.pauses_s[waiting.asked - 1]
+        log.info("camera %s: asked again in %g s: %s", self._context.camera_id, pause_s, error)
         waiting.attempts -= 1
         waiting.not_before_s = time.monotonic() + pause_s
-        self.counts["plate_retried"] += 1
+        self.counts["belts_retried" if stage is self._belts else "plate_retried"] += 1
         with self._lock:
             self._waiting.append(waiting)
 
@@ -324,7 +362,7 @@ class EvidenceQueue:
 def _moments(event: Event) -> list[KeyMoment]:
     if unseen(event):
         return list(VehicleSeen.of(event).moments)
-    if not needs_evidence(event):
+    if not (needs_evidence(event) or is_candidate(event)):
         return []
     if event.type in OBJECT_EVENTS:
         moments = list(AbandonedObject.model_validate(event.data).moments)

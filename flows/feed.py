@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.backoff import Backoff
+from flows.domain.belts import is_candidate
 from flows.domain.detections import Detections
 from flows.domain.errors import DetectorAway, DetectorFailed, DomeError
 from flows.domain.events import OBJECT_EVENTS, PASSAGE, Event, with_evidence_folder
@@ -77,6 +78,7 @@ class Evidence(Protocol):
     def keep(self, wanted: Set[datetime]) -> None: ...
     def due(self, now_at: datetime) -> list[Event]: ...
     def flush(self) -> list[Event]: ...
+    def refusals(self) -> dict[str, int]: ...
     def __len__(self) -> int: ...
 
 
@@ -286,15 +288,20 @@ class Feed:
         if self._lossless:
             await self._faces.finish()
 
-    def _publish(self, events: list[Event]) -> None:
-        """Sends events on; those that need a package have it made, passages and sightings before they are sent."""
+    def _publish(self, events: list[Event], packaged: bool = False) -> None:
+        """Sends events on; those that need a package have it made, what waits for it before it is sent.
+
+        Args:
+            events: Of rules, or of the packages.
+            packaged: They come from the packages.
+        """
         if not events:
             return
         if self._evidence is not None:
             events = [with_evidence_folder(event) for event in events]
         if ready := [event for event in events if not _waits(event)]:
             self._outbox.put(ready)
-        if self._evidence is not None:
+        if self._evidence is not None and not packaged:
             for event in events:
                 if event.type.startswith(VIOLATION) or event.type in OBJECT_EVENTS or _waits(event):
                     self._guarded("evidence", self._evidence.add, event)
@@ -313,7 +320,7 @@ class Feed:
     async def _package(self, make: Callable[[], list[Event]]) -> None:
         stored: list[Event] | None = await asyncio.to_thread(self._guarded, "evidence", make)  # type: ignore[arg-type]
         self._pipeline.counts.events.update(e.type for e in stored or [] if e.type not in WAITING)
-        self._publish(stored or [])
+        self._publish(stored or [], packaged=True)
 
     async def _finish(self, decoding: asyncio.Future[None]) -> None:
         self._publish(self._guarded("step", self._pipeline.close) or [])
@@ -372,12 +379,17 @@ class Feed:
             rate_hz=None if np.isnan(rate_hz) else round(rate_hz, 3),
             lag_s=max(0.0, (newest - settled).total_seconds()) if newest and settled else 0.0,
             events=dict(counts.events),
-            refusals=self._pipeline.refusals(),
+            refusals=self._refusals(),
             spooled=len(self._outbox),
             lost=self._outbox.lost,
             last_at=settled,
             **_fitness(self._pipeline),
         )
+
+    def _refusals(self) -> dict[str, int]:
+        """Of the rules, and of those who look at what they named."""
+        looked = self._evidence.refusals() if self._evidence is not None else {}
+        return dict(Counter(self._pipeline.refusals()) + Counter(looked))
 
 
 def described(error: BaseException) -> str:
@@ -397,8 +409,8 @@ def _fitness(pipeline: CameraPipeline) -> dict[str, Any]:
 
 
 def _waits(event: Event) -> bool:
-    """Whether it may not be sent yet: its plate has not been read."""
-    return untold(event) or unseen(event)
+    """Whether it may not be sent yet: its plate has not been read, or nobody has looked for a belt."""
+    return untold(event) or unseen(event) or is_candidate(event)
 
 
 def _body(request: Sequence[Item]) -> DetectRequest:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import ray
 
+from flows.domain.belts import BeltAnswer
 from flows.domain.detections import Detections
 from flows.domain.errors import DetectorAway, FacesAway, ReaderAway
 from flows.domain.inference import DetectorSpec
@@ -35,6 +36,8 @@ SCOPE_S: Final = 0.5
 """The cameras of a node share an answer about what is searched for so long."""
 FACES_ANSWER_S: Final = 5.0
 """A moment that was not looked at by then has passed."""
+BELTS_APP: Final = "belts"
+"""The Serve application of the belt classifier."""
 ROUTES: Final = 256
 """Requests at once: 64 busy cameras with 4 in flight each."""
 
@@ -112,6 +115,18 @@ class DetectorGateway:
             FacesAway: If no replica answered; the request is not sent again.
         """
         answer: FaceAnswer = await self._ask(FACES_APP, FacesAway, "look", request, answer_s=FACES_ANSWER_S)
+        return answer
+
+    async def read_belts(self, request: list[ray.ObjectRef[Any]]) -> BeltAnswer:
+        """Who wears a belt in a vehicle.
+
+        Args:
+            request: One reference to a ``BeltRequest``; in a list so that it is passed on, not fetched.
+
+        Raises:
+            ReaderAway: If no replica answered; the same request may be sent again.
+        """
+        answer: BeltAnswer = await self._ask(BELTS_APP, ReaderAway, "look", request[0])
         return answer
 
     async def _ask(

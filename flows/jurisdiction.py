@@ -36,6 +36,7 @@ class RuleLaw(Config):
         exemptions_max_age_h: A list of exempt plates older than this decides nothing: violations that depend on
             it wait. None: no list holds for this rule.
         needs_review: A machine's verdict is never final.
+        evaluated_may_stand: Except at a camera whose own evaluation report is good enough.
     """
 
     article: str
@@ -43,6 +44,7 @@ class RuleLaw(Config):
     bands: tuple[SpeedBand, ...] = ()
     exemptions_max_age_h: float | None = Field(default=None, gt=0)
     needs_review: bool = False
+    evaluated_may_stand: bool = False
 
     @model_validator(mode="after")
     def _ascending(self) -> RuleLaw:

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.domain.belts import is_candidate
 from flows.domain.detections import Detections
 from flows.domain.errors import CalibrationError
 from flows.domain.events import Event
@@ -351,7 +352,7 @@ class CameraPipeline:
         self._moved[self._settled % len(self._moved)] = self._tracker.moving()
 
     def _counted(self, events: list[Event]) -> list[Event]:
-        self.counts.events.update(e.type for e in events)
+        self.counts.events.update(e.type for e in events if not is_candidate(e))
         return events
 
 

@@ -13,6 +13,7 @@ Short forms, so that a small site is a short file:
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
+from flows.domain.beltreport import BeltReport
 from flows.domain.errors import CalibrationError, FieldError
 from flows.domain.site import CalibrationConfig, CameraConfig, District, SiteConfig
 from flows.validation import Complaint, complaints, did_you_mean, shown
@@ -245,7 +247,21 @@ class _Reader:
             data["calibration"] = _calibration(data["calibration"])
         if isinstance(data.get("signals"), list):
             data["signals"] = [self._signal(signal) for signal in data["signals"]]
+        if isinstance(data.get("rules"), list):
+            data["rules"] = [self._rule(r, (*at, "rules", i), found) for i, r in enumerate(data["rules"])]
         return data
+
+    def _rule(self, rule: Any, at: Loc, found: list[FieldError]) -> Any:
+        """The rule with the report that it names instead of the report's file name."""
+        if not isinstance(rule, dict) or not isinstance(rule.get("report"), str):
+            return rule
+        try:
+            report = read_report(self._absolute(rule["report"]))
+        except FieldError as error:
+            complaint = Complaint(("report",), error.expected, str(error.got), error.hint)
+            found.append(self._error(at, complaint))
+            report = None
+        return {**rule, "report": report}
 
     def _signal(self, signal: Any) -> Any:
         if isinstance(signal, dict) and isinstance(signal.get("feed"), str):
@@ -309,6 +325,26 @@ class _Reader:
             name = item.get("id") if isinstance(item, dict) else None
             loc = ("cameras", name if isinstance(name, str) else loc[1], *loc[2:])
         return dotted(loc)
+
+
+def read_report(path: Path) -> BeltReport:
+    """The evaluation report of a camera, a JSON object.
+
+    Raises:
+        FieldError: If there is no such file, or it is no such report; ``got`` names the file and what is wrong.
+    """
+    expected = "a JSON file with " + ", ".join(BeltReport.model_fields)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise FieldError("report", expected, f"{path.name}: {error}") from None
+    try:
+        return BeltReport.model_validate(data)
+    except ValidationError as error:
+        first = complaints(error, BeltReport, data)[0]
+        field = dotted(first.loc)
+        got = f"{path.name}: {field}: expected {first.expected}, got {first.got}"
+        raise FieldError("report", "an evaluation report", got, first.hint) from None
 
 
 def _calibration(data: dict[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from ray.serve.schema import ApplicationStatus
 
 from flows.domain.errors import DomeError
 from flows.domain.inference import DetectorSpec
-from flows.gateway import FACES_APP, PLATES_APP, app_name
+from flows.gateway import BELTS_APP, FACES_APP, PLATES_APP, app_name
 from flows.settings import Settings
 from serve.api.config import ApiConfig
 from serve.deployments.api import ApiDeployment
+from serve.deployments.belts import BeltsDeployment
 from serve.deployments.detector import Batching, DetectorDeployment
 from serve.deployments.faces import FacesDeployment
 from serve.deployments.plates import PlatesDeployment
@@ -94,27 +95,47 @@ def build(args: DetectorArgs) -> Application:
     return app
 
 
-class PlatesArgs(BaseModel):
-    """Arguments of :func:`build_plates`; ``serve run serve.app:build_plates``.
+class ReaderArgs(BaseModel):
+    """Arguments of what looks at the crops of single vehicles.
 
     Attributes:
-        loader: ``module:function`` that makes the plate reader.
+        loader: ``module:function`` that makes it.
         min_replicas: Kept when nothing is read. One: starting costs more than a day of its waiting.
-        max_replicas: A violation a second keeps one busy.
+        max_replicas: A vehicle a second keeps one busy.
         num_cpus: Of one replica, which works in bursts of half a second: what Ray reserves, no limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    loader: str = "models.plates.reader:PlateReader"
+    loader: str
     min_replicas: int = Field(default=1, ge=0)
     max_replicas: int = Field(default=2, ge=1)
     num_cpus: float = Field(default=0.1, gt=0)
 
 
+class PlatesArgs(ReaderArgs):
+    """Arguments of :func:`build_plates`; ``serve run serve.app:build_plates``."""
+
+    loader: str = "models.plates.reader:PlateReader"
+
+
+class BeltsArgs(ReaderArgs):
+    """Arguments of :func:`build_belts`; ``serve run serve.app:build_belts``."""
+
+    loader: str = "models.belts.reader:BeltReader"
+
+
 def build_plates(args: PlatesArgs) -> Application:
     """The plate reader as a Serve application."""
-    deployment: Any = PlatesDeployment  # the decorator made a Deployment of the class
+    return _reader(PlatesDeployment, args)
+
+
+def build_belts(args: BeltsArgs) -> Application:
+    """The belt classifier as a Serve application."""
+    return _reader(BeltsDeployment, args)
+
+
+def _reader(deployment: Any, args: ReaderArgs) -> Application:  # the decorator made a Deployment of the class
     app: Application = deployment.options(
         # A request takes half a second and nobody waits for it: a queue of some is no load yet.
         max_ongoing_requests=8,
@@ -267,25 +288,35 @@ def start_faces(args: FacesArgs) -> None:
 
 
 def start_plates(args: PlatesArgs) -> None:
-    """Deploys the plate reader unless it runs; nobody waits for it: who asks too early asks again."""
-    running = serve.status().applications.get(PLATES_APP)
+    """Deploys the plate reader unless it runs; see :func:`_start`."""
+    _start(PLATES_APP, build_plates(args))
+
+
+def start_belts(args: BeltsArgs) -> None:
+    """Deploys the belt classifier unless it runs; see :func:`_start`."""
+    _start(BELTS_APP, build_belts(args))
+
+
+def _start(name: str, app: Application) -> None:
+    """Deploys what looks at crops unless it runs; nobody waits for it: who asks too early asks again."""
+    running = serve.status().applications.get(name)
     if running is not None and running.status in (ApplicationStatus.RUNNING, ApplicationStatus.DEPLOYING):
         return
-    target = serve.RunTarget(build_plates(args), name=PLATES_APP, route_prefix=None)
+    target = serve.RunTarget(app, name=name, route_prefix=None)
     serve.run_many([target], wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
 
 
-def await_plates(timeout_s: float) -> bool:
-    """Waits until the plate reader answers; False if it does not in time."""
+def await_reader(name: str, timeout_s: float) -> bool:
+    """Waits until an application that looks at crops answers; False if it does not in time."""
     deadline_s = time.monotonic() + timeout_s
     while time.monotonic() < deadline_s:
-        status = serve.status().applications[PLATES_APP]
+        status = serve.status().applications[name]
         if status.status == ApplicationStatus.RUNNING:
             return True
         if status.status == ApplicationStatus.DEPLOY_FAILED:
             break
         time.sleep(0.2)
-    log.warning("the plate reader does not run (yet): %s", status.message)
+    log.warning("application %s does not run (yet): %s", name, status.message)
     return False
 
 

@@ -52,11 +52,11 @@ class DetectorFailed(DomeError):
 
 
 class ReaderAway(DomeError):
-    """No plate reader answers now; the same pictures may be asked about again."""
+    """No plate reader or belt classifier answers now; the same pictures may be asked about again."""
 
 
 class ReaderFailed(DomeError):
-    """A plate reader failed on these pictures in particular; asking again would hardly help."""
+    """A plate reader or belt classifier failed on these pictures in particular; asking again would hardly help."""
 
 
 class FacesAway(DomeError):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from flows.domain.beltreport import BeltReport
 from flows.domain.config import Config, Name
 
 VEHICLES = ("car", "truck", "bus", "motorcycle")
@@ -308,6 +309,7 @@ class SeatBeltRule(RuleConfig):
         driver_on: Side of the car on which the driver sits, as the driver sees it.
         looks: Pictures of a vehicle that vote.
         min_width_px: Narrower vehicles in the picture are too small to look into.
+        report: File of an evaluation of this camera, which may spare its violations a review.
     """
 
     kind: Literal["seat_belt"] = "seat_belt"
@@ -316,6 +318,7 @@ class SeatBeltRule(RuleConfig):
     driver_on: Literal["left", "right"] = "left"
     looks: int = Field(default=5, ge=2, le=8)
     min_width_px: float = Field(default=150.0, ge=60)
+    report: BeltReport | None = None
 
 
 Rule = Annotated[

@@ -15,8 +15,8 @@ from flows.domain.config import Config, Name
 from flows.domain.ruleset import Rule, SignalConfig, references
 
 Platform = Literal["fixed", "drone", "robot", "body", "vehicle"]
-NEED_PICTURES = ("section_speed",)
-"""Rules that look at a picture: at the plate that names a vehicle at both ends."""
+NEED_PICTURES = ("section_speed", "seat_belt")
+"""Rules that look at a picture: at the plate that names a vehicle at both ends, through a windscreen."""
 
 
 class FileSource(Config):
@@ -260,6 +260,15 @@ class CameraConfig(Config):
             ]:
                 expected = "expected a zone with heading_deg"
                 raise ValueError(f"rules.wrong_way.lane: {expected}, got {rule.lane!r} without one")
+        return self
+
+    @model_validator(mode="after")
+    def _reports_are_its_own(self) -> CameraConfig:
+        """What was measured at one camera says nothing of another."""
+        for i, rule in enumerate(self.rules):
+            if rule.kind == "seat_belt" and rule.report is not None and rule.report.camera != self.id:
+                got = f"one of {rule.report.camera!r}"
+                raise ValueError(f"rules.{i}.report: expected a report on camera {self.id!r}, got {got}")
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from flows.domain.ruleset import (
     ProhibitedTurnRule,
     RedLightRule,
     RuleConfig,
+    SeatBeltRule,
     SectionSpeedRule,
     SolidLineRule,
     SpeedingRule,
@@ -30,6 +31,7 @@ from flows.rules import (
     prohibited_stopping,
     prohibited_turn,
     red_light,
+    seat_belt,
     section_speed,
     solid_line,
     speeding,
@@ -44,6 +46,7 @@ from flows.rules.pins import PinBook
 from flows.rules.prohibited_stopping import ProhibitedStopping
 from flows.rules.prohibited_turn import ProhibitedTurn
 from flows.rules.red_light import RedLight
+from flows.rules.seat_belt import SeatBelt
 from flows.rules.section_speed import SectionSpeed
 from flows.rules.solid_line import SolidLine
 from flows.rules.speeding import Speeding
@@ -64,6 +67,7 @@ BUILDERS: dict[type[RuleConfig], Builder] = {
     RedLightRule: RedLight,
     StopLineRule: StopLine,
     AbandonedObjectRule: AbandonedObjects,
+    SeatBeltRule: SeatBelt,
 }
 """Which class carries out which member of the site file's union of rules."""
 
@@ -79,6 +83,7 @@ DESCRIPTIONS: dict[type[RuleConfig], Callable[[Any, JurisdictionProfile], str]] 
     RedLightRule: red_light.describe,
     StopLineRule: stop_line.describe,
     AbandonedObjectRule: abandoned_object.describe,
+    SeatBeltRule: seat_belt.describe,
 }
 """One line on what a rule does with these parameters, for ``dome check`` and the README."""
 

@@ -16,6 +16,7 @@ from flows.domain.site import CalibrationConfig
 from flows.scenes import plates
 from flows.scenes.annotate import Annotator
 from flows.scenes.bodies.base import plate_mesh
+from flows.scenes.bodies.crew import SEATS
 from flows.scenes.camera import PinholeCamera
 from flows.scenes.judges.base import STEP_S, Trail, Verdict, trails
 from flows.scenes.layout import Layout
@@ -33,6 +34,7 @@ from flows.scenes.truth import (
     InnocentTruth,
     ObjectTruth,
     SceneTruth,
+    SeatTruth,
 )
 from flows.scenes.world import World
 
@@ -182,6 +184,7 @@ class Scene:
             zones=layout.zones(),
             lines=layout.road_lines(),
             signals=tuple(light.config(camera) for light in layout.lights),
+            seats=tuple(seat for actor in self.world.actors for seat in _seats(actor)),
             rules=layout.rules(),
             disturbances=tuple(self._disturbances()),
         )
@@ -307,6 +310,26 @@ class Scene:
                 for colour in light.shown(t_s)
             ]
         return items
+
+
+def _seats(actor: Actor) -> Iterator[SeatTruth]:
+    """Who sits in front in a car, where that can be seen."""
+    crew = actor.body.crew
+    if crew is None:
+        return
+    for name in SEATS:
+        who = crew.seat(name)
+        if who is None:
+            yield SeatTruth(track=actor.track, seat=name, person=False)
+            continue
+        yield SeatTruth(
+            track=actor.track,
+            seat=name,
+            person=True,
+            belted=who.belted,
+            in_sight=crew.in_sight(name),
+            extra=who.extra or who.pattern,
+        )
 
 
 def _lamp_key(light: Light, colour: str) -> str:

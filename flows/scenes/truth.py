@@ -108,6 +108,26 @@ class InnocentTruth(Model):
     role: str
 
 
+class SeatTruth(Model):
+    """Who sits on a front seat of a car.
+
+    Attributes:
+        track: The car.
+        seat: ``driver`` or ``passenger``.
+        person: Whether anybody sits there.
+        belted: Whether the belt is worn.
+        in_sight: Whether anybody could see that: it stands out from the clothes, and no glare lies before it.
+        extra: What looks like a belt or hides one: ``strap``, ``scarf``, ``hand``, or a pattern of the clothes.
+    """
+
+    track: int
+    seat: Literal["driver", "passenger"]
+    person: bool
+    belted: bool = False
+    in_sight: bool = False
+    extra: str = ""
+
+
 class CameraTruth(Model):
     """The exact camera: ``px ~ intrinsics @ rotation @ (point_m - position_m)``."""
 
@@ -151,6 +171,8 @@ class SceneTruth(Model):
     zones: tuple[Zone, ...] = ()
     lines: tuple[RoadLine, ...] = ()
     signals: tuple[SignalConfig, ...] = ()
+    seats: tuple[SeatTruth, ...] = ()
+    """Of cars that can be looked into."""
     rules: tuple[Rule, ...] = ()
     """Of the site file, beside the speed limit."""
     disturbances: tuple[DisturbanceTruth, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -23,6 +23,10 @@ _MUXER = {"video_track_timescale": str(_MICROSECOND.denominator), "fflags": "+bi
 """Timestamps of a clip are microseconds of capture time; the same packets give the same bytes."""
 _SLACK = timedelta(seconds=0.5)
 """A clip that begins or ends this close to what was asked is complete."""
+
+
+Part = tuple[int, int, int, int]
+"""Left, top, right, bottom of a part of a picture, px."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Still:
 
     Attributes:
         at: Its capture time exactly, aware UTC.
-        bgr: ``(height, width, 3)`` uint8 at full resolution.
+        bgr: ``(height, width, 3)`` uint8 at full resolution, or the part of it that was asked for.
     """
 
     at: datetime
@@ -98,18 +102,24 @@ def cut(packets: Sequence[RingPacket], from_at: datetime, to_at: datetime, aroun
     return Clip(data, media_type, frames, base, _cut_short(frames, from_at, to_at))
 
 
-def stills(packets: Sequence[RingPacket], ats: Sequence[datetime]) -> list[Still]:
+def stills(packets: Sequence[RingPacket], ats: Sequence[datetime], parts: Sequence[Part] = ()) -> list[Still]:
     """The frames nearest to the given capture times, in the order asked; one pass for each group of pictures.
+
+    Args:
+        packets: In decoding order.
+        ats: Capture times.
+        parts: What is wanted of each frame, as far as the picture goes; whole pictures by default.
 
     Raises:
         SourceError: If a frame of that time is not held, or cannot be decoded from what is.
     """
     wanted = [_nearest(packets, at) for at in ats]
+    shown = {id(target): part for target, part in zip(wanted, parts, strict=True)} if parts else {}
     found: dict[int, Still] = {}
     for target in wanted:
         if id(target) not in found:
             run = _run_up(packets, target)
-            found.update(_decode(run, [w for w in wanted if w in run]))
+            found.update(_decode(run, [w for w in wanted if w in run], shown))
     return [found[id(w)] for w in wanted]
 
 
@@ -216,13 +226,19 @@ def _run_up(packets: Sequence[RingPacket], target: RingPacket) -> list[RingPacke
     return same[start:]
 
 
-def _decode(run: Sequence[RingPacket], targets: Sequence[RingPacket]) -> dict[int, Still]:
+def _decode(
+    run: Sequence[RingPacket], targets: Sequence[RingPacket], parts: Mapping[int, Part]
+) -> dict[int, Still]:
     missing = {id(t) for t in targets}
     found: dict[int, Still] = {}
     for frame in _frames(run):
         packet = frame.opaque
         if isinstance(packet, RingPacket) and id(packet) in missing:
-            found[id(packet)] = Still(packet.at, AvPicture(frame).bgr())
+            bgr = AvPicture(frame).bgr()
+            if id(packet) in parts:
+                left, top, right, bottom = parts[id(packet)]
+                bgr = bgr[top:bottom, left:right].copy()
+            found[id(packet)] = Still(packet.at, bgr)
             missing.discard(id(packet))
             if not missing:
                 return found

@@ -34,7 +34,7 @@ class Sample:
 
 def save(path: Path, samples: Sequence[Sample]) -> None:
     """Writes the samples of one scene; appears only when complete."""
-    blobs = [_encoded(sample.picture) for sample in samples]
+    blobs = [encoded(sample.picture) for sample in samples]
     partial = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     with partial.open("wb") as file:
@@ -54,16 +54,18 @@ def load(path: Path) -> list[Sample]:
     with np.load(path) as data:
         ends, box_ends = np.cumsum(data["jpeg_bytes"]), np.cumsum(data["boxes"])
         jpeg, xyxy, label = data["jpeg"], data["xyxy"], data["label"]
-        pictures = [_decoded(part.tobytes()) for part in np.split(jpeg, ends[:-1])]
+        pictures = [decoded(part.tobytes()) for part in np.split(jpeg, ends[:-1])]
         boxes = zip(np.split(xyxy, box_ends[:-1]), np.split(label, box_ends[:-1]), strict=True)
         return [Sample(picture, *each) for picture, each in zip(pictures, boxes, strict=True)]
 
 
-def _encoded(picture: NDArray[np.uint8]) -> bytes:
+def encoded(picture: NDArray[np.uint8]) -> bytes:
+    """A BGR picture as JPEG."""
     out = io.BytesIO()
     Image.fromarray(picture[..., ::-1]).save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return out.getvalue()
 
 
-def _decoded(blob: bytes) -> NDArray[np.uint8]:
+def decoded(blob: bytes) -> NDArray[np.uint8]:
+    """A BGR picture from JPEG."""
     return np.ascontiguousarray(np.asarray(Image.open(io.BytesIO(blob)))[..., ::-1])

@@ -11,6 +11,7 @@ import numpy as np
 from ray import serve
 
 from flows.domain.plates import PlateAnswer, PlateReaderLike, PlateRequest
+from serve.deployments.pictures import check_pictures
 
 
 @serve.deployment
@@ -33,7 +34,7 @@ class PlatesDeployment:
         Raises:
             ValueError: If a crop is no picture.
         """
-        check_request(request)
+        check_pictures("crops", request.crops)
         return await self._run(request)
 
     async def check_health(self) -> None:
@@ -42,14 +43,3 @@ class PlatesDeployment:
 
     async def _run(self, request: PlateRequest) -> PlateAnswer:
         return await asyncio.get_running_loop().run_in_executor(self._engine, self._reader.read, request)
-
-
-def check_request(request: PlateRequest) -> None:
-    """Refuses what are no ``(h, w, 3)`` uint8 pictures.
-
-    Raises:
-        ValueError: With the shape and type that came.
-    """
-    for crop in request.crops:
-        if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3 or 0 in crop.shape:
-            raise ValueError(f"crops: expected (h, w, 3) uint8 each, got {crop.shape} {crop.dtype}")

@@ -303,3 +303,42 @@ def test_the_example_says_everything_and_is_right() -> None:
     assert not problems
     assert {c.source.kind for c in site.cameras} == {"stream", "file", "scene", "frames", "tracks"}
     assert site.cameras[1].sample_hz == 12.5
+
+
+REPORT = """{"camera": "good", "models": {"belts": "ab"}, "measured_on": "2026-09-01",
+  "valid_until": "2027-03-01", "accused": 400, "right": 399, "checked_by": "road police"}"""
+BELTS = GOOD + "    rules:\n      - {kind: seat_belt, report: belts.json}\n"
+
+
+def test_a_report_is_read_where_the_site_file_names_it(tmp_path: Path) -> None:
+    (tmp_path / "belts.json").write_text(REPORT)
+    site, problems = load(tmp_path, BELTS)
+
+    assert not problems
+    rule = site.cameras[0].rules[0]
+    assert rule.kind == "seat_belt"
+    assert rule.report is not None
+    assert (rule.report.accused, rule.report.right) == (400, 399)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "No such file"),
+        ("{", "belts.json: Expecting"),
+        ("[]", "belts.json: document: expected a mapping"),
+        (REPORT.replace("399", "401"), "belts.json: right: expected at most the 400 verdicts"),
+        (REPORT.replace('"accused": 400, ', ""), "belts.json: accused: expected a whole number (required)"),
+        (REPORT.replace("2026-09-01", "lately"), "belts.json: measured_on: expected a day"),
+        (REPORT.replace('"good"', '"other"'), "expected a report on camera 'good', got one of 'other'"),
+    ],
+    ids=["absent", "no json", "no object", "impossible", "incomplete", "no day", "of another camera"],
+)
+def test_a_report_that_is_none_is_told_with_its_line(tmp_path: Path, text: str | None, said: str) -> None:
+    if text is not None:
+        (tmp_path / "belts.json").write_text(text)
+    (problem,) = told(tmp_path, BELTS)
+    assert problem.startswith(
+        ("line 6: cameras.good.rules.0.report: ", "line 5: cameras.good.rules.0.report: ")
+    ), problem
+    assert said in problem

@@ -193,9 +193,7 @@ class _Figure:
         return (self.x_m + across * wide, y, self.hip_m + up * (self.shoulder_m - self.hip_m))
 
 
-def _person(
-    builder: MeshBuilder, room: Room, crew: Crew, who: Occupant, side: int, drives: bool
-) -> None:
+def _person(builder: MeshBuilder, room: Room, crew: Crew, who: Occupant, side: int, drives: bool) -> None:
     top, skin, hair = (_paint(c, crew) for c in (who.top, who.skin, who.hair))
     shoulder = room.belt_m + SHOULDER_M + who.tall_m
     figure = _Figure(
@@ -216,8 +214,12 @@ def _person(
     builder.blob(crown, (size * 0.90, size, size * 0.98), hair, rings=7, sides=10)
     if crew.light > 0.5:  # eyes and mouth: a face is not a ball
         for x in (-0.034, 0.034):
-            builder.box((centre[0] + x, centre[1] + size - 0.012, centre[2] + 0.008), (0.024, 0.02, 0.012), hair)
-        builder.box((centre[0], centre[1] + size - 0.02, centre[2] - 0.06), (0.04, 0.02, 0.01), skin.shaded(0.7))
+            builder.box(
+                (centre[0] + x, centre[1] + size - 0.012, centre[2] + 0.008), (0.024, 0.02, 0.012), hair
+            )
+        builder.box(
+            (centre[0], centre[1] + size - 0.02, centre[2] - 0.06), (0.04, 0.02, 0.01), skin.shaded(0.7)
+        )
     _arms(builder, room, figure, who, top, skin, side, drives)
     if who.belted:
         _belt(builder, figure, crew, side)

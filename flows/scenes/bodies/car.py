@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flows.scenes.bodies import cabin
 from flows.scenes.bodies.base import (
     BLACK,
     CAR_COLOURS,
@@ -22,7 +23,6 @@ from flows.scenes.bodies.base import (
     rolling,
     wheel,
 )
-from flows.scenes.bodies import cabin
 from flows.scenes.bodies.crew import Crew
 from flows.scenes.mesh import MeshBuilder, Paint, Station
 
@@ -196,9 +196,7 @@ def _room(shape: Shape, length: float, width: float, height: float) -> cabin.Roo
     """The inside of the cabin that :func:`_cabin` draws."""
     belt, half = shape.belt * height - 0.01, width / 2
     low, high = half * 0.95, half * 0.74 if shape.windows else half * 0.86
-    back, front, cowl = (
-        (share - 0.5) * length for share in (shape.roof_back, shape.roof_front, shape.cowl)
-    )
+    back, front, cowl = ((share - 0.5) * length for share in (shape.roof_back, shape.roof_front, shape.cowl))
     roof, foot, sill = height * 0.975, low + (high - low) * 0.1, belt + 0.015
     screen = np.array([[foot, cowl, sill], [-foot, cowl, sill], [-high, front, roof], [high, front, roof]])
     return cabin.Room(low, high, belt, roof, back, front, cowl, screen)

@@ -15,6 +15,8 @@ Drive = Literal["left", "right"]
 Extra = Literal["", "strap", "scarf", "hand"]
 """What looks like a belt, or hides one: a bag's strap, a scarf, a hand at the face."""
 Pattern = Literal["", "stripes", "diagonal", "checks"]
+SeatName = Literal["driver", "passenger"]
+SEATS: tuple[SeatName, ...] = ("driver", "passenger")
 
 CLOTHES: tuple[Colour, ...] = (
     (0.72, 0.16, 0.16), (0.16, 0.30, 0.56), (0.13, 0.13, 0.15), (0.90, 0.90, 0.88), (0.30, 0.44, 0.28),

@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from flows.domain.ruleset import SeatBeltRule
-from flows.scenes import poses, streetscape, traffic
+from flows.scenes import poses, streetscape
 from flows.scenes.assemble import assemble, stream
 from flows.scenes.bodies import car
 from flows.scenes.bodies.crew import Crew, Drive, Extra, crew, dazzled, with_extra, with_pattern
@@ -67,7 +67,9 @@ def _act(stage: Stage, street: Street, options: SceneOptions, duration_s: float,
         for attempt in range(8):
             slot = (k + 0.5 + float(rng.uniform(-0.3, 0.3)) * (1 + attempt)) / count
             x, heading = street.lanes_m[int(rng.integers(len(street.lanes_m)))]
-            low, high = options.speed_range_kmh if "speed_range_kmh" in options.model_fields_set else SPEEDS_KMH
+            low, high = (
+                options.speed_range_kmh if "speed_range_kmh" in options.model_fields_set else SPEEDS_KMH
+            )
             made = _towards(body.cls, x, heading, slot * duration_s, float(rng.uniform(low, high)) / 3.6, rng)
             if stage.add(replace(made, body=body, role=case)):
                 break
