@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from cluster.dataset import through_h264
 from flows import scenes
 from flows.scenes.bodies import car
-from flows.scenes.bodies.crew import Crew, Glass, crew, dazzled, with_extra, with_pattern
+from flows.scenes.bodies.crew import Crew, Glass, Occupant, crew, dazzled, with_extra, with_pattern
 from flows.scenes.camera import PinholeCamera
 from flows.scenes.motion import Motion, Straight
 from flows.scenes.plan import LANE_M
@@ -118,24 +118,23 @@ def crew_of(rng: np.random.Generator) -> Crew:
     driver = None if rng.random() < 0.04 else bool(rng.random() < 0.5)
     passenger = None if rng.random() < 0.35 else bool(rng.random() < 0.5)
     made = crew(rng, driver=driver, passenger=passenger, drive="left" if rng.random() < 0.8 else "right")
-    changes = {}
-    for name in ("driver", "passenger"):
-        who = made.seat(name)
-        if who is None:
-            continue
-        chance = float(rng.random())
-        if chance < 0.13:
-            who = with_extra(who, "strap", rng)
-        elif chance < 0.22:
-            who = with_extra(who, "scarf", rng)
-        elif chance < 0.31:
-            who = with_extra(who, "hand", rng)
-        if rng.random() < 0.12:
-            who = with_pattern(who, rng)
-        changes[name] = who
-    made = replace(made, **changes)
+    made = replace(made, driver=_worn(made.driver, rng), passenger=_worn(made.passenger, rng))
     made = replace(made, glass=_glass(made.glass, rng))
     return dazzled(made, rng) if rng.random() < 0.06 else made
+
+
+def _worn(who: Occupant | None, rng: np.random.Generator) -> Occupant | None:
+    """The same person, perhaps with something that looks like a belt or hides one."""
+    if who is None:
+        return None
+    chance = float(rng.random())
+    if chance < 0.13:
+        who = with_extra(who, "strap", rng)
+    elif chance < 0.22:
+        who = with_extra(who, "scarf", rng)
+    elif chance < 0.31:
+        who = with_extra(who, "hand", rng)
+    return with_pattern(who, rng) if rng.random() < 0.12 else who
 
 
 def screen_px(actor: Actor, t_s: float, camera: PinholeCamera) -> Array:

@@ -36,7 +36,7 @@ from flows.scenes.truth import (
     SceneTruth,
     SeatTruth,
 )
-from flows.scenes.world import World
+from flows.scenes.world import Actor, World
 
 if TYPE_CHECKING:
     from flows.scenes.renderer import Item, Renderer

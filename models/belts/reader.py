@@ -48,7 +48,7 @@ class BeltReader:
 
     def look(self, request: BeltRequest) -> BeltAnswer:
         """See :class:`flows.domain.belts.BeltReaderLike`."""
-        found = [(look, self._locator.find(look.bgr, look.xyxy)) for look in request.looks]
+        found = [(look, self.corners(look)) for look in request.looks]
         large = [(look, corners) for look, corners in found if is_windscreen(corners)]
         wide = [(look, corners) for look, corners in large if width_px(corners) >= LEAST_PX]
         if not wide:
@@ -57,6 +57,10 @@ class BeltReader:
         left, right = self._seats(wide)
         names = ("passenger", "driver") if request.driver_on == "left" else ("driver", "passenger")
         return self._answer(dict(zip(names, (left, right), strict=True)), len(wide))
+
+    def corners(self, look: BeltLook) -> NDArray[np.float64]:
+        """``(4, 2)`` corners of the windscreen in a look, px; see :class:`models.belts.locator.Locator`."""
+        return self._locator.find(look.bgr, look.xyxy)
 
     def _seats(self, looks: Sequence[tuple[BeltLook, NDArray[np.float64]]]) -> tuple[SeatAnswer, SeatAnswer]:
         """Of the seats on the left and on the right of the picture."""

@@ -260,7 +260,7 @@ def _learn(
         keep = min(plan.average, (step + 1) / (step + 21))
         for key, value in state.items():
             average[key].lerp_(value, 1 - keep)
-        recent += float(loss)
+        recent += float(loss.detach())
         if (step + 1) % NOTE_STEPS == 0:
             seconds = round(time.process_time() - began_s)
             row = {name: step + 1, "of": steps, "s": seconds, "loss": round(recent / NOTE_STEPS, 5)}

@@ -360,8 +360,8 @@ def _pattern(builder: MeshBuilder, figure: _Figure, who: Occupant, crew: Crew) -
             _ribbon(builder, line, 0.020, paint)
     if who.pattern == "diagonal":
         for start in np.linspace(-0.9, 1.9, 8):
-            ups = np.linspace(0.05, 0.92, 5)
-            line = [(float(start) - (1 - u) * 1.0, u) for u in ups]
-            inside = [figure.on_chest(a, float(u), 0.008) for a, u in line if -0.98 <= a <= 0.98]
-            if len(inside) > 1:
-                _ribbon(builder, inside, 0.028, paint)
+            ups = [float(up) for up in np.linspace(0.05, 0.92, 5)]
+            places = [(float(start) - (1 - up), up) for up in ups]
+            shown = [figure.on_chest(a, up, 0.008) for a, up in places if -0.98 <= a <= 0.98]
+            if len(shown) > 1:
+                _ribbon(builder, shown, 0.028, paint)
