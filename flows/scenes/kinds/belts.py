@@ -30,7 +30,7 @@ CASES = (
 ALIKE = ("belted", "strap", "patterned", "scarf", "hand")
 """Nobody is to be reported in these."""
 LIGHTS = {"dusk": 0.25, "day": 0.65, "rain": 0.10}
-SECONDS_A_CASE = 1.5
+SECONDS_A_CASE = 1.1
 SPEEDS_KMH = (28.0, 62.0)
 PASSING_Y_M = 22.0
 
