@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test bench bench-accuracy bench-api train train-plates lock clean
+.PHONY: help install demo check test bench bench-accuracy bench-api train train-plates train-belts lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,7 +37,7 @@ check: $(READY)  ## ruff, mypy strict, import contracts, quick unit tests (no Ra
 test: $(READY)   ## the whole suite: unit, integration (Ray, Redis, RTSP), end to end
 	$(BIN)/pytest -q
 
-bench: $(READY)  ## speed of the whole path, idle cost, memory, results a second -> .bench/
+bench: $(READY)  ## speed of the whole path, idle cost, memory, results a second, plates and belts -> .bench/
 	$(BIN)/python -m cluster.bench
 
 bench-accuracy: $(READY) ## how right speeds, rules, signals, plates, belts are on unseen scenes -> .bench/
@@ -51,6 +51,9 @@ train: $(READY)  ## render the training scenes and train the embedded detector a
 
 train-plates: $(READY) ## draw plates in their surroundings and train the plate finder again (15 min on 2 cores)
 	$(BIN)/python -m cluster.train_plates
+
+train-belts: $(READY) ## render people behind windscreens and train the belt networks again (15 min on 2 cores)
+	$(BIN)/python -m cluster.train_belts
 
 lock: $(READY)   ## pin the versions again from pyproject.toml
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev \

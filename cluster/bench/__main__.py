@@ -15,7 +15,7 @@ from cluster.bench import report
 from cluster.bench.material import Absent
 from flows.domain.errors import DomeError
 
-COST = ("results", "path")
+COST = ("results", "path", "crops")
 ACCURACY = (
     *("accuracy", "section", "positions", "rules", "signals", "plates", "photographs", "belts", "faces"),
     *("abandoned", "drift"),

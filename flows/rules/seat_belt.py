@@ -93,6 +93,10 @@ class SeatBelt(FollowingRule[_Approach]):
             return None
         return self._found(state)
 
+    def _mix(self, state: _Approach) -> Finding | str | None:
+        """Its looks may be of two vehicles: whichever goes on is looked at anew."""
+        return "belt_track_unsure" if state.good and not state.told else None
+
     def _found(self, state: _Approach) -> Finding | str:
         state.told = True
         looks = self._chosen(state.good)

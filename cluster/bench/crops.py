@@ -1,0 +1,172 @@
+"""What reading plates and looking for belts costs a camera with a violation a minute, in CPU of all processes.
+
+A rendered street of a minute, twelve cars, plays for ever as a live camera. Without: the camera measures speeds, and
+one car a minute is too fast. With: that car's plate is read as well, every car is looked into, and its driver, who
+wears no belt, becomes a second violation with a package and a plate of its own. Both run one after the other on the
+same Ray; what is compared is one minute each, long after everything has started.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import psutil
+
+import flows.scenes
+from cluster.bench.accuracy import scene_code
+from cluster.bench.report import Figure, at_most
+from cluster.live import LiveJob, LiveOptions, ray_for, run_live
+from flows.domain.belts import SEAT_BELT
+from flows.domain.events import SPEEDING
+from flows.domain.ruleset import SeatBeltRule, SpeedingRule
+from flows.domain.site import CameraConfig, District, FileSource, SiteConfig
+from flows.scenes import plates
+from flows.scenes.bodies import car
+from flows.scenes.bodies.crew import crew
+from flows.scenes.motion import Motion, Straight
+from flows.scenes.scene import Scene
+from flows.scenes.truth import SceneTruth
+from flows.scenes.world import Actor, World
+from flows.settings import Settings
+
+SEED: Final = 970_001
+MINUTE_S: Final = 60.0
+CARS: Final = 12
+SPEED_KMH: Final = 46.0
+FAST_KMH: Final = 78.0
+LIMIT_KMH: Final = 60.0
+TARGET: Final = 0.15
+PASSING_Y_M: Final = 22.0
+FROM_Y_M: Final = 150.0
+SETTLE_S: Final = 25.0
+"""Everything has started, and the first second of a clip, all motion to a gate, is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One minute of a running job.
+
+    Attributes:
+        cpu_s: Of this process and all that it has started.
+        events: By type, of the camera's whole life.
+        refused: Likewise.
+    """
+
+    cpu_s: float
+    events: dict[str, int]
+    refused: dict[str, int]
+
+
+def run(quick: bool = False) -> list[Figure]:
+    """The figure; renders its minute the first time."""
+    base = Settings.from_env()
+    clip, truth = rendered(base)
+    watched_s = MINUTE_S / 3 if quick else MINUTE_S
+    with tempfile.TemporaryDirectory(prefix="dome-bench-") as home, ray_for(LiveOptions(settings=base)):
+        update = {"home": Path(home), "spool": Path(home, "spool"), "evidence": f"{home}/evidence"}
+        settings = base.model_copy(update={**update, "redis_url": None})
+        without = _watched(clip, truth, settings, watched_s, looks=False)
+        with_ = _watched(clip, truth, settings, watched_s, looks=True)
+    share = with_.cpu_s / without.cpu_s - 1
+    detail = (
+        f"{with_.cpu_s:.2f} against {without.cpu_s:.2f} CPU s in {watched_s:g} s, {CARS} cars a minute looked into, "
+        f"{with_.events.get(SEAT_BELT, 0)} belts missing, {with_.events.get(SPEEDING, 0)} too fast so far; "
+        f"1280x720 at 12.5 frames/s, {os.cpu_count()} cores"
+    )
+    return [at_most("plates and belts over the camera without", share, TARGET, "share", detail)]
+
+
+def rendered(settings: Settings) -> tuple[Path, SceneTruth]:
+    """The minute, rendered unless the cache has it from the same scene code."""
+    from flows.scenes import clip as writer
+
+    path = settings.cache / "bench-belts" / f"minute-{SEED}-{scene_code()}.mp4"
+    truth_path = path.with_suffix(".mp4.json")
+    if not truth_path.exists():
+        partial = path.with_name(f"partial-{path.name}")
+        writer.write(scene(), partial, partial.with_suffix(".json"))
+        partial.replace(path)
+        partial.with_suffix(".json").replace(truth_path)
+    return path, SceneTruth.model_validate_json(truth_path.read_text(encoding="utf-8"))
+
+
+def scene() -> Scene:
+    """Twelve cars, one every five seconds; the fourth is too fast, and its driver wears no belt."""
+    base = flows.scenes.build(
+        "belts", SEED, n_vehicles=0, lanes=2, light="day", duration_s=MINUTE_S, limit_kmh=LIMIT_KMH
+    )
+    return replace(base, world=World(tuple(_cars())))
+
+
+def _cars() -> Iterator[Actor]:
+    rng = np.random.default_rng(SEED)
+    for k in range(CARS):
+        offends = k == 3
+        v_mps = (FAST_KMH if offends else SPEED_KMH) / 3.6
+        body = car.make(rng, crew=crew(rng, driver=not offends, passenger=True if k % 2 else None))
+        passes_s = (k + 0.5) * MINUTE_S / CARS
+        motion = Motion.steady(v_mps).shifted(passes_s - (FROM_Y_M - PASSING_Y_M) / v_mps)
+        path = Straight(-1.75 if k % 3 else 1.75, FROM_Y_M, 180.0)
+        until_s = motion.when(FROM_Y_M + 20.0)
+        yield Actor(k + 1, body, path, motion, motion.when(0.0), until_s, plates.number(rng))
+
+
+def _watched(clip: Path, truth: SceneTruth, settings: Settings, watched_s: float, looks: bool) -> Minute:
+    """One minute of a job with one camera."""
+    speeding = SpeedingRule(limit_kmh=LIMIT_KMH)
+    camera = CameraConfig(
+        id=f"minute-{'with' if looks else 'without'}",
+        district="bench",
+        source=FileSource(path=clip, started_at=truth.started_at, loop=True),
+        calibration=truth.calibration,
+        rules=(speeding, SeatBeltRule()) if looks else (speeding,),
+    )
+    site = SiteConfig(site="bench", districts=(District(id="bench"),), cameras=(camera,))
+    found: list[Minute] = []
+
+    def watch(job: LiveJob) -> None:
+        _await_frames(job)
+        time.sleep(SETTLE_S)
+        before_s = _cpu_s()
+        time.sleep(watched_s)
+        spent_s = _cpu_s() - before_s
+        job.look()
+        (status,) = job.statuses
+        found.append(Minute(spent_s, status.events, status.refusals))
+        job.end()
+
+    options = LiveOptions(until_end=True, settings=settings, on_ready=watch)
+    if not looks:
+        options = replace(options, plates="", belts="")
+    run_live(site, [], options, lambda *_: None)
+    return found[0]
+
+
+def _await_frames(job: LiveJob, timeout_s: float = 180.0) -> None:
+    """Waits until the camera sees."""
+    deadline_s = time.monotonic() + timeout_s
+    while not (job.statuses and job.statuses[0].frames_read):
+        if time.monotonic() > deadline_s:
+            raise TimeoutError("the camera never saw a frame")
+        time.sleep(0.5)
+        job.look()
+
+
+def _cpu_s() -> float:
+    """CPU seconds so far of this process and everything below it; those that have ended are in their parents'."""
+    me = psutil.Process()
+    total = 0.0
+    for process in (me, *me.children(recursive=True)):
+        try:
+            times = process.cpu_times()
+        except psutil.Error:  # it has just ended
+            continue
+        total += times.user + times.system + times.children_user + times.children_system
+    return float(total)
