@@ -36,13 +36,15 @@ class SeatBeltConfig:
 
     Attributes:
         aside_deg: A vehicle that points farther past the camera shows its side, not who sits in front.
-        border_px: A box that ends so near the border of a picture 1280 px wide is cut off there.
+        border_px: A box that ends so near the border of a picture 1280 px wide is cut off there ...
+        border_share: ... and so does one so near in shares of its own height, which is how far boxes are off.
         span_s: Looks of so long vote: reflections pass over the glass meanwhile, and all are decoded in one go.
         patience_s: Who has been seen well for so long is looked at with what there is: the ring of packets is short.
     """
 
     aside_deg: float = 40.0
     border_px: float = 4.0
+    border_share: float = 0.06
     span_s: float = 1.2
     patience_s: float = 8.0
 
@@ -134,6 +136,7 @@ class SeatBelt(FollowingRule[_Approach]):
         x0, y0, x1, y1 = point.xyxy
         width_px, height_px = self._moment.width_px, self._moment.height_px
         border = self._thresholds.border_px * width_px / 1280
+        border = max(border, self._thresholds.border_share * (y1 - y0))
         inside = x0 > border and y0 > border and x1 < width_px - border and y1 < height_px - border
         return inside and x1 - x0 >= self._config.min_width_px
 

@@ -22,6 +22,9 @@ LEAST_PX: Final = 85.0
 FLATTEST: Final = 0.12
 """Height over width of a windscreen, at least: flatter quadrangles are none."""
 
+CUT_OFF: Final = 0.03
+"""Of its width, by which a windscreen may reach beyond the picture."""
+
 
 class BeltReader:
     """Looks through windscreens.
@@ -49,7 +52,7 @@ class BeltReader:
     def look(self, request: BeltRequest) -> BeltAnswer:
         """See :class:`flows.domain.belts.BeltReaderLike`."""
         found = [(look, self.corners(look)) for look in request.looks]
-        large = [(look, corners) for look, corners in found if is_windscreen(corners)]
+        large = [(look, corners) for look, corners in found if is_windscreen(corners, look.bgr.shape)]
         wide = [(look, corners) for look, corners in large if width_px(corners) >= LEAST_PX]
         if not wide:
             nothing = SeatAnswer("unknown", "too_small" if large else "no_windscreen")
@@ -78,9 +81,12 @@ def width_px(corners: NDArray[np.float64]) -> float:
     return float(np.hypot(*low) + np.hypot(*high)) / 2
 
 
-def is_windscreen(corners: NDArray[np.float64]) -> bool:
-    """Whether four corners are in the right order and not on one line."""
+def is_windscreen(corners: NDArray[np.float64], shape: tuple[int, ...]) -> bool:
+    """Whether four corners are in the right order, not on one line, and in a picture of this shape."""
     lower_left, lower_right, upper_right, upper_left = corners
     across = min(lower_right[0] - lower_left[0], upper_right[0] - upper_left[0])
     up = min(lower_left[1] - upper_left[1], lower_right[1] - upper_right[1])
-    return bool(across > 0 and up > FLATTEST * across)
+    slack = CUT_OFF * across
+    low, high = -slack, np.array([shape[1], shape[0]]) + slack
+    inside = (corners >= low).all() and (corners <= high).all()
+    return bool(across > 0 and up > FLATTEST * across and inside)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.belts.locator import INPUT_PX, Locator
+from models.belts.names import NAMES, UNWORN, WORN
+from models.belts.rectify import LEFT_SEAT, RIGHT_SEAT, seats, upright
+from models.training import beltlooks, belts
+
+CORNERS = np.array([[40.0, 150.0], [260.0, 140.0], [220.0, 60.0], [80.0, 66.0]])
+
+
+def picture() -> np.ndarray:
+    v, u = np.mgrid[:200, :300].astype(float)
+    shade = np.stack([u / 300, v / 200, (np.sin(u / 9) + np.sin(v / 7) + 2) / 4], -1)
+    return (255 * shade).astype(np.uint8)
+
+
+def look(car: int = 1) -> beltlooks.Look:
+    return beltlooks.Look(
+        np.full((beltlooks.VEHICLE_PX, beltlooks.VEHICLE_PX, 3), 40 * car % 255, np.uint8),
+        np.array([[0.3, 0.6], [0.7, 0.6], [0.65, 0.4], [0.35, 0.4]], np.float32),
+        upright(picture(), CORNERS, beltlooks.SCREEN_PX, beltlooks.SCREEN_WINDOW),
+        np.array([WORN, UNWORN], np.int8),
+        car,
+    )
+
+
+def test_seats_are_learnt_as_they_are_seen_in_service() -> None:
+    screen = belts._pictures([look().screen])
+    for window, mirrored, served in zip(
+        (LEFT_SEAT, RIGHT_SEAT), (True, False), seats(picture(), CORNERS), strict=True
+    ):
+        theta = belts._theta(belts._inside(window), mirrored)[None]
+        learnt = belts._sampled(screen, theta, 96)[0].permute(1, 2, 0).numpy() * 255
+        assert np.abs(learnt - served).mean() < 6
+
+
+def test_looks_come_back_from_disk(tmp_path: Path) -> None:
+    beltlooks.save(tmp_path / "a.npz", [look(1), look(2)])
+    first, second = beltlooks.load(tmp_path / "a.npz")
+    assert (first.car, second.car) == (1, 2)
+    assert second.label.tolist() == [WORN, UNWORN]
+    assert np.abs(first.screen.astype(int) - look().screen).mean() < 4, "JPEG"
+
+
+def test_probabilities_come_true() -> None:
+    rng = np.random.default_rng(1)
+    label = rng.integers(0, len(NAMES), 4000)
+    # A network that is right as often as its logits say when they are halved.
+    logits = rng.normal(0, 1, (4000, len(NAMES)))
+    chance = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    label = np.array([rng.choice(len(NAMES), p=row) for row in chance])
+    scale = belts.fitted_scale(2 * logits, label, np.arange(4000))
+    assert scale == pytest.approx(0.5, rel=0.15)
+
+
+def test_what_is_exported_answers_as_what_was_trained(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    network = belts.windscreen_network().eval()
+    belts.export(network, INPUT_PX, tmp_path / "w.onnx", {"kind": "windscreens"})
+    shown = np.random.default_rng(2).integers(0, 255, (INPUT_PX, INPUT_PX, 3), np.uint8)
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(shown.transpose(2, 0, 1)[None]).float() / 255)[0].numpy()
+    found = Locator(tmp_path / "w.onnx")._network.run([shown])[0]
+    assert found == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_short_training_learns_where_windscreens_are() -> None:
+    plan = belts.Plan(epochs=60, minutes=0.5, batch=4)
+    network = belts.train_windscreens([look(i) for i in range(4)], plan)
+    assert belts.corner_errors(network, [look(1)]).mean() < 0.15
