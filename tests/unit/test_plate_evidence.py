@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media import STARTED_AT, write_video
-from plate_packages import CONTEXT, READ, Reader, violation
 from PIL import Image
+from plate_packages import CONTEXT, READ, Reader, violation
 
 from flows import platestage
 from flows.domain.errors import ReaderAway, ReaderFailed
