@@ -219,7 +219,7 @@ class Withdrawal:
 
     Attributes:
         calibrations: Ids of surveys.
-        models: Detectors, ``NAME`` or ``NAME@SHA256`` (its beginning will do).
+        models: Detectors and other networks, ``NAME`` or ``NAME@SHA256`` (its beginning will do).
         rules: Rules, ``KIND`` or ``KIND@VERSION``.
     """
 
@@ -238,9 +238,8 @@ class Withdrawal:
         for name in self.calibrations:
             if name in surveys:
                 return f"calibration:{name}"
-        detector = _inside(case.evidence.data, "detector") if case.evidence is not None else None
         for name in self.models:
-            if _is_version(name, _inside(detector, "name"), _inside(detector, "sha256")):
+            if any(_is_version(name, part, digest) for part, digest in _models(case).items()):
                 return f"model:{name}"
         for name in self.rules:
             if _is_version(name, data.get("rule"), data.get("rule_version"), whole=True):
@@ -291,6 +290,14 @@ def _ref(name: str, held: ExemptionList | None) -> ListRef:
     return ListRef(name=name) if held is None else ListRef(
         name=name, issued_at=held.issued_at, sha256=held.digest
     )  # fmt: skip
+
+
+def _models(case: Case) -> dict[object, object]:
+    """The networks that it rests on, by name: the detector's, and those that the violation itself names."""
+    detector = _inside(case.evidence.data, "detector") if case.evidence is not None else None
+    named = case.violation.data.get("models")
+    own = dict(named) if isinstance(named, Mapping) else {}
+    return {_inside(detector, "name"): _inside(detector, "sha256"), **own}
 
 
 def _inside(data: Any, key: str) -> Any:

@@ -126,3 +126,12 @@ def test_what_is_withdrawn_is_dismissed_whatever_the_lists_say() -> None:
     assert finding == Finding(
         "dismissed", "withdrawn", "calibration:survey-7 was withdrawn", (), "calibration:survey-7"
     )
+
+
+def test_a_network_that_a_violation_names_can_be_withdrawn() -> None:
+    event = violation()
+    networks = {"models": {"belts": "ef" * 32, "windscreens": "01" * 32}}
+    looked = Case(event.model_copy(update={"data": event.data | networks}), package(event))
+    assert Withdrawal(models=["belts@efef"]).grounds(looked) == "model:belts@efef"
+    assert Withdrawal(models=["belts@00"]).grounds(looked) == ""
+    assert Withdrawal(models=["embedded"]).grounds(looked) == "model:embedded"
