@@ -34,7 +34,8 @@ def main() -> None:
         return
     # Measured: one thread for each of these small networks gets more done than two for one after the other.
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        for job in [pool.submit(work, args, files) for work in (_windscreens, _seats)]:
+        wanted = [NETWORKS[args.only]] if args.only else NETWORKS.values()
+        for job in [pool.submit(work, args, files) for work in wanted]:
             job.result()
     for path in (args.windscreens, args.out):
         logging.info("wrote %s (%d bytes)", path, path.stat().st_size)
@@ -73,6 +74,9 @@ def _seats(args: argparse.Namespace, files: list[Path]) -> None:
     belts.export(judged, rectify.SEAT_PX, args.out, {"kind": "belts", "scale": f"{scale:.4f}"})
 
 
+NETWORKS = {"windscreens": _windscreens, "seats": _seats}
+
+
 def _loaded(files: list[Path]) -> tuple[list[Look], list[Look]]:
     """Looks to learn from, and those held back."""
     import torch
@@ -105,6 +109,7 @@ def _arguments() -> argparse.Namespace:
         "--minutes", type=float, default=9, help="of processor time for each network (%(default)s)"
     )
     parser.add_argument("--workers", type=int, default=2, help="processes that render (%(default)s)")
+    parser.add_argument("--only", choices=tuple(NETWORKS), help="train one of the two")
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
     parser.add_argument("--render-only", action="store_true", help="stop when the looks are rendered")
     return parser.parse_args()
