@@ -19,8 +19,10 @@ from flows.platestage import PAUSES_S
 from flows.sources.packets import RingPacket
 from flows.sources.remux import Part, stills
 
-MARGIN: Final = 0.15
-"""Of the vehicle's width and height, kept round it: a detector's box may cut off a part of the roof."""
+MARGIN: Final = 0.12
+"""Of the vehicle's width, kept on each side and below."""
+REACH: Final = 1.45
+"""Of the vehicle's width, kept above its lower edge: a detector's box may end at the bonnet, where the glass begins."""
 UNAVAILABLE: Final = "belts_unavailable"
 """Refused because nobody looked."""
 NO_PICTURE: Final = "belt_no_picture"
@@ -90,6 +92,8 @@ def looks_at(moments: Sequence[KeyMoment], packets: Sequence[RingPacket]) -> tup
 
 def _part(xyxy: tuple[float, float, float, float]) -> Part:
     left, top, right, bottom = xyxy
-    dx, dy = MARGIN * (right - left), MARGIN * (bottom - top)
-    low = np.maximum(np.floor([left - dx, top - dy]), 0).astype(int)
-    return int(low[0]), int(low[1]), int(np.ceil(right + dx)), int(np.ceil(bottom + dy))
+    width = right - left
+    high = min(top, bottom - REACH * width)
+    x0, y0 = np.maximum(np.floor([left - MARGIN * width, high]), 0).astype(int)
+    x1, y1 = np.ceil([right + MARGIN * width, bottom + MARGIN * width]).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)

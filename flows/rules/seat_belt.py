@@ -39,6 +39,7 @@ class SeatBeltConfig:
         border_px: A box that ends so near the border of a picture 1280 px wide is cut off there ...
         border_share: ... and so does one so near in shares of its own height, which is how far boxes are off.
         span_s: Looks of so long vote: reflections pass over the glass meanwhile, and all are decoded in one go.
+        least_broken: So many looks, at least, at a vehicle whose track breaks: the tracker may lose it only now.
         patience_s: Who has been seen well for so long is looked at with what there is: the ring of packets is short.
     """
 
@@ -46,6 +47,7 @@ class SeatBeltConfig:
     border_px: float = 4.0
     border_share: float = 0.06
     span_s: float = 1.2
+    least_broken: int = 3
     patience_s: float = 8.0
 
 
@@ -96,8 +98,10 @@ class SeatBelt(FollowingRule[_Approach]):
         return self._found(state)
 
     def _mix(self, state: _Approach) -> Finding | str | None:
-        """Its looks may be of two vehicles: whichever goes on is looked at anew."""
-        return "belt_track_unsure" if state.good and not state.told else None
+        """What was seen before is of one vehicle still; a few looks of it are left to whoever goes on."""
+        if state.told or len(state.good) < self._thresholds.least_broken:
+            return None
+        return self._found(state)
 
     def _found(self, state: _Approach) -> Finding | str:
         state.told = True

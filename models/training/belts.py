@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.belts.locator import GROW, INPUT_PX
+from models.belts.locator import INPUT_PX, looked_at
 from models.belts.names import NAMES
 from models.belts.rectify import LEFT_SEAT, RIGHT_SEAT, SEAT_PX, Window
 from models.training.beltlooks import SCREEN_WINDOW, VEHICLE_GROW, Look
@@ -26,6 +26,8 @@ from models.training.beltlooks import SCREEN_WINDOW, VEHICLE_GROW, Look
 log = logging.getLogger(__name__)
 
 NOTE_STEPS: Final = 100
+PROPORTIONS: Final = (0.82, 1.25)
+"""Height over width of a car seen from before and above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +162,11 @@ def seat_logits(network: Trunk, looks: Sequence[Look]) -> NDArray[np.float64]:
 def corner_errors(network: Trunk, looks: Sequence[Look]) -> NDArray[np.float64]:
     """``(N,)`` mean distance of the found corners from the true ones, shares of the windscreen's width."""
     vehicles = _pictures([look.vehicle for look in looks])
-    box = torch.tensor(_whole_box(), dtype=torch.float32)
+    boxes = torch.tensor(_looked_at(_true_box(), 1.0), dtype=torch.float32).expand(len(looks), 4)
     with torch.no_grad():
-        theta = _crop(box)[None].expand(len(vehicles), 2, 3)
+        theta = torch.stack([_crop(box) for box in boxes])
         told = network(_sampled(vehicles, theta, INPUT_PX)).reshape(-1, 4, 2)
-    found = (told * (box[2:] - box[:2]) + box[:2]).double().numpy()
+    found = (told * (boxes[:, None, 2:] - boxes[:, None, :2]) + boxes[:, None, :2]).double().numpy()
     true = np.array([look.corners for look in looks], float)
     width = np.linalg.norm(true[:, 1] - true[:, 0], axis=1)
     return np.asarray(np.linalg.norm(found - true, axis=2).mean(1) / width)
@@ -315,16 +317,27 @@ def _crop(box: Tensor) -> Tensor:
     return _theta((x0, y0, x1, y1), mirrored=False)
 
 
-def _whole_box() -> tuple[float, float, float, float]:
-    """The vehicle's box with what the locator adds, in shares of the picture kept of it."""
-    all_ = 1 + 2 * VEHICLE_GROW
-    low, high = (VEHICLE_GROW - GROW) / all_, (1 + VEHICLE_GROW + GROW) / all_
-    return low, low, high, high
+def _looked_at(box: Sequence[float] | NDArray[np.float64], proportion: float) -> NDArray[np.float64]:
+    """What the locator looks at, in shares of the picture kept of a vehicle.
+
+    Args:
+        box: The vehicle's, in shares of that picture.
+        proportion: Height over width of the vehicle.
+    """
+    x0, _, x1, y1 = (float(v) for v in box)
+    left, top, right, bottom = looked_at((x0, 0.0, x1, y1 * proportion))
+    return np.array([left, top / proportion, right, bottom / proportion])
+
+
+def _true_box() -> NDArray[np.float64]:
+    """The vehicle's box in shares of the picture kept of it."""
+    low = VEHICLE_GROW / (1 + 2 * VEHICLE_GROW)
+    return np.array([low, low, 1 - low, 1 - low])
 
 
 def _box(rng: np.random.Generator) -> NDArray[np.float64]:
-    """The same as a detector's box is off."""
-    return np.clip(np.array(_whole_box()) + rng.normal(0, 0.025, 4), 0.0, 1.0)
+    """The same as a detector's box is off; pictures are kept square, so any height may be the vehicle's."""
+    return _looked_at(_true_box() + rng.normal(0, 0.02, 4), float(rng.uniform(*PROPORTIONS)))
 
 
 def _coloured(pictures: Tensor, rng: np.random.Generator) -> Tensor:
