@@ -19,8 +19,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.blurring import blur_boxes
 from flows.beltstage import UNAVAILABLE, BeltStage
+from flows.blurring import blur_boxes
 from flows.domain.belts import is_candidate
 from flows.domain.errors import ReaderAway, ReaderFailed, SourceError, StoreError
 from flows.domain.events import (
