@@ -113,7 +113,7 @@ def outcome_table(outcome: Outcome) -> Table:
     table.add_column("what became of them")
     table.add_column("evidence")
     for camera in outcome.cameras:
-        table.add_row(*_row(camera, outcome.evidence))
+        table.add_row(*_row(camera))
         for kind, score in camera.score.by_type.items() if len(camera.score.by_type) > 1 else ():
             due = int(score["tp"] + score["fn"])
             numbers = (due, int(score["tp"]), int(score["fn"]), int(score["fp"]))
@@ -121,11 +121,10 @@ def outcome_table(outcome: Outcome) -> Table:
     return table
 
 
-def _row(camera: CameraOutcome, evidence: Path) -> tuple[str, ...]:
+def _row(camera: CameraOutcome) -> tuple[str, ...]:
     score = camera.score
     error = score.speed_error_kmh
     held = f"{score.interval_coverage:.0%}" if score.interval_coverage is not None else "-"
-    folder = shown_path(evidence / camera.clip.camera.id)
     return (
         f"{camera.clip.camera.name}\n[dim]{camera.clip.camera.id}, {camera.status.state}[/]",
         str(score.tp + score.fn),
@@ -135,7 +134,7 @@ def _row(camera: CameraOutcome, evidence: Path) -> tuple[str, ...]:
         f"{error['mean']:.2f} / {error['max']:.2f} km/h" if error else "-",
         held,
         ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(camera.states.items())) or "-",
-        f"{folder} ({counted(camera.packages, 'package')})" if camera.packages else "none",
+        counted(camera.packages, "package") if camera.packages else "none",
     )
 
 
@@ -147,6 +146,7 @@ def show(outcome: Outcome, console: Console, site: Path) -> None:
         lines.append(("picture", f"{shown_path(outcome.picture)}: one of the violations found"))
     here, file = shown_path(site.parent), shown_path(site)
     lines += [
+        ("evidence", f"{shown_path(outcome.evidence)}/CAMERA: pictures, clip, manifest of each"),
         ("exempt", f"{here}/exemptions.yaml was in force (dome exemptions load puts another there)"),
         ("files", f"{here}/events.jsonl (CloudEvents), {here}/summary.json (counts)"),
         ("next", f"dome check {file}    [dim]who is fit for evidence, and why[/]"),
@@ -155,7 +155,7 @@ def show(outcome: Outcome, console: Console, site: Path) -> None:
     ]
     console.print()
     for name, text in lines:
-        console.print(f"[bold]{name:<8}[/] {text}", soft_wrap=True)
+        console.print(f"[bold]{name:<9}[/] {text}", soft_wrap=True)
 
 
 def shown_path(path: Path) -> str:

@@ -179,6 +179,9 @@ class Noted:
 
     def put(self, events: list[Event]) -> None: ...
 
+    def refusals(self) -> dict[str, int]:
+        return {}
+
     async def run(self) -> None: ...
 
     async def drained(self) -> bool:

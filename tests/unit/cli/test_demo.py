@@ -109,7 +109,7 @@ def test_the_table_compares_with_the_truth(clip: Clip, tmp_path: Path) -> None:
     assert outcome.worked
     text = text_of(outcome, tmp_path)
     assert "0.50 / 0.50 km/h" in text
-    assert "1 package)" in text
+    assert "1 package" in text
     assert "dome run" in text
 
 

@@ -33,6 +33,7 @@ OPTIONS = {
     "buslane": {"duration_s": 14.0, "fps": 5.0},
     "stopping": {"duration_s": 24.0, "fps": 5.0},
     "hall": {"duration_s": 30.0, "fps": 4.0},
+    "belts": {"duration_s": 8.0, "fps": 5.0},
 }
 
 
