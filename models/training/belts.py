@@ -273,10 +273,10 @@ def _learn(
 
 
 def _orders(count: int, batch: int, rng: np.random.Generator) -> Iterator[Tensor]:
-    """Rows of one batch after another, every look once before any comes again."""
+    """Rows of one batch after another, every look once before any comes again; fewer looks than that are one batch."""
     while True:
         order = torch.from_numpy(rng.permutation(count))
-        yield from (order[i : i + batch] for i in range(0, count - batch + 1, batch))
+        yield from (order[i : i + batch] for i in range(0, max(1, count - batch + 1), batch))
 
 
 def _pictures(stack: Sequence[NDArray[np.uint8]]) -> Tensor:
