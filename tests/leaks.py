@@ -53,7 +53,7 @@ class Look:
     def text(self) -> re.Pattern[bytes]:
         """Its first numbers written out, whatever stands between them."""
         numbers = [re.escape(f"{abs(v):.6f}"[:6].encode()) for v in self.vector[:3]]
-        return re.compile(rb"[^\n]{1,16}?".join(numbers))
+        return re.compile(rb"[^\n]{1,24}?".join(numbers))  # up to 15 more digits, a comma, a blank, a sign
 
 
 class Canary:

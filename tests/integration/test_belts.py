@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import street
 from live_run import Run, kill
+from ray import serve
 
 from cluster.live import LiveOptions
 from flows.domain.belts import SEAT_BELT
 from flows.domain.events import EVIDENCE_STORED
+from flows.gateway import BELTS_APP
 from flows.package import Manifest, verify_package
 from flows.store.evidence import MANIFEST, EvidenceStore
 
@@ -23,6 +26,13 @@ def site(clip: Path) -> str:
     camera = street.camera_yaml("road", clip)
     assert rules in camera, "the tests' street has another rule now"
     return f"site: test\ncameras:{camera.replace(rules, RULE)}"
+
+
+@pytest.fixture(autouse=True)
+def own_classifier(cluster: None) -> Iterator[None]:
+    """Each test deploys a classifier of its own: one that runs already would be taken as it is."""
+    yield
+    serve.delete(BELTS_APP)
 
 
 @pytest.fixture
