@@ -47,13 +47,15 @@ class LandmarkConfig:
         learns_alike: The same while learning: what is barely found again is no landmark.
         steady_px: A landmark's place scatters less than this while learning.
         kept_share: And it is found in this share of the looks.
-        agrees_px: Landmarks that agree with a fit are so near to it.
+        agrees_px: Landmarks that agree with a fit are so near to it ...
+        bends: ... and farther by this share of how far they have moved: a camera that pans by degrees moves the
+            picture's edges farther than its middle, which no similarity does.
         agrees_share: Share of those found that must agree.
         texture: Least smaller eigenvalue of a patch's mean squared gradients, grey levels²: noise and the blocks of
             a codec have less.
         in_sight: A place still has contrast if its standard deviation is this share of the landmark's own.
-        gone_share: If so many of the places have contrast and hardly any shows its landmark, the camera looks
-            somewhere else.
+        gone_share: If so many of the places have contrast ...
+        left_share: ... and fewer than this show their landmark, the camera looks somewhere else.
         turn_deg: A camera that turned round its axis, or zoomed, by more than this looks somewhere else altogether.
         scale: The same for the change of scale.
     """
@@ -72,10 +74,12 @@ class LandmarkConfig:
     steady_px: float = 0.35
     kept_share: float = 0.7
     agrees_px: float = 0.8
+    bends: float = 0.2
     agrees_share: float = 0.5
     texture: float = 25.0
     in_sight: float = 0.5
-    gone_share: float = 0.6
+    gone_share: float = 0.35
+    left_share: float = 0.2
     turn_deg: float = 20.0
     scale: float = 0.25
 
@@ -227,7 +231,7 @@ class Landmarks:
             return Sight(replace(shift, looked=len(rows)))
         clear = peaks.contrast >= self.config.in_sight * wanted.norm / side
         seen = peaks.inside & clear
-        few = found.sum() < (1 - self.config.gone_share) * max(1, len(rows)) / 2
+        few = found.sum() < self.config.left_share * max(1, len(rows))
         return Sight(None, bool(few and seen.sum() >= self.config.gone_share * len(rows)))
 
     def _sane(self, shift: Shift) -> bool:
@@ -365,7 +369,8 @@ def fit_shift(then_px: Array, moved_px: Array, config: LandmarkConfig) -> Shift 
     move = w[a] - turn * z[a]
     off = np.abs(turn[:, None] * z + move[:, None] - w)
     best = int(np.median(off, axis=1).argmin())
-    agree = off[best] <= 2 * config.agrees_px
+    within_px = config.agrees_px + config.bends * float(np.median(np.abs(w - z)))
+    agree = off[best] <= 2 * within_px
     for _ in range(2):
         if agree.sum() < config.least:
             return None
@@ -373,7 +378,7 @@ def fit_shift(then_px: Array, moved_px: Array, config: LandmarkConfig) -> Shift 
         spread = z[agree] - middle
         scale = (spread.conj() @ (w[agree] - w[agree].mean())) / (spread.conj() @ spread).real
         shift = w[agree].mean() - scale * middle
-        agree = np.abs(scale * z + shift - w) <= config.agrees_px
+        agree = np.abs(scale * z + shift - w) <= within_px
     if agree.sum() < max(config.least, config.agrees_share * count):
         return None
     rotation = np.array([[scale.real, -scale.imag], [scale.imag, scale.real]])

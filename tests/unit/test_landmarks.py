@@ -37,11 +37,21 @@ def picture(
     noise: float = 2.0,
     seed: int = 0,
     gain: float = 1.0,
+    pan_deg: float = 0.0,
 ) -> Luma:
-    """What a camera shows whose picture has moved by so much, seen with noise."""
+    """What a camera shows whose picture has moved by so much, seen with noise.
+
+    A pan moves what is ahead of a camera with a focal length of :data:`FOCAL_PX`, as perspective has it.
+    """
     width, height = SIZE
     v, u = np.mgrid[:height, :width].astype(np.float64)
     a = -np.radians(turn_deg)
+    if pan_deg:
+        across, down = (u - width / 2) / FOCAL_PX, (v - height / 2) / FOCAL_PX
+        turn = np.radians(pan_deg)
+        depth = np.cos(turn) - across * np.sin(turn)
+        u = width / 2 + FOCAL_PX * (across * np.cos(turn) + np.sin(turn)) / depth
+        v = height / 2 + FOCAL_PX * down / depth
     x, y = u - dx - width / 2, v - dy - height / 2
     x, y = np.cos(a) * x - np.sin(a) * y + width / 2 + 96, np.sin(a) * x + np.cos(a) * y + height / 2 + 96
     i, j = np.floor(y).astype(int), np.floor(x).astype(int)
@@ -63,6 +73,7 @@ def learnt(**how: float) -> Landmarks:
     return landmarks
 
 
+FOCAL_PX: Final = 600.0
 LANDMARKS: Final = learnt()
 MIDDLE: Final = np.array([[SIZE[0] / 2, SIZE[1] / 2]])
 
@@ -90,6 +101,15 @@ def test_shift_and_turn_are_measured(dx: float, dy: float, turn_deg: float) -> N
     assert shift is not None
     assert shift.at(MIDDLE)[0] == pytest.approx((dx, dy), abs=0.15)
     assert shift.turn_deg == pytest.approx(turn_deg, abs=0.03)
+
+
+@pytest.mark.parametrize("pan_deg", [0.2, 0.5, 1.0, 2.0, 3.0, 5.0, -2.5])
+def test_a_pan_is_measured_although_it_bends_the_picture(pan_deg: float) -> None:
+    """The edges of the picture move by a quarter more than its middle."""
+    shift = LANDMARKS.look(picture(pan_deg=pan_deg, seed=9), Shift.none()).shift
+    assert shift is not None
+    moved = float(np.hypot(*shift.at(MIDDLE)[0]))
+    assert moved == pytest.approx(FOCAL_PX * np.tan(np.radians(abs(pan_deg))), rel=0.25, abs=0.3)
 
 
 def test_exposure_is_no_movement() -> None:
