@@ -104,6 +104,7 @@ def address(config: ApiConfig) -> Iterator[str]:
 
     place = socket.socket()
     place.bind(("127.0.0.1", 0))
+    place.listen()  # so that a browser that comes before the application waits for it
     server = uvicorn.Server(uvicorn.Config(create_app(config), log_level="warning", lifespan="on"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""Unit tests run in seconds and cannot start Ray: starting it here is an error."""
+"""Unit tests run in seconds without Ray: starting it here is an error, and what other tests started is not seen."""
 
 from __future__ import annotations
 
@@ -18,4 +18,5 @@ def _no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     ray = sys.modules.get("ray")
     if ray is not None:
         monkeypatch.setattr(ray, "init", _refuse)
+        monkeypatch.setattr(ray, "is_initialized", lambda: False)
         monkeypatch.setattr(sys.modules["ray._private.worker"], "init", _refuse)
