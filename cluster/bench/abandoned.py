@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Final
 
 import flows.scenes
 from cluster.bench import report
-from cluster.bench.report import wilson
 from cluster.bench.rules import rendered
 from flows import pipeline as pipelines
 from flows.domain.errors import DomeError
 from flows.domain.events import OBJECT_ABANDONED, Event
 from flows.domain.ruleset import AbandonedObjectRule
+from flows.domain.shares import counted, wilson
 from flows.domain.site import CameraConfig, FramesSource, SceneSource
 from flows.evaluation.abandoned import AbandonedScore, footage, score_footage, score_scene
 from flows.jurisdiction import load_profile
@@ -160,7 +160,6 @@ def hall_figures(chosen: Sequence[HallClip], settings: Settings) -> list[report.
         f"{tally.tp} true, {tally.fp} false; 95 % [{low:.3f}, {high:.3f}]; {tally.negatives} hard negatives; "
         f"not taken for things: {refused or 'none'}; unseen halls, embedded detector",
     )
-    low, high = wilson(tally.tp, tally.tp + tally.fn)
     late = (
         f"{sum(tally.delays_s) / len(tally.delays_s):.1f} s after the owner left"
         if tally.delays_s
@@ -171,7 +170,7 @@ def hall_figures(chosen: Sequence[HallClip], settings: Settings) -> list[report.
         tally.tp / (tally.tp + tally.fn) if tally.tp + tally.fn else 0.0,
         SHARE,
         "share",
-        f"{tally.tp} of {tally.tp + tally.fn} found, {late} on average; 95 % [{low:.3f}, {high:.3f}]; "
+        f"{counted(tally.tp, tally.tp + tally.fn)} found, {late} on average; "
         f"{tally.left_out} hardly seen ones left out; {tally.right} of {tally.closed} ends told rightly",
     )
     return [precision, recall]

@@ -27,6 +27,7 @@ from flows.domain.events import Event, KeyMoment
 from flows.domain.frames import ClockState, Frame, NoPixels
 from flows.domain.inference import DetectorLike
 from flows.domain.ruleset import SpeedingRule
+from flows.domain.shares import counted
 from flows.domain.site import CameraConfig, GateConfig, SceneSource
 from flows.domain.tracks import Sighting, Track
 from flows.evaluation.events import CLEAR_KMH, EventScore, TruthIndex, evaluate_events
@@ -363,10 +364,10 @@ def figures(total: Row) -> list[report.Figure]:
     """The figures to reach, from all clips together."""
     speeds = f"{SPEEDS_KMH[0]:g}-{SPEEDS_KMH[1]:g} km/h"
     counts = f"{total.measured} of {total.vehicles} vehicles, {len(POSES)} poses, {speeds}"
-    held = report.counted(round(np.nan_to_num(total.coverage) * total.verdicts), total.verdicts)
+    held = counted(round(np.nan_to_num(total.coverage) * total.verdicts), total.verdicts)
     reports, asked = total.events.tp + total.events.fp, total.clear.tp + total.clear.fn
     clear = (
-        f"{report.counted(total.clear.tp, asked)} of those {CLEAR_KMH:g} km/h or more above limit and tolerance; "
+        f"{counted(total.clear.tp, asked)} of those {CLEAR_KMH:g} km/h or more above limit and tolerance; "
         f"{total.events.recall:.2f} of all above, for a report takes an interval that leaves no doubt"
     )
     return [
@@ -387,7 +388,7 @@ def figures(total: Row) -> list[report.Figure]:
             total.events.precision,
             0.98,
             "share",
-            report.counted(total.events.tp, reports),
+            counted(total.events.tp, reports),
         ),
         report.at_least("speeding: recall", total.clear.recall, 0.95, "share", clear),
     ]

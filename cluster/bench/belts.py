@@ -26,7 +26,7 @@ from flows import pipeline as pipelines
 from flows.beltstage import BeltStage
 from flows.domain.belts import BeltAnswer, BeltRequest, is_candidate
 from flows.domain.events import Event, KeyMoment, Violation
-from flows.domain.shares import wilson
+from flows.domain.shares import counted, wilson
 from flows.domain.site import CameraConfig, GateConfig, SceneSource
 from flows.evaluation.events import TruthIndex
 from flows.jurisdiction import load_profile
@@ -257,9 +257,8 @@ def _unknown(seats: Sequence[Seat]) -> Figure:
     asked = _asked(seats)
     silent = [seat for seat in asked if seat.said not in ("worn", "unworn")]
     reasons = Counter(seat.doubt or f"taken for {seat.said}" for seat in silent)
-    low, high = wilson(len(silent), len(asked))
     said = ", ".join(f"{reason} {n}" for reason, n in reasons.most_common())
-    detail = f"{len(silent)} of {len(asked)} in plain sight, 95 % [{low:.3f}, {high:.3f}]: {said or 'none'}"
+    detail = f"{counted(len(silent), len(asked))} in plain sight: {said or 'none'}"
     return at_most("seat belt: unknown", len(silent) / max(1, len(asked)), MOST_UNKNOWN, "share", detail)
 
 
@@ -268,7 +267,6 @@ def _right(seats: Sequence[Seat]) -> Figure:
     accused = [seat for seat in seats if seat.said == "unworn"]
     right = [seat for seat in accused if seat.true.person and not seat.true.belted]
     wrong = [seat for seat in accused if seat not in right]
-    low, high = wilson(len(right), len(accused))
     why = Counter(
         "an empty seat" if not s.true.person else s.true.extra or ("plain" if s.true.in_sight else "hidden")
         for s in wrong
@@ -277,7 +275,7 @@ def _right(seats: Sequence[Seat]) -> Figure:
     hard = sum(s.said == "unworn" for s in alike)
     named = ", ".join(f"{reason} {n}" for reason, n in why.items()) or "none wrong"
     detail = (
-        f"{len(right)} of {len(accused)}, 95 % [{low:.3f}, {high:.3f}]; wrong: {named}; {hard} of {len(alike)} belts "
+        f"{counted(len(right), len(accused))}; wrong: {named}; {hard} of {len(alike)} belts "
         "with a strap, scarf, hand, pattern, or hidden, accused"
     )
     value = len(right) / len(accused) if accused else 0.0

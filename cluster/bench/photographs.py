@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from cluster.bench.material import material
-from cluster.bench.report import Figure, at_least, counted
+from cluster.bench.report import Figure, at_least
 from cluster.evaluate_plates import PlateScore, evaluate_plates
+from flows.domain.shares import counted
 
 IMAGES: Final = "plates/us"
 

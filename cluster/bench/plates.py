@@ -15,13 +15,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.bench.report import Figure, at_least, at_most, counted, show, write
+from cluster.bench.report import Figure, at_least, at_most, show, write
 from cluster.plates import looks
 from cluster.plates.compose import Composed, Placing, vehicle
 from cluster.plates.looks import Plate
 from cluster.plates.surroundings import scene
 from cluster.plates.wear import Wear, worn
 from flows.domain.plates import PlateAnswer, PlateRequest
+from flows.domain.shares import counted
 from models.plates.finder import Found
 from models.plates.grammar import home_first
 from models.plates.reader import PlateReader, answer

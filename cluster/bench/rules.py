@@ -24,6 +24,7 @@ from cluster.bench.boxes import frames
 from flows import pipeline as pipelines
 from flows.domain.events import Event, Violation
 from flows.domain.ruleset import SignalConfig
+from flows.domain.shares import counted
 from flows.domain.site import CameraConfig, GateConfig, SceneSource
 from flows.evaluation.events import TruthIndex, evaluate_events
 from flows.jurisdiction import load_profile
@@ -281,7 +282,7 @@ def figures(tallies: dict[str, Tally], boxes: Boxes) -> list[report.Figure]:
                 tally.tp / reports if reports else 0.0,
                 PRECISION,
                 "share",
-                f"{report.counted(tally.tp, reports)}; {tally.accused} of {tally.negatives} hard negatives "
+                f"{counted(tally.tp, reports)}; {tally.accused} of {tally.negatives} hard negatives "
                 f"accused; {tally.doubtful} borderline left out; {how}{note}",
             )
         )
@@ -292,7 +293,7 @@ def figures(tallies: dict[str, Tally], boxes: Boxes) -> list[report.Figure]:
                 tally.tp / offences if offences else 0.0,
                 RECALL,
                 "share",
-                f"{report.counted(tally.tp, offences)}; refused in these clips: {refused or 'none'}; {how}{note}",
+                f"{counted(tally.tp, offences)}; refused in these clips: {refused or 'none'}; {how}{note}",
             )
         )
     return rows

@@ -16,10 +16,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cluster.bench.report import Figure, at_least, at_most, counted
+from cluster.bench.report import Figure, at_least, at_most
 from flows.domain.frames import ClockState
 from flows.domain.passages import Passage, told
 from flows.domain.ruleset import SectionSpeedRule
+from flows.domain.shares import counted
 from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting, Track
 from flows.ground import GroundPlane

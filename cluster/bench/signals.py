@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from cluster.bench.material import material
-from cluster.bench.report import Figure, at_least, at_most, counted
+from cluster.bench.report import Figure, at_least, at_most
+from flows.domain.shares import counted
 from flows.evaluation.signals import HeadScore, SignalScore, evaluate_signals
 
 FOOTAGE: Final = "footage/junction.mp4"

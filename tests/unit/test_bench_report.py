@@ -7,6 +7,7 @@ import pytest
 
 from cluster.bench import material, photographs, report, signals
 from cluster.evaluate_plates import PlateScore
+from flows.domain import shares
 from flows.evaluation.signals import HeadScore, SignalScore
 
 
@@ -31,8 +32,8 @@ def test_the_file_is_a_list_with_all_keys(tmp_path: Path) -> None:
 
 
 def test_a_share_of_nothing_may_be_anything() -> None:
-    assert report.wilson(0, 0) == (0.0, 1.0)
-    low, high = report.wilson(95, 100)
+    assert shares.wilson(0, 0) == (0.0, 1.0)
+    low, high = shares.wilson(95, 100)
     assert low == pytest.approx(0.888, abs=1e-3)
     assert high == pytest.approx(0.978, abs=1e-3)
 
