@@ -244,17 +244,27 @@ def pieces(
 def bodies(sightings: Sequence[Sighting], ground: GroundPlane, config: SpeedConfig) -> list[list[Sighting]]:
     """A track split by the bodies that its whole and near boxes show, each in time order.
 
-    Those of fewer than ``min_sightings`` are left out: a glitch, or a glimpse of who cannot be measured anyway.
+    Those of fewer than ``min_sightings`` are left out: a glitch (what a detector sees on the empty road where
+    somebody has just left the picture), or a glimpse of who cannot be measured anyway.
     """
-    boxes = _xyxy(sightings)
-    keep = np.flatnonzero(_whole(boxes, ground.picture_px, config) & _near(boxes, ground, config))
+    each = [
+        body
+        for piece in pieces(sightings, ground.picture_px, config)
+        for body in _bodies(piece, ground, config)
+    ]
+    return [body for body in each if len(body) >= config.min_sightings]
+
+
+def _bodies(piece: Sequence[Sighting], ground: GroundPlane, config: SpeedConfig) -> list[list[Sighting]]:
+    """The same of sightings between two at the picture's border."""
+    boxes = _xyxy(piece)
+    keep = np.flatnonzero(_near(boxes, ground, config))
     if len(keep) == 0:
         return []
-    kept = [sightings[int(i)] for i in keep]
+    kept = [piece[int(i)] for i in keep]
     xy, cov = ground.box_to_ground(boxes[keep], _sigma(boxes[keep], ground.picture_px, config)[:, 2])
     at_s = np.array([(s.at - kept[0].at).total_seconds() for s in kept])
-    each = [[kept[i] for i in members] for members in strands(at_s, xy, cov.independent)]
-    return [body for body in each if len(body) >= config.min_sightings]
+    return [[kept[i] for i in members] for members in strands(at_s, xy, cov.independent)]
 
 
 def whole(

@@ -24,7 +24,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter
-from flows.speed import KMH, Refusal, SpeedConfig, SpeedEstimate, bodies, check_clock, estimate, pieces
+from flows.speed import KMH, Refusal, SpeedConfig, SpeedEstimate, bodies, check_clock, estimate
 
 VERSION: Final = "1"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
@@ -197,10 +197,7 @@ class Speeding:
         whole = estimate(sightings, ground, moment.clock, config, cls)
         if not (isinstance(whole, Refusal) and whole.reason == "disagreement"):
             return [whole]
-        parts = pieces(sightings, ground.picture_px, config)
-        if len(parts) == 1:
-            parts = self._windows(sightings)
-        verdicts = [estimate(part, ground, moment.clock, config, cls) for part in parts]
+        verdicts = [estimate(p, ground, moment.clock, config, cls) for p in self._windows(sightings)]
         return [v for v in verdicts if isinstance(v, SpeedEstimate)] or [whole]
 
     def _measure_fixes(

@@ -9,7 +9,7 @@ import pytest
 
 from flows.domain.tracks import Sighting
 from flows.ground import GroundPlane
-from flows.speed import Refusal, SpeedConfig, SpeedEstimate, estimate, pieces
+from flows.speed import Refusal, SpeedConfig, SpeedEstimate, bodies, estimate, pieces
 
 
 def measured(
@@ -159,6 +159,14 @@ def test_vehicles_that_leave_and_enter_are_parted() -> None:
     assert len(parts) == 2
     assert measured(parts[0], "high").value_kmh == pytest.approx(60, abs=1.5)
     assert measured(parts[1], "high").value_kmh == pytest.approx(40, abs=1.5)
+
+
+def test_what_is_seen_after_the_border_cut_a_vehicle_off_is_not_that_vehicle() -> None:
+    """A glitch on the empty road, which the tracker takes for the car that has just left, is no evidence of it."""
+    ground = GroundPlane.fit(driving.survey(driving.camera(), 0))
+    boxes = driving.drive(driving.camera(), 95.0)
+    edge = replace(boxes[-4], xyxy=np.array([*boxes[-4].xyxy[:3], 720], np.float32))
+    assert bodies([*boxes[:-4], edge, *boxes[-3:]], ground, SpeedConfig()) == [boxes[:-4]]
 
 
 @pytest.mark.parametrize(
