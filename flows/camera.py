@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 import ray
@@ -60,6 +60,9 @@ if TYPE_CHECKING:
     from flows.sources.base import Source
 
 log = logging.getLogger(__name__)
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
 
 NAMESPACE: Final = "dome"
 RESULTS: Final = "results"
@@ -248,9 +251,10 @@ class CameraActor:
         context = EvidenceContext.of(self._around.site, camera, detector, self._around.software, profile)
         store = EvidenceStore(self._around.settings.evidence)
         loop = asyncio.get_running_loop()
-        plate_reader = PlateReader(self._gateway, loop)
+        plate_reader = Reader[PlateRequest, PlateAnswer](self._gateway, loop, "read_plate", "plate reader")
+        belt_reader = Reader[BeltRequest, BeltAnswer](self._gateway, loop, "read_belts", "belt classifier")
         plates = PlateStage(plate_reader, profile.name.upper()) if self._around.plates else None
-        belts = BeltStage(BeltReader(self._gateway, loop)) if self._around.belts else None
+        belts = BeltStage(belt_reader) if self._around.belts else None
         hasher = PlateHasher.of(self._around.settings.plate_key.get_secret_value())
 
         if self._camera.read_plates and hasher is None:
@@ -372,49 +376,28 @@ class Faces:
             raise FacesAway(f"face search: {type(error).__name__}") from None
 
 
-class PlateReader:
-    """The plate reader as evidence sees it: called in the thread that makes packages.
+class Reader(Generic[Request, Answer]):
+    """A model that reads pictures of vehicles, as evidence sees it: called in the thread that makes packages.
 
     Args:
         gateway: The way to it.
         loop: The event loop of the actor.
+        method: The gateway's.
+        whom: Its name for people.
     """
 
-    def __init__(self, gateway: Gateway, loop: asyncio.AbstractEventLoop) -> None:
-        self._gateway, self._loop = gateway, loop
+    def __init__(self, gateway: Gateway, loop: asyncio.AbstractEventLoop, method: str, whom: str) -> None:
+        self._gateway, self._loop, self._method, self._whom = gateway, loop, method, whom
 
-    def __call__(self, request: PlateRequest) -> PlateAnswer:
-        """The plate of a vehicle.
+    def __call__(self, request: Request) -> Answer:
+        """What it reads.
 
         Raises:
             ReaderAway: If nobody answers; ask again later.
-            ReaderFailed: If the reader fails on these pictures.
+            ReaderFailed: If it fails on these pictures.
         """
-        asked = ask_about(self._gateway, "read_plate", request, "plate reader")
-        answer: PlateAnswer = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
-        return answer
-
-
-class BeltReader:
-    """The belt classifier as evidence sees it: called in the thread that makes packages.
-
-    Args:
-        gateway: The way to it.
-        loop: The event loop of the actor.
-    """
-
-    def __init__(self, gateway: Gateway, loop: asyncio.AbstractEventLoop) -> None:
-        self._gateway, self._loop = gateway, loop
-
-    def __call__(self, request: BeltRequest) -> BeltAnswer:
-        """Who wears a belt in a vehicle.
-
-        Raises:
-            ReaderAway: If nobody answers; ask again later.
-            ReaderFailed: If the classifier fails on these pictures.
-        """
-        asked = ask_about(self._gateway, "read_belts", request, "belt classifier")
-        answer: BeltAnswer = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
+        asked = ask_about(self._gateway, self._method, request, self._whom)
+        answer: Answer = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
         return answer
 
 
