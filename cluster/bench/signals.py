@@ -1,7 +1,7 @@
 """Traffic lights of a real junction, read frame by frame, against labels that a person made by eye.
 
-The footage (``../shared/data/footage/junction.mp4``) is not ours; the labels are, and lie with the tests. One of the
-five heads is 5 px wide: its share is told apart, for no amber can be seen there.
+The footage (``../shared/data/footage/junction.mp4``) is not ours; the labels are, and lie with the tests. Judged is
+what rules judge by. Shares by head are told apart: one of the five is 5 px wide, and its amber is hardly to be seen.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def figures(score: SignalScore) -> list[Figure]:
     return [
         at_least(
             "signals: state right, all heads", right / max(1, frames), 0.99, "share",
-            f"{counted(right, frames)}; {heads}; frames of one film are no independent trials",
+            f"{counted(right, frames)}; {heads}; as dated, which is what rules judge by; in the very frame "
+            f"{score.right_at_once:.2%}; frames of one film are no independent trials",
         ),
         at_most("signals: red called green", score.red_as_green, 0, "frames", f"of {reds} red ones"),
         at_most("signals: green called red", score.green_as_red, 0, "frames", f"{score.ms_per_look:.2f} ms a look"),

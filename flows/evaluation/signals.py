@@ -1,4 +1,9 @@
-"""How often a traffic light is read rightly, against labels that a person made frame by frame."""
+"""How often a traffic light is read rightly, against labels that a person made frame by frame.
+
+Judged is what rules judge by: a change is believed at its second look and dated from its first, and a crossing is
+looked up some seconds later (:class:`flows.rules.signal_log.SignalLog`). How often the state was right at once,
+before its change was believed, is told beside it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -16,6 +22,7 @@ from flows.domain.frames import Frame
 from flows.domain.ruleset import SignalConfig
 from flows.domain.signals import Phase
 from flows.domain.site import CameraConfig, FileSource
+from flows.rules.signal_log import SignalLog
 from flows.settings import Settings
 from flows.signals import SignalBook
 from flows.sources import open_source
@@ -79,10 +86,12 @@ class SignalScore(HeadScore):
 
     Attributes:
         by_signal: Each head.
+        right_at_once: Share of frames in which the state was right in that very frame.
         ms_per_look: CPU milliseconds to read one head once, pixels' conversion and all, in this process.
     """
 
     by_signal: dict[Name, HeadScore]
+    right_at_once: float
     ms_per_look: float
 
 
@@ -110,21 +119,30 @@ def evaluate_signals(video: Path, labels: Path) -> SignalScore:
 
 def score_frames(frames: Iterable[Frame], camera: CameraConfig, truth: SignalLabels) -> SignalScore:
     """As :func:`evaluate_signals`, over frames from anywhere; each is read, however many there are a second."""
-    book, spent_s, looks = SignalBook(camera), 0.0, 0
-    counts: dict[str, Counter[tuple[Phase, Phase]]] = defaultdict(Counter)
+    book, spent_s, looks, at_once = SignalBook(camera), 0.0, 0, 0
+    logs = {signal.name: SignalLog(signal.name, spells=None) for signal in truth.signals}
+    labelled: list[tuple[Name, datetime, Phase]] = []
     for number, frame in enumerate(frames):
         began = time.thread_time()
         book.look(frame)
         book.settle(frame.at)
         spent_s, looks = spent_s + time.thread_time() - began, looks + len(truth.signals)
         for signal in truth.signals:
+            state = book.states.get(signal.name)
+            logs[signal.name].see(state)
             label = signal.truth(number)
             if label is not None:
-                counts[signal.name][label, book.states[signal.name].phase] += 1
+                labelled.append((signal.name, frame.at, label))
+                at_once += state is not None and state.phase == label
+    counts: dict[str, Counter[tuple[Phase, Phase]]] = defaultdict(Counter)
+    for name, at, label in labelled:
+        spell = logs[name].at(at)
+        counts[name][label, spell.phase if spell else "unknown"] += 1
     whole: Counter[tuple[Phase, Phase]] = sum(counts.values(), Counter())
     return SignalScore(
         **_score(whole).model_dump(),
         by_signal={name: _score(count) for name, count in counts.items()},
+        right_at_once=round(at_once / max(1, len(labelled)), 4),
         ms_per_look=round(1000 * spent_s / max(1, looks), 3),
     )
 

@@ -134,9 +134,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
 
     def _now(self, moment: Moment) -> None:
         super()._now(moment)
-        self._signal.see(moment)
+        self._signal.see(moment.signals.get(self._signal.name))
         if self._arrow is not None:
-            self._arrow.see(moment)
+            self._arrow.see(moment.signals.get(self._arrow.name))
 
     def _see(self, state: Crossing, look: Look) -> Finding | str | None:
         if self._line is None:

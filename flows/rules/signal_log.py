@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from flows.domain.signals import Phase
-from flows.rules.base import Moment
+from flows.domain.signals import Phase, SignalState
 
 SPELLS: Final = 64
 """Phases remembered: more than pass while any vehicle is judged."""
@@ -38,15 +37,15 @@ class SignalLog:
 
     Args:
         name: The light.
+        spells: How many phases are remembered; None for all.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, spells: int | None = SPELLS) -> None:
         self.name = name
-        self._spells: deque[Spell] = deque(maxlen=SPELLS)
+        self._spells: deque[Spell] = deque(maxlen=spells)
 
-    def see(self, moment: Moment) -> None:
-        """Called at every moment, in order."""
-        state = moment.signals.get(self.name)
+    def see(self, state: SignalState | None) -> None:
+        """What it shows, told at every moment in order; None if nothing is told of it."""
         if state is None:
             return
         begun_by = state.begun_by or state.since

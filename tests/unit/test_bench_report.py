@@ -49,7 +49,7 @@ def test_material_that_is_not_here_is_named(tmp_path: Path, monkeypatch: pytest.
 def test_a_red_called_green_is_not_made_up_for_by_many_right_frames() -> None:
     confusion = {"red": {"red": 199, "green": 1}, "green": {"green": 200}}
     head = HeadScore(frames=400, right=0.9975, unknown=0, red_as_green=1, green_as_red=0, confusion=confusion)
-    score = SignalScore(**head.model_dump(), by_signal={"near": head}, ms_per_look=0.1)
+    score = SignalScore(**head.model_dump(), by_signal={"near": head}, right_at_once=0.99, ms_per_look=0.1)
     right, red, green = signals.figures(score)
     assert (right.ok, right.value) == (True, 0.9975)
     assert "near 399/400" in right.detail
