@@ -311,7 +311,8 @@ def _fit(reading: Reading, form: Form, grammar: Grammar) -> Fit | None:
         if filled is None:
             return None
         made = _made(filled, form, grammar.country)
-        return replace(made, hole=hole(characters, _starts(slots)), remnant=form.remnant)
+        remnant = form.remnant or _remnant(characters, made.changes, grammar)
+        return replace(made, hole=hole(characters, _starts(slots)), remnant=remnant)
     if len(breaks) != len(form.lines):
         return None
     lines = [places(line, grammar) for line in form.lines]
@@ -320,6 +321,31 @@ def _fit(reading: Reading, form: Form, grammar: Grammar) -> Fit | None:
     filled = _filled(characters, [place for line in lines for place in line])
     told = None if filled is None else _told(filled, form, grammar)
     return None if told is None else replace(told, hole=_hole(characters, breaks, lines))
+
+
+def _remnant(characters: tuple[Character, ...], changes: int, grammar: Grammar) -> str:
+    """The kind of which this is the plate without its first or last character, if less has to be replaced for that.
+
+    >>> resolve(Reading.of("217HML1"), [load("kz")]).remnant  # 217 HML 1.: no 217 HM 11
+    'car'
+    """
+    if changes == 0:
+        return ""
+    for form in grammar.forms:
+        slots = places(form.pattern, grammar)
+        for short in (_without(slots, first=True), _without(slots, first=False)):
+            filled = _filled(characters, short)
+            if filled is not None and sum(replaced for *_, replaced in filled) < changes:
+                return form.kind
+    return ""
+
+
+def _without(slots: Sequence[Place], first: bool) -> list[Place]:
+    """The places of a plate whose first or last character cannot be seen."""
+    cut = slots[0] if first else slots[-1]
+    values = frozenset(value[1:] if first else value[:-1] for value in cut.values)
+    rest = [Place(values, cut.length - 1, cut.gap)] if cut.length > 1 else []
+    return [*rest, *slots[1:]] if first else [*slots[:-1], *rest]
 
 
 def _hole(

@@ -110,6 +110,21 @@ def test_any_text_is_taken_only_where_the_camera_stands_in_such_a_country() -> N
     assert resolve(Reading.of("NEILDMND"), home_first("KZ")) is None
 
 
+@pytest.mark.parametrize(
+    ("seen", "remnant"),
+    [
+        ("217HML1", "car"),  # 217 HML 13 without its last digit, not 217 HM 11
+        ("17HML13", "car"),
+        ("217HM11", ""),
+        ("I23ABCO2", ""),  # letters that cannot stand there, and nothing is missing
+    ],
+)
+def test_what_may_be_left_of_another_plate_is_said(seen: str, remnant: str) -> None:
+    fit = resolve(Reading.of(seen), KZ)
+    assert fit is not None
+    assert fit.remnant == remnant
+
+
 def test_a_missing_character_leaves_a_hole() -> None:
     places = [0.15, 0.24, 0.33, 0.46, 0.66, 0.82, 0.91]  # 123 A_C 02: the middle letter is covered
     seen = tuple(Character({c: 1.0}, at) for c, at in zip("123AC02", places, strict=True))
