@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -265,6 +266,22 @@ def _bodies(piece: Sequence[Sighting], ground: GroundPlane, config: SpeedConfig)
     xy, cov = ground.box_to_ground(boxes[keep], _sigma(boxes[keep], ground.picture_px, config)[:, 2])
     at_s = np.array([(s.at - kept[0].at).total_seconds() for s in kept])
     return [[kept[i] for i in members] for members in strands(at_s, xy, cov.independent)]
+
+
+def alternate(one: Sequence[Sighting], other: Sequence[Sighting]) -> bool:
+    """Whether a track shows two bodies by turns: then it is one vehicle, seen in two ways.
+
+    Of two vehicles, one is seen after the other, or meanwhile: a tracker that lost the first may come back to it.
+    """
+    turns = [whose for _, whose in sorted([(s.at, 0) for s in one] + [(s.at, 1) for s in other])]
+    return sum(a != b for a, b in pairwise(turns)) > 2
+
+
+def contradict(one: SpeedEstimate | Refusal, other: SpeedEstimate | Refusal) -> bool:
+    """Whether two speeds cannot both be one vehicle's."""
+    if isinstance(one, Refusal) or isinstance(other, Refusal):
+        return False
+    return one.high_kmh < other.low_kmh or other.high_kmh < one.low_kmh
 
 
 def whole(

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from flows.scenes.scene import Scene
 
 POSES: Final = ("gantry", "roadside", "high")
-FIRST_SEED: Final = 880_001
+FIRST_SEED: Final = 890_001
 """Seeds from here on are this bench's own: training uses small ones, and the measurement was developed at
 770001 and up (``--seed``)."""
 VEHICLES: Final = ("car", "truck", "bus", "motorcycle")

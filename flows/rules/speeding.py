@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,17 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter
-from flows.speed import KMH, Refusal, SpeedConfig, SpeedEstimate, bodies, check_clock, estimate
+from flows.speed import (
+    KMH,
+    Refusal,
+    SpeedConfig,
+    SpeedEstimate,
+    alternate,
+    bodies,
+    check_clock,
+    contradict,
+    estimate,
+)
 
 VERSION: Final = "1"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
@@ -185,20 +196,13 @@ class Speeding:
         if isinstance(ground, Refusal):
             return [ground]
         each = bodies(sightings, ground, self._thresholds.speed) or [sightings]
-        verdicts = [v for body in each for v in self._measure_body(body, ground, track.cls, moment)]
+        config = self._thresholds.speed
+        verdicts = [estimate(body, ground, moment.clock, config, track.cls) for body in each]
+        for a, b in combinations(range(len(each)), 2):
+            if contradict(verdicts[a], verdicts[b]) and alternate(each[a], each[b]):
+                return [Refusal("disagreement", "its boxes jump to and fro between two speeds")]
         measured: list[SpeedEstimate | Refusal] = [v for v in verdicts if isinstance(v, SpeedEstimate)]
         return measured or verdicts[:1]
-
-    def _measure_body(
-        self, sightings: list[Sighting], ground: GroundPlane, cls: str, moment: Moment
-    ) -> list[SpeedEstimate | Refusal]:
-        """The same of what one body's boxes seem to be."""
-        config = self._thresholds.speed
-        whole = estimate(sightings, ground, moment.clock, config, cls)
-        if not (isinstance(whole, Refusal) and whole.reason == "disagreement"):
-            return [whole]
-        verdicts = [estimate(p, ground, moment.clock, config, cls) for p in self._windows(sightings)]
-        return [v for v in verdicts if isinstance(v, SpeedEstimate)] or [whole]
 
     def _measure_fixes(
         self, sightings: list[Sighting], error_m: float, moment: Moment

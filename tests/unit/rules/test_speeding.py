@@ -153,6 +153,16 @@ def test_a_track_that_goes_over_to_the_next_car_never_tells_a_speed_in_between()
                 assert speed.low < 100 < speed.high, (gap_s, cut, speed)
 
 
+def test_boxes_that_jump_to_and_fro_between_two_speeds_are_no_measurement() -> None:
+    """A lorry whose front and load are boxed by turns is one vehicle, and not the faster of two."""
+    load, front = drive(65.0), drive(95.0, seed=2)
+    turns = [(load, front)[i % 5 < 2][i] for i in range(8, min(len(load), len(front)))]
+    speeding = rule()
+    assert judge(speeding, driving.track(turns)) == []
+    assert speeding.refusals() == {"disagreement": 1}
+    assert len(judge(rule(), driving.track(front[8:]))) == 1
+
+
 def test_a_vehicle_that_speeds_and_then_waits_is_reported_while_it_waits() -> None:
     speeding = rule()
     boxes = drive(90.0)[:-4]
