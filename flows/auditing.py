@@ -273,7 +273,7 @@ def _count(told: Figures, entry: AuditEntry) -> None:
             told.deletions[entry.action.partition(".")[0]] += 1
         case "lead.viewed" | "probe.viewed":
             told.views += 1
-        case "route.exported":
+        case "route.exported" | "evidence.exported":
             told.exports += 1
         case "searching.stopped":
             told.stops += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,9 @@ def export(
         str, typer.Argument(metavar="ID", help="The event: a violation, a lead, an abandoned object.")
     ],
     out: Annotated[Path | None, typer.Option(metavar="FILE.zip", help="Default: evidence-ID.zip.")] = None,
+    by: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Who takes it out: kept in the audit log.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Put everything about a case into one signed zip: pictures, clip, measurement, decisions, protocols.
@@ -38,7 +42,7 @@ def export(
     DOME_TSA_URL names a time-stamp authority (RFC 3161), DOME_TSA_CERT its root.
     """
     from flows.court.export import export as make
-    from flows.court.gather import gather, sealing_of
+    from flows.court.gather import gather, note_export, sealing_of
     from flows.court.verify import verify as check
     from flows.package import sha256
     from flows.settings import Settings
@@ -49,7 +53,8 @@ def export(
     settings = Settings.from_env()
     with redis_beside(settings) as url:
         material = gather(id, ResultsStore(url), EvidenceStore(settings.evidence))
-    made = make(material, sealing_of(settings))
+        made = make(material, sealing_of(settings))
+        note_export(url, by or getuser(), id, made)
     path = out or Path(f"evidence-{id}.zip")
     path.write_bytes(made)
     report = check(made)

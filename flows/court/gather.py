@@ -16,8 +16,9 @@ from flows.court.stamps import request_stamp
 from flows.domain.errors import FieldError
 from flows.domain.events import Event
 from flows.jurisdiction import JurisdictionProfile, load_profile, profile_names
-from flows.package import Manifest
+from flows.package import Manifest, sha256
 from flows.settings import Settings
+from flows.store import ledger
 from flows.store.evidence import MANIFEST
 from flows.store.results import Entry
 
@@ -75,6 +76,22 @@ def sealing_of(settings: Settings, at: datetime | None = None) -> Sealing:
         read_certificates("DOME_TSA_CERT", settings.tsa_cert)
         authority = settings.tsa_cert.read_bytes()
     return replace(made, stamp=lambda data: request_stamp(url, data), authority=authority, tsa_url=url)
+
+
+def note_export(url: str, who: str, event_id: str, made: bytes) -> None:
+    """Writes into the audit log that somebody takes a package out; called before it is handed over.
+
+    Args:
+        url: Of Redis.
+        who: The person.
+        event_id: What the package is about.
+        made: The package, whose hash tells it again wherever it turns up.
+
+    Raises:
+        StoreError: If Redis is away: then nothing is handed over.
+    """
+    said = ledger.entry(who, "evidence.exported", subject=event_id, sha256=sha256(made), size=len(made))
+    ledger.noted(url, said, "export an evidence package")
 
 
 def _record(entry: Entry, archive: Archive) -> tuple[Event, ...]:

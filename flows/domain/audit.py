@@ -42,6 +42,7 @@ Action = Literal[
     "violation.decided",
     "violation.filed",
     "camera.viewed",
+    "evidence.exported",
     "webhook.created",
     "webhook.removed",
     "task.made",

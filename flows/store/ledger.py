@@ -85,6 +85,24 @@ def entry(
     return json.dumps({k: v for k, v in said.items() if v}, ensure_ascii=False, separators=(",", ":"))
 
 
+def noted(url: str, said: str, what: str) -> None:
+    """Writes an audit entry (of :func:`entry`) of something that changes nothing else, before it is done.
+
+    Args:
+        url: Of Redis.
+        said: The entry.
+        what: What is being done, for the error's text.
+
+    Raises:
+        StoreError: If Redis is away: then it is not done.
+    """
+    ledger = Ledger(url)
+    try:
+        ledger.commit(Change(entries=[said]), what)
+    finally:
+        ledger.close()
+
+
 class Ledger:
     """Commits changes. Safe to use from several threads; nothing connects before the first call.
 

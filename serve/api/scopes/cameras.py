@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from flows.domain.status import CameraStatus
-from flows.store.ledger import Change, Ledger, entry
+from flows.store.ledger import entry, noted
 from serve.api.problems import Problem
 from serve.api.schemas import Answer
 from serve.api.scope import Bounds
@@ -71,13 +71,9 @@ class Cameras:
         return found
 
     def _note(self, camera_id: str) -> None:
-        ledger = Ledger(self._services.config.redis_url)
         said = entry(self._bounds.person.sub, "camera.viewed", subject=camera_id,
                      district=self._services.results.camera_districts().get(camera_id, ""))  # fmt: skip
-        try:
-            ledger.commit(Change(entries=[said]), "view a camera")
-        finally:
-            ledger.close()
+        noted(self._services.config.redis_url, said, "view a camera")
 
 
 def http_date(at: datetime) -> str:

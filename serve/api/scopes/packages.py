@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.court.export import export
-from flows.court.gather import gather, sealing_of
+from flows.court.gather import gather, note_export, sealing_of
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.scope import Bounds
 from serve.api.scopes.violations import Violations
@@ -29,4 +29,6 @@ class Packages:
             raise Problem(404, NO_SUCH)
         services = self._services
         material = gather(violation_id, services.results, services.evidence)
-        return export(material, sealing_of(services.config.settings, services.now()))
+        made = export(material, sealing_of(services.config.settings, services.now()))
+        note_export(services.config.redis_url, self._bounds.person.sub, violation_id, made)
+        return made

@@ -5,6 +5,7 @@ from typing import Any
 from packages import decision, store_package, violation
 
 from flows.court.verify import verify
+from flows.package import sha256
 from flows.store.evidence import EvidenceStore
 
 
@@ -20,6 +21,8 @@ async def test_a_case_is_handed_out_as_a_zip_that_verifies(api: Any) -> None:
     assert (report.verdict, report.event) == ("good", event.id)
     assert report.facts is not None
     assert report.facts.decisions[0].by == "aigul"
+    (noted,) = [e for e in api.app.state.services.audit.entries() if e.action == "evidence.exported"]
+    assert (noted.subject, noted.details["sha256"]) == (event.id, sha256(answer.content))
 
 
 async def test_evidence_that_was_touched_is_refused_and_another_district_s_does_not_exist(api: Any) -> None:
@@ -32,6 +35,7 @@ async def test_evidence_that_was_touched_is_refused_and_another_district_s_does_
     store._files.write(_place(stored), b"touched")  # type: ignore[attr-defined]
     answer = await api.get(f"/violations/{event.id}/package", "auditor", districts=["alatau"])
     assert answer.status_code == 409
+    assert list(api.app.state.services.audit.entries()) == []
     assert "first.jpg: expected sha256" in answer.json()["detail"]
 
 
