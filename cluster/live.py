@@ -22,6 +22,7 @@ from cluster.check import section_notes
 from cluster.events_file import EventsFile
 from flows.camera import FLEET, NAMESPACE, RESULTS, Surroundings
 from flows.domain.errors import DomeError
+from flows.domain.places import Places
 from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import CameraStatus, ResultsStatus, Summary
 from flows.fleet import OVER
@@ -31,6 +32,7 @@ from flows.jurisdiction import load_profile
 from flows.results import results_actor
 from flows.settings import Settings
 from flows.store.redis_server import redis_for
+from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
 
 log = logging.getLogger(__name__)
@@ -173,6 +175,7 @@ class LiveJob:
         """Results first, then detectors, then cameras: each finds what it needs."""
         settings = self._options.settings
         self.results_actor = results_actor(settings, self._redis_url)
+        self._tell_places()
         self._deploy(settings)
         profile = load_profile(self._site.jurisdiction)
         software = metadata.version("digital-dome")
@@ -241,6 +244,14 @@ class LiveJob:
             names.append(RESULTS)
         for name in names:
             _await_gone(name)
+
+    def _tell_places(self) -> None:
+        """Citizens' reports are routed by where cameras and districts are."""
+        reports = ReportsStore(self._redis_url)
+        try:
+            reports.put_places(Places.of(self._site))
+        finally:
+            reports.close()
 
     def _start_api(self, settings: Settings) -> None:
         from serve.api.config import ApiConfig

@@ -15,11 +15,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from flows.domain.config import Name
 from flows.domain.errors import DomeError
 
 WINDOW_S: Final = 300
@@ -28,6 +27,8 @@ LEAST_KEY: Final = 32
 _NONCE: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 HEADERS: Final = ("x-dome-channel", "x-dome-timestamp", "x-dome-nonce", "x-dome-signature")
 
+ChannelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+"""It is part of a login."""
 Unseen = Callable[[str, int], bool]
 """Remembers a nonce for so many seconds; False if it was known already."""
 
@@ -46,7 +47,7 @@ class Channel(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: Name
+    name: ChannelName
     keys: tuple[SecretStr, ...]
 
     @field_validator("keys")
@@ -73,6 +74,23 @@ def signature(key: str, timestamp: int, nonce: str, method: str, target: str, bo
     return "v1=" + hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
+def check_head(headers: Mapping[str, str], now_s: float) -> None:
+    """What can be said of a request before its body was read: whoever sends nonsense is not listened to for long.
+
+    Raises:
+        SignatureRefused: If its headers are none, or its clock is off.
+    """
+    _, stamp, nonce, _ = (headers.get(header, "") for header in HEADERS)
+    if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12 or not _NONCE.fullmatch(nonce):
+        raise SignatureRefused(
+            f"expected {', '.join(HEADERS)}: seconds since 1970, and 16 to 64 letters and digits"
+        )
+    if abs(now_s - int(stamp)) > WINDOW_S:
+        raise SignatureRefused(
+            f"its timestamp is more than {WINDOW_S} s off: see whether your clock is right"
+        )
+
+
 def check(
     headers: Mapping[str, str],
     method: str,
@@ -96,16 +114,9 @@ def check(
     Raises:
         SignatureRefused: If it was not signed so, not now, or not for the first time.
     """
+    check_head(headers, now_s)
     name, stamp, nonce, given = (headers.get(header, "") for header in HEADERS)
     channel = channels.get(name)
-    if not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12 or not _NONCE.fullmatch(nonce):
-        raise SignatureRefused(
-            f"expected {', '.join(HEADERS)}: seconds since 1970, and 16 to 64 letters and digits"
-        )
-    if abs(now_s - int(stamp)) > WINDOW_S:
-        raise SignatureRefused(
-            f"its timestamp is more than {WINDOW_S} s off: see whether your clock is right"
-        )
     keys = channel.keys if channel is not None else (SecretStr("-" * LEAST_KEY),)
     wanted = [signature(k.get_secret_value(), int(stamp), nonce, method, target, body) for k in keys]
     # Every comparison is made, and takes as long for an unknown channel.

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from flows.domain.places import Places
 from flows.domain.reports import Report
-from flows.domain.site import SiteConfig
 from flows.uploads.inspected import Inspected
 
 SAME_M: Final = 60.0
@@ -54,15 +54,14 @@ def same(report: Report, others: Iterable[Report]) -> Report | None:
     return min(known, key=lambda other: (other.received_at, other.id), default=None)
 
 
-def district_of(latitude: float, longitude: float, site: SiteConfig) -> str:
+def district_of(latitude: float, longitude: float, places: Places) -> str:
     """Whose a place is: the district around it, else that of the nearest camera within reach; empty if none is."""
-    for district in site.districts:
+    for district in places.districts:
         if district.polygon and inside(latitude, longitude, district.polygon):
             return district.id
     near = [
         (distance_m((latitude, longitude), (camera.latitude, camera.longitude)), camera.district)
-        for camera in site.cameras
-        if camera.latitude is not None and camera.longitude is not None
+        for camera in places.cameras
     ]
     found_m, district_id = min(near, default=(math.inf, ""))
     return district_id if found_m <= NEAREST_M else ""
@@ -106,9 +105,7 @@ def doubts(
         away_m = distance_m((latitude, longitude), (file.latitude, file.longitude))
         if away_m > FAR_M:
             found.append(f"taken {away_m / 1000:.1f} km from the place reported")
-    taken = file.taken_at
-    if taken is None and file.taken_local is not None:
-        taken = file.taken_local.replace(tzinfo=ZoneInfo(timezone))
+    taken = taken_at(file, timezone)
     if taken is not None and abs(taken - happened_at) > LATE:
         apart = abs(taken - happened_at)
         side = "before" if taken < happened_at else "after"
@@ -116,6 +113,13 @@ def doubts(
     if taken is not None and taken > received_at + timedelta(minutes=5):
         found.append("taken in the future, by its own clock")
     return found
+
+
+def taken_at(file: Inspected, timezone: str) -> datetime | None:
+    """When a file was taken, by its own metadata; None if they do not say."""
+    if file.taken_at is None and file.taken_local is not None:
+        return file.taken_local.replace(tzinfo=ZoneInfo(timezone))
+    return file.taken_at
 
 
 def _span(length: timedelta) -> str:

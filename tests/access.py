@@ -11,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from apiclient import AT, PROBE_KEY, speeding, stored
+from citizens import report as citizen_report
 from searching import HOUR, T0, make_found, make_vehicle_case
 
 from flows.domain.events import Event
 from flows.domain.leads import Lead
 from flows.domain.patrol import Task
 from flows.domain.people import ROLES, Role
+from flows.domain.reports import Attachment, step
 from flows.domain.status import CameraStatus
 from flows.domain.webhook import Webhook
 from flows.store import keys
@@ -314,3 +316,70 @@ row(
     (204, 409),
 )
 row("POST /searching/resume", "authoriser administrator", "free", plain("/searching/resume", WHY), (204, 409))
+
+
+def report(path: str, body: Any = None) -> Make:
+    """A citizen's report in the district, that a person may work on."""
+
+    async def make(api: Any, district: str) -> Call:
+        written.count += 1  # type: ignore[attr-defined]
+        services, number = api.app.state.services, f"r-{written.count}"  # type: ignore[attr-defined]
+        file = Attachment(sha256=f"{written.count:064x}", size=4, media_type="image/jpeg",  # type: ignore[attr-defined]
+                          folder=f"reports/{number}", state="seen", shown=("a.jpg",))  # fmt: skip
+        made = citizen_report(number, district=district, files=(file,))
+        for state in ("checked", "forwarded"):
+            made = step(made, state, "machine", made.received_at)  # type: ignore[arg-type]
+        services.evidence.write(file.folder, {"a.jpg": b"jpeg", file.name: b"jpeg"}, b"{}")
+        services.reports.add(made)
+        return Call(
+            path.format(id=made.id, file=file.sha256[:16]), body, made.id if path == "/reports" else ""
+        )
+
+    return make
+
+
+def filed(path: str, body: Any = None) -> Make:
+    """A report that the caller's own channel brought; the tests' people are all one login."""
+
+    async def make(api: Any, district: str) -> Call:
+        written.count += 1  # type: ignore[attr-defined]
+        made = citizen_report(f"f-{written.count}", channel="aigul", district=district)  # type: ignore[attr-defined]
+        api.app.state.services.reports.add(made)
+        return Call(path.format(id=made.id), body)
+
+    return make
+
+
+def upload(path: str) -> Make:
+    """An upload of the caller's own channel."""
+
+    async def make(api: Any, district: str) -> Call:
+        return Call(path.format(id=api.app.state.services.uploads.begin("aigul", 9, "0" * 64).id))
+
+    return make
+
+
+STAFF = "operator reviewer auditor"
+CLAIM = {"reference": "1", "service": "speeding", "latitude": 43.2, "longitude": 76.9}
+row("POST /reports", "channel", "free", plain("/reports", CLAIM))
+row("POST /reports/uploads", "channel", "free", plain("/reports/uploads", {"size": 9, "sha256": "0" * 64}))
+row("GET /reports/uploads/{upload_id}", "channel", "free", upload("/reports/uploads/{id}"))
+row("PATCH /reports/uploads/{upload_id}", "channel", "free", upload("/reports/uploads/{id}"), (422,))
+row("GET /reports/{report_id}/status", "channel", "free", filed("/reports/{id}/status"))
+row("DELETE /reports/{report_id}", "channel", "free", filed("/reports/{id}"), (204, 404))
+row("GET /reports", STAFF, "list", report("/reports"))
+row("GET /reports/{report_id}", STAFF, "one", report("/reports/{id}"))
+row("GET /reports/{report_id}/files/{name}", STAFF, "one", report("/reports/{id}/files/a.jpg"))
+row(
+    "POST /reports/{report_id}/files/{file_id}/original",
+    "operator",
+    "one",
+    report("/reports/{id}/files/{file}/original", WHY),
+)
+row("POST /reports/{report_id}/{step}", "operator reviewer", "one",
+    report("/reports/{id}/confirm", {"version": 2}))  # fmt: skip
+row("GET /open311/v2/services.{form}", "*", "free", plain("/open311/v2/services.json"))
+row("GET /open311/v2/services/{code}.{form}", "*", "free", plain("/open311/v2/services/speeding.xml"))
+row("POST /open311/v2/requests.{form}", "channel", "free", plain("/open311/v2/requests.json", {}), (422,))
+row("GET /open311/v2/requests.{form}", "channel", "free", plain("/open311/v2/requests.xml"))
+row("GET /open311/v2/requests/{report_id}.{form}", "channel", "free", filed("/open311/v2/requests/{id}.json"))

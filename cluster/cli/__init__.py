@@ -12,6 +12,7 @@ from cluster.cli import (
     api,
     audit,
     case,
+    channel,
     check,
     demo,
     evaluate,
@@ -101,6 +102,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(exemptions.app, name="exemptions")
 app.add_typer(weights.app, name="weights")
 app.add_typer(case.app, name="case")
+app.add_typer(channel.app, name="channel")
 app.add_typer(lead.app, name="lead")
 app.add_typer(audit.app, name="audit")
 

@@ -50,6 +50,13 @@ Action = Literal[
     "task.arrived",
     "task.resolved",
     "task.handed_over",
+    "report.confirmed",
+    "report.declined",
+    "report.closed",
+    "report.forwarded",
+    "report.original_viewed",
+    "report.erased",
+    "report.forgotten",
 ]
 
 GENESIS: Final = "0" * 64

@@ -5,8 +5,9 @@ Words follow Open311 GeoReport v2 where it has any. A report is a claim: it neve
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -31,6 +32,13 @@ NEXT: Final[Mapping[State, frozenset[State]]] = {
 }
 MOST_TEXT: Final = 4000
 MOST_FILES: Final = 10
+KEPT: Final = timedelta(days=180)
+"""So long after its last step a report is removed with its files: what follows from it has evidence of its own, and
+whoever reported may ask for an answer for half a year."""
+UNFINISHED: Final = timedelta(days=1)
+"""Files whose report never came to be (its sender was told to try again, and did not) are removed after that."""
+_ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_NUMBER: Final = re.compile(r"\+?\d(?:[\s()-]{0,2}\d){6,}")
 
 
 class Service(BaseModel):
@@ -60,15 +68,24 @@ SERVICE_CODES: Final = tuple(service.code for service in SERVICES)
 
 
 class Attachment(BaseModel):
-    """One file of a report.
+    """One file of a report. Its original is opened by who says why, and is written down; others see what was made
+    of it, in which nobody is recognised whom the report is not about.
 
     Attributes:
         sha256: Of its bytes as they were received.
         size: Bytes.
         media_type: By content, not as the sender says.
         folder: Where it lies in the evidence store.
+        state: ``waiting`` until it was decoded; ``refused``: it could not be, and was removed.
+        why: Why it was refused.
+        width_px: Of its picture; 0 until it was decoded.
+        height_px: Likewise.
+        seconds: Length of a clip; 0 for photos.
+        away_m: How far from the claimed place it was taken, by its own metadata; None if they do not say.
+        apart_s: How long after the claimed time it was taken (before: negative); None likewise.
         doubts: Where its own metadata contradict the claim.
-        blurred: Whether others are shown a blurred preview only.
+        shown: Names of what others see of it, in the same folder.
+        subject: Box of what the report is about, in the picture's px: it alone is shown as it is.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,12 +94,60 @@ class Attachment(BaseModel):
     size: int = Field(ge=0)
     media_type: str
     folder: str = ""
+    state: Literal["waiting", "seen", "refused"] = "waiting"
+    why: str = ""
+    width_px: int = 0
+    height_px: int = 0
+    seconds: float = 0.0
+    away_m: float | None = None
+    apart_s: float | None = None
     doubts: tuple[str, ...] = ()
-    blurred: bool = True
+    shown: tuple[str, ...] = ()
+    subject: tuple[float, float, float, float] | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its original in the folder."""
+        return f"{self.sha256}.{EXTENSIONS.get(self.media_type, 'bin')}"
+
+    @property
+    def clip(self) -> bool:
+        """Whether it is a clip."""
+        return self.media_type.startswith("video/")
+
+
+EXTENSIONS: Final[Mapping[str, str]] = {
+    "image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "video/mp4": "mp4", "video/x-matroska": "mkv",
+}  # fmt: skip
+
+
+class Proposal(BaseModel):
+    """What the pipeline says of a clip: for a person to look at, never fit for evidence, and no violation.
+
+    Attributes:
+        rule: The rule's kind.
+        file: ``sha256`` of the clip.
+        after_s: Of the decisive moment since the clip's beginning.
+        cls: The vehicle's class.
+        xyxy: Its box there, px of the clip; None where it is none.
+        measured: What could be measured without a survey, in words.
+        picture: Name of the picture of that moment, in the clip's folder.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: Name
+    file: str
+    after_s: float
+    cls: str = ""
+    xyxy: tuple[float, float, float, float] | None = None
+    measured: dict[str, str] = Field(default_factory=dict)
+    picture: str = ""
 
 
 class Reporter(BaseModel):
-    """Who reported, as the channel knows them; never shown to anybody but the channel itself.
+    """Who reported, as the channel knows them; never shown to anybody but the channel itself. The channel knows their
+    name; here there is none.
 
     Attributes:
         channel: Through which it came.
@@ -97,6 +162,11 @@ class Reporter(BaseModel):
     reference: str = Field(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$")
     at: AwareDatetime
     text: str = Field(default="", max_length=MOST_TEXT)
+
+    @property
+    def tracking(self) -> str:
+        """The number on their receipt."""
+        return tracking_id(self.channel, self.reference)
 
 
 class Step(BaseModel):
@@ -128,6 +198,8 @@ class Report(BaseModel):
         steps: How it came to be that, oldest first.
         merged_into: The report that goes on for this one.
         nearby: Ids of events of cameras nearby at that time: what corroborates it.
+        proposals: What the pipeline proposes of its clips.
+        unknown: What nobody can know of its clips, in words.
         version: Number of the last step; whoever takes the next one names it.
     """
 
@@ -147,6 +219,8 @@ class Report(BaseModel):
     steps: tuple[Step, ...] = ()
     merged_into: str = ""
     nearby: tuple[str, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
+    unknown: tuple[str, ...] = ()
     version: int = 0
 
     @model_validator(mode="after")
@@ -212,6 +286,7 @@ def merged(main: Report, other: Report, by: str, at: datetime) -> tuple[Report, 
         )
     known = {file.sha256 for file in main.files}
     files = (*main.files, *(f for f in other.files if f.sha256 not in known))
+    proposals = tuple(p for p in other.proposals if p.file not in known)
     if len(files) > 10 * MOST_FILES:
         raise FieldError(
             "files", f"at most {10 * MOST_FILES} in a report", len(files), "merge into another one"
@@ -220,5 +295,72 @@ def merged(main: Report, other: Report, by: str, at: datetime) -> tuple[Report, 
         update={"merged_into": main.id}
     )
     reporters = (*main.reporters, *(r for r in other.reporters if r not in main.reporters))
-    grown = main.model_copy(update={"files": files, "reporters": reporters, "version": main.version + 1})
+    grown = main.model_copy(
+        update={
+            "files": files,
+            "reporters": reporters,
+            "proposals": (*main.proposals, *proposals),
+            "unknown": (*main.unknown, *(said for said in other.unknown if said not in main.unknown)),
+            "version": main.version + 1,
+        }
+    )
     return grown, ended
+
+
+def routed(report: Report, district: str, by: str, at: datetime, note: str = "") -> Report:
+    """The report once another district has it.
+
+    Raises:
+        ReportRefused: If it has ended, or that district has it already.
+    """
+    if not report.open or district == report.district:
+        raise ReportRefused(
+            f"report {report.id} is {report.state} in district {report.district or '-'}: expected an open one of "
+            f"another district than {district}"
+        )
+    said = f"to {district}: {note}" if note else f"to {district}"
+    made = Step(state=report.state, at=at, by=by, note=said[:MOST_TEXT])
+    return report.model_copy(
+        update={"district": district, "steps": (*report.steps, made), "version": report.version + 1}
+    )
+
+
+def without(report: Report, tracking: str) -> Report | None:
+    """The report once one who told of it is forgotten, with their words and files; None if nobody is left.
+
+    >>> from datetime import UTC, datetime
+    >>> one = Reporter(channel="egov", reference="1", at=datetime(2026, 1, 1, tzinfo=UTC))
+    >>> made = Report(id=one.tracking, service="other", latitude=0, longitude=0, happened_at=one.at, reporters=(one,))
+    >>> without(made, one.tracking) is None
+    True
+    """
+    left = tuple(r for r in report.reporters if r.tracking != tracking)
+    if not left:
+        return None
+    files = tuple(f for f in report.files if f.folder != folder_of(tracking))
+    known = {file.sha256 for file in files}
+    first_goes = report.reporters[0].tracking == tracking
+    return report.model_copy(
+        update={
+            "reporters": left,
+            "text": left[0].text if first_goes else report.text,
+            "address": "" if first_goes else report.address,
+            "files": files,
+            "proposals": tuple(p for p in report.proposals if p.file in known),
+            "version": report.version + 1,
+        }
+    )
+
+
+def folder_of(tracking: str) -> str:
+    """Where the files of a report lie in the evidence store."""
+    return f"reports/{tracking}"
+
+
+def shown_text(text: str) -> str:
+    """A reporter's words as others see them: without what says who wrote them or how to reach them.
+
+    >>> shown_text("White Camry 123ABC02, call me: +7 701 123-45-67 or a.b@mail.kz")
+    'White Camry 123ABC02, call me: [...] or [...]'
+    """
+    return _NUMBER.sub("[...]", _ADDRESS.sub("[...]", text))

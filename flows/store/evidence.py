@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol, cast
 
@@ -28,6 +29,12 @@ class _Files(Protocol):
     def exists(self, path: PurePosixPath) -> bool: ...
 
     def remove(self, folder: PurePosixPath) -> None: ...
+
+    def adopt(self, path: PurePosixPath, file: Path) -> None: ...
+
+    def local(self, path: PurePosixPath) -> AbstractContextManager[Path]: ...
+
+    def drop(self, path: PurePosixPath) -> None: ...
 
 
 class EvidenceStore:
@@ -79,6 +86,53 @@ class EvidenceStore:
                 f"evidence cannot be read from {self.address}/{folder}/{name}: {error}"
             ) from error
 
+    def put(self, folder: str, name: str, data: bytes | Path) -> None:
+        """Writes one file of a folder that is no package (a citizen's report).
+
+        Args:
+            folder: Relative to the store.
+            name: Of the file.
+            data: Its contents, or a file on this machine that has them; that one is left where it is.
+
+        Raises:
+            StoreError: If it cannot be written now.
+        """
+        try:
+            place = _inside(folder) / _plain(name)
+            if isinstance(data, Path):
+                self._files.adopt(place, data)
+            else:
+                self._files.write(place, data)
+        except OSError as error:
+            raise StoreError(f"{name} cannot be written to {self.address}/{folder}: {error}") from error
+
+    @contextmanager
+    def local(self, folder: str, name: str) -> Iterator[Path]:
+        """A file as one on this machine, to be read only and as long as this lasts.
+
+        Raises:
+            StoreError: If it is not there or cannot be read.
+        """
+        place = _inside(folder) / _plain(name)
+        with ExitStack() as stack:
+            try:
+                found = stack.enter_context(self._files.local(place))
+                found.stat()
+            except OSError as error:
+                raise StoreError(f"{name} cannot be read from {self.address}/{folder}: {error}") from error
+            yield found
+
+    def drop(self, folder: str, name: str) -> None:
+        """Removes one file of such a folder; one that is not there is no mistake.
+
+        Raises:
+            StoreError: If it cannot be removed now.
+        """
+        try:
+            self._files.drop(_inside(folder) / _plain(name))
+        except OSError as error:
+            raise StoreError(f"{name} cannot be removed from {self.address}/{folder}: {error}") from error
+
     def keep(self, folder: str, why: bytes) -> None:
         """Marks a package as one that is never removed.
 
@@ -125,14 +179,36 @@ class _LocalFiles:
         self._root = root
 
     def write(self, path: PurePosixPath, data: bytes) -> None:
+        with self._part(path) as part, part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def adopt(self, path: PurePosixPath, file: Path) -> None:
+        with self._part(path) as part:
+            try:
+                part.hardlink_to(file)  # whoever brought it has it on the disk already
+            except OSError:  # on another disk
+                with file.open("rb") as source, part.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, 2**20)
+                    copy.flush()
+                    os.fsync(copy.fileno())
+
+    @contextmanager
+    def local(self, path: PurePosixPath) -> Iterator[Path]:
+        yield self._root / path
+
+    def drop(self, path: PurePosixPath) -> None:
+        (self._root / path).unlink(missing_ok=True)
+
+    @contextmanager
+    def _part(self, path: PurePosixPath) -> Iterator[Path]:
+        """A file that takes its place when it is whole."""
         target = self._root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
         try:
-            with part.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            yield part
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
@@ -176,6 +252,22 @@ class _RemoteFiles:
     def remove(self, folder: PurePosixPath) -> None:
         if self._fs.exists(self._place(folder)):
             self._fs.rm(self._place(folder), recursive=True)
+
+    def adopt(self, path: PurePosixPath, file: Path) -> None:
+        place = self._place(path)
+        self._fs.makedirs(self._fs._parent(place), exist_ok=True)
+        self._fs.put_file(str(file), place)
+
+    @contextmanager
+    def local(self, path: PurePosixPath) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="dome-evidence-") as folder:
+            copy = Path(folder) / path.name
+            self._fs.get_file(self._place(path), str(copy))
+            yield copy
+
+    def drop(self, path: PurePosixPath) -> None:
+        if self._fs.exists(self._place(path)):
+            self._fs.rm_file(self._place(path))
 
     def _place(self, path: PurePosixPath) -> str:
         return f"{str(self._root).rstrip('/')}/{path}"

@@ -63,6 +63,7 @@ them.
 | ``{dome}:patrol:task:ID`` | hash | a patrol's task: ``json version`` |
 | ``{dome}:patrol:tasks`` | sorted set | tasks by the time they were made, ms since 1970 |
 | ``{dome}:patrol:places`` | geo set | tasks that are not resolved, by place |
+| ``{dome}:report...`` | | citizens' reports, see :mod:`flows.store.reports` |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
 
 The scripts beside this file (``write.lua``, ``prune.lua``, ``exempt.lua``, ``commit.lua``,

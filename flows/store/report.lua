@@ -1,11 +1,12 @@
--- Writes reports, all or none: new ones unless they are known, changed ones unless somebody was faster.
+-- Writes reports, all or none: new ones unless they are known, changed ones unless somebody was faster; and the audit
+-- entries that belong to it. sha256.lua and note.lua stand before this file.
 -- KEYS[1]  the index of open reports by place
--- ARGV[1]  the keys' prefix; then for each report:
+-- ARGV[1]  the keys' prefix; ARGV[2] now, ms; ARGV[3] JSON texts of audit entries, a JSON list; then for each report:
 --   id, version that it must have now or '' if it must be new, its new version, json, district, received ms,
---   longitude, latitude, '1' while it is open
+--   longitude, latitude, '1' while it is open, its channel, '1' while the machine has to look at it, ms until it is kept
 -- Returns '' if all were written, else the id of the first that could not be.
-local prefix = ARGV[1]
-for i = 2, #ARGV, 9 do
+local prefix, each = ARGV[1], 12
+for i = 4, #ARGV, each do
   local held = redis.call('HGET', prefix .. 'report:' .. ARGV[i], 'version')
   if ARGV[i + 1] == '' then
     if held then return ARGV[i] end
@@ -13,18 +14,31 @@ for i = 2, #ARGV, 9 do
     return ARGV[i]
   end
 end
-for i = 2, #ARGV, 9 do
+for i = 4, #ARGV, each do
   local id, district, ms = ARGV[i], ARGV[i + 4], ARGV[i + 5]
   local record = prefix .. 'report:' .. id
-  local before = redis.call('HGET', record, 'district')
+  local before, channel = unpack(redis.call('HMGET', record, 'district', 'channel'))
   if before and before ~= district then redis.call('ZREM', prefix .. 'reports:district:' .. before, id) end
-  redis.call('HSET', record, 'json', ARGV[i + 3], 'version', ARGV[i + 2], 'district', district)
+  if channel and channel ~= ARGV[i + 9] then redis.call('ZREM', prefix .. 'reports:channel:' .. channel, id) end
+  redis.call('HSET', record, 'json', ARGV[i + 3], 'version', ARGV[i + 2], 'district', district, 'channel', ARGV[i + 9])
   redis.call('ZADD', prefix .. 'reports:district:' .. district, ms, id)
+  redis.call('ZADD', prefix .. 'reports:channel:' .. ARGV[i + 9], ms, id)
   redis.call('SADD', prefix .. 'reports:districts', district)
+  redis.call('ZADD', prefix .. 'reports:due', ARGV[i + 11], id)
+  if ARGV[i + 10] == '1' then
+    redis.call('ZADD', prefix .. 'reports:todo', 'NX', ms, id)
+  else
+    redis.call('ZREM', prefix .. 'reports:todo', id)
+  end
   if ARGV[i + 8] == '1' then
     redis.call('GEOADD', KEYS[1], ARGV[i + 6], ARGV[i + 7], id)
   else
     redis.call('ZREM', KEYS[1], id)
   end
+end
+local entries = cjson.decode(ARGV[3])
+if #entries > 0 then
+  local now = audit_time(prefix, tonumber(ARGV[2]))
+  for _, body in ipairs(entries) do audit_note(prefix, now, body) end
 end
 return ''

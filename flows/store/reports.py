@@ -2,27 +2,43 @@
 
 | key | type | holds |
 |---|---|---|
-| ``{dome}:report:ID`` | hash | ``json``: the report, ``version``, ``district`` |
+| ``{dome}:report:ID`` | hash | ``json``: the report, ``version``, ``district``, ``channel`` |
 | ``{dome}:reports:district:D`` | sorted set | reports of a district (empty: nobody's) by when they came, ms |
 | ``{dome}:reports:districts`` | set | districts that have reports |
+| ``{dome}:reports:channel:C`` | sorted set | reports that a channel brought by when they came, ms |
 | ``{dome}:reports:open`` | geo | open reports by place |
+| ``{dome}:reports:todo`` | sorted set | reports that the machine has to look at, by when they came, ms |
+| ``{dome}:reports:due`` | sorted set | reports, and files whose report has not come yet, by when they are removed, ms |
+| ``{dome}:places`` | string | cameras and districts by place, as JSON: what reports are routed by |
 | ``{dome}:nonce:CHANNEL:N`` | string | a nonce of a channel, until it may be used no more because of its age |
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import heapq
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from flows.domain.errors import DomeError
 from flows.domain.masking import masked
-from flows.domain.reports import Report
+from flows.domain.places import Places
+from flows.domain.reports import KEPT, UNFINISHED, Report
 from flows.store import keys
 from flows.store.connection import client, script, told
+from flows.store.ledger import to_ms, utc_now
+from flows.store.turn import Turn
+from flows.store.violations import Mark
 
 ANSWER_S: Final = 3.0
 OPEN: Final = f"{keys.PREFIX}reports:open"
+TODO: Final = f"{keys.PREFIX}reports:todo"
+DUE: Final = f"{keys.PREFIX}reports:due"
+PLACES: Final = f"{keys.PREFIX}places"
 MOST: Final = 200
+TURN_S: Final = 60.0
+"""Longest that a dead process keeps others from looking at reports; a long clip takes its turn anew."""
 
 
 class ReportChanged(DomeError):
@@ -39,11 +55,21 @@ class ReportsStore:
     def __init__(self, url: str) -> None:
         self._address = masked(url)
         self._client = client(url, ANSWER_S)
-        self._write = self._client.register_script(script("report"))
+        self._write = self._client.register_script(script("sha256", "note", "report"))
+        self._turn = Turn(self._client, "reports", TURN_S)
 
     def close(self) -> None:
         """Gives the connections back."""
         self._client.close()
+
+    def begin(self, report_id: str, at: datetime) -> None:
+        """Called before a report's files are written: if the report never comes, they are removed by and by.
+
+        Raises:
+            StoreError: If Redis is away: nothing may be accepted then.
+        """
+        with told("begin a report", self._address):
+            self._client.zadd(DUE, {report_id: to_ms(at + UNFINISHED)}, gt=True)
 
     def add(self, report: Report) -> Report:
         """Keeps a new report; the one that is there already where it was sent before.
@@ -55,17 +81,18 @@ class ReportsStore:
             return report
         return self.get(report.id) or report
 
-    def replace(self, *reports: tuple[Report, int]) -> None:
+    def replace(self, *reports: tuple[Report, int], entries: Sequence[str] = ()) -> None:
         """Writes changed reports, all or none.
 
         Args:
             *reports: Each with the version that it was made from.
+            entries: Of the audit log, see :func:`flows.store.ledger.entry`; written with them.
 
         Raises:
             ReportChanged: If one of them is of another version now.
             StoreError: If Redis is away.
         """
-        if not self._written([(report, str(version)) for report, version in reports]):
+        if not self._written([(report, str(version)) for report, version in reports], entries):
             raise ReportChanged(
                 "expected a report as you saw it, got one that was changed meanwhile; look again"
             )
@@ -109,25 +136,50 @@ class ReportsStore:
             )
         return self.several(i.decode() for i in ids)
 
-    def newest(
-        self, districts: Sequence[str], count: int = 50, before_ms: float | None = None
+    def page(
+        self, districts: Sequence[str], after: Mark | None, count: int, states: Collection[str] = ()
     ) -> list[Report]:
-        """Reports of districts, the newest first.
+        """Reports of districts after a mark, the newest first; of some states only, if any are named.
 
         Raises:
             StoreError: If Redis is away.
         """
-        found: list[tuple[float, str]] = []
+        return self._page([_district(name) for name in districts], after, count, states)
+
+    def of_channel(self, channel: str, after: Mark | None, count: int) -> list[Report]:
+        """Reports that a channel brought, the newest first.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        return self._page([_channel(channel)], after, count, ())
+
+    def _page(
+        self, indexes: Sequence[str], after: Mark | None, count: int, states: Collection[str]
+    ) -> list[Report]:
+        found: list[Report] = []
         with told("read reports", self._address):
-            for district in districts:
-                high: Any = "+inf" if before_ms is None else f"({before_ms}"
-                rows: Any = self._client.zrange(
-                    _district(district), high, "-inf", desc=True, byscore=True, offset=0,
-                    num=min(count, MOST), withscores=True,
-                )  # fmt: skip
-                found += [(score, name.decode()) for name, score in rows]
-        newest = sorted(found, reverse=True)[:count]
-        return self.several(name for _, name in newest)
+            merged = heapq.merge(*(self._walk(index, after) for index in indexes), reverse=True)
+            while chunk := [mark for _, mark in zip(range(MOST), merged, strict=False)]:
+                reports = self.several(mark.id for mark in chunk)
+                found += [report for report in reports if not states or report.state in states]
+                if len(found) >= count or len(chunk) < MOST:
+                    break
+        return found[:count]
+
+    def _walk(self, index: str, after: Mark | None) -> Iterator[Mark]:
+        """One index from a mark on. Of equal times the greater id comes first, as in Redis."""
+        high: Any = "+inf" if after is None else str(after.ms)
+        offset = 0
+        while True:
+            rows: Any = self._client.zrange(
+                index, high, "-inf", desc=True, byscore=True, offset=offset, num=MOST, withscores=True  # type: ignore[arg-type]
+            )  # fmt: skip
+            marks = (Mark(int(score), name.decode()) for name, score in rows)
+            yield from (mark for mark in marks if after is None or mark < after)
+            if len(rows) < MOST:
+                return
+            offset += len(rows)
 
     def districts(self) -> list[str]:
         """Districts that have reports.
@@ -148,17 +200,131 @@ class ReportsStore:
         with told("remember a nonce", self._address):
             return bool(self._client.set(f"{keys.PREFIX}nonce:{nonce}", b"1", nx=True, ex=seconds))
 
-    def _written(self, reports: Sequence[tuple[Report, str]]) -> bool:
-        args: list[str | int | float | bytes] = [keys.PREFIX]
+    # What the machine has to do
+
+    def mine(self) -> bool:
+        """Whether it is this process's turn to look at reports; prolongs it.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("take a turn", self._address):
+            return self._turn.mine()
+
+    def todo(self, count: int = MOST) -> list[str]:
+        """Ids of reports that the machine has to look at, the oldest first.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("read what is to be done", self._address):
+            ids: Any = self._client.zrange(TODO, 0, count - 1)
+        return [i.decode() for i in ids]
+
+    def waiting(self) -> int:
+        """How many the machine has to look at.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("count what is to be done", self._address):
+            return int(self._client.zcard(TODO))
+
+    def let_go(self, report_id: str) -> None:
+        """Takes a report that is no more from what is to be done.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("let a report go", self._address):
+            self._client.zrem(TODO, report_id)
+
+    def due(self, at: datetime, count: int = MOST) -> list[str]:
+        """Ids of reports (and of files whose report never came) that are to be removed by then.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("read what is to be removed", self._address):
+            ids: Any = self._client.zrange(DUE, "-inf", to_ms(at), byscore=True, offset=0, num=count)  # type: ignore[arg-type]
+        return [i.decode() for i in ids]
+
+    def remove(self, report_id: str, entry: str) -> None:
+        """Removes a report; its files go before.
+
+        Args:
+            report_id: Its id.
+            entry: Of the audit log.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        held = self.get(report_id)
+        district, channel = (held.district, own_channel(held)) if held is not None else ("", "")
+        with told("remove a report", self._address):
+            pipe = self._client.pipeline(transaction=True)
+            self._write(keys=[OPEN], args=[keys.PREFIX, _now_ms(), json.dumps([entry])], client=pipe)
+            pipe.delete(_record(report_id))
+            for index in (_district(district), _channel(channel), TODO, DUE, OPEN):
+                pipe.zrem(index, report_id)
+            pipe.execute()
+
+    def note(self, entry: str) -> None:
+        """Writes an entry of the audit log.
+
+        Raises:
+            StoreError: If Redis is away: what was to be noted may not be done then.
+        """
+        with told("write the audit log", self._address):
+            self._write(keys=[OPEN], args=[keys.PREFIX, _now_ms(), json.dumps([entry])])
+
+    # Where things are
+
+    def put_places(self, places: Places) -> None:
+        """Keeps where cameras and districts are, for whoever routes reports.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("write places", self._address):
+            self._client.set(PLACES, places.model_dump_json())
+
+    def places(self) -> Places:
+        """Where cameras and districts are; nothing where no site has said so.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("read places", self._address):
+            text: Any = self._client.get(PLACES)
+        return Places.model_validate_json(text) if text is not None else Places()
+
+    def _written(self, reports: Sequence[tuple[Report, str]], entries: Sequence[str] = ()) -> bool:
+        args: list[str | int | float | bytes] = [keys.PREFIX, _now_ms(), json.dumps(list(entries))]
         for report, before in reports:
-            ms = round(report.received_at.timestamp() * 1000)
             # Redis keeps places up to 85.05 degrees; farther poleward nobody reports.
             latitude = max(-85.05, min(85.05, report.latitude))
-            args += [report.id, before, report.version, report.model_dump_json(), report.district, ms]
-            args += [report.longitude, latitude, "1" if report.open else "0"]
+            args += [report.id, before, report.version, report.model_dump_json(), report.district]
+            args += [mark_of(report).ms, report.longitude, latitude, "1" if report.open else "0"]
+            args += [own_channel(report), "1" if report.state == "received" else "0"]
+            args += [to_ms(report.changed_at + KEPT)]
         with told("write reports", self._address):
             answer: Any = self._write(keys=[OPEN], args=args)
         return bool(answer == b"")
+
+
+def mark_of(report: Report) -> Mark:
+    """Where a report stands in lists."""
+    return Mark(to_ms(report.received_at), report.id)
+
+
+def own_channel(report: Report) -> str:
+    """The channel whose report it is; empty once that one was forgotten and only others who told of it are left."""
+    return next((r.channel for r in report.reporters if r.tracking == report.id), "")
+
+
+def _now_ms() -> int:
+    return to_ms(utc_now())
 
 
 def _record(report_id: str) -> str:
@@ -167,3 +333,7 @@ def _record(report_id: str) -> str:
 
 def _district(name: str) -> str:
     return f"{keys.PREFIX}reports:district:{name}"
+
+
+def _channel(name: str) -> str:
+    return f"{keys.PREFIX}reports:channel:{name}"

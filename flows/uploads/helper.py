@@ -24,12 +24,17 @@ import numpy as np
 from PIL import Image
 
 from flows.uploads.inspected import Inspected, exif_degrees, exif_time, iso6709
-from flows.uploads.kinds import PHOTOS, UploadRefused
+from flows.uploads.kinds import PHOTOS, PREVIEW_PX, UploadRefused
 
-PREVIEW_PX: Final = 1280
 ANSWER_BYTES: Final = 4096
 SAMPLED: Final = 3
 """Frames of a clip that are decoded: enough to see that it is one; the pipeline decodes the rest under its own eyes."""
+UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+"""What makes a photo upright, by its EXIF orientation."""
 _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 
 
@@ -128,7 +133,9 @@ def _photo(path: Path, kind: Any, preview: Path, most_pixels: int) -> Inspected:
         exif = picture.getexif()
         picture.draft("RGB", (PREVIEW_PX, PREVIEW_PX))
         rgb = picture.convert("RGB")
-    size = _preview(rgb, preview)
+    turn = UPRIGHT.get(exif.get(0x0112) or 1)
+    rgb = rgb.transpose(turn) if turn is not None else rgb
+    size, pixels = _preview(rgb, preview)
     more, gps = exif.get_ifd(_EXIF_IFD), exif.get_ifd(_GPS_IFD)
     at, local = exif_time(str(more.get(0x9003) or exif.get(0x0132) or ""), str(more.get(0x9011) or ""))
     return Inspected(
@@ -141,6 +148,7 @@ def _photo(path: Path, kind: Any, preview: Path, most_pixels: int) -> Inspected:
         longitude=_bounded(exif_degrees(gps.get(4), gps.get(3)), 180),
         device=_device(exif.get(0x010F), exif.get(0x0110)),
         preview_bytes=size,
+        pixels_px=pixels,
     )
 
 
@@ -166,7 +174,7 @@ def _clip(path: Path, kind: Any, preview: Path, most_s: float) -> Inspected:
         if first is None:
             raise UploadRefused("it is damaged: no picture in it can be decoded")
         tags = {**stream.metadata, **container.metadata}
-        size = _preview(Image.fromarray(np.asarray(first.to_ndarray(format="rgb24"))), preview)
+        size, pixels = _preview(Image.fromarray(np.asarray(first.to_ndarray(format="rgb24"))), preview)
         width, height = first.width, first.height
     place = iso6709(tags.get("com.apple.quicktime.location.ISO6709") or tags.get("location") or "")
     return Inspected.model_validate(
@@ -181,17 +189,20 @@ def _clip(path: Path, kind: Any, preview: Path, most_s: float) -> Inspected:
             "longitude": place[1] if place else None,
             "device": _device(tags.get("com.apple.quicktime.make"), tags.get("com.apple.quicktime.model")),
             "preview_bytes": size,
+            "pixels_px": pixels,
         }
     )
 
 
-def _preview(rgb: Image.Image, path: Path) -> int:
-    """A small JPEG of the pixels alone: no metadata, no thumbnail, nothing that was hidden in the file."""
+def _preview(rgb: Image.Image, path: Path) -> tuple[int, tuple[int, int]]:
+    """A small JPEG of the pixels alone: no metadata, no thumbnail, nothing that was hidden in the file; beside it the
+    pixels themselves, row by row, three bytes each. Returns the JPEG's size and the picture's."""
     rgb.thumbnail((PREVIEW_PX, PREVIEW_PX))
-    out = io.BytesIO()
-    Image.frombytes("RGB", rgb.size, rgb.tobytes()).save(out, "JPEG", quality=85)
+    out, pixels = io.BytesIO(), rgb.tobytes()
+    Image.frombytes("RGB", rgb.size, pixels).save(out, "JPEG", quality=85)
     path.write_bytes(out.getvalue())
-    return out.tell()
+    path.with_suffix(".rgb").write_bytes(pixels)
+    return out.tell(), rgb.size
 
 
 def _created(text: str | None) -> str | None:

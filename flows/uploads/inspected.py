@@ -8,10 +8,13 @@ from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime
 
-from flows.uploads.kinds import MediaKind
+from flows.uploads.kinds import PREVIEW_PX, MediaKind
 
 _ISO6709: Final = re.compile(r"([+-]\d{1,3}(?:\.\d+)?)([+-]\d{1,3}(?:\.\d+)?)")
 Degrees = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+
+
+Side = Annotated[int, Field(ge=0, le=PREVIEW_PX)]
 
 
 class Inspected(BaseModel):
@@ -29,6 +32,7 @@ class Inspected(BaseModel):
         longitude: Likewise.
         device: Maker and model of the camera, as written there.
         preview_bytes: Size of the preview, a JPEG without any metadata.
+        pixels_px: Width and height of the same picture as bare pixels, which need no decoder any more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +48,7 @@ class Inspected(BaseModel):
     longitude: Degrees | None = None
     device: str = Field(default="", max_length=100)
     preview_bytes: int = Field(default=0, ge=0)
+    pixels_px: tuple[Side, Side] = (0, 0)
 
 
 def exif_time(text: str, zone: str = "") -> tuple[datetime | None, datetime | None]:

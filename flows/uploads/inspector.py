@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from flows.domain.errors import DomeError
@@ -35,10 +37,12 @@ class Seen:
     Attributes:
         inspected: What it says and is.
         preview: JPEG of its (first) picture, without metadata.
+        rgb: The same as bare pixels, ``(height, width, 3)`` uint8, upright.
     """
 
     inspected: Inspected
     preview: bytes
+    rgb: NDArray[np.uint8]
 
 
 class Inspector:
@@ -97,12 +101,17 @@ class Inspector:
         """What a child says may be what a stranger's file made it say: it is checked like anything from outside."""
         try:
             inspected = Inspected.model_validate(told)
-            data = preview.read_bytes()
+            data, pixels = preview.read_bytes(), preview.with_suffix(".rgb").read_bytes()
         except (ValidationError, OSError):
             raise UploadRefused("it is damaged: its decoder said nonsense") from None
-        if len(data) != inspected.preview_bytes or data[:3] != b"\xff\xd8\xff":
+        width, height = inspected.pixels_px
+        if (
+            len(data) != inspected.preview_bytes
+            or data[:3] != b"\xff\xd8\xff"
+            or not 0 < width * height * 3 == len(pixels)
+        ):
             raise UploadRefused("it is damaged: its decoder said nonsense")
-        return Seen(inspected, data)
+        return Seen(inspected, data, np.frombuffer(pixels, np.uint8).reshape(height, width, 3))
 
     def _ask(self, asked: dict[str, object]) -> dict[str, object]:
         process = self._running()

@@ -9,6 +9,8 @@ from flows.domain.errors import DomeError
 
 MediaKind = Literal["jpeg", "png", "webp", "mp4", "matroska"]
 HEAD_BYTES: Final = 64
+PREVIEW_PX: Final = 1280
+"""Longest side of the small picture that is made of a file."""
 PHOTOS: Final[frozenset[MediaKind]] = frozenset({"jpeg", "png", "webp"})
 MEDIA_TYPES: Final[dict[MediaKind, str]] = {
     "jpeg": "image/jpeg",

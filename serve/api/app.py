@@ -72,9 +72,14 @@ def create_app(config: ApiConfig, open: Callable[[ApiConfig], Services] = Servic
     add_handlers(app)
     # The last one added comes first.
     app.add_middleware(Idempotency, answers=lambda: app.state.services.answers, most=REPEATABLE_BYTES)
-    app.add_middleware(RateLimit, rate_hz=config.rate_hz, burst=config.burst)
     app.add_middleware(
-        Authentication, identity=lambda: app.state.services.identity, public=public_paths(table(app))
+        RateLimit, rate_hz=config.rate_hz, burst=config.burst, channel_rate_hz=config.channel_rate_hz
+    )
+    app.add_middleware(
+        Authentication,
+        identity=lambda: app.state.services.identity,
+        signatures=lambda: app.state.services.signatures,
+        public=public_paths(table(app)),
     )
     app.add_middleware(Unforeseen)
     app.add_middleware(SecurityHeaders)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Self
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -41,6 +43,9 @@ class ApiConfig(BaseModel):
         rate_hz: ``DOME_API_RATE_HZ``: requests a second that one client may make for long, in each replica. A
             console page makes about ten at once, then one every few seconds.
         burst: ``DOME_API_BURST``: and how many at once.
+        channel_rate_hz: ``DOME_API_CHANNEL_RATE_HZ``: the same for a channel of citizens' reports.
+        channels: ``DOME_CHANNELS``: file of channels and their keys; below ``DOME_HOME`` by default.
+        timezone: ``DOME_TIMEZONE``: IANA zone in which a photo's clock that names none is read.
         body_bytes: Longest request body where a route says nothing else.
         listeners: Most live event streams in a replica.
         proceedings: ``DOME_PROCEEDINGS``: folder or https address that takes what is issued; empty keeps it waiting.
@@ -58,6 +63,9 @@ class ApiConfig(BaseModel):
     oidc: OidcConfig = OidcConfig()
     rate_hz: float = Field(default=20.0, gt=0)
     burst: int = Field(default=100, ge=1)
+    channel_rate_hz: float = Field(default=200.0, gt=0)
+    channels: Path | None = None
+    timezone: str = "Asia/Almaty"
     body_bytes: int = Field(default=256 * 1024, ge=1024)
     listeners: int = Field(default=500, ge=1)
     proceedings: str = ""
@@ -66,6 +74,11 @@ class ApiConfig(BaseModel):
     jurisdiction: str = "kz"
     detector: str = "embedded"
     faces: str = "dlib"
+
+    @property
+    def channels_path(self) -> Path:
+        """Where channels and their keys are."""
+        return self.channels or self.settings.home / "keys" / "channels.json"
 
     @classmethod
     def from_env(
@@ -91,7 +104,8 @@ class ApiConfig(BaseModel):
         if value := env.get("DOME_OIDC_LEEWAY_S"):
             oidc["leeway_s"] = _number("DOME_OIDC_LEEWAY_S", value)
         more: dict[str, object] = {}
-        for field, name in (("rate_hz", "DOME_API_RATE_HZ"), ("burst", "DOME_API_BURST")):
+        rates = ("rate_hz", "burst", "channel_rate_hz")
+        for field, name in ((field, f"DOME_API_{field.upper()}") for field in rates):
             if value := env.get(name):
                 more[field] = _number(name, value)
         for field in ("proceedings", "proceedings_key", "jurisdiction"):
@@ -100,6 +114,12 @@ class ApiConfig(BaseModel):
         for field in ("detector", "faces"):
             if value := env.get(f"DOME_API_{field.upper()}"):
                 more[field] = value
+        if value := env.get("DOME_CHANNELS"):
+            more["channels"] = Path(value).absolute()
+        if value := env.get("DOME_TIMEZONE"):
+            if value not in available_timezones():
+                raise FieldError("DOME_TIMEZONE", "an IANA zone such as Asia/Almaty", repr(value))
+            more["timezone"] = value
         hosts = env.get("DOME_WEBHOOK_HOSTS", "").split(",")
         more["webhook_hosts"] = tuple(host.strip() for host in hosts if host.strip())
         return cls.model_validate(

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from flows.domain.people import Person
 from flows.store import keys
 from flows.store.connection import client, told
+from serve.api.bodies import replayed, whole
 from serve.api.middleware import SAFE
 from serve.api.problems import Problem
 
@@ -95,7 +96,7 @@ class Idempotency:
 
     async def _once(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         answers = self._answers()
-        body = await _whole(receive, self._most)
+        body = await whole(receive, self._most)
         if body is None:
             await Problem(413, "the body is too long").response()(scope, receive, send)
             return
@@ -107,7 +108,7 @@ class Idempotency:
             return
         recorder = _Recorder(send)
         try:
-            await self._app(scope, _replayed(body, receive), recorder)
+            await self._app(scope, replayed(body, receive), recorder)
         finally:
             if 200 <= recorder.status < 500 and recorder.status != 429 and len(recorder.body) <= MOST_BYTES:
                 await asyncio.to_thread(answers.keep, key, recorder.answer(request))
@@ -149,29 +150,3 @@ class _Recorder:
     def answer(self, request: str) -> dict[str, Any]:
         text = base64.b64encode(self.body).decode()
         return {"request": request, "status": self.status, "headers": self._headers, "body": text}
-
-
-async def _whole(receive: Receive, most: int) -> bytes | None:
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return body
-        body += bytes(message.get("body", b""))
-        if len(body) > most:
-            return None
-        if not message.get("more_body"):
-            return body
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again

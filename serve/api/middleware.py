@@ -12,9 +12,11 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flows.channels import SignatureRefused
 from flows.domain.people import Person
 from serve.api.identity import Identity, Unknown
 from serve.api.problems import MEDIA_TYPE, Problem, problem_of
+from serve.api.signatures import Signatures, is_signed
 
 log = logging.getLogger(__name__)
 
@@ -87,22 +89,35 @@ class Unforeseen:
 class Authentication:
     """Finds out who calls; without a good token nothing but the public paths answers, not even with "not found".
 
+    A channel may sign its requests instead (:mod:`flows.channels`): then its body is read here, and given on.
+
     Args:
         app: What comes after.
         identity: Gives the reader of tokens; asked at each request.
+        signatures: Gives the checker of signatures.
         public: Paths that answer without a token.
     """
 
-    def __init__(self, app: ASGIApp, identity: Callable[[], Identity], public: Iterable[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        identity: Callable[[], Identity],
+        signatures: Callable[[], Signatures],
+        public: Iterable[str],
+    ) -> None:
         self._app, self._identity, self._public = app, identity, frozenset(public)
+        self._signatures = signatures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         try:
-            scope["person"] = await self._person(scope)
-        except Unknown as error:
+            if is_signed(scope):
+                scope["person"], receive = await self._signatures().person(scope, receive)
+            else:
+                scope["person"] = await self._person(scope)
+        except (Unknown, SignatureRefused) as error:
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             await Problem(401, str(error), headers=challenge).response()(scope, receive, send)
             return
@@ -159,32 +174,48 @@ class RateLimit:
         app: What comes after.
         rate_hz: Requests a second for long.
         burst: Requests at once.
+        channel_rate_hz: The same for a channel, behind which a country's citizens stand.
         clock: Monotonic seconds.
     """
 
     def __init__(
-        self, app: ASGIApp, rate_hz: float, burst: int, clock: Callable[[], float] = time.monotonic
+        self,
+        app: ASGIApp,
+        rate_hz: float,
+        burst: int,
+        channel_rate_hz: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._app, self._rate_hz, self._burst, self._clock = app, rate_hz, burst, clock
+        self._app, self._clock = app, clock
+        self._person = (rate_hz, burst)
+        self._channel = (channel_rate_hz or rate_hz, round(burst * max(1.0, channel_rate_hz / rate_hz)))
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (wait_s := self._wait_s(_client(scope))) > 0:
-            problem = Problem(429, f"too many requests: at most {self._rate_hz:g} a second for long",
-                              headers={"Retry-After": str(max(1, round(wait_s)))})  # fmt: skip
-            await problem.response()(scope, receive, send)
-            return
+        if scope["type"] == "http":
+            rate_hz, burst = self._channel if _is_channel(scope) else self._person
+            wait_s = self._wait_s(_client(scope), rate_hz, burst)
+            if wait_s > 0:
+                problem = Problem(429, f"too many requests: at most {rate_hz:g} a second for long",
+                                  headers={"Retry-After": str(max(1, round(wait_s)))})  # fmt: skip
+                await problem.response()(scope, receive, send)
+                return
         await self._app(scope, receive, send)
 
-    def _wait_s(self, client: str) -> float:
+    def _wait_s(self, client: str, rate_hz: float, burst: int) -> float:
         """Takes one; 0 if there was one, else when the next will be there."""
         now_s = self._clock()
-        left, at_s = self._buckets.pop(client, (float(self._burst), now_s))
-        left = min(self._burst, left + (now_s - at_s) * self._rate_hz)
+        left, at_s = self._buckets.pop(client, (float(burst), now_s))
+        left = min(burst, left + (now_s - at_s) * rate_hz)
         self._buckets[client] = (left - 1 if left >= 1 else left), now_s
         while len(self._buckets) > CLIENTS:
             self._buckets.popitem(last=False)
-        return 0.0 if left >= 1 else (1 - left) / self._rate_hz
+        return 0.0 if left >= 1 else (1 - left) / rate_hz
+
+
+def _is_channel(scope: Scope) -> bool:
+    person = scope.get("person")
+    return isinstance(person, Person) and person.has("channel")
 
 
 def _client(scope: Scope) -> str:

@@ -16,6 +16,8 @@ from starlette.exceptions import HTTPException
 from flows.domain.errors import DetectorAway, DomeError, FieldError, ReaderAway, StoreError
 from flows.domain.masking import masked
 from flows.domain.review import NotTheirs
+from flows.uploads.inspector import HelperAway
+from flows.uploads.kinds import UploadRefused
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +75,11 @@ def problem_of(error: Exception) -> Problem:
             told = {"field": error.field, "expected": error.expected, "got": masked(str(error.got)),
                     "hint": error.hint}  # fmt: skip
             return Problem(422, masked(str(error)), errors=[told])
+        case UploadRefused():
+            return Problem(422, str(error), errors=[{"field": "file", "expected": str(error)}])
         case NotTheirs():
             return Problem(403, str(error))
-        case StoreError() | DetectorAway() | ReaderAway():
+        case HelperAway() | StoreError() | DetectorAway() | ReaderAway():
             return Problem(503, masked(str(error)), headers={"Retry-After": str(AGAIN_S)})
         case DomeError():
             return Problem(409, masked(str(error)))

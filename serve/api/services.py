@@ -11,21 +11,28 @@ from typing import Any
 from flows.domain.people import EVERYWHERE
 from flows.domain.platehash import PlateHasher
 from flows.domain.webhook import Webhook
+from flows.masked import Masked
 from flows.proceedings import Courier
 from flows.receivers import receiver_for
+from flows.reportdesk import ReportDesk
+from flows.reportwork import ReportWork
 from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
+from flows.store.channels import ChannelBook
 from flows.store.evidence import EvidenceStore
 from flows.store.exemptions import ExemptionsStore
 from flows.store.leads import LeadStore
 from flows.store.patrol import PatrolStore
 from flows.store.pictures import PictureStore
 from flows.store.proceedings import ProceedingsStore
+from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
 from flows.store.sightings import SightingStore
+from flows.store.uploads import UploadShelf
 from flows.store.vault import Vault
 from flows.store.violations import ViolationsStore
 from flows.store.webhooks import WebhookStore
+from flows.uploads.inspector import Inspector
 from flows.webhooks import Sender
 from serve.api.alerts import SEEN_BY, AlertHub, slim
 from serve.api.background import ended, repeat
@@ -33,9 +40,12 @@ from serve.api.config import ApiConfig
 from serve.api.idempotency import Answers
 from serve.api.identity import Identity, keys_for
 from serve.api.seers import Seers
+from serve.api.signatures import Signatures
 
 DELIVER_S = 1.0
 """Between rounds of deliveries while nothing waits."""
+FORGET_S = 600.0
+"""Between rounds of removing what has been kept for as long as it may be."""
 
 
 @dataclass
@@ -60,6 +70,11 @@ class Services:
         patrol: Tasks of patrols.
         pictures: Cameras' newest pictures.
         seers: Models behind Serve.
+        signatures: Checks what channels sign.
+        reports: Citizens' reports.
+        uploads: Their files on the way.
+        desk: Takes them in and moves them.
+        work: What the machine does with them.
         now: The present, aware UTC.
     """
 
@@ -80,6 +95,11 @@ class Services:
     patrol: PatrolStore
     pictures: PictureStore
     seers: Seers
+    signatures: Signatures
+    reports: ReportsStore
+    uploads: UploadShelf
+    desk: ReportDesk
+    work: ReportWork
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -95,6 +115,7 @@ class Services:
         results, evidence = ResultsStore(url), EvidenceStore(settings.evidence)
         probe_key = settings.probe_key.get_secret_value()
         vault = Vault.of(probe_key) if probe_key else None
+        reports, inspector = ReportsStore(url), Inspector()
         return cls(
             config=config,
             identity=Identity(config.oidc, keys_for(config.oidc, settings.home)),
@@ -113,6 +134,11 @@ class Services:
             patrol=PatrolStore(url),
             pictures=PictureStore(url),
             seers=Seers(config),
+            signatures=Signatures(ChannelBook(config.channels_path), reports.unseen),
+            reports=reports,
+            uploads=UploadShelf(settings.home / "uploads"),
+            desk=ReportDesk(reports, evidence),
+            work=ReportWork(reports, evidence, results, inspector, Masked(), config.timezone),
         )
 
     async def start(self) -> None:
@@ -125,13 +151,19 @@ class Services:
         if self.config.webhook_hosts:
             sender = Sender(self.webhooks, now=lambda: self.now())
             self._tasks.append(asyncio.create_task(repeat("webhooks", sender.deliver, DELIVER_S)))
+        self._tasks.append(asyncio.create_task(repeat("reports", self.work.work, DELIVER_S)))
+        self._tasks.append(asyncio.create_task(repeat("old reports", self._forget, FORGET_S)))
+
+    def _forget(self) -> int:
+        self.uploads.forget()
+        return self.desk.forget()
 
     async def close(self) -> None:
         """Ends what runs and gives the connections back."""
         await ended(self._tasks)
         await self.alerts.close()
         for each in (self.results, self.violations, self.exemptions, self.proceedings, self.webhooks, self.answers,
-                     self.pictures, self.patrol):  # fmt: skip
+                     self.pictures, self.patrol, self.reports, self.work.inspector):  # fmt: skip
             each.close()
         for searching in (self.cases, self.leads, self.sightings, self.audit):
             searching.close_connections()

@@ -1,0 +1,225 @@
+"""What the machine does with a report before a person sees it; what it cannot do, it says.
+
+For each: its files are decoded (in a child), their own metadata held against the claim, pictures made in which nobody
+is recognised, its clips run through the pipeline; reports of the same are merged; cameras' events nearby are attached.
+Whatever is done is done again without harm if a replica dies in between: the last thing written is the report.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+
+from flows.domain.errors import StoreError
+from flows.domain.events import Event
+from flows.domain.places import Places
+from flows.domain.reports import Attachment, Proposal, Report, folder_of, merged, step
+from flows.reports import SAME, distance_m, doubts, same, taken_at
+from flows.store.evidence import EvidenceStore
+from flows.store.reports import ReportChanged, ReportsStore
+from flows.store.results import ResultsStore
+from flows.uploads.inspected import Inspected
+from flows.uploads.inspector import HelperAway, Inspector, Seen
+from flows.uploads.kinds import UploadRefused
+
+log = logging.getLogger(__name__)
+
+MACHINE: Final = "machine"
+STATE: Final = "dome.report.state.v1"
+NEAR_M: Final = 250.0
+"""A camera within this may have seen the same: the reach of one at a junction, and a phone's own error."""
+MOST_NEARBY: Final = 20
+AT_ONCE: Final = 20
+"""Reports looked at before others have their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was made of a file.
+
+    Attributes:
+        shown: Contents of what others see, by name.
+        subject: Box of what the report is about, px of the picture that is shown.
+        proposals: What the pipeline proposes (of a clip); their ``picture`` is among ``shown``.
+        unknown: What cannot be known, in words.
+        size_px: Width and height of the pictures shown.
+    """
+
+    shown: dict[str, bytes]
+    subject: tuple[float, float, float, float] | None = None
+    proposals: tuple[Proposal, ...] = ()
+    unknown: tuple[str, ...] = ()
+    size_px: tuple[int, int] = (0, 0)
+
+
+class Looker(Protocol):
+    """Makes what others see of a file, and looks at clips."""
+
+    def look(self, path: Path, seen: Seen, attachment: Attachment, report: Report) -> Looked:
+        """What is to be shown of a file, which a child has decoded as ``seen``.
+
+        Raises:
+            UploadRefused: If it cannot be decoded.
+            HelperAway: If that cannot be done now.
+        """
+        ...
+
+
+@dataclass
+class ReportWork:
+    """Looks at reports, one process at a time.
+
+    Attributes:
+        reports: Where they are.
+        evidence: Where their files are.
+        results: Where cameras' events are.
+        inspector: Decodes files.
+        looker: Makes what others see of them.
+        timezone: IANA zone in which clocks without a zone are read.
+        now: The present.
+    """
+
+    reports: ReportsStore
+    evidence: EvidenceStore
+    results: ResultsStore
+    inspector: Inspector
+    looker: Looker
+    timezone: str = "Asia/Almaty"
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    _busy: threading.Lock = field(default_factory=threading.Lock)
+
+    def work(self) -> int:
+        """Looks at what waits; how many reports it could do.
+
+        Raises:
+            StoreError: If Redis or the evidence store is away.
+        """
+        if not self._busy.acquire(blocking=False):
+            return 0
+        try:
+            return self._work() if self.reports.mine() else 0
+        finally:
+            self._busy.release()
+
+    def _work(self) -> int:
+        done = 0
+        for report_id in self.reports.todo(AT_ONCE):
+            report = self.reports.get(report_id)
+            if report is None or report.state != "received":
+                self.reports.let_go(report_id)
+                continue
+            if not self.reports.mine():
+                break
+            try:
+                self.one(report)
+                done += 1
+            except HelperAway as error:
+                log.warning("report %s waits: %s", report_id, error)
+            except ReportChanged:
+                log.info("report %s was changed meanwhile", report_id)
+                if self.reports.get(report_id) is None:  # forgotten while its pictures were made
+                    self.evidence.remove(folder_of(report_id))
+        return done
+
+    def one(self, report: Report) -> Report:
+        """Looks at one report, and writes what became of it.
+
+        Raises:
+            HelperAway: If its files cannot be decoded now.
+            ReportChanged: If somebody was faster.
+            StoreError: If a store is away.
+        """
+        places = self.reports.places()
+        looked = self._files(report)
+        looked = looked.model_copy(update={"nearby": self._nearby(looked, places)})
+        checked = step(looked, "checked", MACHINE, self.now(), _said(looked))
+        main = same(checked, self.reports.near(checked.latitude, checked.longitude, NEAR_M))
+        if main is not None and main.state != "received":
+            grown, ended = merged(main, checked, MACHINE, self.now())
+            self.reports.replace((grown, main.version), (ended, report.version))
+            self._tell(grown)
+            return grown
+        done = step(checked, "proposed" if checked.proposals else "forwarded", MACHINE, self.now())
+        self.reports.replace((done, report.version))
+        self._tell(done)
+        return done
+
+    def _files(self, report: Report) -> Report:
+        files, proposals, unknown = [], list(report.proposals), list(report.unknown)
+        for attachment in report.files:
+            seen, looked = self._file(attachment, report)
+            files.append(seen)
+            if looked is not None:
+                proposals += looked.proposals
+                unknown += [said for said in looked.unknown if said not in unknown]
+        return report.model_copy(
+            update={"files": tuple(files), "proposals": tuple(proposals), "unknown": tuple(unknown)}
+        )
+
+    def _file(self, attachment: Attachment, report: Report) -> tuple[Attachment, Looked | None]:
+        try:
+            with self.evidence.local(attachment.folder, attachment.name) as path:
+                seen = self.inspector.inspect(path)
+                looked = self.looker.look(path, seen, attachment, report)
+        except UploadRefused as error:
+            self.evidence.drop(attachment.folder, attachment.name)
+            return attachment.model_copy(update={"state": "refused", "why": str(error)}), None
+        for name, data in looked.shown.items():
+            self.evidence.put(attachment.folder, name, data)
+        width_px, height_px = looked.size_px
+        found = {
+            "state": "seen", "seconds": seen.inspected.seconds, "width_px": width_px, "height_px": height_px,
+            "shown": tuple(looked.shown), "subject": looked.subject,
+        }  # fmt: skip
+        return attachment.model_copy(update=found | self._against(seen.inspected, report)), looked
+
+    def _against(self, file: Inspected, report: Report) -> dict[str, object]:
+        """A file's own place and time against the claim: how far off they are is kept, what they are is not."""
+        found = doubts(
+            report.latitude, report.longitude, report.happened_at, report.received_at, file, self.timezone
+        )
+        taken, away_m = taken_at(file, self.timezone), None
+        if file.latitude is not None and file.longitude is not None:
+            away_m = distance_m((report.latitude, report.longitude), (file.latitude, file.longitude))
+        apart_s = None if taken is None else (taken - report.happened_at).total_seconds()
+        return {"doubts": tuple(found), "away_m": away_m, "apart_s": apart_s}
+
+    def _nearby(self, report: Report, places: Places) -> tuple[str, ...]:
+        """Events of cameras near the place at that time, those of the same kind first, then the nearest in time."""
+        place, found = (report.latitude, report.longitude), []
+        for camera in places.cameras:
+            if distance_m(place, (camera.latitude, camera.longitude)) > NEAR_M:
+                continue
+            since, until = report.happened_at - SAME, report.happened_at + SAME + timedelta(milliseconds=1)
+            found += [e.event for e in self.results.captured("camera", camera.id, since, until, 200)]
+        told = [event for event in found if event.type.startswith(("dome.violation.", "dome.object."))]
+        told.sort(key=lambda e: (_other(e, report), abs(e.time - report.happened_at), e.id))
+        return tuple(event.id for event in told[:MOST_NEARBY])
+
+    def _tell(self, report: Report) -> None:
+        """Tells those who watch. Nobody is named in it; if it cannot be told, lists show it all the same."""
+        try:
+            self.results.write([told(report)])
+        except StoreError as error:
+            log.warning("report %s: %s", report.id, error)
+
+
+def told(report: Report) -> Event:
+    """The event that tells of a report's state; the same state gives the same id."""
+    data = {"report": report.id, "state": report.state, "service": report.service, "version": report.version}
+    return Event.of(STATE, camera_id="reports", district=report.district, at=report.changed_at, data=data,
+                    key=(report.id, report.version))  # fmt: skip
+
+
+def _other(event: Event, report: Report) -> bool:
+    return f".{report.service}." not in event.type.replace("dome.object.abandoned", "x.abandoned_object")
+
+
+def _said(report: Report) -> str:
+    refused = sum(file.state == "refused" for file in report.files)
+    return f"{refused} of {len(report.files)} files could not be decoded" if refused else ""

@@ -1,0 +1,575 @@
+"""Citizens' reports over HTTP: a channel files one and follows it to its end; every way to get it wrong is a row."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import itertools
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import redis
+from apiclient import speeding
+from PIL import Image
+
+from flows.channels import WINDOW_S, signature
+from flows.domain.errors import FieldError, StoreError
+from flows.domain.places import CameraPlace, Places
+from flows.domain.reports import KEPT
+from flows.domain.site import District
+from flows.store.channels import ChannelBook
+
+SQUARE = ((43.2, 76.8), (43.3, 76.8), (43.3, 77.0), (43.2, 77.0))
+PLACES = Places(
+    districts=(District(id="esil", polygon=SQUARE), District(id="almaly")),
+    cameras=(CameraPlace(id="esil-1", district="esil", latitude=43.2401, longitude=76.91),),
+)
+NONCES = (f"nonce-{n:012d}-{time.time_ns()}" for n in itertools.count())
+
+
+def photo(seed: int = 0, exif: Any = None, size: tuple[int, int] = (320, 240)) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", **({"exif": exif} if exif else {}))
+    return out.getvalue()
+
+
+def claim(reference: str = "17", **changes: Any) -> dict[str, Any]:
+    return {"reference": reference, "service": "prohibited_stopping", "text": "On the crosswalk",
+            "latitude": 43.24, "longitude": 76.91} | changes  # fmt: skip
+
+
+class Channel:
+    """An app that signs its requests."""
+
+    def __init__(self, api: Any, name: str, key: str) -> None:
+        self.api, self.name, self.key = api, name, key
+
+    async def send(self, method: str, path: str, body: bytes = b"", *, nonce: str = "", late_s: float = 0,
+                   key: str = "", signed: bytes | None = None, **headers: str) -> Any:  # fmt: skip
+        target, stamp, nonce = f"/api/v1{path}", int(time.time() + late_s), nonce or next(NONCES)
+        made = signature(key or self.key, stamp, nonce, method, target, body if signed is None else signed)
+        own = {"X-Dome-Channel": self.name, "X-Dome-Timestamp": str(stamp), "X-Dome-Nonce": nonce,
+               "X-Dome-Signature": made}  # fmt: skip
+        return await self.api.client.request(method, target, content=body, headers=own | headers)
+
+    async def json(self, method: str, path: str, body: Any, **more: Any) -> Any:
+        import json
+
+        return await self.send(
+            method, path, json.dumps(body).encode(), **{"Content-Type": "application/json"} | more
+        )
+
+    async def report(self, reference: str = "17", **changes: Any) -> Any:
+        return await self.json("POST", "/reports", claim(reference, **changes))
+
+    async def uploaded(self, data: bytes) -> str:
+        asked = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        begun = (await self.json("POST", "/reports/uploads", asked)).json()
+        done = await self.piece(begun["id"], 0, data)
+        assert done.json()["complete"], done.text
+        return str(begun["id"])
+
+    async def piece(self, upload: str, offset: int, piece: bytes) -> Any:
+        kind = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset)}
+        return await self.send("PATCH", f"/reports/uploads/{upload}", piece, **kind)
+
+
+@pytest.fixture
+def egov(api: Any) -> Channel:
+    api.app.state.services.reports.put_places(PLACES)
+    return Channel(api, "egov", ChannelBook(api.config.channels_path).add("egov"))
+
+
+@pytest.fixture
+def bank(api: Any) -> Channel:
+    return Channel(api, "bank", ChannelBook(api.config.channels_path).add("bank"))
+
+
+async def looked_at(api: Any) -> None:
+    """Waits until the machine has looked at everything; it does so by itself as well."""
+    services = api.app.state.services
+    for _ in range(100):
+        await asyncio.to_thread(services.work.work)
+        if not services.reports.waiting():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("reports wait for ever")
+
+
+@pytest.mark.slow
+async def test_a_report_is_filed_and_followed_to_its_end(api: Any, egov: Channel) -> None:
+    upload = await egov.uploaded(photo())
+    receipt = await egov.report(text="White Camry, call +7 701 123 45 67", uploads=[upload])
+    assert receipt.status_code == 201, receipt.text
+    tracking = receipt.json()["id"]
+    assert (receipt.json()["state"], receipt.json()["open"]) == ("received", True)
+    await looked_at(api)
+    (row,) = (await api.get("/reports", "operator")).json()["items"]
+    assert (row["id"], row["state"], row["district"], row["files"]) == (tracking, "forwarded", "esil", 1)
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+    assert detail["told"][0]["text"] == "White Camry, call [...]"
+    body = {"version": detail["version"], "note": "The owner was fined"}
+    confirmed = await api.post(f"/reports/{tracking}/confirm", body, "operator", sub="aigul")
+    assert confirmed.status_code == 200, confirmed.text
+    assert confirmed.json()["may"] == ["close"]
+    status = (await egov.send("GET", f"/reports/{tracking}/status")).json()
+    assert (status["state"], status["note"], status["reference"]) == (
+        "confirmed",
+        "The owner was fined",
+        "17",
+    )
+    again = await api.post(f"/reports/{tracking}/confirm", body, "operator")
+    assert again.status_code == 409
+    log = (await api.get("/audit", "auditor")).json()["items"]
+    assert [(e["action"], e["who"], e["why"]) for e in log] == [
+        ("report.confirmed", "aigul", "The owner was fined")
+    ]
+
+
+async def test_nothing_of_who_reported_is_shown_to_those_who_work_on_it(api: Any, egov: Channel) -> None:
+    tracking = (await egov.report("secret-reference-4711")).json()["id"]
+    await looked_at(api)
+    for role in ("operator", "reviewer", "auditor"):
+        for path in ("/reports", f"/reports/{tracking}", "/audit" if role == "auditor" else "/reports"):
+            text = (await api.get(path, role)).text
+            assert "4711" not in text
+            assert "egov" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({"key": "k" * 43}, "not this channel's"), ({"late_s": -WINDOW_S - 5}, "clock"),
+     ({"late_s": WINDOW_S + 5}, "clock"), ({"signed": b"{}"}, "not this channel's"),
+     ({"nonce": "short"}, "16 to 64"), ({"X-Dome-Channel": "nobody"}, "not this channel's")],
+)  # fmt: skip
+async def test_what_is_not_signed_so_is_refused(
+    api: Any, egov: Channel, changes: dict[str, Any], why: str
+) -> None:
+    answer = await egov.json("POST", "/reports", claim(), **changes)
+    assert (answer.status_code, why in answer.json()["detail"]) == (401, True), answer.text
+    assert (await api.get("/reports", "operator", districts=["*"])).json()["items"] == []
+
+
+async def test_a_request_that_is_played_again_is_refused(egov: Channel) -> None:
+    nonce = next(NONCES)
+    first = await egov.json("POST", "/reports", claim(), nonce=nonce)
+    again = await egov.json("POST", "/reports", claim(), nonce=nonce)
+    assert (first.status_code, again.status_code) == (201, 401)
+    assert "used before" in again.json()["detail"]
+
+
+async def test_a_channel_that_was_removed_or_whose_key_was_renewed(api: Any, egov: Channel) -> None:
+    book, old = ChannelBook(api.config.channels_path), egov.key
+    egov.key = book.renew("egov")
+    assert (await egov.report("1")).status_code == 201
+    assert (await egov.json("POST", "/reports", claim("2"), key=old)).status_code == 201
+    book.renew("egov")
+    assert (await egov.json("POST", "/reports", claim("3"), key=old)).status_code == 401
+    book.remove("egov")
+    assert (await egov.report("4")).status_code == 401
+
+
+async def test_a_report_sent_again_gets_the_same_receipt_and_is_there_once(api: Any, egov: Channel) -> None:
+    first, again = await egov.report(), await egov.report(text="other words")
+    assert first.json() == again.json()
+    key = {"Idempotency-Key": "k-1"}
+    keyed = [await egov.json("POST", "/reports", claim("18"), **key) for _ in range(2)]
+    assert keyed[0].json() == keyed[1].json()
+    assert keyed[1].headers["idempotency-replayed"] == "true"
+    other = await egov.json("POST", "/reports", claim("19"), **key)
+    assert (other.status_code, "another request" in other.json()["detail"]) == (422, True)
+    assert len((await api.get("/reports", "operator")).json()["items"]) == 2
+
+
+async def test_many_at_the_same_moment_are_one(api: Any, egov: Channel) -> None:
+    receipts = await asyncio.gather(*(egov.report() for _ in range(6)))
+    assert {r.status_code for r in receipts} == {201}
+    assert len({r.json()["id"] for r in receipts}) == 1
+    assert len((await api.get("/reports", "operator")).json()["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [({"service": "hunger"}, "service"), ({"latitude": 91}, "latitude"), ({"text": "x" * 5000}, "text"),
+     ({"happened_at": "2020-01-01T00:00:00Z"}, "happened_at"), ({"reference": "a b"}, "reference"),
+     ({"happened_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}, "happened_at"),
+     ({"uploads": ["7f0c6a52-1d6e-8c6e-9d0a-0c1f1f6f3f7b"]}, "upload"), ({"name": "Ivan"}, "name")],
+)  # fmt: skip
+async def test_what_is_no_report_is_refused_by_its_field(
+    egov: Channel, changes: dict[str, Any], field: str
+) -> None:
+    answer = await egov.json("POST", "/reports", claim() | changes)
+    assert answer.status_code == 422, answer.text
+    assert field in answer.json()["errors"][0]["field"]
+
+
+@pytest.mark.parametrize("data", [b"GIF89a" + bytes(99), b"MZ" + bytes(99), b"<svg onload=alert(1)/>"])
+async def test_a_file_that_lies_about_its_type_is_refused_at_the_door(
+    api: Any, egov: Channel, data: bytes
+) -> None:
+    begun = await egov.json(
+        "POST", "/reports/uploads", {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    )
+    answer = await egov.piece(begun.json()["id"], 0, data)
+    assert (answer.status_code, "something else" in answer.json()["detail"]) == (422, True)
+
+
+@pytest.mark.slow
+async def test_a_file_that_only_begins_like_a_photo_is_removed_and_the_report_stays(
+    api: Any, egov: Channel
+) -> None:
+    broken = photo()[:60] + bytes(4000)
+    tracking = (await egov.report(uploads=[await egov.uploaded(broken)])).json()["id"]
+    await looked_at(api)
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+    (file,) = detail["attachments"]
+    assert (file["state"], "damaged" in file["why"], file["shown"]) == ("refused", True, [])
+    assert detail["state"] == "forwarded"
+    assert not list(Path(api.config.settings.evidence).rglob("*.jpg"))
+
+
+async def test_a_photo_larger_than_photos_may_be_is_refused_with_its_first_piece(egov: Channel) -> None:
+    begun = await egov.json("POST", "/reports/uploads", {"size": 26 * 2**20, "sha256": "0" * 64})
+    answer = await egov.piece(begun.json()["id"], 0, photo())
+    assert (answer.status_code, "at most 25 MB" in answer.json()["detail"]) == (422, True)
+    too_large = await egov.json("POST", "/reports/uploads", {"size": 2**31, "sha256": "0" * 64})
+    assert (too_large.status_code, too_large.json()["errors"][0]["field"]) == (422, "size")
+
+
+async def test_an_upload_that_broke_off_goes_on_where_it_was(api: Any, egov: Channel, bank: Channel) -> None:
+    data = photo(size=(640, 480))
+    asked = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    begun = (await egov.json("POST", "/reports/uploads", asked)).json()
+    await egov.piece(begun["id"], 0, data[:1000])
+    early = await egov.report(uploads=[begun["id"]])
+    assert (early.status_code, "1000 of" in early.json()["detail"]) == (422, True)
+    wrong = await egov.piece(begun["id"], 500, data[500:])
+    assert (wrong.status_code, "from byte 1000" in wrong.json()["detail"]) == (409, True)
+    assert (await bank.send("GET", f"/reports/uploads/{begun['id']}")).status_code == 404
+    found = (await egov.json("POST", "/reports/uploads", asked)).json()
+    assert (found["id"], found["offset"]) == (begun["id"], 1000)
+    done = await egov.piece(begun["id"], 1000, data[1000:])
+    assert done.json()["complete"]
+    assert (await egov.report(uploads=[begun["id"]])).status_code == 201
+    assert (await egov.send("GET", f"/reports/uploads/{begun['id']}")).status_code == 404
+
+
+async def test_a_file_that_is_not_what_its_hash_says_is_thrown_away(egov: Channel) -> None:
+    data = photo()
+    begun = (await egov.json("POST", "/reports/uploads", {"size": len(data), "sha256": "0" * 64})).json()
+    await egov.piece(begun["id"], 0, data)
+    answer = await egov.report(uploads=[begun["id"]])
+    assert (answer.status_code, "send it again" in answer.json()["detail"]) == (422, True)
+
+
+async def test_a_piece_that_is_too_long_is_refused(egov: Channel) -> None:
+    begun = (await egov.json("POST", "/reports/uploads", {"size": 100, "sha256": "0" * 64})).json()
+    assert (await egov.piece(begun["id"], 0, photo()[:101])).status_code == 422
+    assert (await egov.piece(begun["id"], 0, bytes(9 * 2**20))).status_code == 413
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gone", ["begin", "add", "unseen"])
+async def test_without_redis_no_receipt_is_given_and_the_same_again_is_taken(
+    api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    upload = await egov.uploaded(photo())
+    services = api.app.state.services
+
+    def away(*_: object) -> None:
+        raise StoreError("cannot write reports at unix:///x: gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services.reports, gone, away)
+        if gone == "unseen":
+            patch.setattr(services.signatures, "_unseen", away)
+        refused = await egov.report(uploads=[upload])
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+    assert (await api.get("/reports", "operator")).json()["items"] == []
+    taken = await egov.report(uploads=[upload])
+    assert taken.status_code == 201, taken.text
+    await looked_at(api)
+    detail = (await api.get(f"/reports/{taken.json()['id']}", "operator")).json()
+    assert [f["state"] for f in detail["attachments"]] == ["seen"]
+
+
+async def test_a_full_disk_refuses_before_the_receipt(
+    api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = await egov.uploaded(photo())
+
+    def full(*_: object) -> None:
+        raise StoreError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.app.state.services.evidence, "put", full)
+        assert (await egov.report(uploads=[upload])).status_code == 503
+    assert (await egov.report(uploads=[upload])).status_code == 201
+
+
+async def test_a_channel_sees_its_own_reports_alone(egov: Channel, bank: Channel) -> None:
+    tracking = (await egov.report()).json()["id"]
+    assert (await bank.send("GET", f"/reports/{tracking}/status")).status_code == 404
+    assert (await bank.send("GET", f"/open311/v2/requests/{tracking}.json")).status_code == 404
+    assert (await bank.send("DELETE", f"/reports/{tracking}")).status_code == 404
+    assert (await bank.send("GET", "/open311/v2/requests.json")).json() == []
+    assert len((await egov.send("GET", "/open311/v2/requests.json")).json()) == 1
+
+
+@pytest.mark.slow
+async def test_reports_of_the_same_become_one_with_all_who_told(
+    api: Any, egov: Channel, bank: Channel
+) -> None:
+    first = (await egov.report("1", uploads=[await egov.uploaded(photo(1))])).json()["id"]
+    await looked_at(api)
+    second = await bank.report(
+        "9", latitude=43.2402, text="I saw it too", uploads=[await bank.uploaded(photo(2))]
+    )
+    await looked_at(api)
+    main = (await api.get(f"/reports/{first}", "operator")).json()
+    assert [t["text"] for t in main["told"]] == ["On the crosswalk", "I saw it too"]
+    assert [f["state"] for f in main["attachments"]] == ["seen", "seen"]
+    for file in main["attachments"]:
+        shown = await api.get(file["shown"][0].removeprefix("/api/v1"), "reviewer")
+        assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    body = {"version": main["version"], "note": "done"}
+    await api.post(f"/reports/{first}/confirm", body, "reviewer")
+    status = (await bank.send("GET", f"/reports/{second.json()['id']}/status")).json()
+    assert (status["state"], status["open"], status["note"]) == ("confirmed", False, "done")
+
+
+@pytest.mark.slow
+async def test_a_forgotten_reporter_leaves_nothing_and_others_stay(
+    api: Any, egov: Channel, bank: Channel
+) -> None:
+    first = (await egov.report("1", text="first words", uploads=[await egov.uploaded(photo(1))])).json()["id"]
+    await looked_at(api)
+    second = (await bank.report("9", text="second words", uploads=[await bank.uploaded(photo(2))])).json()[
+        "id"
+    ]
+    await looked_at(api)
+    assert (await egov.send("DELETE", f"/reports/{first}")).status_code == 204
+    assert (await egov.send("GET", f"/reports/{first}/status")).status_code == 404
+    assert (await egov.send("GET", "/open311/v2/requests.json")).json() == []
+    kept = (await api.get(f"/reports/{first}", "operator")).json()
+    assert ([t["text"] for t in kept["told"]], kept["text"], len(kept["attachments"])) == (
+        ["second words"], "second words", 1)  # fmt: skip
+    folder = Path(api.config.settings.evidence) / "reports"
+    assert [path.name for path in folder.iterdir()] == [second]
+    assert (await bank.send("DELETE", f"/reports/{second}")).status_code == 204
+    assert (await api.get(f"/reports/{first}", "operator")).status_code == 404
+    assert not list(folder.iterdir())
+    held = redis.Redis.from_url(api.config.redis_url)
+    assert not list(held.scan_iter("*report:*"))
+    log = [e["action"] for e in (await api.get("/audit", "auditor", districts=["*"])).json()["items"]]
+    assert log.count("report.erased") >= 2
+
+
+@pytest.mark.slow
+async def test_what_was_kept_long_enough_goes_with_its_files(api: Any, egov: Channel) -> None:
+    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
+    await looked_at(api)
+    services = api.app.state.services
+    services.desk._now = lambda: datetime.now(UTC) + KEPT - timedelta(days=1)
+    assert services.desk.forget() == 0
+    services.desk._now = lambda: datetime.now(UTC) + KEPT + timedelta(days=1)
+    assert services.desk.forget() == 1
+    assert (await egov.send("GET", f"/reports/{tracking}/status")).status_code == 404
+    assert not list((Path(api.config.settings.evidence) / "reports").iterdir())
+
+
+async def test_files_whose_report_never_came_go_after_a_day(
+    api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = api.app.state.services
+
+    def away(*_: object) -> None:
+        raise StoreError("gone")
+
+    upload = await egov.uploaded(photo())
+    with monkeypatch.context() as patch:
+        patch.setattr(services.reports, "add", away)
+        await egov.report(uploads=[upload])
+    folder = Path(api.config.settings.evidence) / "reports"
+    assert list(folder.iterdir())
+    services.desk._now = lambda: datetime.now(UTC) + timedelta(hours=25)
+    assert services.desk.forget() == 1
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.slow
+async def test_an_original_is_opened_with_a_reason_by_who_may_and_that_is_written_down(
+    api: Any, egov: Channel
+) -> None:
+    data = photo()
+    tracking = (await egov.report(uploads=[await egov.uploaded(data)])).json()["id"]
+    await looked_at(api)
+    (file,) = (await api.get(f"/reports/{tracking}", "operator")).json()["attachments"]
+    path = f"/reports/{tracking}/files/{file['id']}/original"
+    assert (await api.post(path, {"why": " "}, "operator")).status_code == 422
+    assert (await api.post(path, {"why": "plate"}, "reviewer")).status_code == 403
+    assert (await api.post(path, {"why": "plate"}, "operator", districts=["almaly"])).status_code == 404
+    seen = await api.post(path, {"why": "the plate"}, "operator", sub="aigul")
+    assert (seen.content, seen.headers["content-type"]) == (data, "image/jpeg")
+    (said,) = (await api.get("/audit", "auditor")).json()["items"]
+    assert (said["action"], said["who"], said["why"]) == ("report.original_viewed", "aigul", "the plate")
+    shown = await api.get(file["shown"][0].removeprefix("/api/v1"), "operator")
+    blocks = np.asarray(Image.open(io.BytesIO(shown.content)), np.float32)
+    assert np.abs(np.diff(blocks[:, :8], axis=1)).mean() < 8, "a mosaic: neighbours within a block are alike"
+
+
+async def test_events_of_cameras_nearby_at_that_time_are_attached(api: Any, egov: Channel) -> None:
+    event = speeding(0)
+    at = datetime.now(UTC) - timedelta(minutes=5)
+    near, late = event.model_copy(update={"time": at}), speeding(1)
+    api.write(near, late)
+    tracking = (await egov.report()).json()["id"]
+    far = (await egov.report("2", latitude=43.29)).json()["id"]
+    await looked_at(api)
+    assert (await api.get(f"/reports/{tracking}", "operator")).json()["nearby_ids"] == [near.id]
+    assert (await api.get(f"/reports/{far}", "operator")).json()["nearby_ids"] == []
+
+
+async def test_a_report_from_nowhere_is_seen_by_those_who_look_everywhere_and_given_on(
+    api: Any, egov: Channel
+) -> None:
+    tracking = (await egov.report(latitude=10.0, longitude=10.0)).json()["id"]
+    await looked_at(api)
+    assert (await api.get(f"/reports/{tracking}", "operator")).status_code == 404
+    found = (await api.get("/reports", "operator", districts=["*"])).json()["items"][0]
+    assert found["district"] == ""
+    body = {"version": found["version"], "district": "nowhere"}
+    wrong = await api.post(f"/reports/{tracking}/forward", body, "operator", districts=["*"])
+    assert (wrong.status_code, "almaly, esil" in wrong.json()["detail"]) == (422, True)
+    body["district"] = "almaly"
+    assert (
+        await api.post(f"/reports/{tracking}/forward", body, "operator", districts=["*"])
+    ).status_code == 200
+    assert (await api.get(f"/reports/{tracking}", "operator", districts=["almaly"])).status_code == 200
+
+
+async def test_declining_says_why_to_who_reported(api: Any, egov: Channel) -> None:
+    tracking = (await egov.report()).json()["id"]
+    await looked_at(api)
+    version = (await api.get(f"/reports/{tracking}", "operator")).json()["version"]
+    path = f"/reports/{tracking}/decline"
+    assert (await api.post(path, {"version": version}, "operator")).status_code == 422
+    assert (
+        await api.post(path, {"version": version, "note": "Stopping is allowed there"}, "operator")
+    ).is_success
+    row = (await egov.send("GET", f"/open311/v2/requests/{tracking}.json")).json()[0]
+    assert (row["status"], row["status_notes"]) == ("closed", "declined: Stopping is allowed there")
+
+
+async def test_pages_go_on_where_they_were(api: Any, egov: Channel) -> None:
+    made = [(await egov.report(str(n), latitude=43.21 + n / 100)).json()["id"] for n in range(5)]
+    first = (await api.get("/reports?limit=2", "operator")).json()
+    second = (await api.get(f"/reports?limit=2&cursor={first['next']}", "operator")).json()
+    last = (await api.get(f"/reports?limit=2&cursor={second['next']}", "operator")).json()
+    ids = [row["id"] for page in (first, second, last) for row in page["items"]]
+    assert (sorted(ids), last["next"]) == (sorted(made), None)
+    other = await api.get(f"/reports?limit=2&state=closed&cursor={first['next']}", "operator")
+    assert other.status_code == 422
+
+
+def form(*photos: bytes, **fields: str) -> tuple[bytes, dict[str, str]]:
+    import httpx
+
+    said = {
+        "service_code": "prohibited_stopping",
+        "lat": "43.24",
+        "long": "76.91",
+        "description": "A car",
+    } | fields
+    files = [("media", (f"{n}.jpg", data, "image/jpeg")) for n, data in enumerate(photos)]
+    request = httpx.Request("POST", "http://dome", data=said, files=files or None)
+    return request.read(), {"Content-Type": request.headers["content-type"]}
+
+
+@pytest.mark.slow
+async def test_open311_takes_a_form_with_a_photo_in_json_and_in_xml(api: Any, egov: Channel) -> None:
+    body, kind = form(photo(), **{"attribute[reference]": "o-1", "email": "a@b.kz", "first_name": "Aigerim"})
+    answer = await egov.send("POST", "/open311/v2/requests.json", body, **kind)
+    assert answer.status_code == 201, answer.text
+    tracking = answer.json()[0]["service_request_id"]
+    body, kind = form(description="ү <b> & \x0b")
+    answer = await egov.send("POST", "/open311/v2/requests.xml", body, **kind)
+    again = await egov.send("POST", "/open311/v2/requests.xml", body, **kind)
+    assert (answer.status_code, answer.content) == (201, again.content)
+    root = ElementTree.fromstring(answer.content)
+    assert (root.tag, root[0].tag) == ("service_requests", "request")
+    await looked_at(api)
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+    assert detail["reporters"] == 2, "the second one tells of the same"
+    held = redis.Redis.from_url(api.config.redis_url)
+    kept = b"".join(b"".join(held.hgetall(key).values()) for key in held.scan_iter("*report:*"))
+    assert b"Aigerim" not in kept
+    assert b"a@b.kz" not in kept
+
+
+async def test_open311_lists_what_can_be_reported_and_says_errors_in_its_own_form(
+    api: Any, egov: Channel
+) -> None:
+    listed = (await egov.send("GET", "/open311/v2/services.json")).json()
+    assert "prohibited_stopping" in [service["service_code"] for service in listed]
+    root = ElementTree.fromstring((await egov.send("GET", "/open311/v2/services.xml")).content)
+    assert [root.tag, root[0].tag, root[0][0].tag] == ["services", "service", "service_code"]
+    defined = (await egov.send("GET", "/open311/v2/services/speeding.json")).json()
+    assert [a["code"] for a in defined["attributes"]] == ["reference", "happened_at", "uploads"]
+    ElementTree.fromstring((await egov.send("GET", "/open311/v2/services/speeding.xml")).content)
+    body, kind = form(lat="north")
+    wrong = await egov.send("POST", "/open311/v2/requests.json", body, **kind)
+    assert (wrong.status_code, wrong.json()[0]["code"]) == (422, 422)
+    assert "lat: expected degrees" in wrong.json()[0]["description"]
+    body, kind = form(b"GIF89a")
+    wrong = await egov.send("POST", "/open311/v2/requests.xml", body, **kind)
+    error = ElementTree.fromstring(wrong.content)[0]
+    assert (wrong.status_code, error.findtext("code")) == (422, "422")
+    body, kind = form(service_code="hunger")
+    assert (await egov.send("POST", "/open311/v2/requests.json", body, **kind)).status_code == 422
+
+
+async def test_open311_lists_by_code_time_and_status(api: Any, egov: Channel) -> None:
+    one = (await egov.report("1")).json()["id"]
+    two = (await egov.report("2", service="speeding")).json()["id"]
+
+    async def ids(query: str) -> list[str]:
+        answer = await egov.send("GET", f"/open311/v2/requests.json?{query}")
+        assert answer.status_code == 200, answer.text
+        return [row["service_request_id"] for row in answer.json()]
+
+    assert await ids("service_code=speeding") == [two]
+    assert set(await ids("status=open")) == {one, two}
+    assert await ids("status=closed") == []
+    assert await ids(f"service_request_id={one}") == [one]
+    assert await ids("end_date=2026-01-01T00:00:00Z") == []
+
+
+def test_a_book_of_channels_is_for_its_owner_only_and_tells_no_key(tmp_path: Path) -> None:
+    book = ChannelBook(tmp_path / "keys" / "channels.json")
+    assert book.all() == {}
+    key = book.add("egov")
+    assert book.path.stat().st_mode & 0o777 == 0o600
+    assert key not in repr(book.all())
+    for wrong in ("egov", "E Gov", ""):
+        with pytest.raises(FieldError, match="channel"):
+            book.add(wrong)
+    book.path.chmod(0o644)
+    with pytest.raises(FieldError, match="chmod 600"):
+        book.all()
+
+
+def test_a_damaged_book_does_not_repeat_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "channels.json"
+    path.touch(0o600)
+    path.write_text('{"egov": ["tooshort-secret"]}')
+    with pytest.raises(FieldError, match="as JSON") as caught:
+        ChannelBook(path).all()
+    assert "secret" not in str(caught.value)
