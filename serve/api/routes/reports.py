@@ -136,7 +136,7 @@ def upload(mine: Mine, upload_id: Id) -> UploadRow:
 def append(
     mine: Mine,
     upload_id: Id,
-    piece: Annotated[bytes, Body(media_type="application/offset+octet-stream")],
+    piece: Annotated[bytes, Body(media_type="application/octet-stream")],
     upload_offset: Annotated[int, Header(ge=0, lt=2**40, description="Where the piece begins.")],
 ) -> UploadRow:
     """Adds a piece, which is on the disk when this answers; 409 if it does not begin where the file ends."""

@@ -77,7 +77,7 @@ class Channel:
         return str(begun["id"])
 
     async def piece(self, upload: str, offset: int, piece: bytes) -> Any:
-        kind = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset)}
+        kind = {"Content-Type": "application/octet-stream", "Upload-Offset": str(offset)}
         return await self.send("PATCH", f"/reports/uploads/{upload}", piece, **kind)
 
 
