@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import secrets
+import time
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
+from flows.channels import signature
 from flows.domain.reports import Report, Reporter, tracking_id
 
 AT = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
@@ -20,3 +27,21 @@ def report(
         "reporters": (Reporter(channel=channel, reference=reference, at=AT, text=text[:4000]),),
     }  # fmt: skip
     return Report.model_validate(values | changes)
+
+
+def signed(
+    name: str, key: str, method: str, target: str, body: bytes, late_s: float = 0, nonce: str = ""
+) -> dict[str, str]:
+    """The headers of a request that a channel signs."""
+    stamp, nonce = int(time.time() + late_s), nonce or secrets.token_hex(12)
+    made = signature(key, stamp, nonce, method, target, body)
+    return {"X-Dome-Channel": name, "X-Dome-Timestamp": str(stamp), "X-Dome-Nonce": nonce,
+            "X-Dome-Signature": made}  # fmt: skip
+
+
+def photo(seed: int = 0, size: tuple[int, int] = (320, 240)) -> bytes:
+    """A JPEG of noise."""
+    out = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()

@@ -51,6 +51,7 @@ SEEN_BY: Final[dict[str, frozenset[Role]]] = {
     "dome.object.": _WATCH,
     "dome.patrol.task.": frozenset({"patrol", "operator", "auditor"}),
     "dome.camera.state.": _WATCH | {"administrator"},
+    "dome.report.": frozenset({"operator", "reviewer", "auditor"}),
 }
 """Who sees which events, by the beginning of their type. What is not named is seen by nobody: passages, leads of
 search cases. Those who may see them ask for them by case."""

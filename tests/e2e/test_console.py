@@ -15,16 +15,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from apiclient import config_for, token, write
+from citizens import signed
 from PIL import Image
 
 from flows.domain.events import EVIDENCE_STORED, Event, KeyMoment
+from flows.domain.places import CameraPlace, Places
 from flows.domain.plates import PlateRecord, plate_event
+from flows.domain.site import District
 from flows.domain.status import CameraStatus
+from flows.store.channels import ChannelBook
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
+from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
 from serve.api.app import create_app
 from serve.api.config import ApiConfig
@@ -303,6 +309,73 @@ def test_an_operator_sends_a_patrol_that_steps_on_though_the_connection_fails(
     patrol.wait_for_selector(".banner:not([hidden])")
     patrol.unroute("**/api/v1/patrol/tasks/**")
     patrol.wait_for_selector(".pill:text('resolved')")
+
+
+def filed(address: str, key: str, reference: str, **more: Any) -> str:
+    """A citizen's report with a photo, as a channel sends it; its tracking id."""
+    place = {
+        "lat": "51.1201",
+        "long": "71.4202",
+        "service_code": "speeding",
+        "address_string": "Mangilik El 8",
+    }
+    at = {"attribute[reference]": reference, "attribute[happened_at]": datetime.now(UTC).isoformat()}
+    files = [("media", ("a.jpg", picture(1280, 720, 120 + len(reference)), "image/jpeg"))]
+    request = httpx.Request(
+        "POST", f"{address}/api/v1/open311/v2/requests.json", data=place | at | more, files=files
+    )
+    body = request.read()
+    own = signed("egov", key, "POST", "/api/v1/open311/v2/requests.json", body)
+    kind = {"Content-Type": request.headers["content-type"]}
+    answer = httpx.post(str(request.url), content=body, headers=own | kind, timeout=30)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()[0]["service_request_id"])
+
+
+def standing(address: str, key: str, tracking: str) -> dict[str, Any]:
+    """What the channel hears of it."""
+    target = f"/api/v1/open311/v2/requests/{tracking}.json"
+    answer = httpx.get(f"{address}{target}", headers=signed("egov", key, "GET", target, b""), timeout=30)
+    row: dict[str, Any] = answer.json()[0]
+    return row
+
+
+def test_a_citizen_s_report_is_followed_from_its_channel_to_its_end(
+    desk: Any, shots: Path, config: ApiConfig, address: str
+) -> None:
+    key = ChannelBook(config.channels_path).add("egov")
+    places = [CameraPlace(id="esil-0", district="esil", latitude=51.12, longitude=71.42)]
+    store = ReportsStore(config.redis_url)
+    store.put_places(Places(districts=(District(id="esil"), District(id="almaly")), cameras=tuple(places)))
+    store.close()
+    tracking = filed(address, key, "r-1", description="A white car, far too fast by the school")
+    page = desk("operator")
+    page.goto(page.url.split("#")[0] + "#/reports")
+    page.wait_for_selector(".report.forwarded")  # the machine has looked at it
+    filed(address, key, "r-22", description="Same car here, call +7 701 123 45 67")
+    page.wait_for_selector(".report .sign:has-text('told of it')")
+    check_accessible(page)
+    page.screenshot(path=shots / "reports.png")
+    page.wait_for_selector(
+        ".report >> nth=1", state="detached"
+    )  # of two that tell of the same one is to be worked on
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".stage img[src^=blob]")
+    page.wait_for_selector(".queue li a")
+    assert "701" not in page.locator(".told").inner_text()
+    check_accessible(page)
+    page.screenshot(path=shots / "report.png")
+    page.click("button:text('Open the original')")
+    page.fill("#why", "the plate is needed")
+    page.click("dialog .good")
+    page.wait_for_selector(".stage .original")
+    page.keyboard.press("y")
+    page.fill("#why", "A camera saw it as well")
+    page.click("dialog .good")
+    page.wait_for_selector("h1 .pill:text('confirmed')")
+    check_accessible(page)
+    row = standing(address, key, tracking)
+    assert (row["status"], row["status_notes"]) == ("closed", "confirmed: A camera saw it as well")
 
 
 @pytest.mark.parametrize("language", ["kk", "ru"])

@@ -188,6 +188,7 @@ class ReportRow(Answer):
     proposals: int
     nearby: int = Field(description="Events of cameras nearby that may show the same.")
     merged_into: str = ""
+    picture: str | None = Field(default=None, description="Of its first file, as others see it.")
     version: int
 
 
@@ -300,6 +301,7 @@ def _row(report: Report) -> dict[str, object]:
         "changed_at": report.changed_at, "reporters": len(report.reporters), "files": len(report.files),
         "doubts": sum(len(file.doubts) for file in report.files), "proposals": len(report.proposals),
         "nearby": len(report.nearby), "merged_into": report.merged_into, "version": report.version,
+        "picture": next((_href(report, n) for f in report.files for n in f.shown if n.endswith(".jpg")), None),
     }  # fmt: skip
 
 
@@ -323,8 +325,12 @@ def _file(report: Report, file: Attachment) -> FileRow:
         id=file.sha256[:16], kind="clip" if file.clip else "photo", state=file.state, why=file.why, bytes=file.size,
         sha256=file.sha256, width_px=file.width_px, height_px=file.height_px, seconds=file.seconds,
         away_m=file.away_m, apart_s=file.apart_s, doubts=list(file.doubts), subject=file.subject,
-        shown=[f"{BASE}/{report.id}/files/{name}" for name in file.shown],
+        shown=[_href(report, name) for name in file.shown],
     )  # fmt: skip
+
+
+def _href(report: Report, name: str) -> str:
+    return f"{BASE}/{report.id}/files/{name}"
 
 
 def status_of(report: Report) -> tuple[State, str, datetime]:

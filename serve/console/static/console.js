@@ -9,6 +9,7 @@ const PAGES = {
   review: ["operator", "reviewer", "authoriser", "auditor", "analyst"],
   searches: ["operator", "authoriser", "auditor"],
   objects: ["operator", "patrol", "analyst", "auditor"],
+  reports: ["operator", "reviewer", "auditor"],
   patrol: ["patrol", "operator"],
   cameras: ["operator", "reviewer", "authoriser", "patrol", "analyst", "auditor", "administrator"],
   audit: ["auditor"],

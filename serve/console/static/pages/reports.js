@@ -1,0 +1,242 @@
+// Citizens' reports: what somebody says happened, held against the files they sent and what cameras saw nearby.
+
+import { ask, follow, picture, post } from "../api.js";
+import { why } from "../dialog.js";
+import { fill, h, say } from "../dom.js";
+import { number, t, when } from "../words.js";
+import { summary } from "../violation.js";
+
+const OPEN = ["proposed", "forwarded", "checked", "received"];
+const STATES = [...OPEN, "confirmed", "declined", "merged", "closed"];
+const KINDS = { confirm: "good", decline: "bad" };
+const KEYS = { confirm: "Y", decline: "N", close: "X", forward: "F", reopen: "O" };
+
+export async function open(main, context) {
+  const [id] = context.rest;
+  return id ? one(main, await ask(`/reports/${id}`, { signal: context.signal }), context) : list(main, context);
+}
+
+async function list(main, { signal }) {
+  const state = h("select", { "aria-label": t("state"), onchange: () => load() },
+    h("option", { value: OPEN.join() }, t("to_work_on")), h("option", { value: "" }, t("any")), STATES.map((name) => h("option", { value: name }, t(`report.${name}`))));
+  const rows = h("div.reports", { role: "list" });
+  const more = h("button", { hidden: true, onclick: () => load(more.dataset.next) }, t("more"));
+  fill(main, h("h1", t("reports"), h("span.grow"), state), rows, more);
+
+  async function load(cursor = "") {
+    const query = new URLSearchParams({ limit: "30" });
+    for (const name of state.value.split(",").filter(Boolean)) query.append("state", name);
+    if (cursor) query.set("cursor", cursor);
+    const page = await ask(`/reports?${query}`, { signal });
+    const held = document.activeElement?.getAttribute("href"); // whoever goes through the list by keys stays where they are
+    if (!cursor) fill(rows);
+    rows.append(...page.items.map(row));
+    if (held) [...rows.querySelectorAll("a")].find((link) => link.getAttribute("href") === held)?.focus();
+    if (!rows.children.length) rows.append(h("p.empty", t("no_reports")));
+    more.hidden = !page.next;
+    more.dataset.next = page.next || "";
+  }
+
+  addEventListener("keydown", (event) => {
+    if (busy(event) || !["ArrowDown", "ArrowUp", "KeyJ", "KeyK"].includes(event.code)) return;
+    const links = [...rows.querySelectorAll("a")];
+    const step = ["ArrowDown", "KeyJ"].includes(event.code) ? 1 : -1;
+    links[Math.max(0, Math.min(links.length - 1, links.indexOf(document.activeElement) + step))]?.focus();
+    event.preventDefault();
+  }, { signal });
+  await load();
+  rows.querySelector("a")?.focus();
+  follow("type=dome.report.", (event) => event && load().catch(() => {}), signal);
+}
+
+function row(item) {
+  const signs = [
+    item.reporters > 1 && [`${item.reporters}`, t("tellers"), ""],
+    item.files > 0 && [`${item.files}`, t("files"), ""],
+    item.proposals > 0 && [`${item.proposals}`, t("proposed"), "busy"],
+    item.nearby > 0 && [`${item.nearby}`, t("nearby"), "good"],
+    item.doubts > 0 && [`${item.doubts}`, t("doubts"), "bad"],
+  ].filter(Boolean);
+  const thumb = h("span.thumb");
+  if (item.picture) {
+    const image = h("img", { alt: "" });
+    picture(item.picture).then((url) => { image.src = url; }, () => {});
+    thumb.append(image);
+  }
+  return h("div", { role: "listitem" }, h(`a.report.${item.state}`, { href: `#/reports/${item.id}` }, thumb,
+    h("span.head", h("b", t(`service.${item.service}`)), h(`span.pill.${item.state}`, t(`report.${item.state}`))),
+    h("span.said", item.text || t("no_words")),
+    h("span.signs", signs.map(([count, word, kind]) => h(`span.sign${kind && "." + kind}`, h("b", count), " ", word))),
+    h("span.where", h("time", { datetime: item.happened_at }, when(item.happened_at)), " · ", item.address || place(item), " · ", item.district || t("nobodys"))));
+}
+
+const place = (item) => `${number(item.latitude, 5)}, ${number(item.longitude, 5)}`;
+
+async function one(main, item, context) {
+  const { me, signal } = context;
+  const handles = me.roles.some((role) => ["operator", "reviewer"].includes(role));
+  const steps = handles ? item.may : [];
+  const again = (next) => one(main, next, context);
+
+  async function send(step, note, district = "") {
+    try {
+      const done = await post(`/reports/${item.id}/${step}`, { version: item.version, note, district });
+      say(`${t(`do.${step}`)}: ${t(`report.${done.state}`)}`);
+      // Who gave it to another district may not see it any more.
+      await again(step === "forward" ? await ask(`/reports/${item.id}`).catch(() => done) : done);
+    } catch (error) {
+      say(error.message, true);
+      if (error.status === 409) again(await ask(`/reports/${item.id}`));
+    }
+  }
+
+  function take(step) {
+    if (step === "forward") return forward();
+    return why(t(`do.${step}`), (note) => send(step, note), t("told_to_reporter"));
+  }
+
+  function forward() {
+    const field = h("input", { id: "district", required: true, pattern: "[a-z0-9][a-z0-9_-]*", value: "" });
+    const dialog = h("dialog", { "aria-labelledby": "why-title" },
+      h("form", { onsubmit: (event) => { event.preventDefault(); dialog.close(); send("forward", "", field.value.trim()); } },
+        h("h2", { id: "why-title" }, t("do.forward")), h("label", { for: "district" }, t("district")), field,
+        h("div.steps", h("button", { type: "button", onclick: () => dialog.close() }, t("cancel")), h("button.good", t("do.forward")))));
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  const files = gallery(item, me.roles.includes("operator"));
+  const events = h("section");
+  fill(main,
+    h("h1", h("a", { href: "#/reports" }, t("reports")), " / ", t(`service.${item.service}`), h(`span.pill.${item.state}`, t(`report.${item.state}`)),
+      item.merged_into && h("a", { href: `#/reports/${item.merged_into}` }, t("merged_into"))),
+    h("div.case",
+      h("section.evidence", files.element, proposals(item, files), unknown(item)),
+      h("section.words",
+        h("div.steps", steps.map((step) => h(`button${KINDS[step] ? "." + KINDS[step] : ""}`, { onclick: () => take(step) }, t(`do.${step}`), h("kbd", KEYS[step])))),
+        claim(item),
+        told(item), events, life(item), h("p.note", t("never_evidence")))));
+  main.focus();
+
+  addEventListener("keydown", (event) => {
+    if (busy(event) || document.querySelector("dialog[open]")) return;
+    const step = steps.find((name) => event.code === `Key${KEYS[name]}`);
+    if (step) take(step);
+    else if (event.key === "ArrowRight") files.go(1);
+    else if (event.key === "ArrowLeft") files.go(-1);
+    else if (event.code === "KeyC") files.play();
+    else return;
+    event.preventDefault();
+  }, { signal: fresh(signal) });
+  await nearby(events, item, signal);
+}
+
+// The keys of one report end when the next is shown.
+let last = new AbortController();
+function fresh(signal) {
+  last.abort();
+  last = new AbortController();
+  return AbortSignal.any ? AbortSignal.any([last.signal, signal]) : last.signal;
+}
+
+const busy = (event) => /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+
+// Files as others see them: a mosaic but for what the report is about. The original needs a reason, which is logged.
+function gallery(item, opens) {
+  const looks = item.attachments.flatMap((file) => file.shown.map((href) => ({ file, href, moves: href.endsWith(".mp4") })));
+  const refused = item.attachments.filter((file) => file.state === "refused");
+  const waiting = item.attachments.filter((file) => file.state === "waiting");
+  const notes = h("div", refused.map((file) => h("p.bad", `${t(`file.${file.kind}`)}: ${file.why}`)), waiting.length > 0 && h("p.note", `${t("not_looked_at")}: ${waiting.length}`));
+  if (!looks.length) return { element: h("div", h("p.empty", item.attachments.length ? t("nothing_to_show") : t("no_files")), notes), go() {}, play() {}, show() {} };
+  const stage = h("div.stage");
+  const strip = h("div.strip", { role: "tablist" });
+  const facts = h("dl.facts.small");
+  const original = opens && h("button.quiet", { onclick: () => reveal(looks[at].file) }, t("open_original"));
+  let at = 0;
+
+  async function show(index) {
+    at = (index + looks.length) % looks.length;
+    const { file, href, moves } = looks[at];
+    [...strip.children].forEach((tab, i) => tab.setAttribute("aria-selected", String(i === at)));
+    if (moves) fill(stage, h("video", { controls: true, preload: "metadata", src: href, "aria-label": t("clip") }));
+    else {
+      const image = h("img", { alt: `${t(`file.${file.kind}`)}: ${t("blurred")}` });
+      fill(stage, image);
+      image.src = await picture(href);
+    }
+    fill(facts, against(file));
+  }
+
+  function reveal(file) {
+    why(t("open_original"), async (text) => {
+      const answer = await ask(`/reports/${item.id}/files/${file.id}/original`, { method: "POST", body: { why: text }, raw: true });
+      const url = URL.createObjectURL(await answer.blob());
+      fill(stage, file.kind === "clip" ? h("video", { controls: true, src: url, "aria-label": t("original") }) : h("img", { src: url, alt: t("original") }), h("span.original", t("original")));
+    });
+  }
+
+  strip.append(...looks.map(({ file, moves }, i) => h("button", { role: "tab", onclick: () => show(i) }, `${i + 1} ${t(moves ? "clip" : `file.${file.kind === "clip" ? "still" : "photo"}`)}`)));
+  show(0);
+  return {
+    element: h("div.viewer", strip, stage, h("div.under", h("p.note", t("blurred_note")), original), facts, notes),
+    go: (by) => show(at + by),
+    show: (name) => show(Math.max(0, looks.findIndex((look) => look.href.endsWith(`/${name}`)))),
+    play: () => { const video = stage.querySelector("video"); if (video) video.paused ? video.play() : video.pause(); },
+  };
+}
+
+// What a file says of itself against what its sender says.
+function against(file) {
+  const far = file.away_m === null ? t("says_nothing") : `${file.away_m < 1000 ? `${number(file.away_m)} m` : `${number(file.away_m / 1000, 1)} km`} ${t("from_claim")}`;
+  const late = file.apart_s === null ? t("says_nothing") : `${span(Math.abs(file.apart_s))} ${t(file.apart_s < 0 ? "before_claim" : "after_claim")}`;
+  const mark = (bad, text) => h(`span.verdict${bad ? ".bad" : ".fine"}`, text);
+  const doubtful = (word) => file.doubts.some((doubt) => doubt.includes(word));
+  return [
+    h("dt", t("place")), h("dd", file.away_m === null ? far : mark(doubtful("km"), far)),
+    h("dt", t("time")), h("dd", file.apart_s === null ? late : mark(doubtful("reported") && !doubtful("km") || doubtful("future") || Math.abs(file.apart_s) > 1800, late)),
+    file.seconds > 0 && [h("dt", t("length")), h("dd", `${number(file.seconds, 1)} s`)],
+    h("dt", "SHA-256"), h("dd.hash", `${file.sha256.slice(0, 16)}…`),
+  ];
+}
+
+const span = (seconds) => (seconds < 120 ? `${number(seconds)} s` : seconds < 7200 ? `${number(seconds / 60)} min` : seconds < 172800 ? `${number(seconds / 3600, 1)} h` : `${number(seconds / 86400)} d`);
+
+function claim(item) {
+  return h("dl.facts", h("dt", t("time")), h("dd", when(item.happened_at)),
+    h("dt", t("place")), h("dd", item.address || place(item), item.address && h("small", ` ${place(item)}`)),
+    h("dt", t("district")), h("dd", item.district || t("nobodys")),
+    h("dt", t("received")), h("dd", when(item.received_at)));
+}
+
+function told(item) {
+  return h("section.told", h("h2", t("who_told"), " ", h("span.count", number(item.told.length))), h("p.note", t("nobody_named")),
+    h("ol", item.told.map((each) => h("li", h("time", { datetime: each.at }, when(each.at)), h("p", each.text || t("no_words"))))));
+}
+
+function proposals(item, files) {
+  if (!item.proposed.length) return null;
+  return h("section", h("h2", t("proposed_by_machine")), h("div.cards.small", item.proposed.map((proposal) =>
+    h("button.proposal", { onclick: () => files.show(proposal.picture) },
+      h("b", t(`rule.${proposal.rule}`)), h("span", `${number(proposal.after_s, 1)} s · ${t(`cls.${proposal.cls}`)}`),
+      h("small", Object.entries(proposal.measured).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join("; ")),
+      h("span.pill.needs_review", t("state.needs_review"))))));
+}
+
+function unknown(item) {
+  return item.unknown.length > 0 && h("details", { open: true }, h("summary", t("cannot_be_known"), ` (${item.unknown.length})`), h("ul", item.unknown.map((text) => h("li", text))));
+}
+
+function life(item) {
+  return h("details", h("summary", t("decisions"), ` (${item.steps.length})`),
+    h("ol.log", item.steps.map((step) => h("li", h("b", t(`report.${step.state}`)), " ", step.by === "machine" ? t("machine") : step.by, " ", h("small", when(step.at), " ", step.note)))));
+}
+
+async function nearby(element, item, signal) {
+  if (!item.nearby_ids.length) return fill(element, h("h2", t("cameras_nearby")), h("p.note", t("nothing_nearby")));
+  const found = await Promise.all(item.nearby_ids.map((id) => ask(`/violations/${id}`, { signal }).catch(() => null)));
+  const shown = found.filter(Boolean);
+  return fill(element, h("h2", t("cameras_nearby"), " ", h("span.count", number(item.nearby_ids.length))),
+    h("ol.queue", shown.map((event) => h("li", h("a", { href: `#/review/${event.id}` }, t(`rule.${event.rule}`)), summary(event), h("small", `${event.camera}, ${when(event.captured_at)}`)))),
+    shown.length < item.nearby_ids.length && h("p.note", `${t("others")}: ${item.nearby_ids.length - shown.length}`));
+}
