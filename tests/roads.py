@@ -62,6 +62,7 @@ class Drive:
         called: ``(second, cls)``: from then on the detector calls it something else.
         bias_m: The detector is always off by so much.
         shifts: ``(from_s, until_s, dx_m, dy_m)``: the detector is off for a while.
+        score: How sure the detector is of it.
     """
 
     id: int
@@ -74,6 +75,7 @@ class Drive:
     called: tuple[tuple[float, str], ...] = ()
     bias_m: Point = (0.0, 0.0)
     shifts: tuple[tuple[float, float, float, float], ...] = ()
+    score: float = 0.9
 
     @property
     def from_s(self) -> float:
@@ -319,7 +321,7 @@ class Story:
             size = [driving.WIDTH_PX, driving.HEIGHT_PX] * 2
             shown = np.clip(shown, 0, size)
             if (shown[2:] - shown[:2]).min() > 8:
-                out.append((d, Sighting(at, index, shown.astype(np.float32), 0.9)))
+                out.append((d, Sighting(at, index, shown.astype(np.float32), d.score)))
         return out
 
     def _box(self, drive: Drive, at_s: float) -> Array | None:

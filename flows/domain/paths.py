@@ -24,6 +24,8 @@ class Waypoint:
         xyxy: Its box in the picture, full-resolution px; None where there is no picture.
         spread_m2: ``(2, 2)`` covariance of the position: far away, and of long bodies, it is much better known
             across the line of sight than along it. None where only ``sd_m`` is known.
+        own: ``(4, 4)`` covariance of position and velocity without what all places of the path share: the survey's
+            part and the body's. None where that is not known.
     """
 
     at: datetime
@@ -33,6 +35,7 @@ class Waypoint:
     heading: Array
     xyxy: tuple[float, float, float, float] | None = None
     spread_m2: Array | None = None
+    own: Array | None = None
 
     def sd_along_m(self, direction: Array) -> float:
         """Standard error of the position along a unit vector ``(2,)``, m."""

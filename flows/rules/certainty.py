@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 
 Z95: Final = 1.96
 """Standard errors to either side of a value that hold the truth in 95 % of cases."""
+STRAIGHT: Final = 0.97
+"""Cosine of 14 degrees: a body that has turned by less is still as far before or behind its foot."""
 LAG_M: Final = 0.2
 """A path is smoothed: in a manoeuvre it is so far behind, and a detector's errors last longer than a frame."""
 
@@ -48,8 +50,8 @@ def inside(area: Area, point: Waypoint) -> bool | None:
 def way_between(first: Waypoint, last: Waypoint) -> tuple[float, float]:
     """Straight way between two waypoints, and its standard error, m.
 
-    The error takes both places for independent; what they share (the survey, the body's length) cancels, so the
-    interval is rather too wide.
+    What both places share (the survey, the body's length) cancels as long as the vehicle has not turned; else both
+    are taken for independent, and the interval is rather too wide.
     """
     way = last.xy_m - first.xy_m
     length_m = float(np.hypot(way[0], way[1]))
@@ -60,6 +62,8 @@ def way_between(first: Waypoint, last: Waypoint) -> tuple[float, float]:
 
 def way_error_m(first: Waypoint, last: Waypoint, direction: Array) -> float:
     """Standard error of the way from one waypoint to another along a unit vector, m."""
+    if first.own is not None and last.own is not None and float(first.heading @ last.heading) >= STRAIGHT:
+        return math.sqrt(float(direction @ (first.own + last.own)[:2, :2] @ direction))
     return math.hypot(first.sd_along_m(direction), last.sd_along_m(direction))
 
 

@@ -71,6 +71,8 @@ class Stand:
         unseen_s: Time out of sight that was bridged.
         away_at: Since when its number has been elsewhere.
         counted_s: The clock of countable time when it began.
+        looks: Looks at it, and ...
+        scores: ... the sum of how far the detector was believed in each.
         reported: Id of its violation; empty if it has none.
         refused: Why it was refused one.
     """
@@ -84,6 +86,8 @@ class Stand:
     recent: deque[Waypoint] = field(default_factory=deque)
     unseen_s: float = 0.0
     away_at: datetime | None = None
+    looks: int = 0
+    scores: float = 0.0
     reported: str = ""
     refused: str = ""
 
@@ -91,6 +95,11 @@ class Stand:
     def stood_s(self) -> float:
         """Capture time from first to last."""
         return (self.last.at - self.first.at).total_seconds()
+
+    @property
+    def believed(self) -> float:
+        """How far the detector is believed that something stands there, 0 to 1: looks at it are all alike."""
+        return self.scores / max(1, self.looks)
 
 
 class Standings:
@@ -189,10 +198,12 @@ class Standings:
         gap_s = (point.at - stand.last.at).total_seconds()
         if gap_s > self._lost_s:  # nobody knows who stood there meanwhile
             stand.first, stand.coming_at, stand.counted_s, stand.unseen_s = point, None, counted_s, 0.0
+            stand.looks, stand.scores = 0, 0.0
             stand.recent.clear()
         elif stand.owner != track.id:
             stand.unseen_s += gap_s
         stand.owner, stand.last, stand.cls, stand.away_at = track.id, point, track.cls, None
+        stand.looks, stand.scores = stand.looks + 1, stand.scores + track.sightings[-1].score
         recent = stand.recent
         if not recent or (point.at - recent[-1].at).total_seconds() >= 1.0:
             recent.append(point)
@@ -222,7 +233,9 @@ class Standings:
             if _speed_is_none(point):
                 self._stands.remove(stand)  # its place is taken
         coming_at = path.points[-2].at if len(path.points) > 1 and track.id in self._known else None
-        self._stands.append(Stand(point, point, track.cls, coming_at, track.id, counted_s, deque([point])))
+        stand = Stand(point, point, track.cls, coming_at, track.id, counted_s)
+        self._extend(stand, track, point, counted_s)
+        self._stands.append(stand)
 
     def _take_over(self, track: int, point: Waypoint, counted_s: float) -> Stand | None:
         """A number that begins at a place: whoever stood there out of sight goes on under it."""

@@ -15,9 +15,13 @@ from flows.domain.errors import CalibrationError
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.ground import GroundPlane
+from flows.paths import edge_px
 from flows.rules.base import Moment
 
 Array = NDArray[np.float64]
+
+OWN_VOTE = 2.0
+"""Times as many sightings as those before a break, and the vote over the class is this vehicle's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,12 @@ class TrailConfig:
         gap_m: It moved if it is so far from where it was.
         jump_m: So much farther from where its velocity leads than noise explains: another vehicle. Lanes are
             3 to 3.75 m apart, and vehicles in one lane 6 m and more.
+        jump_ahead_m: The same along its way, where a box's lower edge tells least: a wheel in place of a bumper.
         jump_sd: Noise explains so many standard errors.
+        moves_mps: Slower, it goes nowhere in particular.
         grip_mps2: No tyre holds more: a larger change of velocity is another vehicle.
-        kick_mps: Changes of velocity up to this are noise.
+        kick_mps: Changes of velocity up to this are a body's that is not what it was taken for ...
+        kick_sd: ... beside so many standard errors of the path's own.
         kick_s: Velocities are compared over so long.
         covered_share: A box so far covered by a nearer one may have shifted.
         recover_s: The smoothed path shows a shift for so long after it.
@@ -45,10 +52,13 @@ class TrailConfig:
     distrust_s: float = 1.0
     gap_s: float = 1.0
     gap_m: float = 2.5
-    jump_m: float = 1.2
+    jump_m: float = 2.0
+    jump_ahead_m: float = 3.5
     jump_sd: float = 4.0
+    moves_mps: float = 2.0
     grip_mps2: float = 9.0
     kick_mps: float = 1.5
+    kick_sd: float = 2.0
     kick_s: float = 0.4
     covered_share: float = 0.1
     recover_s: float = 0.5
@@ -63,7 +73,7 @@ class Look:
         cls: What it was taken for then.
         clear: No nearer vehicle hid part of it.
         broken: This may be another vehicle than in the look before: what was known is void.
-        mixed: The track was broken before: its class is by a vote that another vehicle took part in.
+        mixed: The track was broken before: another vehicle took a great part in the vote over its class.
     """
 
     point: Waypoint
@@ -73,14 +83,40 @@ class Look:
     mixed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """Where one sighting alone puts a vehicle.
+
+    Attributes:
+        xy_m: ``(2,)`` the middle of its box's lower edge, or what a device says.
+        noise_m2: ``(2, 2)`` how far a sighting may be off; None where only the path knows.
+    """
+
+    xy_m: Array
+    noise_m2: Array | None
+
+
 @dataclass(slots=True)
 class _Trail:
-    """What is remembered of one track."""
+    """What is remembered of one track.
+
+    Attributes:
+        last: Its newest waypoint.
+        raw: Where the newest sighting alone puts it.
+        started_at: When it began, or began anew.
+        broke: Whether it did begin anew.
+        others: Sightings before the newest break, and ...
+        own: ... since.
+        recent: Waypoints whose velocities are compared.
+        covered_at: When a nearer vehicle hid it.
+    """
 
     last: Waypoint | None = None
-    raw_m: Array | None = None
+    raw: _Raw | None = None
     started_at: datetime | None = None
-    mixed: bool = False
+    broke: bool = False
+    others: int = 0
+    own: int = 0
     recent: deque[Waypoint] = field(default_factory=deque)
     covered_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
 
@@ -118,35 +154,38 @@ class Trails:
         for point in fresh:
             raw = self._raw(track.sightings[-1], moment) if point.at == track.last_at else None
             broken = self._breaks(trail, point, raw)
-            trail.mixed = trail.mixed or broken
+            if broken:
+                trail.broke, trail.others, trail.own = True, trail.others + trail.own, 0
+            trail.own += 1
+            mixed = trail.own < OWN_VOTE * trail.others
             if broken or trail.started_at is None:
                 trail.started_at = point.at
                 trail.recent.clear()
-            trail.last, trail.raw_m = point, raw
+            trail.last, trail.raw = point, raw
             trail.recent.append(point)
-            settle_s = self._config.distrust_s if trail.mixed else self._config.settle_s
+            settle_s = self._config.distrust_s if trail.broke else self._config.settle_s
             if _s(trail.started_at, point.at) >= settle_s:
                 clear = not self._was_covered(trail, point.at)
-                looks.append(Look(point, track.cls, clear, mixed=trail.mixed))
+                looks.append(Look(point, track.cls, clear, mixed=mixed))
             elif broken:
                 looks.append(Look(point, track.cls, clear=False, broken=True, mixed=True))
         return looks
 
-    def _raw(self, sighting: Sighting, moment: Moment) -> Array | None:
-        """Where the sighting alone puts it, ``(2,)`` m: a path would smooth a jump away."""
+    def _raw(self, sighting: Sighting, moment: Moment) -> _Raw | None:
+        """Where the sighting alone puts it: a path would smooth a jump away."""
         if sighting.fix is not None:
-            return np.array(sighting.fix.xy_m)
+            return _Raw(np.array(sighting.fix.xy_m), None)
         if self._ground is None:
             return None
-        x0, _, x1, y1 = (float(v) for v in sighting.xyxy)
+        box = sighting.xyxy[None].astype(np.float64)
         try:
             ground = self._ground.for_picture(moment.width_px, moment.height_px)
         except CalibrationError:
             return None
-        foot: Array = ground.to_ground(np.array([[(x0 + x1) / 2, y1]]))[0]
-        return foot if np.isfinite(foot).all() else None
+        foot, spread = ground.box_to_ground(box, edge_px(box[0], moment.width_px))
+        return _Raw(foot[0], spread.independent[0]) if np.isfinite(foot).all() else None
 
-    def _breaks(self, trail: _Trail, point: Waypoint, raw: Array | None) -> bool:
+    def _breaks(self, trail: _Trail, point: Waypoint, raw: _Raw | None) -> bool:
         last = trail.last
         if last is None:
             return False
@@ -157,20 +196,33 @@ class Trails:
         if trail.started_at is None:
             return False
         steady = _s(trail.started_at, last.at) >= self._config.steady_s
-        return ((steady or trail.mixed) and self._jumps(trail, last, point, raw)) or (
+        return ((steady or trail.broke) and self._jumps(trail, last, point, raw)) or (
             steady and self._kicks(trail, point)
         )
 
-    def _jumps(self, trail: _Trail, last: Waypoint, point: Waypoint, raw: Array | None) -> bool:
-        if raw is None or trail.raw_m is None:
+    def _jumps(self, trail: _Trail, last: Waypoint, point: Waypoint, raw: _Raw | None) -> bool:
+        before = trail.raw
+        if raw is None or before is None:
             return False
         config, gone_s = self._config, _s(last.at, point.at)
-        off = raw - trail.raw_m - last.velocity_mps * gone_s
-        length_m = math.hypot(*off)
-        if length_m < config.jump_m:
+        off = raw.xy_m - before.xy_m - last.velocity_mps * gone_s
+        if math.hypot(*off) < config.jump_m:
             return False
-        noise_m = point.sd_along_m(off / length_m)
-        return length_m > config.jump_m + config.jump_sd * noise_m + config.grip_mps2 * gone_s**2 / 2
+        noise = point.spread_m2 if point.spread_m2 is not None else np.eye(2) * point.sd_m**2
+        if raw.noise_m2 is not None and before.noise_m2 is not None:
+            noise = raw.noise_m2 + before.noise_m2
+        ahead = (
+            last.velocity_mps / last.speed_mps
+            if last.speed_mps > config.moves_mps
+            else off / math.hypot(*off)
+        )
+        aside = np.array([-ahead[1], ahead[0]])
+        slack_m = config.grip_mps2 * gone_s**2 / 2
+        for towards, jump_m in ((ahead, config.jump_ahead_m), (aside, config.jump_m)):
+            noise_m = math.sqrt(float(towards @ noise @ towards))
+            if abs(float(off @ towards)) > jump_m + config.jump_sd * noise_m + slack_m:
+                return True
+        return False
 
     def _kicks(self, trail: _Trail, point: Waypoint) -> bool:
         config = self._config
@@ -180,7 +232,11 @@ class Trails:
         old = next((p for p in trail.recent if p.at >= steady_at), point)
         gone_s = _s(old.at, point.at)
         change = point.velocity_mps - old.velocity_mps
-        return math.hypot(*change) > config.kick_mps + point.sd_m + config.grip_mps2 * gone_s
+        size = math.hypot(*change)
+        noise = point.sd_m
+        if old.own is not None and size > 0:
+            noise = config.kick_sd * math.sqrt(float(change @ old.own[2:, 2:] @ change)) / size
+        return size > config.kick_mps + noise + config.grip_mps2 * gone_s
 
     def _was_covered(self, trail: _Trail, at: datetime) -> bool:
         since = at - timedelta(seconds=self._config.recover_s)

@@ -105,6 +105,15 @@ def test_a_class_that_changes_is_refused_and_counted() -> None:
     assert changing.refusals() == {"class_unsure": 1}
 
 
+@pytest.mark.parametrize(("jumps_s", "count"), [(0.9, 1), (4.2, 0)])
+def test_after_a_break_the_class_is_known_once_the_vehicle_has_the_votes(jumps_s: float, count: int) -> None:
+    """A box that jumped far away, long before the lane, says nothing of who drives in it; a late one does."""
+    jumps = replace(straight(1, x=3.5, y=(-40, 70), kmh=50), shifts=((jumps_s, jumps_s + 0.3, 0.0, 9.0),))
+    lane = rule()
+    assert len(tell(lane, [jumps])) == count
+    assert lane.refusals() == ({} if count else {"class_unsure": 1})
+
+
 def test_a_track_that_breaks_is_one_event() -> None:
     broken = replace(straight(1, x=3.5, y=(0, 70), kmh=40), numbers=((3.6, 9),))
     assert len(judged(broken)) <= 1

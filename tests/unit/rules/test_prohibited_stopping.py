@@ -74,6 +74,14 @@ def test_it_may_have_stood_there_always(pose: str) -> None:
     assert event.data["seen_to_stop"] is False
 
 
+def test_what_is_hardly_a_vehicle_in_every_frame_is_none() -> None:
+    """A shadow on the zigzag is taken for a car as surely at the hundredth look as at the first."""
+    kerb = rule(eye=driving.camera("gantry"))
+    shadow = replace(parked(1, x=3.9, y=26, s=(0, 40)), score=0.78)
+    assert violations(tell(kerb, [shadow], eye=driving.camera("gantry"), hz=5.0)) == []
+    assert kerb.refusals() == {"hardly_a_vehicle": 1}
+
+
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("eye", [None, "gantry"])
 def test_a_parked_car_is_one_event_not_a_hundred(seed: int, eye: str | None) -> None:
