@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from datetime import date, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -155,6 +155,16 @@ def load_profile(name: str, base: Path | None = None) -> JurisdictionProfile:
         FieldError: If there is no such profile or it is not valid.
     """
     path = _path_of(name, base)
+    return _built_in(path) if path.parent == FOLDER else _read(path)
+
+
+@cache
+def _built_in(path: Path) -> JurisdictionProfile:
+    """These do not change while the program runs; every command and camera asks for them."""
+    return _read(path)
+
+
+def _read(path: Path) -> JurisdictionProfile:
     # Imported here: a camera actor gets its profile ready-made and never parses YAML.
     from flows.yamlfile import read_yaml
 

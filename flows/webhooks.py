@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final, Protocol
 
 import httpx
@@ -91,8 +92,12 @@ class Sender:
         client: httpx.Client | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._hooks, self._now = hooks, now
-        self._client = client or httpx.Client(timeout=ANSWER_S, follow_redirects=False)
+        self._hooks, self._now, self._given = hooks, now, client
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """Made for the first delivery: reading the machine's certificates takes longer than starting the rest."""
+        return self._given or httpx.Client(timeout=ANSWER_S, follow_redirects=False)
 
     def deliver(self) -> int:
         """One round over all webhooks; how many events were settled. Called every second.

@@ -23,6 +23,7 @@ from flows.domain.errors import StoreError
 from flows.domain.masking import masked
 from flows.domain.people import Person, Role
 from flows.store import keys
+from flows.store.connection import driver
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,8 @@ class AlertHub:
     """
 
     def __init__(self, url: str, most: int) -> None:
-        options: dict[str, Any] = {"socket_timeout": ANSWER_S, "protocol": 2, "retry": Retry(NoBackoff(), 0)}
+        options: dict[str, Any] = {"socket_timeout": ANSWER_S, "protocol": 2, "retry": Retry(NoBackoff(), 0),
+                                   "driver_info": driver()}  # fmt: skip
         self._address, self._most = masked(url), most
         # Two hundred who come at once wait for one another; a pool that refuses would turn half of them away.
         pool: Any = redis.asyncio.BlockingConnectionPool.from_url(
