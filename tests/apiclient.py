@@ -18,6 +18,7 @@ from flows.store.results import ResultsStore
 from serve.api.app import create_app
 from serve.api.config import ApiConfig
 from serve.api.devkey import sign
+from serve.api.services import Services
 
 PROBE_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 AT = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
@@ -38,10 +39,25 @@ def token(
     return sign(config.settings.home, config.oidc, sub=sub, roles=roles, districts=districts, **more)
 
 
+def reusable() -> FastAPI:
+    """An application that :func:`running` may start again and again: building its routes takes longer than a test."""
+    anywhere = config_for("redis://127.0.0.1:9", Path("nowhere"))
+    app = create_app(anywhere, lambda _: Services.open(app.state.config))
+    return app
+
+
 @asynccontextmanager
-async def running(config: ApiConfig) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
-    """The application, started, and a client without a token."""
-    app = create_app(config)
+async def running(
+    config: ApiConfig, app: FastAPI | None = None
+) -> AsyncIterator[tuple[FastAPI, httpx.AsyncClient]]:
+    """The application, started, and a client without a token.
+
+    Args:
+        config: Of its services, which are its own; and of its routes, unless those are built already.
+        app: A :func:`reusable` one.
+    """
+    app = app or create_app(config)
+    app.state.config = config
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://dome") as client:

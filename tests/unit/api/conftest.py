@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import redis
-from apiclient import bearer, config_for, running, token, write
+from apiclient import bearer, config_for, reusable, running, token, write
 from fastapi import FastAPI
 
 from flows.domain.events import Event
@@ -57,8 +57,13 @@ class Api:
         return await self.client.post(f"/api/v1{path}", json=body, headers=own | (headers or {}))
 
 
+@pytest.fixture(scope="session")
+def routes() -> FastAPI:
+    return reusable()
+
+
 @pytest.fixture
-async def api(redis_url: str, tmp_path: Path) -> AsyncIterator[Api]:
+async def api(redis_url: str, tmp_path: Path, routes: FastAPI) -> AsyncIterator[Api]:
     config = config_for(redis_url, tmp_path)
-    async with running(config) as (app, client):
+    async with running(config, routes) as (app, client):
         yield Api(config, app, client)
