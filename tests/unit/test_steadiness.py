@@ -282,6 +282,7 @@ def test_a_displaced_camera_refuses_and_says_why() -> None:
     assert pipeline.watch.verdict.fitness == "moved"
 
 
+@pytest.mark.slow
 def test_what_was_said_since_the_last_good_look_is_not_sent() -> None:
     """The knock falls between two looks, and a car's track ends before the next one."""
     outcomes = set()

@@ -41,6 +41,7 @@ def test_large_regions_are_shrunk_and_noise_still_fits_in_a_message() -> None:
     assert max(decoded(jpeg).shape) == LONGEST_PX
 
 
+@pytest.mark.slow
 def test_who_is_blurred_is_nobody_to_the_search_and_the_other_one_stays(tmp_path) -> None:
     eyes = make("dlib", Settings.from_env({"DOME_HOME": str(tmp_path)}))
     two = beside(2)

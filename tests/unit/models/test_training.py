@@ -211,6 +211,7 @@ def test_the_exported_file_says_what_the_network_says(small_network: Network, tm
         np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_network_learns_a_white_box() -> None:
     """Thirty steps on one picture: the loss falls and the box is found."""
     torch.manual_seed(0)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import driving
 import pytest
-from roads import Drive, arc, over, parked, rect, road, straight, swapped, tell, violation
+from roads import Drive, arc, over, parked, rect, road, seeds, straight, swapped, tell, violation
 
 from flows.domain.events import Event
 from flows.domain.ruleset import BusLaneRule
@@ -43,7 +43,7 @@ def test_who_drives_in_it_is_one_event_with_what_was_measured() -> None:
     assert event.data["local_time"] == "2026-06-01T11:00:05.360000+05:00"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 @pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])
 @pytest.mark.parametrize("cls", ["car", "truck", "motorcycle"])
 def test_a_camera_sees_it_too(pose: str, cls: str, seed: int) -> None:
@@ -72,7 +72,7 @@ TURNS = over(1, (0, 0), (0, 25), (3.5, 38), (3.5, 42), *arc((13.5, 42), 10, 180,
         pytest.param(swapped(BESIDE, replace(IN_LANE, cls="bus"), 3.0), id="the tracker swaps it and a bus"),
     ],
 )
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
     assert judged(*story, seed=seed) == []
     if seed == 0:

@@ -18,7 +18,7 @@ from flows.domain.tracks import Track
 from flows.rules import BUILDERS
 from flows.rules.base import Moment
 
-STEPS_S = (3600.0, 20.0)
+STEPS_S = (3600.0, pytest.param(20.0, marks=pytest.mark.slow))
 """Forwards; backwards the source never goes: capture times increase strictly. It counts a step as a guess."""
 
 

@@ -171,6 +171,7 @@ def test_who_turns_is_never_told_to_have_been_faster() -> None:
             assert 0.7 * own < found[car]["measured"]["speed"]["value"] < own
 
 
+@pytest.mark.slow
 def test_parked_cars_are_no_events() -> None:
     """03 to 09: two cars stand at 21 m all the time."""
     for number in ("03", "07", "09"):

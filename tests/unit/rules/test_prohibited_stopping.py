@@ -5,7 +5,7 @@ from typing import Any
 
 import driving
 import pytest
-from roads import Drive, Lights, parked, rect, road, straight, tell, violation
+from roads import Drive, Lights, parked, rect, road, seeds, straight, tell, violation
 
 from flows.domain.events import Event
 from flows.domain.ruleset import ProhibitedStoppingRule
@@ -82,7 +82,7 @@ def test_what_is_hardly_a_vehicle_in_every_frame_is_none() -> None:
     assert kerb.refusals() == {"hardly_a_vehicle": 1}
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(2))
 @pytest.mark.parametrize("eye", [None, "gantry"])
 def test_a_parked_car_is_one_event_not_a_hundred(seed: int, eye: str | None) -> None:
     """Ten minutes; the tracker loses it and finds it under other numbers all the time."""
@@ -135,7 +135,7 @@ def test_out_of_sight_for_too_long_proves_nothing() -> None:
         pytest.param((replace(stops(1, 28, 60), cls="person"),), id="somebody waits"),
     ],
 )
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", seeds(2))
 def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
     assert judged(*story, seed=seed) == []
     if seed == 0:

@@ -5,7 +5,7 @@ from typing import Any
 import driving
 import pytest
 from pydantic import ValidationError
-from roads import Drive, arc, over, parked, rect, road, straight, swapped, tell, violation
+from roads import Drive, arc, over, parked, rect, road, seeds, straight, swapped, tell, violation
 
 from flows.domain.events import Event
 from flows.domain.ruleset import WrongWayRule
@@ -45,7 +45,7 @@ def test_who_drives_against_the_lane_is_one_event_with_what_was_measured() -> No
     assert -3.5 < facts.position_m[0] < 0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 @pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])
 def test_a_camera_sees_it_too(pose: str, seed: int) -> None:
     eye = driving.camera(pose)
@@ -91,7 +91,7 @@ def test_a_camera_sees_it_too(pose: str, seed: int) -> None:
         pytest.param((straight(1, x=-1.75, y=(0, 70), kmh=4, cls="person"),), id="somebody walks"),
     ],
 )
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(3))
 def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
     assert judged(*story, seed=seed) == []
     if seed == 0:

@@ -22,13 +22,20 @@ PHASES: dict[Head, tuple[Phase, ...]] = {
 }
 
 
+LIGHTS = [
+    light if light in ("day", "night") else pytest.param(light, marks=pytest.mark.slow)
+    for light in heads.LIGHTS
+]
+"""The two in between are as good a question, but drawing takes a while: the whole suite asks them."""
+
+
 def reading(head: heads.Head, phase: Phase, look: int = 0) -> Reading:
     bgr, (x0, y0, x1, y1) = heads.show(head, phase, look)
     crop = bgr[max(0, round(y0)) : round(y1), max(0, round(x0)) : round(x1)]
     return read(crop, head.kind)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("light", heads.LIGHTS)
+@pytest.mark.parametrize("light", LIGHTS)
 @pytest.mark.parametrize(
     ("kind", "least"), [("vertical", 0.9), ("horizontal", 0.9), ("arrow", 0.6), ("countdown", 0.6)]
 )
@@ -43,13 +50,13 @@ def test_what_a_head_shows(kind: Head, least: float, light: str) -> None:
     assert right / found.total() >= least, found
 
 
-@pytest.mark.parametrize("light", heads.LIGHTS)
+@pytest.mark.parametrize("light", LIGHTS)
 def test_a_dark_head_shows_no_colour(light: str) -> None:
     shown = {kind: [reading(heads.any_head(s, light, kind), "off").phase for s in SEEDS] for kind in PHASES}
     assert {p for phases in shown.values() for p in phases} <= {"off", "unknown"}
 
 
-@pytest.mark.parametrize("light", ["day", "dusk"])
+@pytest.mark.parametrize("light", LIGHTS[:2])
 def test_red_with_amber_is_a_phase_of_its_own(light: str) -> None:
     found = Counter(reading(heads.any_head(s, light), "red_amber").phase for s in SEEDS)
     assert found["red_amber"] >= 0.6 * len(SEEDS)
