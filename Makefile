@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test bench bench-accuracy bench-api train train-plates train-belts lock clean
+.PHONY: help install demo check style types quick test bench bench-accuracy bench-api train train-plates train-belts lock clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -27,15 +27,24 @@ $(READY): requirements.txt pyproject.toml
 demo: $(READY)   ## render the demo cameras, run everything on this machine, compare with the truth
 	@$(BIN)/dome demo
 
-check: $(READY)  ## ruff, mypy strict, import contracts, quick unit tests (no Ray), about a minute
+check: $(READY)  ## ruff, mypy strict, import contracts, quick unit tests (no Ray), in under a minute
+	@$(MAKE) --no-print-directory style
+	@$(MAKE) --no-print-directory -j 2 types quick
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -n 2 -m "not slow" tests/unit
+
+types: $(READY)  # beside the tests: a first run without a cache takes half a minute of one core
+	$(BIN)/mypy
+
+quick: $(READY)
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" tests/unit
 
 test: $(READY)   ## the whole suite: unit, integration (Ray, Redis, RTSP), end to end
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile tests/unit
+	$(BIN)/pytest -q tests/e2e tests/integration
 
 bench: $(READY)  ## speed of the whole path, idle cost, memory, results a second, plates and belts -> .bench/
 	$(BIN)/python -m cluster.bench
