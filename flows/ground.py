@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -49,7 +50,7 @@ class GroundCovariance:
         return self.independent + self.common
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GroundPlane:
     """A surveyed ground plane as one camera sees it.
 
@@ -124,9 +125,14 @@ class GroundPlane:
         """Ground ``(N, 2)`` m to picture ``(N, 2)`` px; nan behind the camera."""
         return forward(self.h, np.asarray(xy, np.float64))
 
+    @cached_property
+    def _back(self) -> Array:
+        """``(3, 3)`` picture px to ground metres: asked for five times a box."""
+        return inverse(self.h)
+
     def to_ground(self, px: Array) -> Array:
         """Picture ``(N, 2)`` px to ground ``(N, 2)`` m; nan on and above the horizon."""
-        return forward(inverse(self.h), np.asarray(px, np.float64))
+        return forward(self._back, np.asarray(px, np.float64))
 
     def covariance(self, px: Array, pixel_cov: Array | float) -> GroundCovariance:
         """Covariance of :meth:`to_ground`, first order.
@@ -145,7 +151,7 @@ class GroundPlane:
 
     def jacobian(self, px: Array) -> Array:
         """``(N, 2, 2)`` metres on the ground a pixel in the picture."""
-        return jacobian(inverse(self.h), np.asarray(px, np.float64))
+        return jacobian(self._back, np.asarray(px, np.float64))
 
     def sensitivity(self, px: Array) -> Array:
         """``(N, 2, 8)`` movement of ground points, m, with each one-sigma mode of the survey's error."""
