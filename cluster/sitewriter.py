@@ -39,11 +39,12 @@ class ClipCamera:
         clip: The video file.
         started_at: Capture time of the first frame.
         calibration: Its survey.
-        limit_kmh: Limit of its speeding rule.
+        limit_kmh: Limit of its speeding rule; None where nobody drives.
         road: Its zones, lines and signals, as the truth of a scene states them.
         rules: Its rules beside speeding.
         district: Its district.
         detector: Its detector; the default where empty.
+        note: A comment for whoever reads the file.
     """
 
     id: str
@@ -51,11 +52,12 @@ class ClipCamera:
     clip: Path
     started_at: datetime
     calibration: CalibrationConfig
-    limit_kmh: float
+    limit_kmh: float | None
     road: Road = field(default_factory=lambda: Road())
     rules: tuple[Rule, ...] = ()
     district: str = "demo"
     detector: str = ""
+    note: str = ""
 
 
 def site_text(site: str, cameras: Sequence[ClipCamera], folder: Path) -> str:
@@ -73,6 +75,7 @@ def write_site(path: Path, site: str, cameras: Sequence[ClipCamera]) -> None:
 
 def _camera(camera: ClipCamera, folder: Path) -> list[str]:
     lines = [
+        *([f"  # {camera.note}"] if camera.note else []),
         f"  - id: {camera.id}",
         f"    name: {_quoted(camera.name)}",
         f"    district: {camera.district}",
@@ -88,8 +91,9 @@ def _camera(camera: ClipCamera, folder: Path) -> list[str]:
         ("signals", camera.road.signals),
     ):
         lines += [f"    {name}:", *(f"      - {_flow(thing)}" for thing in things)] if things else []
-    speeding = SpeedingRule(limit_kmh=camera.limit_kmh)
-    lines += ["    rules:", *(f"      - {_flow(rule)}" for rule in (speeding, *camera.rules))]
+    speeding = () if camera.limit_kmh is None else (SpeedingRule(limit_kmh=camera.limit_kmh),)
+    rules = [f"      - {_flow(rule)}" for rule in (*speeding, *camera.rules)]
+    lines += ["    rules:", *rules] if rules else []
     return lines + _calibration(camera.calibration)
 
 

@@ -56,8 +56,15 @@ def serve_console(settings: Settings, url: str, host: str, port: int) -> None:
         stop.wait()
 
 
-PEOPLE = {"aigul": ("operator",), "bolat": ("reviewer",), "dana": ("authoriser",), "erlan": ("auditor",)}
-"""Who can be tried out: what one asks for or confirms, another authorises."""
+PEOPLE = {
+    "aigul": ("operator",),
+    "farida": ("operator",),
+    "bolat": ("reviewer",),
+    "dana": ("authoriser",),
+    "timur": ("patrol",),
+    "erlan": ("auditor",),
+}
+"""Who can be tried out: what one asks for or confirms, another authorises, or confirms a second time."""
 
 
 def _doors(config: ApiConfig, address: str) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from cluster.demo.today import taken
 from cluster.sitewriter import ClipCamera, Road
 from flows.scenes.truth import SceneTruth
 
@@ -23,6 +25,9 @@ class DemoCamera:
         scene: Kind of scene.
         seed: Seed of the scene; chosen so that some drive too fast and some do not.
         options: Options of the scene.
+        rules: Whether it has the rules of its scene; a camera without any is there for searches only.
+        searched: Whether who is missing (:mod:`cluster.demo.portrait`) walks through the scene.
+        note: What a reader of the site file is to know of it.
     """
 
     id: str
@@ -31,10 +36,21 @@ class DemoCamera:
     scene: str
     seed: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    rules: bool = True
+    searched: bool = False
+    note: str = ""
+
+    @property
+    def street(self) -> bool:
+        """Whether vehicles drive there, whose speed is measured."""
+        return self.scene != "hall"
 
 
 CLIP_S: Final = 24
 """Long enough for several vehicles, short enough for a demo of three minutes."""
+
+_HALL: Final = {"duration_s": 36, "fps": 5, "case": "searched+left+waits_beside", "n_pedestrians": 4}
+"""One hall, seen by two cameras: somebody leaves a suitcase, another waits beside theirs, a third is searched for."""
 
 CAMERAS: Final = (
     DemoCamera(
@@ -50,21 +66,32 @@ CAMERAS: Final = (
         "junction", "Al-Farabi Avenue, traffic lights", "medeu", "junction", 5,
         {"duration_s": CLIP_S, "pose": "gantry", "light": "day", "limit_kmh": 60},
     ),
+    DemoCamera(
+        "hall", "Almaty station, hall", "turksib", "hall", 38, _HALL | {"pose": "far_right"}, searched=True,
+        note="Times that fit a clip of half a minute; a station takes the defaults: away_s 30, gone_s 5, escalate_s 60",
+    ),
+    DemoCamera(
+        "passage", "Almaty station, south passage", "turksib", "hall", 38, _HALL | {"pose": "way_1"},
+        rules=False, searched=True,
+        note="No rules: faces are looked at while an active search case covers this camera, and never else",
+    ),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A demo camera with its rendered video and truth."""
+    """A demo camera with its rendered video and truth; ``started_at``: when it is said to have been taken."""
 
     camera: DemoCamera
     video: Path
     truth_file: Path
+    started_at: datetime | None = None
 
     @cached_property
     def truth(self) -> SceneTruth:
         """What the clip contains."""
-        return SceneTruth.model_validate_json(self.truth_file.read_bytes())
+        truth = SceneTruth.model_validate_json(self.truth_file.read_bytes())
+        return truth if self.started_at is None else taken(truth, self.started_at)
 
     def site_camera(self, detector: str) -> ClipCamera:
         """The camera as the demo's site file describes it."""
@@ -75,9 +102,10 @@ class Clip:
             clip=self.video,
             started_at=truth.started_at,
             calibration=truth.calibration,
-            limit_kmh=truth.limit_kmh,
-            road=Road.of(truth),
-            rules=truth.rules,
+            limit_kmh=truth.limit_kmh if camera.street else None,
+            road=Road.of(truth) if camera.rules else Road(),
+            rules=truth.rules if camera.rules else (),
             district=camera.district,
             detector=detector,
+            note=camera.note,
         )

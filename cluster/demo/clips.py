@@ -9,12 +9,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from cluster.demo import portrait
 from cluster.demo.cameras import Clip, DemoCamera
 from flows.domain.errors import DomeError
 
@@ -26,13 +29,16 @@ FORMAT: Final = 1
 OnFrame = Callable[[str, int, int], None]
 
 
-def prepare(cameras: Sequence[DemoCamera], cache: Path, console: Console | None) -> list[Clip]:
+def prepare(
+    cameras: Sequence[DemoCamera], cache: Path, console: Console | None, started_at: datetime | None = None
+) -> list[Clip]:
     """The clips of all cameras; those that are not in the cache are rendered, one on each core.
 
     Args:
         cameras: The demo's cameras.
         cache: Where rendered clips are kept.
         console: Where a progress bar is drawn; None for none.
+        started_at: When they are said to have been taken; as rendered if None.
 
     Raises:
         DomeError: If a clip can neither be rendered nor found.
@@ -42,11 +48,13 @@ def prepare(cameras: Sequence[DemoCamera], cache: Path, console: Console | None)
     missing = [clip for clip in clips if not _complete(clip)]
     if missing:
         _render_all(missing, console)
-    return [clip if _complete(clip) else _packaged(clip.camera) for clip in clips]
+    had = [clip if _complete(clip) else _packaged(clip.camera) for clip in clips]
+    return [replace(clip, started_at=started_at) for clip in had]
 
 
 def _clip(camera: DemoCamera, cache: Path) -> Clip:
-    recipe = [FORMAT, camera.scene, camera.seed, dict(camera.options)]
+    recipe: list[Any] = [FORMAT, camera.scene, camera.seed, dict(camera.options)]
+    recipe += [portrait.LOOK] if camera.searched else []
     digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
     return Clip(camera, cache / f"{camera.id}-{digest}.mp4", cache / f"{camera.id}-{digest}.json")
 
@@ -87,8 +95,11 @@ def _render_all(clips: Sequence[Clip], console: Console | None) -> None:
 def render(clip: Clip, on_frame: OnFrame) -> str:
     """Renders in a child process, whose OpenGL and memory are gone with it; returns why it failed."""
     camera = clip.camera
+    options = dict(camera.options)
+    if camera.searched:
+        options["face"] = str(portrait.head(clip.video.parent))
     order = {
-        "scene": camera.scene, "seed": camera.seed, "options": dict(camera.options),
+        "scene": camera.scene, "seed": camera.seed, "options": options,
         "video": str(clip.video), "truth": str(clip.truth_file),
     }  # fmt: skip
     command = [sys.executable, "-m", RENDERER, json.dumps(order)]

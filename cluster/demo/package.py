@@ -5,7 +5,6 @@ They serve on machines that have no OpenGL. Run it again when the look of scenes
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +24,9 @@ def main() -> None:
     PACKAGED.mkdir(exist_ok=True)
     for clip in prepare(CAMERAS, Settings.from_env().cache / "demo", Console(stderr=True)):
         shrink(clip.video, PACKAGED / f"{clip.camera.id}.mp4")
-        shutil.copyfile(clip.truth_file, PACKAGED / f"{clip.camera.id}.json")
+        options = {name: value for name, value in clip.truth.options.items() if name != "face"}  # a path
+        truth = clip.truth.model_copy(update={"options": options})
+        (PACKAGED / f"{clip.camera.id}.json").write_text(truth.model_dump_json() + "\n", encoding="utf-8")
 
 
 def shrink(source: Path, out: Path) -> None:

@@ -16,8 +16,12 @@ from rich.table import Table
 
 from cluster.cli.shell import counted
 from cluster.demo.cameras import Clip
+from cluster.demo.search import KEY_FILE, appearance
+from cluster.demo.station import Search, Station, Things, faces_line, station_table
 from cluster.picture import Caption, draw_violation
+from flows.domain.cases import SearchCase
 from flows.domain.events import Event, KeyMoment, Violation
+from flows.domain.leads import Lead
 from flows.domain.status import CameraStatus, Summary
 from flows.evaluation.events import CLEAR_KMH, EventScore, evaluate_events, is_violation, read_events
 from flows.ground import GroundPlane
@@ -54,24 +58,35 @@ class Outcome:
         evidence: Folder of the evidence packages.
         picture: A found violation as a picture; None without any.
         seconds: What the live job took.
+        station: What was found at the station; None where there is none.
+        failed: Cameras of the station that failed, by id.
     """
 
     cameras: tuple[CameraOutcome, ...]
     evidence: Path
     picture: Path | None
     seconds: float
+    station: Station | None = None
+    failed: tuple[str, ...] = ()
 
     @property
     def worked(self) -> bool:
         """No camera failed, and something was found where something was to be found."""
-        failed = any(c.status.state == "failed" for c in self.cameras)
+        if self.station is not None and not self.station.worked:
+            return False
+        failed = self.failed or any(c.status.state == "failed" for c in self.cameras)
         due = sum(c.score.tp + c.score.fn for c in self.cameras)
         return not failed and (due == 0 or sum(c.score.tp for c in self.cameras) > 0)
 
 
+def events_of(folder: Path) -> list[Event]:
+    """All events that a run has left in ``folder``."""
+    return read_events(folder / "events.jsonl")
+
+
 def violations_of(folder: Path) -> list[Event]:
     """The violations that a run has left in ``folder``."""
-    return [e for e in read_events(folder / "events.jsonl") if is_violation(e)]
+    return [e for e in events_of(folder) if is_violation(e)]
 
 
 def compare(
@@ -80,6 +95,7 @@ def compare(
     evidence: Path,
     tolerance_kmh: float,
     states: Mapping[str, Mapping[str, int]] | None = None,
+    searched: tuple[SearchCase, Sequence[Lead]] | None = None,
 ) -> Outcome:
     """Scores what a run left in ``folder`` against the truth of its clips.
 
@@ -89,19 +105,47 @@ def compare(
         evidence: Where the evidence packages lie.
         tolerance_kmh: The jurisdiction's tolerance over the limit.
         states: By camera, how many of its violations are in which state.
+        searched: The search case and what it brought, where there is a station.
     """
     events = violations_of(folder)
     summary = Summary.model_validate_json((folder / "summary.json").read_bytes())
     outcomes = []
-    for clip in clips:
+    streets = [clip for clip in clips if clip.camera.street]
+    for clip in streets:
         mine = [e for e in events if e.camera_id == clip.camera.id]
         score = evaluate_events(clip.truth, mine, tolerance_kmh, CLEAR_KMH)
         packages = len(list((evidence / clip.camera.id).glob("*/*/manifest.json")))
-        status = summary.cameras.get(clip.camera.id) or CameraStatus(camera_id=clip.camera.id, state="failed")
+        status = _status(summary, clip)
         became = dict((states or {}).get(clip.camera.id, {}))
         outcomes.append(CameraOutcome(clip, score, status, packages, became))
     took = (summary.ended_at - summary.started_at).total_seconds()
-    return Outcome(tuple(outcomes), evidence, draw_best(clips, events, folder / "violation.png"), took)
+    halls = [clip for clip in clips if not clip.camera.street]
+    looked = {id: camera.faces for id, camera in summary.cameras.items()}
+    return Outcome(
+        cameras=tuple(outcomes),
+        evidence=evidence,
+        picture=draw_best(streets, events, folder / "violation.png"),
+        seconds=took,
+        station=_station(halls, events_of(folder), looked, *searched) if searched else None,
+        failed=tuple(c.camera.id for c in halls if _status(summary, c).state == "failed"),
+    )
+
+
+def _status(summary: Summary, clip: Clip) -> CameraStatus:
+    return summary.cameras.get(clip.camera.id) or CameraStatus(camera_id=clip.camera.id, state="failed")
+
+
+def _station(
+    halls: Sequence[Clip],
+    events: Sequence[Event],
+    looked: Mapping[str, int],
+    case: SearchCase,
+    leads: Sequence[Lead],
+) -> Station:
+    seen = {clip.camera.id: appearance(clip) for clip in halls if clip.camera.id in case.cameras}
+    appearances = {camera: shown for camera, shown in seen.items() if shown is not None}
+    things = tuple(Things.of(clip, events) for clip in halls if clip.camera.rules)
+    return Station(things, Search(case, tuple(leads), appearances, looked))
 
 
 def outcome_table(outcome: Outcome) -> Table:
@@ -142,6 +186,10 @@ def show(outcome: Outcome, console: Console, site: Path) -> None:
     """Prints the table, where things lie, and what to try next."""
     console.print(outcome_table(outcome))
     lines = [("took", f"{outcome.seconds:.0f} s for the live job")]
+    if outcome.station is not None:
+        console.print()
+        console.print(station_table(outcome.station))
+        lines.insert(0, ("faces", faces_line(outcome.station.search)))
     if outcome.picture is not None:
         lines.append(("picture", f"{shown_path(outcome.picture)}: one of the violations found"))
     here, file = shown_path(site.parent), shown_path(site)
@@ -151,7 +199,11 @@ def show(outcome: Outcome, console: Console, site: Path) -> None:
         ("files", f"{here}/events.jsonl (CloudEvents), {here}/summary.json (counts)"),
         ("next", f"dome check {file}    [dim]who is fit for evidence, and why[/]"),
         ("", f"dome run {file} --until-end    [dim]the same job; put your own cameras into the file[/]"),
-        ("", f"DOME_HOME={here}/home dome api    [dim]the console, to work through what was found[/]"),
+        (
+            "",
+            f"DOME_HOME={here}/home DOME_PROBE_KEY=$(cat {here}/home/{KEY_FILE}) dome api"
+            "    [dim]the console, to work through what was found[/]",
+        ),
     ]
     console.print()
     for name, text in lines:

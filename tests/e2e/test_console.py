@@ -6,10 +6,6 @@ The pictures lie in ``DOME_SCREENSHOTS`` (a temporary folder by default).
 from __future__ import annotations
 
 import io
-import os
-import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +14,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from apiclient import config_for, token, write
+from apiclient import config_for, write
+from browsing import CHROMIUM, check_accessible
 from citizens import signed
 from PIL import Image
 
@@ -32,15 +29,9 @@ from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
-from serve.api.app import create_app
 from serve.api.config import ApiConfig
 
-CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 FILES = ["first.jpg", "first-crop.jpg", "last.jpg", "last-crop.jpg", "plate.jpg"]
 
 
@@ -101,70 +92,6 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiConfig]:
         )  # fmt: skip
         results.close()
         yield config
-
-
-@pytest.fixture(scope="module")
-def address(config: ApiConfig) -> Iterator[str]:
-    """The application on a port of its own, as Serve would run it."""
-    import uvicorn
-
-    place = socket.socket()
-    place.bind(("127.0.0.1", 0))
-    place.listen()  # so that a browser that comes before the application waits for it
-    server = uvicorn.Server(uvicorn.Config(create_app(config), log_level="warning", lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{place.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def shots(tmp_path: Path) -> Path:
-    folder = Path(os.environ.get("DOME_SCREENSHOTS") or tmp_path)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@pytest.fixture
-def desk(browser: Any, address: str, config: ApiConfig) -> Iterator[Any]:
-    """Opens the console as somebody; whatever the page complains of fails the test."""
-    complaints: list[str] = []
-    contexts = []
-
-    def enter(*roles: Any, sub: str = "aigul", language: str = "en") -> Any:
-        context = browser.new_context(
-            locale=language, viewport={"width": 1440, "height": 900}, reduced_motion="reduce"
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        page.goto(f"{address}/console#token={token(config, *roles, sub=sub)}")
-        page.wait_for_selector("nav a")
-        return page
-
-    yield enter
-    for context in contexts:
-        context.close()
-    assert [said for said in complaints if "net::ERR_FAILED" not in said] == []
-
-
-def check_accessible(page: Any) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
 
 
 def test_a_sign_in_link_opens_the_day_and_does_not_stay_in_the_address(

@@ -1,0 +1,76 @@
+"""A browser at the console of what a test module has prepared (its fixture ``config``)."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from apiclient import token
+from browsing import CHROMIUM, FLAGS
+
+from serve.api.app import create_app
+from serve.api.config import ApiConfig
+
+
+@pytest.fixture(scope="module")
+def address(config: ApiConfig) -> Iterator[str]:
+    """The application on a port of its own, as Serve would run it."""
+    import uvicorn
+
+    place = socket.socket()
+    place.bind(("127.0.0.1", 0))
+    place.listen()  # so that a browser that comes before the application waits for it
+    server = uvicorn.Server(uvicorn.Config(create_app(config), log_level="warning", lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{place.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> Path:
+    folder = Path(os.environ.get("DOME_SCREENSHOTS") or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def desk(browser: Any, address: str, config: ApiConfig) -> Iterator[Any]:
+    """Opens the console as somebody; whatever the page complains of fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def enter(
+        *roles: Any, sub: str = "aigul", language: str = "en", districts: tuple[str, ...] = ("esil",)
+    ) -> Any:
+        context = browser.new_context(
+            locale=language, viewport={"width": 1440, "height": 900}, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+        page.goto(f"{address}/console#token={token(config, *roles, sub=sub, districts=districts)}")
+        page.wait_for_selector("nav a")
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    assert [said for said in complaints if "net::ERR_FAILED" not in said] == []
