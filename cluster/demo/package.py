@@ -17,19 +17,25 @@ from flows.settings import Settings
 
 CRF: Final = 30
 """A third of the size of what is rendered; vehicles stay sharp, the noise of dusk goes."""
+HALL_CRF: Final = 26
+"""A thing that was left is told by its pixels."""
 
 
 def main() -> None:
     """Renders what is not in the cache, and shrinks it."""
     PACKAGED.mkdir(exist_ok=True)
     for clip in prepare(CAMERAS, Settings.from_env().cache / "demo", Console(stderr=True)):
-        shrink(clip.video, PACKAGED / f"{clip.camera.id}.mp4")
+        shrink(
+            clip.video,
+            PACKAGED / f"{clip.camera.id}.mp4",
+            HALL_CRF if clip.camera.scene == "hall" and clip.camera.rules else CRF,
+        )
         options = {name: value for name, value in clip.truth.options.items() if name != "face"}  # a path
         truth = clip.truth.model_copy(update={"options": options})
         (PACKAGED / f"{clip.camera.id}.json").write_text(truth.model_dump_json() + "\n", encoding="utf-8")
 
 
-def shrink(source: Path, out: Path) -> None:
+def shrink(source: Path, out: Path, crf: int = CRF) -> None:
     """Encodes a clip again at the package's quality; every frame keeps its timestamp."""
     with av.open(str(source)) as old, av.open(str(out), "w", options={"movflags": "+faststart"}) as new:
         video = old.streams.video[0]
@@ -39,7 +45,7 @@ def shrink(source: Path, out: Path) -> None:
         if video.time_base is not None:
             stream.codec_context.time_base = video.time_base
         stream.codec_context.gop_size = 25
-        stream.options = {"preset": "slow", "crf": str(CRF), "bf": "0"}
+        stream.options = {"preset": "slow", "crf": str(crf), "bf": "0"}
         for frame in old.decode(video):
             frame.pict_type = av.video.frame.PictureType.NONE
             new.mux(stream.encode(frame))

@@ -73,7 +73,7 @@ def test_two_different_people_confirm_the_lead_side_by_side_and_blind(
     assert played.outcome.station is not None
     case = played.outcome.station.search.case
     first = page_of(desk, OPERATOR, f"searches/{case.id}")
-    first.wait_for_function("document.querySelectorAll('.lead img[src^=blob]').length === 2")
+    first.wait_for_selector(".lead img[src^=blob] >> nth=1")
     assert first.locator("dd", has_text=search.REQUESTER).count() > 0
     check_accessible(first)
     first.screenshot(path=shots / "lead.png")
@@ -86,9 +86,9 @@ def test_two_different_people_confirm_the_lead_side_by_side_and_blind(
     assert second.locator(".lead", has_text=OPERATOR).count() == 0, "blind to the first answer"
     assert second.locator(".lead dd:text('confirmed once')").count() == 0
     second.click(".lead button.good")
-    second.wait_for_selector(".lead button:text('Send')")
-    second.click(".lead button:text('Send')")
-    second.wait_for_selector(".lead dd:text('sent')")
+    second.wait_for_selector(".lead button:text('Dispatch')")
+    second.click(".lead button:text('Dispatch')")
+    second.wait_for_selector(".lead dd:text('dispatched')")
 
 
 def test_the_thing_is_looked_at_and_cleared_by_a_patrol(desk: Any, shots: Path, played: Played) -> None:
@@ -96,7 +96,7 @@ def test_the_thing_is_looked_at_and_cleared_by_a_patrol(desk: Any, shots: Path, 
     (alarm,) = played.outcome.station.things[0].found
     assert alarm.type == OBJECT_ABANDONED
     operator = page_of(desk, OPERATOR, "objects")
-    operator.wait_for_function("document.querySelectorAll('.card img[src^=blob]').length >= 2")
+    operator.wait_for_selector(".card img[src^=blob] >> nth=1")
     check_accessible(operator)
     operator.screenshot(path=shots / "object.png")
     operator.click("button:text('Send a patrol')")
@@ -107,6 +107,7 @@ def test_the_thing_is_looked_at_and_cleared_by_a_patrol(desk: Any, shots: Path, 
     patrol = page_of(desk, PATROL, "patrol")
     patrol.click("button:text('Accept')")
     patrol.click("button:text('Arrived')")
+    patrol.wait_for_selector(".pill:text('on the spot')")
     patrol.click("button:text('Resolve')")
     patrol.fill("#why", "lost luggage, handed to its owner")
     patrol.click("dialog .good")
