@@ -1,4 +1,4 @@
-"""Draws a violation as a person wants to see it: who, how fast and how surely, where it was measured.
+"""Draws what was found as a person wants to see it: who or what, how surely, where it was measured.
 
 For reports and the README; evidence pictures are never drawn upon.
 """
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from flows.domain.events import KeyMoment, Violation
+from flows.domain.events import KeyMoment, Measured, Violation
+from flows.domain.objects import AbandonedObject
 from flows.ground import GroundPlane
 
 Rgb = tuple[int, int, int]
@@ -71,7 +72,32 @@ def draw_violation(
         sheet.brackets(moment.xyxy)
         sheet.inset(moment.xyxy)
         sheet.card(moment.xyxy, violation)
-    sheet.footer(violation, caption)
+    law = f"{violation.rule} · {violation.article}" if violation.article else violation.rule
+    sheet.footer(law, _survey(violation), caption)
+    return sheet.image()
+
+
+def draw_object(
+    rgb: NDArray[np.uint8], thing: AbandonedObject, plane: GroundPlane | None, caption: Caption
+) -> Image.Image:
+    """The frame with a thing that was left: how near its owner would watch it, and for how long nobody did.
+
+    Args:
+        rgb: ``(H, W, 3)`` uint8 full-resolution frame of the alarm.
+        thing: What was told.
+        plane: Ground plane of this picture, to draw the distance; None leaves it out.
+        caption: What stands below.
+    """
+    sheet = _Sheet(Image.fromarray(rgb).convert("RGB"))
+    watched_m = thing.threshold.get("distance_m")
+    if plane is not None and thing.position_m is not None and watched_m is not None:
+        sheet.ring(plane.to_px(_circle(thing.position_m, watched_m)))
+    sheet.brackets(thing.xyxy)
+    sheet.inset(thing.xyxy)
+    owner = "in sight, far off" if thing.owner == "away" else "not to be seen"
+    rows = [(name, _measured(value)) for name, value in thing.measured.items()]
+    sheet.told(thing.xyxy, "left behind", [*rows, ("owner", owner)])
+    sheet.footer(thing.rule.replace("_", " "), "for people to decide", caption)
     return sheet.image()
 
 
@@ -155,19 +181,31 @@ class _Sheet:
 
     def card(self, xyxy: Sequence[float], violation: Violation) -> None:
         """What was measured beside the vehicle: a speed against its limit, or the rule's own quantities."""
-        speeding = "speed" in violation.measured and "limit_kmh" in violation.threshold
-        rows = [] if speeding else list(violation.measured.items())[:4]
-        x, y, width = self._beside(xyxy, 132.0 if speeding else 58.0 + 26.0 * len(rows))
-        if speeding:
+        if "speed" in violation.measured and "limit_kmh" in violation.threshold:
+            x, y, width = self._beside(xyxy, 132.0)
             self._speed(x, y, width, violation)
             return
+        rows = [(name.replace("_", " "), _measured(value)) for name, value in violation.measured.items()]
+        self.told(xyxy, violation.rule.replace("_", " "), rows[:4])
+
+    def told(self, xyxy: Sequence[float], title: str, rows: Sequence[tuple[str, str]]) -> None:
+        """A card beside what is marked: a title and named values."""
+        x, y, width = self._beside(xyxy, 58.0 + 26.0 * len(rows))
         u = self.unit
-        self.text(x + 20 * u, y + 12 * u, violation.rule.replace("_", " "), 24)
+        self.text(x + 20 * u, y + 12 * u, title, 24)
         for i, (name, value) in enumerate(rows):
             top = y + (52 + 26 * i) * u
-            self.text(x + 20 * u, top, name.replace("_", " "), 15, QUIET)
-            half = (value.high - value.low) / 2
-            self.text(x + width - 16 * u, top, f"{value.value:.1f} ± {half:.1f} {value.unit}", 15, INK, "ra")
+            self.text(x + 20 * u, top, name, 15, QUIET)
+            self.text(x + width - 16 * u, top, value, 15, INK, "ra")
+
+    def ring(self, points: NDArray[np.float64]) -> None:
+        """A closed line on the ground, with what lies within it a little brighter; points outside the picture too."""
+        if not np.isfinite(points).all():
+            return  # a part of it lies behind the camera
+        flat = [(float(x) * SUPERSAMPLE, float(y) * SUPERSAMPLE) for x, y in points]
+        self.pen.polygon(flat, fill=(*TRAIL, 30))
+        for start, end in list(pairwise([*flat, flat[0]]))[::2]:
+            self.pen.line([start, end], fill=(*TRAIL, 220), width=self._wide(3))
 
     def _beside(self, xyxy: Sequence[float], height_at_720: float) -> tuple[float, float, float]:
         """A panel next to the vehicle, tied to it by a line; its left, top and width."""
@@ -233,7 +271,7 @@ class _Sheet:
         span = f"95 %: {speed.low:.1f} to {speed.high:.1f}"
         self.text(x + width, y + 12 * u, span, 14, QUIET, "ra")
 
-    def footer(self, violation: Violation, caption: Caption) -> None:
+    def footer(self, law: str, survey: str, caption: Caption) -> None:
         """Camera, time, article and survey, on a strip that fades into the picture."""
         u, width, height = self.unit, self.picture.width, self.picture.height
         for i in range(round(72 * u)):
@@ -245,12 +283,11 @@ class _Sheet:
         at = caption.at.strftime("%Y-%m-%d %H:%M:%S.") + f"{caption.at.microsecond // 1000:03d} UTC"
         self.text(24 * u, height - 50 * u, f"{caption.camera} · {caption.place}", 19)
         self.text(24 * u, height - 26 * u, at, 15, QUIET)
-        law = f"{violation.rule} · {violation.article}" if violation.article else violation.rule
         self.text(width - 24 * u, height - 50 * u, law, 19, INK, "ra")
         self.text(
             width - 24 * u,
             height - 26 * u,
-            f"{_survey(violation)}   event {caption.event_id[:8]}",
+            f"{survey}   event {caption.event_id[:8]}",
             15,
             QUIET,
             "ra",
@@ -275,6 +312,22 @@ def _spaced(points: Sequence[tuple[float, float]], least: float) -> list[tuple[f
         if (x - kept[-1][0]) ** 2 + (y - kept[-1][1]) ** 2 >= least**2:
             kept.append((x, y))
     return kept
+
+
+def _measured(value: Measured) -> str:
+    """A value with the half of its interval.
+
+    >>> _measured(Measured(value=12.0, low=11.5, high=12.5, unit="s"))
+    '12.0 ± 0.5 s'
+    """
+    return f"{value.value:.1f} ± {(value.high - value.low) / 2:.1f} {value.unit}"
+
+
+def _circle(middle_m: tuple[float, float], radius_m: float) -> NDArray[np.float64]:
+    """``(N, 2)`` points round a place on the ground, metres."""
+    turn = np.linspace(0, 2 * np.pi, 96, endpoint=False)
+    ring: NDArray[np.float64] = np.array(middle_m) + radius_m * np.column_stack([np.cos(turn), np.sin(turn)])
+    return ring
 
 
 def _survey(violation: Violation) -> str:

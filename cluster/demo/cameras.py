@@ -23,7 +23,8 @@ class DemoCamera:
         name: Its name for people.
         district: Its district.
         scene: Kind of scene.
-        seed: Seed of the scene; chosen so that some drive too fast and some do not.
+        seed: Seed of the scene; chosen so that some drive too fast and some do not, and that what is left in the hall
+            can be found: of unseen halls some are missed (``python -m cluster.bench abandoned``).
         options: Options of the scene.
         rules: Whether it has the rules of its scene; a camera without any is there for searches only.
         searched: Whether who is missing (:mod:`cluster.demo.portrait`) walks through the scene.

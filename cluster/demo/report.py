@@ -18,10 +18,11 @@ from cluster.cli.shell import counted
 from cluster.demo.cameras import Clip
 from cluster.demo.search import KEY_FILE, appearance
 from cluster.demo.station import Search, Station, Things, faces_line, station_table
-from cluster.picture import Caption, draw_violation
+from cluster.picture import Caption, draw_object, draw_violation
 from flows.domain.cases import SearchCase
 from flows.domain.events import Event, KeyMoment, Violation
 from flows.domain.leads import Lead
+from flows.domain.objects import AbandonedObject
 from flows.domain.status import CameraStatus, Summary
 from flows.evaluation.events import CLEAR_KMH, EventScore, evaluate_events, is_violation, read_events
 from flows.ground import GroundPlane
@@ -60,6 +61,7 @@ class Outcome:
         seconds: What the live job took.
         station: What was found at the station; None where there is none.
         failed: Cameras of the station that failed, by id.
+        left: Something that was left, as a picture; None without any.
     """
 
     cameras: tuple[CameraOutcome, ...]
@@ -68,6 +70,7 @@ class Outcome:
     seconds: float
     station: Station | None = None
     failed: tuple[str, ...] = ()
+    left: Path | None = None
 
     @property
     def worked(self) -> bool:
@@ -121,13 +124,15 @@ def compare(
     took = (summary.ended_at - summary.started_at).total_seconds()
     halls = [clip for clip in clips if not clip.camera.street]
     looked = {id: camera.faces for id, camera in summary.cameras.items()}
+    station = _station(halls, events_of(folder), looked, *searched) if searched else None
     return Outcome(
         cameras=tuple(outcomes),
         evidence=evidence,
         picture=draw_best(streets, events, folder / "violation.png"),
         seconds=took,
-        station=_station(halls, events_of(folder), looked, *searched) if searched else None,
+        station=station,
         failed=tuple(c.camera.id for c in halls if _status(summary, c).state == "failed"),
+        left=draw_left(station, folder / "left.jpg") if station else None,
     )
 
 
@@ -192,6 +197,8 @@ def show(outcome: Outcome, console: Console, site: Path) -> None:
         lines.insert(0, ("faces", faces_line(outcome.station.search)))
     if outcome.picture is not None:
         lines.append(("picture", f"{shown_path(outcome.picture)}: one of the violations found"))
+    if outcome.left is not None:
+        lines.append(("", f"{shown_path(outcome.left)}: what was left in the hall"))
     here, file = shown_path(site.parent), shown_path(site)
     lines += [
         ("evidence", f"{shown_path(outcome.evidence)}/CAMERA: pictures, clip, manifest of each"),
@@ -233,6 +240,20 @@ def draw_best(clips: Sequence[Clip], events: Sequence[Event], out: Path) -> Path
     rgb = frame_at(clip.video, moment.at - truth.started_at)
     caption = Caption(clip.camera.name, clip.camera.district.title(), moment.at, event.id)
     draw_violation(rgb, _violation(event), moment, plane, caption).save(out, optimize=True)
+    return out
+
+
+def draw_left(station: Station, out: Path) -> Path | None:
+    """Draws the first thing that was found to be left; None if there is none."""
+    found = [(things.clip, event) for things in station.things for event in things.found]
+    if not found:
+        return None
+    clip, event = found[0]
+    truth = clip.truth
+    plane = GroundPlane.fit(truth.calibration).for_picture(truth.width_px, truth.height_px)
+    caption = Caption(clip.camera.name, clip.camera.district.title(), event.time, event.id)
+    rgb = frame_at(clip.video, event.time - truth.started_at)
+    draw_object(rgb, AbandonedObject.model_validate(event.data), plane, caption).save(out, quality=88)
     return out
 
 

@@ -19,6 +19,7 @@ from portraits import jpeg
 from searching import make_case
 
 from cluster.bench.walkers import HEAD, portrait
+from cluster.demo.search import LEAST_PX, face_px
 from flows.domain.cases import SearchTerms, Window, activate, authorise
 from flows.domain.detections import Detections
 from flows.domain.events import Event
@@ -30,15 +31,12 @@ from flows.faces.thresholds import built_in
 from flows.scenes.kinds import hall
 from flows.scenes.opengl import SceneUnavailable, require
 from flows.scenes.options import SceneOptions
-from flows.scenes.scene import Scene
 from flows.settings import Settings
 from flows.tracking import Tracker
 from models.faces.looker import FaceLooker, make
 
 SEED, FPS, SECONDS = 5, 2.5, 24.0
 HOUR = timedelta(hours=1)
-FACE_M = 0.15
-LEAST_PX = 60
 
 
 @dataclass(frozen=True)
@@ -72,20 +70,6 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def largest_px(scene: Scene, t_s: float) -> float:
-    """How wide the searched one's face is in the picture then; 0 where it is not in it."""
-    (actor,) = (a for a in scene.world.actors if a.role == "searched")
-    state = actor.state_at(t_s)
-    turn = np.radians(state.heading_deg)
-    aside = np.array([np.cos(turn), -np.sin(turn)]) * FACE_M / 2
-    middle = np.array([state.x_m, state.y_m]) + 0.1 * np.array([np.sin(turn), np.cos(turn)])
-    z = 0.93 * actor.body.height_m
-    a, b = scene.camera.project(np.array([[*(middle - aside), z], [*(middle + aside), z]]))
-    if np.isnan([a, b]).any() or not (0 < a[0] < 1280 and 0 < b[0] < 1280 and 0 < a[1] < 660):
-        return 0.0
-    return float(abs(a[0] - b[0]))
-
-
 @pytest.mark.parametrize("pose", hall.WAYS)
 async def test_a_missing_person_is_found_where_the_face_is_60_px_or_more(
     pose: str, eyes: FaceLooker, head: Path
@@ -99,7 +83,7 @@ async def test_a_missing_person_is_found_where_the_face_is_60_px_or_more(
         duration_s=SECONDS, fps=FPS, pose=pose, case="searched", face=head, n_pedestrians=3, started_at=begin
     )
     scene = hall.build(SEED, options)
-    widest = max(largest_px(scene, t) for t in np.arange(0, SECONDS, 1 / FPS))
+    widest = max(face_px(scene, t) for t in np.arange(0, SECONDS, 1 / FPS))
     assert widest >= LEAST_PX, "the scene does not show what this is about"
     terms = SearchTerms(longest_days=30, votes=2)
     created = ({"deed": "created", "by": "asel", "at": begin - HOUR},)

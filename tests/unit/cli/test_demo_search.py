@@ -7,19 +7,20 @@ import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 from searching import make_active, make_lead
 
 from cluster.cli.api import PEOPLE
-from cluster.demo import clips, home_of, portrait, search, today
+from cluster.demo import clips, home_of, portrait, report, search, today
 from cluster.demo.cameras import CAMERAS, Clip, DemoCamera
 from cluster.demo.search import Appearance
 from cluster.demo.station import Search, Station, Things, faces_line, station_table
 from flows import scenes
 from flows.domain.cases import activate, authorise, covers
 from flows.domain.errors import FieldError
-from flows.domain.events import OBJECT_ABANDONED, Event
+from flows.domain.events import OBJECT_ABANDONED, Event, Measured
 from flows.domain.leads import Lead
 from flows.domain.objects import AbandonedObject
 from flows.jurisdiction import load_profile
@@ -161,10 +162,36 @@ def alarm(hall: Clip, after_s: float) -> Event:
     thing = next(o for o in frame.objects if o.track == due.track)
     data = AbandonedObject(
         rule_version="1", state="abandoned", placed_at=due.from_at, left_at=due.from_at, owner="gone",
-        owner_number=1, xyxy=thing.xyxy, size_m=(0.5, 0.7), confidence=0.8,
+        owner_number=1, xyxy=thing.xyxy, size_m=(0.5, 0.7), confidence=0.8, position_m=(thing.x_m, thing.y_m),
+        measured={"alone": Measured(value=after_s, low=after_s - 1, high=after_s + 1, unit="s")},
+        threshold={"distance_m": 3.0},
     )  # fmt: skip
     return Event.of(OBJECT_ABANDONED, camera_id="hall", district="turksib", at=frame.at,
                     data=data.model_dump(mode="json"))  # fmt: skip
+
+
+def test_the_picture_marks_what_was_left_and_where_its_owner_would_watch_it(
+    hall: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from PIL import Image
+
+    grey = np.full((hall.truth.height_px, hall.truth.width_px, 3), 120, np.uint8)
+    monkeypatch.setattr(report, "frame_at", lambda *_: grey)
+    found = alarm(hall, 7.0)
+
+    out = report.draw_left(station(hall, [found], [lead(6.2)], {}), tmp_path / "left.jpg")
+
+    assert out is not None
+    x0, y0, x1, y1 = (round(v) for v in found.data["xyxy"])  # type: ignore[union-attr]
+    with Image.open(out) as picture:
+        pixels = np.asarray(picture).astype(int)
+    near = pixels[y0 - 12 : y1 + 12, x0 - 12 : x1 + 12]
+    assert ((near[..., 0] - near[..., 2]) > 80).sum() > 50, "red corners round it"
+    yellow = (pixels[..., 0] - pixels[..., 2] > 60) & (pixels[..., 1] - pixels[..., 2] > 40)
+    columns = np.nonzero(yellow)[1]
+    assert columns.min() < x0 - 40, "the line on the floor is farther out ..."
+    assert columns.max() > x1 + 40, "... on both sides"
+    assert report.draw_left(station(hall, [], [], {}), tmp_path / "none.jpg") is None
 
 
 def station(hall: Clip, events: list[Event], leads: list[Lead], looked: dict[str, int]) -> Station:
