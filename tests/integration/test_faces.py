@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 from leaks import VARIABLE, Canary, Search
 from live_run import Run
 from portraits import jpeg
+from ray import serve
 from searching import make_case
 
 from cluster.bench.processes import workers
@@ -26,6 +27,7 @@ from flows.store.connection import client
 from flows.store.leads import LeadStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.vault import Vault
+from serve.app import start_serve
 
 HOUR = timedelta(hours=1)
 
@@ -108,8 +110,16 @@ def canary(cluster: None, clusters: ExitStack, monkeypatch: pytest.MonkeyPatch) 
     clusters.enter_context(ray_for(LiveOptions()))  # for the tests after this one
 
 
+@pytest.fixture
+def emptied(cluster: None) -> None:
+    """Other modules' detectors keep the small Ray's CPUs for two minutes after their last frame; ours need them."""
+    start_serve()
+    for name in serve.status().applications:
+        serve.delete(name)
+
+
 def test_who_is_searched_for_is_a_lead_and_only_where_the_case_says(
-    job: Run, tmp_path: Path, redis: EmbeddedRedis
+    emptied: None, tmp_path: Path, redis: EmbeddedRedis
 ) -> None:
     search = Searching(tmp_path, redis)
     case = search.case(portrait())
