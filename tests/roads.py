@@ -15,11 +15,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import Any
 
 import driving
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from flows.domain.events import Event, Violation
@@ -173,11 +171,6 @@ def parked(id: int, *, x: float, y: float, s: Spell, cls: str = "car") -> Drive:
 def swapped(a: Drive, b: Drive, at_s: float) -> tuple[Drive, Drive]:
     """The tracker takes one for the other from then on."""
     return replace(a, numbers=((at_s, b.id),)), replace(b, numbers=((at_s, a.id),))
-
-
-def seeds(count: int) -> list[Any]:
-    """Parameters: the first asks the quick question, the others ask it again with other noise, in the whole suite."""
-    return [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, count))]
 
 
 def rect(x0: float, y0: float, x1: float, y1: float) -> tuple[Point, ...]:

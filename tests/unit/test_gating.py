@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from quick import first
 
 from flows.domain.site import GateConfig
 from flows.gating import Gate
@@ -184,7 +185,7 @@ def _strong_motion(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> bool:
     return bool((np.abs(smooth(now) - smooth(before)) > 30).sum() >= 4)
 
 
-@pytest.mark.parametrize("name", ["hall", "street", "overhead"])
+@pytest.mark.parametrize("name", first("hall", "street", "overhead"))
 def test_real_footage_loses_no_moving_frame(name: str) -> None:
     path = FOOTAGE / f"{name}.mp4"
     if not path.exists():

@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import street
+from numpy.typing import NDArray
 
 from flows.domain.detections import Detections
 from flows.domain.errors import CalibrationError
@@ -40,8 +42,20 @@ def make_frames(count: int, cars: list[street.Car] | None = None) -> Iterator[Fr
     clock = ClockState("site", START, rate_hz=street.FPS)
     for index in range(count):
         t_s = index / street.FPS
-        bgr = np.asarray(street.draw(CARS if cars is None else cars, t_s))[:, :, ::-1].copy()
+        bgr = drawn(t_s) if cars is None else picture(cars, t_s)
         yield Frame("road", index, START + timedelta(seconds=t_s), ArrayPicture(bgr), clock)
+
+
+def picture(cars: list[street.Car], t_s: float) -> NDArray[np.uint8]:
+    return np.asarray(street.draw(cars, t_s))[:, :, ::-1].copy()
+
+
+@cache
+def drawn(t_s: float) -> NDArray[np.uint8]:
+    """Of :data:`CARS`, whom most tests watch."""
+    bgr = picture(CARS, t_s)
+    bgr.flags.writeable = False
+    return bgr
 
 
 def play(pipeline: CameraPipeline, frames: int = 45) -> list[Event]:

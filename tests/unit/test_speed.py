@@ -37,6 +37,7 @@ def test_speed_is_right_within_its_interval(pose: str, away: bool, kmh: float) -
     assert verdict.high_kmh - verdict.low_kmh < 0.1 * kmh
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_and_are_not_idle() -> None:
     rng = np.random.default_rng(4)
     errors, halves = [], []

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 import street
+from quick import first
 
 from flows.domain.detections import Detections
 from flows.domain.events import SPEEDING, Event
@@ -321,7 +322,7 @@ def test_without_a_watch_a_shake_would_be_measured() -> None:
     assert all(p.refusals() for p in shaken)
 
 
-@pytest.mark.parametrize("late", [1, 39])
+@pytest.mark.parametrize("late", first(1, 39))
 def test_late_answers_change_nothing(late: int) -> None:
     """A file's frames are decided up to 40 frames before they are stepped."""
     _, at_once = play(cars_at(0.0, 6.0), 14.0, knocked(7.0))

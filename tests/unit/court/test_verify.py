@@ -67,6 +67,7 @@ def test_one_changed_byte_in_any_file_is_found_and_the_file_named(name: str) -> 
         assert name in told(report), (at, report.faults)
 
 
+@pytest.mark.slow
 def test_dozens_of_random_bytes_of_the_zip_are_each_found() -> None:
     rng, made = random.Random(11), package()
     for _ in range(40):
@@ -176,6 +177,7 @@ def test_what_is_no_package_is_said_to_be_none() -> None:
             verify(data)
 
 
+@pytest.mark.slow
 def test_hostile_statements_are_faults_never_errors() -> None:
     deep = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
     for name in (MANIFEST, SEAL, FACTS, RECORD, "captured/cam-1/manifest.json", "frames/cam-1.csv"):

@@ -126,6 +126,7 @@ def test_who_rolls_through_people_who_slow_down_for_it_does_not_yield() -> None:
         assert [m["name"] for m in data["moments"]] == ["before the line", "past the line", "leaving"]
 
 
+@pytest.mark.slow
 def test_who_waits_until_all_have_passed_yields() -> None:
     """11: the car stands until frame 195; the last person crosses 5 m ahead while it sets off."""
     played = play("11")
@@ -133,6 +134,7 @@ def test_who_waits_until_all_have_passed_yields() -> None:
     assert played.refusals == {"too_short": 1}, "it has hardly moved: no speed"
 
 
+@pytest.mark.slow
 def test_people_who_wait_beside_the_way_and_people_long_past() -> None:
     """01: two people slow down and wait at 8.9 m, off the crossing, while two cars turn off before them.
     03: two people run across well before the car."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import driving
 import pytest
-from roads import Drive, Lights, parked, rect, road, seeds, straight, tell, violation
+from quick import first
+from roads import Drive, Lights, parked, rect, road, straight, tell, violation
 
 from flows.domain.events import Event
 from flows.domain.ruleset import ProhibitedStoppingRule
@@ -82,8 +83,8 @@ def test_what_is_hardly_a_vehicle_in_every_frame_is_none() -> None:
     assert kerb.refusals() == {"hardly_a_vehicle": 1}
 
 
-@pytest.mark.parametrize("seed", seeds(2))
-@pytest.mark.parametrize("eye", [None, "gantry"])
+@pytest.mark.parametrize("seed", first(*range(2)))
+@pytest.mark.parametrize("eye", first(None, "gantry"))
 def test_a_parked_car_is_one_event_not_a_hundred(seed: int, eye: str | None) -> None:
     """Ten minutes; the tracker loses it and finds it under other numbers all the time."""
     numbers = tuple((float(s), 100 + s) for s in range(20, 600, 17))
@@ -135,7 +136,7 @@ def test_out_of_sight_for_too_long_proves_nothing() -> None:
         pytest.param((replace(stops(1, 28, 60), cls="person"),), id="somebody waits"),
     ],
 )
-@pytest.mark.parametrize("seed", seeds(2))
+@pytest.mark.parametrize("seed", first(*range(2)))
 def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
     assert judged(*story, seed=seed) == []
     if seed == 0:

@@ -5,7 +5,8 @@ from typing import Any
 import driving
 import pytest
 from pydantic import ValidationError
-from roads import Drive, arc, over, parked, rect, road, seeds, straight, swapped, tell, violation
+from quick import first
+from roads import Drive, arc, over, parked, rect, road, straight, swapped, tell, violation
 
 from flows.domain.events import Event
 from flows.domain.ruleset import WrongWayRule
@@ -45,8 +46,8 @@ def test_who_drives_against_the_lane_is_one_event_with_what_was_measured() -> No
     assert -3.5 < facts.position_m[0] < 0
 
 
-@pytest.mark.parametrize("seed", seeds(3))
-@pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])
+@pytest.mark.parametrize("seed", first(*range(3)))
+@pytest.mark.parametrize("pose", first("roadside", "gantry", "high"))
 def test_a_camera_sees_it_too(pose: str, seed: int) -> None:
     eye = driving.camera(pose)
     events = tell(rule(eye=eye), [WRONG, AFTERWARDS, BESIDE], eye=eye, seed=seed)
@@ -81,17 +82,23 @@ def test_a_camera_sees_it_too(pose: str, seed: int) -> None:
             (Drive(1, ((0, -1.75, 20), (4, -1.75, 20), (10, -1.75, 40)), backwards=((4, 10),)),),
             id="stood there and backs fast",
         ),
-        pytest.param((parked(1, x=-1.75, y=55, s=(0, 60)),), id="stands far away and trembles"),
+        pytest.param(
+            (parked(1, x=-1.75, y=55, s=(0, 60)),), id="stands far away and trembles", marks=pytest.mark.slow
+        ),
         pytest.param((over(1, (-15, 30), (15, 30), kmh=30),), id="crosses the lane"),
         pytest.param(
             (over(1, (1.75, 0), (1.75, 20), (-0.6, 28), (-0.6, 32), (1.75, 40), (1.75, 60), kmh=40),),
             id="swerves into it for a moment",
         ),
         pytest.param(swapped(RIGHT, BESIDE, 3.0), id="the tracker mixes up two vehicles"),
-        pytest.param((straight(1, x=-1.75, y=(0, 70), kmh=4, cls="person"),), id="somebody walks"),
+        pytest.param(
+            (straight(1, x=-1.75, y=(0, 70), kmh=4, cls="person"),),
+            id="somebody walks",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
-@pytest.mark.parametrize("seed", seeds(3))
+@pytest.mark.parametrize("seed", first(*range(3)))
 def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
     assert judged(*story, seed=seed) == []
     if seed == 0:

@@ -26,6 +26,7 @@ def annotate(
     return {thing.track: thing for thing in found}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("drawn")
 def test_the_box_is_that_of_the_drawn_silhouette() -> None:
     actors = [make_actor(cls, -1.0, 17.0, 215.0) for cls in bodies.MAKERS]

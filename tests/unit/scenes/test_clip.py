@@ -15,6 +15,7 @@ from flows.scenes.truth import SceneTruth
 pytestmark = pytest.mark.usefixtures("drawn")
 
 
+@pytest.mark.slow
 def test_a_clip_and_its_truth_agree(tmp_path: Path) -> None:
     started_at = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
     scene = scenes.build(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pytest
 
 from flows.scenes import plates
 
@@ -14,6 +15,7 @@ def test_numbers_have_kazakhstans_form() -> None:
     assert len(set(numbers)) == 200
 
 
+@pytest.mark.slow
 def test_a_picture_shows_its_number() -> None:
     blank, one, other = (plates.picture(text).astype(int) for text in ("", "123 ABC 02", "123 ABC 05"))
     assert (np.abs(one - blank).sum(-1) > 100).mean() > 0.08

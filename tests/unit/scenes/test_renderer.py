@@ -20,6 +20,7 @@ def pictures(name: str, light: str = "day", noise: float = 0.0) -> tuple[np.ndar
     return tuple(frame.rgb.astype(int) for frame in scene.frames())
 
 
+@pytest.mark.slow
 def test_an_empty_street_stands_still_but_for_the_sensor() -> None:
     still = pictures("empty")
     assert all((frame == still[0]).all() for frame in still)
@@ -27,12 +28,14 @@ def test_an_empty_street_stands_still_but_for_the_sensor() -> None:
     assert 0.3 < np.abs(noisy[1] - noisy[0]).mean() < 6
 
 
+@pytest.mark.slow
 def test_traffic_changes_the_picture_where_it_is() -> None:
     first, *_, last = pictures("road")
     changed = np.abs(first - last).sum(-1) > 30
     assert 0.001 < changed.mean() < 0.5
 
 
+@pytest.mark.slow
 def test_dusk_is_darker_than_day() -> None:
     assert pictures("empty", "dusk")[0].mean() < 0.8 * pictures("empty")[0].mean()
 

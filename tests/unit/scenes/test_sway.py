@@ -68,6 +68,7 @@ def test_the_truth_says_when_and_its_boxes_follow_the_camera() -> None:
             assert same == (before.at < knock.from_at)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("drawn")
 def test_the_picture_moves_as_the_geometry_says() -> None:
     options = {

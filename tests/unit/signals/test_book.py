@@ -76,6 +76,7 @@ def test_a_cycle_is_told_as_events() -> None:
     assert began_s == pytest.approx([0, 3, 4, 7, 9], abs=0.17)
 
 
+@pytest.mark.slow
 def test_the_same_footage_gives_the_same_ids() -> None:
     first, second = (play(SignalBook(camera()), frames())[0] for _ in range(2))
     assert [e.id for e in first] == [e.id for e in second]

@@ -8,6 +8,7 @@ from typing import get_args
 import heads
 import numpy as np
 import pytest
+from quick import first
 
 from flows.domain.signals import Phase
 from flows.signals.reader import Head, Reading, read
@@ -22,11 +23,7 @@ PHASES: dict[Head, tuple[Phase, ...]] = {
 }
 
 
-LIGHTS = [
-    light if light in ("day", "night") else pytest.param(light, marks=pytest.mark.slow)
-    for light in heads.LIGHTS
-]
-"""The two in between are as good a question, but drawing takes a while: the whole suite asks them."""
+LIGHTS = first(*heads.LIGHTS)
 
 
 def reading(head: heads.Head, phase: Phase, look: int = 0) -> Reading:

@@ -84,6 +84,7 @@ def test_a_picture_between_two_frames_is_the_nearest_and_says_so(tmp_path: Path)
         source.ring.picture(at(60))
 
 
+@pytest.mark.slow
 def test_the_ring_is_bounded_by_time_and_by_bytes(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 150, noise=6)
     by_time, _ = recorded(path, PacketRing(ring_s=2.0))

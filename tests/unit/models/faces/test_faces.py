@@ -35,6 +35,7 @@ def test_a_face_is_found_where_it_is_with_its_eyes_and_nose(pair: FacePair) -> N
     assert max(left_y, right_y) < face.nose[1]
 
 
+@pytest.mark.slow
 def test_the_same_person_smaller_and_blurred_stays_alike(pair: FacePair) -> None:
     whole = pair.embedder.embed(astronaut(), pair.finder.find(astronaut()))
     small = np.ascontiguousarray(np.asarray(Image.fromarray(astronaut()).resize((300, 300))))
@@ -56,6 +57,7 @@ def test_several_faces_come_largest_first_and_none_is_no_error(pair: FacePair) -
     assert pair.embedder.embed(both, []).shape == (0, 128)
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_searched_at_a_smaller_size_and_answered_in_its_own_pixels(pair: FacePair) -> None:
     large = np.ascontiguousarray(np.asarray(Image.fromarray(astronaut()).resize((1536, 1536))))
     (face,), (wanted,) = pair.finder.find(large), pair.finder.find(astronaut())
