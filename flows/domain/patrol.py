@@ -93,7 +93,7 @@ class Task(BaseModel):
             )
         latitude, longitude = place or (None, None)
         return cls(
-            id=event_id("patrol", kind, about), kind=kind, about=about, district=district, camera=camera,
+            id=task_id(kind, about), kind=kind, about=about, district=district, camera=camera,
             latitude=latitude, longitude=longitude, text=text, made_by=by, made_at=at,
         )  # fmt: skip
 
@@ -102,6 +102,11 @@ class Task(BaseModel):
         data = self.model_dump(mode="json", exclude={"made_by"})
         return Event.of(TASK, camera_id=self.camera, district=self.district, at=at, data=data,
                         key=(self.id, self.version))  # fmt: skip
+
+
+def task_id(kind: Kind, about: str) -> str:
+    """The id of the task about a thing."""
+    return event_id("patrol", kind, about)
 
 
 @dataclass(frozen=True, slots=True)

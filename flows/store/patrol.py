@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from flows.domain.audit import Action
-from flows.domain.patrol import Step, Task, TaskRefused, take
+from flows.domain.patrol import Kind, Step, Task, TaskRefused, take, task_id
 from flows.store import keys
 from flows.store.connection import told
 from flows.store.ledger import Change, Clock, Ledger, Refused, entry, to_ms, utc_now
@@ -62,6 +63,15 @@ class PatrolStore:
         with told("read a task", self._ledger.address):
             text: Any = self._ledger.client.hget(keys.task(task_id), "json")
         return None if text is None else Task.model_validate_json(text)
+
+    def about(self, kind: Kind, things: Sequence[str]) -> dict[str, Task]:
+        """The task of each of some things that has one, by the thing's id.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        tasks = self._read([task_id(kind, thing).encode() for thing in things])
+        return {task.about: task for task in tasks}
 
     def step(self, task_id: str, step: Step, by: str, version: int, note: str = "") -> Task:
         """Takes a step; of two that were asked for at the same moment one is done.

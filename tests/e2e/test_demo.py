@@ -113,6 +113,8 @@ def test_the_thing_is_looked_at_and_cleared_by_a_patrol(desk: Any, shots: Path, 
     patrol.click("dialog .good")
     patrol.wait_for_selector(".pill:text('resolved')")
     check_accessible(patrol)
+    operator.wait_for_selector(".card .pill:text('Patrol: resolved')")
+    assert operator.locator("button:text('Send a patrol')").count() == 0, "it is dealt with"
 
 
 def test_a_violation_of_the_demo_is_confirmed(desk: Any) -> None:

@@ -29,7 +29,9 @@ def objects(
     scope: Annotated[Objects, scoped(Objects)],
     until: Annotated[When, Query(description="Noticed before then.", examples=["2026-11-02T12:00:00Z"])],
     since: Annotated[When | None, Query(description="Noticed then or later; a day before `until`.")] = None,
-    closed: Annotated[bool, Query(description="Also those that are gone.")] = False,
+    closed: Annotated[
+        bool, Query(description="Also those that are gone, or that a patrol has dealt with.")
+    ] = False,
 ) -> ObjectList:
     """Things left behind in your districts."""
     first = since or until - timedelta(days=1)

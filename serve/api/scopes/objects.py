@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
+from flows.domain.patrol import Task, TaskState
 from flows.store.results import Entry
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.schemas import Answer
@@ -41,6 +42,10 @@ class ObjectRow(Answer):
     noticed_at: datetime
     changed_at: datetime
     data: dict[str, JsonValue]
+    patrol: TaskState | None = Field(
+        default=None,
+        description="How far the patrol is that was sent to it; what is resolved is open no more.",
+    )
     pictures: list[Picture] = Field(
         default_factory=list, description="Placing, leaving, now; others are blurred."
     )
@@ -58,7 +63,7 @@ class Objects:
         Args:
             since: First capture time.
             until: First capture time after it.
-            closed: Also those that are gone.
+            closed: Also those that are gone, or that a patrol has dealt with.
         """
         found: dict[str, list[Entry]] = {}
         for type in TYPES:
@@ -66,10 +71,12 @@ class Objects:
                 if self._bounds.person.covers(entry.event.subject):
                     about = str(entry.event.data.get("object") or entry.event.id)
                     found.setdefault(about, []).append(entry)
-        rows = [_row(about, sorted(entries, key=_order)) for about, entries in found.items()]
-        return sorted(
-            (row for row in rows if closed or row.state != "closed"), key=lambda r: r.noticed_at, reverse=True
-        )
+        tasks = self._services.patrol.about("object", list(found))
+        rows = [
+            _row(about, sorted(entries, key=_order), tasks.get(about)) for about, entries in found.items()
+        ]
+        open_ = [row for row in rows if closed or (row.state != "closed" and row.patrol != "resolved")]
+        return sorted(open_, key=lambda row: row.noticed_at, reverse=True)
 
     def picture(self, event_id: str, name: str) -> bytes:
         """A picture of a thing.
@@ -98,12 +105,12 @@ def _pictures(entry: Entry) -> list[Picture]:
     return [Picture(name=s, href=f"{PREFIX}/{entry.event.id}/pictures/{s}.jpg") for s in stems]
 
 
-def _row(about: str, entries: list[Entry]) -> ObjectRow:
+def _row(about: str, entries: list[Entry], task: Task | None) -> ObjectRow:
     events = [entry.event for entry in entries]
     last = events[-1]
     shown = next((pictures for entry in reversed(entries) if (pictures := _pictures(entry))), [])
     state: Any = last.type.split(".")[2]
     return ObjectRow(
         id=about, state=state, camera=last.camera_id, district=last.subject, noticed_at=events[0].time,
-        changed_at=last.time, data=last.data, pictures=shown,
+        changed_at=last.time, data=last.data, pictures=shown, patrol=None if task is None else task.state,
     )  # fmt: skip

@@ -27,3 +27,27 @@ async def test_pictures_are_shown_and_the_clip_with_everybody_in_it_is_not(api: 
     for hidden in ("now-crop.jpg", "clip.mp4"):
         answer = await api.get(f"/objects/{event.id}/pictures/{hidden}", "operator")
         assert answer.status_code in (404, 422)
+
+
+async def test_what_a_patrol_has_dealt_with_is_open_no_more(api: Any) -> None:
+    at = datetime.now(UTC)
+    event = Event.of(
+        "dome.object.abandoned.v1", camera_id="hall", district="esil", at=at, data={"object": ""}
+    )
+    api.write(event)
+
+    async def listed(more: str = "") -> list[Any]:
+        until = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+        rows: list[Any] = (await api.get(f"/objects?until={until}{more}", "operator")).json()["items"]
+        return rows
+
+    assert [row["patrol"] for row in await listed()] == [None]
+    sent = await api.post("/patrol/tasks", {"kind": "object", "about": event.id}, "operator")
+    task = sent.json()["id"]
+    assert [row["patrol"] for row in await listed()] == ["open"]
+    for version, step in enumerate(("accept", "resolve")):
+        body = {"version": version, "note": "an empty suitcase"}
+        answer = await api.post(f"/patrol/tasks/{task}/{step}", body, "patrol", sub="timur")
+        assert answer.status_code == 200, answer.text
+    assert await listed() == []
+    assert [row["patrol"] for row in await listed("&closed=true")] == ["resolved"]

@@ -3,10 +3,10 @@
 import { ask, follow, picture, post } from "../api.js";
 import { why } from "../dialog.js";
 import { fill, h, say } from "../dom.js";
-import { t, when } from "../words.js";
+import { number, t, when } from "../words.js";
 
 export async function open(main, { me, signal }) {
-  const list = h("div.cards");
+  const list = h("div.cards.wide");
   fill(main, h("h1", t("objects")), list);
 
   async function load() {
@@ -16,7 +16,7 @@ export async function open(main, { me, signal }) {
   }
 
   await load();
-  follow("type=dome.object.", (event) => event && load(), signal);
+  follow("type=dome.object.&type=dome.patrol.task.", (event) => event && load(), signal);
 }
 
 function sendPatrol(item) {
@@ -29,12 +29,17 @@ function shown({ name, href }) {
   return h("figure", image, h("figcaption", t(name)));
 }
 
+function about(data) {
+  const moments = [["placing", data.placed_at], ["owner_left", data.left_at]].filter(([, at]) => at);
+  const values = Object.entries(data.measured || {}).map(([name, v]) => `${name} ${number(v.value, 1)} ± ${number((v.high - v.low) / 2, 1)} ${v.unit}`);
+  return [moments.map(([name, at]) => [h("dt", t(name)), h("dd", when(at))]), values.length > 0 && [h("dt", t("measured")), h("dd", values.join("; "))]];
+}
+
 function card(item, sends) {
-  const told = Object.entries(item.data).filter(([, v]) => ["string", "number"].includes(typeof v)).slice(0, 8);
   return h(`article.card.${item.state}`, { "aria-label": item.id },
-    h("header", h("h2", t(`state.${item.state}`)), h(`span.pill.${item.state}`, item.camera), h("small", item.district)),
+    h("header", h("h2", t(`state.${item.state}`)), h(`span.pill.${item.state}`, item.camera), h("small", item.district),
+      item.patrol && [h("span.grow"), h(`span.pill.${item.patrol}`, `${t("patrol")}: ${t(`state.${item.patrol}`)}`)]),
     item.pictures.length > 0 && h("div.row", item.pictures.map(shown)),
-    h("dl.facts.small", h("dt", t("time")), h("dd", when(item.noticed_at)),
-      told.map(([name, value]) => [h("dt", name.replaceAll("_", " ")), h("dd", String(value))])),
-    sends && item.state !== "closed" && h("button", { onclick: () => sendPatrol(item) }, t("send_patrol")));
+    h("dl.facts.small", h("dt", t("time")), h("dd", when(item.noticed_at)), about(item.data)),
+    sends && item.state !== "closed" && !item.patrol && h("button", { onclick: () => sendPatrol(item) }, t("send_patrol")));
 }
