@@ -69,6 +69,10 @@ class Looker(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Ends whatever it has started."""
+        ...
+
 
 @dataclass
 class ReportWork:

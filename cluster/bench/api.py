@@ -43,27 +43,32 @@ CHUNK: Final = 256
 def run(quick: bool = False) -> list[dict[str, Any]]:
     """Starts Ray, Serve and an embedded Redis of its own, measures, and ends them."""
     violations, events, rounds = (60_000, 10, 40) if quick else (1_000_000, 60, 200)
-    with tempfile.TemporaryDirectory(prefix="dome-bench-") as home, _served(Path(home)) as (config, base):
+    with tempfile.TemporaryDirectory(prefix="dome-bench-") as home, served(Path(home)) as (config, base, _):
         figures = asyncio.run(_measure(config, base, violations, events, rounds))
         return [figure.model_dump() for figure in figures]
 
 
 @contextmanager
-def _served(home: Path) -> Iterator[tuple[Any, str]]:
+def served(home: Path) -> Iterator[tuple[Any, str, EmbeddedRedis]]:
+    """The API on Ray Serve, with everything of its own: its configuration, its address, its Redis."""
     from cluster.live import LiveOptions, ray_for
     from serve.api.config import ApiConfig
     from serve.app import ApiArgs, ensure_api, start_serve
 
     settings = Settings.from_env({"DOME_HOME": str(home)})
     with EmbeddedRedis(home / "redis") as server, ray_for(LiveOptions(settings=settings)):
-        limits = {"rate_hz": 100_000.0, "burst": 100_000}  # one client here asks for many
+        limits = {
+            "rate_hz": 100_000.0,
+            "burst": 100_000,
+            "channel_rate_hz": 100_000.0,
+        }  # one client here asks for many
         config = ApiConfig.from_env(server.url, settings, env={}).model_copy(update=limits)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
         start_serve(("127.0.0.1", port))
         ensure_api(ApiArgs(config=config))
-        yield config, f"http://127.0.0.1:{port}"
+        yield config, f"http://127.0.0.1:{port}", server
 
 
 async def _measure(config: Any, base: str, violations: int, events: int, rounds: int) -> list[Figure]:

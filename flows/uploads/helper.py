@@ -27,6 +27,7 @@ from flows.uploads.inspected import Inspected, exif_degrees, exif_time, iso6709
 from flows.uploads.kinds import PHOTOS, PREVIEW_PX, UploadRefused
 
 ANSWER_BYTES: Final = 4096
+NICE: Final = 10
 SAMPLED: Final = 3
 """Frames of a clip that are decoded: enough to see that it is one; the pipeline decodes the rest under its own eyes."""
 UPRIGHT: Final = {
@@ -39,7 +40,8 @@ _EXIF_IFD, _GPS_IFD = 0x8769, 0x8825
 
 
 def main() -> None:
-    """Serves until the other side closes."""
+    """Serves until the other side closes; whoever waits for a receipt goes first."""
+    os.nice(NICE)
     for line in sys.stdin:
         asked = json.loads(line)
         sys.stdout.write(json.dumps(answer(asked)) + "\n")

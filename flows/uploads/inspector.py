@@ -1,10 +1,7 @@
-"""Asks the helper about files; starts it again when it is gone. Nothing here decodes."""
+"""Asks the helper about files. Nothing here decodes."""
 
 from __future__ import annotations
 
-import json
-import select
-import subprocess
 import sys
 import tempfile
 import threading
@@ -17,17 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from flows.domain.errors import DomeError
+from flows.uploads.asking import Helper, HelperAway
 from flows.uploads.inspected import Inspected
 from flows.uploads.kinds import HEAD_BYTES, Limits, UploadRefused, kind_of
 
 START_S: Final = 30.0
 """The helper imports its decoders first; a busy machine takes seconds."""
-LINE_BYTES: Final = 16 * 1024
-
-
-class HelperAway(DomeError):
-    """The helper cannot be had now; the same file may be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +37,9 @@ class Seen:
     rgb: NDArray[np.uint8]
 
 
+__all__ = ["HelperAway", "Inspector", "Seen"]
+
+
 class Inspector:
     """One helper process, used by one thread at a time; a pool has several.
 
@@ -55,12 +50,14 @@ class Inspector:
 
     def __init__(self, limits: Limits | None = None, command: Callable[[], list[str]] | None = None) -> None:
         self.limits = limits or Limits()
-        self._command = command or (lambda: [sys.executable, "-m", "flows.uploads.helper"])
+        command = command or (lambda: [sys.executable, "-m", "flows.uploads.helper"])
+        self._helper = Helper(command, "uploads", START_S)
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._asked = 0
-        self.starts = 0
+
+    @property
+    def starts(self) -> int:
         """Times the helper was started: more than once means that it died."""
+        return self._helper.starts
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +68,7 @@ class Inspector:
     def close(self) -> None:
         """Ends the helper."""
         with self._lock:
-            self._end()
+            self._helper.end()
 
     def inspect(self, path: Path) -> Seen:
         """Looks at a file.
@@ -91,7 +88,8 @@ class Inspector:
             raise UploadRefused(f"expected at most {most / 2**20:.0f} MB, got {size / 2**20:.1f} MB")
         with tempfile.TemporaryDirectory(prefix="dome-preview-") as folder, self._lock:
             preview = Path(folder) / "preview.jpg"
-            told = self._ask({"path": str(path), "kind": kind, "preview": str(preview)} | asdict(self.limits))
+            asked = {"path": str(path), "kind": kind, "preview": str(preview)} | asdict(self.limits)
+            told = self._helper.ask(asked, self.limits.wall_s + 5.0)
             if "inspected" not in told:
                 raise UploadRefused(str(told.get("refused") or "it is damaged"))
             return self._seen(told["inspected"], preview)
@@ -112,46 +110,3 @@ class Inspector:
         ):
             raise UploadRefused("it is damaged: its decoder said nonsense")
         return Seen(inspected, data, np.frombuffer(pixels, np.uint8).reshape(height, width, 3))
-
-    def _ask(self, asked: dict[str, object]) -> dict[str, object]:
-        process = self._running()
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            process.stdin.write(json.dumps(asked).encode() + b"\n")
-            process.stdin.flush()
-            # The first answer also waits for the helper's imports.
-            wait_s = self.limits.wall_s + (START_S if self._asked == 0 else 5.0)
-            if not select.select([process.stdout], [], [], wait_s)[0]:
-                raise HelperAway(f"the helper for uploads said nothing for {wait_s:g} s")
-            line = process.stdout.readline(LINE_BYTES)
-            told = json.loads(line)
-        except (OSError, ValueError, HelperAway) as error:
-            self._end()
-            if isinstance(error, HelperAway):
-                raise
-            raise HelperAway(f"the helper for uploads is gone: {error}") from error
-        self._asked += 1
-        return told if isinstance(told, dict) else {}
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            self._end()
-            try:
-                self._process = subprocess.Popen(
-                    self._command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-                )
-            except OSError as error:
-                raise HelperAway(f"the helper for uploads cannot be started: {error}") from error
-            self.starts, self._asked = self.starts + 1, 0
-        return self._process
-
-    def _end(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                stream.close()

@@ -11,7 +11,6 @@ from typing import Any
 from flows.domain.people import EVERYWHERE
 from flows.domain.platehash import PlateHasher
 from flows.domain.webhook import Webhook
-from flows.masked import Masked
 from flows.proceedings import Courier
 from flows.receivers import receiver_for
 from flows.reportdesk import ReportDesk
@@ -41,6 +40,7 @@ from serve.api.idempotency import Answers
 from serve.api.identity import Identity, keys_for
 from serve.api.seers import Seers
 from serve.api.signatures import Signatures
+from serve.clips import ClipLooker
 
 DELIVER_S = 1.0
 """Between rounds of deliveries while nothing waits."""
@@ -116,6 +116,7 @@ class Services:
         probe_key = settings.probe_key.get_secret_value()
         vault = Vault.of(probe_key) if probe_key else None
         reports, inspector = ReportsStore(url), Inspector()
+        looker = ClipLooker(config.detector, config.jurisdiction)
         return cls(
             config=config,
             identity=Identity(config.oidc, keys_for(config.oidc, settings.home)),
@@ -138,7 +139,7 @@ class Services:
             reports=reports,
             uploads=UploadShelf(settings.home / "uploads"),
             desk=ReportDesk(reports, evidence),
-            work=ReportWork(reports, evidence, results, inspector, Masked(), config.timezone),
+            work=ReportWork(reports, evidence, results, inspector, looker, config.timezone),
         )
 
     async def start(self) -> None:
@@ -163,7 +164,7 @@ class Services:
         await ended(self._tasks)
         await self.alerts.close()
         for each in (self.results, self.violations, self.exemptions, self.proceedings, self.webhooks, self.answers,
-                     self.pictures, self.patrol, self.reports, self.work.inspector):  # fmt: skip
+                     self.pictures, self.patrol, self.reports, self.work.inspector, self.work.looker):  # fmt: skip
             each.close()
         for searching in (self.cases, self.leads, self.sightings, self.audit):
             searching.close_connections()

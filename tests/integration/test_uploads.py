@@ -117,9 +117,9 @@ def test_a_helper_that_died_is_started_again(tmp_path: Path) -> None:
     path = photo(tmp_path / "a.jpg")
     with Inspector() as made:
         made.inspect(path)
-        assert made._process is not None
-        made._process.kill()
-        made._process.wait()
+        assert made._helper._process is not None
+        made._helper._process.kill()
+        made._helper._process.wait()
         assert made.inspect(path).inspected.kind == "jpeg"
         assert made.starts == 2
 

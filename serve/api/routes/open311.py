@@ -17,15 +17,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
 
 from flows.domain.errors import DomeError, FieldError
 from flows.domain.reports import MOST_FILES, MOST_TEXT, SERVICES
 from flows.open311 import JSON, XML, error_rows, receipt_row, request_row, service_rows, to_xml
 from flows.reportdesk import Claim
 from serve.api.access import anybody, may
+from serve.api.forms import read_form
 from serve.api.problems import Problem, described, problem_of
 from serve.api.routes.reports import Id, Mine, Reference
 from serve.api.schemas import When
@@ -125,17 +124,12 @@ def definition(form: Form, code: Annotated[str, Path(pattern=r"^[a-z_]{1,64}$")]
     responses={201: BOTH[200], **described(413)},
     openapi_extra=BODY,
     max_body_size=FORM_BYTES,
-    form_limits={"max_files": MOST_FILES, "max_fields": 60, "max_part_size": 64 * 1024},
 )
 @may("channel")
 async def report(mine: Mine, form: Form, request: Request) -> Response:
     """Takes a report in; the answer is the receipt. It comes when everything is kept: 503 promises nothing."""
-    try:
-        async with request.form(max_files=MOST_FILES, max_fields=60, max_part_size=64 * 1024) as said:
-            photos = [await part.read() for part in said.getlist("media") if isinstance(part, UploadFile)]
-            fields = {name: value for name, value in said.items() if isinstance(value, str)}
-    except MultiPartException as error:
-        raise Problem(400, error.message) from None
+    form_said = read_form(await request.body(), request.headers.get("content-type", ""))
+    photos, fields = form_said.files.get("media", []), form_said.fields
     asked = _Asked(fields, photos)
     made = await run_in_threadpool(mine.accept, asked.reference, photos, asked.uploads, asked.claim)
     answer = _answer(form, "service_requests", "request", [receipt_row(made)])

@@ -1,0 +1,98 @@
+"""Clips of strangers: decoded by a process that may die, looked at by one beside the API."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import av
+import pytest
+from citizens import photo, report
+from media import write_video
+
+from flows.domain.reports import Attachment
+from flows.uploads.frames import ClipFrame, clip_frames
+from flows.uploads.inspector import Inspector
+from flows.uploads.kinds import Limits, UploadRefused
+from serve.clips import ClipLooker
+
+DEMO = Path(__file__).resolve().parents[2] / "cluster/demo/clips/gantry.mp4"
+
+
+def frames(path: Path, **more: object) -> list[ClipFrame]:
+    with clip_frames(path, "mp4", **more) as found:  # type: ignore[arg-type]
+        return list(found)
+
+
+def test_frames_come_small_and_ten_times_a_second(tmp_path: Path) -> None:
+    found = frames(DEMO)
+    assert found[0].bgr.shape == (540, 960, 3)
+    assert [f.after_s for f in found] == sorted(f.after_s for f in found)
+    assert 200 < len(found) <= 241  # of 24 s
+    small = frames(write_video(tmp_path / "a.mp4", 50))
+    assert len(small) == pytest.approx(20, abs=2)
+
+
+def test_a_clip_that_breaks_off_ends_with_what_could_be_seen(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.mp4"
+    with av.open(str(DEMO)) as source, av.open(str(whole), "w", options={"movflags": "faststart"}) as sink:
+        out = sink.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = out
+                sink.mux(packet)
+    part = tmp_path / "part.mp4"
+    part.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert 20 < len(frames(part)) < 200
+
+
+@pytest.mark.parametrize("data", [b"", bytes(9000), bytes(4) + b"ftypisom" + bytes(9000)])
+def test_what_is_no_clip_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.mp4").write_bytes(data)
+    with pytest.raises(UploadRefused, match="damaged"):
+        frames(tmp_path / "a.mp4")
+
+
+def test_a_decoder_that_takes_too_much_is_ended() -> None:
+    with pytest.raises(UploadRefused, match="damaged"):
+        frames(DEMO, wall_s=0.0)
+    with pytest.raises(UploadRefused, match="damaged"):
+        frames(DEMO, limits=Limits(memory_bytes=200 * 2**20))
+
+
+def attachment(data: bytes, kind: str) -> Attachment:
+    return Attachment(sha256=hashlib.sha256(data).hexdigest(), size=len(data), media_type=kind)
+
+
+def test_a_clip_is_looked_at_beside_the_api_and_a_photo_too(tmp_path: Path) -> None:
+    claim = report(service="speeding", happened_at=datetime.now(UTC))
+    looker, clip = ClipLooker("embedded"), attachment(DEMO.read_bytes(), "video/mp4")
+    (tmp_path / "a.jpg").write_bytes(photo())
+    try:
+        with Inspector() as inspector:
+            looked = looker.look(DEMO, inspector.inspect(DEMO), clip, claim)
+            picture = looker.look(tmp_path / "a.jpg", inspector.inspect(tmp_path / "a.jpg"),
+                                  attachment(photo(), "image/jpeg"), claim)  # fmt: skip
+    finally:
+        looker.close()
+    assert sorted(Path(name).suffix for name in looked.shown) == [".jpg", ".mp4"]
+    assert ["speeding" in said for said in looked.unknown] == [True]
+    assert looked.proposals == ()
+    assert list(picture.shown) == [f"{attachment(photo(), '').sha256[:32]}.shown.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("detector", "script"),
+    [("no-such-detector", ""), ("", "print('nonsense')"), ("", "import sys; sys.exit(1)")],
+)
+def test_where_nobody_can_look_everything_is_a_mosaic_and_that_is_said(detector: str, script: str) -> None:
+    command = (lambda: [sys.executable, "-c", script]) if script else None
+    looker = ClipLooker(detector, command=command)
+    with Inspector() as inspector:
+        looked = looker.look(DEMO, inspector.inspect(DEMO), attachment(b"x", "video/mp4"), report())
+    looker.close()
+    (said,) = looked.unknown
+    assert said.startswith("nobody could look at it")
+    assert [name.endswith(".jpg") for name in looked.shown] == [True]
