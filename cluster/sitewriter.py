@@ -45,6 +45,7 @@ class ClipCamera:
         district: Its district.
         detector: Its detector; the default where empty.
         note: A comment for whoever reads the file.
+        place: Latitude and longitude, degrees.
     """
 
     id: str
@@ -58,6 +59,7 @@ class ClipCamera:
     district: str = "demo"
     detector: str = ""
     note: str = ""
+    place: tuple[float, float] | None = None
 
 
 def site_text(site: str, cameras: Sequence[ClipCamera], folder: Path) -> str:
@@ -79,6 +81,10 @@ def _camera(camera: ClipCamera, folder: Path) -> list[str]:
         f"  - id: {camera.id}",
         f"    name: {_quoted(camera.name)}",
         f"    district: {camera.district}",
+        *(
+            f"    {name}: {degrees:g}"
+            for name, degrees in zip(("latitude", "longitude"), camera.place or (), strict=False)
+        ),
         "    source:",
         f"      path: {_quoted(_relative(camera.clip, folder))}",
         f"      started_at: {camera.started_at.isoformat()}",

@@ -57,14 +57,22 @@ class ClipLooker:
 
     Args:
         detector: Which one it runs.
+        settings: Where weights lie.
         jurisdiction: The law of the place.
         command: Starts it.
     """
 
     def __init__(
-        self, detector: str, jurisdiction: str = "kz", command: Callable[[], list[str]] | None = None
+        self,
+        detector: str,
+        settings: Settings,
+        jurisdiction: str = "kz",
+        command: Callable[[], list[str]] | None = None,
     ) -> None:
-        command = command or (lambda: [sys.executable, "-m", "serve.clips", detector, jurisdiction])
+        weights = os.pathsep.join(str(path) for path in settings.weights)
+        places = {"DOME_HOME": str(settings.home), "DOME_CACHE": str(settings.cache), "DOME_WEIGHTS": weights}
+        arguments = [detector, jurisdiction, json.dumps(places)]
+        command = command or (lambda: [sys.executable, "-m", "serve.clips", *arguments])
         self._helper = Helper(command, "clips", START_S)
         self._lock = threading.Lock()
 
@@ -120,11 +128,12 @@ def main() -> None:
     os.nice(NICE)
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
-    _, name, jurisdiction = sys.argv
+    _, name, jurisdiction, places = sys.argv
+    settings = Settings.from_env(json.loads(places))
     worker: Worker | None = None
     for line in sys.stdin:
         try:
-            worker = worker or Worker.load(name, jurisdiction)
+            worker = worker or Worker.load(name, settings, jurisdiction)
             told = worker.answer(json.loads(line))
         except UploadRefused as error:
             told = {"refused": str(error)}
@@ -146,7 +155,7 @@ class Worker:
         self._detector, self._profile = detector, load_profile(jurisdiction)
 
     @classmethod
-    def load(cls, name: str, jurisdiction: str) -> Worker:
+    def load(cls, name: str, settings: Settings, jurisdiction: str) -> Worker:
         """With a detector of the weights registry.
 
         Raises:
@@ -154,7 +163,7 @@ class Worker:
         """
         from models.detector import load
 
-        return cls(load(name, Settings.from_env()), jurisdiction)
+        return cls(load(name, settings), jurisdiction)
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What others see of a file, and what may be said of it.

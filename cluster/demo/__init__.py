@@ -35,7 +35,7 @@ def run_demo(folder: Path, detector: str = "embedded", *, progress: bool = True)
         DomeError: If the clips cannot be had or the live job cannot start.
     """
     from cluster.cli.shell import stderr, stdout
-    from cluster.demo import clips, exempt, report, search
+    from cluster.demo import citizen, clips, exempt, report, search
     from cluster.demo.cameras import CAMERAS
     from cluster.demo.today import this_morning
     from cluster.sitewriter import write_site
@@ -61,9 +61,12 @@ def run_demo(folder: Path, detector: str = "embedded", *, progress: bool = True)
     console.print("[bold]3/3[/] what came out, against the truth\n")
     tolerance_kmh = load_profile(JURISDICTION).law("speeding").tolerance_kmh
     became = exempt.states(report.violations_of(folder), settings)
+    filed = citizen.file_report(report.violations_of(folder), settings)
     searched = case, search.leads_of(case, settings)
     outcome = report.compare(found, folder, Path(settings.evidence), tolerance_kmh, became, searched)
     report.show(outcome, stdout(), site)
+    if filed is not None:
+        stdout().print("[bold]report[/]    a citizen sent a clip of it as well: the console's Reports has it")
     return outcome
 
 

@@ -29,6 +29,7 @@ class DemoCamera:
         rules: Whether it has the rules of its scene; a camera without any is there for searches only.
         searched: Whether who is missing (:mod:`cluster.demo.portrait`) walks through the scene.
         note: What a reader of the site file is to know of it.
+        place: Latitude and longitude, degrees.
     """
 
     id: str
@@ -40,6 +41,7 @@ class DemoCamera:
     rules: bool = True
     searched: bool = False
     note: str = ""
+    place: tuple[float, float] | None = None
 
     @property
     def street(self) -> bool:
@@ -57,23 +59,24 @@ CAMERAS: Final = (
     DemoCamera(
         "gantry", "Abay Avenue, gantry", "bostandyk", "road", 7,
         {"duration_s": CLIP_S, "pose": "gantry", "direction": "both", "light": "day",
-         "speed_range_kmh": (45, 95), "limit_kmh": 60},
+         "speed_range_kmh": (45, 95), "limit_kmh": 60}, place=(43.2401, 76.9047),
     ),
     DemoCamera(
         "crossing", "Tole Bi Street, crosswalk", "almaly", "giveway", 5,
-        {"duration_s": CLIP_S, "pose": "roadside", "light": "day", "limit_kmh": 60},
+        {"duration_s": CLIP_S, "pose": "roadside", "light": "day", "limit_kmh": 60}, place=(43.2543, 76.9285),
     ),
     DemoCamera(
         "junction", "Al-Farabi Avenue, traffic lights", "medeu", "junction", 5,
-        {"duration_s": CLIP_S, "pose": "gantry", "light": "day", "limit_kmh": 60},
+        {"duration_s": CLIP_S, "pose": "gantry", "light": "day", "limit_kmh": 60}, place=(43.2180, 76.9285),
     ),
     DemoCamera(
         "hall", "Almaty station, hall", "turksib", "hall", 38, _HALL | {"pose": "far_right"}, searched=True,
+        place=(43.3411, 76.9492),
         note="Times that fit a clip of half a minute; a station takes the defaults: away_s 30, gone_s 5, escalate_s 60",
     ),
     DemoCamera(
         "passage", "Almaty station, south passage", "turksib", "hall", 38, _HALL | {"pose": "way_1"},
-        rules=False, searched=True,
+        rules=False, searched=True, place=(43.3404, 76.9489),
         note="No rules: faces are looked at while an active search case covers this camera, and never else",
     ),
 )  # fmt: skip
@@ -109,4 +112,5 @@ class Clip:
             district=camera.district,
             detector=detector,
             note=camera.note,
+            place=camera.place,
         )

@@ -52,7 +52,7 @@ class ApiConfig(BaseModel):
         proceedings_key: ``DOME_PROCEEDINGS_KEY``: what filings to an address are signed with.
         webhook_hosts: ``DOME_WEBHOOK_HOSTS``: hosts that webhooks may be at, with commas between.
         jurisdiction: ``DOME_JURISDICTION``: profile under which search cases are made.
-        detector: ``DOME_API_DETECTOR``: detector behind ``/models/detect``.
+        detector: ``DOME_API_DETECTOR``: detector behind ``/models/detect``; looks at citizens' photos and clips, too.
         faces: ``DOME_API_FACES``: models that check photos of search cases.
     """
 

@@ -116,7 +116,7 @@ class Services:
         probe_key = settings.probe_key.get_secret_value()
         vault = Vault.of(probe_key) if probe_key else None
         reports, inspector = ReportsStore(url), Inspector()
-        looker = ClipLooker(config.detector, config.jurisdiction)
+        looker = ClipLooker(config.detector, settings, config.jurisdiction)
         return cls(
             config=config,
             identity=Identity(config.oidc, keys_for(config.oidc, settings.home)),

@@ -126,3 +126,20 @@ def test_a_violation_of_the_demo_is_confirmed(desk: Any) -> None:
     page.wait_for_selector(".reasons:not([hidden])")
     page.keyboard.press("2")
     page.wait_for_url(lambda url: url != first)
+
+
+def test_the_citizen_s_report_is_worked_through_beside_what_the_camera_saw(desk: Any, shots: Path) -> None:
+    page = page_of(desk, OPERATOR, "reports")
+    page.wait_for_selector(".report.forwarded", timeout=240_000)  # its clip was looked at meanwhile
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".stage img[src^=blob]")
+    page.wait_for_selector(".queue li a:text('Failure to yield')")
+    page.wait_for_selector("details li:has-text('survey of the camera')")
+    check_accessible(page)
+    page.screenshot(path=shots / "report.png")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(".stage video")
+    page.keyboard.press("y")
+    page.fill("#why", "The camera at the crosswalk saw it as well")
+    page.click("dialog .good")
+    page.wait_for_selector("h1 .pill:text('confirmed')")

@@ -13,6 +13,7 @@ from citizens import photo, report
 from media import write_video
 
 from flows.domain.reports import Attachment
+from flows.settings import Settings
 from flows.uploads.frames import ClipFrame, clip_frames
 from flows.uploads.inspector import Inspector
 from flows.uploads.kinds import Limits, UploadRefused
@@ -68,7 +69,7 @@ def attachment(data: bytes, kind: str) -> Attachment:
 
 def test_a_clip_is_looked_at_beside_the_api_and_a_photo_too(tmp_path: Path) -> None:
     claim = report(service="speeding", happened_at=datetime.now(UTC))
-    looker, clip = ClipLooker("embedded"), attachment(DEMO.read_bytes(), "video/mp4")
+    looker, clip = ClipLooker("embedded", Settings.from_env({})), attachment(DEMO.read_bytes(), "video/mp4")
     (tmp_path / "a.jpg").write_bytes(photo())
     try:
         with Inspector() as inspector:
@@ -89,7 +90,7 @@ def test_a_clip_is_looked_at_beside_the_api_and_a_photo_too(tmp_path: Path) -> N
 )
 def test_where_nobody_can_look_everything_is_a_mosaic_and_that_is_said(detector: str, script: str) -> None:
     command = (lambda: [sys.executable, "-c", script]) if script else None
-    looker = ClipLooker(detector, command=command)
+    looker = ClipLooker(detector, Settings.from_env({}), command=command)
     with Inspector() as inspector:
         looked = looker.look(DEMO, inspector.inspect(DEMO), attachment(b"x", "video/mp4"), report())
     looker.close()

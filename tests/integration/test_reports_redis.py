@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -9,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import redis
-from citizens import AT, report
+from citizens import AT, photo, report
 
 from flows.domain.errors import StoreError
 from flows.domain.reports import Reporter, merged, step
+from flows.reportdesk import Claim, ReportDesk
+from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.reports import ReportChanged, ReportsStore
 
@@ -88,6 +92,62 @@ def test_a_nonce_is_new_once(store: ReportsStore) -> None:
     assert store.unseen("egov:abc", 60)
     assert not store.unseen("egov:abc", 60)
     assert store.unseen("bank:abc", 60)
+
+
+def claim(n: int) -> Claim:
+    return Claim("egov", str(n), "speeding", 43.24, 76.91, f"words {n}", happened_at=AT)
+
+
+def test_every_receipt_outlives_a_redis_that_is_killed_while_reports_come(tmp_path: Path) -> None:
+    receipts: dict[str, bytes] = {}
+    refused = threading.Event()
+    with EmbeddedRedis(tmp_path / "redis") as server:
+        store, evidence = ReportsStore(server.url), EvidenceStore(str(tmp_path / "evidence"))
+        desk = ReportDesk(store, evidence, now=lambda: AT)
+
+        def send(first: int) -> None:
+            for n in range(first, 90, 3):
+                while True:  # as a channel does: what has no receipt is sent again
+                    try:
+                        receipts[desk.accept(claim(n), [photo(n)]).id] = photo(n)
+                        break
+                    except StoreError:
+                        refused.set()
+                        time.sleep(0.01)
+
+        senders = [threading.Thread(target=send, args=(n,)) for n in range(3)]
+        for sender in senders:
+            sender.start()
+        while len(receipts) < 20:
+            time.sleep(0.002)
+        server.kill()
+        assert refused.wait(20)
+        server.start()
+        for sender in senders:
+            sender.join()
+        kept = store.several(receipts)
+        assert len(kept) == len(receipts) == 90
+        for report in kept:
+            (file,) = report.files
+            assert evidence.read(file.folder, file.name) == receipts[report.id]
+        assert store.waiting() == 90, "each is looked at, too"
+        store.close()
+
+
+def test_a_file_behind_fsspec_is_kept_read_and_removed(tmp_path: Path) -> None:
+    evidence, brought = EvidenceStore("memory://reports"), tmp_path / "clip"
+    brought.write_bytes(b"film")
+    evidence.put("reports/a", "x.mp4", brought)
+    evidence.put("reports/a", "y.jpg", b"photo")
+    with evidence.local("reports/a", "x.mp4") as path:
+        assert path.read_bytes() == b"film"
+    evidence.drop("reports/a", "x.mp4")
+    evidence.drop("reports/a", "x.mp4")
+    with pytest.raises(StoreError, match="cannot be read"), evidence.local("reports/a", "x.mp4"):
+        pass
+    evidence.remove("reports/a")
+    with pytest.raises(StoreError):
+        evidence.read("reports/a", "y.jpg")
 
 
 def test_without_redis_nothing_is_accepted(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from flows.store.uploads import PIECE_BYTES, Upload
 from serve.api.access import may
 from serve.api.pages import MOST
 from serve.api.problems import described
+from serve.api.ranges import ranged
 from serve.api.schemas import Answer, When
 from serve.api.scope import scoped
 from serve.api.scopes.reports import Own, ReportDetail, ReportPage, Reports, status_of
@@ -198,13 +199,19 @@ def erase(mine: Mine, report_id: Id) -> None:
 @router.get(
     "/{report_id}/files/{name}",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}, "video/mp4": {}}}, **described(404)},
-)
+    responses={200: {"content": {"image/jpeg": {}, "video/mp4": {}}}, 206: {"description": "A part"},
+               **described(404, 416)},
+)  # fmt: skip
 @may("operator", "reviewer", "auditor")
-def shown(scope: Scope, report_id: Id, name: Annotated[str, Path(pattern=NAME)]) -> Response:
-    """A file as others see it: nobody can be recognised in it whom the report is not about."""
+def shown(
+    scope: Scope,
+    report_id: Id,
+    name: Annotated[str, Path(pattern=NAME)],
+    range: Annotated[str, Header()] = "",
+) -> Response:
+    """A file as others see it, whole or a range of it: nobody can be recognised in it whom the report is not about."""
     kind = "video/mp4" if name.endswith(".mp4") else "image/jpeg"
-    return Response(scope.shown(report_id, name), media_type=kind)
+    return ranged(scope.shown(report_id, name), range, kind, etag=f"{report_id}-{name}")
 
 
 @router.post(

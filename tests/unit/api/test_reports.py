@@ -22,6 +22,7 @@ from flows.domain.errors import FieldError, StoreError
 from flows.domain.places import CameraPlace, Places
 from flows.domain.reports import KEPT
 from flows.domain.site import District
+from flows.masked import Masked
 from flows.store.channels import ChannelBook
 
 SQUARE = ((43.2, 76.8), (43.3, 76.8), (43.3, 77.0), (43.2, 77.0))
@@ -74,7 +75,9 @@ class Channel:
 
 @pytest.fixture
 def egov(api: Any) -> Channel:
-    api.app.state.services.reports.put_places(PLACES)
+    services = api.app.state.services
+    services.reports.put_places(PLACES)
+    services.work.looker = Masked()  # who looks with a detector: see the integration tests
     return Channel(api, "egov", ChannelBook(api.config.channels_path).add("egov"))
 
 

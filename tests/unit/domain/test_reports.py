@@ -7,7 +7,18 @@ import pytest
 from citizens import AT, report
 from pydantic import ValidationError
 
-from flows.domain.reports import Attachment, Report, Reporter, ReportRefused, merged, step, tracking_id
+from flows.domain.reports import (
+    Attachment,
+    Report,
+    Reporter,
+    ReportRefused,
+    merged,
+    routed,
+    shown_text,
+    step,
+    tracking_id,
+    without,
+)
 
 
 def test_a_report_goes_through_its_states_and_each_step_is_kept() -> None:
@@ -65,3 +76,37 @@ def test_when_it_changed_last() -> None:
     assert report().changed_at == AT
     assert Report.model_validate_json(later.model_dump_json()) == later
     assert Reporter(channel="egov", reference="1", at=datetime(2026, 1, 1, tzinfo=UTC)).text == ""
+
+
+def test_a_report_is_given_to_another_district_while_it_is_open() -> None:
+    given = routed(report(), "almaly", "aigul", AT, "the far side of the river")
+    assert (given.district, given.version, given.steps[-1].note) == (
+        "almaly",
+        1,
+        "to almaly: the far side of the river",
+    )
+    for wrong in (given, step(report(), "declined", "aigul", AT)):
+        with pytest.raises(ReportRefused, match="another district"):
+            routed(wrong, "almaly", "aigul", AT)
+
+
+def test_one_who_is_forgotten_takes_their_words_and_files_along() -> None:
+    one, two = report("1", text="first"), report("2", channel="bank", text="second")
+    photo = Attachment(sha256="a" * 64, size=1, media_type="image/jpeg", folder=f"reports/{one.id}")
+    other = photo.model_copy(update={"sha256": "b" * 64, "folder": f"reports/{two.id}"})
+    main, _ = merged(
+        one.model_copy(update={"files": (photo,)}), two.model_copy(update={"files": (other,)}), "m", AT
+    )
+    left = without(main, one.id)
+    assert left is not None
+    assert (left.text, [f.sha256[0] for f in left.files], len(left.reporters)) == ("second", ["b"], 1)
+    assert without(left, two.id) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("87011234567 Aigul", "[...] Aigul"), ("IIN 900101300123.", "IIN [...]."), ("bus 12, 123ABC02, 60 km/h", None),
+     ("a.b+c@mail.example.kz!", "[...]!")],
+)  # fmt: skip
+def test_words_are_shown_without_what_says_who_wrote_them(text: str, shown: str | None) -> None:
+    assert shown_text(text).startswith((shown or text).split("!")[0])
