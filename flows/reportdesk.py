@@ -172,6 +172,7 @@ class ReportDesk:
         self._evidence.remove(folder_of(tracking))
         if report.state == "merged" or kept is None:
             self._reports.remove(tracking, said)
+        self._reports.compact()
         return True
 
     def forget(self) -> int:
@@ -191,6 +192,7 @@ class ReportDesk:
             self._reports.remove(
                 report_id, entry("system", "report.forgotten", subject=report_id, district=district)
             )
+        self._reports.compact(bool(gone))
         return len(gone)
 
     def original(self, report: Report, sha256: str, by: str, why: str) -> tuple[Attachment, bytes]:

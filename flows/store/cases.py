@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-import redis
-
 from flows.domain import cases as life
 from flows.domain.audit import Action
 from flows.domain.cases import (
@@ -26,6 +24,7 @@ from flows.domain.cases import (
 )
 from flows.domain.errors import CaseError, ChangedMeanwhile, FieldError, StoreError
 from flows.store import keys
+from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import GRACE_MS, Change, Clock, Ledger, Refused, entry, from_ms, to_ms, utc_now
 from flows.store.vault import Vault
@@ -482,20 +481,8 @@ class CaseStore:
                 self._redis.srem(keys.CASES_UNREMOVED, case_id)
 
     def _compact(self, went: bool = True) -> None:
-        """What was deleted still stands in the append-only file, sealed, until Redis writes that anew.
-
-        While it is doing so already, for what was deleted before, it is asked again by the next sweep.
-        """
-        with told("have deleted things leave the disk", self._ledger.address):
-            if went:
-                self._redis.set(keys.UNCOMPACTED, "1")
-            elif not self._redis.exists(keys.UNCOMPACTED):
-                return
-        try:
-            self._redis.bgrewriteaof()
-            self._redis.delete(keys.UNCOMPACTED)
-        except redis.RedisError as error:
-            log.debug("the append-only file is not written anew now: %s", error)
+        """What was deleted, sealed as it was, leaves the disk as well."""
+        compact(self._redis, self._ledger.address, went)
 
 
 def new_id() -> str:

@@ -26,6 +26,7 @@ from flows.domain.masking import masked
 from flows.domain.places import Places
 from flows.domain.reports import KEPT, UNFINISHED, Report
 from flows.store import keys
+from flows.store.compacting import compact
 from flows.store.connection import client, script, told
 from flows.store.ledger import to_ms, utc_now
 from flows.store.turn import Turn
@@ -268,6 +269,14 @@ class ReportsStore:
             for index in (_district(district), _channel(channel), TODO, DUE, OPEN):
                 pipe.zrem(index, report_id)
             pipe.execute()
+
+    def compact(self, went: bool = True) -> None:
+        """Has what was removed leave the disk; see :func:`flows.store.compacting.compact`.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        compact(self._client, self._address, went)
 
     def note(self, entry: str) -> None:
         """Writes an entry of the audit log.

@@ -134,6 +134,24 @@ def test_every_receipt_outlives_a_redis_that_is_killed_while_reports_come(tmp_pa
         store.close()
 
 
+def test_who_is_forgotten_is_gone_from_the_append_only_file_too(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path / "redis") as server:
+        store, evidence = ReportsStore(server.url), EvidenceStore(str(tmp_path / "evidence"))
+        desk = ReportDesk(store, evidence, now=lambda: AT)
+        made = desk.accept(Claim("egov", "secret-4711", "speeding", 43.24, 76.91, "words of hers"), [photo()])
+        file = server.folder / "appendonly.aof"
+        assert b"words of hers" in file.read_bytes()
+        assert desk.erase("egov", made.id)
+        wanted, deadline_s = redis.Redis.from_url(server.url), time.monotonic() + 20
+        while (held := file.read_bytes()) and (b"words of hers" in held or b"secret-4711" in held):
+            assert time.monotonic() < deadline_s, "it still stands there"
+            if wanted.exists("{dome}:cases:uncompacted"):
+                desk.forget()
+            time.sleep(0.05)
+        assert not list((tmp_path / "evidence" / "reports").iterdir())
+        store.close()
+
+
 def test_a_file_behind_fsspec_is_kept_read_and_removed(tmp_path: Path) -> None:
     evidence, brought = EvidenceStore("memory://reports"), tmp_path / "clip"
     brought.write_bytes(b"film")
