@@ -86,6 +86,7 @@ class ReportWork:
         looker: Makes what others see of them.
         timezone: IANA zone in which clocks without a zone are read.
         now: The present.
+        busy: Whether others need the processor more; then one report is looked at each time.
     """
 
     reports: ReportsStore
@@ -95,20 +96,21 @@ class ReportWork:
     looker: Looker
     timezone: str = "Asia/Almaty"
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    _busy: threading.Lock = field(default_factory=threading.Lock)
+    busy: Callable[[], bool] = field(default=lambda: False)
+    _at_work: threading.Lock = field(default_factory=threading.Lock)
 
     def work(self) -> int:
-        """Looks at what waits; how many reports it could do.
+        """Looks at what waits; how many reports it could do, 0 also where others need the processor more.
 
         Raises:
             StoreError: If Redis or the evidence store is away.
         """
-        if not self._busy.acquire(blocking=False):
+        if not self._at_work.acquire(blocking=False):
             return 0
         try:
             return self._work() if self.reports.mine() else 0
         finally:
-            self._busy.release()
+            self._at_work.release()
 
     def _work(self) -> int:
         done = 0
@@ -122,6 +124,8 @@ class ReportWork:
             try:
                 self.one(report)
                 done += 1
+                if self.busy():
+                    return 0
             except HelperAway as error:
                 log.warning("report %s waits: %s", report_id, error)
             except ReportChanged:

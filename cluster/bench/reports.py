@@ -164,16 +164,23 @@ def _lost(config: Any, receipts: dict[str, str]) -> int:
 
 
 def _report(reference: str, photo: bytes, n: int) -> tuple[bytes, str, str]:
-    """Body, content type, and the photo's SHA-256: each photo is its own by its last bytes."""
-    own = photo + reference.encode()
+    """Body, content type, and the photo's SHA-256: each photo is its own by its last bytes.
+
+    Put together by hand: a client's library takes as long for it as the API takes to answer, on the same cores.
+    """
+    own, mark = photo + reference.encode(), f"bench-{secrets.token_hex(12)}"
     fields = {
         "service_code": "prohibited_stopping", "lat": f"{43.0 + 0.002 * (n % 400):.4f}",
         "long": f"{76.0 + 0.002 * (n // 400):.4f}", "description": "A car on the crosswalk",
         "attribute[reference]": f"{reference}-{secrets.token_hex(3)}",
         "attribute[happened_at]": datetime.now(UTC).isoformat(),
     }  # fmt: skip
-    request = httpx.Request("POST", "http://x", data=fields, files=[("media", ("a.jpg", own, "image/jpeg"))])
-    return request.read(), request.headers["content-type"], hashlib.sha256(own).hexdigest()
+    said = "".join(
+        f'--{mark}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n' for k, v in fields.items()
+    )
+    named = f'--{mark}\r\nContent-Disposition: form-data; name="media"; filename="a.jpg"\r\n\r\n'
+    body = b"".join([said.encode(), named.encode(), own, f"\r\n--{mark}--\r\n".encode()])
+    return body, f"multipart/form-data; boundary={mark}", hashlib.sha256(own).hexdigest()
 
 
 def _signed(key: str, body: bytes) -> dict[str, str]:

@@ -117,6 +117,8 @@ class Services:
         vault = Vault.of(probe_key) if probe_key else None
         reports, inspector = ReportsStore(url), Inspector()
         looker = ClipLooker(config.detector, settings, config.jurisdiction)
+        desk = ReportDesk(reports, evidence)
+        work = ReportWork(reports, evidence, results, inspector, looker, config.timezone, busy=desk.busy)
         return cls(
             config=config,
             identity=Identity(config.oidc, keys_for(config.oidc, settings.home)),
@@ -138,8 +140,8 @@ class Services:
             signatures=Signatures(ChannelBook(config.channels_path), reports.unseen),
             reports=reports,
             uploads=UploadShelf(settings.home / "uploads"),
-            desk=ReportDesk(reports, evidence),
-            work=ReportWork(reports, evidence, results, inspector, looker, config.timezone),
+            desk=desk,
+            work=work,
         )
 
     async def start(self) -> None:

@@ -462,6 +462,21 @@ async def test_declining_says_why_to_who_reported(api: Any, egov: Channel) -> No
     assert (row["status"], row["status_notes"]) == ("closed", "declined: Stopping is allowed there")
 
 
+async def test_looking_gives_way_to_receipts_and_goes_on(api: Any, egov: Channel) -> None:
+    services = api.app.state.services
+    for task in services._tasks:
+        task.cancel()
+    for n in range(12):
+        await egov.report(str(n), latitude=43.21 + n / 1000)
+    before = services.reports.waiting()
+    services.work.busy = lambda: True
+    assert services.work.work() == 0
+    assert services.reports.waiting() == before - 1
+    services.work.busy = lambda: False
+    assert services.work.work() == before - 1
+    assert services.reports.waiting() == 0
+
+
 async def test_pages_go_on_where_they_were(api: Any, egov: Channel) -> None:
     made = [(await egov.report(str(n), latitude=43.21 + n / 100)).json()["id"] for n in range(5)]
     first = (await api.get("/reports?limit=2", "operator")).json()
