@@ -67,10 +67,12 @@ class Place:
     Attributes:
         at_s: Seconds on the caller's clock.
         box: ``(4,)`` px.
+        clothes: ``(2, 3)`` what they wore there; nan if that was not seen.
     """
 
     at_s: float
     box: Box
+    clothes: Array
 
     @property
     def foot(self) -> Array:
@@ -117,12 +119,10 @@ class Person:
         """Places of a stretch of time."""
         return (p for p in self.way if from_s <= p.at_s <= until_s)
 
-    def unlike(self, clothes: Array) -> float:
-        """Difference of the clothes from others, grey levels; infinite where they were never seen."""
-        off = np.abs(self.clothes - clothes)
-        off[:, 0] /= 2  # light and shade change the luma first
-        worst = off.max()
-        return float(worst) if np.isfinite(worst) else math.inf
+    def worn(self, from_s: float, until_s: float) -> Array:
+        """``(2, 3)`` what they wore then: the median of the looks; nan if none showed it."""
+        known = [p.clothes for p in self.between(from_s, until_s) if np.isfinite(p.clothes).all()]
+        return np.median(known, axis=0) if known else np.full((2, 3), np.nan)
 
 
 class Company:
@@ -175,9 +175,10 @@ class Company:
         """
         self._looks_s.append(at_s)
         blobs = self._undetected(boxes, look, size)
-        places = [Place(at_s, np.asarray(box, np.float32)) for box in (*boxes, *blobs)]
+        places = [
+            Place(at_s, np.asarray(box, np.float32), _clothes(box, look, size)) for box in (*boxes, *blobs)
+        ]
         self._measure(places, len(boxes), size)
-        clothes = [_clothes(p.box, look, size) for p in places]
         ids = [*tracks, *(0 for _ in blobs)]
         free = list(range(len(places)))
         owned = {person.track for person in self._people if person.track} & {i for i in ids if i}
@@ -185,20 +186,20 @@ class Company:
             (cost, person.number, k, person)
             for person in self._people
             for k in free
-            if (cost := self._link(person, places[k], clothes[k], ids[k], owned, at_s)) is not None
+            if (cost := self._link(person, places[k], ids[k], owned, at_s)) is not None
         )
         done: set[int] = set()
         for _, number, k, person in pairs:
             if number not in done and k in free:
                 done.add(number)
                 free.remove(k)
-                self._go(person, places[k], clothes[k], ids[k], k < len(boxes))
+                self._go(person, places[k], ids[k], k < len(boxes))
         for k in free:
             person = Person(self._next, deque())
             self._next += 1
             self._people.append(person)
             person.begun, person.first_s = places[k].foot, at_s
-            self._go(person, places[k], clothes[k], ids[k], k < len(boxes))
+            self._go(person, places[k], ids[k], k < len(boxes))
         self._forget(at_s)
 
     def px_per_m(self, foot: Array) -> float | None:
@@ -241,15 +242,13 @@ class Company:
                 heights = self._heights if k < detected else self._blob_heights
                 heights.append((float(place.foot[1]), place.height_px))
 
-    def _link(
-        self, person: Person, place: Place, clothes: Array, track: int, owned: set[int], at_s: float
-    ) -> float | None:
+    def _link(self, person: Person, place: Place, track: int, owned: set[int], at_s: float) -> float | None:
         """As :meth:`_cost`; whose track is seen are there, and nobody else is."""
         if track in owned or person.track in owned:
             return -1.0 if track == person.track else None
-        return self._cost(person, place, clothes, at_s)
+        return self._cost(person, place, at_s)
 
-    def _cost(self, person: Person, place: Place, clothes: Array, at_s: float) -> float | None:
+    def _cost(self, person: Person, place: Place, at_s: float) -> float | None:
         """How little a place fits a person; None if it cannot be them."""
         config, last = self.config, person.last
         gap_s = at_s - last.at_s
@@ -264,9 +263,9 @@ class Company:
         reach_m = config.reach_m + config.pace_mps * min(gap_s, config.lost_s)
         if apart_m > reach_m:
             return None
-        off = np.abs(clothes - person.clothes)
-        unlike = float(off.mean()) / config.colour if np.isfinite(off).all() else 1.0
-        return apart_m / reach_m + 0.4 * min(unlike, 3.0)
+        off = np.abs(place.clothes - person.clothes)
+        other = float(off.mean()) / config.colour if np.isfinite(off).all() else 1.0
+        return apart_m / reach_m + 0.4 * min(other, 3.0)
 
     def _expected(self, person: Person, at_s: float) -> Array:
         """Where they would be, going on as before for a second at most."""
@@ -277,7 +276,7 @@ class Company:
         pace = (last.foot - before.foot) / (last.at_s - before.at_s)
         return np.asarray(last.foot + pace * min(at_s - last.at_s, 1.0))
 
-    def _go(self, person: Person, place: Place, clothes: Array, track: int, detected: bool) -> None:
+    def _go(self, person: Person, place: Place, track: int, detected: bool) -> None:
         person.track = track or person.track
         person.detected |= detected
         person.went_px = max(person.went_px, float(np.hypot(*(place.foot - person.begun))))
@@ -286,9 +285,9 @@ class Company:
         else:
             person.way.append(place)
             person.thinned_s = place.at_s
-        if np.isfinite(clothes).all():
+        if np.isfinite(place.clothes).all():
             known = np.isfinite(person.clothes).all()
-            person.clothes = 0.8 * person.clothes + 0.2 * clothes if known else clothes
+            person.clothes = 0.8 * person.clothes + 0.2 * place.clothes if known else place.clothes
 
     def _forget(self, at_s: float) -> None:
         oldest_s = at_s - self.config.remembers_s
@@ -296,6 +295,18 @@ class Company:
             while len(person.way) > 1 and person.way[0].at_s < oldest_s:
                 person.way.popleft()
         self._people = [p for p in self._people if p.last.at_s >= oldest_s]
+
+
+def unlike(a: Array, b: Array) -> float:
+    """Difference of clothes ``(2, 3)``, grey levels; infinite where one was never seen.
+
+    >>> unlike(np.array([[60.0, 130, 120], [160, 100, 160]]), np.array([[80.0, 130, 123], [160, 100, 160]]))
+    10.0
+    """
+    off = np.abs(a - b)
+    off[:, 0] /= 2  # light and shade change the luma first
+    worst = off.max()
+    return float(worst) if np.isfinite(worst) else math.inf
 
 
 def covered(a: Box, by: Box) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -47,6 +47,7 @@ class Tale:
 
     people: dict[str, Callable[[float], float | None]]
     stands: tuple[float, float | None] = (6.0, None)
+    also: Sequence[np.ndarray] = ()
     box: np.ndarray = field(default_factory=lambda: BAG)
     look: str = "new"
     extra: Callable[[float], Sequence[tuple[str, list[float]]]] = lambda t: ()
@@ -110,6 +111,7 @@ def rule_and_events(
             standing: Standing = "gone" if ends is not None and t >= ends + 2.0 else "stands"
             gone_told = standing == "gone"
             things.append(thing(tale, standing))
+            things += [replace(things[0], number=2 + n, xyxy=box) for n, box in enumerate(tale.also)]
         found = Detections(
             np.array([b for _, b in boxes], np.float32).reshape(-1, 4),
             np.full(len(boxes), 0.9, np.float32),
@@ -279,6 +281,44 @@ def test_things_may_stand_in_a_zone_that_is_excepted() -> None:
     assert play(Tale({"owner": LEAVES}), rule, zones=(zone,)) == []
     only = RULE.model_copy(update={"zone": "bay"})
     assert types(play(Tale({"owner": LEAVES}), only, zones=(zone,)))[0] == OBJECT_ABANDONED
+
+
+def test_what_comes_in_many_places_at_once_is_light() -> None:
+    apart = [BAG + np.array([dx * SCALE, 0, dx * SCALE, 0], np.float32) for dx in (-2.0, -4.0)]
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=apart))
+    assert (events, judge.refusals()) == ([], {"light": 3})
+
+
+def test_two_bags_put_down_at_once_are_two_things() -> None:
+    beside = [BAG + np.array([-0.7 * SCALE, 0, -0.7 * SCALE, 0], np.float32)]
+    assert types(play(Tale({"owner": LEAVES}, also=beside)))[:2] == [OBJECT_ABANDONED] * 2
+
+
+STANDS_OVER = walk((0, 2), (6, 9.9), (30, 9.9), (36, 20))
+
+
+def test_an_owner_who_stood_over_it_for_long_has_left_it_all_the_same() -> None:
+    """What hid it for most of the time says nothing of what is seen since."""
+    low = np.array([BAG_M * SCALE - 14, FLOOR_PX - 1.1 * SCALE, BAG_M * SCALE + 14, FLOOR_PX], np.float32)
+    events = play(Tale({"owner": STANDS_OVER}, box=low))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+    assert 36.0 <= seconds(events[0]) <= 43.0
+
+
+def test_a_thing_taken_for_a_person_does_not_watch_itself() -> None:
+    """The detector calls a suitcase a person, and the tracker hands the owner's number to it."""
+    low = np.array([BAG_M * SCALE - 14, FLOOR_PX - 1.2 * SCALE, BAG_M * SCALE + 14, FLOOR_PX], np.float32)
+    gone_s = 12.0
+    owner = walk((0, 2), (6, 9.5), (gone_s, 9.5))
+    tale = Tale({"owner": owner}, box=low, extra=lambda t: [("person", low.tolist())] if t > gone_s else [])
+    assert types(play(tale))[:1] == [OBJECT_ABANDONED]
+
+
+def test_somebody_in_the_same_clothes_who_was_there_beside_the_owner_does_not_watch_it() -> None:
+    """Uniforms: whoever was seen elsewhere while the owner put it down is not the owner."""
+    twin = walk((0, 17), (17, 17), (20, 11), (60, 11))
+    people = {"owner": LEAVES, "b": walk((0, 0), (0.5, 0)), "c": walk((0, 0), (0.5, 0)), "twin": twin}
+    assert types(play(Tale(people)))[:1] == [OBJECT_ABANDONED]
 
 
 def test_what_the_picture_cuts_off_is_not_judged() -> None:

@@ -1,0 +1,139 @@
+"""The life of one thing: ``placed -> attended -> unattended -> abandoned``, until it is gone. Times in, states out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from flows.domain.events import Event
+from flows.domain.ruleset import AbandonedObjectRule
+from flows.domain.things import Thing
+from flows.objects.company import Array, Person
+from flows.rules.abandoned.thresholds import ObjectConfig
+
+State = Literal["placed", "attended", "unattended", "abandoned"]
+
+
+@dataclass(slots=True)
+class Owner:
+    """Somebody who brought it.
+
+    Attributes:
+        person: As they are followed.
+        clothes: ``(2, 3)`` what they wore then, whatever becomes of their number.
+    """
+
+    person: Person
+    clothes: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a look showed of a thing's owners.
+
+    Attributes:
+        near: One of them watches it.
+        in_sight: One of them is in the picture, detected or not.
+        apart_m: How far off the nearest of these is; None without any.
+        seen_s: When one was last detected.
+    """
+
+    near: bool = False
+    in_sight: bool = False
+    apart_m: float | None = None
+    seen_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Life:
+    """What is known of one thing; seconds are on the rule's clock.
+
+    Attributes:
+        thing: As it was last told.
+        placed_at: When it came, as far as there is a picture of it.
+        since_s: When it came.
+        state: Where it is in its life.
+        owners: Who brought it, by their numbers.
+        judged: It is known to be a thing that somebody brought.
+        dismissed: Why it is none; empty as long as it may be.
+        left_at: When an owner was last near.
+        left_s: The same.
+        heard_s: When the pixels last spoke of it.
+        apart_m: How far off the nearest owner was when last seen.
+        owner: Whether an owner is still in sight.
+        looks: Looks at it, and of these those in which a person or a vehicle covered it.
+        covered: See ``looks``.
+        covered_s: The last of those.
+        known_as: What a detector called it.
+        event: Its first event, once there is one.
+        abandoned_s: When that was made.
+        escalated: Whether it was told again.
+        gone_at: When it had gone, until that is told.
+        gone_s: When that was noticed.
+        seen_s: When an owner was last detected.
+        size_m: Its width and height.
+    """
+
+    thing: Thing
+    placed_at: datetime
+    since_s: float = 0.0
+    state: State = "placed"
+    owners: dict[int, Owner] = field(default_factory=dict)
+    judged: bool = False
+    dismissed: str = ""
+    left_at: datetime | None = None
+    left_s: float = 0.0
+    heard_s: float = 0.0
+    apart_m: float = 0.0
+    owner: Literal["away", "gone"] = "gone"
+    looks: int = 0
+    covered: int = 0
+    covered_s: float = 0.0
+    known_as: str = ""
+    event: Event | None = None
+    abandoned_s: float = 0.0
+    escalated: bool = False
+    gone_at: datetime | None = None
+    gone_s: float = 0.0
+    seen_s: float = 0.0
+    size_m: tuple[float, float] = (0.0, 0.0)
+
+    def look(self, somebody: bool, now_s: float) -> None:
+        """Notes whether a person or a vehicle is seen where it stands."""
+        self.looks += 1
+        if somebody:
+            self.covered += 1
+            self.covered_s = now_s
+
+    def is_somebody(self, config: ObjectConfig, now_s: float) -> bool:
+        """Whether it is, by all looks, a person or a vehicle, and has been until of late."""
+        mostly = self.covered > config.covered * self.looks
+        return mostly and now_s - self.covered_s < config.freed_s
+
+    def watched(self, watch: Watch, now_s: float, at: datetime) -> None:
+        """Notes what was seen of its owners."""
+        self.owner = "away" if watch.in_sight else "gone"
+        self.seen_s = max(self.seen_s, watch.seen_s)
+        if watch.apart_m is not None:
+            self.apart_m = watch.apart_m
+        if watch.near:
+            self.left_s, self.left_at = now_s, at
+        if self.event is None:
+            self.state = "attended" if watch.near else "unattended"
+
+    def alone_s(self, now_s: float) -> float:
+        """For how long no owner has been near."""
+        return now_s - self.left_s
+
+    def is_due(self, rule: AbandonedObjectRule, now_s: float) -> bool:
+        """Whether it has been alone for long enough to be reported."""
+        if self.state != "unattended" or self.thing.standing != "stands":
+            return False
+        if self.owner == "away":
+            return self.alone_s(now_s) >= rule.away_s
+        return min(self.alone_s(now_s), now_s - self.seen_s) >= rule.gone_s
+
+    def is_due_again(self, rule: AbandonedObjectRule, now_s: float) -> bool:
+        """Whether it has stood for so long since that it is told once more."""
+        return not self.escalated and now_s - self.abandoned_s >= rule.escalate_s

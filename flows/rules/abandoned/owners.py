@@ -1,0 +1,160 @@
+"""Whose a thing is: who brought it, who watches it, who took it. Nobody's face is looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import numpy as np
+
+from flows.domain.ruleset import AbandonedObjectRule
+from flows.domain.things import Box, PixelLook, Thing
+from flows.objects.company import Array, Company, Person, covered, unlike
+from flows.rules.abandoned.life import Life, Owner, Watch
+from flows.rules.abandoned.sieve import Sieve
+from flows.rules.abandoned.thresholds import ObjectConfig
+from flows.rules.yardstick import Yardstick, foot_of
+
+
+class Owners:
+    """Tells owners from passers-by before one camera.
+
+    Args:
+        rule: The rule in the site file: how near is near.
+        config: Thresholds.
+        company: Everybody who is around.
+        yard: Distances.
+        sieve: Tells a thing from a person.
+    """
+
+    def __init__(
+        self,
+        rule: AbandonedObjectRule,
+        config: ObjectConfig,
+        company: Company,
+        yard: Yardstick,
+        sieve: Sieve,
+    ) -> None:
+        self._rule, self._config, self._company, self._yard = rule, config, company, yard
+        self._sieve = sieve
+
+    def bringers(self, thing: Thing, before_s: float, since_s: float) -> dict[int, Owner]:
+        """Who stood there when it came, between ``before_s`` and ``since_s`` on the rule's clock."""
+        from_s, until_s = before_s - self._config.around_s, since_s + self._config.around_s
+        stood = {
+            person.number: (
+                [place for place in person.between(from_s, until_s) if self.at_it(thing.xyxy, place.box)],
+                person,
+            )
+            for person in self._company.people
+        }
+        longest = max((len(places) for places, _ in stood.values()), default=0)
+        return {
+            number: Owner(person, _worn([place.clothes for place in places], person))
+            for number, (places, person) in stood.items()
+            if places and len(places) >= self._config.stood * longest
+        }
+
+    def at_it(self, thing: Box, person: Box) -> bool:
+        """Whether somebody stands so that they may have put it down, or take it: they are taller than it is."""
+        height = float(person[3] - person[1])
+        if height < self._config.taller * float(thing[3] - thing[1]):
+            return False
+        if abs(float(thing[3] - person[3])) > self._config.level * height:
+            return False
+        apart_m = self._yard.apart_m(foot_of(thing), foot_of(person))
+        return apart_m is not None and apart_m <= self._config.close_m
+
+    def near(self, thing: Box, person: Box) -> tuple[bool, float]:
+        """Whether somebody there watches it, and how far off they are, m."""
+        apart_m = self._yard.apart_m(foot_of(thing), foot_of(person))
+        if apart_m is None:
+            return False, 0.0
+        return apart_m <= self._yard.limit_m(self._rule.distance_m, self._rule.distance_widths), apart_m
+
+    def last_near_s(self, life: Life, until_s: float) -> float:
+        """When an owner was last near, from what is remembered of their ways; when it came if never since."""
+        return max(
+            (
+                place.at_s
+                for owner in life.owners.values()
+                for place in owner.person.between(life.since_s, until_s)
+                if self.near(life.thing.xyxy, place.box)[0]
+                # The number may be somebody else's by now, or the thing's own.
+                and not self._config.changed < unlike(place.clothes, owner.clothes) < math.inf
+            ),
+            default=life.since_s,
+        )
+
+    def watch(self, life: Life, look: PixelLook | None, size: tuple[int, int]) -> Watch:
+        """What is seen of its owners; who is not detected any more may still be there."""
+        thing = life.thing
+        people = [
+            owner.person
+            for owner in life.owners.values()
+            if not self._sieve.is_itself(thing, life.since_s, owner.person)
+        ]
+        seen = [p for p in people if self._company.seen_lately(p)]
+        hidden = [] if seen else [p for p in people if self._still_there(thing.xyxy, p, look, size)]
+        watching = [self.near(thing.xyxy, person.last.box) for person in (*seen, *hidden)]
+        return Watch(
+            near=any(is_near for is_near, _ in watching)
+            or any(self._may_be_owner(life, person) for person in self._others_near(life)),
+            in_sight=bool(watching),
+            apart_m=min((apart_m for _, apart_m in watching), default=None),
+            seen_s=max((person.last.at_s for person in people), default=0.0),
+        )
+
+    def outcome(self, life: Life, gone_s: float) -> Literal["reclaimed", "removed"]:
+        """Who took it: its owner, known by number or by their clothes, or somebody else."""
+        config = self._config
+        for person in self._company.people:
+            there = person.between(gone_s - config.taken_s, gone_s + config.taken_s)
+            if not any(self.at_it(life.thing.xyxy, place.box) for place in there):
+                continue
+            if person.number in life.owners or self._may_be_owner(life, person):
+                return "reclaimed"
+        return "removed"
+
+    def _others_near(self, life: Life) -> Iterator[Person]:
+        """Who stands near it now and has another number than its owners."""
+        for person in self._company.people:
+            if person.number in life.owners or not self._company.seen_lately(person):
+                continue
+            if self.near(life.thing.xyxy, person.last.box)[0]:
+                yield person
+
+    def _may_be_owner(self, life: Life, person: Person) -> bool:
+        """Whether somebody wears what an owner wore, and was not seen so while that owner was elsewhere."""
+        limit = self._config.clothes
+        for owner in life.owners.values():
+            if unlike(person.clothes, owner.clothes) > limit:
+                continue
+            begun_s = min(_worn_s(person, owner.clothes, limit), default=person.last.at_s)
+            twice = sum(at_s > begun_s for at_s in _worn_s(owner.person, owner.clothes, limit))
+            if twice < self._config.twice:
+                return True
+        return False
+
+    def _still_there(self, thing: Box, person: Person, look: PixelLook | None, size: tuple[int, int]) -> bool:
+        """Whether something person-like is where somebody was last detected."""
+        last = person.last.box
+        if look is None:
+            return False
+        own = covered(last, by=thing)
+        if own > 0.5:
+            return True  # the blob is that person
+        share = look.share_changed(last, *size)
+        return (share - own) / max(1.0 - own, 0.1) >= self._config.still_there
+
+
+def _worn(clothes: Iterable[Array], person: Person) -> Array:
+    """The median of what somebody wore in several looks; what they wear now if none showed it."""
+    known = [one for one in clothes if np.isfinite(one).all()]
+    return np.median(known, axis=0) if known else person.clothes.copy()
+
+
+def _worn_s(person: Person, clothes: Array, limit: float) -> Iterator[float]:
+    """When somebody was seen in clothes like those."""
+    return (place.at_s for place in person.way if unlike(place.clothes, clothes) <= limit)

@@ -1,0 +1,115 @@
+"""What stands still and is no thing that somebody left: people, vehicles, light, what is too large, what is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+
+from flows.domain.ruleset import AbandonedObjectRule
+from flows.domain.things import Box, Thing
+from flows.objects.company import Company, Person, covered, unlike
+from flows.rules.abandoned.life import Life
+from flows.rules.abandoned.thresholds import ObjectConfig
+from flows.rules.yardstick import Yardstick, foot_of
+
+EDGE: Final = 0.003
+"""Share of the picture's width within which its edge cuts something off."""
+LEANEST: Final = 0.3
+"""A thing's smaller side against the least size that is asked for: an umbrella against a bag."""
+GUESSED: Final = 0.75
+"""Heights guessed by other people are a quarter off at times."""
+
+
+class Sieve:
+    """Keeps back what is no thing that somebody put down.
+
+    Args:
+        rule: The rule in the site file: sizes and zones.
+        config: Thresholds.
+        company: Everybody who is around.
+        yard: Sizes and places.
+    """
+
+    def __init__(
+        self, rule: AbandonedObjectRule, config: ObjectConfig, company: Company, yard: Yardstick
+    ) -> None:
+        self._rule, self._config, self._company, self._yard = rule, config, company, yard
+
+    def is_low(self, box: Box) -> bool:
+        """Whether what a detector calls a person is too low for one."""
+        size = self._yard.size_m(box)
+        return size is not None and size[1] < self._config.least_m * (1.0 if self._yard.surveyed else GUESSED)
+
+    def is_small(self, box: Box) -> bool:
+        """Whether what a detector calls a vehicle is as small as what people carry."""
+        size = self._yard.size_m(box)
+        return size is not None and max(size) <= self._rule.most_m
+
+    def is_somebody(self, thing: Thing, since_s: float, vehicles: Sequence[Box]) -> bool:
+        """Whether a blob is a person or a vehicle now, or has not been told from one; it stands since ``since_s``."""
+        config, box = self._config, thing.xyxy
+        if any(
+            covered(box, by=other) > config.person_share and covered(other, by=box) > config.vehicle_share
+            for other in vehicles
+        ):
+            return True
+        height = float(box[3] - box[1])
+        return any(
+            covered(box, by=person.last.box) > config.person_share
+            and height > config.person_height * person.last.height_px
+            # What "stands" there since the thing does, and never walked, is the thing, mistaken for a person.
+            and (self._company.walked(person) or person.first_s < since_s - config.before_s)
+            and not self.is_itself(thing, since_s, person)
+            for person in self._company.people
+            if self._company.seen_lately(person)
+        )
+
+    def is_itself(self, thing: Thing, since_s: float, person: Person) -> bool:
+        """Whether "somebody" is the thing, mistaken for a person, who goes by the number of whoever brought it.
+
+        They fill the same box, and do not wear what that number wore before the thing came.
+        """
+        config, box = self._config, person.last.box
+        if min(covered(thing.xyxy, by=box), covered(box, by=thing.xyxy)) < config.itself:
+            return False
+        before = person.worn(since_s - config.worn_s, since_s - config.hand_s)
+        off = unlike(person.last.clothes, before)
+        return bool(np.isfinite(off)) and off > config.changed
+
+    def refused(self, box: Box, size_m: tuple[float, float], picture_px: tuple[int, int]) -> str:
+        """Why something that stands there is none, by its size and place; empty if it may be one."""
+        rule = self._rule
+        if not rule.least_m <= max(size_m) <= rule.most_m or min(size_m) < LEANEST * rule.least_m:
+            return "size"
+        if _is_cut(box, picture_px):
+            return "cut_off"
+        inside = self._yard.inside
+        if (rule.zone and not inside(rule.zone, box)) or any(inside(name, box) for name in rule.except_zones):
+            return "zone"
+        return ""
+
+    def is_light(self, life: Life, others: Iterable[Life]) -> bool:
+        """Whether it came in the same moment as others, each in another place: light that fell in, not hands.
+
+        People who come to rest in one moment are many places as well, and are left out.
+        """
+        config, places = self._config, [foot_of(life.thing.xyxy)]
+        for other in others:
+            if other is life or other.covered > config.covered * other.looks:
+                continue
+            apart_s = abs((other.thing.since_at - life.thing.since_at).total_seconds())
+            foot = foot_of(other.thing.xyxy)
+            if apart_s <= config.together_s and all(
+                (self._yard.apart_m(foot, place) or 0.0) >= config.together_m for place in places
+            ):
+                places.append(foot)
+        return len(places) >= config.together
+
+
+def _is_cut(box: Box, picture_px: tuple[int, int]) -> bool:
+    """Whether the picture's edge cuts it off: neither its size nor who stands by it can be told."""
+    width, height = picture_px
+    edge = EDGE * width
+    return bool(box[0] <= edge or box[1] <= edge or box[2] >= width - edge or box[3] >= height - edge)

@@ -1,0 +1,162 @@
+"""What is told of a thing that was left: its event, with measures, pictures and who else is in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import numpy as np
+
+from flows.domain.events import OBJECT_ABANDONED, OBJECT_CLOSED, OBJECT_ESCALATED, Event, KeyMoment, Measured
+from flows.domain.events import event_id as id_of
+from flows.domain.objects import AbandonedObject, Xyxy
+from flows.domain.ruleset import AbandonedObjectRule
+from flows.domain.site import CameraConfig
+from flows.objects.company import WIDTH_M, Company
+from flows.rules.abandoned.life import Life
+from flows.rules.base import Moment
+from flows.rules.reporting import clock_facts
+from flows.rules.yardstick import Yardstick, foot_of
+
+PLACES: Final = 40
+"""Two things may be left in the same moment; they do not stand in the same fortieth of the picture."""
+SEEN_S: Final = 0.6
+"""Whoever was found so shortly before or after is in the picture."""
+MARGIN: Final = 0.12
+"""Share of a box by which whoever trembles in it may stick out."""
+
+
+class Teller:
+    """Makes the events of one camera's rule.
+
+    Args:
+        version: Of the rule.
+        rule: The rule in the site file.
+        camera: Where it holds.
+        company: Everybody who is around.
+        yard: Places and distances.
+    """
+
+    def __init__(
+        self, version: str, rule: AbandonedObjectRule, camera: CameraConfig, company: Company, yard: Yardstick
+    ) -> None:
+        self._version, self._rule, self._camera = version, rule, camera
+        self._company, self._yard = company, yard
+
+    def abandoned(self, life: Life, moment: Moment, now_s: float) -> Event:
+        """It is left."""
+        return self._event(OBJECT_ABANDONED, life, moment, moment.at, now_s)
+
+    def escalated(self, life: Life, moment: Moment, now_s: float) -> Event:
+        """It still stands there."""
+        return self._event(OBJECT_ESCALATED, life, moment, moment.at, now_s)
+
+    def closed(
+        self, life: Life, moment: Moment, gone_s: float, outcome: Literal["reclaimed", "removed"]
+    ) -> Event:
+        """It has gone."""
+        assert life.gone_at is not None
+        return self._event(OBJECT_CLOSED, life, moment, life.gone_at, gone_s, outcome)
+
+    def _event(
+        self,
+        type_: str,
+        life: Life,
+        moment: Moment,
+        at: datetime,
+        at_s: float,
+        outcome: Literal["", "reclaimed", "removed"] = "",
+    ) -> Event:
+        thing, camera, rule = life.thing, self._camera, self._rule
+        x0, y0, x1, y1 = (round(float(v), 1) for v in thing.xyxy)
+        closed = type_ == OBJECT_CLOSED
+        place = self._yard.place_m(foot_of(thing.xyxy))
+        column = round(x0 / max(moment.width_px, 1) * PLACES)
+        row = round(y1 / max(moment.height_px, 1) * PLACES)
+        moments = _moments(life, at, (x0, y0, x1, y1), closed)
+        payload = AbandonedObject(
+            rule_version=self._version,
+            object=life.event.id if life.event is not None else self._first_id(at, column, row),
+            state="closed" if closed else "escalated" if type_ == OBJECT_ESCALATED else "abandoned",
+            outcome=outcome,
+            placed_at=thing.since_at,
+            left_at=life.left_at or life.placed_at,
+            taken_at=life.gone_at if closed else None,
+            owner=life.owner,
+            owner_number=min(life.owners),
+            measured=self._measured(life, life.alone_s(at_s), moment),
+            threshold={
+                "distance_m": self._yard.limit_m(rule.distance_m, rule.distance_widths),
+                "away_s": rule.away_s,
+                "gone_s": rule.gone_s,
+            },
+            xyxy=(x0, y0, x1, y1),
+            position_m=None if place is None else (round(float(place[0]), 2), round(float(place[1]), 2)),
+            size_m=life.size_m,
+            confidence=_confidence(life),
+            known_as=life.known_as,
+            moments=moments,
+            bystanders={m.name: self._bystanders(life, at_s + (m.at - at).total_seconds()) for m in moments},
+            clock=clock_facts(moment.clock),
+        )
+        return Event.of(
+            type_,
+            camera_id=camera.id,
+            district=camera.district,
+            at=at,
+            data=payload.model_dump(mode="json"),
+            key=(column, row),
+        )
+
+    def _first_id(self, at: datetime, column: int, row: int) -> str:
+        """The id that the first event will have; see :meth:`flows.domain.events.Event.of`."""
+        stamp = at.astimezone(UTC).isoformat(timespec="milliseconds")
+        return id_of(self._camera.id, OBJECT_ABANDONED, stamp, column, row)
+
+    def _bystanders(self, life: Life, at_s: float) -> list[Xyxy]:
+        """Who is in a picture and does not own the thing, each box wide enough for whoever trembles in it."""
+        out: list[Xyxy] = []
+        for person in self._company.people:
+            near = [] if person.number in life.owners else list(person.between(at_s - SEEN_S, at_s + SEEN_S))
+            if not near:
+                continue
+            boxes = np.array([p.box for p in near])
+            low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+            margin = MARGIN * (high - low)
+            (left, top), (right, bottom) = low - margin, high + margin
+            out.append(
+                (round(float(left), 1), round(float(top), 1), round(float(right), 1), round(float(bottom), 1))
+            )
+        return out
+
+    def _measured(self, life: Life, alone_s: float, moment: Moment) -> dict[str, Measured]:
+        error_s = 2 * moment.clock.time_error_s + 0.5
+        # Feet are found to a tenth of a person's height; without a survey the scale itself is good to a fifth.
+        share = 0.1 if self._yard.surveyed else 0.3
+        scale, unit = (1.0, "m") if self._yard.surveyed else (WIDTH_M, "widths")
+        apart, spread = life.apart_m / scale, (0.2 + share * life.apart_m) / scale
+        return {"alone": _within(alone_s, error_s, "s"), "distance": _within(apart, spread, unit)}
+
+
+def _within(value: float, error: float, unit: str) -> Measured:
+    """A measure that cannot be negative, and its interval."""
+    low, high = max(0.0, value - error), value + error
+    return Measured(value=round(value, 2), low=round(low, 2), high=round(high, 2), unit=unit)
+
+
+def _moments(life: Life, at: datetime, xyxy: Xyxy, closed: bool) -> list[KeyMoment]:
+    """The pictures that an event shows: placing, leaving and now at first, later only the last."""
+    last = KeyMoment(name="taken" if closed else "now", at=at, xyxy=xyxy)
+    if closed or life.event is not None:
+        return [last]
+    moments = [KeyMoment(name="placing", at=life.placed_at, xyxy=xyxy)]
+    if life.left_at is not None and life.left_at > life.placed_at:
+        moments.append(KeyMoment(name="leaving", at=life.left_at, xyxy=xyxy))
+    return [*moments, last]
+
+
+def _confidence(life: Life) -> float:
+    """Stands out, was brought by few, is known: each adds its share."""
+    contrast = min(1.0, (life.thing.contrast - 1.0) / 3.0)
+    alone = 1.0 if len(life.owners) == 1 else 0.5
+    return round(0.5 + 0.15 * max(0.0, contrast) + 0.1 * alone + 0.25 * bool(life.known_as), 2)

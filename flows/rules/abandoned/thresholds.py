@@ -1,0 +1,71 @@
+"""Thresholds of the rule on abandoned objects; what a site decides is in its site file instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectConfig:
+    """Thresholds of the rule itself, each with its reason.
+
+    Attributes:
+        close_m: Who puts something down stands within an arm and a step of it.
+        around_s: They were seen there within so long before or after: detectors miss people now and then, and what
+            was put down shows only when they step aside.
+        stood: Who only passes by is there for a shorter time than who puts something down: less than this share of it.
+        least_m: Nobody who is lower brings or watches anything; a detector that does not know suitcases takes them for
+            people. Who sits is 1.2 m high.
+        level: Share of a person's height by which the foot of the thing may be off theirs: a bench is 0.26, a screen
+            on a wall more.
+        taller: Height of a person against that of what they bring: a child against a suitcase.
+        person_share: A blob of which a person's box covers so much ...
+        vehicle_share: A vehicle is the blob, not something before which it stands, if the blob covers so much of it.
+        before_s: Who was there so long before it came is somebody else.
+        person_height: ... and that is at least so high against it is that person, or has not been told from them.
+        covered: A blob that is a person in more than this share of its looks is one ...
+        freed_s: ... until so long after: an owner who stands over their bag for half a minute and leaves has left it.
+        together_s: What came within so long of one another ...
+        together: ... in so many places, none of them a person, is light that fell in: nobody has so many hands ...
+        together_m: ... so far apart.
+        itself: A thing and a "person" that cover so much of one another may be one ...
+        changed: ... if the number that this person goes by wore other clothes, by so many grey levels ...
+        worn_s: ... so long ...
+        hand_s: ... until so long before the thing came.
+        still_there: Share of the last place of somebody who is not detected any more that still differs from the
+            empty place, if they are still there: they fill about half of their box.
+        taken_s: Who took it was near within so long before or after it was gone.
+        moves_s: A thing that is gone and another that appears beside it within so long is the same, pushed or fallen.
+        clothes: Grey levels up to which somebody who comes back is taken for the owner, by their clothes.
+        twice: Nobody is in two places: whoever wore the same while the owner was seen so often (by the places that are
+            remembered) is somebody else. Fewer are what exchanged numbers make.
+        pins_s: The picture of its placing can be had no longer ago: packets are kept for 20 s.
+        lost_s: A thing of which nothing was heard for so long without having gone is forgotten.
+    """
+
+    close_m: float = 1.5
+    around_s: float = 2.5
+    stood: float = 0.7
+    least_m: float = 1.15
+    level: float = 0.4
+    taller: float = 1.25
+    person_share: float = 0.6
+    vehicle_share: float = 0.3
+    before_s: float = 3.0
+    person_height: float = 0.6
+    covered: float = 1 / 3
+    freed_s: float = 4.0
+    together_s: float = 0.7
+    together: int = 3
+    together_m: float = 1.0
+    itself: float = 0.5
+    changed: float = 20.0
+    worn_s: float = 10.0
+    hand_s: float = 1.0
+    still_there: float = 0.25
+    taken_s: float = 2.5
+    moves_s: float = 4.0
+    clothes: float = 16.0
+    twice: int = 5
+    pins_s: float = 12.0
+    lost_s: float = 30.0

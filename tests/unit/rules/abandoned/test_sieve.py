@@ -1,0 +1,123 @@
+"""What is no thing that somebody left, by size, place, company and the moment it came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from flows.domain.ruleset import AbandonedObjectRule
+from flows.domain.site import CameraConfig, FileSource, Zone
+from flows.domain.things import Box, PixelLook, Thing
+from flows.objects.company import Company
+from flows.rules.abandoned.life import Life
+from flows.rules.abandoned.sieve import Sieve
+from flows.rules.abandoned.thresholds import ObjectConfig
+from flows.rules.yardstick import Yardstick
+
+START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
+SIZE = (1280, 720)
+PX_PER_M = 100.0
+"""By the people below, who are 1.70 m high."""
+DARK, RED = (40, 128, 128), (120, 100, 200)
+
+
+def box(x_px: float, foot_px: float, width_px: float, height_px: float) -> Box:
+    return np.array([x_px - width_px / 2, foot_px - height_px, x_px + width_px / 2, foot_px], np.float32)
+
+
+BAG = box(640, 600, 40, 50)
+
+
+def look(at_s: float, painted: Sequence[tuple[Box, tuple[int, int, int]]]) -> PixelLook:
+    cells = np.full((90, 160, 3), 128, np.uint8)
+    for where, colour in painted:
+        x0, y0, x1, y1 = (round(float(v) / 8) for v in where)
+        cells[y0:y1, x0:x1] = colour
+    return PixelLook(START + timedelta(seconds=at_s), changed=np.zeros((90, 160), bool), cells=cells)
+
+
+def make_sieve(zones: Sequence[Zone] = (), **rule: object) -> tuple[Sieve, Company]:
+    company = Company()
+    for k in range(10):
+        people = [box(200 + 90 * j + 8 * k, 600, 50, 170) for j in range(3)]
+        company.see(people, [1, 2, 3], -20.0 + 0.3 * k, None, SIZE)
+    config = AbandonedObjectRule.model_validate({"kind": "abandoned_object", **rule})
+    camera = CameraConfig(id="hall", district="x", source=FileSource(path="hall.mp4"), zones=tuple(zones))
+    yard = Yardstick(camera, None, company)
+    yard.look_at(*SIZE)
+    return Sieve(config, ObjectConfig(), company, yard), company
+
+
+def thing(where: Box = BAG, since_s: float = 0.0) -> Thing:
+    since = START + timedelta(seconds=since_s)
+    return Thing(1, where, since, since, since, "stands", "new", 4.0)
+
+
+@pytest.mark.parametrize(
+    ("size_m", "where", "why"),
+    [
+        ((0.4, 0.5), BAG, ""),
+        ((1.4, 0.5), BAG, "size"),
+        ((0.1, 0.15), BAG, "size"),
+        ((0.4, 0.5), box(640, 720, 40, 50), "cut_off"),
+    ],
+)
+def test_by_its_size_and_the_edge_of_the_picture(size_m: tuple[float, float], where: Box, why: str) -> None:
+    assert make_sieve()[0].refused(where, size_m, SIZE) == why
+
+
+def test_by_the_zone_it_stands_in() -> None:
+    bay = Zone(name="bay", polygon_px=((600, 500), (700, 500), (700, 700), (600, 700)))
+    assert make_sieve([bay], except_zones=("bay",))[0].refused(BAG, (0.4, 0.5), SIZE) == "zone"
+    assert make_sieve([bay], zone="bay")[0].refused(BAG, (0.4, 0.5), SIZE) == ""
+    assert make_sieve([bay], zone="bay")[0].refused(box(300, 600, 40, 50), (0.4, 0.5), SIZE) == "zone"
+
+
+def test_a_vehicle_is_somebody_and_a_bag_before_it_is_not() -> None:
+    sieve, _ = make_sieve()
+    car = box(640, 610, 300, 120)
+    assert sieve.is_somebody(thing(box(640, 605, 240, 100)), 0.0, [car])
+    assert not sieve.is_somebody(thing(), 0.0, [car])
+
+
+@pytest.mark.parametrize(
+    ("places", "light"),
+    [((0, 3, 6), True), ((0, 3), False), ((0, 0.5, 0.9), False)],
+    ids=["three places", "two places", "one heap"],
+)
+def test_three_places_in_one_moment_are_light(places: Sequence[float], light: bool) -> None:
+    sieve, _ = make_sieve()
+    lives = [Life(thing(box(300 + m * PX_PER_M, 600, 40, 50), since_s=0.3), START) for m in places]
+    assert sieve.is_light(lives[0], lives) is light
+
+
+def test_things_that_came_one_after_the_other_are_not_light() -> None:
+    sieve, _ = make_sieve()
+    lives = [Life(thing(box(300 + m * PX_PER_M, 600, 40, 50), since_s=m), START) for m in (0.0, 3.0, 6.0)]
+    assert not sieve.is_light(lives[0], lives)
+
+
+def test_people_who_come_to_rest_at_once_are_not_light() -> None:
+    sieve, _ = make_sieve()
+    lives = [Life(thing(box(300 + m * PX_PER_M, 600, 40, 50)), START) for m in (0.0, 3.0, 6.0)]
+    for life in lives[1:]:
+        life.looks, life.covered = 10, 9
+    assert not sieve.is_light(lives[0], lives)
+
+
+@pytest.mark.parametrize(("now", "itself"), [(RED, True), (DARK, False)], ids=["a thing", "who sat down"])
+def test_a_number_that_went_to_the_thing_is_told_by_its_clothes(
+    now: tuple[int, int, int], itself: bool
+) -> None:
+    sieve, company = make_sieve()
+    low = box(640, 600, 40, 110)
+    for k in range(12):
+        upright = box(590 + 4 * k, 600, 50, 170)
+        company.see([upright], [7], 0.4 * k, look(0.4 * k, [(upright, DARK)]), SIZE)
+    company.see([low], [7], 5.0, look(5.0, [(low, now)]), SIZE)
+    (person,) = (p for p in company.people if p.track == 7)
+    assert sieve.is_itself(thing(low), 4.6, person) is itself
+    assert sieve.is_somebody(thing(low), 4.6, []) is not itself
