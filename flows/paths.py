@@ -239,7 +239,9 @@ class _Follower:
         sd_m = float(np.sqrt(np.trace(seen) / 2 + np.linalg.norm(body, 2)))
         place, velocity = filter_.x[:2].copy(), filter_.x[2:].copy()
         own, heading = filter_.p.copy(), self._heading.copy()
-        point = Waypoint(foot.at, place, sd_m, velocity, heading, foot.xyxy, seen + body, own)
+        point = Waypoint(
+            foot.at, place, sd_m, velocity, heading, foot.xyxy, seen + body, own, foot.xy, foot.noise
+        )
         points = self.path.points
         points.append(point)
         if len(points) > config.memory:
@@ -358,8 +360,8 @@ class _Foot(_Place):
         beside, below = near + config.border_share * (x1 - x0), near + config.border_share * (y1 - y0)
         if y1 > height - below or x0 < beside or x1 > width - beside:
             return None
-        box_px = np.array([x0, y0, x1, y1])
-        xy, spread = view.ground.box_to_ground(box_px[None], edge_px(box_px, width, config))
+        sd = max(config.edge_px * width / 1280, config.edge_share * (y1 - y0))
+        xy, spread = view.ground.box_to_ground(np.array([[x0, y0, x1, y1]]), sd)
         if not np.isfinite(xy).all():
             return None
         way = view.camera_m - xy[0]
@@ -367,12 +369,6 @@ class _Foot(_Place):
         noise = spread.independent[0] + np.eye(2) * config.jitter_m**2
         towards, box = way / away_m, (x0, y0, x1, y1)
         return cls(sighting.at, xy[0], noise, spread.common[0], box, NOWHERE, towards, away_m, view.height_m)
-
-
-def edge_px(xyxy: Array, width_px: int, config: PathConfig | None = None) -> float:
-    """Standard error of a box's lower edge in a picture so wide, px."""
-    config = config or PathConfig()
-    return max(config.edge_px * width_px / 1280, config.edge_share * float(xyxy[3] - xyxy[1]))
 
 
 def _only_foot_moved(early: _Place, late: _Place, config: PathConfig) -> bool:

@@ -26,6 +26,8 @@ class Waypoint:
             across the line of sight than along it. None where only ``sd_m`` is known.
         own: ``(4, 4)`` covariance of position and velocity without what all places of the path share: the survey's
             part and the body's. None where that is not known.
+        foot_m: ``(2,)`` where this sighting alone puts its foot, or what a device says: a path smooths a jump away.
+        foot_m2: ``(2, 2)`` covariance of that.
     """
 
     at: datetime
@@ -36,6 +38,8 @@ class Waypoint:
     xyxy: tuple[float, float, float, float] | None = None
     spread_m2: Array | None = None
     own: Array | None = None
+    foot_m: Array | None = None
+    foot_m2: Array | None = None
 
     def sd_along_m(self, direction: Array) -> float:
         """Standard error of the position along a unit vector ``(2,)``, m."""

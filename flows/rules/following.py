@@ -76,7 +76,7 @@ class FollowingRule(ABC, Generic[State]):
     ) -> None:
         self._classes, self._profile, self._make = config.classes, site.profile, make
         self._reporter = Reporter(self.kind, version, site.camera, site.profile, site.ground)
-        self._trails = Trails(site.ground, trails)
+        self._trails = Trails(trails)
         self._followed: dict[int, _Followed[State]] = {}
         self._culprits = Culprits()
         self._refusals: Counter[str] = Counter()

@@ -11,11 +11,8 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.domain.errors import CalibrationError
 from flows.domain.paths import Path, Waypoint
-from flows.domain.tracks import Sighting, Track
-from flows.ground import GroundPlane
-from flows.paths import edge_px
+from flows.domain.tracks import Track
 from flows.rules.base import Moment
 
 Array = NDArray[np.float64]
@@ -52,7 +49,7 @@ class TrailConfig:
     distrust_s: float = 1.0
     gap_s: float = 1.0
     gap_m: float = 2.5
-    jump_m: float = 2.0
+    jump_m: float = 1.5
     jump_ahead_m: float = 3.5
     jump_sd: float = 4.0
     moves_mps: float = 2.0
@@ -83,26 +80,12 @@ class Look:
     mixed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Raw:
-    """Where one sighting alone puts a vehicle.
-
-    Attributes:
-        xy_m: ``(2,)`` the middle of its box's lower edge, or what a device says.
-        noise_m2: ``(2, 2)`` how far a sighting may be off; None where only the path knows.
-    """
-
-    xy_m: Array
-    noise_m2: Array | None
-
-
 @dataclass(slots=True)
 class _Trail:
     """What is remembered of one track.
 
     Attributes:
         last: Its newest waypoint.
-        raw: Where the newest sighting alone puts it.
         started_at: When it began, or began anew.
         broke: Whether it did begin anew.
         others: Sightings before the newest break, and ...
@@ -112,7 +95,6 @@ class _Trail:
     """
 
     last: Waypoint | None = None
-    raw: _Raw | None = None
     started_at: datetime | None = None
     broke: bool = False
     others: int = 0
@@ -125,12 +107,11 @@ class Trails:
     """The believable looks at each track, in time order.
 
     Args:
-        ground: The surveyed plane; None where there are no pictures.
         config: Thresholds; the defaults if None.
     """
 
-    def __init__(self, ground: GroundPlane | None, config: TrailConfig | None = None) -> None:
-        self._ground, self._config = ground, config or TrailConfig()
+    def __init__(self, config: TrailConfig | None = None) -> None:
+        self._config = config or TrailConfig()
         self._trails: dict[int, _Trail] = {}
 
     def take(self, tracks: Sequence[Track], moment: Moment) -> Iterator[tuple[Track, list[Look]]]:
@@ -152,8 +133,7 @@ class Trails:
         fresh = _after(path.points, trail.last)
         looks = []
         for point in fresh:
-            raw = self._raw(track.sightings[-1], moment) if point.at == track.last_at else None
-            broken = self._breaks(trail, point, raw)
+            broken = self._breaks(trail, point)
             if broken:
                 trail.broke, trail.others, trail.own = True, trail.others + trail.own, 0
             trail.own += 1
@@ -161,7 +141,7 @@ class Trails:
             if broken or trail.started_at is None:
                 trail.started_at = point.at
                 trail.recent.clear()
-            trail.last, trail.raw = point, raw
+            trail.last = point
             trail.recent.append(point)
             settle_s = self._config.distrust_s if trail.broke else self._config.settle_s
             if _s(trail.started_at, point.at) >= settle_s:
@@ -171,21 +151,7 @@ class Trails:
                 looks.append(Look(point, track.cls, clear=False, broken=True, mixed=True))
         return looks
 
-    def _raw(self, sighting: Sighting, moment: Moment) -> _Raw | None:
-        """Where the sighting alone puts it: a path would smooth a jump away."""
-        if sighting.fix is not None:
-            return _Raw(np.array(sighting.fix.xy_m), None)
-        if self._ground is None:
-            return None
-        box = sighting.xyxy[None].astype(np.float64)
-        try:
-            ground = self._ground.for_picture(moment.width_px, moment.height_px)
-        except CalibrationError:
-            return None
-        foot, spread = ground.box_to_ground(box, edge_px(box[0], moment.width_px))
-        return _Raw(foot[0], spread.independent[0]) if np.isfinite(foot).all() else None
-
-    def _breaks(self, trail: _Trail, point: Waypoint, raw: _Raw | None) -> bool:
+    def _breaks(self, trail: _Trail, point: Waypoint) -> bool:
         last = trail.last
         if last is None:
             return False
@@ -196,33 +162,27 @@ class Trails:
         if trail.started_at is None:
             return False
         steady = _s(trail.started_at, last.at) >= self._config.steady_s
-        return ((steady or trail.broke) and self._jumps(trail, last, point, raw)) or (
-            steady and self._kicks(trail, point)
-        )
+        jumps = (steady or trail.broke) and self._jumps(last, point)
+        return jumps or (steady and self._kicks(trail, point))
 
-    def _jumps(self, trail: _Trail, last: Waypoint, point: Waypoint, raw: _Raw | None) -> bool:
-        before = trail.raw
-        if raw is None or before is None:
+    def _jumps(self, last: Waypoint, point: Waypoint) -> bool:
+        if last.foot_m is None or last.foot_m2 is None or point.foot_m is None or point.foot_m2 is None:
             return False
         config, gone_s = self._config, _s(last.at, point.at)
-        off = raw.xy_m - before.xy_m - last.velocity_mps * gone_s
-        if math.hypot(*off) < config.jump_m:
+        off = point.foot_m - last.foot_m - last.velocity_mps * gone_s
+        length_m = math.hypot(*off)
+        if length_m < config.jump_m:
             return False
-        noise = point.spread_m2 if point.spread_m2 is not None else np.eye(2) * point.sd_m**2
-        if raw.noise_m2 is not None and before.noise_m2 is not None:
-            noise = raw.noise_m2 + before.noise_m2
-        ahead = (
-            last.velocity_mps / last.speed_mps
-            if last.speed_mps > config.moves_mps
-            else off / math.hypot(*off)
-        )
+        moves = last.speed_mps > config.moves_mps
+        ahead = last.velocity_mps / last.speed_mps if moves else off / length_m
         aside = np.array([-ahead[1], ahead[0]])
+        noise = last.foot_m2 + point.foot_m2
         slack_m = config.grip_mps2 * gone_s**2 / 2
-        for towards, jump_m in ((ahead, config.jump_ahead_m), (aside, config.jump_m)):
-            noise_m = math.sqrt(float(towards @ noise @ towards))
-            if abs(float(off @ towards)) > jump_m + config.jump_sd * noise_m + slack_m:
-                return True
-        return False
+        return any(
+            abs(float(off @ towards))
+            > jump_m + config.jump_sd * math.sqrt(towards @ noise @ towards) + slack_m
+            for towards, jump_m in ((ahead, config.jump_ahead_m), (aside, config.jump_m))
+        )
 
     def _kicks(self, trail: _Trail, point: Waypoint) -> bool:
         config = self._config
