@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from flows.domain.places import Places
+from flows.domain.places import Places, distance_m
 from flows.domain.reports import Report
 from flows.uploads.inspected import Inspected
 
@@ -25,18 +25,6 @@ LATE: Final = timedelta(minutes=30)
 """A file taken so long before or after the claimed time is of another time."""
 NEAREST_M: Final = 5_000.0
 """A camera farther away says nothing of a place's district."""
-_EARTH_M: Final = 6_371_008.8
-
-
-def distance_m(first: tuple[float, float], second: tuple[float, float]) -> float:
-    """Great-circle distance of two places ``(latitude, longitude)``, haversine; right to 0.5 %.
-
-    >>> round(distance_m((43.24, 76.91), (43.25, 76.91)))
-    1112
-    """
-    (lat1, lon1), (lat2, lon2) = (map(math.radians, place) for place in (first, second))
-    h = math.sin((lat2 - lat1) / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
-    return 2 * _EARTH_M * math.asin(min(1.0, math.sqrt(h)))
 
 
 def same(report: Report, others: Iterable[Report]) -> Report | None:

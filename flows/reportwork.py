@@ -17,9 +17,9 @@ from typing import Final, Protocol
 
 from flows.domain.errors import StoreError
 from flows.domain.events import Event
-from flows.domain.places import Places
+from flows.domain.places import Places, distance_m
 from flows.domain.reports import Attachment, Proposal, Report, folder_of, merged, step
-from flows.reports import SAME, distance_m, doubts, same, taken_at
+from flows.reports import SAME, doubts, same, taken_at
 from flows.store.evidence import EvidenceStore
 from flows.store.reports import ReportChanged, ReportsStore
 from flows.store.results import ResultsStore

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import numpy as np
-
 from flows.domain.events import Event
 from flows.domain.ruleset import VEHICLES
 from flows.domain.tracks import Box, Track
 from flows.rules.base import Moment
-from flows.tracking.boxes import box_iou
+from flows.tracking.boxes import iou
 
 PROPOSAL: Final = "dome.report.proposal.v1"
 STILL_IOU: Final = 0.8
@@ -84,13 +82,9 @@ class StoodStill:
         seen = track.sightings[-1]
         stand = self._now.get(track.id)
         lost = stand is None or (seen.at - stand.until).total_seconds() > UNSEEN_S
-        if stand is None or lost or _overlap(stand.box, seen.xyxy) < STILL_IOU:
+        if stand is None or lost or iou(stand.box.tolist(), seen.xyxy.tolist()) < STILL_IOU:
             stand = self._now[track.id] = _Stand(seen.xyxy, seen.at, seen.at)
         stand.until = seen.at
         longest = self._longest.get(track.id)
         if longest is None or stand.seconds >= longest.seconds:
             self._longest[track.id] = stand
-
-
-def _overlap(first: Box, second: Box) -> float:
-    return float(box_iou(np.asarray(first[None], np.float64), np.asarray(second[None], np.float64))[0, 0])

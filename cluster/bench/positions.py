@@ -17,11 +17,11 @@ import flows.scenes
 from cluster.bench import report
 from cluster.bench.boxes import frames
 from flows.domain.paths import Path
-from flows.evaluation.events import iou
 from flows.ground import GroundPlane
 from flows.paths import PathBook
 from flows.scenes.truth import FrameTruth, ObjectTruth
 from flows.tracking import Tracker
+from flows.tracking.boxes import iou
 
 FIRST_SEED: Final = 930_001
 KINDS: Final = ("junction", "lanes", "giveway", "buslane", "road")

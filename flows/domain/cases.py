@@ -24,6 +24,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from flows.domain.config import Config, Name
 from flows.domain.errors import CaseError, FieldError
+from flows.domain.places import distance_m
 
 Purpose = Literal["missing_child", "missing_person", "victim_search", "wanted_by_court_order"]
 PURPOSES: Final[tuple[Purpose, ...]] = get_args(Purpose)
@@ -39,7 +40,6 @@ LONGEST: Final = timedelta(days=30)
 """No window and no life is longer, whatever a profile says (EU AI Act 5(2): limited in time)."""
 URGENT_LIFE: Final = timedelta(hours=24)
 """An urgent case without authorisation ends so long after it became active (EU AI Act 5(3))."""
-EARTH_M: Final = 6_371_000.0
 SYSTEM: Final = "system"
 """Who acts where nobody does: time ran out."""
 
@@ -338,18 +338,6 @@ def radius_m(case: SearchCase, at: datetime) -> float:
         return math.inf
     grown_m = max(0.0, (at - seen.at).total_seconds()) * case.terms.grows_kmh / 3.6
     return max(seen.radius_m, min(seen.radius_m + grown_m, case.terms.most_radius_m))
-
-
-def distance_m(a: tuple[float, float], b: tuple[float, float]) -> float:
-    """Great-circle distance of two places (latitude, longitude), metres (haversine).
-
-    >>> round(distance_m((43.25, 76.95), (43.25, 76.96)))
-    810
-    """
-    lat_a, lon_a, lat_b, lon_b = (math.radians(v) for v in (*a, *b))
-    h = math.sin((lat_b - lat_a) / 2) ** 2
-    h += math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
-    return 2 * EARTH_M * math.asin(min(1.0, math.sqrt(h)))
 
 
 def _place(seen: LastSeen) -> tuple[float, float]:

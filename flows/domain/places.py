@@ -1,13 +1,16 @@
-"""Where cameras and districts are: what a report from somewhere is routed by."""
+"""Where cameras and districts are, and how far from one another places lie."""
 
 from __future__ import annotations
 
-from typing import Self
+import math
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from flows.domain.config import Name
 from flows.domain.site import District, SiteConfig
+
+EARTH_M: Final = 6_371_000.0
 
 
 class CameraPlace(BaseModel):
@@ -45,3 +48,15 @@ class Places(BaseModel):
             if c.latitude is not None and c.longitude is not None
         ]
         return cls(districts=site.districts, cameras=tuple(cameras))
+
+
+def distance_m(a: tuple[float, float], b: tuple[float, float]) -> float:
+    """Great-circle distance of two places (latitude, longitude), metres (haversine).
+
+    >>> round(distance_m((43.25, 76.95), (43.25, 76.96)))
+    810
+    """
+    lat_a, lon_a, lat_b, lon_b = (math.radians(v) for v in (*a, *b))
+    h = math.sin((lat_b - lat_a) / 2) ** 2
+    h += math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
+    return 2 * EARTH_M * math.asin(min(1.0, math.sqrt(h)))

@@ -22,6 +22,7 @@ from flows.domain.events import OBJECT_ABANDONED, OBJECT_CLOSED, Event
 from flows.domain.objects import AbandonedObject
 from flows.evaluation.events import TruthIndex, read_events
 from flows.scenes.truth import SceneTruth
+from flows.tracking.boxes import iou
 
 WITHIN_S: Final = 60.0
 """An alarm later than this after the owner left is a miss."""
@@ -231,15 +232,7 @@ def _thing_at(index: TruthIndex, at: datetime, xyxy: tuple[float, float, float, 
     for thing in index.objects_at(at):
         if thing.cls == "person":
             continue
-        overlap = _iou(thing.xyxy, xyxy)
+        overlap = iou(thing.xyxy, xyxy)
         if overlap > best:
             best, track = overlap, thing.track
     return track
-
-
-def _iou(a: Sequence[float], b: Sequence[float]) -> float:
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = width * height
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)

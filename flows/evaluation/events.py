@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from flows.domain.errors import FieldError
 from flows.domain.events import SPEEDING, Event, KeyMoment, Violation
 from flows.scenes.truth import EventTruth, ObjectTruth, SceneTruth
+from flows.tracking.boxes import iou
 
 MIN_OVERLAP = 0.3
 """Mean intersection over union at an event's moments; neighbours in a queue overlap less."""
@@ -248,19 +249,6 @@ def _read(path: Path, what: str) -> str:
         raise FieldError(what, "a readable file", f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise FieldError(what, "a text file", f"{path}: not UTF-8") from error
-
-
-def iou(a: Sequence[float], b: Sequence[float]) -> float:
-    """Intersection over union of two boxes.
-
-    >>> iou((0, 0, 2, 2), (1, 0, 3, 2))
-    0.3333333333333333
-    """
-    wide = min(a[2], b[2]) - max(a[0], b[0])
-    high = min(a[3], b[3]) - max(a[1], b[1])
-    inter = max(0.0, wide) * max(0.0, high)
-    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inter
-    return inter / union if union > 0 else 0.0
 
 
 def _assign(by_camera: Mapping[str, list[Event]], scenes: Sequence[TruthIndex]) -> dict[str, int]:

@@ -17,6 +17,7 @@ from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Track
 from flows.rules.base import Moment
 from flows.rules.trail import covered
+from flows.tracking.boxes import iou
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,20 +282,6 @@ class Standings:
     def _is_lost(self, stand: Stand, now: datetime) -> bool:
         unseen_s = (now - stand.last.at).total_seconds()
         return unseen_s > (self._config.remember_s if stand.reported else self._lost_s)
-
-
-def iou(a: tuple[float, float, float, float] | None, b: tuple[float, float, float, float] | None) -> float:
-    """Overlap of two boxes over their union; 0 where there are none.
-
-    >>> iou((0, 0, 2, 2), (1, 0, 3, 2))
-    0.3333333333333333
-    """
-    if a is None or b is None:
-        return 0.0
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    common = width * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    areas = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1])
-    return common / max(areas - common, 1e-9)
 
 
 def _apart_m(a: Waypoint, b: Waypoint) -> float:

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+
+def iou(a: Sequence[float] | None, b: Sequence[float] | None) -> float:
+    """Intersection over union of two boxes (xyxy); 0 where there are none.
+
+    >>> iou((0, 0, 2, 2), (1, 0, 3, 2))
+    0.3333333333333333
+    """
+    if a is None or b is None:
+        return 0.0
+    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    inside = max(0.0, wide) * max(0.0, high)
+    union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inside
+    return inside / union if union > 0 else 0.0
 
 
 def box_iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> Floats:

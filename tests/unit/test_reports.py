@@ -10,10 +10,11 @@ from xml.etree import ElementTree
 import pytest
 from citizens import AT, report
 
+from flows.domain.places import distance_m
 from flows.domain.reports import SERVICE_CODES, step
 from flows.domain.site import District
 from flows.open311 import receipt_row, request_row, service_rows, to_xml
-from flows.reports import distance_m, district_of, doubts, same
+from flows.reports import district_of, doubts, same
 from flows.uploads.inspected import Inspected, exif_degrees, exif_time, iso6709
 
 

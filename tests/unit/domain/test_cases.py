@@ -17,7 +17,6 @@ from flows.domain.cases import (
     authorise,
     close,
     covers,
-    distance_m,
     expire,
     forget_after,
     leaves_nothing,
@@ -26,6 +25,7 @@ from flows.domain.cases import (
     reject,
 )
 from flows.domain.errors import CaseError, FieldError
+from flows.domain.places import distance_m
 
 NOW = T0 + HOUR
 

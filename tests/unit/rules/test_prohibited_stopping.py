@@ -12,7 +12,7 @@ from flows.domain.events import Event
 from flows.domain.ruleset import ProhibitedStoppingRule
 from flows.jurisdiction import load_profile
 from flows.rules.prohibited_stopping import STANDING_ENDED, ProhibitedStopping, describe
-from flows.rules.standing import iou
+from flows.tracking.boxes import iou
 
 STOP = ProhibitedStoppingRule(zone="kerb", max_s=20.0)
 EYES = ("gantry", "roadside", "high")
