@@ -7,7 +7,6 @@ a limit, silence) the parent turns into words.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import resource
@@ -137,7 +136,7 @@ def _photo(path: Path, kind: Any, preview: Path, most_pixels: int) -> Inspected:
         rgb = picture.convert("RGB")
     turn = UPRIGHT.get(exif.get(0x0112) or 1)
     rgb = rgb.transpose(turn) if turn is not None else rgb
-    size, pixels = _preview(rgb, preview)
+    pixels = _preview(rgb, preview)
     more, gps = exif.get_ifd(_EXIF_IFD), exif.get_ifd(_GPS_IFD)
     at, local = exif_time(str(more.get(0x9003) or exif.get(0x0132) or ""), str(more.get(0x9011) or ""))
     return Inspected(
@@ -149,7 +148,6 @@ def _photo(path: Path, kind: Any, preview: Path, most_pixels: int) -> Inspected:
         latitude=_bounded(exif_degrees(gps.get(2), gps.get(1)), 90),
         longitude=_bounded(exif_degrees(gps.get(4), gps.get(3)), 180),
         device=_device(exif.get(0x010F), exif.get(0x0110)),
-        preview_bytes=size,
         pixels_px=pixels,
     )
 
@@ -176,7 +174,7 @@ def _clip(path: Path, kind: Any, preview: Path, most_s: float) -> Inspected:
         if first is None:
             raise UploadRefused("it is damaged: no picture in it can be decoded")
         tags = {**stream.metadata, **container.metadata}
-        size, pixels = _preview(Image.fromarray(np.asarray(first.to_ndarray(format="rgb24"))), preview)
+        pixels = _preview(Image.fromarray(np.asarray(first.to_ndarray(format="rgb24"))), preview)
         width, height = first.width, first.height
     place = iso6709(tags.get("com.apple.quicktime.location.ISO6709") or tags.get("location") or "")
     return Inspected.model_validate(
@@ -190,21 +188,16 @@ def _clip(path: Path, kind: Any, preview: Path, most_s: float) -> Inspected:
             "latitude": place[0] if place else None,
             "longitude": place[1] if place else None,
             "device": _device(tags.get("com.apple.quicktime.make"), tags.get("com.apple.quicktime.model")),
-            "preview_bytes": size,
             "pixels_px": pixels,
         }
     )
 
 
-def _preview(rgb: Image.Image, path: Path) -> tuple[int, tuple[int, int]]:
-    """A small JPEG of the pixels alone: no metadata, no thumbnail, nothing that was hidden in the file; beside it the
-    pixels themselves, row by row, three bytes each. Returns the JPEG's size and the picture's."""
+def _preview(rgb: Image.Image, path: Path) -> tuple[int, int]:
+    """The pixels alone, row by row, three bytes each: no metadata, nothing that was hidden in the file. Its size."""
     rgb.thumbnail((PREVIEW_PX, PREVIEW_PX))
-    out, pixels = io.BytesIO(), rgb.tobytes()
-    Image.frombytes("RGB", rgb.size, pixels).save(out, "JPEG", quality=85)
-    path.write_bytes(out.getvalue())
-    path.with_suffix(".rgb").write_bytes(pixels)
-    return out.tell(), rgb.size
+    path.write_bytes(rgb.tobytes())
+    return rgb.size
 
 
 def _created(text: str | None) -> str | None:

@@ -31,8 +31,7 @@ class Inspected(BaseModel):
         latitude: Where, by its own metadata.
         longitude: Likewise.
         device: Maker and model of the camera, as written there.
-        preview_bytes: Size of the preview, a JPEG without any metadata.
-        pixels_px: Width and height of the same picture as bare pixels, which need no decoder any more.
+        pixels_px: Width and height of its (first) picture as bare pixels, which need no decoder any more.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,7 +46,6 @@ class Inspected(BaseModel):
     latitude: Degrees | None = None
     longitude: Degrees | None = None
     device: str = Field(default="", max_length=100)
-    preview_bytes: int = Field(default=0, ge=0)
     pixels_px: tuple[Side, Side] = (0, 0)
 
 

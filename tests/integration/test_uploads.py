@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import random
 import sys
 import zlib
@@ -47,7 +46,7 @@ def png_bomb(side: int) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_a_photo_says_when_and_where_it_was_taken_and_its_preview_says_nothing(
+def test_a_photo_says_when_and_where_it_was_taken_and_its_pixels_say_nothing(
     inspector: Inspector, tmp_path: Path, form: str
 ) -> None:
     seen = inspector.inspect(photo(tmp_path / "a.bin", form=form))
@@ -56,9 +55,7 @@ def test_a_photo_says_when_and_where_it_was_taken_and_its_preview_says_nothing(
     assert (said.latitude, said.longitude) == (43.24, 76.91)
     assert said.taken_at == datetime(2026, 5, 4, 8, 0, 2, tzinfo=UTC)
     assert said.device == "Maker Phone 7"
-    with Image.open(io.BytesIO(seen.preview)) as preview:
-        assert dict(preview.getexif()) == {}
-        assert preview.size == (640, 480)
+    assert seen.rgb.shape == (480, 640, 3)
 
 
 def test_a_clip_says_how_long_it_is_and_when_it_was_made(inspector: Inspector, tmp_path: Path) -> None:
