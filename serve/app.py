@@ -18,6 +18,7 @@ from flows.domain.inference import DetectorSpec
 from flows.gateway import BELTS_APP, FACES_APP, PLATES_APP, app_name
 from flows.settings import Settings
 from serve.api.config import ApiConfig
+from serve.api.proxy import CALLBACK
 from serve.deployments.api import ApiDeployment
 from serve.deployments.belts import BeltsDeployment
 from serve.deployments.detector import Batching, DetectorDeployment
@@ -212,7 +213,9 @@ def start_serve(http: tuple[str, int] | None = None) -> None:
         return
     host, port = http
     options = {"host": host, "port": port, "location": "HeadOnly"}
-    serve.start(proxy_location="HeadOnly", http_options=options)
+    # Its proxies inherit the controller's environment.
+    controller = {"runtime_env": {"env_vars": CALLBACK}}
+    serve.start(proxy_location="HeadOnly", http_options=options, controller_options=controller)
 
 
 def ensure_api(args: ApiArgs) -> None:

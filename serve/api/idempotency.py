@@ -10,13 +10,15 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import redis
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flows.domain.errors import StoreError
 from flows.domain.people import Person
 from flows.store import keys
 from flows.store.connection import client, told
@@ -25,8 +27,10 @@ from serve.api.middleware import SAFE
 from serve.api.problems import Problem
 
 KEPT_S: Final = 86_400
-WORKING_S: Final = 60
-"""Whoever died while working on a request leaves its key free again after that."""
+WORKING_S: Final = 15
+"""Whoever died while working on a request leaves its key free again after that; who lives holds on to it."""
+HOLD_S: Final = 4.0
+"""Three times before it lapses: an event loop that stands still for eleven seconds is no replica that lives."""
 LONGEST: Final = 128
 MOST_BYTES: Final = 512 * 1024
 """Longer answers are not kept; writes answer with less."""
@@ -55,6 +59,11 @@ class Answers:
             held: Any = self._client.get(keys.answer(key))
         found: dict[str, Any] = json.loads(held) if held else {"request": request}  # it lapsed at this moment
         return found
+
+    def hold(self, key: str) -> None:
+        """Holds a key for longer: its request is still being worked on."""
+        with told("keep answers", "Redis"):
+            self._client.expire(keys.answer(key), WORKING_S)
 
     def keep(self, key: str, answer: dict[str, Any]) -> None:
         """Keeps an answer."""
@@ -108,12 +117,34 @@ class Idempotency:
             return
         recorder = _Recorder(send)
         try:
-            await self._app(scope, replayed(body, receive), recorder)
+            async with _held(answers, key):
+                await self._app(scope, replayed(body, receive), recorder)
         finally:
             if 200 <= recorder.status < 500 and recorder.status != 429 and len(recorder.body) <= MOST_BYTES:
                 await asyncio.to_thread(answers.keep, key, recorder.answer(request))
             else:
                 await asyncio.to_thread(answers.forget, key)
+
+
+@asynccontextmanager
+async def _held(answers: Answers, key: str) -> AsyncIterator[None]:
+    """Holds on to a key. The last hold is over before the answer is kept, whose time it would shorten."""
+    done = asyncio.Event()
+
+    async def hold() -> None:
+        while not done.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(done.wait(), HOLD_S)
+                return
+            with suppress(StoreError):  # while Redis is away it gives the key to nobody else either
+                await asyncio.to_thread(answers.hold, key)
+
+    holding = asyncio.create_task(hold())
+    try:
+        yield
+    finally:
+        done.set()
+        await holding
 
 
 async def _again(held: dict[str, Any], request: str, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,30 +10,16 @@ from queue import Queue
 import httpx
 import psutil
 import pytest
-from apiclient import bearer, config_for, speeding, token, write
-from ray import serve
+from apiclient import bearer, speeding, token, write
+from serving import served
 
-from flows.store.redis_server import EmbeddedRedis
 from serve.api.config import ApiConfig
-from serve.app import ApiArgs, ensure_api, start_serve
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def api(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ApiConfig, str]]:
-    home = tmp_path_factory.mktemp("api")
-    with EmbeddedRedis(home / "redis") as server:
-        config, port = config_for(server.url, home), free_port()
-        serve.shutdown()  # another module's may run without a proxy
-        start_serve(("127.0.0.1", port))
-        ensure_api(ApiArgs(config=config))
-        yield config, f"http://127.0.0.1:{port}/api/v1"
-        serve.shutdown()
+    with served(tmp_path_factory.mktemp("api")) as found:
+        yield found
 
 
 def test_it_answers_on_this_machine_only(api: tuple[ApiConfig, str]) -> None:

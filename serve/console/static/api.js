@@ -10,18 +10,33 @@ export class Problem extends Error {
   }
 }
 
-export async function ask(path, { method = "GET", body, signal, raw = false } = {}) {
+const AGAIN = [409, 429, 503]; // with Retry-After: nothing is wrong with what was asked
+const READ_MS = 6000;
+const WRITE_MS = 20000; // whoever died while it worked on a write holds its key for a quarter of a minute
+
+// A write keeps its key however often it is sent, so that it is done once. `again: false` for those who try by themselves.
+export async function ask(path, { method = "GET", body, signal, raw = false, again = true } = {}) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID();
   const url = path.startsWith("/") && !path.startsWith(BASE) && !path.startsWith("/console") ? BASE + path : path;
-  const answer = await fetch(url, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) });
-  if (!answer.ok) {
-    const told = await answer.json().catch(() => ({}));
-    throw new Problem(answer.status, told);
+  const until = Date.now() + (again ? (method === "GET" ? READ_MS : WRITE_MS) : 0);
+  for (;;) {
+    const answer = await fetch(url, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) }).catch((error) => {
+      if (signal?.aborted || Date.now() + 1000 > until) throw error;
+      return null; // the connection broke off
+    });
+    if (answer?.ok) return raw ? answer : answer.status === 204 ? null : answer.json();
+    const wait = answer ? comesBack(answer) : 1000;
+    if (wait === null || Date.now() + wait > until) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+    await new Promise((go) => setTimeout(go, wait));
   }
-  if (raw) return answer;
-  return answer.status === 204 ? null : answer.json();
+}
+
+// When to send the same again, in ms; null where that would not help.
+export function comesBack(answer) {
+  const after = answer.headers.get("Retry-After");
+  return AGAIN.includes(answer.status) && after !== null ? 1000 * Number(after) : null;
 }
 
 export const post = (path, body = {}) => ask(path, { method: "POST", body });

@@ -10,6 +10,7 @@ import pytest
 from apiclient import bearer, config_for, running, speeding, token
 
 from flows.domain.errors import StoreError
+from serve.api import idempotency
 
 HOOK = {"url": "http://127.0.0.1:9/in"}
 
@@ -38,6 +39,32 @@ async def test_two_at_the_same_moment_are_one(api: Any) -> None:
     statuses = [answer.status_code for answer in await asyncio.gather(*sent)]
     assert set(statuses) <= {201, 409}
     assert await hooks(api) == 1
+
+
+async def test_a_key_is_held_for_as_long_as_its_write_is_worked_on(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, held = api.app.state.services, asyncio.Event()
+    loop, hold, add = asyncio.get_running_loop(), services.answers.hold, services.webhooks.add
+    monkeypatch.setattr(idempotency, "HOLD_S", 0.001)
+
+    def holds(key: str) -> None:
+        hold(key)
+        loop.call_soon_threadsafe(held.set)
+
+    def takes_long(*of: Any) -> None:
+        asyncio.run_coroutine_threadsafe(held.wait(), loop).result(20)
+        add(*of)
+
+    monkeypatch.setattr(services.answers, "hold", holds)
+    monkeypatch.setattr(services.webhooks, "add", takes_long)
+    key = {"Idempotency-Key": "k4"}
+    first = await api.post("/webhooks", HOOK, "administrator", headers=key)
+    assert held.is_set()
+    (kept,) = services.answers._client.keys("*answer*")
+    assert services.answers._client.ttl(kept) > idempotency.WORKING_S, "and its answer stays for a day"
+    again = await api.post("/webhooks", HOOK, "administrator", headers=key)
+    assert (first.status_code, again.headers["idempotency-replayed"]) == (201, "true")
 
 
 async def test_what_went_wrong_here_may_be_tried_again(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ async function glance(id, place) {
   fill(place, h("p.note", "…"));
   for (let tries = 0; tries < 8; tries++) {
     try {
-      const answer = await ask(`/cameras/${id}/picture`, { raw: true });
+      const answer = await ask(`/cameras/${id}/picture`, { raw: true, again: false });
       const at = answer.headers.get("Dome-Captured-At");
       const url = URL.createObjectURL(await answer.blob());
       fill(place, h("figure", h("img", { src: url, alt: id, onload: () => URL.revokeObjectURL(url) }), h("figcaption", clock(at), " · ", t("looked_note"))));

@@ -1,6 +1,6 @@
 // A patrol's tasks on a tablet: near me, one thumb for each step, and a connection that may fail at any time.
 
-import { ask, follow } from "../api.js";
+import { ask, comesBack, follow } from "../api.js";
 import { why } from "../dialog.js";
 import { fill, h, say } from "../dom.js";
 import { number, t, when } from "../words.js";
@@ -25,7 +25,7 @@ async function send() {
     } catch {
       return false; // no connection: all of it stays, in order
     }
-    if (answer.status >= 500 || answer.status === 429) return false;
+    if (answer.status >= 500 || comesBack(answer) !== null) return false;
     queue.write(queue.read().filter((row) => row.key !== key));
     if (!answer.ok) say((await answer.json().catch(() => ({}))).detail || String(answer.status), true);
   }
