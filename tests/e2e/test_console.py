@@ -128,11 +128,20 @@ def test_a_reviewer_confirms_one_and_rejects_the_next_by_keys(desk: Any, shots: 
     check_accessible(page)
     page.screenshot(path=shots / "review.png")
     first = page.url
+    keys = []
+
+    def breaks_once(route: Any) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        route.abort() if len(keys) == 1 else route.continue_()
+
+    page.route("**/api/v1/violations/*/confirm", breaks_once)
     page.keyboard.press("ArrowRight")
     page.keyboard.press("p")
     page.keyboard.type("777kaz01")
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: url != first)
+    assert len(keys) == 2
+    assert len(set(keys)) == 1, "the connection broke off: the same is sent again, to be done once"
     page.wait_for_selector(".stage img[src^=blob]")
     second = page.url
     page.keyboard.press("n")
