@@ -7,7 +7,6 @@ they stand right before its lower part.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -16,10 +15,10 @@ from typing import Final
 import av
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from flows.blurring import blur_boxes, blur_others
 from flows.clipwatch import BoxPx, Seen
+from flows.jpeg import jpeg
 from flows.uploads.frames import RATE_HZ, ClipFrame
 
 KEPT: Final = 0.6
@@ -50,13 +49,6 @@ def masked(rgb: NDArray[np.uint8], keep: Iterable[BoxPx], people: Iterable[BoxPx
     return blur_boxes(blur_others(rgb, keep), people)
 
 
-def jpeg_of(rgb: NDArray[np.uint8]) -> bytes:
-    """A picture ``(h, w, 3)`` as a JPEG without metadata."""
-    out = io.BytesIO()
-    Image.fromarray(rgb).save(out, "JPEG", quality=QUALITY)
-    return out.getvalue()
-
-
 def shown(frames: Iterable[ClipFrame], seen: Seen, stills_s: Sequence[float], to: Path) -> list[bytes]:
     """Writes the clip as others see it (MP4); returns stills at some moments (JPEG each).
 
@@ -80,7 +72,7 @@ def shown(frames: Iterable[ClipFrame], seen: Seen, stills_s: Sequence[float], to
             for i, at_s in enumerate(stills_s):
                 off_s = abs(each.after_s - at_s)
                 if off_s < stills[i][0]:
-                    stills[i] = (off_s, jpeg_of(rgb))
+                    stills[i] = (off_s, jpeg(rgb[:, :, ::-1], QUALITY, whole_colour=False))
         if stream is not None:
             sink.mux(stream.encode(None))
     return [data for _, data in stills]
@@ -91,10 +83,10 @@ def best_moment_s(seen: Seen) -> float:
     boxes = {s: b for track in seen.subjects() for s, b in seen.vehicles.get(track, {}).items()}
     if not boxes:
         return seen.lasts_s / 2
-    return max(boxes, key=lambda s: (_shows(boxes[s], seen.size_px), -s))
+    return max(boxes, key=lambda s: (shows(boxes[s], seen.size_px), -s))
 
 
-def _shows(box: BoxPx, size_px: tuple[int, int]) -> float:
+def shows(box: BoxPx, size_px: tuple[int, int]) -> float:
     """Area of a box, px; a box at the picture's edge is cut off, and counts for little."""
     (x0, y0, x1, y1), (width, height) = box, size_px
     cut = min(x0, y0, width - x1, height - y1) < 0.02 * height
@@ -103,14 +95,17 @@ def _shows(box: BoxPx, size_px: tuple[int, int]) -> float:
 
 def _masked_frames(frames: Iterable[ClipFrame], seen: Seen) -> Iterator[tuple[ClipFrame, NDArray[np.uint8]]]:
     ways = {track: seen.vehicles.get(track, {}) for track in seen.subjects()}
-    things = [p.xyxy for p in seen.proposed if p.track is None]
+    left = seen.left_shown()
     for each in frames:
-        keep = [lower(box) for way in ways.values() if (box := _at(way, each.after_s)) is not None]
+        people = seen.people.get(each.after_s)
+        keep = [lower(box) for way in ways.values() if (box := at(way, each.after_s)) is not None]
         rgb = np.ascontiguousarray(each.bgr[:, :, ::-1])
-        yield each, masked(rgb, [*keep, *things], seen.people.get(each.after_s, ()))
+        # In a frame in which nobody has looked for people there may be some.
+        yield each, masked(rgb, [*keep, *left] if people is not None else (), people or ())
 
 
-def _at(way: Mapping[float, BoxPx], at_s: float) -> BoxPx | None:
+def at(way: Mapping[float, BoxPx], at_s: float) -> BoxPx | None:
+    """A vehicle's box at a moment, or None where it is not seen."""
     if at_s in way:
         return way[at_s]
     near = min(way, key=lambda s: abs(s - at_s), default=float("inf"))

@@ -77,6 +77,9 @@ class Seen:
         people: Boxes of everybody, by time.
         lasts_s: Time of its last frame.
         size_px: Width and height.
+        classes: Of each vehicle.
+        only: What alone is to be shown: vehicles by number, things left behind as -1, -2 ...; None: what the machine
+            takes for the report's subject.
     """
 
     proposed: list[Proposed] = field(default_factory=list)
@@ -85,9 +88,21 @@ class Seen:
     people: dict[float, list[BoxPx]] = field(default_factory=dict)
     lasts_s: float = 0.0
     size_px: tuple[int, int] = (0, 0)
+    classes: dict[int, str] = field(default_factory=dict)
+    only: tuple[int, ...] | None = None
+
+    def left(self) -> dict[int, Proposed]:
+        """Things left behind, by number."""
+        return {-1 - n: p for n, p in enumerate(p for p in self.proposed if p.track is None)}
+
+    def left_shown(self) -> list[BoxPx]:
+        """Boxes of those that are to be shown."""
+        return [p.xyxy for n, p in self.left().items() if self.only is None or n in self.only]
 
     def subjects(self) -> set[int]:
-        """Tracks that the report is about: those of what is proposed, else the vehicle that shows most."""
+        """Vehicles that the report is about: those of what is proposed, else the one that shows most."""
+        if self.only is not None:
+            return {n for n in self.only if n in self.vehicles}
         named = {p.track for p in self.proposed if p.track is not None}
         if named or self.proposed or not self.vehicles:
             return named
@@ -145,6 +160,7 @@ class Follower:
         for track in tracks:
             if track.cls in VEHICLES and track.last_at == frame.at:
                 seen.vehicles.setdefault(track.id, {})[after_s] = _box(track.sightings[-1].xyxy)
+                seen.classes[track.id] = track.cls
         seen.people[after_s] = [
             _box(box)
             for box, name, score in zip(found.xyxy, found.class_names(), found.score, strict=True)

@@ -6,7 +6,6 @@ again makes the same package again.
 
 from __future__ import annotations
 
-import io
 import logging
 import threading
 import time
@@ -38,6 +37,7 @@ from flows.domain.objects import AbandonedObject
 from flows.domain.passages import Passage, told
 from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.sightings import VehicleSeen, seen, unseen
+from flows.jpeg import jpeg
 from flows.package import ClipIndex, EvidenceContext, Manifest, PackagedFile, sha256
 from flows.pinned import PinShelf
 from flows.platestage import END_PATIENCE_S, Crop, PlateStage, has_plate
@@ -55,7 +55,6 @@ _MARGIN = timedelta(seconds=1)
 _REACH = timedelta(seconds=18)
 """The clip shows no moment longer ago than this before the last one: the ring holds 20 s, and the detector lags.
 Earlier moments, which a rule has pinned, are shown by their pictures alone."""
-_JPEG_QUALITY = 92
 _CROP_MARGIN = 0.15
 """Of the box's width and height, on each side: a detector's box may cut off a bumper with its plate."""
 _MAX_WAITING = 32
@@ -501,14 +500,3 @@ def _index(clip: Clip) -> ClipIndex:
         source_time_base=str(clip.source_time_base),
         cut_short=list(clip.cut_short),
     )
-
-
-def jpeg(bgr: NDArray[np.uint8]) -> bytes:
-    """A JPEG of quality 92 without colour subsampling (plates are small)."""
-    from PIL import Image  # 6 MB that a camera without violations does not carry
-
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(bgr[:, :, ::-1])).save(
-        buffer, "JPEG", quality=_JPEG_QUALITY, subsampling=0
-    )
-    return buffer.getvalue()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import os
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from flows.domain.site import CameraConfig
 from flows.domain.status import CameraStatus
 from flows.fleet import CameraGone, Fleet, FleetPolicy, Look
 from flows.gateway import first_line, start_gateway
+from flows.jpeg import jpeg
 
 log = logging.getLogger(__name__)
 
@@ -154,14 +154,7 @@ class FleetActor:
 
 
 def _jpegs(looks: Mapping[str, Look]) -> dict[str, tuple[datetime, bytes]]:
-    from PIL import Image
-
-    made = {}
-    for camera_id, (at, bgr) in looks.items():
-        buffer = io.BytesIO()
-        Image.fromarray(bgr[:, :, ::-1].copy()).save(buffer, "JPEG", quality=LOOK_QUALITY)
-        made[camera_id] = at, buffer.getvalue()
-    return made
+    return {id: (at, jpeg(bgr, LOOK_QUALITY, whole_colour=False)) for id, (at, bgr) in looks.items()}
 
 
 def fleet_actor(around: Surroundings, policy: FleetPolicy | None = None) -> Any:

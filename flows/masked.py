@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.clipshow import jpeg_of, masked
+from flows.clipshow import QUALITY, masked
 from flows.domain.reports import Attachment, Report
+from flows.jpeg import jpeg
 from flows.reportwork import Looked
 from flows.uploads.inspector import Seen
 
@@ -20,16 +21,14 @@ class Masked:
     def __init__(self, why: str = "") -> None:
         self._why = why
 
-    def look(self, path: Path, seen: Seen, attachment: Attachment, report: Report) -> Looked:
+    def look(
+        self, path: Path, seen: Seen, attachment: Attachment, report: Report, found: bytes | None = None
+    ) -> Looked:
         """Likewise."""
-        shown = {shown_name(attachment): jpeg_of(masked(seen.rgb, ()))}
+        mosaic = masked(seen.rgb, ())[:, :, ::-1]
+        shown = {f"{attachment.stem}.shown.jpg": jpeg(mosaic, QUALITY, whole_colour=False)}
         unknown = (self._why,) if self._why else ()
         return Looked(shown, unknown=unknown, size_px=seen.inspected.pixels_px)
 
     def close(self) -> None:
         """Nothing was started."""
-
-
-def shown_name(attachment: Attachment, part: str = "jpg") -> str:
-    """Of what others see of a file: its picture, or ``1.jpg``, ``mp4`` ..."""
-    return f"{attachment.sha256[:32]}.shown.{part}"

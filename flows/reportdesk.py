@@ -7,6 +7,7 @@ answered (Redis is away, the disk is full, a replica was killed) sends the same 
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from flows.domain.audit import Action
-from flows.domain.errors import FieldError
+from flows.domain.errors import FieldError, StoreError
 from flows.domain.reports import (
     MOST_FILES,
     Attachment,
@@ -26,6 +27,7 @@ from flows.domain.reports import (
     Reporter,
     ReportRefused,
     State,
+    chosen,
     folder_of,
     routed,
     step,
@@ -37,6 +39,8 @@ from flows.store.evidence import EvidenceStore
 from flows.store.ledger import entry
 from flows.store.reports import ReportsStore
 from flows.uploads.kinds import HEAD_BYTES, MEDIA_TYPES, Limits, UploadRefused, kind_of
+
+log = logging.getLogger(__name__)
 
 EARLY: Final = timedelta(minutes=5)
 """How far a phone's clock may be ahead."""
@@ -141,10 +145,7 @@ class ReportDesk:
             ReportRefused: If its state does not allow it, or it was changed meanwhile.
             StoreError: If Redis is away.
         """
-        if version != report.version:
-            raise ReportRefused(
-                f"{name}: expected version {report.version}, got {version}: somebody was faster, look again"
-            )
+        _expect(report, version, name)
         if name in SAY_WHY and not note.strip():
             raise FieldError("note", "why, as the reporter is to hear it", "nothing")
         if name == FORWARD:
@@ -158,6 +159,37 @@ class ReportDesk:
         # The log names the districts that it concerns: the one that had it, too.
         said = entry(by, action, subject=report.id, why=note.strip(), district=report.district)  # type: ignore[arg-type]
         self._reports.replace((after, report.version), entries=[said])
+        return after
+
+    def choose(self, report: Report, sha256: str, thing: int | None, version: int, by: str) -> Report:
+        """Says what a file is about (:func:`flows.domain.reports.chosen`); written down. What others saw of it is gone.
+
+        Args:
+            report: As it is now.
+            sha256: Of the file.
+            thing: One of its things, or None for nothing.
+            version: That the person looked at.
+            by: Who.
+
+        Raises:
+            FieldError: If there is no such file or thing.
+            ReportRefused: If its state does not allow it, or it was changed meanwhile.
+            StoreError: If Redis is away.
+        """
+        _expect(report, version, "choose")
+        after = chosen(report, sha256, thing, by)
+        before = next(f for f in report.files if f.sha256 == sha256)
+        what = (
+            "nothing" if thing is None else next(t.cls or "a thing" for t in before.things if t.id == thing)
+        )
+        said = entry(by, "report.subject_chosen", subject=report.id, district=report.district, file=sha256[:16],
+                     about=what)  # fmt: skip
+        self._reports.replace((after, report.version), entries=[said])
+        for name in before.shown:
+            try:
+                self._evidence.drop(before.folder, name)
+            except StoreError as error:  # nobody is shown it by any name; it goes with the report
+                log.warning("%s", error)
         return after
 
     def erase(self, channel: str, tracking: str) -> bool:
@@ -273,3 +305,10 @@ class ReportDesk:
                 f"expected at most {most / 2**20:.0f} MB of that kind, got {size / 2**20:.1f} MB"
             )
         return Attachment(sha256=digest, size=size, media_type=MEDIA_TYPES[kind], folder=folder)
+
+
+def _expect(report: Report, version: int, what: str) -> None:
+    if version != report.version:
+        raise ReportRefused(
+            f"{what}: expected version {report.version}, got {version}: somebody was faster, look again"
+        )

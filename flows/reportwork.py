@@ -18,7 +18,16 @@ from typing import Final, Protocol
 from flows.domain.errors import StoreError
 from flows.domain.events import Event
 from flows.domain.places import Places, distance_m
-from flows.domain.reports import Attachment, Proposal, Report, folder_of, merged, step
+from flows.domain.reports import (
+    Attachment,
+    Proposal,
+    Report,
+    Thing,
+    folder_of,
+    merged,
+    step,
+    with_file,
+)
 from flows.reports import SAME, doubts, same, taken_at
 from flows.store.evidence import EvidenceStore
 from flows.store.reports import ReportChanged, ReportsStore
@@ -48,6 +57,8 @@ class Looked:
         proposals: What the pipeline proposes (of a clip); their ``picture`` is among ``shown``.
         unknown: What cannot be known, in words.
         size_px: Width and height of the pictures shown.
+        things: What the report may be about.
+        found: The boxes of all that was found, as :mod:`flows.clipfound` keeps them; empty where nobody could look.
     """
 
     shown: dict[str, bytes]
@@ -55,13 +66,24 @@ class Looked:
     proposals: tuple[Proposal, ...] = ()
     unknown: tuple[str, ...] = ()
     size_px: tuple[int, int] = (0, 0)
+    things: tuple[Thing, ...] = ()
+    found: bytes = b""
 
 
 class Looker(Protocol):
     """Makes what others see of a file, and looks at clips."""
 
-    def look(self, path: Path, seen: Seen, attachment: Attachment, report: Report) -> Looked:
+    def look(
+        self, path: Path, seen: Seen, attachment: Attachment, report: Report, found: bytes | None = None
+    ) -> Looked:
         """What is to be shown of a file, which a child has decoded as ``seen``.
+
+        Args:
+            path: Of the file.
+            seen: It, decoded.
+            attachment: It, as the report has it; its ``thing`` is what a person says it is about.
+            report: Whose it is.
+            found: What was found in it before, once a person has said that.
 
         Raises:
             UploadRefused: If it cannot be decoded.
@@ -116,13 +138,13 @@ class ReportWork:
         done = 0
         for report_id in self.reports.todo(AT_ONCE):
             report = self.reports.get(report_id)
-            if report is None or report.state != "received":
+            if report is None or not report.waits:
                 self.reports.let_go(report_id)
                 continue
             if not self.reports.mine():
                 break
             try:
-                self.one(report)
+                self.one(report) if report.state == "received" else self.anew(report)
                 done += 1
                 if self.busy():
                     return 0
@@ -157,6 +179,34 @@ class ReportWork:
         self._tell(done)
         return done
 
+    def anew(self, report: Report) -> Report:
+        """Makes again what others see of files of which a person has said what they are about. See :meth:`one`."""
+        after = report
+        for attachment in report.files:
+            if attachment.state == "chosen":
+                after = self._anew(after, attachment)
+        after = after.model_copy(update={"version": report.version + 1})
+        self.reports.replace((after, report.version))
+        self._tell(after)
+        return after
+
+    def _anew(self, report: Report, attachment: Attachment) -> Report:
+        found = self.evidence.read(attachment.folder, attachment.found)
+        try:
+            with self.evidence.local(attachment.folder, attachment.name) as path:
+                looked = self.looker.look(path, self.inspector.inspect(path), attachment, report, found)
+        except (
+            UploadRefused
+        ) as error:  # it could be decoded before: nothing of it is shown, and the original stays
+            said = f"what others see of a file could not be made again: {error}"
+            done = with_file(report, attachment.model_copy(update={"state": "seen"}))
+            return done.model_copy(update={"unknown": (*report.unknown, said)})
+        for name, data in looked.shown.items():
+            self.evidence.put(attachment.folder, name, data)
+        done = with_file(report, attachment.model_copy(update=_made(looked)))
+        proposals = (*(p for p in report.proposals if p.file != attachment.sha256), *looked.proposals)
+        return done.model_copy(update={"proposals": proposals})
+
     def _files(self, report: Report) -> Report:
         files, proposals, unknown = [], list(report.proposals), list(report.unknown)
         for attachment in report.files:
@@ -177,14 +227,11 @@ class ReportWork:
         except UploadRefused as error:
             self.evidence.drop(attachment.folder, attachment.name)
             return attachment.model_copy(update={"state": "refused", "why": str(error)}), None
-        for name, data in looked.shown.items():
+        files = looked.shown | ({attachment.found: looked.found} if looked.found else {})
+        for name, data in files.items():
             self.evidence.put(attachment.folder, name, data)
-        width_px, height_px = looked.size_px
-        found = {
-            "state": "seen", "seconds": seen.inspected.seconds, "width_px": width_px, "height_px": height_px,
-            "shown": tuple(looked.shown), "subject": looked.subject,
-        }  # fmt: skip
-        return attachment.model_copy(update=found | self._against(seen.inspected, report)), looked
+        known = _made(looked) | {"seconds": seen.inspected.seconds} | self._against(seen.inspected, report)
+        return attachment.model_copy(update=known), looked
 
     def _against(self, file: Inspected, report: Report) -> dict[str, object]:
         """A file's own place and time against the claim: how far off they are is kept, what they are is not."""
@@ -215,6 +262,13 @@ class ReportWork:
             self.results.write([told(report)])
         except StoreError as error:
             log.warning("report %s: %s", report.id, error)
+
+
+def _made(looked: Looked) -> dict[str, object]:
+    """What a file's record says of what was made of it."""
+    width_px, height_px = looked.size_px
+    return {"state": "seen", "width_px": width_px, "height_px": height_px, "shown": tuple(looked.shown),
+            "subject": looked.subject, "things": looked.things}  # fmt: skip
 
 
 def told(report: Report) -> Event:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from flows.domain.cases import SearchCase
 from flows.domain.errors import FieldError
 from flows.domain.probes import ProbeChecker
+from flows.jpeg import jpeg
 from flows.jurisdiction import JurisdictionProfile
 from flows.validation import complaints
 
@@ -101,7 +101,7 @@ def prepared(photos: Mapping[str, bytes], decode: Decode, checker: ProbeChecker)
         if not check.accepted:
             raise FieldError(f"photos.{name}", "a photo to search with", f"one with {check.faces} faces",
                              "; ".join(check.problems))  # fmt: skip
-        kept[name] = _jpeg(bgr)
+        kept[name] = jpeg(bgr, JPEG_QUALITY, whole_colour=False)
     return kept
 
 
@@ -114,11 +114,3 @@ def _shrunk(bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = LONGEST_SIDE_PX / longest
     size = (max(1, round(bgr.shape[1] * scale)), max(1, round(bgr.shape[0] * scale)))
     return np.ascontiguousarray(np.asarray(Image.fromarray(bgr).resize(size, Image.Resampling.LANCZOS)))
-
-
-def _jpeg(bgr: NDArray[np.uint8]) -> bytes:
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(bgr[..., ::-1])).save(out, "JPEG", quality=JPEG_QUALITY)
-    return out.getvalue()

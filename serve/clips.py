@@ -11,19 +11,23 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from pydantic import BaseModel
 
-from flows.clipshow import best_moment_s, jpeg_of, lower, masked, shown
-from flows.clipwatch import SURE_PERSON, BoxPx, prominence, watch
+from flows.clipfound import from_json, things, to_json
+from flows.clipshow import QUALITY, best_moment_s, lower, masked, shown
+from flows.clipwatch import SURE_PERSON, BoxPx, watch
+from flows.clipwatch import Seen as Found
 from flows.domain.errors import DomeError
 from flows.domain.inference import DetectorLike
-from flows.domain.reports import Attachment, Proposal, Report
+from flows.domain.reports import Attachment, Proposal, Report, Thing
 from flows.domain.ruleset import VEHICLES
+from flows.jpeg import jpeg
 from flows.jurisdiction import load_profile
 from flows.masked import Masked
 from flows.reportwork import Looked
@@ -31,8 +35,9 @@ from flows.settings import Settings
 from flows.uploads.asking import Helper, HelperAway
 from flows.uploads.frames import clip_frames
 from flows.uploads.inspector import Seen
-from flows.uploads.kinds import HEAD_BYTES, UploadRefused, kind_of
+from flows.uploads.kinds import HEAD_BYTES, MediaKind, UploadRefused, kind_of
 
+FOUND: Final = "found.json"
 NICE: Final = 10
 START_S: Final = 60.0
 PHOTO_S: Final = 30.0
@@ -49,7 +54,7 @@ OF_VEHICLES: Final = frozenset(
         "solid_line",
     }
 )
-"""Reports that are about a vehicle: the one that shows most is kept as it is."""
+"""Reports that are about a vehicle: the one that shows most is kept as it is. Of others a person says what it is."""
 
 
 class ClipLooker:
@@ -80,16 +85,23 @@ class ClipLooker:
         """Ends the process."""
         self._helper.end()
 
-    def look(self, path: Path, seen: Seen, attachment: Attachment, report: Report) -> Looked:
-        """Likewise; where it cannot look, everything is a mosaic, and why is said."""
+    def look(
+        self, path: Path, seen: Seen, attachment: Attachment, report: Report, found: bytes | None = None
+    ) -> Looked:
+        """Likewise; where it cannot look, everything is a mosaic, and why is said.
+
+        Raises:
+            HelperAway: If it cannot make again, as a person wants it, what it made before.
+        """
         import tempfile
 
         with tempfile.TemporaryDirectory(prefix="dome-clip-") as folder, self._lock:
-            asked: dict[str, object] = {
-                "folder": folder,
-                "service": report.service,
-                "name": attachment.sha256[:32],
-            }
+            asked: dict[str, object] = {"folder": folder, "service": report.service, "name": attachment.stem}
+            if found is not None:
+                before = Path(folder) / FOUND
+                before.write_bytes(found)
+                only = [attachment.thing] if attachment.thing is not None else []
+                asked |= {"found": str(before), "only": only}
             if attachment.clip:
                 asked |= {
                     "clip": str(path),
@@ -103,9 +115,13 @@ class ClipLooker:
             try:
                 told = self._helper.ask(asked, CLIP_S if attachment.clip else PHOTO_S)
             except HelperAway as error:
+                if found is not None:
+                    raise
                 told = {"away": str(error)}
             if "refused" in told:
                 raise UploadRefused(str(told["refused"]))
+            if "shown" not in told and found is not None:
+                raise HelperAway(str(told.get("away") or "the helper said nonsense"))
             if "shown" not in told:
                 why = f"nobody could look at it: {told.get('away') or 'the helper said nonsense'}"
                 return Masked(why).look(path, seen, attachment, report)
@@ -120,6 +136,8 @@ def _looked(told: dict[str, Any], folder: Path) -> Looked:
         proposals=tuple(Proposal.model_validate(each) for each in told.get("proposals", ())),
         unknown=tuple(str(each) for each in told.get("unknown", ())),
         size_px=tuple(told["size_px"]),
+        things=tuple(Thing.model_validate(each) for each in told.get("things", ())),
+        found=(folder / FOUND).read_bytes(),
     )
 
 
@@ -176,25 +194,25 @@ class Worker:
     def _photo(self, asked: dict[str, Any]) -> dict[str, Any]:
         width, height = asked["size_px"]
         rgb = np.frombuffer(Path(asked["photo"]).read_bytes(), np.uint8).reshape(height, width, 3)
-        vehicles, people = self._found(rgb)
-        subject = None
-        if asked["service"] in OF_VEHICLES and vehicles:
-            subject = lower(max(vehicles, key=lambda box: prominence([box], (width, height))))
+        seen = self._seen(asked, lambda: self._found(rgb))
+        if seen.size_px != (width, height):
+            raise UploadRefused("it is damaged: it has another size than before")
+        subject = next((lower(seen.vehicles[n][0.0]) for n in seen.subjects()), None)
         name = f"{asked['name']}.shown.jpg"
-        picture = masked(rgb, [subject] if subject else [], people)
-        (Path(asked["folder"]) / name).write_bytes(jpeg_of(picture))
-        return {"shown": [name], "subject": subject, "size_px": [width, height]}
+        picture = masked(rgb, [subject] if subject else [], seen.people[0.0])
+        data = jpeg(picture[:, :, ::-1], QUALITY, whole_colour=False)
+        (Path(asked["folder"]) / name).write_bytes(data)
+        return {"shown": [name], "subject": subject, "size_px": [width, height],
+                "things": _rows(things(seen, [(0.0, name)]))}  # fmt: skip
 
     def _clip(self, asked: dict[str, Any]) -> dict[str, Any]:
         path, folder, stem = Path(asked["clip"]), Path(asked["folder"]), asked["name"]
         with path.open("rb") as file:
             kind = kind_of(file.read(HEAD_BYTES))
-        at = datetime.fromisoformat(asked["at"])
-        with clip_frames(path, kind) as frames:
-            seen = watch(frames, self._detector, asked["service"], at, self._profile)
-        if asked["service"] not in OF_VEHICLES:
-            seen.vehicles.clear()
-        moments = [p.after_s for p in seen.proposed] or [best_moment_s(seen)]
+        seen = self._seen(asked, lambda: self._watched(path, kind, asked))
+        # What a person says it is about is shown where it shows most, and what was proposed at its moment all the same.
+        best = [] if seen.proposed and "found" not in asked else [best_moment_s(seen)]
+        moments = [*best, *(p.after_s for p in seen.proposed)]
         with clip_frames(path, kind) as frames:
             stills = shown(frames, seen, moments, folder / f"{stem}.shown.mp4")
         names = [f"{stem}.shown.{i}.jpg" for i in range(len(stills))]
@@ -202,13 +220,34 @@ class Worker:
             (folder / name).write_bytes(data)
         proposals = [
             Proposal(rule=p.rule, file=asked["sha256"], after_s=round(p.after_s, 2), cls=p.cls, xyxy=p.xyxy,
-                     measured=p.measured, picture=name).model_dump(mode="json")
-            for p, name in zip(seen.proposed, names, strict=False)
+                     measured=p.measured, picture=name)
+            for p, name in zip(seen.proposed, names[len(best):], strict=True)
         ]  # fmt: skip
-        return {"shown": [*names, f"{stem}.shown.mp4"], "proposals": proposals, "unknown": seen.unknown,
-                "size_px": list(seen.size_px)}  # fmt: skip
+        return {"shown": [*names, f"{stem}.shown.mp4"], "proposals": _rows(proposals), "unknown": seen.unknown,
+                "size_px": list(seen.size_px),
+                "things": _rows(things(seen, list(zip(moments, names, strict=True))))}  # fmt: skip
 
-    def _found(self, rgb: np.ndarray) -> tuple[list[BoxPx], list[BoxPx]]:
+    @staticmethod
+    def _seen(asked: dict[str, Any], look: Callable[[], Found]) -> Found:
+        """What there is in a file: what was found before, of which a person has chosen, or what a look finds."""
+        kept = Path(asked["folder"]) / FOUND
+        if "found" in asked:
+            seen = from_json(kept.read_bytes())
+            seen.only = tuple(asked["only"])
+            return seen
+        seen = look()
+        kept.write_bytes(to_json(seen))
+        if asked["service"] not in OF_VEHICLES:
+            seen.only = tuple(seen.left())
+        return seen
+
+    def _watched(self, path: Path, kind: MediaKind, asked: dict[str, Any]) -> Found:
+        """What there is in a clip."""
+        at = datetime.fromisoformat(asked["at"])
+        with clip_frames(path, kind) as frames:
+            return watch(frames, self._detector, asked["service"], at, self._profile)
+
+    def _found(self, rgb: np.ndarray) -> Found:
         """Vehicles and people on a photo, boxes in its px."""
         from flows.domain.inference import DetectRequest, detect_at_full_size
         from flows.sources.picture import ArrayPicture
@@ -219,8 +258,19 @@ class Worker:
         found = detect_at_full_size(self._detector, [DetectRequest(small[None], (width, height))])[0][0]
         rows = list(zip(found.class_names(), found.score, found.xyxy, strict=True))
         sure = self._detector.spec.sure_score
-        vehicles = [_box(box) for name, score, box in rows if name in VEHICLES and score >= sure]
-        return vehicles, [_box(box) for name, score, box in rows if name == "person" and score >= SURE_PERSON]
+        vehicles = [(name, _box(box)) for name, score, box in rows if name in VEHICLES and score >= sure]
+        return Found(
+            vehicles={n: {0.0: box} for n, (_, box) in enumerate(vehicles)},
+            classes={n: name for n, (name, _) in enumerate(vehicles)},
+            people={
+                0.0: [_box(box) for name, score, box in rows if name == "person" and score >= SURE_PERSON]
+            },
+            size_px=(width, height),
+        )
+
+
+def _rows(found: Sequence[BaseModel]) -> list[dict[str, Any]]:
+    return [each.model_dump(mode="json") for each in found]
 
 
 def _box(values: np.ndarray) -> BoxPx:

@@ -18,7 +18,7 @@ from flows.domain.events import Event
 from flows.domain.leads import Lead
 from flows.domain.patrol import Task
 from flows.domain.people import ROLES, Role
-from flows.domain.reports import Attachment, step
+from flows.domain.reports import Attachment, Thing, step
 from flows.domain.status import CameraStatus
 from flows.domain.webhook import Webhook
 from flows.store import keys
@@ -325,7 +325,8 @@ def report(path: str, body: Any = None) -> Make:
         written.count += 1  # type: ignore[attr-defined]
         services, number = api.app.state.services, f"r-{written.count}"  # type: ignore[attr-defined]
         file = Attachment(sha256=f"{written.count:064x}", size=4, media_type="image/jpeg",  # type: ignore[attr-defined]
-                          folder=f"reports/{number}", state="seen", shown=("a.jpg",))  # fmt: skip
+                          folder=f"reports/{number}", state="seen", shown=("a.jpg",),
+                          things=(Thing(id=0, cls="car", xyxy=(0, 0, 9, 9), picture="a.jpg", kept=True),))  # fmt: skip
         made = citizen_report(number, district=district, files=(file,))
         for state in ("checked", "forwarded"):
             made = step(made, state, "machine", made.received_at)  # type: ignore[arg-type]
@@ -376,6 +377,8 @@ row(
     "one",
     report("/reports/{id}/files/{file}/original", WHY),
 )
+row("POST /reports/{report_id}/files/{file_id}/subject", "operator reviewer", "one",
+    report("/reports/{id}/files/{file}/subject", {"version": 2, "thing": None}))  # fmt: skip
 row("POST /reports/{report_id}/{step}", "operator reviewer", "one",
     report("/reports/{id}/confirm", {"version": 2}))  # fmt: skip
 row("GET /open311/v2/services.{form}", "*", "free", plain("/open311/v2/services.json"))

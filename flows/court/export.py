@@ -38,7 +38,7 @@ from flows.court.frames import FrameRow, index_frames, to_csv
 from flows.court.identity import Identity
 from flows.domain.errors import DomeError
 from flows.domain.events import Event
-from flows.evidence import jpeg
+from flows.jpeg import jpeg
 from flows.jurisdiction import JurisdictionProfile
 from flows.package import Manifest, PackagedFile, sha256
 

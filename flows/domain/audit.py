@@ -55,6 +55,7 @@ Action = Literal[
     "report.closed",
     "report.forwarded",
     "report.original_viewed",
+    "report.subject_chosen",
     "report.erased",
     "report.forgotten",
 ]

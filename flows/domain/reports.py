@@ -67,6 +67,28 @@ SERVICES: Final[tuple[Service, ...]] = (
 SERVICE_CODES: Final = tuple(service.code for service in SERVICES)
 
 
+class Thing(BaseModel):
+    """A vehicle, or a thing left behind, that was found in a photo or clip: what its report may be about.
+
+    Attributes:
+        id: Its number in the file: of a vehicle from 0 on, of a thing left behind below 0.
+        cls: The vehicle's class; empty for a thing.
+        xyxy: Its box, px of what is shown.
+        after_s: When it is there, seconds after a clip's beginning.
+        picture: Name of the picture in which the box is; empty if no picture shows that moment.
+        kept: Whether it is shown as it is.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    cls: str = ""
+    xyxy: tuple[float, float, float, float]
+    after_s: float = 0.0
+    picture: str = ""
+    kept: bool = False
+
+
 class Attachment(BaseModel):
     """One file of a report. Its original is opened by who says why, and is written down; others see what was made
     of it, in which nobody is recognised whom the report is not about.
@@ -76,7 +98,8 @@ class Attachment(BaseModel):
         size: Bytes.
         media_type: By content, not as the sender says.
         folder: Where it lies in the evidence store.
-        state: ``waiting`` until it was decoded; ``refused``: it could not be, and was removed.
+        state: ``waiting`` until it was decoded; ``refused``: it could not be, and was removed; ``chosen``: a person
+            has said what it is about, and what others see of it is being made anew.
         why: Why it was refused.
         width_px: Of its picture; 0 until it was decoded.
         height_px: Likewise.
@@ -86,6 +109,10 @@ class Attachment(BaseModel):
         doubts: Where its own metadata contradict the claim.
         shown: Names of what others see of it, in the same folder.
         subject: Box of what the report is about, in the picture's px: it alone is shown as it is.
+        things: What it may be about.
+        thing: What a person says it is about, one of these; None: nothing of it is to be shown.
+        chosen_by: Who; empty while it is the machine's choice.
+        choices: How often that was chosen: each makes other files, so that nobody sees an old one by its name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -94,7 +121,7 @@ class Attachment(BaseModel):
     size: int = Field(ge=0)
     media_type: str
     folder: str = ""
-    state: Literal["waiting", "seen", "refused"] = "waiting"
+    state: Literal["waiting", "seen", "refused", "chosen"] = "waiting"
     why: str = ""
     width_px: int = 0
     height_px: int = 0
@@ -104,11 +131,25 @@ class Attachment(BaseModel):
     doubts: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     subject: tuple[float, float, float, float] | None = None
+    things: tuple[Thing, ...] = ()
+    thing: int | None = None
+    chosen_by: str = ""
+    choices: int = 0
 
     @property
     def name(self) -> str:
         """Of its original in the folder."""
         return f"{self.sha256}.{EXTENSIONS.get(self.media_type, 'bin')}"
+
+    @property
+    def stem(self) -> str:
+        """What names of what others see of it begin with."""
+        return f"{self.sha256[:32]}.{self.choices}" if self.choices else self.sha256[:32]
+
+    @property
+    def found(self) -> str:
+        """Name of the boxes of all that was found in it; nobody is shown that."""
+        return f"{self.sha256[:32]}.found.json"
 
     @property
     def clip(self) -> bool:
@@ -244,6 +285,11 @@ class Report(BaseModel):
         """Open311's two states."""
         return self.state not in ENDED
 
+    @property
+    def waits(self) -> bool:
+        """Whether the machine has to look at it."""
+        return self.state == "received" or any(file.state == "chosen" for file in self.files)
+
 
 class ReportRefused(DomeError):
     """A step that a report's state does not allow."""
@@ -323,6 +369,42 @@ def routed(report: Report, district: str, by: str, at: datetime, note: str = "")
     return report.model_copy(
         update={"district": district, "steps": (*report.steps, made), "version": report.version + 1}
     )
+
+
+def chosen(report: Report, sha256: str, thing: int | None, by: str) -> Report:
+    """The report once a person has said what a file of it is about. Until that is made, nothing of the file is shown.
+
+    What can be chosen are vehicles and things that were found, by their number: never a person, and no box that
+    somebody draws. Whoever is shown as they are must be what the report is about, and of a person nothing that a
+    report is about needs to be recognised; a box drawn by hand could be drawn round anybody.
+
+    Args:
+        report: An open one that was looked at.
+        sha256: Of the file.
+        thing: One of its things; None: nothing of it is to be shown.
+        by: Who says so.
+
+    Raises:
+        ReportRefused: If the report has ended, or was not looked at.
+        FieldError: If there is no such file or thing.
+    """
+    if not report.open or report.state == "received":
+        raise ReportRefused(f"report {report.id} is {report.state}: expected an open one that was looked at")
+    file = next((f for f in report.files if f.sha256 == sha256 and f.state in ("seen", "chosen")), None)
+    if file is None:
+        raise FieldError("file", "one of the report's that was looked at", sha256)
+    known = {each.id for each in file.things}
+    if thing is not None and thing not in known:
+        raise FieldError("thing", f"one of {sorted(known)}, or null for none", thing)
+    said = {"state": "chosen", "thing": thing, "chosen_by": by, "choices": file.choices + 1, "shown": (),
+            "subject": None}  # fmt: skip
+    return with_file(report, file.model_copy(update=said))
+
+
+def with_file(report: Report, file: Attachment) -> Report:
+    """The report with a file as it is now."""
+    files = tuple(file if each.sha256 == file.sha256 else each for each in report.files)
+    return report.model_copy(update={"files": files, "version": report.version + 1})
 
 
 def without(report: Report, tracking: str) -> Report | None:

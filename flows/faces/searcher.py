@@ -6,7 +6,6 @@ remembers, logs, counts by person or raises with anything of a picture in it.
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from flows.domain.faces import FaceAnswer, FaceRequest, SeenFace, SeesFaces, unn
 from flows.domain.leads import LeadFound, Likeness, Suppression
 from flows.faces.cutting import blurred, decoded
 from flows.faces.thresholds import Thresholds, budget_per_face
+from flows.jpeg import jpeg
 
 log = logging.getLogger(__name__)
 
@@ -218,14 +218,8 @@ class FaceSearcher:
 
     def _without_bystanders(self, picture: NDArray[np.uint8], face: SeenFace) -> bytes:
         """JPEG of the head with every other face in blocks."""
-        from PIL import Image
-
         others = [box for box in self._eyes.boxes(picture) if not _overlap(box, face.xyxy)]
-        out = io.BytesIO()
-        Image.fromarray(np.ascontiguousarray(blurred(picture, others)[..., ::-1])).save(
-            out, "JPEG", quality=92
-        )
-        return out.getvalue()
+        return jpeg(blurred(picture, others), whole_colour=False)
 
     def _built(self, active: Question) -> Gallery:
         cases = {case.id: case for case in active.cases if case.target.kind == "person"}

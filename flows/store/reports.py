@@ -315,7 +315,7 @@ class ReportsStore:
             latitude = max(-85.05, min(85.05, report.latitude))
             args += [report.id, before, report.version, report.model_dump_json(), report.district]
             args += [mark_of(report).ms, report.longitude, latitude, "1" if report.open else "0"]
-            args += [own_channel(report), "1" if report.state == "received" else "0"]
+            args += [own_channel(report), "1" if report.waits else "0"]
             args += [to_ms(report.changed_at + KEPT)]
         with told("write reports", self._address):
             answer: Any = self._write(keys=[OPEN], args=args)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import av
 import httpx
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from flows.store.results import ResultsStore
 from serve.api.config import ApiConfig
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+STREET = Path(__file__).resolve().parents[2] / "cluster/demo/clips/gantry.mp4"
 FILES = ["first.jpg", "first-crop.jpg", "last.jpg", "last-crop.jpg", "plate.jpg"]
 
 
@@ -91,6 +93,12 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiConfig]:
             ]
         )  # fmt: skip
         results.close()
+        places = [CameraPlace(id="esil-0", district="esil", latitude=51.12, longitude=71.42)]
+        reports = ReportsStore(server.url)
+        reports.put_places(
+            Places(districts=(District(id="esil"), District(id="almaly")), cameras=tuple(places))
+        )
+        reports.close()
         yield config
 
 
@@ -247,7 +255,9 @@ def test_an_operator_sends_a_patrol_that_steps_on_though_the_connection_fails(
     patrol.wait_for_selector(".pill:text('resolved')")
 
 
-def filed(address: str, key: str, reference: str, **more: Any) -> str:
+def filed(
+    address: str, key: str, reference: str, photo: bytes = b"", channel: str = "egov", **more: Any
+) -> str:
     """A citizen's report with a photo, as a channel sends it; its tracking id."""
     place = {
         "lat": "51.1201",
@@ -256,12 +266,12 @@ def filed(address: str, key: str, reference: str, **more: Any) -> str:
         "address_string": "Mangilik El 8",
     }
     at = {"attribute[reference]": reference, "attribute[happened_at]": datetime.now(UTC).isoformat()}
-    files = [("media", ("a.jpg", picture(1280, 720, 120 + len(reference)), "image/jpeg"))]
+    files = [("media", ("a.jpg", photo or picture(1280, 720, 120 + len(reference)), "image/jpeg"))]
     request = httpx.Request(
         "POST", f"{address}/api/v1/open311/v2/requests.json", data=place | at | more, files=files
     )
     body = request.read()
-    own = signed("egov", key, "POST", "/api/v1/open311/v2/requests.json", body)
+    own = signed(channel, key, "POST", "/api/v1/open311/v2/requests.json", body)
     kind = {"Content-Type": request.headers["content-type"]}
     answer = httpx.post(str(request.url), content=body, headers=own | kind, timeout=30)
     assert answer.status_code == 201, answer.text
@@ -280,10 +290,6 @@ def test_a_citizen_s_report_is_followed_from_its_channel_to_its_end(
     desk: Any, shots: Path, config: ApiConfig, address: str
 ) -> None:
     key = ChannelBook(config.channels_path).add("egov")
-    places = [CameraPlace(id="esil-0", district="esil", latitude=51.12, longitude=71.42)]
-    store = ReportsStore(config.redis_url)
-    store.put_places(Places(districts=(District(id="esil"), District(id="almaly")), cameras=tuple(places)))
-    store.close()
     tracking = filed(address, key, "r-1", description="A white car, far too fast by the school")
     page = desk("operator")
     page.goto(page.url.split("#")[0] + "#/reports")
@@ -312,6 +318,37 @@ def test_a_citizen_s_report_is_followed_from_its_channel_to_its_end(
     check_accessible(page)
     row = standing(address, key, tracking)
     assert (row["status"], row["status_notes"]) == ("closed", "confirmed: A camera saw it as well")
+
+
+def test_whoever_works_on_a_report_says_which_vehicle_it_is_about(
+    desk: Any, shots: Path, config: ApiConfig, address: str
+) -> None:
+    key = ChannelBook(config.channels_path).add("bank")
+    with av.open(str(STREET)) as street:
+        frame = next(f for n, f in enumerate(street.decode(video=0)) if n == 50)
+    photo = io.BytesIO()
+    frame.to_image().save(photo, "JPEG", quality=92)
+    tracking = filed(address, key, "b-1", photo.getvalue(), channel="bank", lat="51.1302")
+    page = desk("reviewer")
+    page.goto(page.url.split("#")[0] + "#/reports")
+    page.wait_for_selector(f".report.forwarded[href$='{tracking}']")
+    page.goto(page.url.split("#")[0] + f"#/reports/{tracking}")
+    page.wait_for_selector(".stage img[src^=blob]")
+    before = page.locator(".overlay .box").count()
+    assert before == page.locator(".about .steps button").count() - 1 >= 2
+    assert page.locator(".about button[aria-pressed=true]").inner_text().startswith("1 ")
+    check_accessible(page)
+    page.keyboard.press("2")
+    page.wait_for_selector(".about .note:text('Chosen by: aigul.')")
+    chosen = page.locator(".about button[aria-pressed=true]")
+    assert chosen.count() == 1
+    assert chosen.inner_text().startswith("2 "), "numbers stay as they are"
+    assert page.locator(".overlay .box.kept").count() == 1
+    page.wait_for_selector(".stage img[src^=blob]")
+    page.screenshot(path=shots / "report-subject.png")
+    page.keyboard.press("0")
+    page.wait_for_selector(".about button[aria-pressed=true]:text('None of these')")
+    check_accessible(page)
 
 
 @pytest.mark.parametrize("language", ["kk", "ru"])

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from citizens import photo, report
 from media import write_video
+from PIL import Image
 
-from flows.domain.reports import Attachment
+from flows.domain.reports import Attachment, Thing
 from flows.settings import Settings
 from flows.uploads.frames import ClipFrame, clip_frames
-from flows.uploads.inspector import Inspector
+from flows.uploads.inspector import HelperAway, Inspector
 from flows.uploads.kinds import Limits, UploadRefused
 from serve.clips import ClipLooker
 
@@ -82,6 +85,48 @@ def test_a_clip_is_looked_at_beside_the_api_and_a_photo_too(tmp_path: Path) -> N
     assert ["speeding" in said for said in looked.unknown] == [True]
     assert looked.proposals == ()
     assert list(picture.shown) == [f"{attachment(photo(), '').sha256[:32]}.shown.jpg"]
+
+
+def recognisable(original: np.ndarray, shown: bytes, thing: Thing) -> bool:
+    """Whether the lower part of a box is on the picture as it was."""
+    x0, y0, x1, y1 = (round(v) for v in thing.xyxy)
+    part = np.s_[(y0 + y1) // 2 + 2 : y1 - 2, x0 + 2 : x1 - 2]
+    with Image.open(io.BytesIO(shown)) as picture:
+        now = np.asarray(picture.convert("RGB"), np.float32)
+    return bool(np.abs(now[part] - original[part]).mean() < 6)
+
+
+@pytest.mark.parametrize("kind", ["image/jpeg", "video/mp4"])
+def test_what_a_person_says_it_is_about_is_made_anew_without_another_look(tmp_path: Path, kind: str) -> None:
+    frame = frames(DEMO)[20].bgr[:, :, ::-1]
+    path = DEMO
+    if kind == "image/jpeg":
+        path = tmp_path / "a.jpg"
+        Image.fromarray(np.ascontiguousarray(frame)).save(path, quality=95)
+    claim = report(service="speeding", happened_at=datetime.now(UTC))
+    file, looker = attachment(path.read_bytes(), kind), ClipLooker("embedded", Settings.from_env({}))
+    blind = ClipLooker("no-such-detector", Settings.from_env({}))
+    try:
+        with Inspector() as inspector:
+            seen = inspector.inspect(path)
+            first = looker.look(path, seen, file, claim)
+            other = next(t for t in first.things if not t.kept)
+            chosen = file.model_copy(update={"thing": other.id, "choices": 1})
+            second = looker.look(path, seen, chosen, claim, first.found)
+            none = looker.look(path, seen, file.model_copy(update={"choices": 2}), claim, first.found)
+            with pytest.raises(HelperAway):
+                blind.look(path, seen, chosen, claim, first.found)
+    finally:
+        looker.close()
+        blind.close()
+    assert set(first.shown).isdisjoint(second.shown)
+    assert [t.id for t in second.things if t.kept] == [other.id]
+    assert [t.id for t in none.things if t.kept] == []
+    if kind == "image/jpeg":
+        (mine,) = [t for t in first.things if t.kept]
+        for looked, kept in ((first, mine), (second, other), (none, None)):
+            (picture,) = looked.shown.values()
+            assert [t for t in (mine, other) if recognisable(frame, picture, t)] == [t for t in (kept,) if t]
 
 
 @pytest.mark.parametrize(

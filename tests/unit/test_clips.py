@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from flows.clipfound import from_json, things, to_json
 from flows.clipshow import best_moment_s, lower, masked, shown
 from flows.clipwatch import Seen, watch, what_is_missing
 from flows.domain.detections import Detections
+from flows.domain.errors import StoreError
 from flows.domain.inference import DetectorSpec
 from flows.domain.reports import SERVICE_CODES
 from flows.jurisdiction import load_profile
@@ -150,3 +152,54 @@ def test_the_clip_that_others_see_shows_it_all_the_way_and_the_still_where_it_sh
 def test_a_clip_with_hardly_a_frame_is_no_mistake(frames: int) -> None:
     found = watch(list(clip(4))[:frames], Scripted(still), "prohibited_stopping", AT, load_profile("kz"))
     assert found.proposed == []
+
+
+def two() -> Seen:
+    """The car that passes, another that stands at the right, and somebody before that one."""
+    found = seen("speeding", 4, lambda s: (20 + 40 * s, 90), people=[(250.0, 100.0)])
+    found.vehicles[77] = dict.fromkeys(found.people, (230.0, 100.0, 300.0, 150.0))
+    found.classes[77] = "truck"
+    return found
+
+
+def test_what_was_found_is_kept_as_boxes_and_read_again_to_the_bit() -> None:
+    found = two()
+    assert from_json(to_json(found)) == found
+    with pytest.raises(StoreError, match="cannot be read"):
+        from_json(b"[]")
+
+
+def test_a_person_may_say_that_it_is_about_another_vehicle_and_only_that_one_is_shown_then(
+    tmp_path: Path,
+) -> None:
+    found = two()
+    (first,) = found.subjects()
+    assert [(t.id, t.kept, t.cls) for t in things(found, [(1.0, "a.jpg")])] == [
+        (first, True, "car"),
+        (77, False, "truck"),
+    ]
+    originals = [each.bgr[:, :, ::-1].astype(int) for each in clip(4)]
+
+    def off(only: tuple[int, ...] | None, where: Any) -> float:
+        found.only = only
+        shown(clip(4), found, [0.0], tmp_path / "shown.mp4")
+        with av.open(str(tmp_path / "shown.mp4")) as video:
+            frames = [f.to_ndarray(format="rgb24").astype(int) for f in video.decode(video=0)]
+        return float(np.abs(frames[10][where] - originals[10][where]).mean())
+
+    car, truck, person = np.s_[115:138, 105:175], np.s_[125:148, 270:296], np.s_[125:138, 252:262]
+    assert off(None, car) < 14 < min(off(None, truck), off((77,), car), off((), car), off((), truck))
+    assert off((77,), truck) < 14 < off((77,), person), "who stands before it is not what it is about"
+    assert [t.kept for t in things(found, [])] == [False, True], "numbers on the picture stay as they are"
+    found.only = ()
+    assert [t.kept for t in things(found, [])] == [False, False]
+
+
+def test_a_frame_in_which_nobody_has_looked_for_people_shows_nothing(tmp_path: Path) -> None:
+    found = two()
+    found.people.clear()
+    shown(clip(4), found, [], tmp_path / "shown.mp4")
+    with av.open(str(tmp_path / "shown.mp4")) as video:
+        frame = next(f.to_ndarray(format="rgb24").astype(int) for f in video.decode(video=0))
+    original = next(iter(clip(4))).bgr[:, :, ::-1].astype(int)
+    assert np.abs(frame[115:138, 25:95] - original[115:138, 25:95]).mean() > 14

@@ -110,6 +110,17 @@ class StepAsked(BaseModel):
     district: str = Field(default="", pattern=r"^([a-z0-9][a-z0-9_-]{0,63})?$", description="Of `forward`.")
 
 
+class SubjectAsked(BaseModel):
+    """What a file of a report is about."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"version": 2, "thing": 1}})
+
+    version: int = Field(ge=0, lt=2**31, description="The version that you looked at.")
+    thing: Annotated[int, Field(ge=-1000, lt=2**31)] | None = Field(
+        description="`id` of one of the file's `things`; null: nothing of it is to be shown."
+    )
+
+
 class WhyAsked(BaseModel):
     """Why an original is needed: it stays in the log."""
 
@@ -228,6 +239,19 @@ def original(
     file, data = scope.original(report_id, file_id, asked.why)
     headers = {"Content-Disposition": "inline"}
     return Response(data, media_type=file.media_type, headers=headers)
+
+
+@router.post("/{report_id}/files/{file_id}/subject", responses=described(404, 409))
+@may("operator", "reviewer")
+def choose(
+    scope: Scope, report_id: Id, file_id: Annotated[str, Path(pattern=r"^[0-9a-f]{16}$")], asked: SubjectAsked
+) -> ReportDetail:
+    """Says what a file is about where the machine took something else for it; 409 if somebody was faster. Written down.
+
+    Only vehicles and things that were found can be chosen, never a person or a box of your own. Until what is shown is
+    made anew (`state` of the file is `chosen`), nothing of it is shown.
+    """
+    return scope.choose(report_id, file_id, asked.version, asked.thing)
 
 
 @router.post("/{report_id}/{step}", responses=described(404, 409))

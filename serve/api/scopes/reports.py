@@ -10,8 +10,9 @@ from typing import Final
 from pydantic import AwareDatetime, Field
 
 from flows.domain.errors import FieldError
-from flows.domain.reports import Attachment, Proposal, Report, State, shown_text
+from flows.domain.reports import Attachment, Proposal, Report, State, Thing, shown_text
 from flows.reportdesk import Claim
+from flows.reportwork import told
 from flows.store.reports import mark_of as place_of
 from flows.store.uploads import Upload
 from serve.api.pages import cursor_of, mark_of
@@ -122,7 +123,7 @@ class FileRow(Answer):
     Attributes:
         id: Names it in addresses.
         kind: ``photo`` or ``clip``.
-        state: ``waiting``, ``seen`` or ``refused``.
+        state: ``waiting``, ``seen``, ``refused``, or ``chosen``: what is shown is being made anew.
         why: Why it was refused.
         bytes: Its size.
         sha256: Of its bytes as they were received.
@@ -134,6 +135,8 @@ class FileRow(Answer):
         doubts: Where it contradicts the claim.
         subject: What alone can be recognised in it; None: nothing.
         shown: Where to get what is shown.
+        things: What it may be about: vehicles and things that were found, those that show most first.
+        chosen_by: Who has said which of them it is; empty: the machine.
     """
 
     id: str
@@ -150,6 +153,8 @@ class FileRow(Answer):
     doubts: list[str] = Field(default_factory=list)
     subject: tuple[float, float, float, float] | None = None
     shown: list[str] = Field(default_factory=list)
+    things: list[Thing] = Field(default_factory=list)
+    chosen_by: str = ""
 
 
 class TellerRow(Answer):
@@ -266,15 +271,23 @@ class Reports:
             Problem: 404 if there is no such file.
         """
         report = self.one(report_id)
-        found = next((f for f in report.files if f.sha256.startswith(file_id)), None)
-        if found is None:
-            raise Problem(404, NO_SUCH)
+        found = _file_of(report, file_id)
         return self._services.desk.original(report, found.sha256, self._bounds.person.sub, why)
+
+    def choose(self, report_id: str, file_id: str, version: int, thing: int | None) -> ReportDetail:
+        """Says what a file is about. See :meth:`flows.reportdesk.ReportDesk.choose`.
+
+        Raises:
+            Problem: 404 if there is no such file.
+        """
+        report = self.one(report_id)
+        found = _file_of(report, file_id)
+        after = self._services.desk.choose(report, found.sha256, thing, version, self._bounds.person.sub)
+        self._services.results.write([told(after)])
+        return _detail(after)
 
     def step(self, report_id: str, name: str, version: int, note: str, district: str) -> ReportDetail:
         """Takes a step of the caller. See :meth:`flows.reportdesk.ReportDesk.step`."""
-        from flows.reportwork import told
-
         if name == "forward" and not district:
             raise FieldError("district", "the district that is to have it", "nothing")
         report = self.one(report_id)
@@ -325,8 +338,15 @@ def _file(report: Report, file: Attachment) -> FileRow:
         id=file.sha256[:16], kind="clip" if file.clip else "photo", state=file.state, why=file.why, bytes=file.size,
         sha256=file.sha256, width_px=file.width_px, height_px=file.height_px, seconds=file.seconds,
         away_m=file.away_m, apart_s=file.apart_s, doubts=list(file.doubts), subject=file.subject,
-        shown=[_href(report, name) for name in file.shown],
+        shown=[_href(report, name) for name in file.shown], things=list(file.things), chosen_by=file.chosen_by,
     )  # fmt: skip
+
+
+def _file_of(report: Report, file_id: str) -> Attachment:
+    found = next((f for f in report.files if f.sha256.startswith(file_id)), None)
+    if found is None:
+        raise Problem(404, NO_SUCH)
+    return found
 
 
 def _href(report: Report, name: str) -> str:

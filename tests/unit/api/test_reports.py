@@ -20,10 +20,12 @@ from PIL import Image
 from flows.channels import WINDOW_S
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.places import CameraPlace, Places
-from flows.domain.reports import KEPT
+from flows.domain.reports import KEPT, Attachment, Report, Thing
 from flows.domain.site import District
 from flows.masked import Masked
+from flows.reportwork import Looked
 from flows.store.channels import ChannelBook
+from flows.uploads.inspector import HelperAway
 
 SQUARE = ((43.2, 76.8), (43.3, 76.8), (43.3, 77.0), (43.2, 77.0))
 PLACES = Places(
@@ -417,6 +419,112 @@ async def test_an_original_is_opened_with_a_reason_by_who_may_and_that_is_writte
     shown = await api.get(file["shown"][0].removeprefix("/api/v1"), "operator")
     blocks = np.asarray(Image.open(io.BytesIO(shown.content)), np.float32)
     assert np.abs(np.diff(blocks[:, :8], axis=1)).mean() < 8, "a mosaic: neighbours within a block are alike"
+
+
+class TwoCars:
+    """A looker that finds two cars, and shows the first unless it is told otherwise."""
+
+    def look(
+        self, path: Path, seen: Any, attachment: Attachment, report: Report, found: bytes | None = None
+    ) -> Looked:
+        kept = 0 if found is None else attachment.thing
+        name = f"{attachment.stem}.shown.jpg"
+        boxes = [(0.0, 0.0, 40.0, 40.0), (60.0, 60.0, 90.0, 90.0)]
+        made = tuple(
+            Thing(id=n, cls="car", xyxy=xyxy, picture=name, kept=n == kept) for n, xyxy in enumerate(boxes)
+        )
+        return Looked({name: f"shows {kept}".encode()}, things=made, found=b"boxes", size_px=(320, 240))
+
+    def close(self) -> None:
+        pass
+
+
+async def test_who_works_on_a_report_says_which_of_what_was_found_it_is_about(
+    api: Any, egov: Channel
+) -> None:
+    services = api.app.state.services
+    services.work.looker = TwoCars()
+    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
+    await looked_at(api)
+    for task in services._tasks:  # who makes it anew does so when this test says
+        task.cancel()
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+    (file,) = detail["attachments"]
+    first = file["shown"][0].removeprefix("/api/v1")
+    assert [thing["kept"] for thing in file["things"]] == [True, False]
+    path, body = f"/reports/{tracking}/files/{file['id']}/subject", {"version": detail["version"], "thing": 1}
+    assert (await api.post(path, body | {"thing": 7}, "reviewer")).status_code == 422
+    assert (await api.post(path, body | {"thing": [1, 2, 3, 4]}, "reviewer")).status_code == 422
+    chosen = await api.post(path, body, "reviewer", sub="bolat")
+    assert chosen.status_code == 200, chosen.text
+    late = await api.post(path, body | {"thing": None}, "operator")
+    assert (late.status_code, "somebody was faster" in late.json()["detail"]) == (409, True)
+    (file,) = chosen.json()["attachments"]
+    assert (file["state"], file["shown"], file["chosen_by"]) == ("chosen", [], "bolat")
+    assert (await api.get(first, "operator")).status_code == 404, "the wrong one is seen no longer, at once"
+    assert not list(Path(api.config.settings.evidence).rglob("*.shown.jpg"))
+
+    await looked_at(api)
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+    (file,) = detail["attachments"]
+    assert (file["state"], [thing["kept"] for thing in file["things"]]) == ("seen", [False, True])
+    second = file["shown"][0].removeprefix("/api/v1")
+    assert second != first, "no cache shows the old one by its name"
+    assert (await api.get(second, "operator")).content == b"shows 1"
+    assert (await api.get(first, "operator")).status_code == 404
+    (said,) = (await api.get("/audit", "auditor")).json()["items"]
+    assert (said["action"], said["who"], said["details"]["about"]) == (
+        "report.subject_chosen",
+        "bolat",
+        "car",
+    )
+    none = await api.post(path, {"version": detail["version"], "thing": None}, "operator")
+    assert none.status_code == 200, none.text
+    await looked_at(api)
+    (file,) = (await api.get(f"/reports/{tracking}", "operator")).json()["attachments"]
+    assert [thing["kept"] for thing in file["things"]] == [False, False]
+    status = (await egov.send("GET", f"/reports/{tracking}/status")).json()
+    assert (status["state"], status["note"]) == ("forwarded", ""), "the reporter is told nothing of it"
+
+
+async def test_what_is_made_anew_is_tried_again_where_nobody_can_look_and_hidden_until_then(
+    api: Any, egov: Channel
+) -> None:
+    services = api.app.state.services
+    services.work.looker = TwoCars()
+    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
+    await looked_at(api)
+    for task in services._tasks:
+        task.cancel()
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+
+    def away(*_: object) -> None:
+        raise HelperAway("the helper for clips is gone")
+
+    services.work.looker.look = away
+    path = f"/reports/{tracking}/files/{detail['attachments'][0]['id']}/subject"
+    assert (await api.post(path, {"version": detail["version"], "thing": 1}, "operator")).is_success
+    await asyncio.to_thread(services.work.work)
+    (file,) = (await api.get(f"/reports/{tracking}", "operator")).json()["attachments"]
+    assert (file["state"], file["shown"], services.reports.waiting()) == ("chosen", [], 1)
+    services.work.looker = TwoCars()
+    await looked_at(api)
+    (file,) = (await api.get(f"/reports/{tracking}", "operator")).json()["attachments"]
+    assert (file["state"], [thing["kept"] for thing in file["things"]]) == ("seen", [False, True])
+
+
+async def test_of_a_report_that_has_ended_nothing_is_chosen(api: Any, egov: Channel) -> None:
+    services = api.app.state.services
+    services.work.looker = TwoCars()
+    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
+    await looked_at(api)
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+    ended = await api.post(f"/reports/{tracking}/confirm", {"version": detail["version"]}, "operator")
+    path = f"/reports/{tracking}/files/{detail['attachments'][0]['id']}/subject"
+    answer = await api.post(path, {"version": ended.json()["version"], "thing": 1}, "operator")
+    assert (answer.status_code, "expected an open one" in answer.json()["detail"]) == (409, True)
+    nobodys = f"/reports/{tracking}/files/{'0' * 16}/subject"
+    assert (await api.post(nobodys, {"version": 0, "thing": 1}, "operator")).status_code == 404
 
 
 async def test_events_of_cameras_nearby_at_that_time_are_attached(api: Any, egov: Channel) -> None:

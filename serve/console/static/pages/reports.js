@@ -2,7 +2,7 @@
 
 import { ask, follow, picture, post } from "../api.js";
 import { why } from "../dialog.js";
-import { fill, h, say } from "../dom.js";
+import { fill, h, s, say } from "../dom.js";
 import { number, t, when } from "../words.js";
 import { summary } from "../violation.js";
 
@@ -90,6 +90,15 @@ async function one(main, item, context) {
     }
   }
 
+  async function choose(file, thing) {
+    try {
+      await again(await post(`/reports/${item.id}/files/${file.id}/subject`, { version: item.version, thing }));
+    } catch (error) {
+      say(error.message, true);
+      if (error.status === 409) again(await ask(`/reports/${item.id}`));
+    }
+  }
+
   function take(step) {
     if (step === "forward") return forward();
     return why(t(`do.${step}`), (note) => send(step, note), t("told_to_reporter"));
@@ -106,7 +115,7 @@ async function one(main, item, context) {
     dialog.showModal();
   }
 
-  const files = gallery(item, me.roles.includes("operator"));
+  const files = gallery(item, me.roles.includes("operator"), handles && ["checked", "forwarded", "proposed"].includes(item.state) && choose, context);
   const events = h("section");
   fill(main,
     h("h1", h("a", { href: "#/reports" }, t("reports")), " / ", t(`service.${item.service}`), h(`span.pill.${item.state}`, t(`report.${item.state}`)),
@@ -119,16 +128,26 @@ async function one(main, item, context) {
         told(item), events, life(item), h("p.note", t("never_evidence")))));
   main.focus();
 
+  const mine = fresh(signal);
   addEventListener("keydown", (event) => {
     if (busy(event) || document.querySelector("dialog[open]")) return;
+    const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
     const step = steps.find((name) => event.code === `Key${KEYS[name]}`);
     if (step) take(step);
     else if (event.key === "ArrowRight") files.go(1);
     else if (event.key === "ArrowLeft") files.go(-1);
     else if (event.code === "KeyC") files.play();
+    else if (digit) files.pick(Number(digit[1]));
     else return;
     event.preventDefault();
-  }, { signal: fresh(signal) });
+  }, { signal: mine });
+  if (item.attachments.some((file) => file.state === "chosen")) {
+    follow("type=dome.report.", async (event, what) => {
+      if (what === "away" || (event && event.data.report !== item.id)) return;
+      const next = await ask(`/reports/${item.id}`, { signal: mine }).catch(() => item);
+      if (next.version !== item.version && !mine.aborted) again(next);
+    }, mine);
+  }
   await nearby(events, item, signal);
 }
 
@@ -143,29 +162,53 @@ function fresh(signal) {
 const busy = (event) => /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
 
 // Files as others see them: a mosaic but for what the report is about. The original needs a reason, which is logged.
-function gallery(item, opens) {
+// Where the machine took something else for what a file is about, whoever works on the report says what it is.
+function gallery(item, opens, choose, context) {
   const looks = item.attachments.flatMap((file) => file.shown.map((href) => ({ file, href, moves: href.endsWith(".mp4") })));
   const refused = item.attachments.filter((file) => file.state === "refused");
   const waiting = item.attachments.filter((file) => file.state === "waiting");
-  const notes = h("div", refused.map((file) => h("p.bad", `${t(`file.${file.kind}`)}: ${file.why}`)), waiting.length > 0 && h("p.note", `${t("not_looked_at")}: ${waiting.length}`));
-  if (!looks.length) return { element: h("div", h("p.empty", item.attachments.length ? t("nothing_to_show") : t("no_files")), notes), go() {}, play() {}, show() {} };
+  const notes = h("div", refused.map((file) => h("p.bad", `${t(`file.${file.kind}`)}: ${file.why}`)), waiting.length > 0 && h("p.note", `${t("not_looked_at")}: ${waiting.length}`),
+    item.attachments.some((file) => file.state === "chosen") && h("p.note", { role: "status" }, t("being_made")));
+  if (!looks.length) return { element: h("div", h("p.empty", item.attachments.length ? t("nothing_to_show") : t("no_files")), notes), go() {}, play() {}, show() {}, pick() {} };
   const stage = h("div.stage");
   const strip = h("div.strip", { role: "tablist" });
   const facts = h("dl.facts.small");
+  const about = h("section.about");
+  const overlay = s("svg.overlay", { "aria-hidden": "true" });
   const original = opens && h("button.quiet", { onclick: () => reveal(looks[at].file) }, t("open_original"));
   let at = 0;
 
   async function show(index) {
     at = (index + looks.length) % looks.length;
     const { file, href, moves } = looks[at];
+    context.file = file.id;
     [...strip.children].forEach((tab, i) => tab.setAttribute("aria-selected", String(i === at)));
     if (moves) fill(stage, h("video", { controls: true, preload: "metadata", src: href, "aria-label": t("clip") }));
     else {
       const image = h("img", { alt: `${t(`file.${file.kind}`)}: ${t("blurred")}` });
-      fill(stage, image);
+      fill(stage, image, choose && overlay);
+      draw(file, href.split("/").at(-1));
       image.src = await picture(href);
     }
     fill(facts, against(file));
+    fill(about, choose && file.things.length > 0 && subjects(file));
+  }
+
+  // What was found, by its number, on a picture in which it cannot be made out.
+  function draw(file, name) {
+    const size = file.width_px / 40;
+    overlay.setAttribute("viewBox", `0 0 ${file.width_px} ${file.height_px}`);
+    overlay.replaceChildren(...file.things.flatMap(({ xyxy: [x0, y0, x1, y1], picture: place, kept }, i) => place !== name ? [] : [
+      s(`rect.box${kept ? ".kept" : ""}`, { x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 3, "stroke-width": file.width_px / 400 }),
+      s("text.on", { x: x0, y: y0 > 1.3 * size ? y0 - size / 4 : y1 + size, "font-size": size }, String(i + 1))]));
+  }
+
+  function subjects(file) {
+    const button = (pressed, thing, ...what) => h("button", { "aria-pressed": String(pressed), onclick: () => pressed || choose(file, thing) }, what);
+    return [h("h2", t("what_about")),
+      h("div.steps", file.things.map((thing, i) => button(thing.kept, thing.id, `${i + 1} ${t(`cls.${thing.cls || "thing"}`)}`, file.seconds > 0 && h("small", ` ${number(thing.after_s, 1)} s`))),
+        button(!file.things.some((thing) => thing.kept), null, `0 ${t("none_of_these")}`)),
+      h("p.note", t("what_about_note"), file.chosen_by && ` ${t("chosen_by")}: ${file.chosen_by}.`)];
   }
 
   function reveal(file) {
@@ -177,9 +220,10 @@ function gallery(item, opens) {
   }
 
   strip.append(...looks.map(({ file, moves }, i) => h("button", { role: "tab", onclick: () => show(i) }, `${i + 1} ${t(moves ? "clip" : `file.${file.kind === "clip" ? "still" : "photo"}`)}`)));
-  show(0);
+  show(Math.max(0, looks.findIndex(({ file }) => file.id === context.file)));
   return {
-    element: h("div.viewer", strip, stage, h("div.under", h("p.note", t("blurred_note")), original), facts, notes),
+    element: h("div.viewer", strip, stage, h("div.under", h("p.note", t("blurred_note")), original), about, facts, notes),
+    pick: (digit) => about.querySelectorAll("button")[digit ? digit - 1 : about.querySelectorAll("button").length - 1]?.click(),
     go: (by) => show(at + by),
     show: (name) => show(Math.max(0, looks.findIndex((look) => look.href.endsWith(`/${name}`)))),
     play: () => { const video = stage.querySelector("video"); if (video) video.paused ? video.play() : video.pause(); },
@@ -218,7 +262,7 @@ function proposals(item, files) {
   if (!item.proposed.length) return null;
   return h("section", h("h2", t("proposed_by_machine")), h("div.cards.small", item.proposed.map((proposal) =>
     h("button.proposal", { onclick: () => files.show(proposal.picture) },
-      h("b", t(`rule.${proposal.rule}`)), h("span", `${number(proposal.after_s, 1)} s · ${t(`cls.${proposal.cls}`)}`),
+      h("b", t(`rule.${proposal.rule}`)), h("span", `${number(proposal.after_s, 1)} s · ${t(`cls.${proposal.cls || "thing"}`)}`),
       h("small", Object.entries(proposal.measured).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join("; ")),
       h("span.pill.needs_review", t("state.needs_review"))))));
 }
