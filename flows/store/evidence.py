@@ -36,6 +36,8 @@ class _Files(Protocol):
 
     def drop(self, path: PurePosixPath) -> None: ...
 
+    def free_bytes(self) -> int | None: ...
+
 
 class EvidenceStore:
     """Reads and writes packages below one address.
@@ -133,6 +135,17 @@ class EvidenceStore:
         except OSError as error:
             raise StoreError(f"{name} cannot be removed from {self.address}/{folder}: {error}") from error
 
+    def free_bytes(self) -> int | None:
+        """How much more it can hold; None if nobody can know.
+
+        Raises:
+            StoreError: If its disk cannot be asked now.
+        """
+        try:
+            return self._files.free_bytes()
+        except OSError as error:
+            raise StoreError(f"evidence cannot be written to {self.address}: {error}") from error
+
     def keep(self, folder: str, why: bytes) -> None:
         """Marks a package as one that is never removed.
 
@@ -201,6 +214,10 @@ class _LocalFiles:
     def drop(self, path: PurePosixPath) -> None:
         (self._root / path).unlink(missing_ok=True)
 
+    def free_bytes(self) -> int | None:
+        self._root.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self._root).free
+
     @contextmanager
     def _part(self, path: PurePosixPath) -> Iterator[Path]:
         """A file that takes its place when it is whole."""
@@ -268,6 +285,9 @@ class _RemoteFiles:
     def drop(self, path: PurePosixPath) -> None:
         if self._fs.exists(self._place(path)):
             self._fs.rm_file(self._place(path))
+
+    def free_bytes(self) -> int | None:
+        return None
 
     def _place(self, path: PurePosixPath) -> str:
         return f"{str(self._root).rstrip('/')}/{path}"

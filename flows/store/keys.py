@@ -29,6 +29,7 @@ them.
 | ``{dome}:webhooks`` | hash | id to a ``Webhook`` as JSON |
 | ``{dome}:webhook:ID`` | hash | ``place``: of the last event it had, ``failures``, ``due_ms`` |
 | ``{dome}:webhook:ID:dead`` | stream | events that it did not take: ``place id why`` |
+| ``{dome}:upload:ID`` | hash | a file on its way, see :mod:`flows.store.uploads`; expires |
 | ``{dome}:turn:W`` | string | which process does some work now; expires |
 | ``{dome}:districts`` | set | districts that have events |
 | ``{dome}:exemptions`` | hash | name to the list of exempt plates that holds, as JSON |

@@ -139,7 +139,7 @@ class Services:
             seers=Seers(config),
             signatures=Signatures(ChannelBook(config.channels_path), reports.unseen),
             reports=reports,
-            uploads=UploadShelf(settings.home / "uploads"),
+            uploads=UploadShelf(url, evidence),
             desk=desk,
             work=work,
         )
@@ -155,18 +155,15 @@ class Services:
             sender = Sender(self.webhooks, now=lambda: self.now())
             self._tasks.append(asyncio.create_task(repeat("webhooks", sender.deliver, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("reports", self.work.work, DELIVER_S)))
-        self._tasks.append(asyncio.create_task(repeat("old reports", self._forget, FORGET_S)))
-
-    def _forget(self) -> int:
-        self.uploads.forget()
-        return self.desk.forget()
+        self._tasks.append(asyncio.create_task(repeat("old reports", self.desk.forget, FORGET_S)))
 
     async def close(self) -> None:
         """Ends what runs and gives the connections back."""
         await ended(self._tasks)
         await self.alerts.close()
         for each in (self.results, self.violations, self.exemptions, self.proceedings, self.webhooks, self.answers,
-                     self.pictures, self.patrol, self.reports, self.work.inspector, self.work.looker):  # fmt: skip
+                     self.pictures, self.patrol, self.reports, self.uploads, self.work.inspector,
+                     self.work.looker):  # fmt: skip
             each.close()
         for searching in (self.cases, self.leads, self.sightings, self.audit):
             searching.close_connections()

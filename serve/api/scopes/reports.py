@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from pydantic import AwareDatetime, Field
 
-from flows.domain.errors import FieldError
-from flows.domain.reports import Attachment, Proposal, Report, State, Thing, shown_text
+from flows.domain.errors import FieldError, StoreError
+from flows.domain.reports import Attachment, Proposal, Report, State, Thing, shown_text, tracking_id
 from flows.reportdesk import Claim
 from flows.reportwork import told
 from flows.store.reports import mark_of as place_of
@@ -21,6 +23,8 @@ from serve.api.schemas import Answer
 from serve.api.scope import Bounds
 from serve.api.services import Services
 from serve.api.signatures import channel_of
+
+log = logging.getLogger(__name__)
 
 BASE: Final = "/api/v1/reports"
 UNROUTED: Final = ""
@@ -50,10 +54,22 @@ class Own:
             claim: Makes the claim from the channel's name and the reference.
         """
         shelf = self._services.uploads
-        held: list[bytes | Path] = [*files, *(shelf.file(self._channel, each) for each in uploads)]
-        made = self._services.desk.accept(claim(self._channel, reference), held)
+        if (
+            uploads
+            and (known := self._services.reports.get(tracking_id(self._channel, reference))) is not None
+        ):
+            return known  # to who has not heard of their receipt: the uploads were done with then
+        with ExitStack() as lent:
+            held: list[bytes | Path] = [
+                *files,
+                *(lent.enter_context(shelf.file(self._channel, u)) for u in uploads),
+            ]
+            made = self._services.desk.accept(claim(self._channel, reference), held)
         for each in uploads:
-            shelf.remove(self._channel, each)
+            try:
+                shelf.remove(self._channel, each)
+            except StoreError as error:  # the report is kept: its receipt does not wait for this
+                log.warning("an upload goes by itself after a day: %s", error)
         return made
 
     def one(self, tracking: str) -> Report:
