@@ -13,7 +13,7 @@ from flows.store.vault import Vault
 
 
 class Probes(Protocol):
-    """Probe photos. Written by ``Cases.create``, deleted by the end of their case.
+    """Probe photos. Written by ``CaseStore.create``, deleted by the end of their case.
 
     Both raise ``StoreError`` if Redis is away or the photo cannot be opened, ``FieldError`` if it is not there.
     """

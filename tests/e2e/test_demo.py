@@ -22,6 +22,8 @@ from serve.api.config import ApiConfig
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
 OPERATOR, SECOND = (name for name, roles in PEOPLE.items() if roles == ("operator",))
+REVIEWER = next(name for name, roles in PEOPLE.items() if roles == ("reviewer",))
+AUTHORISER = next(name for name, roles in PEOPLE.items() if roles == ("authoriser",))
 PATROL = next(name for name, roles in PEOPLE.items() if roles == ("patrol",))
 
 
@@ -117,15 +119,40 @@ def test_the_thing_is_looked_at_and_cleared_by_a_patrol(desk: Any, shots: Path, 
     assert operator.locator("button:text('Send a patrol')").count() == 0, "it is dealt with"
 
 
-def test_a_violation_of_the_demo_is_confirmed(desk: Any) -> None:
-    page = page_of(desk, "bolat", "review")
+def test_a_violation_of_the_demo_is_confirmed_by_one_and_issued_by_another(desk: Any, shots: Path) -> None:
+    reviewer = page_of(desk, REVIEWER, "review")
+    reviewer.click("button.big")
+    reviewer.wait_for_selector(".stage img[src^=blob]")
+    place = reviewer.url.split("#")[1].strip("/")
+    read = reviewer.input_value("#plate") or "123ABC02"  # nobody may have read it: who confirms has looked
+    reviewer.keyboard.press("p")
+    reviewer.keyboard.type(read)
+    reviewer.keyboard.press("Enter")
+    reviewer.wait_for_url(lambda url: not url.endswith(place))
+    reviewer.goto(f"{reviewer.url.split('#')[0]}#/{place}")
+    reviewer.wait_for_selector("h1 .state:text('confirmed')")
+    reviewer.wait_for_selector(f".plate:text('{read}')")
+    assert reviewer.locator("button:text('Issue')").count() == 0, "who confirms does not issue"
+
+    authoriser = page_of(desk, AUTHORISER, place)
+    authoriser.wait_for_selector("h1 .state:text('confirmed')")
+    check_accessible(authoriser)
+    authoriser.click("button:text('Issue')")
+    authoriser.wait_for_selector("h1 .state:text('issued')")
+    authoriser.screenshot(path=shots / "issued.png")
+
+
+def test_another_violation_of_the_demo_is_rejected_with_a_reason(desk: Any) -> None:
+    page = page_of(desk, REVIEWER, "review")
     page.click("button.big")
     page.wait_for_selector(".stage img[src^=blob]")
-    first = page.url
+    place = page.url.split("#")[1].strip("/")
     page.keyboard.press("n")
     page.wait_for_selector(".reasons:not([hidden])")
     page.keyboard.press("2")
-    page.wait_for_url(lambda url: url != first)
+    page.wait_for_url(lambda url: not url.endswith(place))
+    page.goto(f"{page.url.split('#')[0]}#/{place}")
+    page.wait_for_selector("h1 .state:text('rejected')")
 
 
 def test_the_citizen_s_report_is_worked_through_beside_what_the_camera_saw(desk: Any, shots: Path) -> None:

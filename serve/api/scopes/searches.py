@@ -79,7 +79,7 @@ class Searches:
         return self._services.cases.create(case, kept)
 
     def step(self, case_id: str, name: str, why: str, version: int) -> SearchCase:
-        """Takes a step on a case; see :class:`flows.store.cases.Cases`.
+        """Takes a step on a case; see :class:`flows.store.cases.CaseStore`.
 
         Raises:
             Problem: 404 if it is none of theirs.
