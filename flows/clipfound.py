@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from flows.clipshow import at, shows
 from flows.clipwatch import BoxPx, Seen, prominence
-from flows.domain.errors import StoreError
 from flows.domain.reports import Thing
+from flows.uploads.kinds import UploadRefused
 
 MOST: Final = 20
 """Of one file, those that show most: a person chooses by a digit or from a short list."""
@@ -30,12 +30,12 @@ def from_json(text: bytes) -> Seen:
     """Likewise.
 
     Raises:
-        StoreError: If it is none.
+        UploadRefused: If it is none.
     """
     try:
         return _SEEN.validate_json(text)
     except ValidationError as error:
-        raise StoreError(f"what was found in a file cannot be read: {error.errors()[0]['msg']}") from None
+        raise UploadRefused(f"what was found in it cannot be read: {error.errors()[0]['msg']}") from None
 
 
 def things(seen: Seen, stills: Sequence[tuple[float, str]]) -> tuple[Thing, ...]:

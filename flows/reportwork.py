@@ -191,8 +191,8 @@ class ReportWork:
         return after
 
     def _anew(self, report: Report, attachment: Attachment) -> Report:
-        found = self.evidence.read(attachment.folder, attachment.found)
         try:
+            found = self._found(attachment)
             with self.evidence.local(attachment.folder, attachment.name) as path:
                 looked = self.looker.look(path, self.inspector.inspect(path), attachment, report, found)
         except (
@@ -206,6 +206,14 @@ class ReportWork:
         done = with_file(report, attachment.model_copy(update=_made(looked)))
         proposals = (*(p for p in report.proposals if p.file != attachment.sha256), *looked.proposals)
         return done.model_copy(update={"proposals": proposals})
+
+    def _found(self, attachment: Attachment) -> bytes:
+        try:
+            return self.evidence.read(attachment.folder, attachment.found)
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise UploadRefused("what was found in it is not kept any more") from None
+            raise
 
     def _files(self, report: Report) -> Report:
         files, proposals, unknown = [], list(report.proposals), list(report.unknown)

@@ -16,11 +16,11 @@ from flows.clipfound import from_json, things, to_json
 from flows.clipshow import best_moment_s, lower, masked, shown
 from flows.clipwatch import Seen, watch, what_is_missing
 from flows.domain.detections import Detections
-from flows.domain.errors import StoreError
 from flows.domain.inference import DetectorSpec
 from flows.domain.reports import SERVICE_CODES
 from flows.jurisdiction import load_profile
 from flows.uploads.frames import ClipFrame
+from flows.uploads.kinds import UploadRefused
 
 AT = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 SIZE = (320, 180)
@@ -165,7 +165,7 @@ def two() -> Seen:
 def test_what_was_found_is_kept_as_boxes_and_read_again_to_the_bit() -> None:
     found = two()
     assert from_json(to_json(found)) == found
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(UploadRefused, match="cannot be read"):
         from_json(b"[]")
 
 

@@ -28,7 +28,7 @@ export async function ask(path, { method = "GET", body, signal, raw = false, aga
     });
     if (answer?.ok) return raw ? answer : answer.status === 204 ? null : answer.json();
     const wait = answer ? comesBack(answer) : 1000;
-    if (wait === null || Date.now() + wait > until) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+    if (answer && (wait === null || Date.now() + wait > until)) throw new Problem(answer.status, await answer.json().catch(() => ({})));
     await new Promise((go) => setTimeout(go, wait));
   }
 }

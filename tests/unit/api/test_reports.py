@@ -517,6 +517,23 @@ async def test_what_is_made_anew_is_tried_again_where_nobody_can_look_and_hidden
     assert (file["state"], [thing["kept"] for thing in file["things"]]) == ("seen", [False, True])
 
 
+async def test_what_cannot_be_made_anew_is_said_and_keeps_nobody_waiting(api: Any, egov: Channel) -> None:
+    services = api.app.state.services
+    services.work.looker = TwoCars()
+    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
+    await looked_at(api)
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+    (kept,) = Path(api.config.settings.evidence).rglob("*.found.json")
+    kept.unlink()
+    path = f"/reports/{tracking}/files/{detail['attachments'][0]['id']}/subject"
+    assert (await api.post(path, {"version": detail["version"], "thing": 1}, "operator")).is_success
+    await looked_at(api)
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+    (file,) = detail["attachments"]
+    assert (file["state"], file["shown"]) == ("seen", [])
+    assert "could not be made again: what was found in it is not kept" in detail["unknown"][-1]
+
+
 async def test_of_a_report_that_has_ended_nothing_is_chosen(api: Any, egov: Channel) -> None:
     services = api.app.state.services
     services.work.looker = TwoCars()
