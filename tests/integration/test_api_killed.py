@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 import ray
+import redis
 from apiclient import bearer, token
 from serving import served
 
@@ -43,9 +44,13 @@ def replica() -> Any:
     return ray.get_actor(found[0]["name"], found[0]["namespace"])
 
 
-def kill(actor: Any) -> None:
+def pid_of(actor: Any) -> int:
+    found: int = ray.get(actor.__ray_call__.remote(lambda _: os.getpid()))
+    return found
+
+
+def kill(pid: int) -> None:
     """As the kernel does when memory is short."""
-    pid: int = ray.get(actor.__ray_call__.remote(lambda _: os.getpid()))
     process = psutil.Process(pid)
     process.send_signal(signal.SIGKILL)
     process.wait(WAIT_S)
@@ -90,16 +95,39 @@ def test_a_write_whose_replica_was_killed_is_told_to_come_again(api: tuple[ApiCo
     actor = replica()
     waits = half_sent(base, bearer(token(config, "channel", sub="egov")))
     until(lambda: at_work(actor, 1))
-    kill(actor)
+    kill(pid_of(actor))
     status, headers, body = read(waits)
     assert (status, headers["content-type"]) == (503, "application/problem+json")
     assert int(headers["retry-after"]) >= 1
     assert "send the same again" in body
 
 
+def test_a_read_whose_replica_was_killed_is_answered_by_the_next(api: tuple[ApiConfig, str]) -> None:
+    config, base = api
+    actor = replica()
+    pid = pid_of(actor)
+    store = psutil.Process(int(redis.Redis.from_url(config.redis_url).info("server")["process_id"]))
+    headers = bearer(token(config, "operator"))
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        answers.append(httpx.get(f"{base}/violations", headers=headers, timeout=WAIT_S))
+
+    asks = threading.Thread(target=ask)
+    store.suspend()  # so that it is at work until it is killed
+    try:
+        asks.start()
+        until(lambda: at_work(actor, 1))
+        kill(pid)
+    finally:
+        store.resume()
+    asks.join(WAIT_S)
+    assert [(answer.status_code, answer.json()["items"]) for answer in answers] == [(200, [])]
+
+
 def test_whoever_asks_meanwhile_waits_for_the_next_replica(api: tuple[ApiConfig, str]) -> None:
     config, base = api
-    kill(replica())
+    kill(pid_of(replica()))
     answer = httpx.get(f"{base}/me", headers=bearer(token(config, "operator")), timeout=WAIT_S)
     assert answer.json()["roles"] == ["operator"]
 
@@ -130,7 +158,7 @@ def test_reports_that_are_sent_until_there_is_a_receipt_are_there_once(api: tupl
         sender.start()
     for least in (10, 40):
         until(lambda least=least: len(receipts) >= least)
-        kill(replica())
+        kill(pid_of(replica()))
     for sender in senders:
         sender.join(WAIT_S)
     assert set(statuses) <= {201, 503}
