@@ -164,15 +164,14 @@ class ApiArgs(BaseModel):
 
     Attributes:
         config: Of the API.
-        min_replicas: Kept when nobody asks. One serves a district's control centre.
-        max_replicas: State is in Redis, so any of them can answer.
+        max_replicas: While many ask; no fewer than the configuration keeps running. State is in Redis, so any of
+            them can answer.
         num_cpus: Of one replica: what Ray reserves, no limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     config: ApiConfig
-    min_replicas: int = Field(default=1, ge=1)
     max_replicas: int = Field(default=1, ge=1)
     num_cpus: float = Field(default=0.1, gt=0)
 
@@ -184,14 +183,15 @@ def build_api(args: ApiArgs) -> Application:
         # Each live stream is a request that never ends; answers to others must find a place beside them.
         max_ongoing_requests=args.config.listeners + 100,
         autoscaling_config={
-            "min_replicas": args.min_replicas,
-            "max_replicas": args.max_replicas,
+            "min_replicas": args.config.replicas,
+            "max_replicas": max(args.max_replicas, args.config.replicas),
             "target_ongoing_requests": args.config.listeners / 2,
             "upscale_delay_s": 10.0,
             "downscale_delay_s": 300.0,
         },
         logging_config={"enable_access_log": False, "log_level": "WARNING"},
-        health_check_period_s=10.0,
+        # One that died is replaced only after the next check, and while it is the only one everybody waits.
+        health_check_period_s=2.0,
         health_check_timeout_s=30.0,
         graceful_shutdown_timeout_s=2.0,  # streams never end by themselves
         ray_actor_options={"num_cpus": args.num_cpus},

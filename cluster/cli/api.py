@@ -26,9 +26,9 @@ def api(
     """Serve the console and the API: violations, review, live alerts, cases, models.
 
     Uses DOME_REDIS_URL, else the embedded Redis below DOME_HOME, also beside a running `dome run` (whose models
-    it reaches only when that was started with --api). Tokens are believed from DOME_OIDC_ISSUER with its keys in
-    DOME_OIDC_JWKS (a file or an https address), else those that `dome token` signs; then links that sign in are
-    printed. Ctrl-C ends it.
+    it reaches only when that was started with --api). DOME_API_REPLICAS says how many answer: with 2, nobody waits
+    while one is replaced. Tokens are believed from DOME_OIDC_ISSUER with its keys in DOME_OIDC_JWKS (a file or an https
+    address), else those that `dome token` signs; then links that sign in are printed. Ctrl-C ends it.
     """
     from flows.settings import Settings
     from flows.store.redis_server import redis_beside

@@ -48,6 +48,8 @@ class ApiConfig(BaseModel):
         timezone: ``DOME_TIMEZONE``: IANA zone in which a photo's clock that names none is read.
         body_bytes: Longest request body where a route says nothing else.
         listeners: Most live event streams in a replica.
+        replicas: ``DOME_API_REPLICAS``: kept running. One serves a district's control centre; with two nobody waits
+            while one that died is replaced.
         proceedings: ``DOME_PROCEEDINGS``: folder or https address that takes what is issued; empty keeps it waiting.
         proceedings_key: ``DOME_PROCEEDINGS_KEY``: what filings to an address are signed with.
         webhook_hosts: ``DOME_WEBHOOK_HOSTS``: hosts that webhooks may be at, with commas between.
@@ -68,6 +70,7 @@ class ApiConfig(BaseModel):
     timezone: str = "Asia/Almaty"
     body_bytes: int = Field(default=256 * 1024, ge=1024)
     listeners: int = Field(default=500, ge=1)
+    replicas: int = Field(default=1, ge=1, le=100)
     proceedings: str = ""
     proceedings_key: SecretStr = SecretStr("")
     webhook_hosts: tuple[str, ...] = ()
@@ -108,6 +111,10 @@ class ApiConfig(BaseModel):
         for field, name in ((field, f"DOME_API_{field.upper()}") for field in rates):
             if value := env.get(name):
                 more[field] = _number(name, value)
+        if value := env.get("DOME_API_REPLICAS"):
+            if not value.isdecimal() or not 1 <= int(value) <= 100:
+                raise FieldError("DOME_API_REPLICAS", "a whole number from 1 to 100", repr(value))
+            more["replicas"] = int(value)
         for field in ("proceedings", "proceedings_key", "jurisdiction"):
             if value := env.get(f"DOME_{field.upper()}"):
                 more[field] = value

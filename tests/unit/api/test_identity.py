@@ -174,3 +174,10 @@ async def test_every_answer_carries_the_security_headers(api: Any) -> None:
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "two", "101"])
+def test_how_many_replicas_run_is_a_whole_number(value: str) -> None:
+    assert ApiConfig.from_env("unix:///x", env={"DOME_API_REPLICAS": "2"}).replicas == 2
+    with pytest.raises(FieldError, match="DOME_API_REPLICAS: expected a whole number from 1 to 100"):
+        ApiConfig.from_env("unix:///x", env={"DOME_API_REPLICAS": value})
