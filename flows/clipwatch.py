@@ -2,6 +2,10 @@
 
 Nothing was surveyed where it was taken: no plane, no lines, no lights. Rules that need one of them are not guessed at;
 it is said which is missing. What is proposed is for a person to look at, and never fit for evidence.
+
+Who drives where at least two others drove the other way is no sign of the wrong way that could be proposed without
+lanes: on 64 rendered clips (boxes with a detector's errors, 26 such drivers) it named one of them, and one who drove
+as he should while those were the majority.
 """
 
 from __future__ import annotations
