@@ -27,11 +27,12 @@ class Thing:
         xyxy: ``(4,)`` float32 full-resolution px, to the cell.
         since_at: Capture time of the first picture in which it stood as it stands now.
         before_at: Capture time of the last look before that.
-        noticed_at: Capture time of the look that made sure that it stands.
+        noticed_at: Capture time of the look that made sure that it stands as it does now.
         standing: Whether it is seen now.
         look: What its edges say.
         contrast: How much it differs from what was there before, in times of what would be noticed.
         gone_at: When its place was first seen empty; None while it stands.
+        instead_of: The thing that it was part of, until the rest of that had gone.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Thing:
     look: Look
     contrast: float
     gone_at: datetime | None = None
+    instead_of: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,10 +75,11 @@ def blobs(mask: Mask, least: int) -> Iterator[Mask]:
 
 def closed(mask: Mask) -> Mask:
     """The mask without gaps of one cell."""
-    return ~_grown(~_grown(mask))
+    return ~grown(~grown(mask))
 
 
-def _grown(mask: Mask) -> Mask:
+def grown(mask: Mask) -> Mask:
+    """The mask and every cell beside it."""
     out = mask.copy()
     out[1:] |= mask[:-1]
     out[:-1] |= mask[1:]
@@ -131,9 +132,9 @@ def _outline(blob: Mask) -> tuple[Mask, Mask]:
     """The blob's own outermost cells, and the ring around it."""
     ring = blob
     for _ in range(RING):
-        ring = _grown(ring)
-    inner = ~_grown(~blob) & blob
-    return blob & ~inner, ring & ~_grown(blob)
+        ring = grown(ring)
+    inner = ~grown(~blob) & blob
+    return blob & ~inner, ring & ~grown(blob)
 
 
 def _steps(outline: Mask, around: Mask, grid: Grid) -> Grid:

@@ -12,7 +12,7 @@ import numpy as np
 from flows.domain.frames import Frame, Picture
 from flows.domain.things import PixelLook, Standing, Thing
 from flows.objects.backgrounds import COLUMNS, Backgrounds, cells_of
-from flows.objects.blobs import Mask, blobs, bounds, closed, look_of
+from flows.objects.blobs import Mask, blobs, bounds, closed, grown, look_of
 
 LOOKS_EVERY: Final = timedelta(seconds=0.24)
 """Four looks a second, whatever the camera's rate: what stands still needs no more."""
@@ -30,6 +30,14 @@ STEADY_S: Final = 0.9
 """A blob must have kept its shape for so long before it is a thing: one that still grows is not all there yet."""
 SAME: Final = 0.6
 """Overlap of two looks' blobs by which they are the same."""
+SPLIT_S: Final = 2.0
+"""The same of what stands beside a known thing: a person who stands there grows cell by cell for longer."""
+GROWS_S: Final = 1.2
+"""What came to stand beside a known thing so soon before or after it is the rest of it."""
+LESS: Final = 0.75
+"""Share of a thing's cells with less of which it is another: its owner, or a shadow, has gone from it ..."""
+LESS_S: Final = 1.5
+"""... for so long."""
 STANDS: Final = 0.5
 """Share of a thing's cells that must still stand; with less, it has gone."""
 
@@ -41,6 +49,8 @@ class _Held:
     thing: Thing
     cells: Mask
     value: np.ndarray
+    less_s: float = 0.0
+    """For so long less of it has stood."""
 
 
 @dataclass(slots=True)
@@ -103,7 +113,7 @@ class ObjectBook:
             gone = self._drop_all(at)
             return PixelLook(at, gone, changed=np.zeros(cells.shape[:2], bool), cells=shown)
         standing = self._grounds.standing
-        gone = self._watch(standing, at)
+        gone = self._watch(standing, at, dt_s)
         self._find(standing, at, dt_s)
         things = tuple(held.thing for held in self._held)
         return PixelLook(at, (*gone, *things), self._movers(), self._grounds.changed, shown)
@@ -113,7 +123,7 @@ class ObjectBook:
         self._held, self._candidates = [], []
         return ()
 
-    def _watch(self, standing: Mask, at: datetime) -> tuple[Thing, ...]:
+    def _watch(self, standing: Mask, at: datetime, dt_s: float) -> tuple[Thing, ...]:
         """What the known things do; those that have gone are told for the last time."""
         gone, kept = [], []
         for held in self._held:
@@ -122,9 +132,19 @@ class ObjectBook:
                 gone.append(replace(held.thing, standing=state, gone_at=self._left_at(held, at)))
                 continue
             held.thing = replace(held.thing, standing=state)
-            kept.append(held)
+            less = float(standing[held.cells].mean()) < LESS
+            held.less_s = held.less_s + min(dt_s, 1.5) if less else 0.0
+            kept.append(self._less(held, standing, at) if held.less_s >= LESS_S else held)
         self._held = kept
         return tuple(gone)
+
+    def _less(self, held: _Held, standing: Mask, at: datetime) -> _Held:
+        """What is left of a thing from which something has gone: the largest part, as a thing of its own."""
+        parts = list(blobs(closed(held.cells & standing), LEAST_CELLS))
+        if not parts:
+            return held
+        left = self._thing(max(parts, key=np.count_nonzero), at)
+        return replace(left, thing=replace(left.thing, instead_of=held.thing.number))
 
     def _state(self, held: _Held, standing: Mask) -> Standing:
         grounds, cells = self._grounds, held.cells
@@ -140,34 +160,45 @@ class ObjectBook:
         return min(max(left_at, held.thing.since_at), at)
 
     def _find(self, standing: Mask, at: datetime, dt_s: float) -> None:
-        """Blobs that become a thing when they have kept their shape.
-
-        One that touches a known thing is not new: a person who stands grows cell by cell, and the bag at their feet
-        is told from them when they have gone.
-        """
+        """Blobs that become a thing when they have kept their shape, and what stands beside one that is known."""
         taken = np.zeros_like(standing)
         for held in self._held:
             taken |= held.cells
         candidates = []
         for blob in blobs(closed(standing), LEAST_CELLS):
-            if (blob & taken).any() or blob.mean() > MOST_SHARE:
-                continue
-            old = max(self._candidates, key=lambda c: _overlap(c.cells, blob), default=None)
-            same = old is not None and _overlap(old.cells, blob) >= SAME
-            steady_s = old.steady_s + min(dt_s, 1.5) if old is not None and same else 0.0
-            looks = old.looks + 1 if old is not None and same else 1
-            if steady_s >= STEADY_S and looks >= 2:
-                self._begin(blob, at)
-            else:
-                candidates.append(_Candidate(blob, steady_s, looks))
+            known = bool((blob & taken).any())
+            for part in blobs(blob & ~grown(taken), LEAST_CELLS) if known else (blob,):
+                if part.mean() > MOST_SHARE:
+                    continue
+                candidate = self._steadied(part, dt_s)
+                if candidate.steady_s >= (SPLIT_S if known else STEADY_S) and candidate.looks >= 2:
+                    self._begin(part, at)
+                else:
+                    candidates.append(candidate)
         self._candidates = candidates
 
+    def _steadied(self, blob: Mask, dt_s: float) -> _Candidate:
+        """For how long a blob has kept its shape."""
+        old = max(self._candidates, key=lambda c: _overlap(c.cells, blob), default=None)
+        if old is None or _overlap(old.cells, blob) < SAME:
+            return _Candidate(blob, 0.0, 1)
+        return _Candidate(blob, old.steady_s + min(dt_s, 1.5), old.looks + 1)
+
     def _begin(self, blob: Mask, at: datetime) -> None:
-        grounds = self._grounds
-        look = look_of(blob, grounds.fast, grounds.slow)
-        if look in ("light", "uncovered"):
-            grounds.absorb(blob)
+        held = self._thing(blob, at)
+        for old in self._held:
+            apart_s = abs((old.thing.since_at - held.thing.since_at).total_seconds())
+            if apart_s <= GROWS_S and (grown(grown(old.cells)) & blob).any():
+                old.cells = old.cells | held.cells
+                old.thing = replace(old.thing, xyxy=self._box(old.cells), noticed_at=at)
+                return
+        if held.thing.look in ("light", "uncovered"):
+            self._grounds.absorb(blob)
             return
+        self._held.append(held)
+
+    def _thing(self, blob: Mask, at: datetime) -> _Held:
+        grounds = self._grounds
         assert self._start is not None
         own = blob & grounds.standing
         own = own if own.any() else blob
@@ -180,11 +211,11 @@ class ObjectBook:
             before_at=self._start + timedelta(seconds=before_s),
             noticed_at=at,
             standing="stands",
-            look=look,
+            look=look_of(blob, grounds.fast, grounds.slow),
             contrast=float(np.median(off)) / grounds.config.luma,
         )
         self._next += 1
-        self._held.append(_Held(thing, own, grounds.fast[own].copy()))
+        return _Held(thing, own, grounds.fast[own].copy())
 
     def _movers(self) -> np.ndarray:
         """Boxes of upright blobs of what differs from the place, without what is known to stand there."""

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import numpy as np
+
 from flows.domain.events import Event
 from flows.domain.ruleset import VEHICLES, AbandonedObjectRule
 from flows.domain.things import Box, PixelLook, Thing
@@ -114,7 +116,7 @@ class AbandonedObjects:
         for thing in look.things:
             life = self._lives.get(thing.number)
             if life is None and thing.standing != "gone":
-                life = self._moved(thing) or self._begun(thing)
+                life = self._freed(thing) or self._moved(thing) or self._begun(thing)
             if life is None:
                 continue
             life.thing, life.heard_s = thing, now_s
@@ -138,14 +140,21 @@ class AbandonedObjects:
             self._dismiss(life, thing.look)
         return life
 
+    def _freed(self, thing: Thing) -> Life | None:
+        """The life of a thing of which a part has gone; None if that was none, and what is left may be one."""
+        life = self._lives.pop(thing.instead_of, None)
+        if life is None or not life.judged or life.dismissed:
+            return None
+        self._lives[thing.number] = life
+        return life
+
     def _moved(self, thing: Thing) -> Life | None:
         """The life of a thing that has just gone and stands beside its place again."""
         for number, life in self._lives.items():
             if life.gone_at is None or life.dismissed:
                 continue
             soon = abs((thing.since_at - life.gone_at).total_seconds()) <= self._thresholds.moves_s
-            x0, y0, x1, y1 = (float(v) for v in life.thing.xyxy)
-            if soon and gap_px(thing.xyxy, life.thing.xyxy) < BESIDE * max(x1 - x0, y1 - y0):
+            if soon and _is_beside(thing.xyxy, life.thing.xyxy):
                 del self._lives[number]
                 life.gone_at, life.judged = None, life.judged or life.event is not None
                 self._lives[thing.number] = life
@@ -180,15 +189,10 @@ class AbandonedObjects:
         thing = life.thing
         if life.is_somebody(self._thresholds, now_s):
             return False  # somebody who stands there; when they have gone, what stays is another blob
-        size = self._yard.size_m(thing.xyxy)
-        if size is None:
+        if not self._measure(life):
             return False
-        life.size_m = round(size[0], 2), round(size[1], 2)
-        why = self._sieve.refused(thing.xyxy, size, self._size)
-        if not why and self._sieve.is_light(life, self._lives.values()):
-            why = "light"
-        if why:
-            self._dismiss(life, why)
+        if self._sieve.is_light(life, self._lives.values()):
+            self._dismiss(life, "light")
             return False
         life.owners = self._owners.bringers(thing, self._seconds(thing.before_at), life.since_s)
         if not life.owners:
@@ -201,6 +205,17 @@ class AbandonedObjects:
         life.left_at = self._start + timedelta(seconds=life.left_s)
         return True
 
+    def _measure(self, life: Life) -> bool:
+        """Takes its size; False if by that, or by its place, it is none."""
+        size = self._yard.size_m(life.box)
+        if size is None:
+            return False
+        life.size_m = round(size[0], 2), round(size[1], 2)
+        why = self._sieve.refused(life.box, size, self._size)
+        if why:
+            self._dismiss(life, why)
+        return not why
+
     def _told(self, life: Life, moment: Moment, now_s: float) -> list[Event]:
         """The event when it has been alone for long enough, and once more later."""
         if life.event is not None:
@@ -210,12 +225,33 @@ class AbandonedObjects:
             return [self._teller.escalated(life, moment, now_s)]
         if not life.is_due(self._config, now_s) or self._is_somebody(life):
             return []
+        if now_s - self._seconds(life.thing.noticed_at) < self._thresholds.keeps_s:
+            return []
         if self._sieve.is_light(life, self._lives.values()):
             self._dismiss(life, "light")
+            return []
+        if self._is_part(life) or not self._measure(life):
             return []
         event = self._teller.abandoned(life, moment, now_s)
         life.state, life.abandoned_s, life.event = "abandoned", now_s, event
         return [event]
+
+    def _is_part(self, life: Life) -> bool:
+        """Whether it is part of what was told already; parts of what is told now are taken up into it.
+
+        A thing may come to stand bit by bit, first what its owner does not hide.
+        """
+        for other in self._lives.values():
+            if other is life or other.gone_at is not None or other.dismissed or not other.judged:
+                continue
+            if not _is_beside(other.thing.xyxy, life.box) or other.owners.keys().isdisjoint(life.owners):
+                continue
+            if other.event is not None:
+                self._dismiss(life, "part")
+                return True
+            life.whole = _around(life.box, other.thing.xyxy)
+            self._dismiss(other, "part")
+        return False
 
     def _end(self, life: Life, moment: Moment, now_s: float) -> list[Event]:
         """A thing has gone: told when it is clear that it does not stand beside its place."""
@@ -238,6 +274,17 @@ class AbandonedObjects:
             if life.left_at is not None:
                 wanted.append(life.left_at)
         return wanted
+
+
+def _is_beside(box: Box, of: Box) -> bool:
+    """Whether a box lies so near another that they may be one thing."""
+    x0, y0, x1, y1 = (float(v) for v in of)
+    return gap_px(box, of) < BESIDE * max(x1 - x0, y1 - y0)
+
+
+def _around(a: Box, b: Box) -> Box:
+    """The box round two."""
+    return np.concatenate([np.minimum(a[:2], b[:2]), np.maximum(a[2:], b[2:])])
 
 
 def describe(config: AbandonedObjectRule, profile: JurisdictionProfile) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from flows.domain.events import Event
 from flows.domain.ruleset import AbandonedObjectRule
-from flows.domain.things import Thing
+from flows.domain.things import Box, Thing
 from flows.objects.company import Array, Person
 from flows.rules.abandoned.thresholds import ObjectConfig
 
@@ -72,6 +72,7 @@ class Life:
         gone_at: When it had gone, until that is told.
         gone_s: When that was noticed.
         seen_s: When an owner was last detected.
+        whole: Its box with all parts that came to stand one after the other; None as long as it is one.
         size_m: Its width and height.
     """
 
@@ -97,7 +98,13 @@ class Life:
     gone_at: datetime | None = None
     gone_s: float = 0.0
     seen_s: float = 0.0
+    whole: Box | None = None
     size_m: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def box(self) -> Box:
+        """Where it is, with all its parts."""
+        return self.thing.xyxy if self.whole is None else self.whole
 
     def look(self, somebody: bool, now_s: float) -> None:
         """Notes whether a person or a vehicle is seen where it stands."""

@@ -68,9 +68,9 @@ class Teller:
         outcome: Literal["", "reclaimed", "removed"] = "",
     ) -> Event:
         thing, camera, rule = life.thing, self._camera, self._rule
-        x0, y0, x1, y1 = (round(float(v), 1) for v in thing.xyxy)
+        x0, y0, x1, y1 = (round(float(v), 1) for v in life.box)
         closed = type_ == OBJECT_CLOSED
-        place = self._yard.place_m(foot_of(thing.xyxy))
+        place = self._yard.place_m(foot_of(life.box))
         column = round(x0 / max(moment.width_px, 1) * PLACES)
         row = round(y1 / max(moment.height_px, 1) * PLACES)
         moments = _moments(life, at, (x0, y0, x1, y1), closed)

@@ -23,6 +23,7 @@ class ObjectConfig:
         vehicle_share: A vehicle is the blob, not something before which it stands, if the blob covers so much of it.
         before_s: Who was there so long before it came is somebody else.
         person_height: ... and that is at least so high against it is that person, or has not been told from them.
+        keeps_s: It has kept its shape for so long before it is told: somebody who goes bit by bit does not.
         covered: A blob that is a person in more than this share of its looks is one ...
         freed_s: ... until so long after: an owner who stands over their bag for half a minute and leaves has left it.
         together_s: What came within so long of one another ...
@@ -53,6 +54,7 @@ class ObjectConfig:
     vehicle_share: float = 0.3
     before_s: float = 3.0
     person_height: float = 0.6
+    keeps_s: float = 4.0
     covered: float = 1 / 3
     freed_s: float = 4.0
     together_s: float = 0.7

@@ -94,6 +94,46 @@ def test_somebody_who_stops_before_it_hides_it_and_it_stays() -> None:
     assert (thing.since_at - START).total_seconds() == pytest.approx(5.0, abs=0.3)
 
 
+def test_what_stands_beside_something_that_is_known_is_a_thing_of_its_own() -> None:
+    def paint(picture: NDArray[np.int16], t: float) -> None:
+        if t >= 3:
+            picture[64:68, 60:70] = (60, 140, 60)
+        if t >= 9:
+            bag(picture)
+
+    first, second = told(watch(paint, 24)).values()
+    assert first.xyxy == pytest.approx([60, 64, 70, 68], abs=1.5)
+    assert second.xyxy == pytest.approx([70, 60, 80, 68], abs=1.5)
+    assert (second.since_at - START).total_seconds() == pytest.approx(9.0, abs=0.3)
+
+
+def test_what_is_left_when_its_owner_goes_is_a_thing_of_its_own() -> None:
+    def paint(picture: NDArray[np.int16], t: float) -> None:
+        if t >= 5:
+            bag(picture)
+        if 5 <= t < 12:
+            picture[50:68, 80:84] = (90, 160, 170)
+
+    first, second = told(watch(paint, 24)).values()
+    assert first.xyxy == pytest.approx([70, 50, 84, 68], abs=1.5)
+    assert (second.instead_of, second.standing) == (first.number, "stands")
+    assert second.xyxy == pytest.approx([70, 60, 80, 68], abs=1.5)
+    assert (second.since_at - START).total_seconds() == pytest.approx(5.0, abs=0.3)
+
+
+def test_what_comes_bit_by_bit_is_one_thing() -> None:
+    def paint(picture: NDArray[np.int16], t: float) -> None:
+        if t >= 5:
+            picture[60:68, 70:76] = (40, 30, 90)
+        if t >= 6.1:
+            picture[60:68, 76:82] = (40, 30, 90)
+
+    looks = watch(paint, 24, rate_hz=10)
+    (thing,) = told(looks).values()
+    assert thing.xyxy == pytest.approx([70, 60, 82, 68], abs=1.5)
+    assert min(len(look.things) and float(look.things[0].xyxy[2]) for look in looks if look.things) < 78
+
+
 def walker(picture: NDArray[np.int16], t: float) -> None:
     x = int(-20 + 14 * t)
     if 0 < x < 150:

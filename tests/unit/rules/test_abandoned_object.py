@@ -294,6 +294,22 @@ def test_two_bags_put_down_at_once_are_two_things() -> None:
     assert types(play(Tale({"owner": LEAVES}, also=beside)))[:2] == [OBJECT_ABANDONED] * 2
 
 
+def test_parts_of_one_thing_are_told_once_and_as_one() -> None:
+    above = BAG + np.array([0, -30, 0, -26], np.float32)
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=[above]))
+    first, second = events
+    told = AbandonedObject.model_validate(first.data)
+    assert (first.type, second.type) == (OBJECT_ABANDONED, OBJECT_ESCALATED)
+    assert told.xyxy == pytest.approx((BAG[0], above[1], BAG[2], BAG[3]), abs=0.1)
+    assert judge.refusals() == {"part": 1}
+
+
+def test_a_thing_that_grew_too_large_is_none() -> None:
+    above = [BAG + np.array([0, low, 0, high], np.float32) for low, high in ((-60, -26), (-100, -86))]
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=above))
+    assert (events, judge.refusals()) == ([], {"part": 2, "size": 1})
+
+
 STANDS_OVER = walk((0, 2), (6, 9.9), (30, 9.9), (36, 20))
 
 
