@@ -305,9 +305,9 @@ def test_parts_of_one_thing_are_told_once_and_as_one() -> None:
 
 
 def test_a_thing_that_grew_too_large_is_none() -> None:
-    above = [BAG + np.array([0, low, 0, high], np.float32) for low, high in ((-60, -26), (-100, -86))]
-    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=above))
-    assert (events, judge.refusals()) == ([], {"part": 2, "size": 1})
+    above = BAG + np.array([0, -60, 0, -26], np.float32)
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=[above]))
+    assert (events, judge.refusals()) == ([], {"part": 1, "size": 1})
 
 
 STANDS_OVER = walk((0, 2), (6, 9.9), (30, 9.9), (36, 20))
