@@ -148,7 +148,7 @@ class Backgrounds:
         config = self.config
         self.seen = ~self._differ(cells, self.fast)
         rate = np.float32(0.2)
-        self.fast[self.seen] += rate * (cells - self.fast)[self.seen]
+        _approach(self.fast, cells, rate * self.seen)
         other = ~self.seen
         again = (
             other
@@ -159,9 +159,9 @@ class Backgrounds:
         self._next[fresh] = cells[fresh]
         self._next_since_s[fresh], self._next_before_s[fresh] = at_s, before_s
         self._credit_s[fresh], self._looks[fresh] = 0.0, 1
-        self._next[again] += rate * (cells - self._next)[again]
-        self._credit_s[again] += credit_s
-        self._looks[again] += 1
+        _approach(self._next, cells, rate * again)
+        self._credit_s += np.float32(credit_s) * again
+        self._looks += again
         self._next_seen_s[other] = at_s
         settled = again & (self._credit_s >= config.settles_s - 1e-3) & (self._looks >= config.looks)
         self.fast[settled] = self._next[settled]
@@ -179,13 +179,20 @@ class Backgrounds:
         still = ~self.changed
         warm = self._age_s < config.warm_s
         rate = np.float32(min(1.0, dt_s / (max(self._age_s, dt_s) if warm else config.slow_s)))
-        off = cells - self.slow
-        self.slow[still] += rate * off[still]
+        off = np.abs(cells[..., 0] - self.slow[..., 0])
+        _approach(self.slow, cells, rate * still)
         # The mean absolute deviation of Gaussian noise is 0.8 sigma.
         pace = np.float32(min(1.0, dt_s / config.noise_s))
-        deviation = np.minimum(np.abs(off[..., 0]) * np.float32(1.25), 3 * self._noise)
-        self._noise[still] += (pace * (deviation - self._noise))[still]
+        deviation = np.minimum(off * np.float32(1.25), 3 * self._noise)
+        _approach(self._noise, deviation, pace * still)
         np.clip(self._noise, *config.noise, out=self._noise)
+
+
+def _approach(grid: Grid, to: Grid, share: Grid) -> None:
+    """Moves each cell by its share towards ``to``, in place: with 0 for the rest faster than picking cells out."""
+    off = to - grid
+    off *= share[..., None] if grid.ndim > share.ndim else share
+    grid += off
 
 
 def _light(ground: Grid, cells: Grid) -> tuple[float, Grid]:
