@@ -1,0 +1,136 @@
+"""Whose a thing is, by who stood there when it came, by their clothes, and by where they were meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from flows.domain.ruleset import AbandonedObjectRule
+from flows.domain.site import CameraConfig, FileSource
+from flows.domain.things import Box, PixelLook, Thing
+from flows.objects.company import Company
+from flows.rules.abandoned.life import Life
+from flows.rules.abandoned.owners import Owners
+from flows.rules.abandoned.sieve import Sieve
+from flows.rules.abandoned.thresholds import ObjectConfig
+from flows.rules.yardstick import Yardstick
+
+START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
+SIZE = (1280, 720)
+PX_PER_M = 100.0
+"""By the people below, who are 1.70 m high."""
+DARK, RED = (40, 128, 128), (120, 100, 200)
+Where = tuple[float, tuple[int, int, int]]
+"""Of somebody's feet, m from the left, and the colour of their clothes."""
+
+
+def box(x_m: float, height_m: float, width_m: float) -> Box:
+    x, half = x_m * PX_PER_M, width_m * PX_PER_M / 2
+    return np.array([x - half, 600 - height_m * PX_PER_M, x + half, 600], np.float32)
+
+
+BAG = box(6.0, 0.5, 0.4)
+
+
+class Hall:
+    """People at every 0.3 s, and the owners of what stands there."""
+
+    def __init__(self) -> None:
+        self.company = Company()
+        rule = AbandonedObjectRule(distance_m=3.0)
+        camera = CameraConfig(id="hall", district="x", source=FileSource(path="hall.mp4"))
+        yard = Yardstick(camera, None, self.company)
+        yard.look_at(*SIZE)
+        config = ObjectConfig()
+        sieve = Sieve(rule, config, self.company, yard)
+        self.owners = Owners(rule, config, self.company, yard, sieve)
+        self.look: PixelLook | None = None
+        self.now_s = 0.0
+
+    def until(self, end_s: float, people: Mapping[int, Where], missed: Sequence[int] = ()) -> None:
+        """They stand there; whom a detector misses is seen by the pixels only."""
+        while self.now_s < end_s:
+            cells, changed = np.full((90, 160, 3), 128, np.uint8), np.zeros((90, 160), bool)
+            for x_m, colour in people.values():
+                x0, y0, x1, y1 = (round(float(v) / 8) for v in box(x_m, 1.7, 0.5))
+                cells[y0:y1, x0:x1], changed[y0:y1, x0:x1] = colour, True
+            self.look = PixelLook(START + timedelta(seconds=self.now_s), changed=changed, cells=cells)
+            seen = {track: where for track, where in people.items() if track not in missed}
+            boxes = [box(x_m, 1.7, 0.5) for x_m, _ in seen.values()]
+            self.company.see(boxes, list(seen), self.now_s, self.look, SIZE)
+            self.now_s += 0.3
+
+    def life(self, since_s: float) -> Life:
+        since = START + timedelta(seconds=since_s)
+        thing = Thing(1, BAG, since, since, since, "stands", "new", 4.0)
+        return Life(thing, since, since_s=since_s, owners=self.owners.bringers(thing, since_s, since_s))
+
+    def near(self, life: Life) -> bool:
+        return self.owners.watch(life, self.look, SIZE).near
+
+
+def test_who_stood_there_longest_brought_it() -> None:
+    hall = Hall()
+    hall.until(9.0, {1: (5.6, DARK), 2: (1.0, RED)})
+    hall.until(10.0, {1: (5.6, DARK), 2: (6.4, RED)})
+    hall.until(13.0, {1: (5.6, DARK), 2: (11.0, RED)})
+    (owner,) = hall.life(since_s=10.0).owners.values()
+    assert owner.person.last.foot[0] == pytest.approx(560, abs=1)
+
+
+def test_who_is_no_taller_than_the_thing_did_not_bring_it() -> None:
+    hall = Hall()
+    hall.until(3.0, {1: (5.6, DARK)})
+    owners = hall.owners
+    assert not owners.at_it(box(6.0, 1.0, 0.5), box(5.6, 1.2, 0.5))
+    assert owners.at_it(box(6.0, 0.5, 0.5), box(5.6, 1.2, 0.5))
+
+
+def test_an_owner_watches_it_up_to_the_distance_of_the_site_file() -> None:
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK)})
+    life = hall.life(since_s=8.0)
+    for x_m, near in ((5.0, True), (3.4, True), (2.2, False)):
+        hall.until(hall.now_s + 3.0, {1: (x_m, DARK)})
+        assert hall.near(life) is near
+
+
+def test_an_owner_whom_nobody_detects_any_more_is_there_as_long_as_something_is() -> None:
+    hall = Hall()
+    hall.until(10.0, {1: (5.0, DARK)})
+    life = hall.life(since_s=8.0)
+    hall.until(20.0, {1: (5.0, DARK)}, missed=[1])
+    assert hall.near(life)
+    hall.until(23.0, {})
+    assert not hall.near(life)
+
+
+@pytest.mark.parametrize(("colour", "outcome"), [(DARK, "reclaimed"), (RED, "removed")])
+def test_who_takes_it_is_known_by_their_clothes(colour: tuple[int, int, int], outcome: str) -> None:
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK)})
+    life = hall.life(since_s=8.0)
+    hall.until(30.0, {})
+    hall.until(33.0, {9: (5.7, colour)})
+    assert hall.owners.outcome(life, gone_s=32.0) == outcome
+
+
+def test_nobody_is_in_two_places() -> None:
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK), 2: (9.0, DARK)})
+    life = hall.life(since_s=8.0)
+    hall.until(20.0, {1: (0.5, DARK), 2: (9.0, DARK)})
+    hall.until(30.0, {1: (0.5, DARK), 2: (6.5, DARK)})
+    assert not hall.near(life)
+
+
+def test_it_was_left_when_an_owner_was_last_near() -> None:
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK)})
+    hall.until(14.0, {1: (4.0, DARK)})
+    hall.until(20.0, {1: (1.0, DARK)})
+    life = hall.life(since_s=8.0)
+    assert hall.owners.last_near_s(life, hall.now_s) == pytest.approx(14.0, abs=0.6)
