@@ -29,7 +29,7 @@ from flows.rules.abandoned.telling import Teller
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
-from flows.rules.yardstick import Yardstick, gap_px
+from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
 VERSION: Final = "3"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
@@ -230,7 +230,7 @@ class AbandonedObjects:
         if self._sieve.is_light(life, self._lives.values()):
             self._dismiss(life, "light")
             return []
-        if self._is_part(life) or not self._measure(life):
+        if self._is_part(life) or self._leans(life, now_s) or not self._measure(life):
             return []
         event = self._teller.abandoned(life, moment, now_s)
         life.state, life.abandoned_s, life.event = "abandoned", now_s, event
@@ -252,6 +252,16 @@ class AbandonedObjects:
             life.whole = _around(life.box, other.thing.xyxy)
             self._dismiss(other, "part")
         return False
+
+    def _leans(self, life: Life, now_s: float) -> bool:
+        """Whether something as high as a person stands beside it: somebody, whether a detector knows it or not."""
+        foot = foot_of(life.box)
+        return any(
+            (self._yard.apart_m(foot, foot_of(other.thing.xyxy)) or 0.0) <= self._thresholds.leans_m
+            and (other.dismissed == "tall" or other.is_somebody(self._thresholds, now_s))
+            for other in self._lives.values()
+            if other is not life and other.gone_at is None
+        )
 
     def _end(self, life: Life, moment: Moment, now_s: float) -> list[Event]:
         """A thing has gone: told when it is clear that it does not stand beside its place."""

@@ -81,6 +81,8 @@ class Sieve:
     def refused(self, box: Box, size_m: tuple[float, float], picture_px: tuple[int, int]) -> str:
         """Why something that stands there is none, by its size and place; empty if it may be one."""
         rule = self._rule
+        if size_m[1] > max(rule.most_m, size_m[0]):
+            return "tall"
         if not rule.least_m <= max(size_m) <= rule.most_m or min(size_m) < LEANEST * rule.least_m:
             return "size"
         if _is_cut(box, picture_px):

@@ -24,6 +24,7 @@ class ObjectConfig:
         before_s: Who was there so long before it came is somebody else.
         person_height: ... and that is at least so high against it is that person, or has not been told from them.
         keeps_s: It has kept its shape for so long before it is told: somebody who goes bit by bit does not.
+        leans_m: What stands nearer than this to something as high as a person is theirs for as long, whoever they are.
         covered: A blob that is a person in more than this share of its looks is one ...
         freed_s: ... until so long after: an owner who stands over their bag for half a minute and leaves has left it.
         together_s: What came within so long of one another ...
@@ -55,6 +56,7 @@ class ObjectConfig:
     before_s: float = 3.0
     person_height: float = 0.6
     keeps_s: float = 4.0
+    leans_m: float = 0.8
     covered: float = 1 / 3
     freed_s: float = 4.0
     together_s: float = 0.7
