@@ -12,7 +12,7 @@ from pathlib import Path
 from flows.settings import Settings
 from models.catalog import CATALOG, STREET_NAMES
 
-SCENES = 240
+SCENES = 320
 """Rendered in about eight minutes on two cores."""
 FRAMES = 10
 """Frames of a scene; more of them cost little but look alike."""
