@@ -94,6 +94,7 @@ class Owners:
             owner.person
             for owner in life.owners.values()
             if not self._sieve.is_itself(thing, life.since_s, owner.person)
+            and not self._sieve.is_seen_as(thing, owner.person)
         ]
         seen = [p for p in people if self._company.seen_lately(p)]
         hidden = [] if seen else [p for p in people if self._still_there(thing.xyxy, p, look, size)]

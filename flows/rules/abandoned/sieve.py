@@ -78,6 +78,23 @@ class Sieve:
         off = unlike(person.last.clothes, before)
         return bool(np.isfinite(off)) and off > config.changed
 
+    def is_seen_as(self, thing: Thing, person: Person) -> bool:
+        """Whether a visible thing is what a detector calls that person: they fill one box, and nobody stands so still.
+
+        Somebody before it would hide it.
+        """
+        config, box = self._config, person.last.box
+        if (
+            thing.standing != "stands"
+            or min(covered(thing.xyxy, by=box), covered(box, by=thing.xyxy)) < config.itself
+        ):
+            return False
+        until_s = person.last.at_s
+        boxes = np.array([place.box for place in person.between(until_s - config.still_s, until_s)])
+        moved = np.abs(boxes[:, (0, 2)].mean(axis=1) - box[[0, 2]].mean()).max()
+        long = until_s - person.first_s >= config.still_s
+        return bool(long and moved < config.still * (box[2] - box[0]))
+
     def refused(self, box: Box, size_m: tuple[float, float], picture_px: tuple[int, int]) -> str:
         """Why something that stands there is none, by its size and place; empty if it may be one."""
         rule = self._rule

@@ -34,6 +34,8 @@ class ObjectConfig:
         changed: ... if the number that this person goes by wore other clothes, by so many grey levels ...
         worn_s: ... so long ...
         hand_s: ... until so long before the thing came.
+        still_s: A "person" over a visible thing who for so long ...
+        still: ... has not moved by this share of their width is the thing.
         still_there: Share of the last place of somebody who is not detected any more that still differs from the
             empty place, if they are still there: they fill about half of their box.
         taken_s: Who took it was near within so long before or after it was gone.
@@ -66,6 +68,8 @@ class ObjectConfig:
     changed: float = 20.0
     worn_s: float = 10.0
     hand_s: float = 1.0
+    still_s: float = 4.0
+    still: float = 0.1
     still_there: float = 0.25
     taken_s: float = 2.5
     moves_s: float = 4.0
