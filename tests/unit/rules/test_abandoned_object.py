@@ -266,7 +266,7 @@ def test_a_parked_car_and_a_door_are_too_large() -> None:
     assert events == []
     door = np.array([570, 470, 630, 600], np.float32)
     judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, box=door))
-    assert (events, judge.refusals()) == ([], {"size": 1})
+    assert (events, judge.refusals()) == ([], {"tall": 1})
 
 
 def test_what_nobody_brought_is_none() -> None:
@@ -307,7 +307,7 @@ def test_parts_of_one_thing_are_told_once_and_as_one() -> None:
 def test_a_thing_that_grew_too_large_is_none() -> None:
     above = BAG + np.array([0, -60, 0, -26], np.float32)
     judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=[above]))
-    assert (events, judge.refusals()) == ([], {"part": 1, "size": 1})
+    assert (events, judge.refusals()) == ([], {"part": 1, "tall": 1})
 
 
 STANDS_OVER = walk((0, 2), (6, 9.9), (30, 9.9), (36, 20))
