@@ -12,7 +12,7 @@ from pathlib import Path
 from flows.settings import Settings
 from models.catalog import CATALOG, STREET_NAMES
 
-SCENES = 320
+SCENES = 362
 """Rendered in about eight minutes on two cores."""
 FRAMES = 10
 """Frames of a scene; more of them cost little but look alike."""
@@ -34,6 +34,7 @@ def main() -> None:
         minutes=args.minutes,
         workers=args.workers,
         width=args.width,
+        rate=args.rate,
         seed=args.seed,
     )
     network, names = restore(train(files, plan, args.work / "detector.pt", args.start))
@@ -63,6 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=64, help="channels at stride 8 (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes, one a core (%(default)s)")
     parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
+    parser.add_argument("--rate", type=float, default=0.002, help="of learning, at most (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
     parser.add_argument("--render-only", action="store_true", help="stop when the scenes are rendered")
     return parser.parse_args()
@@ -78,7 +80,7 @@ def _files(args: argparse.Namespace) -> list[Path]:
     jobs = dataset.plan(args.scenes, FRAMES, folder)
     for _ in track(dataset.render(jobs, args.workers), "rendering", total=dataset.missing(jobs)):
         pass
-    return sorted(folder.glob("*.npz"))
+    return sorted(job.file for job in jobs)
 
 
 if __name__ == "__main__":

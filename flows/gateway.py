@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Final
 
 import ray
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 ANSWER_S: Final = 60.0
 """Longest wait for one answer. Eight frames of the largest model on one core take a third of it; whoever
 waits longer waits for a replica that hangs or is not there."""
+LOOK_S: Final = 2.0
+"""After so long without an answer Serve is asked whether the application could be deployed at all."""
 PLATES_APP: Final = "plates"
 """The Serve application of the plate reader."""
 FACES_APP: Final = "faces"
@@ -142,11 +145,24 @@ class DetectorGateway:
 
         try:
             answer = getattr(self._handle(app), method).remote(*args)
-            return await asyncio.wait_for(answer, answer_s)
+            return await asyncio.wait_for(self._unless_failed(app, away, answer), answer_s)
         except (RayServeException, RayActorError, RaySystemError, WorkerCrashedError) as error:
             raise away(f"{app}: {type(error).__name__}: {first_line(error)}") from None
         except TimeoutError:
             raise away(f"{app}: no answer within {answer_s:g} s") from None
+
+    async def _unless_failed(
+        self, app: str, away: type[DetectorAway | ReaderAway | FacesAway], answer: Awaitable[Any]
+    ) -> Any:
+        """The answer, or ``away`` as soon as Serve has given the application up: a handle would wait on."""
+        asked = asyncio.ensure_future(answer)
+        try:
+            while not (await asyncio.wait({asked}, timeout=LOOK_S))[0]:
+                if (why := await asyncio.to_thread(given_up, app)) is not None:
+                    raise away(f"{app} could not be deployed: {why}")
+            return asked.result()
+        finally:
+            asked.cancel()
 
     def _handle(self, app: str) -> DeploymentHandle[Any]:
         from ray import serve
@@ -154,6 +170,22 @@ class DetectorGateway:
         if app not in self._handles:
             self._handles[app] = serve.get_app_handle(app)
         return self._handles[app]
+
+
+def given_up(app: str) -> str | None:
+    """Why Serve could not deploy an application, as its own code said it last; None of any that it has not given up.
+
+    Serve itself says only that the deployment failed, and leaves the traceback with the deployment.
+    """
+    from ray import serve
+    from ray.serve.schema import ApplicationStatus, DeploymentStatus
+
+    found = serve.status().applications.get(app)
+    if found is None or found.status != ApplicationStatus.DEPLOY_FAILED:
+        return None
+    parts = [d for d in found.deployments.values() if d.status == DeploymentStatus.DEPLOY_FAILED]
+    messages = [part.message for part in parts] or [found.message]
+    return "; ".join(message.strip().rpartition("\n")[2][:300] for message in messages)
 
 
 def first_line(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from ray.serve.schema import ApplicationStatus
 
 from flows.domain.errors import DomeError
 from flows.domain.inference import DetectorSpec
-from flows.gateway import BELTS_APP, FACES_APP, PLATES_APP, app_name
+from flows.gateway import BELTS_APP, FACES_APP, PLATES_APP, app_name, given_up
 from flows.settings import Settings
 from serve.api.config import ApiConfig
 from serve.api.proxy import CALLBACK
@@ -227,8 +227,7 @@ def ensure_api(args: ApiArgs) -> None:
     try:
         serve.run(build_api(args), name=API_APP, route_prefix="/")
     except RuntimeError as error:
-        reason = serve.status().applications.get(API_APP)
-        raise DomeError(f"{API_APP} did not start: {reason.message if reason else error}") from error
+        raise DomeError(f"{API_APP} did not start: {given_up(API_APP) or error}") from error
 
 
 class FacesArgs(BaseModel):
@@ -286,8 +285,7 @@ def start_faces(args: FacesArgs) -> None:
     try:
         serve.run(build_faces(args), name=FACES_APP, route_prefix=None)
     except RuntimeError as error:
-        reason = serve.status().applications.get(FACES_APP)
-        raise DomeError(f"the face search did not start: {reason.message if reason else error}") from error
+        raise DomeError(f"the face search did not start: {given_up(FACES_APP) or error}") from error
 
 
 def start_plates(args: PlatesArgs) -> None:
@@ -319,7 +317,7 @@ def await_reader(name: str, timeout_s: float) -> bool:
         if status.status == ApplicationStatus.DEPLOY_FAILED:
             break
         time.sleep(0.2)
-    log.warning("application %s does not run (yet): %s", name, status.message)
+    log.warning("application %s does not run (yet): %s", name, given_up(name) or status.message)
     return False
 
 
@@ -359,8 +357,7 @@ def ensure_app(args: DetectorArgs) -> None:
     try:
         serve.run(build(args), name=name, route_prefix=None)
     except RuntimeError as error:
-        reason = serve.status().applications.get(name)
-        raise DomeError(f"{name} did not start: {reason.message if reason else error}") from error
+        raise DomeError(f"{name} did not start: {given_up(name) or error}") from error
 
 
 def _version(args: DetectorArgs) -> str:

@@ -14,7 +14,7 @@ from ray import serve
 
 from cluster.bench.processes import workers
 from flows.domain.detections import Detections
-from flows.domain.errors import DetectorAway
+from flows.domain.errors import DetectorAway, DomeError
 from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.gateway import app_name, start_gateway
 from serve.app import DetectorArgs, ensure_app
@@ -74,6 +74,19 @@ def test_a_wrong_request_fails_with_what_came(gateway: object) -> None:
 def test_a_detector_that_does_not_run_is_away(gateway: object) -> None:
     with pytest.raises(DetectorAway, match="detector-nothing"):
         ask(gateway, "nothing", DetectRequest(np.zeros((1, 8, 8, 3), np.uint8), (8, 8)))
+
+
+def broken(name: str, settings: object) -> Counting:
+    raise RuntimeError("no weights")
+
+
+def test_a_detector_that_cannot_be_deployed_is_away_at_once_with_its_reason(gateway: object) -> None:
+    """Its handle would wait for a replica for as long as it is let."""
+    with pytest.raises(DomeError, match="no weights"):
+        ensure_app(DetectorArgs(name="broken", loader="test_serve:broken"))
+    with pytest.raises(DetectorAway, match=r"detector-broken could not be deployed: .*no weights"):
+        ask(gateway, "broken", DetectRequest(np.zeros((1, 8, 8, 3), np.uint8), (8, 8)))
+    serve.delete(app_name("broken"))
 
 
 def test_deploying_again_changes_nothing(gateway: object) -> None:
