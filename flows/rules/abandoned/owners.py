@@ -101,7 +101,10 @@ class Owners:
         watching = [self.near(thing.xyxy, person.last.box) for person in (*seen, *hidden)]
         return Watch(
             near=any(is_near for is_near, _ in watching)
-            or any(self._may_be_owner(life, person) for person in self._others_near(life)),
+            or any(
+                self._may_be_owner(life, person) and self._is_there(thing.xyxy, person, look, size)
+                for person in self._others_near(life)
+            ),
             in_sight=bool(watching),
             apart_m=min((apart_m for _, apart_m in watching), default=None),
             seen_s=max((person.last.at_s for person in people), default=0.0),
@@ -119,9 +122,11 @@ class Owners:
         return "removed"
 
     def _others_near(self, life: Life) -> Iterator[Person]:
-        """Who stands near it now and has another number than its owners."""
+        """Who stands near it now, is not itself what a detector takes for a person, and is no owner by number."""
         for person in self._company.people:
             if person.number in life.owners or not self._company.seen_lately(person):
+                continue
+            if self._sieve.is_seen_as(life.thing, person):
                 continue
             if self.near(life.thing.xyxy, person.last.box)[0]:
                 yield person
@@ -143,9 +148,16 @@ class Owners:
         last = person.last.box
         if look is None:
             return False
-        own = covered(last, by=thing)
-        if own > 0.5:
+        if covered(last, by=thing) > 0.5:
             return True  # the blob is that person
+        return self._is_there(thing, person, look, size)
+
+    def _is_there(self, thing: Box, person: Person, look: PixelLook | None, size: tuple[int, int]) -> bool:
+        """Whether what is detected there shows in the pixels beside the thing; what a detector only imagines does not."""
+        if look is None:
+            return True
+        last = person.last.box
+        own = covered(last, by=thing)
         share = look.share_changed(last, *size)
         return (share - own) / max(1.0 - own, 0.1) >= self._config.still_there
 
