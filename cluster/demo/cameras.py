@@ -52,7 +52,7 @@ class DemoCamera:
 CLIP_S: Final = 24
 """Long enough for several vehicles, short enough for a demo of three minutes."""
 
-_HALL: Final = {"duration_s": 36, "fps": 5, "case": "searched+left+waits_beside", "n_pedestrians": 4}
+_HALL: Final = {"duration_s": 44, "fps": 5, "case": "searched+left+waits_beside", "n_pedestrians": 4}
 """One hall, seen by two cameras: somebody leaves a suitcase, another waits beside theirs, a third is searched for."""
 
 CAMERAS: Final = (
@@ -70,12 +70,12 @@ CAMERAS: Final = (
         {"duration_s": CLIP_S, "pose": "gantry", "light": "day", "limit_kmh": 60}, place=(43.2180, 76.9285),
     ),
     DemoCamera(
-        "hall", "Almaty station, hall", "turksib", "hall", 38, _HALL | {"pose": "far_right"}, searched=True,
+        "hall", "Almaty station, hall", "turksib", "hall", 39, _HALL | {"pose": "far_right"}, searched=True,
         place=(43.3411, 76.9492),
-        note="Times that fit a clip of half a minute; a station takes the defaults: away_s 30, gone_s 5, escalate_s 60",
+        note="Times that fit a clip of three quarters of a minute; a station takes the defaults: away_s 30, gone_s 5, escalate_s 60",
     ),
     DemoCamera(
-        "passage", "Almaty station, south passage", "turksib", "hall", 38, _HALL | {"pose": "way_1"},
+        "passage", "Almaty station, south passage", "turksib", "hall", 39, _HALL | {"pose": "way_1"},
         rules=False, searched=True, place=(43.3404, 76.9489),
         note="No rules: faces are looked at while an active search case covers this camera, and never else",
     ),
