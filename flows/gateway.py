@@ -178,13 +178,13 @@ def given_up(app: str) -> str | None:
     Serve itself says only that the deployment failed, and leaves the traceback with the deployment.
     """
     from ray import serve
-    from ray.serve.schema import ApplicationStatus, DeploymentStatus
+    from ray.serve.schema import ApplicationStatus
 
     found = serve.status().applications.get(app)
     if found is None or found.status != ApplicationStatus.DEPLOY_FAILED:
         return None
-    parts = [d for d in found.deployments.values() if d.status == DeploymentStatus.DEPLOY_FAILED]
-    messages = [part.message for part in parts] or [found.message]
+    failed = ApplicationStatus.DEPLOY_FAILED.value  # deployments have a status of the same name
+    messages = [d.message for d in found.deployments.values() if d.status.value == failed] or [found.message]
     return "; ".join(message.strip().rpartition("\n")[2][:300] for message in messages)
 
 

@@ -72,7 +72,7 @@ CAMERAS: Final = (
     DemoCamera(
         "hall", "Almaty station, hall", "turksib", "hall", 39, _HALL | {"pose": "far_right"}, searched=True,
         place=(43.3411, 76.9492),
-        note="Times that fit a clip of three quarters of a minute; a station takes the defaults: away_s 30, gone_s 5, escalate_s 60",
+        note="Times that fit a short clip; a station takes the defaults: away_s 30, gone_s 5, escalate_s 60",
     ),
     DemoCamera(
         "passage", "Almaty station, south passage", "turksib", "hall", 39, _HALL | {"pose": "way_1"},

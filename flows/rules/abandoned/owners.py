@@ -153,7 +153,7 @@ class Owners:
         return self._is_there(thing, person, look, size)
 
     def _is_there(self, thing: Box, person: Person, look: PixelLook | None, size: tuple[int, int]) -> bool:
-        """Whether what is detected there shows in the pixels beside the thing; what a detector only imagines does not."""
+        """Whether what is detected there shows in the pixels beside the thing, or a detector imagines it."""
         if look is None:
             return True
         last = person.last.box
