@@ -1,6 +1,6 @@
 """``make train``: renders the training scenes, trains the embedded detector, exports and evaluates it.
 
-Needs no download and no GPU: about 40 minutes on two cores. Scenes are kept: a second run only trains.
+Needs no download and no GPU: about 40 minutes on two cores, six of them to render. Scenes are kept: a second run only trains.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from flows.settings import Settings
 from models.catalog import CATALOG, STREET_NAMES
 
 SCENES = 362
-"""Rendered in about eight minutes on two cores."""
+"""Rendered in about six minutes on two cores."""
 FRAMES = 10
 """Frames of a scene; more of them cost little but look alike."""
 

@@ -120,6 +120,9 @@ class AbandonedObjects:
             if life is None:
                 continue
             life.thing, life.heard_s = thing, now_s
+            if life.dismissed == "size" and self._fits(life):
+                life.dismissed = ""  # it was a corner of what stands there, as much as its owner did not hide
+                self._refusals["size"] -= 1
             if thing.standing == "gone":
                 life.gone_at, life.gone_s = thing.gone_at or look.at, now_s
         silent = [n for n, life in self._lives.items() if life.gone_at is None and life.heard_s < now_s]
@@ -204,6 +207,10 @@ class AbandonedObjects:
         assert self._start is not None
         life.left_at = self._start + timedelta(seconds=life.left_s)
         return True
+
+    def _fits(self, life: Life) -> bool:
+        size = self._yard.size_m(life.box)
+        return size is not None and not self._sieve.refused(life.box, size, self._size)
 
     def _measure(self, life: Life) -> bool:
         """Takes its size; False if by that, or by its place, it is none."""
