@@ -1,6 +1,7 @@
 """``make train``: renders the training scenes, trains the embedded detector, exports and evaluates it.
 
-Needs no download and no GPU: about 40 minutes on two cores, six of them to render. Scenes are kept: a second run only trains.
+Needs no download and no GPU: about 40 minutes on two cores, six of them to render. Scenes are kept: a
+second run only trains.
 """
 
 from __future__ import annotations

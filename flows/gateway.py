@@ -60,6 +60,7 @@ class DetectorGateway:
 
         self._handles: dict[str, DeploymentHandle[Any]] = {}
         self._scope: tuple[float, tuple[SearchCase, ...]] | None = None
+        self._looks: dict[str, tuple[float, asyncio.Future[str | None]]] = {}
         check_inline()
         without_dumps()
 
@@ -158,11 +159,19 @@ class DetectorGateway:
         asked = asyncio.ensure_future(answer)
         try:
             while not (await asyncio.wait({asked}, timeout=LOOK_S))[0]:
-                if (why := await asyncio.to_thread(given_up, app)) is not None:
+                if (why := await self._given_up(app)) is not None:
                     raise away(f"{app} could not be deployed: {why}")
             return asked.result()
         finally:
             asked.cancel()
+
+    async def _given_up(self, app: str) -> str | None:
+        """As :func:`given_up`; hundreds of requests that wait share one question to Serve's controller."""
+        at_s, look = self._looks.get(app, (-LOOK_S, None))
+        if look is None or time.monotonic() - at_s >= LOOK_S:
+            look = asyncio.ensure_future(asyncio.to_thread(given_up, app))
+            self._looks[app] = time.monotonic(), look
+        return await asyncio.shield(look)  # who is tired of waiting does not end it for the others
 
     def _handle(self, app: str) -> DeploymentHandle[Any]:
         from ray import serve

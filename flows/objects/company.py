@@ -317,6 +317,11 @@ def covered(a: Box, by: Box) -> float:
     return max(width, 0.0) * max(height, 0.0) / area if area > 0 else 0.0
 
 
+def filled(a: Box, b: Box) -> float:
+    """Share to which two boxes fill each other: of the one of which the other covers less."""
+    return min(covered(a, by=b), covered(b, by=a))
+
+
 def _clothes(box: Box, look: PixelLook | None, size: tuple[int, int]) -> Array:
     """Mean cell values of the upper and the lower body, by the middle of the box."""
     out = np.full((2, 3), np.nan)

@@ -21,7 +21,7 @@ from flows.domain.ruleset import VEHICLES, AbandonedObjectRule
 from flows.domain.things import Box, PixelLook, Thing
 from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
-from flows.objects.company import Company, covered
+from flows.objects.company import Company, filled
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.owners import Owners
 from flows.rules.abandoned.sieve import Sieve
@@ -70,7 +70,7 @@ class AbandonedObjects:
 
     def refusals(self) -> dict[str, int]:
         """How often something that stood still was not taken for a thing, by reason."""
-        return dict(self._refusals)
+        return dict(+self._refusals)
 
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """See :meth:`flows.rules.base.Rule.observe`."""
@@ -120,7 +120,7 @@ class AbandonedObjects:
             if life is None:
                 continue
             life.thing, life.heard_s = thing, now_s
-            if life.dismissed == "size" and self._fits(life):
+            if life.dismissed == "size" and self._refused(life) == "":
                 life.dismissed = ""  # it was a corner of what stands there, as much as its owner did not hide
                 self._refusals["size"] -= 1
             if thing.standing == "gone":
@@ -177,7 +177,7 @@ class AbandonedObjects:
             return []
         life.look(self._is_somebody(life), now_s)
         for cls, box in bags:
-            if min(covered(life.thing.xyxy, box), covered(box, life.thing.xyxy)) > KNOWN:
+            if filled(life.thing.xyxy, box) > KNOWN:
                 life.known_as = cls
         if not life.judged and not self._judge(life, now_s):
             return []
@@ -208,20 +208,20 @@ class AbandonedObjects:
         life.left_at = self._start + timedelta(seconds=life.left_s)
         return True
 
-    def _fits(self, life: Life) -> bool:
-        size = self._yard.size_m(life.box)
-        return size is not None and not self._sieve.refused(life.box, size, self._size)
-
     def _measure(self, life: Life) -> bool:
-        """Takes its size; False if by that, or by its place, it is none."""
-        size = self._yard.size_m(life.box)
-        if size is None:
-            return False
-        life.size_m = round(size[0], 2), round(size[1], 2)
-        why = self._sieve.refused(life.box, size, self._size)
+        """Whether by its size, and by its place, it may be a thing; False as long as its size is unknown."""
+        why = self._refused(life)
         if why:
             self._dismiss(life, why)
-        return not why
+        return why == ""
+
+    def _refused(self, life: Life) -> str | None:
+        """Takes its size; why by that, or by its place, it is none: empty if it may be one, None if nobody knows."""
+        size = self._yard.size_m(life.box)
+        if size is None:
+            return None
+        life.size_m = round(size[0], 2), round(size[1], 2)
+        return self._sieve.refused(life.box, size, self._size)
 
     def _told(self, life: Life, moment: Moment, now_s: float) -> list[Event]:
         """The event when it has been alone for long enough, and once more later."""

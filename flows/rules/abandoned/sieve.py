@@ -9,7 +9,7 @@ import numpy as np
 
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Box, Thing
-from flows.objects.company import Company, Person, covered, unlike
+from flows.objects.company import Company, Person, covered, filled, unlike
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.yardstick import Yardstick, foot_of
@@ -72,7 +72,7 @@ class Sieve:
         They fill the same box, and do not wear what that number wore before the thing came.
         """
         config, box = self._config, person.last.box
-        if min(covered(thing.xyxy, by=box), covered(box, by=thing.xyxy)) < config.itself:
+        if filled(thing.xyxy, box) < config.itself:
             return False
         before = person.worn(since_s - config.worn_s, since_s - config.hand_s)
         off = unlike(person.last.clothes, before)
@@ -84,10 +84,7 @@ class Sieve:
         Somebody before it would hide it.
         """
         config, box = self._config, person.last.box
-        if (
-            thing.standing != "stands"
-            or min(covered(thing.xyxy, by=box), covered(box, by=thing.xyxy)) < config.itself
-        ):
+        if thing.standing != "stands" or filled(thing.xyxy, box) < config.itself:
             return False
         until_s = person.last.at_s
         boxes = np.array([place.box for place in person.between(until_s - config.still_s, until_s)])

@@ -41,14 +41,22 @@ BAG_M = 10.0
 BAG = np.array([BAG_M * SCALE - 12, FLOOR_PX - 24, BAG_M * SCALE + 12, FLOOR_PX], np.float32)
 
 
+IMAGINED_S = 18.0
+
+
 @dataclass
 class Tale:
-    """What happens: where people are at each second, and when the bag stands, is hidden or gone."""
+    """What happens: where people are at each second, and when the bag stands, is hidden or gone.
+
+    Only a corner of it shows until ``corner_until_s``; who is ``imagined`` looks like the owner, who has gone by then.
+    """
 
     people: dict[str, Callable[[float], float | None]]
     stands: tuple[float, float | None] = (6.0, None)
     also: Sequence[np.ndarray] = ()
     box: np.ndarray = field(default_factory=lambda: BAG)
+    corner_until_s: float = 0.0
+    imagined: Sequence[np.ndarray] = ()
     look: str = "new"
     extra: Callable[[float], Sequence[tuple[str, list[float]]]] = lambda t: ()
     unseen: Callable[[str, float], bool] = lambda name, t: False
@@ -105,12 +113,20 @@ def rule_and_events(
                 x0, y0, x1, y1 = (round(v / 16) for v in person(x))
                 changed[y0:y1, x0 : x1 + 1] = True
                 cells[y0:y1, x0 : x1 + 1] = CLOTHES[number % len(CLOTHES)]
+        for box in tale.imagined if t >= IMAGINED_S else ():
+            x0, y0, x1, y1 = (round(v / 16) for v in box)
+            cells[y0:y1, x0 : x1 + 1] = CLOTHES[0]
+            boxes.append(("person", box))
         things: list[Thing] = []
         begins, ends = tale.stands
         if t >= begins + 3.0 and not gone_told:  # pixels are sure after three seconds
             standing: Standing = "gone" if ends is not None and t >= ends + 2.0 else "stands"
             gone_told = standing == "gone"
             things.append(thing(tale, standing))
+            if t < tale.corner_until_s:
+                things[0] = replace(
+                    things[0], xyxy=np.array([*tale.box[:2], *(tale.box[:2] + 6)], np.float32)
+                )
             things += [replace(things[0], number=2 + n, xyxy=box) for n, box in enumerate(tale.also)]
         found = Detections(
             np.array([b for _, b in boxes], np.float32).reshape(-1, 4),
@@ -308,6 +324,21 @@ def test_a_thing_that_grew_too_large_is_none() -> None:
     above = BAG + np.array([0, -60, 0, -26], np.float32)
     judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=[above]))
     assert (events, judge.refusals()) == ([], {"part": 1, "tall": 1})
+
+
+def test_a_corner_that_grows_to_a_thing_is_one() -> None:
+    """Its owner stands before it and shows a hand's breadth of it first."""
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, corner_until_s=11.0))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+    assert judge.refusals() == {}
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, corner_until_s=60.0))
+    assert (events, judge.refusals()) == ([], {"size": 1})
+
+
+def test_who_is_only_imagined_watches_nothing() -> None:
+    """A detector sees somebody in the owner's clothes beside it, where no pixel has changed."""
+    events = play(Tale({"owner": LEAVES}, imagined=[person(BAG_M + 1.0)]))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
 
 
 STANDS_OVER = walk((0, 2), (6, 9.9), (30, 9.9), (36, 20))
