@@ -53,7 +53,7 @@ CLIP_S: Final = 24
 """Long enough for several vehicles, short enough for a demo of three minutes."""
 
 _HALL: Final = {"duration_s": 44, "fps": 5, "case": "searched+left+waits_beside", "n_pedestrians": 4}
-"""One hall, seen by two cameras: somebody leaves a suitcase, another waits beside theirs, a third is searched for."""
+"""One hall, seen by two cameras: somebody leaves a rucksack, another waits beside theirs, a third is searched for."""
 
 CAMERAS: Final = (
     DemoCamera(

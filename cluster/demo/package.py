@@ -17,7 +17,7 @@ from flows.settings import Settings
 
 CRF: Final = 30
 """A third of the size of what is rendered; vehicles stay sharp, the noise of dusk goes."""
-HALL_CRF: Final = 26
+HALL_CRF: Final = 28
 """A thing that was left is told by its pixels."""
 
 
