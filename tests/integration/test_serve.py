@@ -82,11 +82,14 @@ def broken(name: str, settings: object) -> Counting:
 
 def test_a_detector_that_cannot_be_deployed_is_away_at_once_with_its_reason(gateway: object) -> None:
     """Its handle would wait for a replica for as long as it is let."""
-    with pytest.raises(DomeError, match="no weights"):
-        ensure_app(DetectorArgs(name="broken", loader="test_serve:broken"))
-    with pytest.raises(DetectorAway, match=r"detector-broken could not be deployed: .*no weights"):
-        ask(gateway, "broken", DetectRequest(np.zeros((1, 8, 8, 3), np.uint8), (8, 8)))
-    serve.delete(app_name("broken"))
+    args = DetectorArgs(name="broken", loader="test_serve:broken", num_cpus=0.05)  # other tests' detectors still run
+    try:
+        with pytest.raises(DomeError, match="no weights"):
+            ensure_app(args)
+        with pytest.raises(DetectorAway, match=r"detector-broken could not be deployed: .*no weights"):
+            ask(gateway, "broken", DetectRequest(np.zeros((1, 8, 8, 3), np.uint8), (8, 8)))
+    finally:
+        serve.delete(app_name("broken"))
 
 
 def test_deploying_again_changes_nothing(gateway: object) -> None:
