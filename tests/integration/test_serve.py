@@ -82,7 +82,8 @@ def broken(name: str, settings: object) -> Counting:
 
 def test_a_detector_that_cannot_be_deployed_is_away_at_once_with_its_reason(gateway: object) -> None:
     """Its handle would wait for a replica for as long as it is let."""
-    args = DetectorArgs(name="broken", loader="test_serve:broken", num_cpus=0.05)  # other tests' detectors still run
+    # Other tests' detectors still run and leave it no whole core.
+    args = DetectorArgs(name="broken", loader="test_serve:broken", num_cpus=0.05)
     try:
         with pytest.raises(DomeError, match="no weights"):
             ensure_app(args)
