@@ -19,14 +19,16 @@ from numpy.typing import NDArray
 from flows.crosswalk import BESIDE_M, Crosswalk, Interval, extent_in_band
 from flows.domain.paths import Path
 from flows.geometry import body_corners, inside_polygon
+from flows.kinematics import velocities
+from flows.paths import PathConfig
 
 Array = NDArray[np.float64]
 
 LINE_M: Final = 0.5
 """Half a person's depth and a step."""
 AROUND_S: Final = 0.4
-"""Speeds are those of what was seen within this time before and after: known afterwards, they need not lag behind
-as the filter's do, which knows only what came before and of a newcomer nothing."""
+"""A person's pace is that of what was seen within this time before and after: known afterwards, it need not lag
+behind as the filter's does."""
 
 
 class Passage:
@@ -47,8 +49,10 @@ class Passage:
         shape = (len(self.points), 4, 2)
         bodies = [body_corners(p.xy_m, p.heading, vehicle.length_m, vehicle.width_m) for p in self.points]
         self.bodies = crosswalk.local(np.array(bodies).reshape(shape))
-        xy = np.array([p.xy_m for p in self.points]).reshape(-1, 2)
-        self.speed_mps = np.linalg.norm(slopes(self.t, xy, AROUND_S), axis=1)
+        velocity, spread = velocities(self.points, PathConfig().accelerates_mps2)
+        self.speed_mps = np.linalg.norm(velocity, axis=1)
+        ahead = velocity / np.maximum(self.speed_mps, 1e-9)[:, None]
+        self.speed_sd_mps = np.sqrt(np.einsum("ni,nij,nj->n", ahead, spread, ahead))
         self.over = np.array([bool(over(body, crosswalk)) for body in self.bodies], bool)
 
     def extents(self, low: float, high: float) -> list[Interval | None]:

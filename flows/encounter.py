@@ -87,6 +87,26 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """Whether a driver could have stopped.
+
+    Attributes:
+        at_s: The moment, as the passage counts.
+        way_m: To the conflict box; its error is that of what is left of it after braking.
+        needed_m: To stop comfortably.
+    """
+
+    at_s: float
+    way_m: Span
+    needed_m: float
+
+    @property
+    def fair(self) -> bool:
+        """Surely so."""
+        return self.way_m.value - ONE_SIDED * self.way_m.sd >= self.needed_m
+
+
+@dataclass(frozen=True, slots=True)
 class Encounter:
     """A vehicle that went before a person who had the way.
 
@@ -94,14 +114,15 @@ class Encounter:
         person: The person's track number.
         claimed_at: When the person, on the road, began to walk into, or to stand in, the vehicle's way.
         noticed_at: When a driver could see that they would.
+        could_stop_at: When, having had the time to react, the driver could most surely still have stopped.
         entered_at: When the vehicle's body touched the conflict box.
         before: The vehicle before it entered, the person on the road.
         past: The vehicle when it reached the person's line.
         leaving: The vehicle when it had left the crosswalk, or was last seen.
         to_go_m: The person's way to the swath when the vehicle entered; 0 inside it.
         pace_mps: The person's.
-        available_m: The vehicle's way to the box at ``noticed_at``.
-        needed_m: What it needed to stop comfortably.
+        available_m: The vehicle's way to the box then.
+        needed_m: What it needed then to stop comfortably.
         closest_m: Least distance between the person's middle and the vehicle's body.
         encroachment_s: Post-encroachment time; None where the other did not come within ``after_s``.
         person_first: The person had left the swath when the vehicle came.
@@ -111,6 +132,7 @@ class Encounter:
     person: int
     claimed_at: datetime
     noticed_at: datetime
+    could_stop_at: datetime
     entered_at: datetime
     before: Waypoint
     past: Waypoint
@@ -257,9 +279,7 @@ class _Meeting:
         if self._closest()[0] < -config.touching_m:
             return "touching"
         noticed_s = self._noticed_s(began)
-        available, needed = self._chance(noticed_s)
-        in_time = float(self.passage.t[line.entry]) - noticed_s >= config.react_s
-        if not in_time or available.value - ONE_SIDED * available.sd < needed:
+        if not self._chance(noticed_s).fair:
             return "no_fair_chance"
         return "not_seen_leaving" if line.leaving is None else None
 
@@ -279,16 +299,24 @@ class _Meeting:
         earlier_s = depth / (1.25 * pace) if pace > config.walks_mps else 0.0
         return float(way.t[noticed]) - min(earlier_s, config.extrapolate_s)
 
-    def _chance(self, since_s: float) -> tuple[Span, float]:
-        """The vehicle's way to the box at a time, and what it needed then to stop comfortably, m."""
+    def _chance(self, since_s: float) -> Chance:
+        """When a driver who saw the person at a time could most surely have stopped comfortably."""
         config, passage, entry = self.config, self.passage, self.line.entry
-        i = min(int(np.searchsorted(passage.t, since_s)), entry)
-        xy = np.array([p.xy_m for p in passage.points[i : entry + 1]])
-        speed = float(passage.speed_mps[i])
-        earlier_s = min(max(float(passage.t[i]) - since_s, 0.0), config.extrapolate_s)
-        way_m = float(np.linalg.norm(np.diff(xy, axis=0), axis=1).sum()) + speed * earlier_s
-        needed_m = speed * config.react_s + speed**2 / (2 * config.brakes_mps2)
-        return Span(way_m, passage.points[i].sd_m), needed_m
+        reacted_s = since_s + config.react_s
+        first = min(int(np.searchsorted(passage.t, reacted_s)), entry)
+        points, t = passage.points[first : entry + 1], passage.t[first : entry + 1]
+        steps_m = np.linalg.norm(np.diff([p.xy_m for p in points], axis=0).reshape(-1, 2), axis=1)
+        way_m = np.append(np.cumsum(steps_m[::-1])[::-1], 0.0)
+        speed, speed_sd = passage.speed_mps[first : entry + 1], passage.speed_sd_mps[first : entry + 1]
+        earlier_s = np.zeros(len(points))  # in sight only later, it came from farther away
+        earlier_s[0] = min(max(float(t[0]) - reacted_s, 0.0), config.extrapolate_s)
+        way_m = way_m + speed * earlier_s
+        needed_m = speed**2 / (2 * config.brakes_mps2)
+        places_sd = np.array([p.sd_m for p in points])
+        sd = np.hypot(places_sd, speed_sd * np.abs(earlier_s - speed / config.brakes_mps2))
+        best = int(np.argmax(way_m - needed_m - ONE_SIDED * sd))
+        at_s = float(t[best] - earlier_s[best])
+        return Chance(at_s, Span(float(way_m[best]), float(sd[best])), float(needed_m[best]))
 
     def _closest(self) -> tuple[float, float]:
         """Least distance between person and body, negative inside it, and its standard error; m."""
@@ -310,7 +338,7 @@ class _Meeting:
         passage, way, line = self.passage, self.way, self.line
         closest_m, closest_sd = self._closest()
         noticed_s = self._noticed_s(began)
-        available, needed = self._chance(noticed_s)
+        chance = self._chance(noticed_s)
         encroachment, person_first = self._encroachment(direction, pace)
         after = [i for i in range(line.arrival, len(passage.points)) if not passage.over[i]]
         return Encounter(
@@ -323,8 +351,9 @@ class _Meeting:
             leaving=passage.points[after[0] if after else -1],
             to_go_m=to_go,
             pace_mps=pace,
-            available_m=available,
-            needed_m=needed,
+            could_stop_at=self._time(chance.at_s),
+            available_m=chance.way_m,
+            needed_m=chance.needed_m,
             closest_m=Span(max(0.0, closest_m), closest_sd),
             encroachment_s=encroachment,
             person_first=person_first,

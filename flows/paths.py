@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from flows import kinematics
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.ground import GroundPlane
@@ -413,7 +414,7 @@ class _Filter:
         self.x = np.array([xy[0], xy[1], 0.0, 0.0])
         self.p = np.zeros((4, 4))
         self.p[:2, :2] = noise
-        self.p[2, 2] = self.p[3, 3] = 15.0**2  # a vehicle may come at any city speed
+        self.p[2, 2] = self.p[3, 3] = kinematics.NEWCOMER_MPS**2
 
     def far_off(self, at: datetime, xy: Array, noise: Array, config: PathConfig) -> bool:
         """Whether a place after some time without one cannot be this body's."""
@@ -427,15 +428,9 @@ class _Filter:
 
     def update(self, at: datetime, xy: Array, noise: Array, accelerates: float) -> None:
         t = self.step_s = (at - self.at).total_seconds()
-        step = np.eye(4)
-        step[0, 2] = step[1, 3] = t
-        x, p = step @ self.x, step @ self.p @ step.T
-        q = accelerates**2
-        for i in (0, 1):
-            p[i, i] += q * t**4 / 4
-            p[i, i + 2] += q * t**3 / 2
-            p[i + 2, i] += q * t**3 / 2
-            p[i + 2, i + 2] += q * t**2
+        move = kinematics.step(t)
+        x = move @ self.x
+        p = move @ self.p @ move.T + kinematics.disturbance(t, accelerates)
         gain = p[:, :2] @ np.linalg.inv(p[:2, :2] + noise)
         self.at, self.x = at, x + gain @ (xy - x[:2])
         keep = np.eye(4)

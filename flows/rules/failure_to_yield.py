@@ -30,7 +30,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.reporting import Reporter, moment_of, trace_of
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KMH: Final = 3.6
 COVERAGE: Final = 1.96
@@ -233,6 +233,7 @@ def _facts(worst: Encounter, found: list[Encounter], visit: _Visit) -> dict[str,
         "people": sorted(e.person for e in found),
         "person_stepped_out_at": worst.claimed_at.isoformat(),
         "person_noticed_at": worst.noticed_at.isoformat(),
+        "vehicle_could_stop_at": worst.could_stop_at.isoformat(),
         "vehicle_entered_at": worst.entered_at.isoformat(),
         "pace_mps": round(worst.pace_mps, 2),
         "stopping_m": round(worst.needed_m, 2),
