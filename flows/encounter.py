@@ -56,7 +56,7 @@ class YieldConfig:
         unseen_s: A person not seen for longer round the decisive moment cannot be spoken of.
         before_s: What led to it: seconds looked at before the vehicle enters.
         after_s: A person who comes later than this after the vehicle was in no conflict with it.
-        max_sd_m: Places known worse than this do not tell one lane from the next.
+        max_sd_m: Places known worse than this, across the road, do not tell one lane from the next.
         touching_m: Somebody that deep inside a vehicle's body sits in it, or is misplaced.
     """
 
@@ -194,7 +194,7 @@ class _Meeting:
         direction = self._direction(began, here)
         to_go, beyond_sd = (
             float(self.gap[here]),
-            float(np.hypot(way.sd[here], passage.points[line.entry].sd_m)),
+            float(np.hypot(way.sd[here], passage.points[line.entry].sd_along_m(passage.crosswalk.across))),
         )
         pace = max(float(self.towards[here]), self._mean_pace(began, here), 0.0)
         if to_go > self.half_lane_m + pace * config.ahead_s:

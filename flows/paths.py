@@ -81,6 +81,8 @@ STILL_SHARE: Final = 0.45
 """Other edges of a body that moves shift at least so much as its foot does: a lower edge alone is one half hidden."""
 SURELY_M: Final = 8.0
 """No half hidden car's foot is off by so much; a truck's upper edge hardly moves in a low camera's picture."""
+HIDDEN_SHARE: Final = 0.5
+"""Of a person's width: the feet are behind a vehicle's box if it covers so much of the place where they end."""
 OBLIQUE_M: Final = 0.35
 """Error of the middle of a body seen from its side, along the line of sight; across it is half of that. Measured."""
 ASKEW_M: Final = 0.3
@@ -118,7 +120,11 @@ class PathBook:
         if view is None:
             ground = self._ground.for_picture(width_px, height_px)
             view = self._views[width_px, height_px] = _View(ground, *ground.camera_m)
-        return self._followers.step(tracks, lambda sighting: _Foot.of(sighting, view, self._config))
+        hidden = _hidden_feet(tracks)
+        return self._followers.step(
+            tracks,
+            lambda sighting: None if id(sighting) in hidden else _Foot.of(sighting, view, self._config),
+        )
 
     def forget(self, track: Track) -> Path | None:
         """The whole path of a track that has ended, which is let go."""
@@ -370,6 +376,22 @@ class _Foot(_Place):
         noise = spread.independent[0] + np.eye(2) * config.jitter_m**2
         towards, box = way / away_m, (x0, y0, x1, y1)
         return cls(sighting.at, xy[0], noise, spread.common[0], box, NOWHERE, towards, away_m, view.height_m)
+
+
+def _hidden_feet(tracks: Sequence[Track]) -> set[int]:
+    """Sightings (by identity) of people before whose feet a vehicle stands: their boxes end where it begins."""
+    newest = [(track.cls, track.sightings[-1]) for track in tracks]
+    vehicles = np.array([s.xyxy for cls, s in newest if cls != "person"], np.float64).reshape(-1, 4)
+    hidden = set()
+    for cls, sighting in newest:
+        if cls != "person":
+            continue
+        x0, _, x1, foot = (float(v) for v in sighting.xyxy)
+        before = (vehicles[:, 1] < foot) & (foot < vehicles[:, 3])
+        shared = np.minimum(vehicles[:, 2], x1) - np.maximum(vehicles[:, 0], x0)
+        if (before & (shared > HIDDEN_SHARE * (x1 - x0))).any():
+            hidden.add(id(sighting))
+    return hidden
 
 
 def _only_foot_moved(early: _Place, late: _Place, config: PathConfig) -> bool:

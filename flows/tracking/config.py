@@ -38,7 +38,7 @@ class TrackerConfig(BaseModel):
     birth_score: float = Field(default=0.65, ge=0, le=1)
     """A new track starts at such a detection."""
     duplicate_iou: float = Field(default=0.8, gt=0, le=1)
-    """Two detections of a group that overlap more are one object (car and truck on the same van)."""
+    """Two detections that overlap more are one object: a van as car and truck, somebody as person and motorcycle."""
     groups: tuple[tuple[str, ...], ...] = (
         ("car", "truck", "bus", "train"),
         ("bicycle", "motorcycle"),

@@ -184,7 +184,7 @@ class Tracker:
         group = np.array([self._group_of(name) for name in cls], np.int64)
         overlap = box_iou(found.xyxy, found.xyxy)
         np.fill_diagonal(overlap, 0.0)
-        keep = _surest(overlap, group, found.score, config.duplicate_iou)
+        keep = _surest(overlap, found.score, config.duplicate_iou)
         if len(keep) < len(found):
             found, group, overlap = found[keep], group[keep], overlap[np.ix_(keep, keep)]
             cls = [cls[i] for i in keep]
@@ -359,11 +359,9 @@ def _round(
         free[0][row] = free[1][column] = False
 
 
-def _surest(
-    overlap: Floats, group: NDArray[np.int64], score: NDArray[np.float32], limit: float
-) -> NDArray[np.intp]:
+def _surest(overlap: Floats, score: NDArray[np.float32], limit: float) -> NDArray[np.intp]:
     """Rows left after each surer detection has removed its doubles, in the order they came."""
-    double = (overlap > limit) & (group[:, None] == group)
+    double = overlap > limit
     if not double.any():
         return np.arange(len(score))
     left = np.ones(len(score), bool)

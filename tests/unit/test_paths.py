@@ -11,7 +11,7 @@ import pytest
 from flows.domain.paths import Path
 from flows.domain.tracks import Sighting, Track
 from flows.ground import GroundPlane
-from flows.paths import PathBook
+from flows.paths import PERSON_M, PathBook
 from tests.driving import FPS, HEIGHT_PX, START, WIDTH_PX, camera, car, drive, survey
 
 
@@ -86,6 +86,32 @@ def test_a_box_cut_off_by_the_border_has_no_foot() -> None:
     ]
     book = PathBook(GroundPlane.fit(survey(camera(), None)))
     assert book.step([Track(1, "car", cut, confirmed=True)], WIDTH_PX, HEIGHT_PX) == {}
+
+
+def test_feet_behind_a_vehicle_do_not_pull_a_person_away() -> None:
+    """Somebody walks across while a car passes in front of them: for half a second only their upper half is seen."""
+    eye = camera()
+    book = PathBook(GroundPlane.fit(survey(eye, None)))
+    walker, vehicle = Track(1, "person", confirmed=True), Track(2, "car", confirmed=True)
+    for i in range(30):
+        x_m = -2.0 + 1.4 * i / FPS
+        head, foot = eye.project(np.array([[x_m, 25.0, 1.75], [x_m, 25.0, 0.0]]))
+        half = (foot[1] - head[1]) / 5
+        seen = float(foot[1])
+        tracks = [walker]
+        if 12 <= i < 20:  # a car's box begins at the person's waist
+            seen = float(head[1] + foot[1]) / 2
+            box = np.array([foot[0] - 80, seen - 30, foot[0] + 80, foot[1] + 90], np.float32)
+            vehicle.sightings.append(Sighting(START + timedelta(seconds=i / FPS), i, box, 0.9))
+            tracks = [walker, vehicle]
+        box = np.array([foot[0] - half, head[1], foot[0] + half, seen], np.float32)
+        walker.sightings.append(Sighting(START + timedelta(seconds=i / FPS), i, box, 0.9))
+        path = book.step(tracks, WIDTH_PX, HEIGHT_PX).get(1)
+    assert path is not None
+    assert [p.xy_m[1] for p in path.points] == pytest.approx(
+        [25.0 + PERSON_M / 2] * len(path.points), abs=0.3
+    )
+    assert path.now.xy_m[0] == pytest.approx(x_m, abs=0.2)
 
 
 def test_another_vehicle_under_the_same_number_starts_anew() -> None:

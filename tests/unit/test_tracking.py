@@ -142,6 +142,20 @@ def test_the_same_van_found_as_car_and_truck_is_one_track() -> None:
     assert ids(steps) == {1}
 
 
+def test_somebody_found_as_person_and_motorcycle_is_no_vehicle() -> None:
+    """A motorcycle that passes behind somebody must not go on as the box that doubles that person."""
+
+    def scene(t: float) -> list[Row]:
+        walks = (400.0 + 20 * t, 200.0, 30.0, 90.0, 0.9, "person")
+        if t < 1.0:
+            return [walks, (100.0 + 300 * t, 200.0, 30.0, 80.0, 0.9, "bicycle")]
+        return [walks, (401.0 + 20 * t, 199.0, 31.0, 88.0, 0.7, "bicycle")]
+
+    tracker = Tracker()
+    steps = drive(tracker, [i / 10 for i in range(20)], scene)
+    assert [track.cls for track in steps[-1]] == ["person"]
+
+
 def test_a_doubtful_detection_continues_a_track_but_starts_none() -> None:
     def scene(t: float) -> list[Row]:
         return [car(100 + 50 * t, score=0.95 if t < 1 else 0.3), car(500, score=0.3)]
