@@ -40,8 +40,8 @@ from flows.signals import SignalBook
 from flows.steadiness import Steadiness
 from flows.tracking import ReportedTracks, Tracker
 
-LAG_FRAMES: Final = 40
-"""How far a lossless camera runs ahead of its tracker: 4 requests of 8 frames in flight and one being filled.
+LAG_FRAMES: Final = 24
+"""How far a lossless camera runs ahead of its tracker: 2 requests of 8 frames in flight and one being filled.
 
 The gate may know of tracks only what was known so many frames ago; else its decisions, and with them the
 events, would depend on how fast the detector happened to answer.

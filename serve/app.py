@@ -27,6 +27,9 @@ from serve.deployments.plates import PlatesDeployment
 
 log = logging.getLogger(__name__)
 
+ONGOING: Final = 64
+"""Requests that a replica takes in: more than its cameras have under way. What it may not take waits in Serve's
+router, which asks replicas again and again whether they have room: on two cores that cost a seventh of the frames."""
 ANSWER_S = 60.0
 """A replica that runs answers at once; on a busy machine whoever asks takes a while to start."""
 
@@ -71,7 +74,7 @@ def build(args: DetectorArgs) -> Application:
     ongoing = 2 * batching.requests
     deployment: Any = DetectorDeployment  # the decorator made a Deployment of the class
     app: Application = deployment.options(
-        max_ongoing_requests=2 * ongoing,
+        max_ongoing_requests=ONGOING,
         autoscaling_config={
             "min_replicas": args.min_replicas,
             "initial_replicas": args.initial_replicas or args.min_replicas,
