@@ -2,7 +2,8 @@
 
 For each: its files are decoded (in a child), their own metadata held against the claim, pictures made in which nobody
 is recognised, its clips run through the pipeline; reports of the same are merged; cameras' events nearby are attached.
-Whatever is done is done again without harm if a replica dies in between: the last thing written is the report.
+Whatever is done is done again without harm if a replica dies in between: the report is written last, and only then are
+files removed. What cannot be worked on waits behind all others.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from flows.domain.reports import (
     Proposal,
     Report,
     Thing,
+    fits,
     folder_of,
     merged,
     step,
@@ -150,10 +152,14 @@ class ReportWork:
                     return 0
             except HelperAway as error:
                 log.warning("report %s waits: %s", report_id, error)
+                self.reports.put_behind(report_id)
             except ReportChanged:
                 log.info("report %s was changed meanwhile", report_id)
                 if self.reports.get(report_id) is None:  # forgotten while its pictures were made
                     self.evidence.remove(folder_of(report_id))
+            except Exception:  # whatever it is: it is tried again when those behind it had their turn
+                self.reports.put_behind(report_id)
+                raise
         return done
 
     def one(self, report: Report) -> Report:
@@ -168,7 +174,8 @@ class ReportWork:
         looked = self._files(report)
         looked = looked.model_copy(update={"nearby": self._nearby(looked, places)})
         checked = step(looked, "checked", MACHINE, self.now(), _said(looked))
-        main = same(checked, self.reports.near(checked.latitude, checked.longitude, NEAR_M))
+        near = self.reports.near(checked.latitude, checked.longitude, NEAR_M)
+        main = same(checked, [each for each in near if fits(each, checked)])
         if main is not None and main.state != "received":
             grown, ended = merged(main, checked, MACHINE, self.now())
             self.reports.replace((grown, main.version), (ended, report.version))

@@ -32,6 +32,8 @@ NEXT: Final[Mapping[State, frozenset[State]]] = {
 }
 MOST_TEXT: Final = 4000
 MOST_FILES: Final = 10
+MOST_TOGETHER: Final = 10 * MOST_FILES
+"""Files of a report that goes on for others as well."""
 KEPT: Final = timedelta(days=180)
 """So long after its last step a report is removed with its files: what follows from it has evidence of its own, and
 whoever reported may ask for an answer for half a year."""
@@ -254,7 +256,7 @@ class Report(BaseModel):
     address: str = Field(default="", max_length=500)
     happened_at: AwareDatetime
     district: str = ""
-    files: tuple[Attachment, ...] = Field(default=(), max_length=10 * MOST_FILES)
+    files: tuple[Attachment, ...] = Field(default=(), max_length=MOST_TOGETHER)
     reporters: tuple[Reporter, ...] = Field(min_length=1)
     state: State = "received"
     steps: tuple[Step, ...] = ()
@@ -319,6 +321,16 @@ def step(report: Report, state: State, by: str, at: datetime, note: str = "") ->
     )
 
 
+def fits(main: Report, other: Report) -> bool:
+    """Whether one can go on for the other with the files of both."""
+    return len(_together(main, other)) <= MOST_TOGETHER
+
+
+def _together(main: Report, other: Report) -> tuple[Attachment, ...]:
+    known = {file.sha256 for file in main.files}
+    return (*main.files, *(f for f in other.files if f.sha256 not in known))
+
+
 def merged(main: Report, other: Report, by: str, at: datetime) -> tuple[Report, Report]:
     """Both reports once one goes on for the other: with all reporters and files; nothing that was told is lost.
 
@@ -331,11 +343,11 @@ def merged(main: Report, other: Report, by: str, at: datetime) -> tuple[Report, 
             f"report {main.id} is {main.state}: expected an open one, and another than {other.id}"
         )
     known = {file.sha256 for file in main.files}
-    files = (*main.files, *(f for f in other.files if f.sha256 not in known))
+    files = _together(main, other)
     proposals = tuple(p for p in other.proposals if p.file not in known)
-    if len(files) > 10 * MOST_FILES:
+    if not fits(main, other):
         raise FieldError(
-            "files", f"at most {10 * MOST_FILES} in a report", len(files), "merge into another one"
+            "files", f"at most {MOST_TOGETHER} in a report", len(files), "merge into another one"
         )
     ended = step(other, "merged", by, at, f"tells of the same as {main.id}").model_copy(
         update={"merged_into": main.id}

@@ -7,7 +7,7 @@
 | ``{dome}:reports:districts`` | set | districts that have reports |
 | ``{dome}:reports:channel:C`` | sorted set | reports that a channel brought by when they came, ms |
 | ``{dome}:reports:open`` | geo | open reports by place |
-| ``{dome}:reports:todo`` | sorted set | reports that the machine has to look at, by when they came, ms |
+| ``{dome}:reports:todo`` | sorted set | reports that the machine has to look at, by when they came or failed, ms |
 | ``{dome}:reports:due`` | sorted set | reports, and files whose report has not come yet, by when they are removed, ms |
 | ``{dome}:places`` | string | cameras and districts by place, as JSON: what reports are routed by |
 | ``{dome}:nonce:CHANNEL:N`` | string | a nonce of a channel, until it may be used no more because of its age |
@@ -239,6 +239,15 @@ class ReportsStore:
         """
         with told("let a report go", self._address):
             self._client.zrem(TODO, report_id)
+
+    def put_behind(self, report_id: str) -> None:
+        """Has a report that could not be worked on wait behind all others that the machine has to look at.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("let a report wait", self._address):
+            self._client.zadd(TODO, {report_id: _now_ms()}, xx=True)
 
     def due(self, at: datetime, count: int = MOST) -> list[str]:
         """Ids of reports (and of files whose report never came) that are to be removed by then.

@@ -14,18 +14,19 @@ import numpy as np
 import pytest
 import redis
 from apiclient import speeding
-from citizens import photo, signed
+from citizens import photo, report, signed
 from PIL import Image
 
 from flows.channels import WINDOW_S
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.places import CameraPlace, Places
-from flows.domain.reports import KEPT, Attachment, Report, Thing
+from flows.domain.reports import KEPT, Attachment, Report, Thing, folder_of
 from flows.domain.site import District
 from flows.masked import Masked
 from flows.reportwork import Looked
 from flows.store.channels import ChannelBook
 from flows.uploads.inspector import HelperAway
+from flows.uploads.kinds import UploadRefused
 
 SQUARE = ((43.2, 76.8), (43.3, 76.8), (43.3, 77.0), (43.2, 77.0))
 PLACES = Places(
@@ -425,6 +426,16 @@ async def test_an_original_is_opened_with_a_reason_by_who_may_and_that_is_writte
     assert np.abs(np.diff(blocks[:, :8], axis=1)).mean() < 8, "a mosaic: neighbours within a block are alike"
 
 
+class Refusing:
+    """Decodes nothing."""
+
+    def inspect(self, path: Path) -> Any:
+        raise UploadRefused("damaged")
+
+    def close(self) -> None:
+        pass
+
+
 class TwoCars:
     """A looker that finds two cars, and shows the first unless it is told otherwise."""
 
@@ -593,8 +604,7 @@ async def test_declining_says_why_to_who_reported(api: Any, egov: Channel) -> No
 
 async def test_looking_gives_way_to_receipts_and_goes_on(api: Any, egov: Channel) -> None:
     services = api.app.state.services
-    for task in services._tasks:
-        task.cancel()
+    nobody_else(services)
     for n in range(12):
         await egov.report(str(n), latitude=43.21 + n / 1000)
     before = services.reports.waiting()
@@ -604,6 +614,50 @@ async def test_looking_gives_way_to_receipts_and_goes_on(api: Any, egov: Channel
     services.work.busy = lambda: False
     assert services.work.work() == before - 1
     assert services.reports.waiting() == 0
+
+
+def nobody_else(services: Any) -> None:
+    """Has the machine look at reports only where a test says so."""
+    for task in services._tasks:
+        task.cancel()
+
+
+async def test_a_report_that_cannot_be_worked_on_keeps_nobody_waiting(
+    api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = api.app.state.services
+    nobody_else(services)
+    stuck = (await egov.report("1", uploads=[await egov.uploaded(photo())])).json()["id"]
+    behind = (await egov.report("2", service="speeding")).json()["id"]
+
+    def unreadable(*_: object) -> None:
+        raise StoreError("the disk is broken here")
+
+    monkeypatch.setattr(services.evidence, "local", unreadable)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="broken"):
+            services.work.work()
+    assert (services.reports.get(stuck).state, services.reports.get(behind).state) == (
+        "received",
+        "forwarded",
+    )
+
+
+async def test_a_report_whose_files_have_no_room_in_the_same_stays_by_itself(api: Any, egov: Channel) -> None:
+    services = api.app.state.services
+    nobody_else(services)
+    files = [
+        Attachment(sha256=f"{n:064x}", size=1, media_type="image/jpeg", state="refused") for n in range(100)
+    ]
+    services.work.inspector = Refusing()
+    full = services.reports.add(report("1", files=files, state="forwarded"))
+    folder = folder_of(report("2").id)
+    last = Attachment(sha256="f" * 64, size=1, media_type="image/jpeg", folder=folder)
+    services.evidence.put(folder, last.name, b"?")
+    alone = services.reports.add(report("2", files=[last]))
+    assert services.work.work() == 1
+    found = services.reports.get(alone.id)
+    assert (found.state, found.merged_into, services.reports.get(full.id)) == ("forwarded", "", full)
 
 
 async def test_pages_go_on_where_they_were(api: Any, egov: Channel) -> None:
