@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -179,10 +180,12 @@ class ReportWork:
         if main is not None and main.state != "received":
             grown, ended = merged(main, checked, MACHINE, self.now())
             self.reports.replace((grown, main.version), (ended, report.version))
+            self._drop_refused(checked)
             self._tell(grown)
             return grown
         done = step(checked, "proposed" if checked.proposals else "forwarded", MACHINE, self.now())
         self.reports.replace((done, report.version))
+        self._drop_refused(done)
         self._tell(done)
         return done
 
@@ -199,8 +202,9 @@ class ReportWork:
 
     def _anew(self, report: Report, attachment: Attachment) -> Report:
         try:
-            found = self._found(attachment)
-            with self.evidence.local(attachment.folder, attachment.name) as path:
+            with _kept("what was found in it"):
+                found = self.evidence.read(attachment.folder, attachment.found)
+            with _kept("it"), self.evidence.local(attachment.folder, attachment.name) as path:
                 looked = self.looker.look(path, self.inspector.inspect(path), attachment, report, found)
         except (
             UploadRefused
@@ -213,14 +217,6 @@ class ReportWork:
         done = with_file(report, attachment.model_copy(update=_made(looked)))
         proposals = (*(p for p in report.proposals if p.file != attachment.sha256), *looked.proposals)
         return done.model_copy(update={"proposals": proposals})
-
-    def _found(self, attachment: Attachment) -> bytes:
-        try:
-            return self.evidence.read(attachment.folder, attachment.found)
-        except StoreError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                raise UploadRefused("what was found in it is not kept any more") from None
-            raise
 
     def _files(self, report: Report) -> Report:
         files, proposals, unknown = [], list(report.proposals), list(report.unknown)
@@ -236,17 +232,25 @@ class ReportWork:
 
     def _file(self, attachment: Attachment, report: Report) -> tuple[Attachment, Looked | None]:
         try:
-            with self.evidence.local(attachment.folder, attachment.name) as path:
+            with _kept("it"), self.evidence.local(attachment.folder, attachment.name) as path:
                 seen = self.inspector.inspect(path)
                 looked = self.looker.look(path, seen, attachment, report)
         except UploadRefused as error:
-            self.evidence.drop(attachment.folder, attachment.name)
             return attachment.model_copy(update={"state": "refused", "why": str(error)}), None
         files = looked.shown | ({attachment.found: looked.found} if looked.found else {})
         for name, data in files.items():
             self.evidence.put(attachment.folder, name, data)
         known = _made(looked) | {"seconds": seen.inspected.seconds} | self._against(seen.inspected, report)
         return attachment.model_copy(update=known), looked
+
+    def _drop_refused(self, report: Report) -> None:
+        """Removes what could not be decoded. What cannot be removed now goes with the report: nobody is given it."""
+        for file in report.files:
+            if file.state == "refused":
+                try:
+                    self.evidence.drop(file.folder, file.name)
+                except StoreError as error:
+                    log.warning("report %s: %s", report.id, error)
 
     def _against(self, file: Inspected, report: Report) -> dict[str, object]:
         """A file's own place and time against the claim: how far off they are is kept, what they are is not."""
@@ -277,6 +281,17 @@ class ReportWork:
             self.results.write([told(report)])
         except StoreError as error:
             log.warning("report %s: %s", report.id, error)
+
+
+@contextmanager
+def _kept(what: str) -> Iterator[None]:
+    """Refuses what is gone: to wait for it would be in vain. Where the store is away, that is said as it is."""
+    try:
+        yield
+    except StoreError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise UploadRefused(f"{what} is not kept any more") from None
+        raise
 
 
 def _made(looked: Looked) -> dict[str, object]:

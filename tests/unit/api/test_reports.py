@@ -427,9 +427,20 @@ async def test_an_original_is_opened_with_a_reason_by_who_may_and_that_is_writte
 
 
 class Refusing:
-    """Decodes nothing."""
+    """Decodes nothing; cannot do so after some files.
+
+    Args:
+        most: How many it refuses.
+    """
+
+    def __init__(self, most: int = 100) -> None:
+        self.left = most
 
     def inspect(self, path: Path) -> Any:
+        assert path.is_file()
+        self.left -= 1
+        if self.left < 0:
+            raise HelperAway("nobody is there")
         raise UploadRefused("damaged")
 
     def close(self) -> None:
@@ -658,6 +669,26 @@ async def test_a_report_whose_files_have_no_room_in_the_same_stays_by_itself(api
     assert services.work.work() == 1
     found = services.reports.get(alone.id)
     assert (found.state, found.merged_into, services.reports.get(full.id)) == ("forwarded", "", full)
+
+
+async def test_what_is_refused_is_removed_once_that_is_written_and_what_is_gone_is_refused(
+    api: Any, egov: Channel
+) -> None:
+    services = api.app.state.services
+    nobody_else(services)
+    uploads = [await egov.uploaded(photo(n)) for n in range(2)]
+    tracking = (await egov.report(uploads=uploads)).json()["id"]
+    folder = Path(api.config.settings.evidence) / folder_of(tracking)
+    services.work.inspector = Refusing(most=1)
+    assert services.work.work() == 0
+    assert len(list(folder.iterdir())) == 2, "the report does not say yet that one is refused"
+    gone, _ = services.reports.get(tracking).files
+    services.evidence.drop(gone.folder, gone.name)
+    services.work.inspector = Refusing()
+    assert services.work.work() == 1
+    found = services.reports.get(tracking)
+    assert [file.why for file in found.files] == ["it is not kept any more", "damaged"]
+    assert (found.state, list(folder.iterdir())) == ("forwarded", [])
 
 
 async def test_pages_go_on_where_they_were(api: Any, egov: Channel) -> None:
