@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from serve.api.access import may
-from serve.api.schemas import Answer
+from serve.api.schemas import Answer, When
 from serve.api.scope import scoped
 from serve.api.scopes.violations import Asked, Violations
 
@@ -34,7 +34,7 @@ class Hours(Answer):
 @may("operator", "reviewer", "authoriser", "analyst", "auditor")
 def hours(
     scope: Annotated[Violations, scoped(Violations)],
-    until: Annotated[AwareDatetime | None, Query(description="End of the last hour; now by default.")] = None,
+    until: Annotated[When | None, Query(description="End of the last hour; now by default.")] = None,
 ) -> Hours:
     """Violations of your districts in each of 24 hours, by capture time."""
     last = (until or datetime.now(UTC)).astimezone(UTC)

@@ -96,3 +96,9 @@ async def test_hours_count_the_violations_of_ones_own_districts(api: Any) -> Non
     answer = await api.get(f"/counts/hours?until={AT.isoformat().replace('+00:00', 'Z')}")
     counts = [hour["count"] for hour in answer.json()["items"]]
     assert (len(counts), counts[-1], sum(counts)) == (24, 2, 2)
+
+
+@pytest.mark.parametrize("until", ["9999-12-31T23:30:00Z", "0001-01-01T00:00:00Z"])
+async def test_hours_that_no_calendar_has_are_refused(api: Any, until: str) -> None:
+    answer = await api.get(f"/counts/hours?until={until}")
+    assert (answer.status_code, "until" in answer.text) == (422, True)
