@@ -54,7 +54,7 @@ def export(
     with redis_beside(settings) as url:
         material = gather(id, ResultsStore(url), EvidenceStore(settings.evidence))
         made = make(material, sealing_of(settings))
-        note_export(url, by or getuser(), id, made)
+        note_export(url, by or getuser(), material, made)
     path = out or Path(f"evidence-{id}.zip")
     path.write_bytes(made)
     report = check(made)

@@ -78,19 +78,21 @@ def sealing_of(settings: Settings, at: datetime | None = None) -> Sealing:
     return replace(made, stamp=lambda data: request_stamp(url, data), authority=authority, tsa_url=url)
 
 
-def note_export(url: str, who: str, event_id: str, made: bytes) -> None:
+def note_export(url: str, who: str, material: Material, made: bytes) -> None:
     """Writes into the audit log that somebody takes a package out; called before it is handed over.
 
     Args:
         url: Of Redis.
         who: The person.
-        event_id: What the package is about.
+        material: What the package was made of; the auditors of its district see the entry.
         made: The package, whose hash tells it again wherever it turns up.
 
     Raises:
         StoreError: If Redis is away: then nothing is handed over.
     """
-    said = ledger.entry(who, "evidence.exported", subject=event_id, sha256=sha256(made), size=len(made))
+    about = material.record[0]
+    said = ledger.entry(who, "evidence.exported", subject=about.id, district=about.subject, sha256=sha256(made),
+                        size=len(made))  # fmt: skip
     ledger.noted(url, said, "export an evidence package")
 
 

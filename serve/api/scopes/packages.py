@@ -30,5 +30,5 @@ class Packages:
         services = self._services
         material = gather(violation_id, services.results, services.evidence)
         made = export(material, sealing_of(services.config.settings, services.now()))
-        note_export(services.config.redis_url, self._bounds.person.sub, violation_id, made)
+        note_export(services.config.redis_url, self._bounds.person.sub, material, made)
         return made

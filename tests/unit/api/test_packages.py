@@ -23,6 +23,8 @@ async def test_a_case_is_handed_out_as_a_zip_that_verifies(api: Any) -> None:
     assert report.facts.decisions[0].by == "aigul"
     (noted,) = [e for e in api.app.state.services.audit.entries() if e.action == "evidence.exported"]
     assert (noted.subject, noted.details["sha256"]) == (event.id, sha256(answer.content))
+    seen = [(await api.get("/audit", "auditor", districts=[d])).json()["items"] for d in ("alatau", "esil")]
+    assert [[e["action"] for e in log] for log in seen] == [["violation.decided", "evidence.exported"], []]
 
 
 async def test_evidence_that_was_touched_is_refused_and_another_district_s_does_not_exist(api: Any) -> None:
