@@ -113,14 +113,14 @@ class ReportDesk:
             files: Photos and clips, or where they lie on this machine.
 
         Raises:
-            FieldError: If something in it cannot be; names the field.
+            FieldError: If something in it cannot be; names the field. See :meth:`known`, too.
             UploadRefused: If a file is nothing that is accepted.
             StoreError: If it cannot be kept now: nothing was promised, send the same again.
         """
         self._recent.append(time.monotonic())
         now = self._now()
         tracking = tracking_id(claim.channel, claim.reference)
-        held = self._reports.get(tracking)
+        held = self.known(claim.channel, claim.reference)
         if held is not None:
             return held
         made = self._made(claim, tracking, now)
@@ -129,6 +129,19 @@ class ReportDesk:
         for attachment, data in attachments:
             self._evidence.put(attachment.folder, attachment.name, data)
         return self._reports.add(made.model_copy(update={"files": tuple(a for a, _ in attachments)}))
+
+    def known(self, channel: str, reference: str) -> Report | None:
+        """What a channel reported by a reference before, None for a new one.
+
+        Raises:
+            FieldError: If that was erased while others' words go on by its number: nothing is kept by it again.
+            StoreError: If Redis is away.
+        """
+        tracking = tracking_id(channel, reference)
+        held = self._reports.get(tracking)
+        if held is not None and all(r.tracking != tracking for r in held.reporters):
+            raise FieldError("reference", "a new one", repr(reference), "what it named was erased")
+        return held
 
     def busy(self) -> bool:
         """Whether many reports come in now: whoever waits for a receipt goes first."""

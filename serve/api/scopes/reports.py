@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import AwareDatetime, Field
 
 from flows.domain.errors import FieldError, StoreError
-from flows.domain.reports import Attachment, Proposal, Report, State, Thing, shown_text, tracking_id
+from flows.domain.reports import Attachment, Proposal, Report, State, Thing, shown_text
 from flows.reportdesk import Claim
 from flows.reportwork import told
 from flows.store.reports import mark_of as place_of
@@ -54,10 +54,7 @@ class Own:
             claim: Makes the claim from the channel's name and the reference.
         """
         shelf = self._services.uploads
-        if (
-            uploads
-            and (known := self._services.reports.get(tracking_id(self._channel, reference))) is not None
-        ):
+        if uploads and (known := self._services.desk.known(self._channel, reference)) is not None:
             return known  # to who has not heard of their receipt: the uploads were done with then
         with ExitStack() as lent:
             held: list[bytes | Path] = [

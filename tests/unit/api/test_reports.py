@@ -373,6 +373,22 @@ async def test_a_forgotten_reporter_leaves_nothing_and_others_stay(
     assert log.count("report.erased") >= 2
 
 
+async def test_no_receipt_is_given_for_what_was_erased_while_others_tell_of_the_same(
+    api: Any, egov: Channel, bank: Channel
+) -> None:
+    first = (await egov.report("1")).json()["id"]
+    await looked_at(api)
+    await bank.report("9")
+    await looked_at(api)
+    assert (await egov.send("DELETE", f"/reports/{first}")).status_code == 204
+    upload = await egov.uploaded(photo())
+    for again in (await egov.report("1"), await egov.report("1", uploads=[upload])):
+        assert (again.status_code, again.json()["errors"][0]["field"]) == (422, "reference"), again.text
+    body, kind = form(**{"attribute[reference]": "1"})
+    assert (await egov.send("POST", "/open311/v2/requests.json", body, **kind)).status_code == 422
+    assert (await egov.report("2", uploads=[upload])).status_code == 201
+
+
 @pytest.mark.slow
 async def test_what_was_kept_long_enough_goes_with_its_files(api: Any, egov: Channel) -> None:
     tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
