@@ -16,12 +16,13 @@ from serve.api.idempotency import Idempotency
 from serve.api.middleware import Authentication, RateLimit, SecurityHeaders, Unforeseen
 from serve.api.problems import add_handlers, described
 from serve.api.routes import routers
+from serve.api.routes.open311 import FORM_BYTES
 from serve.api.services import Services
 from serve.console.routes import router as console
 
 PREFIX: Final = "/api/v1"
-REPEATABLE_BYTES: Final = 16 * 1024 * 1024
-"""Longest body of a write with an idempotency key; the routes' own limits hold all the same."""
+REPEATABLE_BYTES: Final = FORM_BYTES
+"""Longest body of a write with an idempotency key: as long as any route takes; their own limits hold all the same."""
 DESCRIPTION: Final = (
     "Violations, alerts, search cases and evidence of Digital Dome. Send `Authorization: Bearer TOKEN`; what you see "
     "is bound to the districts in the token. Errors are problem details (RFC 9457). Writes take an `Idempotency-Key`."

@@ -753,6 +753,12 @@ async def test_open311_takes_a_form_with_a_photo_in_json_and_in_xml(api: Any, eg
     assert b"a@b.kz" not in kept
 
 
+async def test_a_form_may_be_as_long_with_an_idempotency_key_as_without(api: Any, egov: Channel) -> None:
+    body, kind = form(photo() + bytes(17 * 2**20))
+    answer = await egov.send("POST", "/open311/v2/requests.json", body, **kind, **{"Idempotency-Key": "k-1"})
+    assert answer.status_code == 201, answer.text
+
+
 async def test_open311_lists_what_can_be_reported_and_says_errors_in_its_own_form(
     api: Any, egov: Channel
 ) -> None:
