@@ -68,7 +68,7 @@ def create_app(config: ApiConfig, open: Callable[[ApiConfig], Services] = Servic
             dependencies=[Depends(authorised)],
             responses=described(401, 403, 422, 429, 503),
         )
-    app.include_router(console, dependencies=[Depends(authorised)])
+    app.include_router(console, max_body_size=config.body_bytes, dependencies=[Depends(authorised)])
     _serve_openapi(app)
     add_handlers(app)
     # The last one added comes first.

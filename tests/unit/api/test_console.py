@@ -71,6 +71,12 @@ async def test_a_bad_token_opens_nothing_and_is_not_repeated(api: Any) -> None:
     assert "xxx" not in answer.text
 
 
+async def test_a_body_that_is_no_token_is_not_read_to_its_end(api: Any) -> None:
+    body = {"token": "x" * api.config.body_bytes}
+    answer = await api.client.post("/console/session", json=body, headers=SAME)
+    assert answer.status_code == 413
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 async def test_a_session_does_not_let_another_site_write(api: Any, site: str) -> None:
     api.client.cookies.set(COOKIE, api.signed("reviewer")["Authorization"].removeprefix("Bearer "))
