@@ -124,6 +124,20 @@ _WAYS: Final[Mapping[Step, _Way]] = {
 }
 
 
+def taken(task: Task, step: Step, by: str, version: int, note: str = "") -> bool:
+    """Whether a step is the last one that was taken: who did not hear the answer sends it again.
+
+    >>> from datetime import UTC, datetime
+    >>> made = Task(id="1", kind="object", about="bag", district="esil", made_by="asel", made_at=datetime.now(UTC))
+    >>> after = take(made, "accept", "bolat", 0)
+    >>> taken(made, "accept", "bolat", 0), taken(after, "accept", "bolat", 0), taken(after, "accept", "dana", 0)
+    (False, True, False)
+    """
+    way = _WAYS[step]
+    made = (way.to, _holder(way, by), note.strip(), version + 1)
+    return made == (task.state, task.holder, task.note, task.version)
+
+
 def take(task: Task, step: Step, by: str, version: int, note: str = "") -> Task:
     """The task after a step.
 
@@ -142,7 +156,15 @@ def take(task: Task, step: Step, by: str, version: int, note: str = "") -> Task:
         raise TaskRefused(f"{step}: {task.holder} has accepted it; they hand it over first")
     if way.says_why and not note.strip():
         raise FieldError("note", "what was found or why it is handed over", "nothing")
-    holder = "" if way.to == "open" else by
     return task.model_copy(
-        update={"state": way.to, "holder": holder, "note": note.strip(), "version": task.version + 1}
+        update={
+            "state": way.to,
+            "holder": _holder(way, by),
+            "note": note.strip(),
+            "version": task.version + 1,
+        }
     )
+
+
+def _holder(way: _Way, by: str) -> str:
+    return "" if way.to == "open" else by

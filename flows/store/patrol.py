@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from flows.domain.audit import Action
-from flows.domain.patrol import Kind, Step, Task, TaskRefused, take, task_id
+from flows.domain.patrol import Kind, Step, Task, TaskRefused, take, taken, task_id
 from flows.store import keys
 from flows.store.connection import told
 from flows.store.ledger import Change, Clock, Ledger, Refused, entry, to_ms, utc_now
@@ -74,7 +74,7 @@ class PatrolStore:
         return {task.about: task for task in tasks}
 
     def step(self, task_id: str, step: Step, by: str, version: int, note: str = "") -> Task:
-        """Takes a step; of two that were asked for at the same moment one is done.
+        """Takes a step; of two that were asked for at the same moment one is done, and one sent again is done once.
 
         Raises:
             TaskRefused: See :func:`flows.domain.patrol.take`.
@@ -83,6 +83,8 @@ class PatrolStore:
         task = self.one(task_id)
         if task is None:
             raise TaskRefused(f"task: expected one that exists, got {task_id!r}")
+        if taken(task, step, by, version, note):
+            return task
         after = take(task, step, by, version, note)
         change = Change(
             guards=[(["HGET", keys.task(task_id), "version"], str(version))],

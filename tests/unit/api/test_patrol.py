@@ -6,7 +6,11 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from flows.domain.errors import StoreError
 from flows.domain.events import Event
+from flows.domain.patrol import Task
 from flows.domain.status import CameraStatus
 
 
@@ -59,6 +63,27 @@ async def test_a_step_sent_twice_is_taken_once_and_answered_alike(api: Any) -> N
     again = await api.post(path, {"version": 0}, "patrol", headers=key)
     assert (first.status_code, again.status_code) == (200, 200)
     assert first.json() == again.json()
+
+
+async def test_a_step_that_could_not_be_told_is_told_when_it_is_sent_again(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, results = await sent(api, "a"), api.app.state.services.results
+
+    def away(*_: object) -> None:
+        raise StoreError("gone")
+
+    path, key = f"/patrol/tasks/{made['id']}/accept", {"Idempotency-Key": "k-1234567890"}
+    with monkeypatch.context() as patch:
+        patch.setattr(results, "write", away)
+        assert (await api.post(path, {"version": 0}, "patrol", sub="bolat", headers=key)).status_code == 503
+    again = await api.post(path, {"version": 0}, "patrol", sub="bolat", headers=key)
+    assert (again.status_code, again.json()["state"], again.json()["version"]) == (200, "accepted", 1)
+    task = Task.model_validate(again.json())
+    assert results.event(task.told(task.made_at).id) is not None
+    assert (await api.post(path, {"version": 0}, "patrol", sub="dana")).status_code == 409
+    log = (await api.get("/audit", "auditor")).json()["items"]
+    assert [e["action"] for e in log] == ["task.made", "task.accepted"]
 
 
 async def test_a_resolved_task_is_no_longer_near_and_every_step_is_in_the_log(api: Any) -> None:
