@@ -45,7 +45,8 @@ class Task(BaseModel):
     """One task.
 
     Attributes:
-        id: Follows from what it is about: a thing is one task, however often it is sent.
+        id: Follows from what it is about: a thing is one task, however often a patrol is sent to it; sent again once
+            it is resolved, it is open anew.
         kind: What it is about.
         about: That thing's id.
         district: Whose patrols see it.

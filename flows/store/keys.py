@@ -63,6 +63,7 @@ them.
 | ``{dome}:audit:head`` | hash | ``seq`` and ``hash`` of its last entry |
 | ``{dome}:patrol:task:ID`` | hash | a patrol's task: ``json version`` |
 | ``{dome}:patrol:tasks`` | sorted set | tasks by the time they were made, ms since 1970 |
+| ``{dome}:patrol:open`` | sorted set | tasks that are not resolved, likewise |
 | ``{dome}:patrol:places`` | geo set | tasks that are not resolved, by place |
 | ``{dome}:report...`` | | citizens' reports, see :mod:`flows.store.reports` |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
@@ -98,6 +99,7 @@ AUDIT = f"{PREFIX}audit"
 AUDIT_HEAD = f"{AUDIT}:head"
 CLOCK = f"{PREFIX}clock"
 TASKS = f"{PREFIX}patrol:tasks"
+TASKS_OPEN = f"{PREFIX}patrol:open"
 TASKS_PLACES = f"{PREFIX}patrol:places"
 
 

@@ -37,13 +37,19 @@ class PatrolStore:
         self._ledger.close()
 
     def add(self, task: Task) -> Task:
-        """Keeps a task; one that is there already is returned as it is.
+        """Keeps a task; one that is there already is returned as it is, one that was resolved begins anew.
 
         Raises:
             StoreError: If Redis is away.
         """
+        before = self.one(task.id)
+        if before is not None:
+            if before.state != "resolved":
+                return before
+            task = task.model_copy(update={"version": before.version + 1})
+        held = None if before is None else str(before.version)
         change = Change(
-            guards=[(["EXISTS", keys.task(task.id)], "0")],
+            guards=[(["HGET", keys.task(task.id), "version"], held)],
             commands=[*_kept(task), ["ZADD", keys.TASKS, str(to_ms(task.made_at)), task.id], *_placed(task)],
             entries=[entry(task.made_by, "task.made", subject=task.id, why=task.text, district=task.district,
                            about=f"{task.kind} {task.about}")],
@@ -103,16 +109,20 @@ class PatrolStore:
         return after
 
     def newest(self, since: datetime) -> list[Task]:
-        """Tasks made since then, the newest first.
+        """Tasks made since then and those that are not resolved, the newest first.
 
         Raises:
             StoreError: If Redis is away.
         """
         with told("read tasks", self._ledger.address):
-            ids: Any = self._ledger.client.zrange(
-                keys.TASKS, "+inf", str(to_ms(since)), desc=True, byscore=True, offset=0, num=MOST  # type: ignore[arg-type]
-            )  # fmt: skip
-        return self._read(ids)
+            pipe = self._ledger.client.pipeline(transaction=False)
+            for index, first in ((keys.TASKS, str(to_ms(since))), (keys.TASKS_OPEN, "-inf")):
+                pipe.zrange(
+                    index, "+inf", first, desc=True, byscore=True, offset=0, num=MOST, withscores=True
+                )  # type: ignore[arg-type]
+            recent, still_open = pipe.execute()
+        made_ms: dict[bytes, float] = dict([*recent, *still_open])
+        return self._read(sorted(made_ms, key=lambda name: made_ms[name], reverse=True))
 
     def near(self, latitude: float, longitude: float, radius_m: float) -> list[tuple[Task, float]]:
         """Tasks that are not resolved, with the way to them as the crow flies, m; the nearest first.
@@ -140,7 +150,13 @@ class PatrolStore:
 
 
 def _kept(task: Task) -> list[list[str]]:
-    return [["HSET", keys.task(task.id), "json", task.model_dump_json(), "version", str(task.version)]]
+    made_ms = str(to_ms(task.made_at))
+    return [
+        ["HSET", keys.task(task.id), "json", task.model_dump_json(), "version", str(task.version)],
+        ["ZREM", keys.TASKS_OPEN, task.id]
+        if task.state == "resolved"
+        else ["ZADD", keys.TASKS_OPEN, made_ms, task.id],
+    ]
 
 
 def _placed(task: Task) -> list[list[str]]:

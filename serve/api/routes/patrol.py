@@ -63,7 +63,7 @@ def tasks(
     longitude: Annotated[float | None, Query(ge=-180, le=180)] = None,
     radius_m: Annotated[float, Query(gt=0, le=100_000)] = 5000.0,
 ) -> TaskList:
-    """Tasks near a place that are not resolved; without a place all of the last day."""
+    """Tasks near a place that are not resolved; without a place those, too, that the last day saw."""
     if latitude is None or longitude is None:
         return TaskList(items=[TaskRow(task=task) for task in scope.newest()])
     found = scope.near(latitude, longitude, radius_m)
@@ -73,7 +73,7 @@ def tasks(
 @router.post("/tasks", status_code=201, responses=described(404, 409))
 @may("operator")
 def send(scope: Scope, asked: TaskAsked) -> Task:
-    """Sends patrols to something that people have confirmed; 409 for anything else."""
+    """Sends patrols to something that people have confirmed, again once that was resolved; 409 for anything else."""
     return scope.send(asked.kind, asked.about, asked.text)
 
 

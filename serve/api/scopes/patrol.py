@@ -24,7 +24,7 @@ class Patrol:
         self._services, self._bounds = services, bounds
 
     def newest(self) -> list[Task]:
-        """Tasks of the last day, the newest first."""
+        """Tasks of the last day and those that are not resolved, the newest first."""
         found = self._services.patrol.newest(self._services.now() - SHOWN)
         return [task for task in found if self._bounds.person.covers(task.district)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -97,6 +97,30 @@ async def test_a_resolved_task_is_no_longer_near_and_every_step_is_in_the_log(ap
     assert near.json()["items"] == []
     log = (await api.get("/audit", "auditor")).json()["items"]
     assert [e["action"] for e in log] == ["task.made", "task.accepted", "task.arrived", "task.resolved"]
+
+
+async def test_what_is_not_resolved_is_shown_however_old_it_is(api: Any) -> None:
+    services, (old, done) = api.app.state.services, [await sent(api, camera) for camera in "ab"]
+    for version, step in enumerate(["accept", "resolve"]):
+        asked = {"version": version, "note": "a box"}
+        assert (await api.post(f"/patrol/tasks/{done['id']}/{step}", asked, "patrol")).is_success
+    real = services.now
+    services.now = lambda: real() + timedelta(days=2)
+    rows = (await api.get("/patrol/tasks", "operator")).json()["items"]
+    assert [row["task"]["id"] for row in rows] == [old["id"]]
+
+
+async def test_a_patrol_is_sent_again_to_what_was_resolved(api: Any) -> None:
+    made = await sent(api, "a", (51.1282, 71.4304))
+    for version, step in enumerate(["accept", "resolve"]):
+        asked = {"version": version, "note": "nobody there"}
+        assert (await api.post(f"/patrol/tasks/{made['id']}/{step}", asked, "patrol")).is_success
+    again = await sent(api, "a", (51.1282, 71.4304))
+    assert (again["id"], again["state"], again["holder"], again["version"]) == (made["id"], "open", "", 3)
+    assert await sent(api, "a") == again, "it is on its way already"
+    near = (await api.get("/patrol/tasks?latitude=51.128&longitude=71.43", "patrol")).json()["items"]
+    assert [row["task"]["version"] for row in near] == [3]
+    assert (await api.post(f"/patrol/tasks/{made['id']}/accept", {"version": 3}, "patrol")).is_success
 
 
 async def test_a_violation_that_nobody_has_confirmed_sends_nobody(api: Any) -> None:

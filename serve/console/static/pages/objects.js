@@ -41,5 +41,5 @@ function card(item, sends) {
       item.patrol && [h("span.grow"), h(`span.pill.${item.patrol}`, `${t("patrol")}: ${t(`state.${item.patrol}`)}`)]),
     item.pictures.length > 0 && h("div.row", item.pictures.map(shown)),
     h("dl.facts.small", h("dt", t("time")), h("dd", when(item.noticed_at)), about(item.data)),
-    sends && item.state !== "closed" && !item.patrol && h("button", { onclick: () => sendPatrol(item) }, t("send_patrol")));
+    sends && item.state !== "closed" && [null, "resolved"].includes(item.patrol) && h("button", { onclick: () => sendPatrol(item) }, t("send_patrol")));
 }
