@@ -43,7 +43,7 @@ def step(
         action: The step.
         person: Who takes it.
         at: Now.
-        reason: Why; the step's first one by default.
+        reason: Why; by default one that states no more than the step.
         detail: Why, in their words.
         plate: What they read on the vehicle, where the machine read nothing or something else.
         lists: The lists of exempt plates in force; needed to confirm and to issue.

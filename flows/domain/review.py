@@ -63,7 +63,8 @@ class Step:
         sources: States that it leads from.
         to: The state that it leads to.
         roles: Who may take it.
-        reasons: What may be given as its reason; the first one by default.
+        reasons: What may be given as its reason; the first one where none is given, so that it states nothing but the
+            step itself.
         export: What the electronic proceedings are told.
     """
 
@@ -84,14 +85,14 @@ STEPS: Final[Mapping[Action, Step]] = {
     "release": _step("in_review", "needs_review", "reviewer", "released", "lease_over"),
     "confirm": _step("in_review", "confirmed", "reviewer", "as_measured", "plate_corrected"),
     "reject": _step(
-        "in_review", "rejected", "reviewer", "no_violation", "not_visible", "wrong_plate", "wrong_vehicle",
-        "emergency", "poor_evidence", "duplicate", "other",
+        "in_review", "rejected", "reviewer", "other", "no_violation", "not_visible", "wrong_plate", "wrong_vehicle",
+        "emergency", "poor_evidence", "duplicate",
     ),
     "issue": _step("confirmed", "issued", "authoriser", "issued", export="issue"),
     "appeal": _step("issued", "appealed", "operator authoriser", "appealed"),
     "uphold": _step("appealed", "upheld", "authoriser", "appeal_refused"),
-    "cancel": _step("issued appealed", "cancelled", "authoriser", "appeal_granted", "other", export="withdraw"),
-    "close": _step("issued upheld cancelled", "closed", "operator authoriser", "paid", "lapsed", "other"),
+    "cancel": _step("issued appealed", "cancelled", "authoriser", "other", "appeal_granted", export="withdraw"),
+    "close": _step("issued upheld cancelled", "closed", "operator authoriser", "other", "paid", "lapsed"),
 }  # fmt: skip
 """Who confirms does not issue: two people look at a case before a driver hears of it."""
 

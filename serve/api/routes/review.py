@@ -49,7 +49,9 @@ class StepAsked(BaseModel):
     )
 
     version: int = Field(ge=0, lt=2**31, description="Number of the decision that you saw.")
-    reason: ReviewReason | None = Field(default=None, description="The step's first one by default.")
+    reason: ReviewReason | None = Field(
+        default=None, description="By default one that states no more than the step."
+    )
     detail: str = Field(default="", max_length=2000, description="Why, in your words.")
     plate: str = Field(
         default="", max_length=20, description="What you read, where the machine read otherwise."

@@ -49,6 +49,18 @@ async def test_a_violation_goes_all_the_way(api: Any) -> None:
     assert (await api.get("/violations?state=stands")).json()["items"] == []
 
 
+async def test_the_record_states_no_reason_that_nobody_gave(api: Any) -> None:
+    one, two = speeding(0), speeding(1)
+    api.write(*with_plate(one), *with_plate(two))
+    way = [("claim", "reviewer"), ("confirm", "reviewer"), ("issue", "authoriser"), ("cancel", "authoriser"),
+           ("close", "operator")]  # fmt: skip
+    for version, (name, role) in enumerate(way):
+        seen = await step(api, one, name, version, role)
+    assert [d["reason"] for d in seen["decisions"]] == ["claimed", "as_measured", "issued", "other", "other"]
+    await step(api, two, "claim", 0, "reviewer")
+    assert (await step(api, two, "reject", 1, "reviewer"))["decisions"][-1]["reason"] == "other"
+
+
 @pytest.mark.parametrize(
     ("name", "role", "status"),
     [("confirm", "reviewer", 409), ("claim", "operator", 403), ("issue", "authoriser", 409), ("close", "operator", 409),

@@ -5,7 +5,12 @@ import { fill, h, s, say } from "../dom.js";
 import { number, t, when } from "../words.js";
 import { facts, summary } from "../violation.js";
 
-const REASONS = ["no_violation", "not_visible", "wrong_plate", "wrong_vehicle", "emergency", "poor_evidence", "duplicate"];
+// What a step is asked a reason for: nothing is granted where nobody appealed, and nobody pays what was cancelled.
+const REASONS = {
+  reject: () => ["no_violation", "not_visible", "wrong_plate", "wrong_vehicle", "emergency", "poor_evidence", "duplicate"],
+  cancel: (state) => (state === "appealed" ? ["appeal_granted", "other"] : ["other"]),
+  close: (state) => (state === "cancelled" ? ["lapsed", "other"] : ["paid", "lapsed", "other"]),
+};
 const KEYS = "Y ✓   N ✗   1-7   P   ← →   C";
 
 export async function open(main, context) {
@@ -47,7 +52,7 @@ function one(main, item, context, waiting = null) {
   const { signal } = context;
   const view = viewer(item);
   const can = (step) => item.steps.includes(step);
-  let asking = false;
+  let asking = null;
 
   async function take(step, reason) {
     try {
@@ -68,12 +73,18 @@ function one(main, item, context, waiting = null) {
   const plate = h("input", { id: "plate", value: item.plate?.text || "", maxlength: 20, autocomplete: "off", spellcheck: "false", placeholder: t("unread"),
     onkeydown: (event) => { if (event.key === "Enter") take("confirm"); if (event.key === "Escape") main.focus(); } });
   const reading = can("confirm") && h("label.reading", t("plate_read"), plate, h("kbd", "P"));
-  const reasons = h("div.reasons", { hidden: true, role: "group", "aria-label": t("why_reject") }, h("p", t("why_reject")),
-    REASONS.map((reason, i) => h("button", { onclick: () => take("reject", reason) }, h("kbd", String(i + 1)), " ", t(`why.${reason}`))));
-  const ask_why = () => { asking = true; reasons.hidden = false; reasons.querySelector("button").focus(); };
+  const reasons = h("div.reasons", { hidden: true, role: "group" });
+  const ask_why = (step) => {
+    asking = { step, known: REASONS[step](item.state) };
+    const asked = step === "reject" ? t("why_reject") : `${t(step)}: ${t("reason")}`;
+    reasons.setAttribute("aria-label", asked);
+    fill(reasons, h("p", asked), asking.known.map((reason, i) => h("button", { onclick: () => take(step, reason) }, h("kbd", String(i + 1)), " ", t(`why.${reason}`))));
+    reasons.hidden = false;
+    reasons.querySelector("button").focus();
+  };
   const steps = item.steps.map((step) => {
     const kind = { confirm: "good", reject: "bad", issue: "good" }[step] || "";
-    const act = step === "reject" ? ask_why : () => take(step);
+    const act = REASONS[step] ? () => ask_why(step) : () => take(step);
     return h(`button${kind && "." + kind}`, { onclick: act }, t(step), { confirm: h("kbd", "Y"), reject: h("kbd", "N") }[step]);
   });
 
@@ -92,8 +103,8 @@ function one(main, item, context, waiting = null) {
     if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
     const digit = Number(event.key);
     if (event.code === "KeyY" && can("confirm")) take("confirm");
-    else if (event.code === "KeyN" && can("reject")) ask_why();
-    else if (asking && digit >= 1 && digit <= REASONS.length) take("reject", REASONS[digit - 1]);
+    else if (event.code === "KeyN" && can("reject")) ask_why("reject");
+    else if (asking && digit >= 1 && digit <= asking.known.length) take(asking.step, asking.known[digit - 1]);
     else if (event.key === "ArrowRight") view.go(1);
     else if (event.key === "ArrowLeft") view.go(-1);
     else if (event.code === "KeyC") view.clip();
