@@ -163,6 +163,23 @@ def test_a_reviewer_confirms_one_and_rejects_the_next_by_keys(desk: Any, shots: 
     page.wait_for_selector(".plate:text('777KAZ01')")
 
 
+def test_two_presses_at_once_decide_once_and_claim_one(desk: Any) -> None:
+    page = desk("reviewer", sub="dana")
+    page.goto(page.url.split("#")[0] + "#/review")
+    asked: list[str] = []
+    page.on("request", lambda r: asked.append(r.url.rpartition("/")[2]) if r.method == "POST" else None)
+    page.wait_for_selector("button.big")
+    page.evaluate("for (const n of [1, 2]) document.querySelector('button.big').click()")
+    page.wait_for_selector(".stage img[src^=blob]")
+    first = page.url
+    page.evaluate(
+        "for (const n of [1, 2]) dispatchEvent(new KeyboardEvent('keydown', { code: 'KeyY', key: 'y' }))"
+    )
+    page.wait_for_url(lambda url: url != first)
+    page.wait_for_selector(".stage img[src^=blob]")
+    assert asked == ["next", "confirm", "next"]
+
+
 def test_who_may_not_decide_sees_no_buttons(desk: Any) -> None:
     page = desk("auditor")
     page.goto(page.url.split("#")[0] + "#/review")

@@ -31,7 +31,14 @@ async function start(main, context) {
   await table(rest, context);
 }
 
-async function next(main, context) {
+let coming = null; // two presses claim one
+
+function next(main, context) {
+  coming ??= claim(main, context).finally(() => { coming = null; });
+  return coming;
+}
+
+async function claim(main, context) {
   const { item, waiting } = await post("/review/next");
   if (!item) return start(main, context);
   history.replaceState(null, "", `#/review/${item.id}`);
@@ -53,8 +60,15 @@ function one(main, item, context, waiting = null) {
   const view = viewer(item);
   const can = (step) => item.steps.includes(step);
   let asking = null;
+  let busy = false; // two presses decide once
 
   async function take(step, reason) {
+    if (busy) return;
+    busy = true;
+    await decide(step, reason).finally(() => { busy = false; });
+  }
+
+  async function decide(step, reason) {
     try {
       const body = { version: item.version };
       if (reason) body.reason = reason;
