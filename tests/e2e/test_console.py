@@ -117,6 +117,21 @@ def test_a_sign_in_link_opens_the_day_and_does_not_stay_in_the_address(
     page.screenshot(path=shots / "now.png")
 
 
+def test_what_is_written_before_the_stream_opens_is_shown(desk: Any, config: ApiConfig) -> None:
+    page = desk("operator")
+    page.goto(page.url.split("#")[0] + "#/cameras")
+    page.wait_for_selector(".card, tbody tr, .empty")
+    late = violation(-21, datetime.now(UTC))
+
+    def opens(route: Any) -> None:
+        write(config.redis_url, late)
+        route.continue_()
+
+    page.route("**/api/v1/alerts/stream*", opens)
+    page.goto(page.url.split("#")[0] + "#/now")
+    page.wait_for_selector(f".alert[data-id='{late.id}']")
+
+
 def test_a_bad_token_is_told_in_words(browser: Any, address: str) -> None:
     page = browser.new_page()
     page.goto(f"{address}/console")

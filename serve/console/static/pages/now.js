@@ -49,23 +49,31 @@ export async function open(main, { me, signal }) {
     draw();
   }
 
+  // The stream begins when it is opened: what was written before is asked for, whenever it opens.
+  async function before() {
+    if (!me.roles.some((role) => ["operator", "reviewer", "authoriser", "analyst", "auditor"].includes(role))) return;
+    const { items } = await ask(`/violations?limit=${SHOWN / 2}`, { signal });
+    const known = new Set([...list.children].map((row) => row.dataset.id));
+    const older = [...list.children].find((row) => !row.classList.contains("fresh")) || null;
+    for (const item of items) if (!known.has(item.id)) list.insertBefore(violation(item, true), older);
+  }
+
   function add(event, type) {
     if (type === "open" || type === "away") {
+      if (type === "open") before().catch(() => {});
       link.className = `link ${type}`;
       link.textContent = type === "open" ? t("live") : t("away");
       return;
     }
     const row = alert(event);
     if (!row) return;
+    [...list.children].find((other) => other.dataset.id === event.id)?.remove(); // asked for when it was just written
     list.prepend(row);
     while (list.children.length > SHOWN) list.lastChild.remove();
     draw();
   }
 
-  if (me.roles.some((role) => ["operator", "reviewer", "authoriser", "analyst", "auditor"].includes(role))) {
-    const first = await ask(`/violations?limit=${SHOWN / 2}`, { signal });
-    fill(list, first.items.map((item) => violation(item, true)));
-  }
+  await before();
   await count();
   const timer = setInterval(() => count().catch(() => {}), EVERY_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
@@ -77,12 +85,12 @@ function alert(event) {
   const camera = event.source.replace("/cameras/", "");
   if (noun === "violation")
     return violation({ id: event.id, rule: kind, captured_at: event.time, camera, district: event.subject, ...event.data });
-  return h("li.alert.object", { "data-camera": camera, "data-at": event.time },
+  return h("li.alert.object", { "data-id": event.id, "data-camera": camera, "data-at": event.time },
     h("a", { href: "#/objects" }, h("time", { datetime: event.time }, clock(event.time)), h("b", t(`state.${kind}`)), h("span", camera), h("span", event.subject)));
 }
 
 function violation(item, old = false) {
-  return h(`li.alert${old ? "" : ".fresh"}`, { "data-camera": item.camera, "data-at": item.captured_at },
+  return h(`li.alert${old ? "" : ".fresh"}`, { "data-id": item.id, "data-camera": item.camera, "data-at": item.captured_at },
     h("a", { href: `#/review/${item.id}`, title: when(item.captured_at) },
       h("time", { datetime: item.captured_at }, clock(item.captured_at)), h("b", t(`rule.${item.rule}`)), h("span", summary(item)), h("span", item.camera)));
 }

@@ -16,7 +16,7 @@ export async function open(main, { me, signal }) {
   }
 
   await load();
-  follow("type=dome.object.&type=dome.patrol.task.", (event) => event && load(), signal);
+  follow("type=dome.object.&type=dome.patrol.task.", (event, what) => what !== "away" && load(), signal);
 }
 
 function sendPatrol(item) {
