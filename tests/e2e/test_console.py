@@ -274,16 +274,21 @@ def test_an_operator_sends_a_patrol_that_steps_on_though_the_connection_fails(
     patrol.set_viewport_size({"width": 800, "height": 1200})
     patrol.goto(patrol.url.split("#")[0] + "#/patrol")
     patrol.click("button:text('Accept')")
+    patrol.wait_for_selector(".pill:text('accepted')")
+    patrol.wait_for_selector(".banner", state="hidden")
+    patrol.route("**/api/v1/patrol/tasks/**", lambda route: route.abort())
     patrol.click("button:text('Arrived')")
     patrol.wait_for_selector(".pill:text('on the spot')")
     check_accessible(patrol)
     patrol.screenshot(path=shots / "patrol.png")
-    patrol.route("**/api/v1/patrol/tasks/**", lambda route: route.abort())
     patrol.click("button:text('Resolve')")
     patrol.fill("#why", "an empty suitcase")
     patrol.click("dialog .good")
-    patrol.wait_for_selector(".banner:not([hidden])")
+    patrol.wait_for_selector(".banner:text('2')")
+    kept = patrol.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('dome.patrol'))")
+    assert kept == ["dome.patrol.queue.bolat"], "who signs in next sends none of it"
     patrol.unroute("**/api/v1/patrol/tasks/**")
+    patrol.wait_for_selector(".banner", state="hidden")
     patrol.wait_for_selector(".pill:text('resolved')")
 
 

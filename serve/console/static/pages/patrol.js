@@ -1,23 +1,39 @@
 // A patrol's tasks on a tablet: near me, one thumb for each step, and a connection that may fail at any time.
 
-import { ask, comesBack, follow } from "../api.js";
+import { ask, comesBack, follow, Problem } from "../api.js";
 import { why } from "../dialog.js";
 import { fill, h, say } from "../dom.js";
 import { number, t, when } from "../words.js";
 
 const STEPS = { open: ["accept"], accepted: ["arrive", "resolve", "hand_over"], arrived: ["resolve", "hand_over"], resolved: [] };
-const QUEUE = "dome.patrol.queue";
+const AFTER = { accept: "accepted", arrive: "arrived", resolve: "resolved", hand_over: "open" };
 const AGAIN_MS = 5000;
+const NOT_NOW = [401, 403, 408, 425, 429]; // says nothing of the step: who signs in again, or waits, has it taken
 
-// Steps wait here until they are sent, each with its own key: sent twice, it is taken once. The queue outlives the page.
-const queue = {
-  read: () => JSON.parse(localStorage.getItem(QUEUE) || "[]"),
-  write: (rows) => localStorage.setItem(QUEUE, JSON.stringify(rows)),
-  add: (row) => queue.write([...queue.read(), { ...row, key: crypto.randomUUID() }]),
-};
+// A person's steps wait here until they are sent, each with its own key: sent twice, it is taken once. The queue outlives
+// the page, and is nobody's but theirs: whoever signs in on the same tablet sends nothing of it.
+function queueOf(sub) {
+  const name = `dome.patrol.queue.${sub}`;
+  const queue = {
+    read: () => JSON.parse(localStorage.getItem(name) || "[]"),
+    write: (rows) => localStorage.setItem(name, JSON.stringify(rows)),
+    add: (row) => queue.write([...queue.read(), { ...row, key: crypto.randomUUID() }]),
+  };
+  return queue;
+}
 
-async function send() {
-  for (let rows = queue.read(); rows.length; rows = queue.read()) {
+// A task as it will be once its waiting steps are taken, so that the next one can wait, too.
+function ahead(task, rows, sub) {
+  for (const { id, name, body } of rows) {
+    if (id !== task.id || body.version !== task.version) continue;
+    task = { ...task, state: AFTER[name], holder: name === "hand_over" ? "" : sub, note: body.note, version: task.version + 1 };
+  }
+  return task;
+}
+
+// Sends what waits until somebody leaves the page or it cannot be sent now; hands on each task as it is then.
+async function send(queue, signal, taken) {
+  for (let rows = queue.read(); rows.length && !signal.aborted; rows = queue.read()) {
     const [{ path, body, key }] = rows;
     let answer;
     try {
@@ -25,14 +41,18 @@ async function send() {
     } catch {
       return false; // no connection: all of it stays, in order
     }
-    if (answer.status >= 500 || comesBack(answer) !== null) return false;
+    if (answer.status === 401) throw new Problem(401, {}); // the page asks who it is
+    if (answer.status >= 500 || NOT_NOW.includes(answer.status) || comesBack(answer) !== null) return false;
     queue.write(queue.read().filter((row) => row.key !== key));
-    if (!answer.ok) say((await answer.json().catch(() => ({}))).detail || String(answer.status), true);
+    if (answer.ok) taken(await answer.json());
+    else say((await answer.json().catch(() => ({}))).detail || String(answer.status), true);
   }
   return true;
 }
 
 export async function open(main, { me, signal }) {
+  const queue = queueOf(me.sub);
+  let rows = null;
   const list = h("div.cards");
   const waiting = h("p.banner", { hidden: true, role: "status" });
   let place = null;
@@ -52,22 +72,33 @@ export async function open(main, { me, signal }) {
     }, (error) => say(error.message, true));
   }
 
+  function draw() {
+    const steps = queue.read();
+    waiting.hidden = !steps.length;
+    waiting.textContent = `${t("queued")}: ${steps.length}`;
+    if (rows) fill(list, rows.length ? rows.map(({ task, away_m }) => card(ahead(task, steps, me.sub), away_m)) : h("p.empty", t("no_tasks")));
+  }
+
+  function taken(task) {
+    rows = rows && rows.map((row) => (row.task.id === task.id && row.task.version < task.version ? { ...row, task } : row));
+    draw();
+  }
+
   async function load() {
-    const rows = queue.read();
-    waiting.hidden = !rows.length;
-    waiting.textContent = `${t("queued")}: ${rows.length}`;
+    draw();
     const where = place ? `?latitude=${place.latitude}&longitude=${place.longitude}&radius_m=20000` : "";
-    const { items } = await ask(`/patrol/tasks${where}`, { signal });
-    fill(list, items.length ? items.map(card) : h("p.empty", t("no_tasks")));
+    rows = (await ask(`/patrol/tasks${where}`, { signal })).items;
+    draw();
   }
 
   async function step(task, name, note = "") {
-    queue.add({ path: `/api/v1/patrol/tasks/${task.id}/${name}`, body: { version: task.version, note } });
-    await send();
+    queue.add({ id: task.id, name, path: `/api/v1/patrol/tasks/${task.id}/${name}`, body: { version: task.version, note } });
+    draw();
+    await send(queue, signal, taken);
     await load().catch(() => {});
   }
 
-  function card({ task, away_m }) {
+  function card(task, away_m) {
     const mine = me.roles.includes("patrol") && (!task.holder || task.holder === me.sub);
     const act = (name) => (["resolve", "hand_over"].includes(name) ? why(t(name), (note) => step(task, name, note), t("what_found")) : step(task, name));
     return h("article.card", { "aria-label": `${t(`kind.${task.kind}`)} ${task.camera}` },
@@ -78,9 +109,9 @@ export async function open(main, { me, signal }) {
       mine && h("div.steps", STEPS[task.state].map((name) => h(name === "hand_over" ? "button" : "button.good.big", { onclick: () => act(name) }, t(name)))));
   }
 
-  await send();
+  await send(queue, signal, taken);
   await load();
-  const timer = setInterval(async () => { if (queue.read().length && (await send())) load(); }, AGAIN_MS);
+  const timer = setInterval(async () => { if (queue.read().length && (await send(queue, signal, taken))) load(); }, AGAIN_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
-  follow("type=dome.patrol.task.", (event) => event && load().catch(() => {}), signal);
+  follow("type=dome.patrol.task.", (event, what) => what !== "away" && load().catch(() => {}), signal);
 }
