@@ -315,8 +315,15 @@ class Detector:
         return spec
 
     def put(self, request: DetectRequest) -> object:
-        """Puts the pictures into the node's object store, where the detector reads them without a copy."""
-        return ray.put(request)
+        """Puts the pictures into the node's object store, where the detector reads them without a copy.
+
+        Raises:
+            DetectorAway: If the store does not take them now; try again.
+        """
+        try:
+            return ray.put(request)
+        except RayError as error:
+            raise DetectorAway(f"object store: {type(error).__name__}: {first_line(error)}") from None
 
     async def detect(self, request: object) -> list[Detections]:
         """Detections of pictures in the object store.

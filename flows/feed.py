@@ -58,7 +58,11 @@ class Asked(Protocol):
     """A detector as a feed sees it (``flows.camera.Detector``)."""
 
     def put(self, request: DetectRequest) -> object:
-        """Hands pictures over once; the answer is what :meth:`detect` takes, as often as need be."""
+        """Hands pictures over once; the answer is what :meth:`detect` takes, as often as need be.
+
+        Raises:
+            DetectorAway: If they are not taken now; try again later.
+        """
         ...
 
     async def detect(self, request: object) -> list[Detections]:
@@ -247,12 +251,19 @@ class Feed:
         """One request until it is answered or given up: a file's is sent again for as long as it takes."""
         detector = self._detector
         assert detector is not None, "pictures need a detector"
-        body = detector.put(_body(request))
         pause = Backoff(0.1, 2.0)
         fails = 0
+        pictures: DetectRequest | None = None
+        body: object | None = None
         while True:
             try:
+                if body is None:
+                    pictures = pictures or _body(request)
+                    body = detector.put(pictures)
+                    pictures = None  # or there would be 2 MB of them twice
                 found = await detector.detect(body)
+                if len(found) != len(request):  # before any frame is told what belongs to another
+                    raise DetectorFailed(f"detector: {len(found)} answers to {len(request)} pictures")
                 self._window.answered(request, found)
                 self._message = ""
                 break
@@ -260,6 +271,13 @@ class Feed:
                 self.errors["detector"] += 1
                 self._message = str(error)
                 fails += isinstance(error, DetectorFailed)
+            except (
+                Exception
+            ) as error:  # a request that nobody answers for would hold up all that come after it
+                self.errors["detector"] += 1
+                self._message = f"detector: {described(error)}"
+                log.exception("camera %s: detector", self.camera.id)
+                fails += 1
             # The slot stays taken during the pause, so that a camera does not hammer a detector that is away.
             await asyncio.sleep(pause.next_s())
             if not self._lossless or fails >= FAILS or self._stop.is_set():
@@ -339,7 +357,7 @@ class Feed:
         self._state = state
 
     def _guarded(self, kind: str, work: Callable[..., T], *args: object) -> T | None:
-        """The one broad ``except`` of a camera: one frame's trouble must not end the watch."""
+        """One frame's trouble must not end the watch."""
         try:
             return work(*args)
         except Exception as error:

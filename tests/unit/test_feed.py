@@ -1,24 +1,32 @@
-"""A camera that sends tracks, from its file to the outbox, without a detector."""
+"""A camera's loop from its source to the outbox: tracks without a detector, pictures with an odd one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
+from media import write_video
 
+from flows.backoff import Backoff
+from flows.domain.detections import Detections
+from flows.domain.errors import DetectorAway
 from flows.domain.events import SPEEDING, Event
 from flows.domain.frames import ClockState, Frame, Picture
+from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.site import CameraConfig
-from flows.feed import Feed
+from flows.domain.status import CameraStatus
+from flows.feed import FAILS, Feed
 from flows.jurisdiction import load_profile
 from flows.outbox import Outbox
 from flows.pipeline import CameraPipeline
 from flows.settings import Settings
 from flows.sources import open_source
+from flows.sources.file import FileVideo
 
 ZERO = datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
 
@@ -109,3 +117,78 @@ def test_pictures_for_onlookers_are_small_and_made_only_while_somebody_looks(
     play(30)
     assert still.shrunk <= 12, "nobody looks any more"
     assert feed.look() is None, "nothing old is shown"
+
+
+SPEC = DetectorSpec("d", (160, 120), ("car",), "v")
+Answer = Callable[[int], list[Detections]]
+
+
+def nothing(pictures: int) -> list[Detections]:
+    return [Detections.empty()] * pictures
+
+
+def one_short(pictures: int) -> list[Detections]:
+    return nothing(pictures - 1)
+
+
+def garbage(pictures: int) -> list[Detections]:
+    return cast(list[Detections], None)
+
+
+class Scripted:
+    """A detector that does something odd a few times, then sees nothing in any picture."""
+
+    def __init__(self, puts: Iterable[Exception] = (), answers: Iterable[Answer] = ()) -> None:
+        self.puts, self.answers = list(puts), list(answers)
+
+    def put(self, request: DetectRequest) -> object:
+        if self.puts:
+            raise self.puts.pop(0)
+        return request
+
+    async def detect(self, request: object) -> list[Detections]:
+        answer = self.answers.pop(0) if self.answers else nothing
+        return answer(len(cast(DetectRequest, request).pictures))
+
+
+async def watched(
+    path: Path, detector: Scripted, monkeypatch: pytest.MonkeyPatch, live: bool = False
+) -> CameraStatus:
+    """The status after a file was watched to its end, by a live camera's rules if need be."""
+    monkeypatch.setattr("flows.feed.Backoff", lambda *_: Backoff(0.0, 0.0))
+    source = {"kind": "file", "path": path, "started_at": ZERO, "loop": live}
+    camera = CameraConfig.model_validate({"id": "c", "district": "d", "source": source})
+    pipeline = CameraPipeline.build(camera, load_profile("kz"))
+    played = FileVideo("c", path, started_at=ZERO)
+    feed = Feed(played, pipeline, SPEC, detector, cast(Outbox, Kept()))
+    await asyncio.wait_for(feed.run(), 20)
+    return feed.status()
+
+
+@pytest.mark.parametrize("live", [False, True])
+@pytest.mark.parametrize(
+    "detector",
+    [
+        lambda: Scripted(puts=[RuntimeError("no memory")] * FAILS),
+        lambda: Scripted(answers=[one_short] * FAILS),
+        lambda: Scripted(answers=[garbage] * FAILS),
+    ],
+)
+async def test_no_surprise_of_the_detector_holds_up_the_frames_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, detector: Callable[[], Scripted], live: bool
+) -> None:
+    status = await watched(write_video(tmp_path / "a.mp4", 40), detector(), monkeypatch, live)
+    assert status.state == "ended"
+    assert set(status.errors) == {"detector"}
+    assert status.dropped > 0
+    assert (status.detected + status.dropped + status.gated, status.frames_read) == (40, 40)
+
+
+async def test_a_files_frames_are_sent_again_after_a_surprise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = Scripted(
+        puts=[RuntimeError("odd"), DetectorAway("full"), DetectorAway("full")], answers=[one_short]
+    )
+    status = await watched(write_video(tmp_path / "a.mp4", 20), detector, monkeypatch)
+    assert (status.detected + status.gated, status.dropped, status.errors) == (20, 0, {"detector": 4})
