@@ -7,13 +7,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import Self
+from typing import Final, Self
 
 import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from flows.domain.errors import SourceError
+
+DAMAGED: Final = (
+    av.error.InvalidDataError,
+    av.error.PatchWelcomeError,  # a flipped bit asks for what no decoder knows
+    av.error.ArgumentError,
+    av.error.BugError,
+    av.error.NotImplementedError,
+    av.error.OverflowError,
+    av.error.PermissionError,  # decoders open nothing: it is the bare -1 of the older ones
+    av.error.UnknownError,
+    av.error.UndefinedError,
+    av.error.ExternalError,  # what decoders of other libraries say of all of these
+)
+"""What a decoder raises for a damaged packet; the next one may be sound. A lack of memory is another thing, and so is
+the end of a stream."""
 
 _PARAMETER_SETS: dict[str, tuple[int, int, frozenset[int]]] = {
     "h264": (0x1F, 0, frozenset({7, 8})),

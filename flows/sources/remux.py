@@ -12,10 +12,12 @@ from itertools import pairwise
 import av
 import numpy as np
 from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from flows.domain.errors import SourceError
-from flows.sources.packets import RingPacket
+from flows.sources.packets import DAMAGED, RingPacket
 from flows.sources.picture import AvPicture
 
 _MICROSECOND = Fraction(1, 1_000_000)
@@ -175,10 +177,13 @@ def _mux(packets: Sequence[RingPacket], times_us: Sequence[int]) -> tuple[bytes,
             continue
         stream.time_base = _MICROSECOND
         out.metadata["creation_time"] = packets[0].at.astimezone(UTC).isoformat()
-        for packet in _timed(packets, times_us):
-            packet.stream = stream
-            out.mux_one(packet)
-        out.close()
+        try:
+            for packet in _timed(packets, times_us):
+                packet.stream = stream
+                out.mux_one(packet)
+            out.close()
+        except av.FFmpegError as error:
+            raise SourceError(f"the recording cannot be put into {container}: {error}") from error
         return buffer.getvalue(), media_type
     raise SourceError(f"no container can hold {packets[0].form.codec.codec} video")
 
@@ -250,8 +255,13 @@ def _frames(run: Sequence[RingPacket]) -> Iterator[av.VideoFrame]:
     for packet in run:
         encoded = av.Packet(packet.data)
         encoded.opaque = packet
-        try:
-            yield from decoder.decode(encoded)
-        except av.error.InvalidDataError:  # damaged in the recording too; the frames wanted were decoded once
-            continue
-    yield from decoder.decode(None)
+        yield from _decoded(decoder, encoded)
+    yield from _decoded(decoder, None)
+
+
+def _decoded(decoder: VideoCodecContext, packet: av.Packet[VideoStream] | None) -> list[av.VideoFrame]:
+    """Nothing of what is damaged in the recording too; the frames wanted were decoded once."""
+    try:
+        return decoder.decode(packet)
+    except DAMAGED:
+        return []

@@ -16,7 +16,7 @@ from flows.domain.errors import SourceError
 from flows.domain.frames import Frame
 from flows.sources.base import SourceStats
 from flows.sources.clock import StreamClock
-from flows.sources.packets import CodecParameters, RingPacket, SessionFormat
+from flows.sources.packets import DAMAGED, CodecParameters, RingPacket, SessionFormat
 from flows.sources.picture import AvPicture
 from flows.sources.ring import PacketRing
 
@@ -103,7 +103,11 @@ class VideoSource:
                     bad = 0
                     yield packet
                 return
-            except (av.error.InvalidDataError, av.error.UndefinedError) as error:
+            except (
+                av.error.InvalidDataError,
+                av.error.PatchWelcomeError,
+                av.error.UndefinedError,
+            ) as error:
                 bad += 1
                 self._count_error(error)
         self._message = f"gave up after {bad} unreadable places in a row"
@@ -123,7 +127,7 @@ class VideoSource:
     def _decode(self, packet: av.Packet[VideoStream]) -> list[av.VideoFrame]:
         try:
             return packet.decode()
-        except (av.error.InvalidDataError, av.error.UndefinedError, av.error.ExternalError) as error:
+        except DAMAGED as error:
             self._count_error(error)
             return []
 

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn, cast
 
+import av
 import pytest
+from av.video.stream import VideoStream
 from media import STARTED_AT, shown_index, write_video
 
 from flows.domain.errors import SourceError
 from flows.domain.frames import Frame
 from flows.sources.file import FileVideo
+from flows.sources.packets import DAMAGED
 
 
 def play(path: Path, **options: object) -> tuple[FileVideo, list[Frame]]:
@@ -202,3 +206,27 @@ def test_a_file_never_makes_us_fetch_anything(tmp_path: Path, trap: tuple[type[_
     with pytest.raises(SourceError, match="no such file"):
         FileVideo("cam-1", Path(address)).open()
     assert hits.hits == 0
+
+
+class Broken:
+    """A packet that a decoder cannot take."""
+
+    def __init__(self, error: type[av.FFmpegError]) -> None:
+        self._error = error
+
+    def decode(self) -> NoReturn:
+        raise self._error(1, "for a test")
+
+
+@pytest.mark.parametrize("error", [*DAMAGED, av.error.MemoryError])
+def test_what_a_damaged_frame_makes_a_decoder_say_does_not_end_the_file(
+    tmp_path: Path, error: type[av.FFmpegError]
+) -> None:
+    source = FileVideo("cam-1", write_video(tmp_path / "a.mp4", 2))
+    broken = cast("av.Packet[VideoStream]", Broken(error))
+    if error in DAMAGED:
+        assert source._decode(broken) == []
+        assert source.stats.decode_errors == 1
+    else:
+        with pytest.raises(error):
+            source._decode(broken)

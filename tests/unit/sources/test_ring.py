@@ -3,15 +3,18 @@ from __future__ import annotations
 import io
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import av
 import numpy as np
 import pytest
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 from media import STARTED_AT, shown_index, write_video
 
 from flows.domain.errors import SourceError
 from flows.sources.file import FileVideo
-from flows.sources.packets import parameter_sets
+from flows.sources.packets import CodecParameters, parameter_sets
 from flows.sources.ring import PacketRing
 
 
@@ -137,3 +140,38 @@ def test_other_codecs_are_cut_as_well(tmp_path: Path, codec: str) -> None:
     assert np.array_equal(source.ring.picture(at(40)).bgr, frames[40])
     with av.open(io.BytesIO(source.ring.clip(at(10), at(50)).data)) as container:
         assert sum(1 for _ in container.decode(video=0)) >= 41
+
+
+class Fussy:
+    """A decoder that complains of one packet, and of the end."""
+
+    def __init__(self, decoder: VideoCodecContext) -> None:
+        self._decoder, self._asked = decoder, 0
+
+    def decode(self, packet: av.Packet[VideoStream] | None) -> list[av.VideoFrame]:
+        self._asked += 1
+        if packet is None or self._asked == 3:
+            raise av.error.PatchWelcomeError(1, "for a test")
+        return self._decoder.decode(packet)
+
+
+def test_what_a_decoder_says_of_a_damaged_packet_costs_no_other_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, shown = recorded(write_video(tmp_path / "a.mp4", 10))
+    whole = CodecParameters.decoder
+    monkeypatch.setattr(CodecParameters, "decoder", lambda *args: Fussy(whole(*args)))
+    assert (source.ring.picture(STARTED_AT).bgr == shown[0]).all()
+    with pytest.raises(SourceError, match="1 of 1 recorded frames cannot be decoded again"):
+        source.ring.picture(STARTED_AT + timedelta(seconds=2 / 25))
+
+
+def test_what_cannot_be_put_into_a_clip_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, _ = recorded(write_video(tmp_path / "a.mp4", 10))
+
+    def refuse(*_: object) -> NoReturn:
+        raise av.error.ArgumentError(22, "for a test")
+
+    monkeypatch.setattr("flows.sources.remux._timed", refuse)
+    with pytest.raises(SourceError, match="cannot be put into mp4"):
+        source.ring.clip(STARTED_AT, STARTED_AT + timedelta(seconds=1))
