@@ -40,7 +40,7 @@ from flows.domain.sightings import VehicleSeen, seen, unseen
 from flows.jpeg import jpeg
 from flows.package import ClipIndex, EvidenceContext, Manifest, PackagedFile, sha256
 from flows.pinned import PinShelf
-from flows.platestage import END_PATIENCE_S, Crop, PlateStage, has_plate
+from flows.platestage import END_PATIENCE_S, PAUSES_S, Crop, PlateStage, has_plate
 from flows.sources.packets import RingPacket
 from flows.sources.remux import Clip, Still, cut, stills
 from flows.sources.ring import PacketRing
@@ -59,7 +59,8 @@ _CROP_MARGIN = 0.15
 """Of the box's width and height, on each side: a detector's box may cut off a bumper with its plate."""
 _MAX_WAITING = 32
 """Packages waiting for the end of their clip; one more, and the oldest is made at once, cut short."""
-_ATTEMPTS = 2
+_RETRY_BYTES = 16 << 20
+"""Recording kept for packages that could not be written, as much as a ring; more, and the oldest is given up."""
 _MAX_SIGHTINGS = 16
 """Vehicles that did nothing and wait for a reader; one more, and the oldest is let go: packages come first."""
 
@@ -77,7 +78,8 @@ class _Waiting:
     around: datetime
     packets: list[RingPacket]
     pinned: dict[datetime, list[RingPacket]]
-    attempts: int = 0
+    unwritten: int = 0
+    """Times that it could not be written."""
     asked: int = 0
     """Times that its plate was asked for and nobody answered."""
     not_before_s: float = 0.0
@@ -115,6 +117,7 @@ class EvidenceQueue:
         hash_plate: The keyed hash of a plate that is surely read; else empty.
         plates: Reads the vehicle's plate; None where nobody does.
         belts: Decides what becomes of candidates of the seat-belt rule; None where nobody does.
+        pauses_s: Between attempts to write a package; one more attempt than pauses.
     """
 
     def __init__(
@@ -126,10 +129,12 @@ class EvidenceQueue:
         hash_plate: Callable[[PlateRecord | None], str] = lambda _: "",
         plates: PlateStage | None = None,
         belts: BeltStage | None = None,
+        pauses_s: tuple[float, ...] = PAUSES_S,
     ) -> None:
         self._ring, self._store, self._context = ring, store, context
         self.pins = PinShelf(ring)
         self._hash_plate, self._plates, self._belts = hash_plate, plates, belts
+        self._pauses_s = pauses_s
         self._clip = timedelta(seconds=clip_s)
         self._lock = threading.Lock()
         self._making = threading.Lock()
@@ -220,8 +225,9 @@ class EvidenceQueue:
         return events
 
     def _attempt(self, waiting: _Waiting) -> list[Event]:
-        waiting.attempts += 1
-        waiting.packets = _joined(waiting.packets, self._ring.since(waiting.from_at))
+        # A second more: what is shown before the end may be sent after it.
+        if not waiting.packets or waiting.packets[-1].at < waiting.to_at + _MARGIN:
+            waiting.packets = _joined(waiting.packets, self._ring.since(waiting.from_at))
         news: list[Event] = []
         try:
             if is_candidate(waiting.event):
@@ -235,12 +241,21 @@ class EvidenceQueue:
         except (ReaderAway, ReaderFailed) as error:
             self._postpone(waiting, error)
             return news
+        except Exception as error:  # what nobody thought of loses this package, not those that come after it
+            log.exception("camera %s", self._context.camera_id)
+            self._lose(waiting, error)
+            return news
         self.counts["looked" if unseen(waiting.event) else "stored"] += 1
         return news
 
     def refusals(self) -> dict[str, int]:
         """Candidates that nobody could judge, by reason."""
         return dict(self._refused)
+
+    @property
+    def lost(self) -> int:
+        """Packages given up: they could not be written for too long, or could not be made."""
+        return self.counts["failed"]
 
     def _decided(self, waiting: _Waiting) -> list[Event]:
         """The violation that a candidate is, which is packaged from then on; nothing where it is none."""
@@ -263,11 +278,23 @@ class EvidenceQueue:
         return [waiting.event]
 
     def _failed(self, waiting: _Waiting, error: StoreError) -> None:
-        if waiting.attempts < _ATTEMPTS:
-            self.counts["retried"] += 1
-            with self._lock:
-                self._waiting.append(waiting)
+        """It cannot be written now: a disk that is full may have room again in a minute."""
+        waiting.unwritten += 1
+        if waiting.unwritten > len(self._pauses_s) or waiting.last:
+            self._lose(waiting, error)
             return
+        self.counts["retried"] += 1
+        waiting.not_before_s = time.monotonic() + self._pauses_s[waiting.unwritten - 1]
+        with self._lock:
+            self._waiting.append(waiting)
+            unwritten = [w for w in self._waiting if w.unwritten]
+            oldest = unwritten[0] if _held_bytes(unwritten) > _RETRY_BYTES else None
+            if oldest is not None:
+                self._waiting.remove(oldest)
+        if oldest is not None:
+            self._lose(oldest, error)
+
+    def _lose(self, waiting: _Waiting, error: Exception) -> None:
         self.counts["failed"] += 1
         log.error("camera %s: no evidence for %s: %s", self._context.camera_id, waiting.event.id, error)
 
@@ -277,7 +304,6 @@ class EvidenceQueue:
         assert stage is not None
         pause_s = stage.pauses_s[waiting.asked - 1]
         log.info("camera %s: asked again in %g s: %s", self._context.camera_id, pause_s, error)
-        waiting.attempts -= 1
         waiting.not_before_s = time.monotonic() + pause_s
         self.counts["belts_retried" if stage is self._belts else "plate_retried"] += 1
         with self._lock:
@@ -375,6 +401,11 @@ def _joined(held: list[RingPacket], newer: list[RingPacket]) -> list[RingPacket]
     """What was secured and what came since; the ring may have let go of the older part."""
     known = {id(p) for p in held}
     return held + [p for p in newer if id(p) not in known]
+
+
+def _held_bytes(waiting: Sequence[_Waiting]) -> int:
+    """Of their recordings, which share packets with one another."""
+    return sum({id(p): len(p.data) for w in waiting for p in w.packets}.values())
 
 
 def _add_pictures(making: _Making, waiting: _Waiting) -> None:

@@ -78,6 +78,8 @@ class Asked(Protocol):
 class Evidence(Protocol):
     """Makes the packages (``flows.evidence.EvidenceQueue``)."""
 
+    @property
+    def lost(self) -> int: ...
     def add(self, event: Event) -> None: ...
     def keep(self, wanted: Set[datetime]) -> None: ...
     def due(self, now_at: datetime) -> list[Event]: ...
@@ -373,6 +375,8 @@ class Feed:
         if stats.decode_errors:
             errors["decode"] += stats.decode_errors
         errors.update(stats.oddities)
+        if self._evidence is not None and self._evidence.lost:
+            errors["evidence"] += self._evidence.lost
         if self._faces is not None:
             errors.update(self._faces.errors)
         newest, settled = self._newest_at, self._settled_at

@@ -68,7 +68,7 @@ class Job:
 
     def __init__(self, path: Path, store: EvidenceStore, ring: PacketRing | None = None) -> None:
         self.source = FileVideo("cam-1", path, started_at=STARTED_AT, ring=ring)
-        self.queue = EvidenceQueue(self.source.ring, store, CONTEXT, clip_s=4.0)
+        self.queue = EvidenceQueue(self.source.ring, store, CONTEXT, clip_s=4.0, pauses_s=(0.0, 0.0))
         self.stored: list[tuple[int, Event]] = []
 
     def run(self, events: Mapping[int, Event]) -> Job:
@@ -197,14 +197,67 @@ class FlakyStore(EvidenceStore):
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_failure_is_tried_again_once(tmp_path: Path, clip: Path, late: bool) -> None:
+def test_a_failure_is_tried_again_later_as_often_as_there_are_pauses(
+    tmp_path: Path, clip: Path, late: bool
+) -> None:
     event = make_violation(270, 290) if late else make_violation()
-    once = Job(clip, FlakyStore(str(tmp_path), 1)).run({299 if late else 170: event})
+    once = Job(clip, FlakyStore(str(tmp_path), 2)).run({299 if late else 170: event})
     assert len(once.stored) == 1
-    assert (once.queue.counts["retried"], once.queue.counts["failed"]) == (1, 0)
+    assert (once.queue.counts["retried"], once.queue.lost) == (2, 0)
     never = Job(clip, FlakyStore(str(tmp_path / "b"), 9)).run({170: make_violation()})
     assert never.stored == []
-    assert (never.queue.counts["failed"], len(never.queue)) == (1, 0)
+    assert (never.queue.lost, len(never.queue)) == (1, 0)
+
+
+def test_a_full_disk_is_waited_for(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = 100.0
+    monkeypatch.setattr("flows.evidence.time.monotonic", lambda: seconds)
+    store = FlakyStore(str(tmp_path), 3)
+    source = FileVideo("cam-1", clip, started_at=STARTED_AT)
+    queue = EvidenceQueue(source.ring, store, CONTEXT, clip_s=4.0)
+    assert len(list(source.frames())) == 300
+    queue.add(make_violation())
+    made: list[tuple[float, Event]] = []
+    for _ in range(20):
+        made += [(seconds, event) for event in queue.due(at(300))]
+        seconds += 1.0
+    assert [(when, event.type) for when, event in made] == [(100 + 1 + 2 + 4, EVIDENCE_STORED)]
+    assert (queue.lost, len(queue)) == (0, 0)
+
+
+@pytest.mark.parametrize(("most_bytes", "kept"), [(1 << 20, 3), (0, 0)])
+def test_what_waits_for_a_full_disk_is_bounded_and_the_rest_is_counted(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int, kept: int
+) -> None:
+    monkeypatch.setattr("flows.evidence._RETRY_BYTES", most_bytes)
+    source = FileVideo("cam-1", clip, started_at=STARTED_AT)
+    queue = EvidenceQueue(source.ring, FlakyStore(str(tmp_path), 9), CONTEXT, clip_s=4.0)
+    assert len(list(source.frames())) == 300
+    for first in (130, 135, 140):
+        queue.add(make_violation(first))
+    assert queue.due(at(300)) == []
+    assert (len(queue), queue.lost) == (kept, 3 - kept)
+
+
+class OddStore(EvidenceStore):
+    """Fails for one event in a way that nobody thought of."""
+
+    odd = ""
+
+    def write(self, folder: str, files: Mapping[str, bytes], manifest: bytes) -> bytes:
+        if folder.endswith(self.odd):
+            raise ZeroDivisionError("odd")
+        return super().write(folder, files, manifest)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_odd_error_loses_one_package_and_is_counted(tmp_path: Path, clip: Path, late: bool) -> None:
+    events = [make_violation(first, 150 + first - 130) for first in (130, 131, 132)]
+    store = OddStore(str(tmp_path))
+    store.odd = events[1].id
+    job = Job(clip, store).run({(297 if late else 170) + i: event for i, event in enumerate(events)})
+    assert [e.data["violation"] for _, e in job.stored] == [events[0].id, events[2].id]
+    assert (job.queue.lost, len(job.queue)) == (1, 0)
 
 
 def test_events_that_are_no_violation_need_no_package(tmp_path: Path, clip: Path) -> None:

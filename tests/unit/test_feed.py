@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import numpy as np
@@ -20,7 +21,7 @@ from flows.domain.frames import ClockState, Frame, Picture
 from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.site import CameraConfig
 from flows.domain.status import CameraStatus
-from flows.feed import FAILS, Feed
+from flows.feed import FAILS, Evidence, Feed
 from flows.jurisdiction import load_profile
 from flows.outbox import Outbox
 from flows.pipeline import CameraPipeline
@@ -192,3 +193,14 @@ async def test_a_files_frames_are_sent_again_after_a_surprise(
     )
     status = await watched(write_video(tmp_path / "a.mp4", 20), detector, monkeypatch)
     assert (status.detected + status.gated, status.dropped, status.errors) == (20, 0, {"detector": 4})
+
+
+def test_packages_that_were_given_up_are_among_the_errors(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 2)
+    camera = CameraConfig.model_validate(
+        {"id": "c", "district": "d", "source": {"kind": "file", "path": path}}
+    )
+    pipeline = CameraPipeline.build(camera, load_profile("kz"))
+    lossy = cast(Evidence, SimpleNamespace(lost=2, refusals=dict))
+    feed = Feed(FileVideo("c", path), pipeline, SPEC, Scripted(), cast(Outbox, Kept()), lossy)
+    assert feed.status().errors == {"evidence": 2}
