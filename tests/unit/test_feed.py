@@ -28,6 +28,7 @@ from flows.pipeline import CameraPipeline
 from flows.settings import Settings
 from flows.sources import open_source
 from flows.sources.file import FileVideo
+from flows.window import IN_FLIGHT
 
 ZERO = datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
 
@@ -121,6 +122,8 @@ def test_pictures_for_onlookers_are_small_and_made_only_while_somebody_looks(
 
 
 SPEC = DetectorSpec("d", (160, 120), ("car",), "v")
+TIMES = FAILS * IN_FLIGHT
+"""So often at least one request fails once too often, however they share the failures."""
 Answer = Callable[[int], list[Detections]]
 
 
@@ -170,9 +173,9 @@ async def watched(
 @pytest.mark.parametrize(
     "detector",
     [
-        lambda: Scripted(puts=[RuntimeError("no memory")] * FAILS),
-        lambda: Scripted(answers=[one_short] * FAILS),
-        lambda: Scripted(answers=[garbage] * FAILS),
+        lambda: Scripted(puts=[RuntimeError("no memory")] * TIMES),
+        lambda: Scripted(answers=[one_short] * TIMES),
+        lambda: Scripted(answers=[garbage] * TIMES),
     ],
 )
 async def test_no_surprise_of_the_detector_holds_up_the_frames_behind_it(
