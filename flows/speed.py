@@ -49,6 +49,7 @@ Reason = Literal[
     "disagreement",
     "platform",
     "clock_step",
+    "clock",
 ]
 """Why a speed was refused."""
 

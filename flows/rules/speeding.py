@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from flows.domain.errors import CalibrationError
 from flows.domain.events import Event, KeyMoment
+from flows.domain.frames import VOUCHED_CLOCKS
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import CameraConfig, TracksSource
 from flows.domain.tracks import Sighting, Track
@@ -190,6 +191,10 @@ class Speeding:
         self, track: Track, sightings: list[Sighting], moment: Moment
     ) -> list[SpeedEstimate | Refusal]:
         """One verdict, or several where the tracker took several vehicles for one."""
+        if moment.clock.source not in VOUCHED_CLOCKS:
+            return [
+                Refusal("clock", "nobody vouches for when it was: the file's modification time stands in")
+            ]
         if self._error_m is not None:
             return self._measure_fixes(sightings, self._error_m, moment)
         ground = self._fit_ground(track, moment)

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import driving
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import ValidationError
 
 from flows.domain.events import SPEEDING, Event, Violation
 from flows.domain.fixes import Fix
-from flows.domain.frames import ClockState, Frame, NoPixels
+from flows.domain.frames import VOUCHED_CLOCKS, ClockSource, ClockState, Frame, NoPixels
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting, Track
@@ -253,8 +254,10 @@ def test_rule_says_what_it_does() -> None:
     assert "counsel" in text
 
 
-def reported(kmh: float, **camera: Any) -> list[Event]:
-    """A car on a tracks source, 3 s at 20 Hz along +y, through the whole pipeline."""
+def radar(
+    kmh: float, clock_source: ClockSource = "device", **camera: Any
+) -> tuple[list[Event], dict[str, int]]:
+    """Events and refusals of a car on a tracks source, 3 s at 20 Hz along +y, through the whole pipeline."""
     config = {
         "id": "radar-1",
         "district": "alatau",
@@ -263,7 +266,7 @@ def reported(kmh: float, **camera: Any) -> list[Event]:
         **camera,
     }
     pipeline = CameraPipeline.build(CameraConfig.model_validate(config), KZ)
-    clock = ClockState("device", driving.START, 20.0)
+    clock = ClockState(clock_source, driving.START, 20.0)
     frames = [
         Frame(
             "radar-1", i, driving.START + timedelta(seconds=i / 20), NoPixels(0, 0), clock,
@@ -271,7 +274,25 @@ def reported(kmh: float, **camera: Any) -> list[Event]:
         )
         for i in range(60)
     ]  # fmt: skip
-    return list(run_frames(frames, pipeline))
+    return list(run_frames(frames, pipeline)), pipeline.refusals()
+
+
+def reported(kmh: float, **camera: Any) -> list[Event]:
+    """Its events alone."""
+    return radar(kmh, **camera)[0]
+
+
+@pytest.mark.parametrize("source", get_args(ClockSource))
+def test_no_speed_is_measured_by_a_clock_that_nobody_vouches_for(source: ClockSource) -> None:
+    speeding, track = rule(), driving.track(drive(85.0))
+    now = moment(track.last_at)
+    events = judge(speeding, track, replace(now, clock=replace(now.clock, source=source)))
+    if source in VOUCHED_CLOCKS:
+        assert (len(events), speeding.refusals()) == (1, {})
+        assert radar(85, source)[1] == {}
+    else:
+        assert (events, speeding.refusals()) == ([], {"clock": 1})
+        assert radar(85, source) == ([], {"clock": 1})
 
 
 def test_tracks_in_metres_are_judged_without_a_picture() -> None:
