@@ -96,7 +96,7 @@ def camera_table(
         ("events", f"{total['events']:,}"),
     ):
         table.add_column(name, footer, justify="right")
-    table.add_column("", _results_note(results), overflow="ellipsis", no_wrap=True)
+    table.add_column("", results_note(results), overflow="ellipsis", no_wrap=True)
     for status in shown:
         table.add_row(*_row(status, rates.get(status.camera_id, Rate())))
     return table
@@ -113,11 +113,12 @@ def _row(status: CameraStatus, rate: Rate) -> tuple[str | Text, ...]:
         f"{status.lag_s:.1f} s",
         f"{status.dropped:,}",
         f"{sum(status.events.values()):,}",
-        Text(_note(status), "dim"),
+        Text(camera_note(status), "dim"),
     )
 
 
-def _note(status: CameraStatus) -> str:
+def camera_note(status: CameraStatus) -> str:
+    """What there is to say of a camera besides its counts; empty if all is well."""
     parts = [status.message] if status.message else []
     parts += [unfit] if (unfit := unfitness(status)) else []
     parts += [f"{status.restarts} restarts"] if status.restarts else []
@@ -136,8 +137,11 @@ def unfitness(status: CameraStatus) -> str:
     return {"shaking": "unfit: shaking", "unsettled": "unfit: shaken or knocked"}.get(status.fitness, "")
 
 
-def _results_note(results: ResultsStatus) -> str:
+def results_note(results: ResultsStatus) -> str:
+    """How the results are doing."""
     parts = [f"Redis {results.redis}", f"{results.written:,} written"]
+    away = f"Redis was away {counted(results.outages, 'time')}, {results.away_s:.0f} s in all"
+    parts += [away] if results.outages else []
     parts += [f"{results.spooled:,} spooled"] if results.spooled else []
     parts += [f"{results.lost:,} LOST"] if results.lost else []
     return ", ".join(parts)
@@ -173,7 +177,7 @@ def progress_line(statuses: Sequence[CameraStatus], rates: dict[str, Rate], resu
     line = (
         f"{_states(statuses)}: {total['read']:,} frames, {total['frames_hz']:.0f}/s, {gated} gated, "
         f"{total['detections_hz']:.1f} detections/s, lag {total['lag']:.1f} s, "
-        f"{total['dropped']:,} dropped, {total['events']:,} events; {_results_note(results)}"
+        f"{total['dropped']:,} dropped, {total['events']:,} events; {results_note(results)}"
     )
     for status in statuses:
         line += f"; {status.camera_id} {unfit}" if (unfit := unfitness(status)) else ""

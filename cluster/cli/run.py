@@ -68,6 +68,8 @@ def run(
         progress=not no_progress,
     )
     stdout().print(summary_table(result))
+    for remark in remarks(result):
+        stdout().print(remark, soft_wrap=True, markup=False)
     if result.cameras and all(c.state == "failed" for c in result.cameras.values()):
         raise typer.Exit(FAILED)
 
@@ -139,6 +141,15 @@ def summary_table(summary: Summary) -> Table:
             events or "-",
         )
     return table
+
+
+def remarks(summary: Summary) -> list[str]:
+    """What happened to cameras and to Redis, below the table; nothing where all went well."""
+    from cluster.cli.progress import camera_note, results_note
+
+    notes = [(camera, camera_note(status)) for camera, status in summary.cameras.items()]
+    said = [f"  {camera}: {note}" for camera, note in notes if note]
+    return [*said, f"  {results_note(summary.results)}"] if summary.results.outages else said
 
 
 def short_type(kind: str) -> str:

@@ -104,6 +104,8 @@ class ResultsStatus(BaseModel):
         spooled: Events waiting on its disk.
         lost: Events that could not be kept.
         redis: ``up``, or why it is away.
+        outages: Times that Redis went away from this instance.
+        away_s: So long in all, seconds.
         restarts: Times the actor was started again.
         refusals: Pairs of passages that were refused, by reason.
         decisions: Decisions on violations that this instance made, by state.
@@ -116,6 +118,8 @@ class ResultsStatus(BaseModel):
     spooled: int = 0
     lost: int = 0
     redis: str = "up"
+    outages: int = 0
+    away_s: float = 0.0
     restarts: int = 0
     refusals: dict[str, int] = Field(default_factory=dict)
     decisions: dict[str, int] = Field(default_factory=dict)

@@ -127,6 +127,8 @@ class Results:
         self._refused: dict[str, None] = {}  # a set that knows which is the oldest
         self._forgotten = 0
         self._away = ""  # why Redis is away; empty while it is up
+        self._outages, self._outages_s = 0, 0.0  # those that are over, in seconds
+        self._went_at_s = 0.0
         self._pause_s = self._policy.retry_s[0]
         self._retry_at_s = 0.0
         self._young: deque[tuple[float, Line]] = deque(maxlen=self._policy.doubt_events)
@@ -165,6 +167,8 @@ class Results:
             spooled=self.waiting,
             lost=len(self._refused) + self._forgotten + self._tally["rejected"],
             redis=self._away or "up",
+            outages=self._outages,
+            away_s=round(self._outages_s + (self._clock() - self._went_at_s if self._away else 0.0), 1),
             restarts=restarts,
         )
 
@@ -296,12 +300,15 @@ class Results:
         self._store.probe()
         self._check()
         log.warning("Redis is back; %d events wait on disk", self.waiting)
+        self._outages_s += self._clock() - self._went_at_s
         self._away, self._pause_s = "", self._policy.retry_s[0]
         return True
 
     def _went(self, error: StoreError) -> None:
         if not self._away:
             log.warning("%s", error)
+            self._outages += 1
+            self._went_at_s = self._clock()
         self._away = str(error)
         self._retry_at_s = self._clock() + self._pause_s
         self._pause_s = min(2 * self._pause_s, self._policy.retry_s[1])

@@ -85,23 +85,29 @@ class FakeLive:
     """Stands for :mod:`cluster.live`; remembers what it was asked for."""
 
     state: str = "ended"
+    more: dict[str, Any] = field(default_factory=dict)
+    results: ResultsStatus = field(default_factory=lambda: ResultsStatus(written=2))
     calls: list[tuple[SiteConfig, list[str], Any]] = field(default_factory=list)
 
     def run_live(self, config: SiteConfig, problems: list[str], options: Any, on_progress: Any) -> Summary:
         self.calls.append((config, problems, options))
         cameras = {
             c.id: CameraStatus(
-                camera_id=c.id, state=self.state, frames_read=250, events={"dome.violation.speeding.v1": 2}
+                camera_id=c.id,
+                state=self.state,
+                frames_read=250,
+                events={"dome.violation.speeding.v1": 2},
+                **self.more,
             )
             for c in config.cameras
         }
-        on_progress(list(cameras.values()), ResultsStatus(written=2))
+        on_progress(list(cameras.values()), self.results)
         return Summary(
             site=config.site,
             started_at=AT,
             ended_at=AT,
             cameras=cameras,
-            results=ResultsStatus(written=2),
+            results=self.results,
             problems=problems,
         )
 

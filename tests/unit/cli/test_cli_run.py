@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from flows.domain.status import ResultsStatus
+
 
 def test_it_runs_the_site_and_sums_up(dome, site: Path, live, tmp_path: Path) -> None:
     events = tmp_path / "e.jsonl"
@@ -52,6 +54,20 @@ def test_when_every_camera_failed_the_status_says_so(dome, site: Path, live) -> 
     live.state = "failed"
 
     assert dome("run", site).exit_code == 1
+
+
+def test_what_happened_is_told_below_the_table(dome, site: Path, live) -> None:
+    assert "Redis" not in dome("run", site).stdout
+
+    live.more = {
+        "message": "a.mp4: 250 of 400 frames could be read",
+        "errors": {"evidence": 2, "size_changed": 1},
+    }
+    live.results = ResultsStatus(written=2, outages=2, away_s=61.4)
+    told = dome("run", site, "--no-progress").stdout
+
+    assert "good: a.mp4: 250 of 400 frames could be read, 2 evidence errors, 1 size_changed errors" in told
+    assert "Redis up, 2 written, Redis was away 2 times, 61 s in all" in told
 
 
 def test_progress_goes_to_stderr_and_can_be_switched_off(dome, site: Path, live) -> None:

@@ -133,6 +133,20 @@ def test_while_redis_is_away_events_are_safe_on_disk_and_follow_later(bench: Ben
     assert list(bench.redis.held) == [e.id for e in before + during]
 
 
+def test_how_often_and_how_long_redis_was_away_is_told_afterwards(bench: Bench) -> None:
+    assert (bench.results.status().outages, bench.results.status().away_s) == (0, 0.0)
+    for first in (0, 1):
+        bench.redis.crash()
+        bench.results.submit(make_events(1, first))
+        bench.run(20)
+        assert bench.results.status().away_s == pytest.approx(20 + 20 * first, abs=6)
+        bench.redis.come_back()
+        bench.run(20)
+    status = bench.results.status()
+    assert (status.redis, status.spooled, status.outages) == ("up", 0, 2)
+    assert status.away_s == pytest.approx(40, abs=11), "and up to 5 s each until somebody asks again"
+
+
 def test_a_write_with_no_answer_is_not_doubled(bench: Bench) -> None:
     events = make_events(5)
     bench.redis.stalls = True
