@@ -381,6 +381,8 @@ class Feed:
             errors.update(self._faces.errors)
         newest, settled = self._newest_at, self._settled_at
         state, message = self._state, self._message or self._outbox.problem
+        if state == "ended":  # why it ended early, where it did
+            message = message or stats.message
         if state == "running" and stats.silent_since is not None:
             state, message = "reconnecting", stats.message
         rate_hz = stats.rate_hz

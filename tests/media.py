@@ -104,3 +104,18 @@ def write_video(
             sink.mux(stream.encode(picture))
         sink.mux(stream.encode(None))
     return path
+
+
+def cut_short(path: Path, share: float) -> Path:
+    """An MP4 beside the given one, index first, of which only a share of the bytes was copied."""
+    cut = path.with_name(f"cut-{path.name}")
+    with av.open(str(path)) as old, av.open(str(cut), "w", options={"movflags": "faststart"}) as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        new.metadata.update(old.metadata)
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                new.mux(packet)
+    whole = cut.read_bytes()
+    cut.write_bytes(whole[: round(len(whole) * share)])
+    return cut

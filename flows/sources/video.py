@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import av
 from av.container import InputContainer
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 
 _MAX_BAD_READS = 64
 """So many unreadable places in a row end a file (or a connection): there is nothing but rubble ahead."""
-
+SIZE_CHANGED: Final = "size_changed"
+"""What is counted when a stream goes on in another size: a camera was set otherwise, and its survey may not hold."""
 
 Received: TypeAlias = "tuple[av.Packet[VideoStream], datetime | None]"
 """A packet, and for live streams when it came in."""
@@ -48,6 +50,7 @@ class VideoSource:
         self._clock = clock
         self._ring = PacketRing() if ring is None else ring
         self._packets = self._frames = self._errors = self._reconnects = self._session = 0
+        self._oddities: Counter[str] = Counter()
         self._size: tuple[int, int] | None = None
         self._format: SessionFormat | None = None
         self._message = ""
@@ -69,6 +72,7 @@ class VideoSource:
             session=self._session,
             clock=self._clock.state,
             message=self._message,
+            oddities=dict(self._oddities),
         )
 
     def close(self) -> None:
@@ -140,6 +144,7 @@ class VideoSource:
             self._errors += 1
         size = (picture.width, picture.height)
         if self._size is not None and size != self._size:
+            self._oddities[SIZE_CHANGED] += 1
             self._new_session()
         self._size = size
         stamp = self._clock.stamp(picture.pts if picture.pts is not None else picture.dts, arrival)

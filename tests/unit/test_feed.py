@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from media import write_video
+from media import cut_short, write_video
 
 from flows.backoff import Backoff
 from flows.domain.detections import Detections
@@ -207,3 +207,20 @@ def test_packages_that_were_given_up_are_among_the_errors(tmp_path: Path) -> Non
     lossy = cast(Evidence, SimpleNamespace(lost=2, refusals=dict))
     feed = Feed(FileVideo("c", path), pipeline, SPEC, Scripted(), cast(Outbox, Kept()), lossy)
     assert feed.status().errors == {"evidence": 2}
+
+
+async def test_a_file_that_ended_early_says_so_to_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = cut_short(write_video(tmp_path / "a.mp4", 40), 0.5)
+    status = await watched(path, Scripted(), monkeypatch)
+    assert status.state == "ended"
+    assert status.message == f"{path.name}: {status.frames_read} of 40 frames could be read"
+
+
+async def test_a_change_of_size_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = write_video(tmp_path / "a.ts", 20).read_bytes()
+    large = write_video(tmp_path / "b.ts", 20, size=(640, 360), first_index=20).read_bytes()
+    (tmp_path / "both.ts").write_bytes(small + large)
+    status = await watched(tmp_path / "both.ts", Scripted(), monkeypatch)
+    assert (status.state, status.frames_read, status.errors) == ("ended", 40, {"size_changed": 1})

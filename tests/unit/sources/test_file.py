@@ -18,6 +18,7 @@ from flows.domain.errors import SourceError
 from flows.domain.frames import Frame
 from flows.sources.file import FileVideo
 from flows.sources.packets import DAMAGED
+from flows.sources.video import SIZE_CHANGED
 
 
 def play(path: Path, **options: object) -> tuple[FileVideo, list[Frame]]:
@@ -119,6 +120,7 @@ def test_a_new_resolution_is_a_new_session(tmp_path: Path) -> None:
     source, frames = play(both, started_at=STARTED_AT)
     sizes = [(f.picture.width_px, f.picture.height_px, f.session) for f in frames]
     assert sizes == [(320, 240, 0)] * 30 + [(640, 360, 1)] * 30
+    assert source.stats.oddities == {SIZE_CHANGED: 1}
     ats = [f.at for f in frames]
     assert ats == sorted(set(ats))
     assert frames[45].picture.bgr().shape == (360, 640, 3)
