@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Final, Self, TextIO
 
 from flows.domain.errors import StoreError
-from flows.domain.events import PASSAGE
+from flows.domain.events import PASSAGE, Event
 from flows.store.results import ResultsStore
 
 log = logging.getLogger(__name__)
 
-ROUND_EVENTS = 500
+ROUND_EVENTS: Final = 500
 """Events read at a time: a round must not hold up the progress display."""
+MOST_IDS: Final = 100_000
+"""Ids remembered (10 MB), the newest: a live job has no end. What a camera that starts again sends once more is not
+as old; and no event is there twice at the end."""
 
 
 class EventsFile:
@@ -23,8 +27,8 @@ class EventsFile:
 
     Passages are left out: hashes of plates expire in Redis, and a file forgets nothing.
 
-    An event that was in Redis before (the same footage was run before) belongs to this run as well; one that
-    Redis does not have yet is asked for again later.
+    An event that was in Redis before (the same footage was run before) belongs to this run as well, so what cameras
+    say they have sent is looked up, once: what Redis does not have then is seen when it is written.
 
     Args:
         path: The file; an old one is replaced. None follows nothing.
@@ -34,8 +38,8 @@ class EventsFile:
 
     def __init__(self, path: Path | None, store: ResultsStore, cameras: Iterable[str]) -> None:
         self._path, self._store, self._cameras = path, store, frozenset(cameras)
-        self._lines: dict[str, tuple[str, str]] = {}
-        self._missing: dict[str, None] = {}
+        self._known: dict[str, None] = {}  # a set that knows which is the oldest
+        self._asked: dict[str, None] = {}
         self._place = ""
 
     def __enter__(self) -> Self:
@@ -48,46 +52,63 @@ class EventsFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._path is not None and self._lines:
+        if self._path is not None and self._known:
             self._sort(self._path)
 
-    def follow(self, sent: Iterable[str]) -> int:
+    def follow(self, sent: Iterable[str]) -> None:
         """Writes what is new.
 
         Args:
             sent: Ids that cameras say they have sent since the last call.
-
-        Returns:
-            How many events were sent but are not in Redis yet.
         """
         if self._path is None:
-            return 0
-        self._missing.update(dict.fromkeys(i for i in sent if i not in self._lines))
+            return
+        self._asked.update(dict.fromkeys(i for i in sent if i not in self._known))
+        _keep_newest(self._asked)
         try:
-            self._follow(self._path)
+            with self._path.open("a", encoding="utf-8") as file:
+                self._follow(file)
         except StoreError as error:
             log.debug("events file: %s", error)
-        return len(self._missing)
 
-    def _follow(self, path: Path) -> None:
-        found = {}
+    def _follow(self, file: TextIO) -> None:
         while entries := self._store.events(self._place, count=ROUND_EVENTS):
-            found.update({e.event.id: e.event for e in entries if e.event.camera_id in self._cameras})
+            self._write(file, [e.event for e in entries if e.event.camera_id in self._cameras])
             self._place = entries[-1].place
-        for event_id in [i for i in self._missing if i not in found][:ROUND_EVENTS]:
-            entry = self._store.event(event_id)
-            if entry is not None:
-                found[event_id] = entry.event
-        with path.open("a", encoding="utf-8") as file:
-            for event in found.values():
-                self._missing.pop(event.id, None)
-                if event.id not in self._lines and event.type != PASSAGE:
-                    self._lines[event.id] = (event.time.isoformat(), event.model_dump_json())
-                    file.write(self._lines[event.id][1] + "\n")
+        asked = list(islice(self._asked, ROUND_EVENTS))
+        self._write(file, [e.event for e in self._store.entries(asked)])
+        for event_id in asked:
+            self._asked.pop(event_id, None)
+
+    def _write(self, file: TextIO, events: Sequence[Event]) -> None:
+        for event in events:
+            self._asked.pop(event.id, None)
+            if event.id not in self._known and event.type != PASSAGE:
+                self._known[event.id] = None
+                file.write(event.model_dump_json() + "\n")
+        _keep_newest(self._known)
 
     def _sort(self, path: Path) -> None:
         """By capture time at the end, so that two runs of the same footage give the same file."""
-        ordered = sorted((at, event_id, line) for event_id, (at, line) in self._lines.items())
         new = path.with_name(f".{path.name}.new")
-        new.write_text("".join(line + "\n" for _, _, line in ordered), encoding="utf-8")
+        with path.open("rb") as old, new.open("wb") as file:
+            for place in _in_order(old):
+                old.seek(place)
+                file.write(old.readline())
         new.replace(path)
+
+
+def _in_order(file: BinaryIO) -> list[int]:
+    """Where each event's line begins, each event once, by capture time; the lines themselves are not kept."""
+    places: dict[str, tuple[str, str, int]] = {}
+    place = 0
+    for line in file:
+        event = Event.model_validate_json(line)
+        places.setdefault(event.id, (event.time.isoformat(), event.id, place))
+        place += len(line)
+    return [place for _, _, place in sorted(places.values())]
+
+
+def _keep_newest(ids: dict[str, None]) -> None:
+    for old in list(islice(ids, max(0, len(ids) - MOST_IDS))):
+        del ids[old]
