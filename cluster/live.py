@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from cluster.check import section_notes
 from cluster.events_file import EventsFile
+from cluster.version import software_version
 from flows.camera import FLEET, NAMESPACE, RESULTS, Surroundings
 from flows.domain.errors import DomeError
 from flows.domain.places import Places
@@ -178,12 +178,11 @@ class LiveJob:
         self._tell_places()
         self._deploy(settings)
         profile = load_profile(self._site.jurisdiction)
-        software = metadata.version("digital-dome")
         around = Surroundings(
             self._site.site,
             profile,
             settings,
-            software,
+            software_version(),
             plates=bool(self._options.plates),
             faces=self._searches(settings),
             belts=bool(self._options.belts),

@@ -71,13 +71,11 @@ def _root(
 
 
 def version_text() -> str:
-    """The installed distribution's version, or ``unknown`` in a bare checkout."""
-    from importlib import metadata
+    """The version for people, with what to do where it is not known."""
+    from cluster.version import UNKNOWN, software_version
 
-    try:
-        return metadata.version("digital-dome")
-    except metadata.PackageNotFoundError:
-        return "unknown (not installed: pip install -e .)"
+    version = software_version()
+    return f"{UNKNOWN} (not installed: pip install -e .)" if version == UNKNOWN else version
 
 
 def _help(command: Callable[..., None]) -> str:
