@@ -36,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     for problem in problems:
         log.warning("%s: %s", args.site, problem)
+    if not site.cameras:
+        log.error("%s: nothing to run: no camera of it can be used", args.site)
+        return 2
     options = LiveOptions(
         until_end=args.until_end,
         events=args.events,
