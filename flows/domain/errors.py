@@ -39,6 +39,10 @@ class SourceTimeout(SourceError, TimeoutError):
     """The source has sent nothing for longer than its watchdog allows."""
 
 
+class ProtocolMissing(SourceError):
+    """The video library here was built without a source's protocol: trying again would not help."""
+
+
 class WeightsError(DomeError):
     """A model's weights are absent, damaged or not licensed for this use."""
 

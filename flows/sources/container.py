@@ -15,7 +15,7 @@ from av.container import InputContainer
 from av.stream import Discard
 from av.video.stream import VideoStream
 
-from flows.domain.errors import SourceError
+from flows.domain.errors import ProtocolMissing, SourceError
 from flows.domain.frames import ClockSource
 from flows.domain.masking import masked
 from flows.domain.site import StreamSource
@@ -73,6 +73,7 @@ def open_stream(source: StreamSource) -> InputContainer:
     """Connects to a network stream; every wait in it is bounded.
 
     Raises:
+        ProtocolMissing: If libav here cannot speak its protocol at all.
         SourceError: If it cannot be reached or sends no video. Passwords in the address are masked.
     """
     try:
@@ -84,6 +85,12 @@ def open_stream(source: StreamSource) -> InputContainer:
             # A read that times out first hands out the half frame it has, and fails at the second try.
             timeout=(_OPEN_S, source.silence_s / 2),
         )
+    except av.error.ProtocolNotFoundError as error:
+        scheme = urlsplit(source.url).scheme
+        raise ProtocolMissing(
+            f"{scheme}:// cannot be opened here: this PyAV was built without it; build one over an FFmpeg that has it "
+            "(pip install --no-binary av av), or let a gateway hand the camera on as rtsp://"
+        ) from error
     except (av.FFmpegError, OSError) as error:
         raise SourceError(masked(f"cannot open {source.url}: {_reason(error)}")) from error
 

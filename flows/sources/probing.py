@@ -33,7 +33,7 @@ _RATE_DIFFERS = 0.02
 _JITTER_SHARE = 0.25
 """Of the interval between frames: more, and timestamps tell little about motion."""
 _LONG_KEY_INTERVAL_S = 10.0
-"""Pictures for evidence are decoded from the key frame before; the packet ring holds 30 s."""
+"""Pictures for evidence are decoded from the key frame before; the packet ring holds 20 s."""
 
 
 @dataclass(slots=True)

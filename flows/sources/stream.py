@@ -14,7 +14,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from flows.domain.errors import SourceError, SourceTimeout
+from flows.domain.errors import ProtocolMissing, SourceError, SourceTimeout
 from flows.domain.frames import Frame
 from flows.domain.masking import masked
 from flows.domain.site import StreamSource
@@ -87,13 +87,19 @@ class StreamVideo(VideoSource):
         """Nothing to do yet: a camera that is away now may come later, so :meth:`frames` connects."""
 
     def frames(self) -> Iterator[Frame]:
-        """Frames until :meth:`close`; connects, and connects again, by itself."""
+        """Frames until :meth:`close`; connects, and connects again, by itself.
+
+        Raises:
+            ProtocolMissing: If connecting again would not help.
+        """
         failures = 0
         try:
             while not self._stop.is_set():
                 before = self._frames
                 try:
                     yield from self._connection()
+                except ProtocolMissing:
+                    raise
                 except SourceError as error:
                     self._message = str(error)
                 if not self._stop.is_set():

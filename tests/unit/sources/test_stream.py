@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import NoReturn
 
 import av
 import pytest
 from media import STARTED_AT, write_video
 
-from flows.domain.errors import SourceError
+from flows.domain.errors import ProtocolMissing, SourceError
 from flows.domain.frames import Frame
 from flows.domain.site import StreamSource
 from flows.sources.container import open_stream, stream_options
@@ -153,6 +154,19 @@ def test_passwords_never_show(caplog: pytest.LogCaptureFixture) -> None:
     assert list(live.frames()) == []
     assert "hunter2" not in caplog.text + live.stats.message
     assert "trying again" in caplog.text
+
+
+def test_a_protocol_that_the_library_lacks_ends_the_camera_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object, **__: object) -> NoReturn:
+        raise av.error.ProtocolNotFoundError(1, "Protocol not found")
+
+    monkeypatch.setattr("flows.sources.container.av.open", lacking)
+    world = World()
+    live = StreamVideo("cam-1", StreamSource(url="srt://c:9000"), stop=world.stop)
+    with pytest.raises(ProtocolMissing, match="srt:// cannot be opened here: this PyAV was built without it"):
+        list(live.frames())
+    assert world.pauses == []
+    assert live.ring.ended
 
 
 @pytest.mark.parametrize(
