@@ -218,7 +218,13 @@ class _Look:
         if probe is None:
             return None
         source = self.camera.source
-        key = {"file": "path", "stream": "url", "scene": "scene", "tracks": "path"}[source.kind]
+        key, expected = {
+            "file": ("path", "a video file"),
+            "stream": ("url", "a stream that answers"),
+            "scene": ("scene", "a scene"),
+            "frames": ("path", "a folder of timed pictures"),
+            "tracks": ("path", "a file of tracks"),
+        }[source.kind]
         try:
             seen = probe(self.camera, self.settings)
         except FieldError as error:
@@ -230,12 +236,6 @@ class _Look:
             )
             return None
         except DomeError as error:
-            expected = {
-                "file": "a video file",
-                "stream": "a stream that answers",
-                "scene": "a scene",
-                "tracks": "a file of tracks",
-            }[source.kind]
             self._problem(f"source.{key}", expected, masked(str(error).removeprefix(f"source.{key}: ")))
             return None
         self.notes += seen.problems

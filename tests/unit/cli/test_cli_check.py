@@ -98,6 +98,28 @@ def test_a_stream_that_does_not_answer_fails_but_the_file_is_right(
     assert "s3cret" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        ("a.mp4", "path"),
+        ("srt://10.0.0.7:9000", "url"),
+        ("{kind: scene, scene: road}", "scene"),
+        ("{kind: frames, path: hall}", "path"),
+        ("{kind: tracks, path: radar.csv}", "path"),
+    ],
+)
+def test_a_source_of_any_kind_that_cannot_be_opened_is_told_with_its_reason(
+    dome, site: Path, probes, source: str, key: str
+) -> None:
+    site.write_text(f"site: town\ncameras:\n  - id: c\n    source: {source}\n")
+    probes["c"] = SourceError("this PyAV was built without it")
+
+    told = dome("check", site).stderr
+
+    assert f"cameras.c.source.{key}" in told
+    assert "this PyAV was built without it" in told
+
+
 def test_an_unknown_detector_is_told(dome, site: Path, probes) -> None:
     site.write_text(site.read_text() + "    detector: yolox-nono\n")
 
