@@ -3,17 +3,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
 import av
 import pytest
+from av.video.stream import VideoStream
 from media import STARTED_AT, write_video
 
 from flows.domain.errors import ProtocolMissing, SourceError
 from flows.domain.frames import Frame
 from flows.domain.site import StreamSource
+from flows.sources.base import SourceStats
 from flows.sources.container import open_stream, stream_options
 from flows.sources.stream import StreamVideo
 
@@ -126,6 +128,50 @@ def test_silence_is_told_while_it_lasts(tmp_path: Path) -> None:
     assert silent is not None
     assert abs(silent - since) < timedelta(seconds=1)
     assert "60 s" in source.stats.message
+
+
+class Stalling:
+    """A connection on which nothing comes for a minute after some packets, until the watchdog ends it."""
+
+    def __init__(self, path: Path, packets: int, stall: Callable[[], None]) -> None:
+        self._container, self._packets, self._stall = av.open(str(path)), packets, stall
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._container, name)
+
+    def demux(self, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
+        yield from islice(self._container.demux(stream), self._packets)
+        self._stall()
+        raise av.error.ExitError(1, "Immediate exit requested")
+
+
+def test_a_camera_that_stops_sending_for_a_minute_goes_on(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "a.ts", 20)
+    world = World()
+    told: list[SourceStats] = []
+
+    def stall() -> None:
+        world.seconds += 60
+        told.append(source.stats)
+
+    connections = iter([Stalling(clip, 10, stall), av.open(str(clip))])
+    source = StreamVideo(
+        "cam-1",
+        StreamSource(url=URL),
+        stop=world.stop,
+        opener=lambda _: cast("av.container.InputContainer", next(connections)),
+        uniform=lambda low, high: high,
+        now=world.now,
+        monotonic=world.monotonic,
+    )
+    frames = take(source, 25)
+    assert told[0].silent_since is not None
+    assert "60 s" in told[0].message
+    before, after = [f for f in frames if f.session == 0], [f for f in frames if f.session == 1]
+    assert (len(before) + len(after), source.stats.reconnects) == (25, 1)
+    assert all(a.at < b.at for a, b in pairwise(frames))
+    assert timedelta(seconds=59) < after[0].at - before[-1].at < timedelta(seconds=65)
+    assert (source.stats.silent_since, source.stats.message) == (None, "")
 
 
 def test_packets_without_a_picture_are_silence_too(tmp_path: Path) -> None:
