@@ -13,7 +13,6 @@ import av
 import numpy as np
 from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from flows.domain.errors import SourceError
@@ -259,7 +258,7 @@ def _frames(run: Sequence[RingPacket]) -> Iterator[av.VideoFrame]:
     yield from _decoded(decoder, None)
 
 
-def _decoded(decoder: VideoCodecContext, packet: av.Packet[VideoStream] | None) -> list[av.VideoFrame]:
+def _decoded(decoder: VideoCodecContext, packet: av.Packet[Stream] | None) -> list[av.VideoFrame]:
     """Nothing of what is damaged in the recording too; the frames wanted were decoded once."""
     try:
         return decoder.decode(packet)
