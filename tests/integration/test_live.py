@@ -140,6 +140,8 @@ def test_redis_may_be_away_under_load(job: Run, clip: Path, tmp_path: Path) -> N
         job.redis, job.trouble = server, trouble
         summary = job.go(site(street.camera_yaml("road-1", clip), street.camera_yaml("road-2", clip)))
         check_complete(job, summary.cameras, ["road-1", "road-2"])
+        assert (summary.results.redis, summary.results.outages) == ("up", 1)
+        assert summary.results.away_s > 0
         store = ResultsStore(server.url)
         assert len(store.events(count=1000)) == 4 * SPEEDERS
         assert sum(c.count for c in store.counters()) == 4 * SPEEDERS
