@@ -288,7 +288,8 @@ class EvidenceQueue:
         with self._lock:
             self._waiting.append(waiting)
             unwritten = [w for w in self._waiting if w.unwritten]
-            oldest = unwritten[0] if _held_bytes(unwritten) > _RETRY_BYTES else None
+            # One alone is always kept: its recording may be all that a ring holds.
+            oldest = unwritten[0] if len(unwritten) > 1 and _held_bytes(unwritten) > _RETRY_BYTES else None
             if oldest is not None:
                 self._waiting.remove(oldest)
         if oldest is not None:

@@ -225,7 +225,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, clip: Path, monkeypatch: pyte
     assert (queue.lost, len(queue)) == (0, 0)
 
 
-@pytest.mark.parametrize(("most_bytes", "kept"), [(1 << 20, 3), (0, 0)])
+@pytest.mark.parametrize(("most_bytes", "kept"), [(1 << 20, 3), (0, 1)])
 def test_what_waits_for_a_full_disk_is_bounded_and_the_rest_is_counted(
     tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, most_bytes: int, kept: int
 ) -> None:
