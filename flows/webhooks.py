@@ -1,7 +1,8 @@
 """Delivers events to webhooks: CloudEvents, signed, in order, tried again, and put aside when nothing helps.
 
 Signed as Standard Webhooks say (https://www.standardwebhooks.com): ``webhook-id``, ``webhook-timestamp``, and
-``webhook-signature`` over ``id.timestamp.body`` with HMAC-SHA256. Deliveries are at least once: the id is the event's.
+``webhook-signature`` over ``id.timestamp.body`` with HMAC-SHA256 keyed with the bytes that the secret stands for.
+Deliveries are at least once: the id is the event's.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import hmac
 import json
 import logging
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +31,10 @@ ATTEMPTS: Final = 8
 PAUSE_S: Final = 2.0
 """First pause; doubled each time: the eighth attempt comes four minutes after the first."""
 BATCH: Final = 50
+SECRET: Final = "whsec_"
+"""How the standard marks a secret; base64 of the key follows."""
+KEY_BYTES: Final = 32
+"""The standard takes 24 to 64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +73,27 @@ class Hooks(Protocol):
     def put_aside(self, hook_id: str, delivery: Delivery, why: str) -> None: ...
 
 
+def new_secret() -> str:
+    """A secret that the standard's libraries read."""
+    return SECRET + base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+
+
+def key_of(secret: str) -> bytes:
+    """What a secret stands for; one from before they were marked is its own text, as whoever keeps it verifies.
+
+    >>> key_of("whsec_AQID"), key_of("AQID")
+    (b'\\x01\\x02\\x03', b'AQID')
+    """
+    return base64.b64decode(secret.removeprefix(SECRET)) if secret.startswith(SECRET) else secret.encode()
+
+
 def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:
     """``v1,BASE64``.
 
     >>> signature("s", "a", 1, b"{}")
-    'v1,rlTdCCUdSiThlVXmIYLDhdu5IoHC8p1LhZ7/HIC1Ca4='
+    'v1,khQQGVQwmLnx/32NzOOqaw0VPV9pGDRrsQILlFv7o6k='
     """
-    mac = hmac.new(secret.encode(), f"{id}.{timestamp}.".encode() + body, hashlib.sha256)
+    mac = hmac.new(key_of(secret), f"{id}.{timestamp}.".encode() + body, hashlib.sha256)
     return f"v1,{base64.b64encode(mac.digest()).decode()}"
 
 

@@ -74,8 +74,8 @@ def webhooks(scope: Scope) -> WebhookList:
 @router.post("", status_code=201, responses=described(403))
 @may("administrator")
 def create_webhook(scope: Scope, asked: WebhookAsked) -> WebhookRow:
-    """Subscribes a service: CloudEvents, signed as Standard Webhooks say, tried eight times, then put aside. No event
-    names a plate."""
+    """Subscribes a service: CloudEvents, signed as Standard Webhooks say (the standard's libraries take the secret
+    as it is), tried eight times, then put aside. No event names a plate."""
     hook = scope.add(asked.url, asked.types, asked.districts)
     return WebhookRow.of(hook, hook.secret)
 

@@ -7,7 +7,7 @@ import secrets
 from flows.domain.errors import FieldError
 from flows.domain.people import EVERYWHERE
 from flows.domain.webhook import Webhook
-from flows.webhooks import allowed
+from flows.webhooks import allowed, new_secret
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.scope import Bounds
 from serve.api.services import Services
@@ -52,7 +52,7 @@ class Webhooks:
         named = self._bounds.narrow(districts, list) if districts else sorted(self._bounds.person.districts)
         hook = Webhook(
             id=secrets.token_hex(8), url=url, types=tuple(types), districts=frozenset(named),
-            secret=secrets.token_urlsafe(32), made_by=self._bounds.person.sub, made_at=self._services.now(),
+            secret=new_secret(), made_by=self._bounds.person.sub, made_at=self._services.now(),
         )  # fmt: skip
         self._services.webhooks.add(hook)
         return hook

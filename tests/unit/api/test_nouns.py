@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import io
 from datetime import timedelta
 from typing import Any
@@ -19,7 +22,7 @@ from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.status import CameraStatus
 from flows.domain.webhook import Webhook
 from flows.store.webhooks import WebhookStore
-from flows.webhooks import ATTEMPTS, Sender, allowed, signature
+from flows.webhooks import ATTEMPTS, Sender, allowed, new_secret, signature
 from serve.api.services import shown_to
 
 
@@ -170,6 +173,46 @@ def test_a_service_is_told_in_order_signed_and_without_plates(redis_url: str, se
         assert request.headers["webhook-signature"] == expected
         assert b"ABC" not in request.content
     assert sender.deliver() == 0
+
+
+def standard_accepts(secret: str, request: httpx.Request) -> bool:
+    """How the standard's own libraries verify: https://github.com/standard-webhooks/standard-webhooks."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = (
+        f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.{request.content.decode()}"
+    )
+    expected = base64.b64encode(hmac.new(key, signed.encode(), hashlib.sha256).digest()).decode()
+    versions = [version.split(",", 1) for version in request.headers["webhook-signature"].split(" ")]
+    return any(kind == "v1" and hmac.compare_digest(mac, expected) for kind, mac in versions)
+
+
+def test_what_is_sent_is_verified_as_the_standard_says(redis_url: str, sending: Any) -> None:
+    store, service, sender = sending
+    secret = new_secret()
+    store.add(hook(secret=secret))
+    write(redis_url, speeding(0))
+    sender.deliver()
+    [request] = service.got
+    assert standard_accepts(secret, request)
+    assert not standard_accepts(new_secret(), request)
+
+
+async def test_whoever_makes_a_webhook_is_given_a_secret_of_the_standard(api: Any) -> None:
+    made = (await api.post("/webhooks", {"url": "http://127.0.0.1:9/in"}, "administrator")).json()
+    assert made["secret"].startswith("whsec_")
+    assert 24 <= len(base64.b64decode(made["secret"].removeprefix("whsec_"), validate=True)) <= 64
+
+
+def test_a_secret_from_before_they_were_marked_signs_as_it_did(redis_url: str, sending: Any) -> None:
+    store, service, sender = sending
+    secret = "Zm9v-YmFy_cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV"
+    store.add(hook(secret=secret))
+    write(redis_url, speeding(0))
+    sender.deliver()
+    [request] = service.got
+    signed = f"{request.headers['webhook-id']}.{request.headers['webhook-timestamp']}.".encode()
+    mac = hmac.new(secret.encode(), signed + request.content, hashlib.sha256).digest()
+    assert request.headers["webhook-signature"] == f"v1,{base64.b64encode(mac).decode()}"
 
 
 def test_a_service_that_fails_is_asked_again_later_and_in_the_end_put_aside(
