@@ -52,6 +52,7 @@ SEEN_BY: Final[dict[str, frozenset[Role]]] = {
     "dome.object.": _WATCH,
     "dome.patrol.task.": frozenset({"patrol", "operator", "auditor"}),
     "dome.camera.state.": _WATCH | {"administrator"},
+    "dome.camera.fitness.": frozenset({"operator", "administrator"}),
     "dome.report.": frozenset({"operator", "reviewer", "auditor"}),
 }
 """Who sees which events, by the beginning of their type. What is not named is seen by nobody: passages, leads of

@@ -264,6 +264,10 @@ const WORDS = {
   "fit.unsettled": ["тұрақсыз", "не установилась", "unsettled"],
   "fit.learning": ["үйренуде", "запоминает вид", "learning"],
   "fit.unknown": ["белгісіз", "неизвестно", "unknown"],
+  "fitness.displaced": ["Камера жылжып кеткен", "Камера сдвинута", "Camera displaced"],
+  "fitness.restored": ["Камера орнына қойылды", "Камера возвращена на место", "Camera put back"],
+  "fitness.shaking": ["Камера дірілдейді", "Камера дрожит", "Camera shakes"],
+  "fitness.steady": ["Камера тынышталды", "Камера больше не дрожит", "Camera is steady again"],
 };
 
 const ORDER = Object.keys(LANGUAGES);

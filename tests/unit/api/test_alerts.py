@@ -15,6 +15,7 @@ from apiclient import speeding, write
 from flows.domain.events import PASSAGE, Event
 from flows.domain.people import Person
 from flows.domain.plates import PlateRecord, plate_event
+from flows.steadiness import CAMERA_FITNESS
 from serve.api import alerts
 from serve.api.alerts import AlertHub, Filter, TooMany
 from serve.api.scope import Bounds
@@ -106,6 +107,27 @@ async def test_listeners_see_their_districts_their_types_and_no_plates_unless_th
         assert "ABC" not in json.dumps(event)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(nobody), 0.05)
+
+
+async def test_who_can_do_something_about_a_knocked_camera_is_told(hub: AlertHub, redis_url: str) -> None:
+    knocked, elsewhere = (
+        Event.of(CAMERA_FITNESS, camera_id=f"{district}-1", district=district, at=speeding(0).time,
+                 data={"fitness": "displaced"})
+        for district in ("esil", "almaly")
+    )  # fmt: skip
+    last = speeding(9)
+    administrator = OPERATOR.model_copy(update={"roles": frozenset({"administrator"})})
+    analyst = OPERATOR.model_copy(update={"roles": frozenset({"analyst"})})
+    async with (
+        aclosing(await opened(hub)) as operates,
+        aclosing(await opened(hub, Filter(administrator))) as administers,
+        aclosing(await opened(hub, Filter(analyst))) as counts,
+    ):
+        write(redis_url, elsewhere, knocked, last)
+        assert [event["id"] for _, event in await take(operates, 2)] == [knocked.id, last.id]
+        ((_, event),) = await take(administers, 1)
+        assert (event["id"], event["data"]["fitness"]) == (knocked.id, "displaced")
+        assert [event["id"] for _, event in await take(counts, 1)] == [last.id]
 
 
 async def test_many_who_come_at_once_are_all_let_in(redis_url: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flows.steadiness import CAMERA_FITNESS
 from serve.api.access import table
 from serve.api.app import PREFIX
 from serve.api.middleware import COOKIE
@@ -93,6 +94,12 @@ def test_every_word_that_a_page_says_is_there_in_three_languages() -> None:
     said = set(re.findall(r'\bt\("([\w.]+)"\)', sources()))
     assert said
     assert not said - set(table)
+
+
+def test_the_page_of_now_tells_of_a_knocked_camera_in_words() -> None:
+    assert f"type={CAMERA_FITNESS.removesuffix('v1')}" in (STATIC / "pages" / "now.js").read_text("utf-8")
+    for told in ("displaced", "restored", "shaking", "steady"):
+        assert f'"fitness.{told}": [' in sources()
 
 
 async def test_hours_count_the_violations_of_ones_own_districts(api: Any) -> None:

@@ -77,7 +77,7 @@ export async function open(main, { me, signal }) {
   await count();
   const timer = setInterval(() => count().catch(() => {}), EVERY_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
-  follow("type=dome.violation.&type=dome.object.", add, signal);
+  follow("type=dome.violation.&type=dome.object.&type=dome.camera.fitness.", add, signal);
 }
 
 function alert(event) {
@@ -85,8 +85,9 @@ function alert(event) {
   const camera = event.source.replace("/cameras/", "");
   if (noun === "violation")
     return violation({ id: event.id, rule: kind, captured_at: event.time, camera, district: event.subject, ...event.data });
+  const [href, what] = noun === "camera" ? ["#/cameras", `fitness.${event.data.fitness}`] : ["#/objects", `state.${kind}`];
   return h("li.alert.object", { "data-id": event.id, "data-camera": camera, "data-at": event.time },
-    h("a", { href: "#/objects" }, h("time", { datetime: event.time }, clock(event.time)), h("b", t(`state.${kind}`)), h("span", camera), h("span", event.subject)));
+    h("a", { href }, h("time", { datetime: event.time }, clock(event.time)), h("b", t(what)), h("span", camera), h("span", event.subject)));
 }
 
 function violation(item, old = false) {
