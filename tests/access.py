@@ -299,6 +299,9 @@ row(
     case("/cases/{id}/close", WHY | {"version": 0}),
 )
 row("GET /cases/{case_id}/leads", "operator authoriser auditor", "one", case("/cases/{id}/leads", lead=True))
+row(
+    "GET /cases/{case_id}/route", "operator authoriser auditor", "one", case("/cases/{id}/route", active=True)
+)
 row("GET /leads/{lead_id}", "operator authoriser auditor", "one", case("/leads/{lead}", lead=True))
 row("GET /leads/{lead_id}/pictures/{which}", "operator authoriser", "one",
     case("/leads/{lead}/pictures/seen", lead=True))  # fmt: skip

@@ -21,12 +21,14 @@ from serve.api.devkey import sign
 from serve.api.services import Services
 
 PROBE_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+PLATE_KEY = "k1:" + "07" * 16
 AT = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 
 
 def config_for(url: str, home: Path, **changes: Any) -> ApiConfig:
     """An installation's configuration, as if its environment said nothing."""
-    env = {"DOME_HOME": str(home), "DOME_REDIS_URL": url, "DOME_PROBE_KEY": PROBE_KEY}
+    env = {"DOME_HOME": str(home), "DOME_REDIS_URL": url, "DOME_PROBE_KEY": PROBE_KEY,
+           "DOME_PLATE_KEY": PLATE_KEY}  # fmt: skip
     settings = Settings.from_env(env)
     values: dict[str, Any] = {"rate_hz": 10_000.0, "burst": 10_000, "webhook_hosts": ("127.0.0.1",)}
     return ApiConfig.from_env(url, settings, env={}).model_copy(update=values | changes)

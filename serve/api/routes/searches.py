@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from flows.domain.cases import LegalBasis, Purpose, SearchCase
 from flows.domain.leads import LeadView, Reason
@@ -120,6 +121,39 @@ class CaseAsked(BaseModel):
         return told | {"target": target}
 
 
+class GeoJSON(JSONResponse):
+    """An answer that maps read."""
+
+    media_type = "application/geo+json"
+
+
+class Route(Answer):
+    """Where the vehicle of a case was, in time order: a point a sighting and the line, as GeoJSON (RFC 7946).
+
+    Sightings of cameras without a place have no geometry.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "example": {
+                "type": "FeatureCollection",
+                "features": [
+                    {
+                        "type": "Feature",
+                        "geometry": {"type": "Point", "coordinates": [71.43, 51.13]},
+                        "properties": {"kind": "sighting", "number": 1, "camera": "gate-1", "district": "esil",
+                                       "at": "2026-11-02T08:00:00.000+00:00", "class": "car"},
+                    }
+                ],
+            }
+        },
+    )  # fmt: skip
+
+    type: Literal["FeatureCollection"]
+    features: list[dict[str, JsonValue]]
+
+
 class Why(BaseModel):
     """A reason, in your words."""
 
@@ -205,6 +239,13 @@ def resume_searching(scope: Scope, asked: Why) -> None:
 def leads(scope: Scope, case_id: CaseId) -> LeadList:
     """Leads of a case. That you have seen them is written down."""
     return LeadList(items=scope.leads(case_id))
+
+
+@router.get("/cases/{case_id}/route", response_class=GeoJSON, responses=described(404, 409))
+@may("operator", "authoriser", "auditor")
+def route(scope: Scope, case_id: CaseId) -> Route:
+    """Where the vehicle of a case was seen, once the case is active. That you have seen it is written down."""
+    return Route.model_validate(scope.route(case_id))
 
 
 @router.get("/leads/{lead_id}", responses=described(404))

@@ -10,6 +10,7 @@ from typing import Any
 from flows.domain.cases import SearchCase
 from flows.domain.errors import FieldError
 from flows.domain.leads import LeadView, Reason
+from flows.domain.sightings import geojson
 from flows.jurisdiction import load_profile
 from flows.searches import new_case, prepared
 from flows.store.cases import new_id
@@ -101,6 +102,17 @@ class Searches:
         """Leads of a case, blind to what others answered until the caller has."""
         self._require(case_id)
         return self._services.leads.of_case(case_id, self._me)
+
+    def route(self, case_id: str) -> dict[str, object]:
+        """Where the vehicle of a case was seen, as GeoJSON; see :meth:`flows.store.sightings.SightingStore.route`.
+
+        Raises:
+            Problem: 404 if it is none of theirs.
+            CaseError: If it is about no vehicle, or was never active.
+        """
+        self._services.cases.sweep()  # of a case that is over nothing more is looked for
+        self._require(case_id)
+        return geojson(self._services.sightings.route(case_id, self._me))
 
     def lead(self, lead_id: str) -> LeadView:
         """One lead, likewise."""

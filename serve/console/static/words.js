@@ -79,6 +79,7 @@ const WORDS = {
   authorise: ["Рұқсат беру", "Разрешить", "Authorise"],
   activate: ["Бастау", "Начать", "Begin"],
   close: ["Жабу", "Закрыть", "Close"],
+  route: ["Маршрут", "Маршрут", "Route"],
   leads: ["Белгілер", "Зацепки", "Leads"],
   lead_note: ["Бұл белгі ғана, қорытынды емес. Екі адам бір-бірінен тәуелсіз растайды.", "Это зацепка, не вывод. Подтверждают двое независимо друг от друга.", "This is a lead, not a finding. Two people confirm it, blind to one another."],
   seen: ["Камерада", "На камере", "As seen"],

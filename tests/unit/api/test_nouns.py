@@ -6,19 +6,23 @@ import base64
 import hashlib
 import hmac
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import access
 import httpx
 import numpy as np
 import pytest
-from apiclient import AT, speeding, write
+from apiclient import AT, PLATE_KEY, speeding, write
 from PIL import Image
+from searching import DAY, HOUR, make_case, make_vehicle_case
 
+from flows.domain.cases import SearchTerms, Window
 from flows.domain.detections import Detections
 from flows.domain.inference import DetectorSpec
+from flows.domain.platehash import PlateHasher
 from flows.domain.plates import PlateRecord, plate_event
+from flows.domain.sightings import Sighting
 from flows.domain.status import CameraStatus
 from flows.domain.webhook import Webhook
 from flows.store.webhooks import WebhookStore
@@ -109,6 +113,50 @@ async def test_who_asks_for_a_search_does_not_authorise_it(api: Any) -> None:
     assert (await api.post(path, step, "authoriser", sub="dana")).status_code == 409, "of two, one decides"
     incomplete = asked | {"purpose": "missing_child", "plate": "", "person": ""}
     assert (await api.post("/cases", incomplete, "operator")).status_code == 422
+
+
+async def test_the_route_of_a_vehicles_case_is_shown_while_it_is_active_and_who_looks_is_written_down(
+    api: Any,
+) -> None:
+    services, now = api.app.state.services, datetime.now(UTC)
+    case = make_vehicle_case(
+        "123ABC02", cameras=(), districts=("esil",), expires_at=now + DAY,
+        terms=SearchTerms(longest_days=30, look_back=True),
+        window=Window(begins_at=now - DAY, ends_at=now + DAY),
+        steps=({"deed": "created", "by": "asel", "at": now},),
+    )  # fmt: skip
+    services.cases.create(case, {})
+    hasher = PlateHasher.of(PLATE_KEY)
+    assert hasher is not None
+
+    def seen(plate: str, camera: str, hours: int, district: str = "esil") -> Sighting:
+        return Sighting(
+            plate=hasher.hash(plate), camera=camera, district=district, at=now - hours * HOUR, cls="car",
+            track=1, keep_days=7, latitude=51.0 + hours, longitude=71.0, id=camera,
+        )  # fmt: skip
+
+    services.sightings.put([seen("123ABC02", "gate-2", 1), seen("123ABC02", "gate-1", 2),
+                            seen("777XYZ05", "gate-3", 1), seen("123ABC02", "far-1", 1, "almaly")])  # fmt: skip
+    path = "/cases/case-1/route"
+    assert (await api.get(path, "operator")).status_code == 409, "nobody has authorised it"
+    services.cases.authorise("case-1", "bolat")
+    services.cases.activate("case-1", "asel")
+    assert (await api.get(path, "operator", districts=["almaly"])).status_code == 404
+    answer = await api.get(path, "operator", sub="dana")
+    assert answer.headers["content-type"] == "application/geo+json"
+    *points, line = answer.json()["features"]
+    assert [point["properties"]["camera"] for point in points] == ["gate-1", "gate-2"]
+    assert line["geometry"]["coordinates"] == [[71.0, 53.0], [71.0, 52.0]]
+    assert "123ABC02" not in answer.text
+    log = (await api.get("/audit", "auditor")).json()["items"]
+    assert [entry["who"] for entry in log if entry["action"] == "route.exported"] == ["dana"]
+
+
+async def test_a_persons_case_has_no_route(api: Any) -> None:
+    case = make_case(cameras=(), districts=("esil",))
+    api.app.state.services.cases.create(case, {"p1": b"sealed"})
+    answer = await api.get("/cases/case-1/route", "operator")
+    assert (answer.status_code, "vehicle" in answer.json()["detail"]) == (409, True)
 
 
 async def test_an_auditor_sees_their_districts_only(api: Any) -> None:

@@ -40,6 +40,7 @@ async function one(main, id, context) {
   if (["authorised", "draft"].includes(found.state) && (found.state === "authorised" || found.urgent)) buttons.push(["activate", put, "good"]);
   if (["active", "authorised", "draft"].includes(found.state)) buttons.push(["close", put, ""]);
   const target = found.target.kind === "vehicle" ? h("span.plate", found.target.plate) : h("b", found.target.name);
+  const routed = found.target.kind === "vehicle" && found.steps.some((step) => step.deed === "activated");
   const leads = h("section");
   fill(main,
     h("h1", h("a", { href: "#/searches" }, t("searches")), " / ", id, h(`span.pill.${found.state}`, t(`state.${found.state}`)), h("span.grow"),
@@ -47,7 +48,8 @@ async function one(main, id, context) {
     h("dl.facts", h("dt", t("purpose")), h("dd", t(`purpose.${found.purpose}`)), h("dt", t(found.target.kind)), h("dd", target),
       h("dt", t("law")), h("dd", `${found.basis.law}, ${found.basis.document}`), h("dt", t("who")), h("dd", found.requester),
       h("dt", t("place")), h("dd", [...found.districts, ...found.cameras].join(", ")),
-      h("dt", t("time")), h("dd", `${when(found.window.begins_at)} – ${when(found.window.ends_at)}`)),
+      h("dt", t("time")), h("dd", `${when(found.window.begins_at)} – ${when(found.window.ends_at)}`),
+      routed && [h("dt", t("route")), h("dd", h("a", { href: `/api/v1/cases/${id}/route`, download: `${id}.geojson` }, `${id}.geojson`))]),
     leads);
   if (found.target.kind === "person" && !["draft", "rejected", "expired"].includes(found.state)) await showLeads(leads, id, context);
 }
