@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from flows.domain.patrol import CONFIRMED
 from flows.steadiness import CAMERA_FITNESS
 from serve.api.access import table
 from serve.api.app import PREFIX
@@ -100,6 +101,21 @@ def test_the_page_of_now_tells_of_a_knocked_camera_in_words() -> None:
     assert f"type={CAMERA_FITNESS.removesuffix('v1')}" in (STATIC / "pages" / "now.js").read_text("utf-8")
     for told in ("displaced", "restored", "shaking", "steady"):
         assert f'"fitness.{told}": [' in sources()
+
+
+def test_a_patrol_is_offered_where_and_to_whom_the_api_would_send_one(api: Any) -> None:
+    script = (STATIC / "task.js").read_text("utf-8")
+    offered = {kind: frozenset(json.loads(states))
+               for kind, states in re.findall(r"^  (\w+): (\[.*\]),$", script, re.MULTILINE)}  # fmt: skip
+    assert offered == CONFIRMED
+    [sends] = [
+        row.roles for row in table(api.app) if (row.method, row.path) == ("POST", f"{PREFIX}/patrol/tasks")
+    ]
+    [said] = re.findall(r"^const SENDS = (\[.*\]);$", script, re.MULTILINE)
+    assert frozenset(json.loads(said)) == frozenset(sends)
+    pages = {"lead": "searches.js", "violation": "review.js", "object": "objects.js"}
+    for kind, page in pages.items():
+        assert f'patrolButton("{kind}", ' in (STATIC / "pages" / page).read_text("utf-8")
 
 
 async def test_hours_count_the_violations_of_ones_own_districts(api: Any) -> None:

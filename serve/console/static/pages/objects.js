@@ -1,8 +1,8 @@
 // Things left behind: what, where, since when, and whether its owner is near.
 
-import { ask, follow, picture, post } from "../api.js";
-import { why } from "../dialog.js";
-import { fill, h, say } from "../dom.js";
+import { ask, follow, picture } from "../api.js";
+import { fill, h } from "../dom.js";
+import { patrolButton } from "../task.js";
 import { number, t, when } from "../words.js";
 
 export async function open(main, { me, signal }) {
@@ -12,15 +12,11 @@ export async function open(main, { me, signal }) {
   async function load() {
     const query = new URLSearchParams({ until: new Date().toISOString(), since: new Date(Date.now() - 30 * 86400e3).toISOString(), closed: "true" });
     const { items } = await ask(`/objects?${query}`, { signal });
-    fill(list, items.length ? items.map((item) => card(item, me.roles.includes("operator"))) : h("p.empty", t("no_objects")));
+    fill(list, items.length ? items.map((item) => card(item, me)) : h("p.empty", t("no_objects")));
   }
 
   await load();
   follow("type=dome.object.&type=dome.patrol.task.", (event, what) => what !== "away" && load(), signal);
-}
-
-function sendPatrol(item) {
-  why(t("send_patrol"), (text) => post("/patrol/tasks", { kind: "object", about: item.id, text }).then(() => say(t("done"))));
 }
 
 function shown({ name, href }) {
@@ -35,11 +31,11 @@ function about(data) {
   return [moments.map(([name, at]) => [h("dt", t(name)), h("dd", when(at))]), values.length > 0 && [h("dt", t("measured")), h("dd", values.join("; "))]];
 }
 
-function card(item, sends) {
+function card(item, me) {
   return h(`article.card.${item.state}`, { "aria-label": item.id },
     h("header", h("h2", t(`state.${item.state}`)), h(`span.pill.${item.state}`, item.camera), h("small", item.district),
       item.patrol && [h("span.grow"), h(`span.pill.${item.patrol}`, `${t("patrol")}: ${t(`state.${item.patrol}`)}`)]),
     item.pictures.length > 0 && h("div.row", item.pictures.map(shown)),
     h("dl.facts.small", h("dt", t("time")), h("dd", when(item.noticed_at)), about(item.data)),
-    sends && item.state !== "closed" && [null, "resolved"].includes(item.patrol) && h("button", { onclick: () => sendPatrol(item) }, t("send_patrol")));
+    [null, "resolved"].includes(item.patrol) && patrolButton("object", item, me));
 }

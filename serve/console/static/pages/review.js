@@ -2,6 +2,7 @@
 
 import { ask, picture, post } from "../api.js";
 import { fill, h, s, say } from "../dom.js";
+import { patrolButton } from "../task.js";
 import { number, t, when } from "../words.js";
 import { facts, summary } from "../violation.js";
 
@@ -106,7 +107,7 @@ function one(main, item, context, waiting = null) {
     h("h1", badge(item), t(`rule.${item.rule}`), " ", h("span.state", t(`state.${item.state}`)), waiting !== null && h("span.count", number(waiting))),
     h("div.case",
       h("section.evidence", view.element),
-      h("section.words", reading, h("div.steps", steps), reasons, facts(item),
+      h("section.words", reading, h("div.steps", steps, patrolButton("violation", item, context.me)), reasons, facts(item),
         item.problems.length > 0 && h("details", h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
         item.decisions.length > 0 && h("details", h("summary", t("decisions"), ` (${item.decisions.length})`),
           h("ol.log", item.decisions.map((d) => h("li", h("b", t(`state.${d.state}`)), " ", d.by || d.who || "", " ", h("small", d.reason || "", " ", d.detail || ""))))),

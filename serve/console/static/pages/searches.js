@@ -3,6 +3,7 @@
 import { ask, picture, post, put } from "../api.js";
 import { fill, h, say } from "../dom.js";
 import { why } from "../dialog.js";
+import { patrolButton } from "../task.js";
 import { number, t, when } from "../words.js";
 
 export async function open(main, context) {
@@ -76,7 +77,8 @@ function lead({ lead: found, own, others }, { me }, again) {
       h("dt", t("state")), h("dd", t(`state.${found.state}`)), own && [h("dt", t("you_answered")), h("dd", t(`state.${own.verdict}`))],
       others.length > 0 && [h("dt", t("who")), h("dd", others.map((o) => `${o.by}: ${t(`state.${o.verdict}`)}`).join("; "))]),
     !own && ["lead", "confirmed_once"].includes(found.state) && h("div.steps", h("button.good", { onclick: () => answer("confirm") }, t("same_person")), h("button.bad", { onclick: () => answer("reject", { reason: "not_this_person" }) }, t("not_this_person"))),
-    found.state === "confirmed" && h("div.steps", h("button.good", { onclick: () => answer("dispatch") }, t("dispatch"))));
+    found.state === "confirmed" && h("div.steps", h("button.good", { onclick: () => answer("dispatch") }, t("dispatch"))),
+    patrolButton("lead", found, me));
 }
 
 const local = (at) => new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
