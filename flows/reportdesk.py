@@ -30,7 +30,9 @@ from flows.domain.reports import (
     chosen,
     folder_of,
     routed,
+    routing,
     step,
+    stepped,
     tracking_id,
     without,
 )
@@ -151,13 +153,17 @@ class ReportDesk:
     def step(
         self, report: Report, name: str, version: int, by: str, note: str = "", district: str = ""
     ) -> Report:
-        """A person's step; of two at the same moment one is taken.
+        """A person's step; of two at the same moment one is taken, and one sent again is taken once.
 
         Raises:
             FieldError: If a reason is missing where the reporter is told of it.
             ReportRefused: If its state does not allow it, or it was changed meanwhile.
             StoreError: If Redis is away.
         """
+        state = report.state if name == FORWARD else STEPS[name][0]
+        kept = routing(district, note.strip()) if name == FORWARD else note.strip()
+        if stepped(report, state, by, version, kept):
+            return report
         _expect(report, version, name)
         if name in SAY_WHY and not note.strip():
             raise FieldError("note", "why, as the reporter is to hear it", "nothing")
@@ -167,8 +173,7 @@ class ReportDesk:
                 raise FieldError("district", f"one of {', '.join(sorted(known))}", repr(district))
             after, action = routed(report, district, by, self._now(), note.strip()), "report.forwarded"
         else:
-            state, action = STEPS[name]
-            after = step(report, state, by, self._now(), note.strip())
+            after, action = step(report, state, by, self._now(), note.strip()), STEPS[name][1]
         # The log names the districts that it concerns: the one that had it, too.
         said = entry(by, action, subject=report.id, why=note.strip(), district=report.district)  # type: ignore[arg-type]
         self._reports.replace((after, report.version), entries=[said])
@@ -176,6 +181,8 @@ class ReportDesk:
 
     def choose(self, report: Report, sha256: str, thing: int | None, version: int, by: str) -> Report:
         """Says what a file is about (:func:`flows.domain.reports.chosen`); written down. What others saw of it is gone.
+
+        A choice sent again is made once.
 
         Args:
             report: As it is now.
@@ -189,9 +196,16 @@ class ReportDesk:
             ReportRefused: If its state does not allow it, or it was changed meanwhile.
             StoreError: If Redis is away.
         """
+        before = next((f for f in report.files if f.sha256 == sha256), None)
+        if (
+            before is not None
+            and (before.thing, before.chosen_by) == (thing, by)
+            and report.version > version
+        ):
+            return report  # whatever the machine has made of it since
         _expect(report, version, "choose")
         after = chosen(report, sha256, thing, by)
-        before = next(f for f in report.files if f.sha256 == sha256)
+        assert before is not None, "chosen() refuses a file that is not there"
         what = (
             "nothing" if thing is None else next(t.cls or "a thing" for t in before.things if t.id == thing)
         )

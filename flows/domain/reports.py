@@ -321,6 +321,24 @@ def step(report: Report, state: State, by: str, at: datetime, note: str = "") ->
     )
 
 
+def stepped(report: Report, state: State, by: str, version: int, note: str = "") -> bool:
+    """Whether a step is the last that was taken: who did not hear the answer sends it again.
+
+    Args:
+        report: As it is now.
+        state: That the step led to.
+        by: Who sends it.
+        version: That they looked at.
+        note: As :func:`step` would keep it.
+    """
+    last = report.steps[-1] if report.steps else None
+    return (
+        last is not None
+        and (last.state, last.by, last.note) == (state, by, note)
+        and report.version == version + 1
+    )
+
+
 def fits(main: Report, other: Report) -> bool:
     """Whether one can go on for the other with the files of both."""
     return len(_together(main, other)) <= MOST_TOGETHER
@@ -376,11 +394,15 @@ def routed(report: Report, district: str, by: str, at: datetime, note: str = "")
             f"report {report.id} is {report.state} in district {report.district or '-'}: expected an open one of "
             f"another district than {district}"
         )
-    said = f"to {district}: {note}" if note else f"to {district}"
-    made = Step(state=report.state, at=at, by=by, note=said[:MOST_TEXT])
+    made = Step(state=report.state, at=at, by=by, note=routing(district, note))
     return report.model_copy(
         update={"district": district, "steps": (*report.steps, made), "version": report.version + 1}
     )
+
+
+def routing(district: str, note: str) -> str:
+    """What the step says by which another district has a report."""
+    return (f"to {district}: {note}" if note else f"to {district}")[:MOST_TEXT]
 
 
 def chosen(report: Report, sha256: str, thing: int | None, by: str) -> Report:

@@ -23,7 +23,7 @@ from flows.domain.places import CameraPlace, Places
 from flows.domain.reports import KEPT, Attachment, Report, Thing, folder_of
 from flows.domain.site import District
 from flows.masked import Masked
-from flows.reportwork import Looked
+from flows.reportwork import Looked, told
 from flows.store.channels import ChannelBook
 from flows.uploads.inspector import HelperAway
 from flows.uploads.kinds import UploadRefused
@@ -122,12 +122,36 @@ async def test_a_report_is_filed_and_followed_to_its_end(api: Any, egov: Channel
         "The owner was fined",
         "17",
     )
-    again = await api.post(f"/reports/{tracking}/confirm", body, "operator")
-    assert again.status_code == 409
+    late = await api.post(f"/reports/{tracking}/confirm", body, "operator", sub="bolat")
+    assert late.status_code == 409
     log = (await api.get("/audit", "auditor")).json()["items"]
     assert [(e["action"], e["who"], e["why"]) for e in log] == [
         ("report.confirmed", "aigul", "The owner was fined")
     ]
+
+
+@pytest.mark.parametrize(
+    ("step", "note", "district"), [("confirm", "seen ", ""), ("close", "", ""), ("forward", "ours", "almaly")]
+)
+async def test_a_step_that_could_not_be_told_is_told_when_it_is_sent_again(
+    api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch, step: str, note: str, district: str
+) -> None:
+    services = api.app.state.services
+    tracking = (await egov.report()).json()["id"]
+    await looked_at(api)
+    version = services.reports.get(tracking).version
+    path, body = f"/reports/{tracking}/{step}", {"version": version, "note": note, "district": district}
+    everywhere: dict[str, Any] = {"districts": ["esil", "almaly"], "sub": "aigul"}
+    key = {"Idempotency-Key": "k-1234567890"}
+    with monkeypatch.context() as patch:
+        patch.setattr(services.results, "write", away)
+        assert (await api.post(path, body, "operator", headers=key, **everywhere)).status_code == 503
+    again = await api.post(path, body, "operator", headers=key, **everywhere)
+    assert (again.status_code, again.json()["version"]) == (200, version + 1), again.text
+    assert services.results.event(told(services.reports.get(tracking)).id) is not None
+    assert (await api.post(path, body, "operator", **everywhere | {"sub": "bolat"})).status_code == 409
+    log = (await api.get("/audit", "auditor", districts=["*"])).json()["items"]
+    assert [entry["who"] for entry in log] == ["aigul"], "taken once"
 
 
 async def test_nothing_of_who_reported_is_shown_to_those_who_work_on_it(api: Any, egov: Channel) -> None:
@@ -442,6 +466,10 @@ async def test_an_original_is_opened_with_a_reason_by_who_may_and_that_is_writte
     assert np.abs(np.diff(blocks[:, :8], axis=1)).mean() < 8, "a mosaic: neighbours within a block are alike"
 
 
+def away(*_: object) -> None:
+    raise StoreError("gone")
+
+
 class Refusing:
     """Decodes nothing; cannot do so after some files.
 
@@ -527,6 +555,33 @@ async def test_who_works_on_a_report_says_which_of_what_was_found_it_is_about(
     assert [thing["kept"] for thing in file["things"]] == [False, False]
     status = (await egov.send("GET", f"/reports/{tracking}/status")).json()
     assert (status["state"], status["note"]) == ("forwarded", ""), "the reporter is told nothing of it"
+
+
+async def test_a_choice_that_could_not_be_told_is_told_when_it_is_sent_again(
+    api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = api.app.state.services
+    services.work.looker = TwoCars()
+    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
+    await looked_at(api)
+    for task in services._tasks:
+        task.cancel()
+    report = services.reports.get(tracking)
+    path = f"/reports/{tracking}/files/{report.files[0].sha256[:16]}/subject"
+    body = {"version": report.version, "thing": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(services.results, "write", away)
+        assert (await api.post(path, body, "reviewer", sub="bolat")).status_code == 503
+    again = await api.post(path, body, "reviewer", sub="bolat")
+    assert (again.status_code, again.json()["version"]) == (200, report.version + 1)
+    assert services.results.event(told(services.reports.get(tracking)).id) is not None
+    await looked_at(api)
+    later = await api.post(path, body, "reviewer", sub="bolat")
+    assert later.json()["attachments"][0]["state"] == "seen", "it stays made, whatever was done with it since"
+    assert (await api.post(path, body, "reviewer", sub="dana")).status_code == 409
+    assert (await api.post(path, body | {"thing": 0}, "reviewer", sub="bolat")).status_code == 409
+    log = (await api.get("/audit", "auditor")).json()["items"]
+    assert [entry["action"] for entry in log] == ["report.subject_chosen"]
 
 
 async def test_what_is_made_anew_is_tried_again_where_nobody_can_look_and_hidden_until_then(
