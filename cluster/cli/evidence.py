@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from getpass import getuser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,9 @@ import typer
 from cluster.cli.shell import BAD_INPUT, FAILED, counted, print_json, stderr, stdout
 
 if TYPE_CHECKING:
+    from flows.court.export import Material
     from flows.court.verify import Report, Trust
+    from flows.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Export evidence packages; verify one offline.")
 
@@ -28,7 +31,10 @@ Authorities = Annotated[
 @app.command()
 def export(
     id: Annotated[
-        str, typer.Argument(metavar="ID", help="The event: a violation, a lead, an abandoned object.")
+        str,
+        typer.Argument(
+            metavar="ID", help="A violation, an abandoned object, a lead that two people confirmed."
+        ),
     ],
     out: Annotated[Path | None, typer.Option(metavar="FILE.zip", help="Default: evidence-ID.zip.")] = None,
     by: Annotated[
@@ -38,23 +44,24 @@ def export(
 ) -> None:
     """Put everything about a case into one signed zip: pictures, clip, measurement, decisions, protocols.
 
+    Of a lead: the face as seen and the photo, how alike they are and what that means, the case's grounds, and who
+    confirmed it; nobody else. Its pictures are opened with DOME_PROBE_KEY.
+
     DOME_C2PA_CERT and DOME_C2PA_KEY name the certificate that signs; without them one for development is made.
     DOME_TSA_URL names a time-stamp authority (RFC 3161), DOME_TSA_CERT its root.
     """
     from flows.court.export import export as make
-    from flows.court.gather import gather, note_export, sealing_of
+    from flows.court.gather import note_export, sealing_of
     from flows.court.verify import verify as check
     from flows.package import sha256
     from flows.settings import Settings
-    from flows.store.evidence import EvidenceStore
     from flows.store.redis_server import redis_beside
-    from flows.store.results import ResultsStore
 
-    settings = Settings.from_env()
+    settings, who = Settings.from_env(), by or getuser()
     with redis_beside(settings) as url:
-        material = gather(id, ResultsStore(url), EvidenceStore(settings.evidence))
+        material = _material(id, url, settings, who)
         made = make(material, sealing_of(settings))
-        note_export(url, by or getuser(), material, made)
+        note_export(url, who, material, made)
     path = out or Path(f"evidence-{id}.zip")
     path.write_bytes(made)
     report = check(made)
@@ -65,6 +72,30 @@ def export(
         _show(report)
     if report.faults:
         raise typer.Exit(FAILED)
+
+
+def _material(id: str, url: str, settings: Settings, by: str) -> Material:
+    """Of a lead from its case's own store, of all else from the events."""
+    from importlib import metadata
+
+    from flows.court.gather import gather
+    from flows.court.lead import gather_lead
+    from flows.store.cases import CaseStore
+    from flows.store.evidence import EvidenceStore
+    from flows.store.leads import LeadStore
+    from flows.store.results import ResultsStore
+    from flows.store.vault import Vault
+
+    evidence, key = EvidenceStore(settings.evidence), settings.probe_key.get_secret_value()
+    vault = Vault.of(key) if key else None
+    leads, cases = LeadStore(url, vault), CaseStore(url, vault, evidence)
+    with ExitStack() as opened:
+        opened.callback(leads.close_connections)
+        opened.callback(cases.close_connections)
+        cases.sweep()  # what had to go by now is in no package
+        if leads.knows(id):
+            return gather_lead(id, leads, cases, by, metadata.version("digital-dome"))
+    return gather(id, ResultsStore(url), evidence)
 
 
 @app.command()

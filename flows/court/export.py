@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -38,6 +38,7 @@ from flows.court.frames import FrameRow, index_frames, to_csv
 from flows.court.identity import Identity
 from flows.domain.errors import DomeError
 from flows.domain.events import Event
+from flows.domain.privacy import LEAD
 from flows.jpeg import jpeg
 from flows.jurisdiction import JurisdictionProfile
 from flows.package import Manifest, PackagedFile, sha256
@@ -76,19 +77,22 @@ class Material:
         record: All events of the case in the order in which they were written, that which it is about first.
         captured: The cameras' packages, that of the event first.
         profile: The law it was judged by; None if it is not at hand.
+        enclosed: Pictures that no camera took, JPEG by name in the package.
     """
 
     record: tuple[Event, ...]
     captured: tuple[Captured, ...]
     profile: JurisdictionProfile | None
+    enclosed: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def blurs(self) -> bool:
-        """Whether bystanders are made unrecognisable: in everything but a driver's violation.
+        """Whether bystanders are made unrecognisable: in everything but a driver's violation and a lead.
 
-        A violation's pictures go to a court as they are: who else was on the road may have to testify.
+        A violation's pictures go to a court as they are: who else was on the road may have to testify. A lead keeps
+        one head, in which others were made unrecognisable before it left the camera.
         """
-        return not self.record[0].type.startswith(VIOLATION)
+        return not self.record[0].type.startswith((VIOLATION, LEAD))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +181,8 @@ def _open(material: Material) -> tuple[_Open, Facts, list[Part]]:
     parts = [_part(captured) for captured in material.captured]
     for captured, part in zip(material.captured, parts, strict=True):
         _add_camera(made, captured, part, material.blurs)
+    for name, picture in material.enclosed.items():
+        made.add(name, "crop", "image/jpeg", picture)
     facts = facts_of(material.record, parts, material.profile, [w.name for w in made.withheld])
     made.add(RECORD, "record", "application/jsonl", record.to_lines(material.record))
     made.add(FACTS, "facts", "application/json", as_json(facts))

@@ -17,6 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from flows.court.frames import FrameRow
 from flows.domain.events import DECISION, Event, Measured
 from flows.domain.frames import VOUCHED_CLOCKS
+from flows.domain.leads import LEAD
 from flows.domain.plates import PLATE_READ, PlateRecord
 from flows.jurisdiction import EvidenceLaw, JurisdictionProfile
 from flows.package import Manifest
@@ -70,7 +71,7 @@ class Version(_Model):
     """Something that had a say in the measurement, and exactly which.
 
     Attributes:
-        role: ``detector``, ``plates.PART``, ``rule``, ``profile`` or ``software``.
+        role: ``detector``, ``embedder``, ``plates.PART``, ``rule``, ``profile`` or ``software``.
         name: Its name.
         version: Its version, where it has one.
         sha256: Of its weights, parameters, values or source.
@@ -337,7 +338,8 @@ def valid_on(calibration: Mapping[str, Any], day: date) -> bool | None:
 
 def _versions(event: Event, parts: Sequence[Part], profile: JurisdictionProfile | None) -> list[Version]:
     context, data = parts[0].manifest.context, event.data
-    found = [Version(role="detector", name=context.detector.name, sha256=context.detector.sha256)]
+    looked = "embedder" if event.type == LEAD else "detector"
+    found = [Version(role=looked, name=context.detector.name, sha256=context.detector.sha256)]
     plate = parts[0].manifest.plate
     for part, digest in sorted((plate.versions if plate is not None else {}).items()):
         found.append(Version(role=f"plates.{part}", name=part, sha256=digest))

@@ -15,6 +15,7 @@ from flows.court.identity import identity_of, read_certificates
 from flows.court.stamps import request_stamp
 from flows.domain.errors import FieldError
 from flows.domain.events import Event
+from flows.domain.leads import LEAD
 from flows.jurisdiction import JurisdictionProfile, load_profile, profile_names
 from flows.package import Manifest, sha256
 from flows.settings import Settings
@@ -38,10 +39,10 @@ class Packages(Protocol):
 
 
 def gather(event_id: str, archive: Archive, packages: Packages) -> Material:
-    """Everything about one case.
+    """Everything about one case; of a lead see :func:`flows.court.lead.gather_lead`.
 
     Args:
-        event_id: Of what it is about: a violation, a lead, an abandoned object.
+        event_id: Of what it is about: a violation, an abandoned object.
         archive: Where events are.
         packages: Where cameras' packages are.
 
@@ -91,8 +92,9 @@ def note_export(url: str, who: str, material: Material, made: bytes) -> None:
         StoreError: If Redis is away: then nothing is handed over.
     """
     about = material.record[0]
-    said = ledger.entry(who, "evidence.exported", subject=about.id, district=about.subject, sha256=sha256(made),
-                        size=len(made))  # fmt: skip
+    case = str(about.data["case"]) if about.type == LEAD else ""
+    said = ledger.entry(who, "evidence.exported", case=case, subject=about.id, district=about.subject,
+                        sha256=sha256(made), size=len(made))  # fmt: skip
     ledger.noted(url, said, "export an evidence package")
 
 

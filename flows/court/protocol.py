@@ -23,6 +23,7 @@ from flows.court.contents import Held, Withheld
 from flows.court.facts import CameraFacts, Facts
 from flows.court.record import START
 from flows.domain.events import Measured
+from flows.domain.leads import LEAD
 from flows.yamlfile import read_yaml
 
 SHOWN_PX: Final = 1600
@@ -134,7 +135,7 @@ class _View:
     def data(self) -> dict[str, Any]:
         """All of it."""
         facts = self._facts
-        heading = self._word("rules", facts.rule) if facts.rule else facts.type
+        heading = self._word("rules", facts.rule or facts.type)
         start, trace = (facts.trace[0], _thinned(facts.trace)) if facts.trace else ((0.0, 0.0, 0.0), [])
         path = _distances(trace) if start else []
         return {
@@ -199,8 +200,23 @@ class _View:
             [labels["utc"], _clock(facts.at)],
             [labels["vehicle"], self._word("classes", facts.cls)],
             [labels["plate"], self._plate()],
+            *(self._search() if facts.type == LEAD else []),
         ]
         return [row for row in rows if row[1]]
+
+    def _search(self) -> list[list[str]]:
+        """Under which case somebody was searched for, how alike the faces are, and what that means."""
+        labels, said = self._labels, self._facts.measurement
+        numbers = {
+            name: self._number(float(str(said[name]))) for name in ("threshold", "gallery", "false_alarms")
+        }
+        return [
+            [labels["case"], str(said["case"])],
+            [labels["basis"], f"{said['law']}; {said['document']}"],
+            [labels["authorised_by"], str(said["authorised_by"])],
+            [labels["similarity"], self._number(float(str(said["similarity"])))],
+            [labels["meaning"], labels["means"].format(**numbers)],
+        ]
 
     def _district(self) -> str:
         return f"{self._labels['district']} {self._facts.district}" if self._facts.district else ""

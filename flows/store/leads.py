@@ -180,6 +180,25 @@ class LeadStore:
             )
         return Lead.model_validate_json(text)
 
+    def knows(self, lead_id: str) -> bool:
+        """Whether there is such a lead.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("read a lead", self._ledger.address):
+            return bool(self._redis.exists(keys.lead(lead_id)))
+
+    def embedder(self, lead_id: str) -> str:
+        """Name and sha256 of what compared its faces, see :class:`flows.domain.leads.LeadFound`.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("read a lead", self._ledger.address):
+            text: Any = self._redis.hget(keys.lead(lead_id), "model")
+        return text.decode() if text is not None else ""
+
     def raw_of_case(self, case_id: str) -> list[Lead]:
         """Leads of a case by their capture time, with everybody's answers: for machines, never for a person."""
         with told("list leads", self._ledger.address):

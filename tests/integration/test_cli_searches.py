@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from flows.domain.platehash import PlateHasher
 from flows.domain.probes import ProbeCheck
 from flows.domain.sightings import Sighting
 from flows.settings import Settings
+from flows.store.audit import AuditStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore
 from flows.store.vault import Vault
@@ -138,6 +140,37 @@ def test_from_the_request_to_the_end(dome: Dome, server: EmbeddedRedis, photo: P
     assert (figures["confirmed"], figures["rejected"], figures["false_positive_rate"]) == (1, 1, 0.5)
     assert "false positive rate" in dome("audit", "report", "--month", month).stdout
     assert told(dome("audit", "verify", "--json"))["ok"]
+
+
+def test_a_lead_leaves_the_house_once_two_people_have_confirmed_it(
+    dome: Dome, server: EmbeddedRedis, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = person(dome, photo)
+    dome("case", "authorise", case, "--as", "bolat")
+    dome("case", "activate", case, "--as", "asel")
+    lead, file = bring_lead(server, case), tmp_path / "lead.zip"
+
+    def exported() -> Result:
+        return dome("evidence", "export", lead, "--out", file, "--as", "aigul", "--json")
+
+    dome("lead", "confirm", lead, "--as", "dana")
+    refused = exported()
+    assert (refused.exit_code, file.exists()) == (1, False)
+    assert "expected one that two people have confirmed" in refused.stderr
+    assert "dana" not in refused.stderr
+    dome("lead", "confirm", lead, "--as", "erlan")
+    report = told(exported())
+    assert (report["verdict"], report["event"]) == ("good", lead)
+    with zipfile.ZipFile(file) as zipped:
+        assert zipped.read("captured/hall-1/seen.jpg") == jpeg()
+        assert zipped.read("probe/probe.jpg")
+        assert json.loads(zipped.read("facts.json"))["versions"][0]["name"] == "dlib"
+    (entry,) = [e for e in AuditStore(server.url).entries() if e.action == "evidence.exported"]
+    assert (entry.who, entry.case, entry.subject) == ("aigul", case, lead)
+    assert (entry.details["district"], entry.details["sha256"]) == ("esil", report["sha256"])
+    monkeypatch.delenv("DOME_PROBE_KEY")
+    assert "DOME_PROBE_KEY" in exported().stderr
+    assert "still kept" in dome("evidence", "export", "nothing").stderr
 
 
 def test_everything_missing_is_named(dome: Dome) -> None:

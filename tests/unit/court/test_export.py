@@ -23,7 +23,7 @@ from flows.package import Manifest
 from flows.store.evidence import EvidenceStore
 from flows.store.results import Entry
 
-LEAD = "dome.lead.v1"
+OBJECT = "dome.object.abandoned.v1"
 
 
 def files(made: bytes) -> dict[str, bytes]:
@@ -97,12 +97,12 @@ def test_a_later_decision_is_another_record_with_the_same_captured_files() -> No
 
 
 @pytest.fixture(scope="module")
-def lead() -> bytes:
-    return export(material(LEAD), sealing())
+def left_behind() -> bytes:
+    return export(material(OBJECT), sealing())
 
 
-def test_a_search_hit_shows_nobody_else_and_keeps_the_clip_back(lead: bytes) -> None:
-    held = files(lead)
+def test_what_is_no_violation_shows_nobody_else_and_keeps_the_clip_back(left_behind: bytes) -> None:
+    held = files(left_behind)
     assert not any(n.endswith(("clip.mp4", "first.jpg")) for n in held if n.startswith("captured/"))
     manifest = PackageManifest.model_validate_json(held[MANIFEST])
     assert [w.name for w in manifest.withheld] == ["cam-1/clip.mp4"]
@@ -116,12 +116,12 @@ def test_a_search_hit_shows_nobody_else_and_keeps_the_clip_back(lead: bytes) -> 
     assert np.abs(blurred[2:12, 16] - blurred[2:12, 28]).max() < 6  # one block
 
 
-def test_a_blurred_package_is_good_and_says_what_is_kept_back(lead: bytes) -> None:
-    report = verify(lead, now=SEALED_AT)
+def test_a_blurred_package_is_good_and_says_what_is_kept_back(left_behind: bytes) -> None:
+    report = verify(left_behind, now=SEALED_AT)
     assert report.verdict == "good", report.faults
     assert any("kept back" in w and "clip.mp4" in w for w in report.warnings)
     assert any("there is none" in w for w in report.warnings)
-    claimed = json.loads(files(lead)["manifest.json"])
+    claimed = json.loads(files(left_behind)["manifest.json"])
     assert {f["blurred_of"] != "" for f in claimed["files"] if f["name"].startswith("blurred/")} == {True}
 
 
