@@ -7,6 +7,7 @@ remembers, logs, counts by person or raises with anything of a picture in it.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -85,6 +86,9 @@ class Gallery:
 class FaceSearcher:
     """Keeps the gallery as the cases are, and compares.
 
+    One thread refreshes, looks and forgets; any other may ask for :meth:`scope` meanwhile, which changes nothing: a
+    gallery takes longer to build than an old one may stand, and would else be emptied under the hands that build it.
+
     Args:
         eyes: Finder and embedder.
         source: The stores.
@@ -102,6 +106,7 @@ class FaceSearcher:
         self._eyes, self._source, self._thresholds, self._clock = eyes, source, thresholds, clock
         self._gallery = Gallery.empty()
         self._latest: datetime | None = None
+        self._clock_turn = threading.Lock()
         self._confirmed: datetime | None = None
         self._embedded: dict[tuple[str, str], NDArray[np.float32]] = {}
 
@@ -109,7 +114,7 @@ class FaceSearcher:
         """Asks what may be searched; called about every second. While that cannot be known, nothing may be."""
         try:
             active = self._source.active()
-            self._latest = max(self._latest or active.at, active.at)
+            self._reached(active.at)
             if active.version != self._gallery.version:
                 self._gallery = self._built(active)
             self._confirmed = self.now()
@@ -124,12 +129,11 @@ class FaceSearcher:
 
     def now(self) -> datetime:
         """The present; a clock that goes back brings no case back to life."""
-        self._latest = max(self._latest or self._clock(), self._clock())
-        return self._latest
+        return self._reached(self._clock())
 
     def scope(self) -> tuple[SearchCase, ...]:
-        """The active cases, as cameras may know them."""
-        return tuple(unnamed(case) for case in self._fresh().cases.values())
+        """The active cases, as cameras may know them. Called from any thread."""
+        return () if self._stale() else tuple(unnamed(case) for case in self._gallery.cases.values())
 
     def look(self, request: FaceRequest) -> FaceAnswer:
         """Compares one head with the gallery of the cases that cover it; asks them again before it answers."""
@@ -144,9 +148,17 @@ class FaceSearcher:
         hits = self._compared(request, picture, face, gallery, self._in_scope(request, gallery))
         return FaceAnswer(True, worth(face), hits)
 
+    def _reached(self, at: datetime) -> datetime:
+        with self._clock_turn:
+            self._latest = max(self._latest or at, at)
+            return self._latest
+
+    def _stale(self) -> bool:
+        confirmed = self._confirmed
+        return confirmed is None or self.now() - confirmed > STALE
+
     def _fresh(self) -> Gallery:
-        now, confirmed = self.now(), self._confirmed
-        if confirmed is None or now - confirmed > STALE:
+        if self._stale():
             self.forget()
         return self._gallery
 

@@ -144,6 +144,24 @@ def test_a_gallery_that_nobody_confirmed_for_seconds_is_emptied() -> None:
     assert search.searcher.scope() == ()
 
 
+def test_a_camera_that_asks_while_a_large_gallery_is_built_takes_nobody_out_of_it() -> None:
+    search = Search()
+    case = make_active(target=PersonTarget(name="A. B.", probes=("p1", "p2", "p3")))
+    search.stores.photos |= {("case-1", "p2"): photo(GREEN), ("case-1", "p3"): photo(BLUE)}
+    told: list[object] = []
+
+    def asked() -> None:
+        search.clock.on(STALE.total_seconds() + 1)
+        told.append(search.searcher.scope())
+
+    search.eyes.during = asked
+    search.change(case)
+    search.eyes.during = lambda: None
+    assert told == [(), ()]  # whether they run still was not known then
+    found = [search.searcher.look(head(colour, at=search.clock.at)).hits for colour in (RED, GREEN, BLUE)]
+    assert [[hit.probe for hit in hits] for hits in found] == [["p1"], ["p2"], ["p3"]]
+
+
 def test_the_stop_switch_empties_the_gallery() -> None:
     search = Search()
     search.change()
