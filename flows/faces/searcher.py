@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.cases import SearchCase, covers
-from flows.domain.errors import DomeError, StoreError
+from flows.domain.errors import DomeError, StoreError, WeightsError
 from flows.domain.faces import FaceAnswer, FaceRequest, SeenFace, SeesFaces, unnamed
 from flows.domain.leads import LeadFound, Likeness, Suppression
 from flows.faces.cutting import blurred, decoded
@@ -109,6 +109,8 @@ class FaceSearcher:
         self._clock_turn = threading.Lock()
         self._confirmed: datetime | None = None
         self._embedded: dict[tuple[str, str], NDArray[np.float32]] = {}
+        self.left_out: dict[str, str] = {}
+        """Active cases that cannot be searched, or not in every gallery that they share, by id: why not."""
 
     def refresh(self) -> None:
         """Asks what may be searched; called about every second. While that cannot be known, nothing may be."""
@@ -189,6 +191,8 @@ class FaceSearcher:
                 continue
             top = max(own, key=lambda k: alike[k])
             similarity, threshold = float(alike[top]), self._threshold(gallery.cases[case_id], len(rows))
+            if threshold is None:
+                continue
             if similarity >= threshold and not self._suppressed(gallery, case_id, face, similarity):
                 likeness = Likeness(
                     similarity=round(similarity, 4),
@@ -199,9 +203,19 @@ class FaceSearcher:
                 hits.append(self._found(request, gallery.owners[rows[top]], likeness, picture, face))
         return tuple(hits)
 
-    def _threshold(self, case: SearchCase, gallery: int) -> float:
+    def _threshold(self, case: SearchCase, gallery: int) -> float | None:
+        """The least similarity of a case's hits; None where none is known: that ends no other case's search."""
         budget = budget_per_face(case.terms.false_alarms_per_day, len(case.cameras), len(case.districts))
-        return self._thresholds.threshold(gallery, budget)
+        try:
+            return self._thresholds.threshold(gallery, budget)
+        except WeightsError as error:
+            self._leave_out(case.id, str(error))
+            return None
+
+    def _leave_out(self, case_id: str, why: str) -> None:
+        if case_id not in self.left_out:  # said once, not with each face
+            self.left_out[case_id] = why
+            log.error("case %s is not searched (%d are not): %s", case_id, len(self.left_out), why)
 
     def _suppressed(self, gallery: Gallery, case_id: str, face: SeenFace, similarity: float) -> bool:
         unlike = gallery.unlike.get(case_id)
@@ -234,7 +248,7 @@ class FaceSearcher:
         return jpeg(blurred(picture, others), whole_colour=False)
 
     def _built(self, active: Question) -> Gallery:
-        cases = {case.id: case for case in active.cases if case.target.kind == "person"}
+        cases = self._searchable(active.cases)
         wanted = [
             (id, p) for id, case in cases.items() if case.target.kind == "person" for p in case.target.probes
         ]
@@ -244,11 +258,28 @@ class FaceSearcher:
             if owner not in self._embedded and (vector := self._embed(owner)) is not None:
                 self._embedded[owner] = vector
         vectors = {owner: self._embedded[owner] for owner in wanted if owner in self._embedded}
-        if len(vectors) > self._thresholds.sizes[-1]:
-            self._thresholds.row(len(vectors))  # says what to do
         rows = np.stack(list(vectors.values())) if vectors else np.zeros((0, 1), np.float32)
         unlike = {id: found for id in cases if len(found := self._unlike(id))}
         return Gallery(active.version, cases, tuple(vectors), rows, unlike)
+
+    def _searchable(self, active: Sequence[SearchCase]) -> dict[str, SearchCase]:
+        """The cases whose false alarms were measured; where there are too many, those whose purpose
+        comes first, then the oldest."""
+        self.left_out = {}
+        room, cases = self._thresholds.sizes[-1], {}
+        for case in sorted(active, key=lambda c: (not c.terms.first, c.active_since or c.expires_at, c.id)):
+            if case.target.kind != "person" or self._threshold(case, len(case.target.probes)) is None:
+                continue
+            if len(case.target.probes) > room:
+                self._leave_out(
+                    case.id,
+                    f"gallery: expected at most {self._thresholds.sizes[-1]} probes of active cases, got more: false "
+                    "alarms were not measured beyond; close cases",
+                )
+                continue
+            room -= len(case.target.probes)
+            cases[case.id] = case
+        return cases
 
     def _embed(self, owner: tuple[str, str]) -> NDArray[np.float32] | None:
         """A probe's vector; None where nothing can be searched with it, which is said."""

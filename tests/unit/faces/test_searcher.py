@@ -203,10 +203,55 @@ def test_thresholds_of_another_embedder_are_refused() -> None:
         Search(thresholds=others)
 
 
-def test_a_budget_that_was_never_measured_is_an_error_and_no_guess() -> None:
-    search = Search(terms=SearchTerms(longest_days=30, false_alarms_per_day=1e-9))
-    with pytest.raises(WeightsError, match="fewer were not measured"):
-        search.searcher.look(head(RED))
+STRICT = SearchTerms(longest_days=30, false_alarms_per_day=1e-9)
+"""Fewer false alarms than were ever measured."""
+
+
+def test_a_case_whose_budget_was_never_measured_is_left_out_and_said_and_ends_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    search = Search()
+    search.stores.photos["case-2", "p1"] = photo(RED)
+    search.change(search.stores.cases[0], make_active(id="case-2", terms=STRICT))
+    assert "case case-2 is not searched (1 are not): false alarms: expected a budget" in caplog.text
+    assert list(search.searcher.left_out) == ["case-2"]
+    assert [case.id for case in search.searcher.scope()] == ["case-1"]
+    assert [hit.case for hit in search.searcher.look(head(RED)).hits] == ["case-1"]
+
+
+def test_a_case_that_can_only_be_searched_alone_is_left_out_beside_others_and_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    alone = SearchTerms(
+        longest_days=30, false_alarms_per_day=5e-5
+    )  # 5e-9 a face: kept by one probe, not by two
+    search = Search()
+    search.stores.photos["case-2", "p1"] = photo(RED)
+    other = make_active(id="case-2", terms=alone, cameras=("hall-1", "hall-2"))
+    search.change(search.stores.cases[0], other)
+    for _ in range(2):
+        assert [hit.case for hit in search.searcher.look(head(RED)).hits] == ["case-1"]
+    assert caplog.text.count("case case-2 is not searched") == 1
+    assert [hit.case for hit in search.searcher.look(head(RED, camera="hall-2")).hits] == ["case-2"]
+
+
+def test_beyond_the_probes_that_were_measured_the_newest_cases_are_left_out_and_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    search = Search(thresholds=Thresholds([1, 2], np.array([0.9]), np.zeros((2, 1)), "colour@1"))
+    search.stores.photos |= {(f"case-{i}", "p1"): photo(GREEN) for i in (2, 3, 4)}
+    child = SearchTerms(longest_days=30, first=True)
+    newer = [
+        make_active(id="case-3", at=T0 + 0.2 * HOUR),
+        make_active(id="case-2", at=T0 + 0.1 * HOUR),
+        make_active(id="case-4", at=T0 + 0.3 * HOUR, terms=child),
+    ]
+    search.clock.on(3600)
+    search.change(*newer, search.stores.cases[0])
+    assert {case.id for case in search.searcher.scope()} == {"case-1", "case-4"}
+    assert list(search.searcher.left_out) == ["case-2", "case-3"]
+    assert "case case-2 is not searched (1 are not): gallery: expected at most 2 probes" in caplog.text
+    assert len(search.searcher.look(head(RED, at=search.clock.at)).hits) == 1
 
 
 def test_a_look_alike_that_was_rejected_is_not_brought_again() -> None:
