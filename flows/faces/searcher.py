@@ -115,11 +115,9 @@ class FaceSearcher:
     def refresh(self) -> None:
         """Asks what may be searched; called about every second. While that cannot be known, nothing may be."""
         try:
-            active = self._source.active()
-            self._reached(active.at)
-            if active.version != self._gallery.version:
+            # Asked again after each build, which takes a while: what ended meanwhile is not searched.
+            while (active := self._asked()).version != self._gallery.version:
                 self._gallery = self._built(active)
-            self._confirmed = self.now()
         except StoreError as error:
             log.warning("no search while the cases are out of reach: %s", error)
             self.forget()
@@ -149,6 +147,16 @@ class FaceSearcher:
         gallery = self._fresh()
         hits = self._compared(request, picture, face, gallery, self._in_scope(request, gallery))
         return FaceAnswer(True, worth(face), hits)
+
+    def _asked(self) -> Question:
+        """What may be searched; a gallery of it holds from when this was asked, not from when it is built."""
+        asked_at = self._clock()
+        active = self._source.active()
+        took = self._clock() - asked_at  # by this clock alone: others may be ahead of it
+        self._reached(active.at)
+        if active.version == self._gallery.version:
+            self._confirmed = self.now() - max(took, timedelta(0))
+        return active
 
     def _reached(self, at: datetime) -> datetime:
         with self._clock_turn:
@@ -263,8 +271,10 @@ class FaceSearcher:
         return Gallery(active.version, cases, tuple(vectors), rows, unlike)
 
     def _searchable(self, active: Sequence[SearchCase]) -> dict[str, SearchCase]:
-        """The cases whose false alarms were measured; where there are too many, those whose purpose
-        comes first, then the oldest."""
+        """The cases whose false alarms were measured; where there are too many, the oldest.
+
+        Those whose purpose goes before all others (missing children) do so here too.
+        """
         self.left_out = {}
         room, cases = self._thresholds.sizes[-1], {}
         for case in sorted(active, key=lambda c: (not c.terms.first, c.active_since or c.expires_at, c.id)):

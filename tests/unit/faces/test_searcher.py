@@ -16,6 +16,7 @@ from flows.domain.leads import Suppression
 from flows.faces.cutting import decoded
 from flows.faces.searcher import STALE, FaceSearcher
 from flows.faces.thresholds import Thresholds
+from flows.store.cases import Active
 
 
 class Search:
@@ -142,6 +143,43 @@ def test_a_gallery_that_nobody_confirmed_for_seconds_is_emptied() -> None:
     search.clock.on(STALE.total_seconds() + 0.1)
     assert search.searcher.look(head(RED)) == FaceAnswer()
     assert search.searcher.scope() == ()
+
+
+def test_a_stop_while_the_gallery_is_built_holds_as_soon_as_it_is_built() -> None:
+    search = Search()
+    search.stores.photos["case-2", "p1"] = photo(GREEN)
+
+    def stopped() -> None:
+        search.eyes.during = lambda: None
+        search.stores.cases = []
+        search.stores.version += 1
+
+    search.eyes.during = stopped
+    search.change(search.stores.cases[0], make_active(id="case-2"))
+    assert search.searcher.scope() == ()
+    assert search.searcher.look(head(RED)) == FaceAnswer()
+    assert search.eyes.seen == 0
+
+
+def test_a_gallery_holds_from_when_the_cases_were_asked_for_and_not_from_the_answer() -> None:
+    search = Search()
+    ask = search.stores.active
+
+    def slowly() -> Active:
+        active = ask()
+        search.clock.on(STALE.total_seconds() + 0.1)
+        return active
+
+    search.stores.active = slowly  # type: ignore[method-assign]
+    search.searcher.refresh()
+    assert search.searcher.scope() == ()
+
+
+def test_a_store_whose_clock_is_ahead_empties_no_gallery() -> None:
+    search = Search()
+    search.stores.at = T0 + 2 * STALE
+    search.searcher.refresh()
+    assert len(search.searcher.scope()) == 1
 
 
 def test_a_camera_that_asks_while_a_large_gallery_is_built_takes_nobody_out_of_it() -> None:
