@@ -2,7 +2,7 @@
 
 Nobody is looked at unless an active case covers the camera at the frame's capture time and now. A track is looked
 at a few times; what comes back is nothing, or hits, of which as many frames must agree as the case's terms say.
-What is held of a track is forgotten with it.
+What is held of a track is forgotten with it, and what agreed for a case as soon as the case has ended.
 """
 
 from __future__ import annotations
@@ -118,17 +118,16 @@ class FaceStage:
         try:
             cases = await self._ask.scope()
         except FacesAway:
-            return
-        ours = [c for c in cases if self._camera.id in c.cameras or self._camera.district in c.districts]
-        self._cases, self._confirmed = tuple(ours), self._now()
+            pass
+        else:
+            ours = [c for c in cases if self._camera.id in c.cameras or self._camera.district in c.districts]
+            self._cases, self._confirmed = tuple(ours), self._now()
+        self._forget_the_ended()
 
     def covered(self, at: datetime) -> list[SearchCase]:
         """The cases that cover a frame of this camera, now."""
-        now, confirmed = self._now(), self._confirmed
-        if not self._cases or confirmed is None or now - confirmed > SCOPE_STALE:
-            return []
-        id, district = self._camera.id, self._camera.district
-        return [case for case in self._cases if covers(case, id, district, at, now, self._place)]
+        now, id, district = self._now(), self._camera.id, self._camera.district
+        return [case for case in self._running(now) if covers(case, id, district, at, now, self._place)]
 
     def wants(self, at: datetime) -> bool:
         """Whether a frame's picture is to be held until its people are known. Called in the decoding thread."""
@@ -165,6 +164,13 @@ class FaceStage:
     def _now(self) -> datetime:
         self._latest = max(self._latest or self._clock(), self._clock())
         return self._latest
+
+    def _running(self, now: datetime) -> list[SearchCase]:
+        """The cases that may cover frames of this camera, whatever their capture time."""
+        confirmed = self._confirmed
+        if not self._cases or confirmed is None or now - confirmed > SCOPE_STALE:
+            return []
+        return [case for case in self._cases if now < case.ends_at]
 
     def _request(
         self, at: datetime, track: int, picture: Picture, region: tuple[int, int, int, int], of: Track
@@ -224,6 +230,16 @@ class FaceStage:
         likeness = hit.likeness.model_copy(update={"votes": votes})
         found = hit.model_copy(update={"likeness": likeness})
         return found.event(camera_id=self._camera.id, district=self._camera.district, at=at)
+
+    def _forget_the_ended(self) -> None:
+        """Of whom a case looked for, nothing outlives it: no likeness, no crop, no head that waits for its look.
+
+        Frames may not come any more, or none that a case covers: whoever asks for the scope does this.
+        """
+        running = {case.id for case in self._running(self._now())}
+        for seen in self._seen.values():
+            seen.votes = {id: vote for id, vote in seen.votes.items() if id in running}
+            seen.next = seen.next if running else None
 
     def _forget_the_gone(self, at: datetime) -> None:
         for track in [t for t, s in self._seen.items() if s.seen_at is not None and at - s.seen_at > GONE]:

@@ -16,7 +16,7 @@ from flows.domain.frames import ClockState, Frame, NoPixels
 from flows.domain.leads import LEAD, Likeness
 from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting, Track
-from flows.faces.stage import MOST_LOOKS, FaceStage
+from flows.faces.stage import MOST_LOOKS, SCOPE_STALE, FaceStage
 
 
 class Search:
@@ -159,6 +159,36 @@ async def test_a_case_that_ends_while_the_frame_is_looked_at_gives_no_lead() -> 
     stage.search.during = ends
     await stage.frame(1.2, walker)
     assert stage.events == []
+
+
+@pytest.mark.parametrize("end", ["closed or stopped", "expired", "away"])
+async def test_what_agreed_for_a_case_is_forgotten_with_it_though_no_frame_comes(end: str) -> None:
+    stage, walker = Stage(CASE), person()
+    stage.search.answers = [hit()]
+    await stage.frame(1.0, walker)
+    (seen,) = stage.stage._seen.values()
+    await stage.stage.refresh()
+    assert list(seen.votes) == ["case-1"]
+    seen.next = stage.search.requests[0]
+    if end == "closed or stopped":
+        stage.search.cases = ()
+    elif end == "expired":
+        stage.clock.at = CASE.ends_at
+    else:
+        stage.search.away = True
+        stage.clock.on(SCOPE_STALE.total_seconds() + 0.1)
+    await stage.stage.refresh()
+    assert (seen.votes, seen.next) == ({}, None)
+
+
+async def test_what_agreed_for_a_case_stays_when_another_ends() -> None:
+    other = make_active(id="case-2", terms=CASE.terms)
+    stage, walker = Stage(CASE, other), person()
+    stage.search.answers = [hit()]
+    await stage.frame(1.0, walker)
+    stage.search.cases = (CASE,)
+    await stage.stage.refresh()
+    assert [list(seen.votes) for seen in stage.stage._seen.values()] == [["case-1"]]
 
 
 async def test_a_clock_that_goes_back_brings_no_case_to_life() -> None:
