@@ -298,6 +298,11 @@ class SearchCase(Config):
 # May this be searched?
 
 
+def runs(case: SearchCase, now: datetime) -> bool:
+    """Whether a case is active and its time is not over, even if nobody has put it away yet."""
+    return case.state == "active" and now < case.ends_at
+
+
 def covers(
     case: SearchCase,
     camera_id: str,
@@ -318,7 +323,7 @@ def covers(
             of a missing person it is not searched yet. A camera without a place is searched by its name alone.
     """
     first = case.searches_from
-    if case.state != "active" or first is None or now >= case.ends_at:
+    if first is None or not runs(case, now):
         return False
     if not case.window.holds(at) or at < first:
         return False

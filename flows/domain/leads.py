@@ -26,7 +26,7 @@ from typing import Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from flows.domain.cases import Person, Purpose
+from flows.domain.cases import Person, Purpose, SearchCase, runs
 from flows.domain.config import Name
 from flows.domain.errors import CaseError
 from flows.domain.events import Event
@@ -242,9 +242,35 @@ def dispatch(lead: Lead) -> Lead:
     return lead.model_copy(update={"state": "dispatched", "version": lead.version + 1})
 
 
+def require_search(lead: Lead, case: SearchCase, stopped: bool, now: datetime) -> None:
+    """Nobody confirms, and nobody is sent, once a search is over: also where nobody has put it away yet.
+
+    Args:
+        lead: The lead.
+        case: Its case.
+        stopped: Whether the stop switch is on.
+        now: The present.
+
+    Raises:
+        CaseError: If the case does not run, or searching is stopped. Rejecting needs neither.
+    """
+    if stopped:
+        raise CaseError(f"lead {lead.id}: searching is stopped; expected somebody to resume it first")
+    if not runs(case, now):
+        got = f"active until {case.ends_at.isoformat()}" if case.state == "active" else case.state
+        raise CaseError(f"lead {lead.id}: expected case {case.id} to be active, got {got}")
+
+
 def overdue(lead: Lead, now: datetime) -> bool:
     """Whether it is deleted now: two people have not confirmed it in time."""
     return lead.state in (*UNANSWERED, "rejected") and now >= lead.deadline_at
+
+
+def outlives(lead: Lead, case: SearchCase, now: datetime) -> bool:
+    """Whether a lead is kept now. What nobody confirmed goes with its case; of one never authorised, everything."""
+    if runs(case, now):
+        return not overdue(lead, now)
+    return case.authorised and lead.state in ("confirmed", "dispatched")
 
 
 def view_for(lead: Lead, person: str) -> LeadView:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from flows.domain import leads as life
 from flows.domain.audit import Action
-from flows.domain.cases import SYSTEM, SearchCase, covers, person
+from flows.domain.cases import SYSTEM, SearchCase, covers, person, runs
 from flows.domain.errors import ChangedMeanwhile, FieldError
 from flows.domain.events import Event
 from flows.domain.leads import Lead, LeadFound, LeadView, Reason, Suppression, deadline, view_for
@@ -32,7 +32,8 @@ class Leads(Protocol):
     """Leads of search cases. They come over the results path, as ``dome.search.lead.v1`` events, and from nowhere else.
 
     All raise ``StoreError`` if Redis is away, ``CaseError`` where a lead's life forbids a step, and ``FieldError``
-    for one that is not there (any more). Whatever a person is shown is written to the audit log.
+    for one that is not there (any more): from the end of its case, whenever that is put away, nobody confirms, is sent,
+    or is shown what nobody confirmed. Whatever a person is shown is written to the audit log.
     """
 
     def of_case(self, case_id: str, by: str) -> list[LeadView]:
@@ -148,6 +149,7 @@ class LeadStore:
         return False
 
     def _arrival(self, event: Event, found: LeadFound, case: SearchCase) -> Change:
+        # An urgent case may be authorised yet, and its leads wait on: where it is not, its end comes before this.
         due_at = deadline(self._ledger.now(), case.terms.lead_hours, case.expires_at)
         lead = Lead.of(event, case.purpose, due_at)
         key, due_ms = keys.lead(lead.id), to_ms(due_at)
@@ -175,10 +177,25 @@ class LeadStore:
         with told("read a lead", self._ledger.address):
             text: Any = self._redis.hget(keys.lead(lead_id), "json")
         if text is None:
-            raise FieldError(
-                "lead", "the id of a lead that is kept", repr(lead_id), "see: dome lead list CASE"
-            )
+            raise _no_such(lead_id)
         return Lead.model_validate_json(text)
+
+    def _kept(self, lead_id: str) -> Lead:
+        """A lead that a person may be shown: one whose end has come is gone for them, whoever has swept."""
+        lead = self.raw(lead_id)
+        case, _ = self._case(lead.case)
+        if case is None or not life.outlives(lead, case, self._ledger.now()):
+            raise _no_such(lead_id)
+        return lead
+
+    def _case(self, case_id: str) -> tuple[SearchCase | None, bool]:
+        """A case, and whether searching is stopped."""
+        with told("read a lead's case", self._ledger.address):
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hget(keys.case(case_id), "json")
+            pipe.exists(keys.STOPPED)
+            text, stopped = pipe.execute()
+        return SearchCase.model_validate_json(text) if text else None, bool(stopped)
 
     def knows(self, lead_id: str) -> bool:
         """Whether there is such a lead.
@@ -212,7 +229,9 @@ class LeadStore:
     def of_case(self, case_id: str, by: str) -> list[LeadView]:
         """See :meth:`Leads.of_case`."""
         person(by)
+        (case, _), now = self._case(case_id), self._ledger.now()
         leads = self.raw_of_case(case_id)[::-1]
+        leads = [lead for lead in leads if case is not None and life.outlives(lead, case, now)]
         looked = entry(by, "lead.viewed", case=case_id, leads=[lead.id for lead in leads])
         self._ledger.commit(Change(entries=[looked]), "list leads")
         return [view_for(lead, by) for lead in leads]
@@ -220,7 +239,7 @@ class LeadStore:
     def view(self, lead_id: str, by: str) -> LeadView:
         """See :meth:`Leads.view`."""
         person(by)
-        lead = self.raw(lead_id)
+        lead = self._kept(lead_id)
         looked = entry(by, "lead.viewed", case=lead.case, subject=lead_id)
         self._ledger.commit(Change(entries=[looked]), "view a lead")
         return view_for(lead, by)
@@ -230,10 +249,15 @@ class LeadStore:
         person(by)
         kind, _, name = reference.partition("/")
         if kind == "leads":
-            lead = self.raw(name)
+            lead = self._kept(name)
             return self._opened(["HGET", keys.lead(name), "crop"], by, "lead.viewed", lead.case, name)
         if kind == "probes":
             case_id, _, probe_id = name.partition("/")
+            case, _ = self._case(case_id)
+            if case is None or not runs(case, self._ledger.now()):
+                raise FieldError(
+                    "crop", "a picture that is kept", repr(probe_id), "photos go with their case"
+                )
             return self._opened(
                 ["HGET", keys.case(case_id, "probes"), probe_id], by, "probe.viewed", case_id, probe_id
             )
@@ -279,14 +303,27 @@ class LeadStore:
         person(by)
         for _ in range(ATTEMPTS):
             lead = self.raw(lead_id)
+            guards = [] if action == "lead.rejected" else self._searched(lead)
             after = step(lead)  # raises what forbids it, also what another has answered meanwhile
             change = self._change(lead, after, by, action)
+            change.guards += guards
             try:
                 self._ledger.commit(change, "answer a lead")
                 return after
             except Refused:
                 continue
         raise ChangedMeanwhile(f"lead {lead_id}: others answer it at this moment; look again")
+
+    def _searched(self, lead: Lead) -> list[tuple[list[str], str | None]]:
+        """What must hold still when people act on a lead: its case as it is now, and no stop."""
+        case, stopped = self._case(lead.case)
+        if case is None:
+            raise _no_such(lead.id)
+        life.require_search(lead, case, stopped, self._ledger.now())
+        return [
+            (["HGET", keys.case(case.id), "version"], str(case.version)),
+            (["EXISTS", keys.STOPPED], "0"),
+        ]
 
     def _change(self, lead: Lead, after: Lead, by: str, action: Action) -> Change:
         key, member = keys.lead(lead.id), f"{lead.case}/{lead.id}"
@@ -360,6 +397,10 @@ class LeadStore:
                 found.append(Suppression(lead=lead.id, case=case_id, probe=lead.probe, template=template.decode(),
                                          model=model.decode(), until_at=lead.deadline_at))  # fmt: skip
         return found
+
+
+def _no_such(lead_id: str) -> FieldError:
+    return FieldError("lead", "the id of a lead that is kept", repr(lead_id), "see: dome lead list CASE")
 
 
 def _alert(lead: Lead, case: SearchCase) -> list[str]:

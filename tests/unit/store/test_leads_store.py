@@ -1,0 +1,145 @@
+"""Leads after the end of their case: nobody is shown one or sent for it, whether anybody has swept or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from cryptography.fernet import Fernet
+from people import Clock
+from searching import HOUR, T0, make_case, make_lead_event
+
+from flows.domain.errors import CaseError, FieldError
+from flows.store.cases import CaseStore
+from flows.store.leads import LeadStore
+from flows.store.redis_server import EmbeddedRedis
+from flows.store.vault import Vault
+
+PHOTO, CROP = b"photo-of-the-searched", b"crop-of-a-stranger"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("leads") / "redis") as server:
+        yield server.url
+
+
+class House:
+    """The stores of ``case-1``, which runs for two hours from ``T0``, or longer if it is urgent."""
+
+    def __init__(self, url: str) -> None:
+        self.clock, vault = Clock(), Vault(Fernet.generate_key())
+        self.cases, self.leads = CaseStore(url, vault, clock=self.clock), LeadStore(url, vault, self.clock)
+        self.redis, self._vault = redis.Redis.from_url(url), vault
+        self.redis.flushall()
+
+    def begin(self, **changes: Any) -> None:
+        values = {"expires_at": T0 + 2 * HOUR} | changes
+        case = self.cases.create(make_case(**values), {"p1": PHOTO})
+        if not case.urgent:
+            self.cases.authorise(case.id, "bolat")
+        self.cases.activate(case.id, "asel")
+
+    def lead(self, *confirmed_by: str, track: int = 7) -> str:
+        self.clock.on(1)
+        event = make_lead_event(self.clock.at, track=track, crop=self._vault.seal(CROP))
+        assert self.leads.take(event)
+        for by in confirmed_by:
+            self.leads.confirm(event.id, by)
+        return event.id
+
+    def over(self) -> None:
+        self.clock.at = self.cases.get("case-1").ends_at
+
+    def stopped(self) -> None:
+        self.cases.stop_all("dana", "false leads everywhere")
+
+    def closed(self) -> None:
+        self.cases.close("case-1", "asel", "found")
+
+    def close(self) -> None:
+        self.cases.close_connections()
+        self.leads.close_connections()
+        self.redis.close()
+
+
+@pytest.fixture
+def house(url: str) -> Iterator[House]:
+    house = House(url)
+    yield house
+    house.close()
+
+
+@pytest.mark.parametrize(
+    ("urgent", "end", "why"),
+    [
+        (False, House.over, "to be active, got active until"),
+        (True, House.over, "to be active, got active until"),
+        (False, House.closed, "to be active, got closed"),
+        (False, House.stopped, "searching is stopped"),
+    ],
+    ids=["expired", "urgent after 24 h", "closed", "stopped"],
+)
+def test_nobody_is_sent_once_the_search_is_over(
+    house: House, urgent: bool, end: Callable[[House], None], why: str
+) -> None:
+    house.begin(**({"urgent": True, "expires_at": T0 + 48 * HOUR} if urgent else {}))
+    lead = house.lead("dana", "erlan")
+    end(house)
+    with pytest.raises(CaseError, match=why):
+        house.leads.dispatch(lead, "dana")
+    assert house.leads.raw(lead).state == "confirmed"
+    assert house.leads.reject(lead, "dana").lead.state == "rejected"  # that is always possible
+
+
+@pytest.mark.parametrize("end", [House.over, House.stopped], ids=["over", "stopped"])
+def test_nobody_confirms_once_the_search_is_over(house: House, end: Callable[[House], None]) -> None:
+    house.begin(urgent=True, expires_at=T0 + 48 * HOUR)
+    lead = house.lead("dana")
+    end(house)
+    with pytest.raises(CaseError, match=r"stopped|to be active"):
+        house.leads.confirm(lead, "erlan")
+    assert house.leads.raw(lead).state == "confirmed_once"
+
+
+def test_what_nobody_confirmed_is_shown_to_nobody_from_the_end_of_its_case(house: House) -> None:
+    house.begin()
+    lead, confirmed = house.lead(), house.lead("dana", "erlan", track=8)
+    house.over()
+    for shown in (lambda: house.leads.view(lead, "dana"), lambda: house.leads.crop(f"leads/{lead}", "dana")):
+        with pytest.raises(FieldError, match="the id of a lead that is kept"):
+            shown()
+    with pytest.raises(FieldError, match="photos go with their case"):
+        house.leads.crop("probes/case-1/p1", "dana")
+    assert [view.lead.id for view in house.leads.of_case("case-1", "dana")] == [confirmed]
+    assert house.leads.crop(f"leads/{confirmed}", "dana") == CROP
+
+
+def test_of_an_urgent_case_that_nobody_authorised_nothing_is_shown_after_its_hours(house: House) -> None:
+    house.begin(urgent=True, expires_at=T0 + 48 * HOUR)
+    lead = house.lead("dana", "erlan")
+    house.over()
+    with pytest.raises(FieldError, match="the id of a lead that is kept"):
+        house.leads.crop(f"leads/{lead}", "dana")
+    assert house.leads.of_case("case-1", "dana") == []
+
+
+def test_leads_of_an_urgent_case_wait_on_when_it_is_authorised(house: House) -> None:
+    house.begin(urgent=True, expires_at=T0 + 48 * HOUR)
+    lead = house.lead("dana")
+    house.cases.authorise("case-1", "bolat")
+    house.clock.at = T0 + 25 * HOUR
+    assert house.leads.confirm(lead, "erlan").lead.state == "confirmed"
+
+
+def test_a_lead_is_shown_to_nobody_after_its_hours(house: House) -> None:
+    house.begin(expires_at=T0 + 6 * 24 * HOUR)
+    lead = house.lead()
+    house.clock.at = house.leads.raw(lead).deadline_at - timedelta(seconds=1)
+    assert house.leads.view(lead, "dana").lead.id == lead
+    house.clock.on(1)
+    with pytest.raises(FieldError, match="the id of a lead that is kept"):
+        house.leads.view(lead, "dana")
