@@ -15,6 +15,7 @@ from flows.domain.errors import ChangedMeanwhile, FieldError
 from flows.domain.events import Event
 from flows.domain.leads import Lead, LeadFound, LeadView, Reason, Suppression, deadline, view_for
 from flows.store import keys
+from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import GRACE_MS, Change, Clock, Ledger, Refused, entry, to_ms, utc_now
 from flows.store.vault import Vault
@@ -53,7 +54,10 @@ class Leads(Protocol):
         ...
 
     def reject(self, lead_id: str, by: str, reason: Reason = "not_this_person") -> LeadView:
-        """See :func:`flows.domain.leads.reject`. The crop is gone when it returns."""
+        """See :func:`flows.domain.leads.reject`. The crop is gone when it returns.
+
+        Redis' file has been asked to let go of it by then.
+        """
         ...
 
     def dispatch(self, lead_id: str, by: str) -> LeadView:
@@ -309,9 +313,11 @@ class LeadStore:
             change.guards += guards
             try:
                 self._ledger.commit(change, "answer a lead")
-                return after
             except Refused:
                 continue
+            if action == "lead.rejected":
+                compact(self._redis, self._ledger.address)
+            return after
         raise ChangedMeanwhile(f"lead {lead_id}: others answer it at this moment; look again")
 
     def _searched(self, lead: Lead) -> list[tuple[list[str], str | None]]:

@@ -1,7 +1,8 @@
-"""Leads after the end of their case: nobody is shown one or sent for it, whether anybody has swept or not."""
+"""Leads that are over, by their case's end or their rejection: nobody is shown one or sent for it, swept or not."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -22,9 +23,9 @@ PHOTO, CROP = b"photo-of-the-searched", b"crop-of-a-stranger"
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
     with EmbeddedRedis(tmp_path_factory.mktemp("leads") / "redis") as server:
-        yield server.url
+        yield server
 
 
 class House:
@@ -67,8 +68,8 @@ class House:
 
 
 @pytest.fixture
-def house(url: str) -> Iterator[House]:
-    house = House(url)
+def house(server: EmbeddedRedis) -> Iterator[House]:
+    house = House(server.url)
     yield house
     house.close()
 
@@ -143,3 +144,22 @@ def test_a_lead_is_shown_to_nobody_after_its_hours(house: House) -> None:
     house.clock.on(1)
     with pytest.raises(FieldError, match="the id of a lead that is kept"):
         house.leads.view(lead, "dana")
+
+
+def test_a_rejected_crop_leaves_the_append_only_file_too(house: House, server: EmbeddedRedis) -> None:
+    house.begin()
+    lead = house.lead()
+    crop = house.redis.hget(f"{{dome}}:lead:{lead}", "crop")
+    assert isinstance(crop, bytes)
+    path = server.folder / "appendonly.aof"
+    assert crop in path.read_bytes()
+    rewritten(house.redis)  # it may be busy with an earlier one
+    house.leads.reject(lead, "dana")
+    rewritten(house.redis)
+    assert crop not in path.read_bytes()
+
+
+def rewritten(client: redis.Redis) -> None:
+    """Waits until Redis writes its file anew no more."""
+    while (state := client.info("persistence"))["aof_rewrite_in_progress"] or state["aof_rewrite_scheduled"]:
+        threading.Event().wait(0.01)
