@@ -99,7 +99,11 @@ class CaseSweep:
     def _forget(self, at: datetime) -> int:
         went = 0
         for case_id in self._due(keys.CASES_FORGET, at):
-            case = self._get(case_id)
+            try:
+                case = self._get(case_id)
+            except FieldError as error:  # likewise
+                log.error("%s", error)
+                continue
             change = Change(guards=[(["HGET", keys.case(case_id), "version"], str(case.version))])
             why = "kept for as long as the law allows"
             change.drop = [
