@@ -307,7 +307,7 @@ class LeadStore:
         person(by)
         for _ in range(ATTEMPTS):
             lead = self.raw(lead_id)
-            guards = [] if action == "lead.rejected" else self._searched(lead)
+            guards = [] if action == "lead.rejected" else self.require_search(lead)
             after = step(lead)  # raises what forbids it, also what another has answered meanwhile
             change = self._change(lead, after, by, action)
             change.guards += guards
@@ -320,8 +320,14 @@ class LeadStore:
             return after
         raise ChangedMeanwhile(f"lead {lead_id}: others answer it at this moment; look again")
 
-    def _searched(self, lead: Lead) -> list[tuple[list[str], str | None]]:
-        """What must hold still when people act on a lead: its case as it is now, and no stop."""
+    def require_search(self, lead: Lead) -> list[tuple[list[str], str | None]]:
+        """See :func:`flows.domain.leads.require_search`; gives the guards that hold what was seen until it is used.
+
+        Raises:
+            CaseError: If its search is over.
+            FieldError: If its case is not kept.
+            StoreError: If Redis is away.
+        """
         case, stopped = self._case(lead.case)
         if case is None:
             raise _no_such(lead.id)

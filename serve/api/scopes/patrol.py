@@ -39,6 +39,7 @@ class Patrol:
         Raises:
             Problem: 404 if it is not there.
             TaskRefused: If nobody has confirmed it.
+            CaseError: If it is a lead whose search is over.
         """
         state, district, camera, place = self._looked_up(kind, about)
         at = self._services.now()
@@ -75,6 +76,7 @@ class Patrol:
             except FieldError:
                 raise Problem(404, NO_SUCH) from None
             self._bounds.require(lead.district)
+            self._services.leads.require_search(lead)
             place = (
                 None if lead.latitude is None or lead.longitude is None else (lead.latitude, lead.longitude)
             )

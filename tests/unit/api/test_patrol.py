@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import access
 import pytest
 
 from flows.domain.errors import StoreError
@@ -45,6 +46,23 @@ async def test_the_nearest_come_first_and_the_far_not_at_all(api: Any) -> None:
     rows = answer.json()["items"]
     assert [row["task"]["id"] for row in rows] == [near["id"], middle["id"]]
     assert rows[0]["away_m"] < 50 < rows[1]["away_m"] < 1500
+
+
+@pytest.mark.parametrize(("end", "status"), [("", 201), ("closed", 409), ("stopped", 409)])
+async def test_a_patrol_is_sent_to_a_lead_while_its_search_runs(api: Any, end: str, status: int) -> None:
+    services = api.app.state.services
+    call = await access.case("/leads/{lead}", lead=True)(api, "esil")
+    lead = call.path.rsplit("/", 1)[1]
+    for by, name in (("first", "confirm"), ("second", "confirm"), ("first", "dispatch")):
+        assert (await api.post(f"{call.path}/{name}", {}, "operator", sub=by)).status_code == 200
+    if end == "closed":
+        services.cases.close(services.leads.raw(lead).case, "somebody", "found")
+    if end == "stopped":
+        services.cases.stop_all("somebody", "false leads everywhere")
+    answer = await api.post("/patrol/tasks", {"kind": "lead", "about": lead}, "operator")
+    assert answer.status_code == status, answer.text
+    tasks = (await api.get("/patrol/tasks", "operator")).json()["items"]
+    assert len(tasks) == (status == 201)
 
 
 async def test_of_two_patrols_one_gets_it(api: Any) -> None:
