@@ -71,6 +71,10 @@ class StoreError(DomeError):
     """Results cannot be written or read now; producers spool and retry."""
 
 
+class Unopened(StoreError):
+    """Something sealed that none of the keys opens: trying again would not help, and others may open all the same."""
+
+
 class UnfitForEvidence(DomeError):
     """A measurement was refused because the camera cannot vouch for it now."""
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.cases import SearchCase, covers
-from flows.domain.errors import DomeError, StoreError, WeightsError
+from flows.domain.errors import DomeError, StoreError, Unopened, WeightsError
 from flows.domain.faces import FaceAnswer, FaceRequest, SeenFace, SeesFaces, unnamed
 from flows.domain.leads import LeadFound, Likeness, Suppression
 from flows.faces.cutting import blurred, decoded
@@ -295,9 +295,9 @@ class FaceSearcher:
         """A probe's vector; None where nothing can be searched with it, which is said."""
         try:
             face = self._eyes.see(decoded(self._source.probe(*owner)))
-        except StoreError:
-            raise
         except (DomeError, OSError) as error:
+            if isinstance(error, StoreError) and not isinstance(error, Unopened):
+                raise
             log.error("case %s, probe %s: cannot be searched with: %s", *owner, type(error).__name__)
             return None
         if face is None:
@@ -310,8 +310,16 @@ class FaceSearcher:
         found = [
             s for s in self._source.suppressions(case_id) if s.model == self._eyes.model and now < s.until_at
         ]
-        vectors = [np.frombuffer(self._source.open(s.template), "<f4") for s in found]
+        vectors = [vector for s in found if (vector := self._template(s)) is not None]
         return np.stack(vectors) if vectors else np.zeros((0, 1), np.float32)
+
+    def _template(self, unlike: Suppression) -> NDArray[np.float32] | None:
+        """A look-alike's vector; None where no key opens it: then they are asked about once more."""
+        try:
+            return np.frombuffer(self._source.open(unlike.template), "<f4")
+        except Unopened:
+            log.error("case %s, lead %s: no key opens what it was rejected by", unlike.case, unlike.lead)
+            return None
 
 
 def fit(face: SeenFace) -> bool:

@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from flows.domain.errors import FieldError, StoreError
+from flows.domain.errors import FieldError, Unopened
 
 VARIABLE: Final = "DOME_PROBE_KEY"
 MAKE: Final = (
@@ -55,12 +55,12 @@ class Vault:
         """The bytes of a token.
 
         Raises:
-            StoreError: If none of the keys made it, or it was changed.
+            Unopened: If none of the keys made it, or it was changed.
         """
         try:
             return self._fernet.decrypt(token.encode())
         except InvalidToken:
-            raise StoreError(
+            raise Unopened(
                 f"a sealed picture cannot be opened: none of the keys in {VARIABLE} made it, or it was changed; "
                 "put the key that it was made with behind the current one"
             ) from None
@@ -69,7 +69,7 @@ class Vault:
         """The same bytes by the current key.
 
         Raises:
-            StoreError: As :meth:`open`.
+            Unopened: As :meth:`open`.
         """
         self.open(token)
         return self._fernet.rotate(token.encode()).decode()

@@ -10,7 +10,7 @@ from portraits import jpeg
 from searching import HOUR, T0, make_active, make_vehicle_case
 
 from flows.domain.cases import LastSeen, PersonTarget, SearchTerms, close
-from flows.domain.errors import WeightsError
+from flows.domain.errors import Unopened, WeightsError
 from flows.domain.faces import MOST_BYTES, FaceAnswer, FaceRequest
 from flows.domain.leads import Suppression
 from flows.faces.cutting import decoded
@@ -316,6 +316,26 @@ def test_a_probe_without_a_face_is_left_out_and_said(caplog: pytest.LogCaptureFi
     assert "case case-2, probe p1: no face is found in it" in caplog.text
     assert search.searcher.look(head(RED, camera="hall-2")).hits == ()
     assert len(search.searcher.look(head(RED)).hits) == 1
+
+
+def test_what_no_key_opens_ends_no_other_search_and_is_said(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = Search()
+    search.stores.rejected = [
+        Suppression(lead="x", case="case-1", probe="p1", template="old", model="colour@1", until_at=T0 + HOUR)
+    ]
+    probe = search.stores.probe
+
+    def unopened(*_: str) -> bytes:
+        raise Unopened("none of the keys made it")
+
+    monkeypatch.setattr(search.stores, "open", unopened)
+    monkeypatch.setattr(search.stores, "probe", lambda *of: unopened() if of[0] == "case-2" else probe(*of))
+    search.change(search.stores.cases[0], make_active(id="case-2"))
+    assert "case case-2, probe p1: cannot be searched with: Unopened" in caplog.text
+    assert "case case-1, lead x: no key opens" in caplog.text
+    assert [hit.case for hit in search.searcher.look(head(RED)).hits] == ["case-1"]
 
 
 def test_cameras_do_not_learn_who_is_searched_for_or_why() -> None:
