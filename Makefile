@@ -27,7 +27,7 @@ $(READY): requirements.txt pyproject.toml
 demo: $(READY)   ## render the demo cameras, run everything on this machine, compare with the truth
 	@$(BIN)/dome demo
 
-check: $(READY)  ## ruff, mypy strict, import contracts, quick unit tests (no Ray), a minute and a quarter
+check: $(READY)  ## ruff, mypy strict, import contracts, quick unit tests (no Ray), a minute
 	@$(MAKE) --no-print-directory style
 	@$(MAKE) --no-print-directory -j 2 types quick
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Boxes = Literal["detector", "truth"]
 
 FIRST_SEED: Final = 970_001
-"""Seeds from here on are this bench's own; rules were built at small seeds, and mended at 940001 and at 960001 and up."""
+"""Seeds from here on are this bench's own; rules were built at small seeds, mended at 940001 and 960001 and up."""
 FPS: Final = 10.0
 CLIPS: Final = {"giveway": 48, "junction": 38, "lanes": 40, "buslane": 10, "stopping": 20}
 """Scenes by kind: enough for 30 offences and 30 hard negatives of each rule."""

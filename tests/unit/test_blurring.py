@@ -27,6 +27,7 @@ def test_without_a_box_everything_is_a_mosaic_of_means() -> None:
     assert out[0, 0] == pytest.approx(block, abs=1)
 
 
+@pytest.mark.slow
 def test_a_head_that_fills_half_of_the_height_is_eight_blocks_high() -> None:
     out = mosaic(noise(1080, 1920))
     changes = np.abs(np.diff(out[:, 0].astype(int), axis=0)).max(axis=1) > 0

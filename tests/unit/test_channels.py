@@ -79,6 +79,7 @@ def test_another_channel_s_name_or_no_signature_is_refused(changes: dict[str, st
         ask(headers(**changes))
 
 
+@pytest.mark.slow
 @given(st.text(max_size=20), st.text(max_size=70))
 def test_headers_that_are_nonsense_are_refused_in_words(stamp: str, nonce: str) -> None:
     with pytest.raises(SignatureRefused):

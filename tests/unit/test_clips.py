@@ -129,6 +129,7 @@ def test_only_what_the_report_is_about_can_be_recognised() -> None:
         assert np.abs(out[hidden].astype(int) - rgb[hidden]).mean() > 30
 
 
+@pytest.mark.slow
 def test_the_clip_that_others_see_shows_it_all_the_way_and_the_still_where_it_shows_most(
     tmp_path: Path,
 ) -> None:
@@ -169,6 +170,7 @@ def test_what_was_found_is_kept_as_boxes_and_read_again_to_the_bit() -> None:
         from_json(b"[]")
 
 
+@pytest.mark.slow
 def test_a_person_may_say_that_it_is_about_another_vehicle_and_only_that_one_is_shown_then(
     tmp_path: Path,
 ) -> None:

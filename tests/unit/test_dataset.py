@@ -66,6 +66,7 @@ def test_luggage_is_background_that_is_taught_not_a_gap_in_the_lesson() -> None:
     assert (len(xyxy), label.tolist()) == (1, [0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", dataset.OF_HALLS)
 def test_views_of_halls_are_scenes(view: str) -> None:
     for seed in range(dataset.FIRST_SEED, dataset.FIRST_SEED + 4):

@@ -129,6 +129,7 @@ def test_pictures_show_the_decisive_moments_and_crops_the_object(tmp_path: Path,
         assert crop[12:18, 12:18].mean((0, 1)) == pytest.approx([240, 220, 40], abs=12)
 
 
+@pytest.mark.slow
 def test_the_clip_covers_the_moments_and_tells_when_each_frame_was(tmp_path: Path, clip: Path) -> None:
     store = EvidenceStore(str(tmp_path))
     event = make_violation()

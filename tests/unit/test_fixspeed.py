@@ -59,6 +59,7 @@ def test_the_mean_speed_is_exact_where_places_are(accel: float) -> None:
     assert found.position_m == pytest.approx((found.trace[-1][1], found.trace[-1][2]), abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drift", first(0.0, 0.7, 0.97))
 def test_the_interval_holds_the_truth_however_alike_a_device_s_errors_are(drift: float) -> None:
     found = [measured(drive(60, noise_m=0.3, drift=drift, seed=seed)) for seed in range(200)]

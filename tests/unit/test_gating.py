@@ -185,6 +185,7 @@ def _strong_motion(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> bool:
     return bool((np.abs(smooth(now) - smooth(before)) > 30).sum() >= 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", first("hall", "street", "overhead"))
 def test_real_footage_loses_no_moving_frame(name: str) -> None:
     path = FOOTAGE / f"{name}.mp4"

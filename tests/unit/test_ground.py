@@ -52,6 +52,7 @@ def test_a_mirrored_survey_frame_still_puts_the_camera_above_the_road() -> None:
     np.testing.assert_allclose(out[:2] / out[2], eye.project(np.array([1.0, 20.0, 1.5])), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_errors_are_as_large_as_the_covariance_says() -> None:
     eye = driving.camera()
     px = eye.project(np.column_stack([PLACES, np.zeros(4)]))
@@ -86,6 +87,7 @@ def test_sky_is_nowhere_on_the_ground() -> None:
     assert np.isnan(cov.independent).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.floats(0, 1280), st.floats(0, 720))
 def test_a_pixel_is_a_place_that_projects_back_to_it_or_nothing(u: float, v: float) -> None:

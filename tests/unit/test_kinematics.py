@@ -28,6 +28,7 @@ def driven(mps: float, error_m: float, seed: int, count: int = 40) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_newcomers_first_second_tells_its_speed_once_the_rest_is_known() -> None:
     filtered, smoothed = [], []
     for seed in range(30):
@@ -39,6 +40,7 @@ def test_a_newcomers_first_second_tells_its_speed_once_the_rest_is_known() -> No
     assert np.std(smoothed) < np.std(filtered) / 3
 
 
+@pytest.mark.slow
 def test_the_stated_error_is_the_real_one() -> None:
     off = []
     for seed in range(40):

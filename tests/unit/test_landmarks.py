@@ -78,6 +78,7 @@ LANDMARKS: Final = learnt()
 MIDDLE: Final = np.array([[SIZE[0] / 2, SIZE[1] / 2]])
 
 
+@pytest.mark.slow
 def test_a_picture_that_stays_has_not_moved() -> None:
     for seed in range(10, 16):
         shift = LANDMARKS.look(picture(seed=seed), Shift.none(), seed).shift
@@ -132,6 +133,7 @@ def test_whatever_hides_half_of_them_has_no_say() -> None:
     assert shift.at(MIDDLE)[0] == pytest.approx((2.0, 1.0), abs=0.15)
 
 
+@pytest.mark.slow
 def test_what_the_camera_writes_into_its_picture_has_no_say() -> None:
     """A burnt-in name and clock stay where they are when the camera is knocked."""
     clock = picture(dx=11, dy=13, seed=1)[:40, :240]
@@ -178,6 +180,7 @@ def test_another_place_altogether_is_noticed() -> None:
     assert sight.gone
 
 
+@pytest.mark.slow
 def test_who_moves_while_landmarks_are_learnt_is_none() -> None:
     learner = Learner()
     for seed in range(6):
@@ -192,6 +195,7 @@ def test_who_moves_while_landmarks_are_learnt_is_none() -> None:
     assert not on_the_way.any()
 
 
+@pytest.mark.slow
 def test_where_vehicles_park_is_used_only_if_there_is_nothing_else() -> None:
     road = np.array([(0.0, 120.0), (640.0, 120.0), (640.0, 360.0), (0.0, 360.0)])
     learner = Learner([road])

@@ -55,6 +55,7 @@ def test_a_driving_car_is_where_it_is_and_points_where_it_goes(pose: str, away: 
             assert point.heading @ (0, way) > 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_a_parked_car_has_no_heading_however_long_it_is_looked_at(seed: int) -> None:
     path = follow(boxes([(4.0, 40.0)] * 400, seed=seed))
@@ -123,6 +124,7 @@ def test_another_vehicle_under_the_same_number_starts_anew() -> None:
     assert path.now.xy_m == pytest.approx([-5.25, 17.0], abs=1.5)
 
 
+@pytest.mark.slow
 def test_the_stated_error_is_the_real_one() -> None:
     off = []
     for seed in range(12):

@@ -152,6 +152,7 @@ class Watched(ProhibitedStopping):
         return events
 
 
+@pytest.mark.slow
 def test_who_comes_to_a_stand_is_pinned_until_it_is_reported_or_has_left() -> None:
     config = ProhibitedStoppingRule(zone="kerb", max_s=20.0)
     rule = Watched(config, road(config, zones={"kerb": rect(2.4, 15, 5.4, 40)}, eye=driving.camera()))

@@ -62,6 +62,7 @@ def play(pipeline: CameraPipeline, frames: int = 45) -> list[Event]:
     return list(run_frames(make_frames(frames), pipeline, street.ColourDetector()))
 
 
+@pytest.mark.slow
 def test_one_event_for_the_one_that_is_too_fast() -> None:
     events = play(CameraPipeline.build(make_camera(), PROFILE))
     assert [e.type for e in events] == [SPEEDING]
@@ -99,6 +100,7 @@ def test_running_too_far_ahead_is_refused() -> None:
         pipeline.admit(next(frames))
 
 
+@pytest.mark.slow
 def test_every_frame_is_counted_once() -> None:
     pipeline = CameraPipeline.build(make_camera(sample_hz=5), PROFILE)
     list(run_frames(make_frames(50, cars=[]), pipeline, street.ColourDetector()))
@@ -108,12 +110,14 @@ def test_every_frame_is_counted_once() -> None:
     assert counts.gated > 0
 
 
+@pytest.mark.slow
 def test_a_gate_that_is_off_passes_everything() -> None:
     pipeline = CameraPipeline.build(make_camera(gate=GateConfig(enabled=False)), PROFILE)
     list(run_frames(make_frames(20, cars=[]), pipeline, street.ColourDetector()))
     assert pipeline.counts.detected == 20
 
 
+@pytest.mark.slow
 def test_a_camera_without_survey_refuses_and_says_why() -> None:
     pipeline = CameraPipeline.build(make_camera(calibration=None), PROFILE)
     assert play(pipeline) == []

@@ -161,6 +161,7 @@ def test_a_photo_without_exactly_one_face_is_refused_by_its_name(faces: int) -> 
         prepared({"p2": jpeg()}, decoded, Checker(faces))
 
 
+@pytest.mark.slow
 def test_a_photo_is_kept_upright_smaller_and_without_where_it_was_taken() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # taken with the telephone on its side

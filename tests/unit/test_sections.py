@@ -80,6 +80,7 @@ def test_without_the_plates_text_a_person_looks() -> None:
     assert violation_of(match, {}).data["state"] == "needs_review"
 
 
+@pytest.mark.slow
 def test_order_and_repetition_change_nothing() -> None:
     """Two plates, one of them there twice, a vehicle that turned off: late, doubled, in any order."""
     passages = [
@@ -191,6 +192,7 @@ def test_a_silent_camera_does_not_keep_passages_for_ever() -> None:
     assert len(book.released()) == 1
 
 
+@pytest.mark.slow
 def test_it_is_bounded() -> None:
     book = SectionBook(SectionLimits(most=50))
     take(book, *(passage("entry", n, f"plate-{n}") for n in range(200)))

@@ -21,7 +21,7 @@ from flows.domain.site import CameraConfig, FileSource, GateConfig, StreamSource
 from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
 from flows.landmarks import Landmarks, Shift, Sight
-from flows.pipeline import CameraPipeline, HeldEvents, without_pixels
+from flows.pipeline import LAG_FRAMES, CameraPipeline, HeldEvents, without_pixels
 from flows.rules.pins import PinBook
 from flows.sources.picture import ArrayPicture
 from flows.steadiness import CAMERA_FITNESS, Allowance, Steadiness, SteadyConfig
@@ -275,6 +275,7 @@ def types(events: list[Event]) -> list[str]:
     return [str(e.data.get("fitness") or e.type) for e in events]
 
 
+@pytest.mark.slow
 def test_a_displaced_camera_refuses_and_says_why() -> None:
     pipeline, events = play(cars_at(0.0, 12.0, 16.0), 24.0, knocked(10.5))
     assert types(events) == [SPEEDING, "displaced"]
@@ -296,6 +297,7 @@ def test_what_was_said_since_the_last_good_look_is_not_sent() -> None:
     assert outcomes == {0, 1}
 
 
+@pytest.mark.slow
 def test_a_camera_that_stays_says_the_same_as_without_a_watch() -> None:
     pipeline, events = play(cars_at(0.0, 5.0), 12.0, lambda _: STILL)
     _, unwatched = play(cars_at(0.0, 5.0), 12.0, lambda _: HIDDEN)
@@ -304,6 +306,7 @@ def test_a_camera_that_stays_says_the_same_as_without_a_watch() -> None:
     assert pipeline.refusals() == {}
 
 
+@pytest.mark.slow
 def test_tracks_begin_anew_when_it_has_come_to_rest() -> None:
     """A shake in the middle of a drive: no speed is made of places before, in and after it."""
 
@@ -316,13 +319,15 @@ def test_tracks_begin_anew_when_it_has_come_to_rest() -> None:
     assert refusals["camera_moved"] + refusals["camera_shakes"] >= 2
 
 
+@pytest.mark.slow
 def test_without_a_watch_a_shake_would_be_measured() -> None:
     """What the refusal is worth: the same drives, measured all the same."""
     shaken = [play(cars_at(0.0), 6.0, lambda s, a=a: moved(0.0, 9 * np.sin(14 * s + a)))[0] for a in range(3)]  # type: ignore[misc]
     assert all(p.refusals() for p in shaken)
 
 
-@pytest.mark.parametrize("late", first(1, 39))
+@pytest.mark.slow
+@pytest.mark.parametrize("late", first(1, LAG_FRAMES - 1))
 def test_late_answers_change_nothing(late: int) -> None:
     """A file's frames are decided up to 40 frames before they are stepped."""
     _, at_once = play(cars_at(0.0, 6.0), 14.0, knocked(7.0))

@@ -239,6 +239,7 @@ def test_sightings_are_what_was_detected() -> None:
     assert track.sightings[3].score == pytest.approx(0.9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [15, 16, 17, 31, 32, 33, 100, 1000])
 def test_memory_is_bounded_even_and_keeps_both_ends(count: int) -> None:
     tracker = Tracker(TrackerConfig(memory=16))
@@ -300,6 +301,7 @@ def test_assignment_is_the_best_there_is(gain: np.ndarray) -> None:
     assert sum(gain[r, c] for r, c in pairs) == pytest.approx(best)
 
 
+@pytest.mark.slow
 def test_importing_the_tracker_costs_a_camera_nothing_heavy() -> None:
     heavy = "scipy torch cv2 pandas matplotlib ray redis av"
     code = f"import sys, flows.tracking; print([m for m in {heavy.split()} if m in sys.modules])"

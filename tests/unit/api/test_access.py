@@ -35,6 +35,7 @@ async def test_who_has_no_token_is_refused_everywhere_but_at_the_door(api: Any, 
     assert (path == "/health") == (not TABLE[route].roles)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", TABLE)
 async def test_each_role_gets_what_the_table_says_and_nothing_of_another_district(
     api: Any, route: str

@@ -58,6 +58,7 @@ async def opened(hub: AlertHub, filter: Filter = EVERYTHING, since: str = "") ->
     return stream
 
 
+@pytest.mark.slow
 async def test_who_comes_back_gets_what_was_written_meanwhile_once(hub: AlertHub, redis_url: str) -> None:
     async with aclosing(await opened(hub)) as stream:
         write(redis_url, *[speeding(n) for n in range(3)])
@@ -70,6 +71,7 @@ async def test_who_comes_back_gets_what_was_written_meanwhile_once(hub: AlertHub
     assert [event["id"] for _, event in seen] == [speeding(n).id for n in range(720)]
 
 
+@pytest.mark.slow
 async def test_a_slow_listener_catches_up_and_misses_nothing(
     hub: AlertHub, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ def sent(data: dict[str, str], files: list[tuple[str, tuple[str, bytes, str]]]) 
     return request.read(), request.headers["content-type"]
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text("abcdef[]_", min_size=1, max_size=9), st.text(max_size=40), max_size=5),
        st.lists(st.binary(max_size=300), min_size=1, max_size=4))  # fmt: skip
 def test_what_a_client_sends_is_what_is_read(data: dict[str, str], contents: list[bytes]) -> None:

@@ -509,6 +509,7 @@ class TwoCars:
         pass
 
 
+@pytest.mark.slow
 async def test_who_works_on_a_report_says_which_of_what_was_found_it_is_about(
     api: Any, egov: Channel
 ) -> None:
@@ -584,6 +585,7 @@ async def test_a_choice_that_could_not_be_told_is_told_when_it_is_sent_again(
     assert [entry["action"] for entry in log] == ["report.subject_chosen"]
 
 
+@pytest.mark.slow
 async def test_what_is_made_anew_is_tried_again_where_nobody_can_look_and_hidden_until_then(
     api: Any, egov: Channel
 ) -> None:
@@ -610,6 +612,7 @@ async def test_what_is_made_anew_is_tried_again_where_nobody_can_look_and_hidden
     assert (file["state"], [thing["kept"] for thing in file["things"]]) == ("seen", [False, True])
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_made_anew_is_said_and_keeps_nobody_waiting(api: Any, egov: Channel) -> None:
     services = api.app.state.services
     services.work.looker = TwoCars()
@@ -627,6 +630,7 @@ async def test_what_cannot_be_made_anew_is_said_and_keeps_nobody_waiting(api: An
     assert "could not be made again: what was found in it is not kept" in detail["unknown"][-1]
 
 
+@pytest.mark.slow
 async def test_of_a_report_that_has_ended_nothing_is_chosen(api: Any, egov: Channel) -> None:
     services = api.app.state.services
     services.work.looker = TwoCars()
@@ -808,6 +812,7 @@ async def test_open311_takes_a_form_with_a_photo_in_json_and_in_xml(api: Any, eg
     assert b"a@b.kz" not in kept
 
 
+@pytest.mark.slow
 async def test_a_form_may_be_as_long_with_an_idempotency_key_as_without(api: Any, egov: Channel) -> None:
     body, kind = form(photo() + bytes(17 * 2**20))
     answer = await egov.send("POST", "/open311/v2/requests.json", body, **kind, **{"Idempotency-Key": "k-1"})

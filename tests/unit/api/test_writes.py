@@ -81,6 +81,7 @@ async def test_what_went_wrong_here_may_be_tried_again(api: Any, monkeypatch: py
     assert (await api.post("/webhooks", HOOK, "administrator", headers=key)).status_code == 201
 
 
+@pytest.mark.slow
 async def test_clients_in_a_hurry_wait_and_others_do_not(redis_url: str, tmp_path: Path) -> None:
     config = config_for(redis_url, tmp_path, rate_hz=0.01, burst=3)
     async with running(config) as (_, client):

@@ -43,6 +43,7 @@ def test_version(dome) -> None:
     assert dome("--version").stdout == dome("version").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "status"),
     [(DomeError("it broke"), 1), (WeightsError("no such file"), 1), (FieldError("x", "1", "2"), 2)],

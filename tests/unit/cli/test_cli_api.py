@@ -36,6 +36,7 @@ def test_a_token_that_cannot_be_is_refused(dome: Any, home: Path, options: tuple
     assert (result.exit_code, why in result.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_the_description_names_every_route_with_examples(dome: Any, home: Path, tmp_path: Path) -> None:
     result = dome("api", "--openapi", tmp_path / "openapi.json")
     assert result.exit_code == 0, result.output

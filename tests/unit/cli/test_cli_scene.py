@@ -45,6 +45,7 @@ def test_it_renders_what_was_asked_for(dome, rendered, tmp_path: Path) -> None:
     assert truth.is_file()
 
 
+@pytest.mark.slow
 def test_the_site_file_it_writes_is_ready_to_run(dome, rendered, tmp_path: Path) -> None:
     site = tmp_path / "sites" / "road.yaml"
 
@@ -61,6 +62,7 @@ def test_the_site_file_it_writes_is_ready_to_run(dome, rendered, tmp_path: Path)
     assert len(camera.calibration.points) == len(rendered[0].calibration.points)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -80,6 +82,7 @@ def test_wrong_orders_are_refused(dome, rendered, tmp_path: Path, args: tuple[st
     assert not rendered
 
 
+@pytest.mark.slow
 def test_a_machine_without_opengl_says_what_to_install(dome, tmp_path: Path, monkeypatch) -> None:
     def write(*_: object, **__: object) -> None:
         raise DomeError("no OpenGL: apt-get install libegl1")

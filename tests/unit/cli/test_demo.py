@@ -93,6 +93,7 @@ def text_of(outcome: report.Outcome, folder: Path) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_table_compares_with_the_truth(clip: Clip, tmp_path: Path) -> None:
     found = violation(clip)
     leave_results(tmp_path, [found])
@@ -113,6 +114,7 @@ def test_the_table_compares_with_the_truth(clip: Clip, tmp_path: Path) -> None:
     assert "dome run" in text
 
 
+@pytest.mark.slow
 def test_the_table_says_what_became_of_them(clip: Clip, tmp_path: Path) -> None:
     leave_results(tmp_path, [violation(clip)])
 
@@ -123,6 +125,7 @@ def test_the_table_says_what_became_of_them(clip: Clip, tmp_path: Path) -> None:
     assert "1 needs review, 2 stands" in text_of(outcome, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_demo_s_list_decides_what_depends_on_lists(clip: Clip, tmp_path: Path) -> None:
     """Its red lights would wait for a list for ever; the file is one that dome exemptions load takes."""
     from flows.exemptions import read_exemptions
@@ -144,6 +147,7 @@ def test_the_demo_s_list_decides_what_depends_on_lists(clip: Clip, tmp_path: Pat
     assert exempt.states([found, red], settings) == {"cam": {"stands": 2}}
 
 
+@pytest.mark.slow
 def test_the_picture_shows_the_moment(clip: Clip, tmp_path: Path) -> None:
     leave_results(tmp_path, [violation(clip)])
 
@@ -175,6 +179,7 @@ def test_nothing_found_is_no_success(clip: Clip, tmp_path: Path) -> None:
     text_of(outcome, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_failed_camera_is_no_success(clip: Clip, tmp_path: Path) -> None:
     leave_results(tmp_path, [violation(clip)], state="failed")
 

@@ -170,6 +170,7 @@ def alarm(hall: Clip, after_s: float) -> Event:
                     data=data.model_dump(mode="json"))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_picture_marks_what_was_left_and_where_its_owner_would_watch_it(
     hall: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -86,6 +86,7 @@ def test_the_same_case_gives_the_same_bytes_but_for_signatures() -> None:
     assert one[MANIFEST] == two[MANIFEST]
 
 
+@pytest.mark.slow
 def test_a_later_decision_is_another_record_with_the_same_captured_files() -> None:
     later = replace(
         material(), record=(*material().record, decision(violation(), 2, state="issued", by="bolat"))

@@ -195,6 +195,7 @@ def test_signed_copies_that_are_no_media_are_faults() -> None:
             assert name in told(check(forged(lambda changed, n=name, d=data: changed.update({n: d}))))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 def test_damaged_certificates_are_faults_never_errors() -> None:
     rng, pem = random.Random(5), files()["certificates.pem"]

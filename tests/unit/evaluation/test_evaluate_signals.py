@@ -38,6 +38,7 @@ def camera(truth: SignalLabels) -> CameraConfig:
     return CameraConfig(id="evaluated", district="none", source=source, signals=truth.signals)
 
 
+@pytest.mark.slow
 def test_right_and_wrong_frames_are_counted() -> None:
     truth = labels((0, 9, "red"), (10, 19, "green"))
     score = score_frames(frames(), camera(truth), truth)
@@ -51,6 +52,7 @@ def test_right_and_wrong_frames_are_counted() -> None:
     assert score.by_signal["main"].frames == 20
 
 
+@pytest.mark.slow
 def test_a_wrong_label_shows_as_a_confusion() -> None:
     truth = labels((0, 9, "red"), (10, 19, "red"))
     score = score_frames(frames(), camera(truth), truth)
@@ -58,6 +60,7 @@ def test_a_wrong_label_shows_as_a_confusion() -> None:
     assert score.right < 0.7
 
 
+@pytest.mark.slow
 def test_frames_without_a_label_are_not_judged() -> None:
     truth = labels((0, 4, "red"))
     assert score_frames(frames(), camera(truth), truth).frames == 5

@@ -29,6 +29,7 @@ def search(*arguments: str, home: Path) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_face_of_the_gallery_is_a_hit_with_what_it_means(
     folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -48,6 +49,7 @@ def test_a_face_of_the_gallery_is_a_hit_with_what_it_means(
     assert written == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -65,6 +67,7 @@ def test_what_cannot_be_done_is_said(
     assert message in " ".join(err.split())
 
 
+@pytest.mark.slow
 def test_what_is_no_picture_is_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
     (folders[1] / "notes.jpg").write_bytes(b"not a picture")
     code, _, err = search("--gallery", str(folders[0]), "--images", str(folders[1]), home=tmp_path / "home")

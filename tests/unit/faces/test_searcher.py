@@ -49,6 +49,7 @@ def test_who_is_searched_for_is_a_hit_with_what_it_means() -> None:
     assert decoded(bytes.fromhex(hit.crop)).shape == (100, 100, 3)
 
 
+@pytest.mark.slow
 def test_anybody_else_brings_nothing_and_nothing_is_kept() -> None:
     search = Search()
     answer = search.searcher.look(head(GREEN))

@@ -198,6 +198,7 @@ def small_network() -> Network:
     return network.eval()
 
 
+@pytest.mark.slow
 def test_the_exported_file_says_what_the_network_says(small_network: Network, tmp_path: Path) -> None:
     export(small_network, NAMES, (96, 64), tmp_path / "net.onnx")
     detector = OnnxDetector(tmp_path / "net.onnx", "net", "abc", min_score=0.0)

@@ -50,6 +50,7 @@ def told(looks: list[PixelLook]) -> dict[int, Thing]:
     return {t.number: t for look in looks for t in look.things}
 
 
+@pytest.mark.slow
 def test_a_bag_that_is_put_down_stands_from_then_on() -> None:
     looks = watch(lambda p, t: bag(p) if t >= 6 else None)
     (thing,) = told(looks).values()
@@ -59,6 +60,7 @@ def test_a_bag_that_is_put_down_stands_from_then_on() -> None:
     assert thing.xyxy == pytest.approx([70, 60, 80, 68], abs=1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colour", first((215, 210, 200), (52, 52, 52), (60, 140, 60)))
 def test_whatever_its_colour(colour: tuple[int, int, int]) -> None:
     (thing,) = told(watch(lambda p, t: bag(p, colour) if t >= 6 else None)).values()
@@ -71,6 +73,7 @@ def test_at_a_picture_a_second_too() -> None:
     assert (thing.since_at - START).total_seconds() == 6.0
 
 
+@pytest.mark.slow
 def test_it_is_gone_when_it_has_been_taken() -> None:
     looks = watch(lambda p, t: bag(p) if 6 <= t < 13 else None)
     gone = [t for look in looks for t in look.things if t.standing == "gone"]
@@ -79,6 +82,7 @@ def test_it_is_gone_when_it_has_been_taken() -> None:
     assert (gone[0].gone_at - START).total_seconds() == pytest.approx(13.0, abs=0.6)
 
 
+@pytest.mark.slow
 def test_somebody_who_stops_before_it_hides_it_and_it_stays() -> None:
     def paint(picture: NDArray[np.int16], t: float) -> None:
         if t >= 5:
@@ -94,6 +98,7 @@ def test_somebody_who_stops_before_it_hides_it_and_it_stays() -> None:
     assert (thing.since_at - START).total_seconds() == pytest.approx(5.0, abs=0.3)
 
 
+@pytest.mark.slow
 def test_what_stands_beside_something_that_is_known_is_a_thing_of_its_own() -> None:
     def paint(picture: NDArray[np.int16], t: float) -> None:
         if t >= 3:
@@ -107,6 +112,7 @@ def test_what_stands_beside_something_that_is_known_is_a_thing_of_its_own() -> N
     assert (second.since_at - START).total_seconds() == pytest.approx(9.0, abs=0.3)
 
 
+@pytest.mark.slow
 def test_what_is_left_when_its_owner_goes_is_a_thing_of_its_own() -> None:
     def paint(picture: NDArray[np.int16], t: float) -> None:
         if t >= 5:
@@ -121,6 +127,7 @@ def test_what_is_left_when_its_owner_goes_is_a_thing_of_its_own() -> None:
     assert (second.since_at - START).total_seconds() == pytest.approx(5.0, abs=0.3)
 
 
+@pytest.mark.slow
 def test_what_comes_bit_by_bit_is_one_thing() -> None:
     def paint(picture: NDArray[np.int16], t: float) -> None:
         if t >= 5:
@@ -174,6 +181,7 @@ def clouds(picture: NDArray[np.int16], t: float) -> None:
     picture[:] = picture + np.int16(18 * np.sin(t / 6))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "paint", first(walker, sunlight, taken_from_start, blink, shadow, from_start, poster, clouds, count=3)
 )
@@ -206,6 +214,7 @@ def test_looks_are_spared_where_nobody_asks_and_between_looks() -> None:
     assert looked == 9  # every 0.24 s, whatever the camera's rate
 
 
+@pytest.mark.slow
 def test_what_has_gone_is_told_once_even_if_nobody_settled_for_a_while() -> None:
     book = ObjectBook(True)
     rng = np.random.default_rng(5)

@@ -227,6 +227,7 @@ def test_an_owner_whom_the_detector_misses_is_still_there() -> None:
     assert play(Tale({"owner": STAYS}, unseen=lambda name, t: t > 14)) == []
 
 
+@pytest.mark.slow
 def test_who_only_passes_does_not_watch_it() -> None:
     people = {"owner": LEAVES} | {f"p{k}": walk((4 + 3 * k, 0), (16 + 3 * k, 20)) for k in range(1, 14)}
     assert types(play(Tale(people)))[0] == OBJECT_ABANDONED
@@ -361,6 +362,7 @@ def test_a_thing_taken_for_a_person_does_not_watch_itself() -> None:
     assert types(play(tale))[:1] == [OBJECT_ABANDONED]
 
 
+@pytest.mark.slow
 def test_somebody_in_the_same_clothes_who_was_there_beside_the_owner_does_not_watch_it() -> None:
     """Uniforms: whoever was seen elsewhere while the owner put it down is not the owner."""
     twin = walk((0, 17), (17, 17), (20, 11), (60, 11))

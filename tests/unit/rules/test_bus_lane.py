@@ -92,6 +92,7 @@ def test_only_its_hours_count(local: str, count: int) -> None:
     assert tell(rush, [IN_LANE], start=start + timedelta(days=5)) == []
 
 
+@pytest.mark.slow
 def test_who_stays_in_it_is_reported_while_it_is_there() -> None:
     crawls = straight(1, x=3.5, y=(0, 70), kmh=7)
     waits = Drive(1, (*crawls.way[:1], (18.0, 3.5, 45.0), (80.0, 3.5, 45.0)))

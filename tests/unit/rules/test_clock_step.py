@@ -48,6 +48,7 @@ def told(tales: Tales, drives: Sequence[Drive], at_s: float, by_s: float, seed: 
     return [e for e in events if e.type.startswith("dome.violation.")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_s", first(*STEPS_S))
 @pytest.mark.parametrize("kind", first(*ALL))
 def test_who_only_seems_to_offend_is_let_go_whatever_the_clock_does(kind: str, by_s: float) -> None:
@@ -58,6 +59,7 @@ def test_who_only_seems_to_offend_is_let_go_whatever_the_clock_does(kind: str, b
         assert told(tales, drives, float(rng.uniform(0.2, 0.8)) * ends_s, by_s, seed) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", first(*ALL))
 def test_an_offence_is_reported_once_at_most(kind: str) -> None:
     tales, rng = ALL[kind], np.random.default_rng(6)

@@ -154,6 +154,7 @@ def own_kmh(number: str, car: str, data: dict[str, Any]) -> float:
     return 3.6 * sum(float(r["vel_est"]) for r in rows) / len(rows)
 
 
+@pytest.mark.slow
 def test_speeds_of_cars_that_drive_straight_on_are_those_of_the_data_set() -> None:
     found = {play("03").names[d["track"]]: d for d in play("03").of("speeding")}
     for car in ("1:3", "1:4"):
@@ -162,6 +163,7 @@ def test_speeds_of_cars_that_drive_straight_on_are_those_of_the_data_set() -> No
         assert speed["high"] - speed["low"] < 4
 
 
+@pytest.mark.slow
 def test_who_turns_is_never_told_to_have_been_faster() -> None:
     """01 car 0 and 1, 03 car 2 turn by more than a right angle: the chord is up to a third shorter than the way."""
     for number, cars in (("01", {"1:0", "1:1"}), ("03", {"1:2"})):

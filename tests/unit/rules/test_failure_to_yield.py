@@ -187,6 +187,7 @@ def test_all_vehicles_yield(cls: str) -> None:
     assert one(car(8, 5.4, cls=cls), walker(-4.5, 4.5, 3.0)).cls == cls
 
 
+@pytest.mark.slow
 def test_from_the_near_kerb_and_in_the_far_lane() -> None:
     one(car(4, 5.8), walker(5.5, 2.95, 3.0, mps=1.0))  # steps out and stops a step before the car's side
     one(car(10, 5.9, lane_m=-LANE_M), walker(4.5, -4.5, 3.0))
@@ -201,6 +202,7 @@ def test_somebody_whose_heels_are_run_past() -> None:
     assert [e.data["encounter"]["person_first"] for e in events] == [True]  # type: ignore[call-overload,index]
 
 
+@pytest.mark.slow
 def test_the_gravest_of_several_people_is_measured_and_all_are_named() -> None:
     events, _ = play(car(10, 5.9), walker(-4.5, 4.5, 3.0), walker(-5.2, 4.5, 3.0, y=1.0))
     assert len(events) == 1
@@ -209,6 +211,7 @@ def test_the_gravest_of_several_people_is_measured_and_all_are_named() -> None:
     assert len(told["people"]) == 2  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_the_next_car_is_another_violation() -> None:
     events, _ = play(car(10, 5.9), car(10, 6.9), walker(-4.5, -0.2, 3.0))
     assert len(events) == 2
@@ -226,6 +229,7 @@ def test_a_car_that_drives_on_red_does_not_yield_either(tmp_path: FilePath) -> N
 # Innocent
 
 
+@pytest.mark.slow
 def test_somebody_who_waits_at_the_kerb() -> None:
     none(car(10, 7.0), walker(3.9, 3.8, 0.0))
     none(car(10, 7.0), walker(3.7, 3.6, 0.0), noise_m=0.15)
@@ -248,6 +252,7 @@ def test_a_car_that_waited_with_its_nose_over_the_edge_and_goes_on_behind() -> N
     none(Someone("car", way), walker(-4.5, 4.5, 3.0))
 
 
+@pytest.mark.slow
 def test_somebody_who_has_left_the_car_s_way() -> None:
     none(car(10, 8.6), walker(-4.5, 4.5, 3.0))  # at 8.6 s the person is at 3.3, on the way out
     none(car(10, 6.4, lane_m=-LANE_M), walker(-4.5, 4.5, 3.0))  # at 6.4 s at 0.3, 1.1 m beyond the car
@@ -260,6 +265,7 @@ def test_somebody_far_from_the_car_s_way() -> None:
     none(car(12, 5.0, lane_m=5.25), walker(-8.0, 8.0, 3.0), zones=zones, rule=rule)
 
 
+@pytest.mark.slow
 def test_somebody_beyond_the_median() -> None:
     island = {"name": "island", "polygon_m": [(-0.6, -3), (0.6, -3), (0.6, 3), (-0.6, 3)]}
     on_far_side = walker(-4.5, -0.2, 3.0)  # walks up to the island and waits there
@@ -267,6 +273,7 @@ def test_somebody_beyond_the_median() -> None:
     one(car(10, 6.6), on_far_side)  # without the island it is the middle of the road
 
 
+@pytest.mark.slow
 def test_somebody_on_the_median_has_the_way_when_leaving_it() -> None:
     island = {"name": "island", "polygon_m": [(-0.6, -3), (0.6, -3), (0.6, 3), (-0.6, 3)]}
     options = {"zones": [island], "rule": {"medians": ["island"]}}
@@ -282,6 +289,7 @@ def test_a_car_that_is_over_the_crosswalk_already() -> None:
     none(car(3, 6.0), walker(4.2, -4.5, 6.6))
 
 
+@pytest.mark.slow
 def test_somebody_who_walks_along_the_pavement() -> None:
     none(car(10, 7.0), Someone("person", lambda t: (3.8, -10 + 1.4 * t)))
     none(car(10, 7.0), Someone("person", lambda t: (3.3, -10 + 1.4 * t)))  # a zone drawn over the kerb
@@ -309,6 +317,7 @@ def test_a_car_that_turns_in_and_leaves_before_anybody_comes() -> None:
     none(Someone("car", turns), walker(-4.5, 4.5, 4.5, y=0.0))
 
 
+@pytest.mark.slow
 def test_a_rider_and_a_driver_are_no_pedestrians() -> None:
     none(car(8, 6.0), Someone("person", lambda t: (1.9, -2.0 + 8 * (t - 6.0))))
     none(car(8, 6.0), Someone("person", lambda t: (-6 + 6.0 * (t - 5.0), 0.0)))
@@ -355,6 +364,7 @@ def test_somebody_not_seen_when_it_matters_is_left_out() -> None:
     none(car(10, 5.9), Someone("person", lambda t: way(t) if not 4.5 < t < 7.5 else None))
 
 
+@pytest.mark.slow
 def test_noise_does_not_change_the_verdicts() -> None:
     one(car(10, 5.9), walker(-4.5, 4.5, 3.0), noise_m=0.25, error_m=0.3)
     none(braking_car(10, -2.6, 4.0), walker(-4.5, 4.5, 3.0), noise_m=0.25, error_m=0.3)

@@ -60,6 +60,7 @@ def test_a_car_that_stands_too_long_is_one_event_with_what_was_measured() -> Non
     assert ended.data["violation"] == event.id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pose", EYES)
 @pytest.mark.parametrize("cls", ["car", "truck", "motorcycle"])
 def test_a_camera_sees_it_too(pose: str, cls: str) -> None:
@@ -83,6 +84,7 @@ def test_what_is_hardly_a_vehicle_in_every_frame_is_none() -> None:
     assert kerb.refusals() == {"hardly_a_vehicle": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", first(*range(2)))
 @pytest.mark.parametrize("eye", first(None, "gantry"))
 def test_a_parked_car_is_one_event_not_a_hundred(seed: int, eye: str | None) -> None:
@@ -119,6 +121,7 @@ def test_out_of_sight_for_too_long_proves_nothing() -> None:
     assert violations(judged(twice)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "story",
     [
@@ -161,6 +164,7 @@ def test_who_moves_on_a_little_is_not_reported_again() -> None:
 RED_LONG: Lights = {"main": ((0.0, "red"), (45.0, "green"), (90.0, "red"))}
 
 
+@pytest.mark.slow
 def test_a_queue_at_a_light_may_be_let_off() -> None:
     waits = stops(1, 28, 48)
     config = STOP.model_copy(update={"signal": "main"})

@@ -58,6 +58,7 @@ def test_a_camera_sees_it_too(seed: int) -> None:
     assert [violation(e).track for e in events] == [1]
 
 
+@pytest.mark.slow
 def test_who_waits_in_the_junction_has_turned_too() -> None:
     go = over(1, (1.7, 28.5), *arc((-8.25, 29), 10, 5, 90, 6), (-40, 39), kmh=18, start_s=34)
     waits = Drive(1, ((0, 1.75, 0), (3.4, 1.75, 22), (6, 1.75, 28), (32, 1.75, 28), *go.way))
@@ -100,6 +101,7 @@ def test_a_mix_up_on_the_way_is_counted() -> None:
     assert losing.refusals() == {"mixed_up": 1}
 
 
+@pytest.mark.slow
 def test_a_way_outside_the_junction_is_another_way() -> None:
     within = TURN.model_copy(update={"within": "junction"})
     assert len(tell(rule(within), [LEFT])) == 1

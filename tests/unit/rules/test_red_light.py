@@ -69,6 +69,7 @@ def test_who_runs_the_light_has_one_event_with_what_was_measured() -> None:
     assert event.data["signal"] == "main"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", first(*range(3)))
 @pytest.mark.parametrize("pose", first("roadside", "gantry", "high"))
 @pytest.mark.parametrize("cls", ["car", "motorcycle", "bus"])
@@ -81,6 +82,7 @@ def test_a_camera_sees_it_too(pose: str, seed: int, cls: str) -> None:
     assert lines == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("story", "lights"),
     [
@@ -116,6 +118,7 @@ def test_who_is_innocent(story: tuple[Drive, ...], lights: Lights) -> None:
     assert judged(*story, lights=lights) == ([], [])
 
 
+@pytest.mark.slow
 def test_who_stops_beyond_the_line_has_not_run_the_light() -> None:
     """Front 2.5 m over the line, and there it stays until green."""
     reds, lines = judged(stops(at_y=30.25, then_s=16.0), lights={"main": [(0, "red"), (15, "green")]})
@@ -134,6 +137,7 @@ def test_it_is_told_while_its_pictures_are_still_there() -> None:
     assert (event.time - driving.START).total_seconds() < 6
 
 
+@pytest.mark.slow
 def test_who_stops_and_then_goes_at_red_has_one_event() -> None:
     soon = judged(stops(at_y=30.25, then_s=7.0), lights={"main": [(0, "red")]})
     late = judged(stops(at_y=30.25, then_s=25.0), lights={"main": [(0, "red")]})
@@ -213,6 +217,7 @@ def test_a_place_that_is_not_sure_convicts_nobody() -> None:
         assert (reds, lines) == ([], [])
 
 
+@pytest.mark.slow
 def test_the_tracker_that_swaps_two_at_the_line_convicts_nobody() -> None:
     waits = stops(2, at_y=26.0, then_s=30.0, goes=False)
     runs = ahead(1, x=5.25)

@@ -56,6 +56,7 @@ def test_a_camera_sees_it_too(pose: str, seed: int, away: bool) -> None:
     assert [violation(e).track for e in events] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "story",
     [

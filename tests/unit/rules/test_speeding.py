@@ -142,6 +142,7 @@ def test_two_vehicles_that_the_tracker_joined_are_an_event_each() -> None:
     assert [round(violation(e).measured["speed"].value / 10) for e in events] == [9, 8]
 
 
+@pytest.mark.slow
 def test_a_track_that_goes_over_to_the_next_car_never_tells_a_speed_in_between() -> None:
     """Behind a bus the tracker loses a car and takes the one behind it for it: on the way both fell back."""
     one = drive(100.0)

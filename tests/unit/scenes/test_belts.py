@@ -18,6 +18,7 @@ def truth_of(seed: int) -> SceneTruth:
     return scenes.build("belts", seed, fps=2.5, duration_s=14).truth()
 
 
+@pytest.mark.slow
 def test_the_truth_says_who_wears_one() -> None:
     truth = truth_of(601)
     seats = {(seat.track, seat.seat): seat for seat in truth.seats}
@@ -68,6 +69,7 @@ def test_what_nobody_can_see_is_not_in_sight() -> None:
     assert sum(hidden) < 15
 
 
+@pytest.mark.slow
 def test_drivers_sit_where_they_are_asked_to() -> None:
     counts = Counter(seat.seat for seat in truth_of(601).seats)
     assert counts["driver"] == counts["passenger"]

@@ -43,6 +43,7 @@ def test_what_lies_behind_the_camera_has_no_pixel() -> None:
     assert np.isnan(make_camera().ground_point(np.array([320.0, 0.0]))).all()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("name", CAMERAS)
 def test_markers_are_drawn_where_projection_says(name: str) -> None:

@@ -51,11 +51,13 @@ def test_every_kind_is_found_and_tried_here() -> None:
     assert set(OPTIONS) == set(scenes.names())
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_of_truth() -> None:
     again = scenes.build("road", 7, **OPTIONS["road"]).truth()
     assert again.model_dump_json() == make_truth("road").model_dump_json()
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_scene() -> None:
     other = scenes.build("road", 8, **OPTIONS["road"])
     assert other.annotation(40) != make_truth("road").frames[40]
@@ -66,6 +68,7 @@ def test_truth_survives_its_file() -> None:
     assert SceneTruth.model_validate_json(text).model_dump_json() == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_frames_are_stamped_exactly(name: str) -> None:
     truth = make_truth(name)
@@ -74,6 +77,7 @@ def test_frames_are_stamped_exactly(name: str) -> None:
         assert frame.at == truth.started_at + timedelta(seconds=frame.index / truth.fps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["road", "crossing"])
 def test_stated_speed_is_way_over_time(name: str) -> None:
     truth = make_truth(name)
@@ -93,6 +97,7 @@ def test_stated_speed_is_way_over_time(name: str) -> None:
     assert checked > 500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_nobody_goes_through_anybody(name: str) -> None:
     scene = make_scene(name)
@@ -145,6 +150,7 @@ def test_the_asked_speeds_are_driven() -> None:
     assert max(speeds) - min(speeds) > 40
 
 
+@pytest.mark.slow
 def test_as_many_vehicles_as_asked_when_the_length_is_free() -> None:
     scene = scenes.build("road", 3, n_vehicles=12, direction="oncoming", pose="roadside")
     assert sum(not a.parked and bool(a.plate) for a in scene.world.actors) == 12

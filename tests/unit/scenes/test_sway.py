@@ -48,6 +48,7 @@ def test_a_knock_lasts_and_a_shake_swings() -> None:
     assert angles(shake, 1.99) == angles(shake, 6.0) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_the_truth_says_when_and_its_boxes_follow_the_camera() -> None:
     options = {"duration_s": 6.0, "fps": 2.0, "pose": "gantry", "n_vehicles": 3}
     still = flows.scenes.build("road", seed=3, **options).truth()

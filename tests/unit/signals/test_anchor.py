@@ -43,6 +43,7 @@ def learnt(head: heads.Head, phase: Phase = "red") -> Anchor:
     return anchor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", HEADS, ids=name)
 def test_the_same_place_is_the_same_whatever_the_lamps_show(head: heads.Head) -> None:
     anchor = learnt(head)
@@ -50,6 +51,7 @@ def test_the_same_place_is_the_same_whatever_the_lamps_show(head: heads.Head) ->
         assert anchor.holds(*view(head, phase, 20 + look), phase, START + timedelta(seconds=10 + look))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", [h for h in HEADS if h.ground != "sky"], ids=name)
 def test_another_place_is_another(head: heads.Head) -> None:
     anchor, w = learnt(head), head.width_px
@@ -67,6 +69,7 @@ def test_what_is_before_the_head_hides_it() -> None:
     assert not anchor.holds(lorry, box, "red", START + timedelta(seconds=20))
 
 
+@pytest.mark.slow
 def test_a_knocked_camera_is_not_believed_after_a_while() -> None:
     head = heads.Head(width_px=16, ground="houses", seed=3)
     anchor = learnt(head)

@@ -67,6 +67,7 @@ def play(book: SignalBook, source: Iterator[Frame]) -> tuple[list[Event], list[t
     return events, states
 
 
+@pytest.mark.slow
 def test_a_cycle_is_told_as_events() -> None:
     events, _ = play(SignalBook(camera()), frames())
     assert {e.type for e in events} == {SIGNAL_CHANGED}
@@ -90,6 +91,7 @@ def test_ten_looks_a_second_are_enough() -> None:
     assert len(book._looks) == pytest.approx(40, abs=2)
 
 
+@pytest.mark.slow
 def test_what_is_seen_early_is_told_in_its_turn() -> None:
     """The decoder runs ahead; the rules may know no more than what their own frame shows."""
     ahead, book = SignalBook(camera()), SignalBook(camera())
@@ -100,12 +102,14 @@ def test_what_is_seen_early_is_told_in_its_turn() -> None:
     assert late == play(book, iter(shown))[0]
 
 
+@pytest.mark.slow
 def test_a_knocked_camera_knows_no_phase() -> None:
     _, states = play(SignalBook(camera()), frames(knocked_s=3.5))
     after = {phase for s, phase in states if s > 4.6}
     assert after == {"unknown"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "region", [(-30.0, 5.0, -10.0, 60.0), (10.0, 5.0, 4000.0, 60.0), (500.0, 500.0, 520.0, 560.0)]
 )
@@ -117,6 +121,7 @@ def test_a_region_outside_the_picture_is_unknown(region: tuple[float, float, flo
     assert {phase for _, phase in states} == {"unknown"}
 
 
+@pytest.mark.slow
 def test_a_controller_is_believed_instead(tmp_path: Path) -> None:
     file = tmp_path / "phases.jsonl"
     file.write_text(f'{{"at": "{START.isoformat()}", "phase": "green"}}\n')
@@ -125,6 +130,7 @@ def test_a_controller_is_believed_instead(tmp_path: Path) -> None:
     assert {phase for _, phase in states} == {"green"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", [FileSource(path=Path("x.mp4")), StreamSource(url="rtsp://x/y")])
 def test_lights_are_read_outside_the_gate(source: FileSource | StreamSource) -> None:
     """Nothing moves and the gate lets hardly a frame through, yet no change of the light is missed."""

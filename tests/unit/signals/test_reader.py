@@ -32,6 +32,7 @@ def reading(head: heads.Head, phase: Phase, look: int = 0) -> Reading:
     return read(crop, head.kind)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("light", LIGHTS)
 @pytest.mark.parametrize(
     ("kind", "least"), [("vertical", 0.9), ("horizontal", 0.9), ("arrow", 0.6), ("countdown", 0.6)]
@@ -47,6 +48,7 @@ def test_what_a_head_shows(kind: Head, least: float, light: str) -> None:
     assert right / found.total() >= least, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("light", LIGHTS)
 def test_a_dark_head_shows_no_colour(light: str) -> None:
     shown = {kind: [reading(heads.any_head(s, light, kind), "off").phase for s in SEEDS] for kind in PHASES}
@@ -60,6 +62,7 @@ def test_red_with_amber_is_a_phase_of_its_own(light: str) -> None:
     assert not found["green"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["red", "green"])
 @pytest.mark.parametrize("width_px", [8, 10, 14, 20, 60])
 def test_small_and_large_heads(width_px: float, phase: Phase) -> None:
@@ -104,6 +107,7 @@ def test_without_colour_nothing_is_known() -> None:
     assert read(grey[round(y0) : round(y1), round(x0) : round(x1)], "vertical").phase in ("unknown", "off")
 
 
+@pytest.mark.slow
 def test_most_places_without_a_head_show_nothing() -> None:
     rng, found = np.random.default_rng(3), Counter[Phase]()
     for seed in range(2000, 2010):

@@ -96,6 +96,7 @@ def test_a_truncated_file_gives_what_it_has(tmp_path: Path) -> None:
     assert [shown_index(f.picture.bgr(), f.index) for f in frames[:20]] == list(range(20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["ts", "mkv", "mp4"])
 def test_flipped_bits_are_counted_and_survived(tmp_path: Path, suffix: str) -> None:
     path = write_video(tmp_path / f"a.{suffix}", 100, gop=10, noise=3)

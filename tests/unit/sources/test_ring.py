@@ -32,6 +32,7 @@ def payloads(data: bytes) -> list[bytes]:
         return [bytes(p) for p in container.demux(video=0) if p.size]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b_frames", [0, 2])
 @pytest.mark.parametrize("suffix", ["mp4", "ts"])
 def test_a_clip_begins_at_the_key_frame_before_and_tells_each_capture_time(
@@ -130,6 +131,7 @@ def test_parameter_sets_are_found_in_annex_b_only() -> None:
     assert parameter_sets("mjpeg", b"\0\0\1\x67") == b""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["libx265", "mpeg4"])
 def test_other_codecs_are_cut_as_well(tmp_path: Path, codec: str) -> None:
     try:

@@ -251,6 +251,7 @@ def mute() -> Iterator[Callable[[], int]]:
     server.close()
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing_is_given_up(
     mute: Callable[[], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ def test_a_hundred_megapixels_are_refused_by_their_header(width: int, height: in
         decoded(png_of(width, height))
 
 
+@pytest.mark.slow
 def test_a_real_picture_of_a_hundred_megapixels_is_refused_too() -> None:
     out = io.BytesIO()
     Image.new("L", (10_000, 10_000)).save(out, "PNG", compress_level=1)

@@ -40,6 +40,7 @@ def sighting(*readings: Reading) -> Sighting:
     return Sighting(0, Found((10, 10, 110, 32), 0.9), readings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", first(11, 12, 13))
 def test_a_vehicle_is_known_by_its_plate(reader: PlateReader, seed: int) -> None:
     plate, crops, boxes = views(seed)
@@ -56,6 +57,7 @@ def test_the_same_pictures_give_the_same_answer(reader: PlateReader) -> None:
     assert reader.read(PlateRequest(crops, "KZ")) == reader.read(PlateRequest(crops, "KZ"))
 
 
+@pytest.mark.slow
 def test_a_covered_plate_is_unread_whatever_else_is_written_on_the_vehicle(reader: PlateReader) -> None:
     _, crops, boxes = views(15)
     covered = [crop.copy() for crop in crops]
