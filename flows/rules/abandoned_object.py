@@ -24,6 +24,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.objects.company import Company, filled
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.owners import Owners
+from flows.rules.abandoned.present import Present
 from flows.rules.abandoned.sieve import Sieve
 from flows.rules.abandoned.telling import Teller
 from flows.rules.abandoned.thresholds import ObjectConfig
@@ -59,7 +60,8 @@ class AbandonedObjects:
         self._yard = Yardstick(site.camera, site.ground, self._company)
         self._sieve = Sieve(config, self._thresholds, self._company, self._yard)
         self._owners = Owners(config, self._thresholds, self._company, self._yard, self._sieve)
-        self._teller = Teller(VERSION, config, site.camera, self._company, self._yard)
+        self._present = Present(self._company)
+        self._teller = Teller(VERSION, config, site.camera, self._thresholds, self._present, self._yard)
         self._pins = site.pins.open()
         self._lives: dict[int, Life] = {}
         self._refusals: Counter[str] = Counter()
@@ -78,9 +80,10 @@ class AbandonedObjects:
         now_s = self._seconds(moment.at)
         self._size = moment.width_px, moment.height_px
         self._yard.look_at(*self._size)
-        people, bags = self._sort(moment)
+        people, low, bags = self._sort(moment)
         followed = {track.sightings[-1].xyxy.tobytes(): track.id for track in tracks}
         ids = [followed.get(box.tobytes(), 0) for box in people]
+        self._present.see_low(low, now_s)
         self._company.see(people, ids, now_s, moment.pixels, self._size)
         if moment.pixels is not None:
             self._look = moment.pixels
@@ -99,17 +102,20 @@ class AbandonedObjects:
         assert self._start is not None
         return (at - self._start).total_seconds()
 
-    def _sort(self, moment: Moment) -> tuple[list[Box], list[tuple[str, Box]]]:
-        """People, and what a detector knows as a bag; vehicles are kept aside."""
-        people, bags, self._vehicles = [], [], []
+    def _sort(self, moment: Moment) -> tuple[list[Box], list[Box], list[tuple[str, Box]]]:
+        """People, who is too low to be followed as one, and what a detector knows as a bag; vehicles are kept aside."""
+        people, low, bags, self._vehicles = [], [], [], []
         for cls, box in zip(moment.found.class_names(), moment.found.xyxy, strict=True):
-            if cls == "person" and not self._sieve.is_low(box):
+            is_low = cls == "person" and self._sieve.is_low(box)
+            if is_low:
+                low.append(box)
+            if cls == "person" and not is_low:
                 people.append(box)
             elif cls in self._config.classes:
                 bags.append((cls, box))
             elif (cls in VEHICLES or cls == "bicycle") and not self._sieve.is_small(box):
                 self._vehicles.append(box)
-        return people, bags
+        return people, low, bags
 
     def _hear(self, look: PixelLook, now_s: float) -> None:
         """Takes what the pixels say."""

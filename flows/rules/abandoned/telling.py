@@ -5,23 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-import numpy as np
-
 from flows.domain.events import OBJECT_ABANDONED, OBJECT_CLOSED, OBJECT_ESCALATED, Event, KeyMoment, Measured
 from flows.domain.events import event_id as id_of
 from flows.domain.objects import AbandonedObject, Xyxy
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.site import CameraConfig
-from flows.objects.company import WIDTH_M, Company
+from flows.domain.things import Box
+from flows.objects.company import WIDTH_M, filled
 from flows.rules.abandoned.life import Life
+from flows.rules.abandoned.present import Present
+from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.base import Moment
 from flows.rules.reporting import clock_facts
 from flows.rules.yardstick import Yardstick, foot_of
 
 PLACES: Final = 40
 """Two things may be left in the same moment; they do not stand in the same fortieth of the picture."""
-SEEN_S: Final = 0.6
-"""Whoever was found so shortly before or after is in the picture."""
 MARGIN: Final = 0.12
 """Share of a box by which whoever trembles in it may stick out."""
 
@@ -33,15 +32,22 @@ class Teller:
         version: Of the rule.
         rule: The rule in the site file.
         camera: Where it holds.
-        company: Everybody who is around.
+        config: Thresholds.
+        present: Who is in which picture.
         yard: Places and distances.
     """
 
     def __init__(
-        self, version: str, rule: AbandonedObjectRule, camera: CameraConfig, company: Company, yard: Yardstick
+        self,
+        version: str,
+        rule: AbandonedObjectRule,
+        camera: CameraConfig,
+        config: ObjectConfig,
+        present: Present,
+        yard: Yardstick,
     ) -> None:
         self._version, self._rule, self._camera = version, rule, camera
-        self._company, self._yard = company, yard
+        self._config, self._present, self._yard = config, present, yard
 
     def abandoned(self, life: Life, moment: Moment, now_s: float) -> Event:
         """It is left."""
@@ -116,18 +122,20 @@ class Teller:
     def _bystanders(self, life: Life, at_s: float) -> list[Xyxy]:
         """Who is in a picture and does not own the thing, each box wide enough for whoever trembles in it."""
         out: list[Xyxy] = []
-        for person in self._company.people:
-            near = [] if person.number in life.owners else list(person.between(at_s - SEEN_S, at_s + SEEN_S))
-            if not near:
+        for shown in self._present.at(at_s):
+            if shown.number in life.owners or (shown.number == 0 and self._is_thing(life, shown.box)):
                 continue
-            boxes = np.array([p.box for p in near])
-            low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
+            low, high = shown.box[:2], shown.box[2:]
             margin = MARGIN * (high - low)
             (left, top), (right, bottom) = low - margin, high + margin
             out.append(
                 (round(float(left), 1), round(float(top), 1), round(float(right), 1), round(float(bottom), 1))
             )
         return out
+
+    def _is_thing(self, life: Life, box: Box) -> bool:
+        """Whether what a detector calls a person, and is as low as a thing, is the thing itself."""
+        return max(filled(life.box, box), filled(life.thing.xyxy, box)) >= self._config.itself
 
     def _measured(self, life: Life, alone_s: float, moment: Moment) -> dict[str, Measured]:
         error_s = 2 * moment.clock.time_error_s + 0.5

@@ -405,3 +405,17 @@ def test_bystanders_are_named_for_each_picture_and_the_owner_is_not() -> None:
     (box,) = told.bystanders["placing"]
     assert box[0] < 16 * SCALE < box[2]
     assert len(told.bystanders["now"]) == 1
+
+
+@pytest.mark.parametrize("survey", [False, True])
+def test_a_child_as_low_as_a_bag_is_in_no_picture_and_the_bag_in_all(survey: bool) -> None:
+    """A detector calls both a person; neither is followed as one."""
+    child = person(BAG_M + 1.5, height_m=0.8 if survey else 0.6)
+    tale = Tale(
+        {"owner": LEAVES}, extra=lambda t: [("person", child), ("person", BAG.tolist())] if t >= 6 else []
+    )
+    told = AbandonedObject.model_validate(play(tale, survey=survey)[0].data)
+    assert set(told.bystanders) == {"placing", "leaving", "now"}
+    for (box,) in told.bystanders.values():
+        assert np.all(np.array(box[:2]) <= child[:2])
+        assert np.all(np.array(box[2:]) >= child[2:])

@@ -1,0 +1,80 @@
+"""Who is in the pictures of a moment: whoever is in one that is stored must not be recognisable.
+
+The rule follows nobody as low as a bag, for those are mostly bags. Of a picture that is wrong: a child is as low.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from flows.domain.things import Box
+from flows.objects.company import Company, filled
+
+SEEN_S: Final = 0.6
+"""Whoever was found so shortly before or after is in the picture."""
+SAME: Final = 0.5
+"""Share to which boxes of two looks fill each other if they are one body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Somebody in a picture.
+
+    Attributes:
+        number: Of the person in the company; 0 for who is too low to be followed.
+        box: ``(4,)`` px, around all places where they were found about then.
+    """
+
+    number: int
+    box: Box
+
+
+class Present:
+    """Remembers who was before one camera at the moments of pictures.
+
+    Args:
+        company: Everybody who is followed.
+    """
+
+    def __init__(self, company: Company) -> None:
+        self._company = company
+        self._low: deque[tuple[float, Box]] = deque()
+
+    def see_low(self, boxes: Sequence[Box], at_s: float) -> None:
+        """Takes whom a detector calls a person and who is too low to be followed as one."""
+        self._low += ((at_s, box) for box in boxes)
+        while self._low and self._low[0][0] < at_s - self._company.config.remembers_s:
+            self._low.popleft()
+
+    def at(self, at_s: float) -> list[Shown]:
+        """Who is in the picture of a moment, on the rule's clock."""
+        out = []
+        for person in self._company.people:
+            near = [place.box for place in person.between(at_s - SEEN_S, at_s + SEEN_S)]
+            if near:
+                out.append(Shown(person.number, _around(near)))
+        return [*out, *(Shown(0, box) for box in self._low_at(at_s))]
+
+    def _low_at(self, at_s: float) -> list[Box]:
+        """Those nobody follows, with one box for a body that is found in look after look."""
+        out: list[Box] = []
+        for seen_s, box in self._low:
+            if abs(seen_s - at_s) > SEEN_S:
+                continue
+            same = next((k for k, other in enumerate(out) if filled(box, other) > SAME), None)
+            if same is None:
+                out.append(box)
+            else:
+                out[same] = _around([out[same], box])
+        return out
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    """The box round several."""
+    each = np.array(boxes)
+    return np.concatenate([each[:, :2].min(axis=0), each[:, 2:].max(axis=0)])
