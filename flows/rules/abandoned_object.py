@@ -83,6 +83,7 @@ class AbandonedObjects:
         people, low, bags = self._sort(moment)
         followed = {track.sightings[-1].xyxy.tobytes(): track.id for track in tracks}
         ids = [followed.get(box.tobytes(), 0) for box in people]
+        self._present.keep({at: self._seconds(at) for at in self._moments()}, now_s)
         self._present.see_low(low, now_s)
         self._company.see(people, ids, now_s, moment.pixels, self._size)
         if moment.pixels is not None:
@@ -286,6 +287,11 @@ class AbandonedObjects:
         assert life.gone_at is not None
         gone_s = self._seconds(life.gone_at)
         return [self._teller.closed(life, moment, gone_s, self._owners.outcome(life, gone_s))]
+
+    def _moments(self) -> list[datetime]:
+        """Moments that pictures may be told of: of all lives, for what was dismissed or is hidden may come back."""
+        lives = self._lives.values()
+        return [at for life in lives for at in (life.placed_at, life.left_at) if at is not None]
 
     def _wanted(self) -> list[datetime]:
         """Moments whose pictures must not be lost while a verdict may come."""

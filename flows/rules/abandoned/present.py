@@ -1,13 +1,16 @@
-"""Who is in the pictures of a moment: whoever is in one that is stored must not be recognisable.
+"""Who is in the pictures that may be stored, for as long as one may be: whoever is in one must not be recognisable.
 
-The rule follows nobody as low as a bag, for those are mostly bags. Of a picture that is wrong: a child is as low.
+The rule forgets people after :attr:`flows.objects.company.CompanyConfig.remembers_s`, and follows nobody as low as a
+bag, for those are mostly bags. Of a picture both are wrong: a child is as low, and an owner may stay for an hour
+before leaving what was put down.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import numpy as np
@@ -19,6 +22,8 @@ SEEN_S: Final = 0.6
 """Whoever was found so shortly before or after is in the picture."""
 SAME: Final = 0.5
 """Share to which boxes of two looks fill each other if they are one body."""
+SHARE: Final = 0.5
+"""Of the time for which people are remembered: as late as is safe, for by then it is known what was nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +49,34 @@ class Present:
     def __init__(self, company: Company) -> None:
         self._company = company
         self._low: deque[tuple[float, Box]] = deque()
+        self._kept: dict[datetime, list[Shown]] = {}
+
+    def keep(self, moments: Mapping[datetime, float], now_s: float) -> None:
+        """Notes who was there before it is forgotten; called at each look, before the company sees it.
+
+        Args:
+            moments: All moments of which a picture may still be told, each with its seconds on the rule's clock;
+                the rest is forgotten, so that no more is kept than there are things.
+            now_s: The present on that clock.
+        """
+        old_s = SHARE * self._company.config.remembers_s
+        self._kept = {
+            moment: self.at(moment, at_s)
+            for moment, at_s in moments.items()
+            if moment in self._kept or now_s - at_s >= old_s
+        }
 
     def see_low(self, boxes: Sequence[Box], at_s: float) -> None:
-        """Takes whom a detector calls a person and who is too low to be followed as one."""
+        """Takes whom a detector calls a person and who is too low to be followed as one; after :meth:`keep`."""
         self._low += ((at_s, box) for box in boxes)
         while self._low and self._low[0][0] < at_s - self._company.config.remembers_s:
             self._low.popleft()
 
-    def at(self, at_s: float) -> list[Shown]:
-        """Who is in the picture of a moment, on the rule's clock."""
+    def at(self, moment: datetime, at_s: float) -> list[Shown]:
+        """Who is in the picture of a moment, which is ``at_s`` on the rule's clock."""
+        return self._kept[moment] if moment in self._kept else self._remembered(at_s)
+
+    def _remembered(self, at_s: float) -> list[Shown]:
         out = []
         for person in self._company.people:
             near = [place.box for place in person.between(at_s - SEEN_S, at_s + SEEN_S)]

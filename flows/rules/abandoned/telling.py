@@ -102,7 +102,9 @@ class Teller:
             confidence=_confidence(life),
             known_as=life.known_as,
             moments=moments,
-            bystanders={m.name: self._bystanders(life, at_s + (m.at - at).total_seconds()) for m in moments},
+            bystanders={
+                m.name: self._bystanders(life, m.at, at_s + (m.at - at).total_seconds()) for m in moments
+            },
             clock=clock_facts(moment.clock),
         )
         return Event.of(
@@ -119,10 +121,10 @@ class Teller:
         stamp = at.astimezone(UTC).isoformat(timespec="milliseconds")
         return id_of(self._camera.id, OBJECT_ABANDONED, stamp, column, row)
 
-    def _bystanders(self, life: Life, at_s: float) -> list[Xyxy]:
+    def _bystanders(self, life: Life, moment: datetime, at_s: float) -> list[Xyxy]:
         """Who is in a picture and does not own the thing, each box wide enough for whoever trembles in it."""
         out: list[Xyxy] = []
-        for shown in self._present.at(at_s):
+        for shown in self._present.at(moment, at_s):
             if shown.number in life.owners or (shown.number == 0 and self._is_thing(life, shown.box)):
                 continue
             low, high = shown.box[:2], shown.box[2:]

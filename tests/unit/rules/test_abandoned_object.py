@@ -419,3 +419,16 @@ def test_a_child_as_low_as_a_bag_is_in_no_picture_and_the_bag_in_all(survey: boo
     for (box,) in told.bystanders.values():
         assert np.all(np.array(box[:2]) <= child[:2])
         assert np.all(np.array(box[2:]) >= child[2:])
+
+
+def test_an_owner_who_waits_long_hides_nobody_of_the_placing_picture() -> None:
+    """Longer than people are remembered: who stood there when it was put down is in that picture all the same."""
+    people = {"owner": walk((0, 2), (6, 9.5), (200, 9.5), (206, 20)), "other": walk((0, 16), (20, 16))}
+    child = person(4.0, height_m=0.6)
+    tale = Tale(people, extra=lambda t: [("person", child)] if t < 10 else [], seconds=240.0)
+    told = AbandonedObject.model_validate(play(tale)[0].data)
+    placing = sorted(told.bystanders["placing"])
+    assert len(placing) == 2
+    assert placing[0][0] < 4 * SCALE < placing[0][2]
+    assert placing[1][0] < 16 * SCALE < placing[1][2]
+    assert told.bystanders["now"] == []
