@@ -18,6 +18,8 @@ from flows.domain.errors import StoreError
 
 EVERY: Final = timedelta(hours=1)
 """What was cut off at the end is noticed from the next seal on; until then by the head that Redis keeps."""
+Sealed = tuple[Seal, str]
+"""A seal and the SHA-256 of its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Log(Protocol):
 
     def rows(self, since: int = 0) -> Iterator[Row]: ...
     def head(self) -> Head: ...
+    def sealed(self) -> Sealed | None: ...
+    def note_sealed(self, sealed: Sealed) -> None: ...
 
 
 # Seals
@@ -59,6 +63,9 @@ class Log(Protocol):
 class Seals:
     """Seals in a folder, one file each, never written twice. Best on a disk that Redis's machine cannot write to.
 
+    The newest one is noted beside the log as well: whoever removes files alone is found out by that, as whoever changes
+    the log alone is by the files.
+
     Args:
         folder: Made when the first seal is.
     """
@@ -66,7 +73,7 @@ class Seals:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def all(self) -> list[tuple[Seal, str]]:
+    def all(self) -> list[Sealed]:
         """Seals in order, each with the SHA-256 of its file.
 
         Raises:
@@ -84,11 +91,13 @@ class Seals:
     def write(self, log: Log, now: datetime) -> Seal | None:
         """Seals what is new; None if nothing is.
 
+        Where files are gone, seals go on from the newest that was noted: what is missing stays missing.
+
         Raises:
             StoreError: If it cannot be written, the log cannot be read, or what would be sealed is not whole.
         """
-        before = self.all()
-        last, digest = before[-1] if before else (None, "")
+        before = _newest(self.all(), log.sealed())
+        last, digest = before or (None, "")
         since = last.last if last else 0
         rows = list(log.rows(since))
         if not rows:
@@ -99,7 +108,7 @@ class Seals:
                 f"the audit log is not sealed, because it is not whole: {broken}; see: dome audit verify"
             )
         seal = Seal(
-            number=len(before) + 1,
+            number=last.number + 1 if last else 1,
             sealed_at=now,
             first=since + 1,
             last=rows[-1].seq,
@@ -107,7 +116,7 @@ class Seals:
             hash=rows[-1].fields["hash"],
             before=digest,
         )
-        self._put(self.folder / f"seal-{seal.number:06d}.json", seal)
+        log.note_sealed((seal, self._put(self.folder / f"seal-{seal.number:06d}.json", seal)))
         return seal
 
     def write_if_due(self, log: Log, now: datetime) -> Seal | None:
@@ -117,33 +126,51 @@ class Seals:
             return None
         return self.write(log, now)
 
-    def _put(self, path: Path, seal: Seal) -> None:
+    def _put(self, path: Path, seal: Seal) -> str:
+        """Writes it; the SHA-256 of the file."""
+        data = (seal.model_dump_json(indent=1) + "\n").encode()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("x", encoding="utf-8") as file:
-                file.write(seal.model_dump_json(indent=1) + "\n")
+            with path.open("xb") as file:
+                file.write(data)
             path.chmod(0o444)
         except OSError as error:
             raise StoreError(f"seal {path}: it cannot be written: {error}") from error
+        return hashlib.sha256(data).hexdigest()
+
+
+def _newest(files: Sequence[Sealed], noted: Sealed | None) -> Sealed | None:
+    """The last seal that was written, whether its file is still there or not."""
+    last = files[-1] if files else None
+    if last is None or (noted is not None and noted[0].number > last[0].number):
+        return noted
+    return last
 
 
 # Verification
 
 
-def verify(rows: Iterable[Row], head: Head, seals: Sequence[tuple[Seal, str]]) -> list[str]:
+def verify(
+    rows: Iterable[Row], head: Head, seals: Sequence[Sealed], noted: Sealed | None = None
+) -> list[str]:
     """Everything that is wrong with a log: nothing changed, missing, moved or cut off gives an empty list.
+
+    What was not sealed yet can be cut off unseen by whoever sets the head too, and what was sealed by whoever changes
+    Redis and the folder of seals alike: only what was noted elsewhere tells of that.
 
     Args:
         rows: All entries, in the order of the stream.
         head: As kept beside them.
         seals: In order, with the SHA-256 of their files.
+        noted: The newest seal as noted beside the log, read before ``seals``; None if none was.
     """
     held = list(rows)
     problems = list(chain_problems(held, 0, GENESIS))
     last = Head(held[-1].seq, held[-1].fields.get("hash", "")) if held else Head(0, "")
     if last != head:
         problems.append(f"the end: expected entry {head.seq} to be the last, got {last.seq}")
-    return problems + _seal_problems({row.seq: row.fields.get("hash", "") for row in held}, seals)
+    hashes = {row.seq: row.fields.get("hash", "") for row in held}
+    return [*problems, *_seal_problems(hashes, seals), *_noted_problems(seals, noted)]
 
 
 def chain_problems(rows: Iterable[Row], since: int, prev: str) -> Iterator[str]:
@@ -171,12 +198,12 @@ def _hashed(row: Row) -> bool:
     return entry_hash(fields["prev"], row.seq, int(fields["at"]), fields["body"]) == fields["hash"]
 
 
-def _seal_problems(hashes: dict[int, str], seals: Sequence[tuple[Seal, str]]) -> list[str]:
-    problems, since, before = [], 0, ""
-    for number, (seal, digest) in enumerate(seals, 1):
+def _seal_problems(hashes: dict[int, str], seals: Sequence[Sealed]) -> list[str]:
+    problems, expected, since, before = [], 1, 0, ""
+    for seal, digest in seals:
         name = f"seal {seal.number}"
-        if seal.number != number:
-            problems.append(f"seal {number}: missing")
+        if seal.number != expected:
+            problems.append(f"seal {expected}: missing")
         elif seal.before != before or seal.first != since + 1:
             problems.append(f"{name}: it does not follow the seal before: one of both was changed")
         covered = [hashes.get(n, "") for n in range(seal.first, seal.last + 1)]
@@ -185,8 +212,19 @@ def _seal_problems(hashes: dict[int, str], seals: Sequence[tuple[Seal, str]]) ->
             problems.append(f"{name}: {gone} of the {len(covered)} entries that it covers are gone")
         elif merkle_root(covered) != seal.root or covered[-1] != seal.hash:
             problems.append(f"{name}: entries {seal.first} to {seal.last} are not those that were sealed")
-        since, before = seal.last, digest
+        expected, since, before = seal.number + 1, seal.last, digest
     return problems
+
+
+def _noted_problems(seals: Sequence[Sealed], noted: Sealed | None) -> list[str]:
+    """A seal is noted after its file is written: files may be newer than what is noted, never older."""
+    if noted is None:
+        return []
+    files = {seal.number: digest for seal, digest in seals}
+    name = f"seal {noted[0].number}"
+    if noted[0].number not in files:
+        return [f"{name}: missing; it was the newest, over the entries up to {noted[0].last}"]
+    return [] if files[noted[0].number] == noted[1] else [f"{name}: its file is not the one that was written"]
 
 
 # Transparency

@@ -2,8 +2,8 @@
 
 Entry ``n`` carries a hash over its own words and over the hash of entry ``n - 1``: whoever changes, removes or
 moves one must change all that follow. Every hour the new entries are sealed: the Merkle root over them (RFC
-9162) is written to a file outside of Redis, chained to the seal before, so that neither the whole log can be
-made anew nor its end be cut off unseen.
+9162) is written to a file outside of Redis, chained to the seal before, so that whoever can write to Redis alone can
+neither make the whole log anew nor cut its sealed part off unseen.
 """
 
 from __future__ import annotations

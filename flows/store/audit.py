@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
-from flows.auditing import Head, Row
-from flows.domain.audit import AuditEntry
+from flows.auditing import Head, Row, Sealed
+from flows.domain.audit import AuditEntry, Seal
 from flows.domain.masking import masked
 from flows.store import keys
 from flows.store.connection import client, told
@@ -60,6 +60,19 @@ class AuditStore:
             found: Any = self._redis.hmget(keys.AUDIT_HEAD, "seq", "hash")
         seq, last = found
         return Head(int(seq or 0), last.decode() if last else "")
+
+    def sealed(self) -> Sealed | None:
+        """The newest seal, as noted when its file had been written; None if none was."""
+        with told("read the newest seal", self._address):
+            found: Any = self._redis.hmget(keys.AUDIT_SEALED, "seal", "sha256")
+        seal, digest = found
+        return (Seal.model_validate_json(seal), digest.decode()) if seal and digest else None
+
+    def note_sealed(self, sealed: Sealed) -> None:
+        """Notes the newest seal."""
+        seal, digest = sealed
+        with told("note the newest seal", self._address):
+            self._redis.hset(keys.AUDIT_SEALED, mapping={"seal": seal.model_dump_json(), "sha256": digest})
 
     def entries(self, since: int = 0, case: str | None = None) -> Iterator[AuditEntry]:
         """See :meth:`AuditLog.entries`."""

@@ -61,6 +61,7 @@ them.
 | ``{dome}:plate:HASH:HOUR`` | sorted set | where a plate was seen in that UTC hour, JSON by capture time, ms; expires |
 | ``{dome}:audit`` | stream | the audit log, entry ``SEQ-1``: ``at body prev hash`` |
 | ``{dome}:audit:head`` | hash | ``seq`` and ``hash`` of its last entry |
+| ``{dome}:audit:sealed`` | hash | ``seal``, JSON of the newest seal, and ``sha256`` of its file |
 | ``{dome}:patrol:task:ID`` | hash | a patrol's task: ``json version`` |
 | ``{dome}:patrol:tasks`` | sorted set | tasks by the time they were made, ms since 1970 |
 | ``{dome}:patrol:open`` | sorted set | tasks that are not resolved, likewise |
@@ -97,6 +98,7 @@ LEADS_DUE = f"{PREFIX}leads:due"
 ALERTS = f"{PREFIX}alerts"
 AUDIT = f"{PREFIX}audit"
 AUDIT_HEAD = f"{AUDIT}:head"
+AUDIT_SEALED = f"{AUDIT}:sealed"
 CLOCK = f"{PREFIX}clock"
 TASKS = f"{PREFIX}patrol:tasks"
 TASKS_OPEN = f"{PREFIX}patrol:open"

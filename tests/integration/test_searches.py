@@ -91,7 +91,8 @@ class House:
         return [entry.action for entry in self.audit.entries()]
 
     def problems(self) -> list[str]:
-        return verify(self.audit.rows(), self.audit.head(), Seals(self.folder / "audit").all())
+        noted = self.audit.sealed()
+        return verify(self.audit.rows(), self.audit.head(), Seals(self.folder / "audit").all(), noted)
 
     def everything(self) -> bytes:
         """Every byte that Redis and the evidence store hold, sealed things opened."""
@@ -757,6 +758,8 @@ def test_a_missing_or_changed_seal_is_found(house: House) -> None:
     seals.write(house.audit, house.clock.at)
     (seals.folder / "seal-000001.json").unlink()
     assert any("seal 1: missing" in problem for problem in house.problems())
+    (seals.folder / "seal-000002.json").unlink()
+    assert house.problems() == ["seal 2: missing; it was the newest, over the entries up to 2"]
 
 
 def test_the_found_lead_keeps_its_likeness(house: House) -> None:

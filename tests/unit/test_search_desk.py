@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
+from auditlog import FakeLog
 from searching import T0
 
-from flows.auditing import Head, Row, Seals
-from flows.domain.audit import GENESIS, entry_hash
+from flows.auditing import Seals
 from flows.domain.errors import StoreError
 from flows.search_desk import SearchDesk
-
-
-class Log:
-    """A log of one entry."""
-
-    def rows(self, since: int = 0) -> Iterator[Row]:
-        body = '{"who":"asel","action":"case.created"}'
-        hashed = entry_hash(GENESIS, 1, 0, body)
-        if since < 1:
-            yield Row("1-1", {"at": "0", "body": body, "prev": GENESIS, "hash": hashed})
-
-    def head(self) -> Head:
-        return Head(1, "")
 
 
 class Sweep:
@@ -39,7 +25,7 @@ class Sweep:
 
 def test_every_sweep_is_made_and_the_log_is_sealed_whatever_fails(tmp_path: Path) -> None:
     failing, other = Sweep(StoreError("Redis is away")), Sweep()
-    desk = SearchDesk((failing, other), Log(), Seals(tmp_path), lambda: T0)
+    desk = SearchDesk((failing, other), FakeLog("case.created"), Seals(tmp_path), lambda: T0)
     assert desk.sweep() == []
     assert (failing.swept, other.swept) == (1, 1)
     [(seal, _)] = Seals(tmp_path).all()

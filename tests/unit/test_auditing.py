@@ -1,0 +1,65 @@
+"""The audit log looked after: its seals, and what verification finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from auditlog import FakeLog
+from searching import HOUR, T0
+
+from flows.auditing import Seals, verify
+
+
+def problems(log: FakeLog, seals: Seals) -> list[str]:
+    noted = log.sealed()
+    return verify(log.rows(), log.head(), seals.all(), noted)
+
+
+@pytest.fixture
+def seals(tmp_path: Path) -> Seals:
+    return Seals(tmp_path / "audit")
+
+
+@pytest.fixture
+def log(seals: Seals) -> FakeLog:
+    """Three entries, sealed one by one."""
+    made = FakeLog()
+    for _ in range(3):
+        made.note("case.created")
+        seals.write(made, T0)
+    assert problems(made, seals) == []
+    return made
+
+
+@pytest.mark.parametrize("gone", [[3], [2, 3], [1, 2, 3]])
+def test_a_newest_seal_that_is_gone_is_found(log: FakeLog, seals: Seals, gone: list[int]) -> None:
+    for number in gone:
+        (seals.folder / f"seal-{number:06d}.json").unlink()
+    del log.held[gone[0] - 1 :]  # with the entries that it covered, and the head
+    assert "seal 3: missing; it was the newest, over the entries up to 3" in problems(log, seals)
+
+
+def test_seals_go_on_from_one_that_is_gone_and_it_stays_missing(log: FakeLog, seals: Seals) -> None:
+    for number in (2, 3):
+        (seals.folder / f"seal-{number:06d}.json").unlink()
+    log.note("case.closed")
+    seal = seals.write(log, T0 + HOUR)
+    assert seal is not None
+    assert (seal.number, seal.first) == (4, 4)
+    assert problems(log, seals) == ["seal 2: missing"]
+
+
+def test_a_newest_seal_that_was_written_anew_is_found(log: FakeLog, seals: Seals) -> None:
+    path = seals.folder / "seal-000003.json"
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes() + b" ")
+    assert problems(log, seals) == ["seal 3: its file is not the one that was written"]
+
+
+def test_a_seal_that_could_not_be_noted_is_none_too_many(log: FakeLog, seals: Seals) -> None:
+    before = log.noted
+    log.note("case.closed")
+    seals.write(log, T0)
+    log.noted = before
+    assert problems(log, seals) == []
