@@ -53,6 +53,7 @@ class Log(Protocol):
 
     def rows(self, since: int = 0) -> Iterator[Row]: ...
     def head(self) -> Head: ...
+    def end(self, since: int) -> tuple[list[Row], Head]: ...
     def sealed(self) -> Sealed | None: ...
     def note_sealed(self, sealed: Sealed) -> None: ...
 
@@ -148,6 +149,13 @@ def _newest(files: Sequence[Sealed], noted: Sealed | None) -> Sealed | None:
 
 
 # Verification
+
+
+def whole(log: Log) -> tuple[list[Row], Head]:
+    """All entries, and the head that belongs to them, though others write to the log meanwhile."""
+    held = list(log.rows())
+    rest, head = log.end(held[-1].seq if held else 0)
+    return [*held, *rest], head
 
 
 def verify(

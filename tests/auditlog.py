@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from flows.auditing import Head, Row, Sealed
 from flows.domain.audit import GENESIS, entry_hash
@@ -14,11 +14,15 @@ class FakeLog:
 
     Args:
         actions: Of its first entries.
+
+    Attributes:
+        meanwhile: Actions that somebody takes once while all entries are read.
     """
 
     def __init__(self, *actions: str) -> None:
         self.held: list[Row] = []
         self.noted: Sealed | None = None
+        self.meanwhile: Sequence[str] = ()
         for action in actions:
             self.note(action)
 
@@ -29,10 +33,16 @@ class FakeLog:
         self.held.append(Row(f"{seq}-1", fields))
 
     def rows(self, since: int = 0) -> Iterator[Row]:
-        yield from self.held[since:]
+        yield from self.held[since:].copy()
+        taken, self.meanwhile = self.meanwhile, ()
+        for action in taken:
+            self.note(action)
 
     def head(self) -> Head:
         return Head(len(self.held), self.held[-1].fields["hash"]) if self.held else Head(0, "")
+
+    def end(self, since: int) -> tuple[list[Row], Head]:
+        return self.held[since:], self.head()
 
     def sealed(self) -> Sealed | None:
         return self.noted

@@ -22,12 +22,14 @@ def verify(as_json: AsJson = False) -> None:
     """
     from cluster.searching import searching
     from flows.auditing import verify as problems_of
+    from flows.auditing import whole
 
-    with searching() as stores:
+    with searching(sweep=False) as stores:  # whoever checks the log writes nothing into it first
+        # In this order: what is noted, sealed or written meanwhile is more, never less, than what was read before it.
         noted = stores.audit.sealed()
         seals = stores.seals.all()
-        head = stores.audit.head()
-        problems = problems_of(stores.audit.rows(), head, seals, noted)
+        rows, head = whole(stores.audit)
+    problems = problems_of(rows, head, seals, noted)
     sealed = seals[-1][0].last if seals else 0
     if as_json:
         print_json({"ok": not problems, "entries": head.seq, "seals": len(seals), "sealed": sealed,
@@ -35,8 +37,8 @@ def verify(as_json: AsJson = False) -> None:
     else:
         for problem in problems:
             stdout().print(f"[bold red]{problem}[/]")
-        whole = "whole" if not problems else counted(len(problems), "problem")
-        stdout().print(f"{whole}: entries: {head.seq:,}, {counted(len(seals), 'seal')}"
+        verdict = "whole" if not problems else counted(len(problems), "problem")
+        stdout().print(f"{verdict}: entries: {head.seq:,}, {counted(len(seals), 'seal')}"
                        f" up to entry {sealed}; the last entry's hash is {head.hash or 'none'}")  # fmt: skip
     if problems:
         raise typer.Exit(FAILED)

@@ -44,12 +44,12 @@ class AuditStore:
 
     def rows(self, since: int = 0) -> Iterator[Row]:
         """Entries as they stand there, unread: for who verifies them."""
-        place = f"({since}-1" if since else "-"
+        place = _after(since)
         while True:
             with told("read the audit log", self._address):
                 page: Any = self._redis.xrange(keys.AUDIT, min=place, count=PAGE)
             for name, fields in page:
-                yield Row(name.decode(), {k.decode(): v.decode() for k, v in fields.items()})
+                yield _row(name, fields)
             if len(page) < PAGE:
                 return
             place = f"({page[-1][0].decode()}"
@@ -57,9 +57,16 @@ class AuditStore:
     def head(self) -> Head:
         """What the last entry should be."""
         with told("read the audit log", self._address):
-            found: Any = self._redis.hmget(keys.AUDIT_HEAD, "seq", "hash")
-        seq, last = found
-        return Head(int(seq or 0), last.decode() if last else "")
+            return _head(self._redis.hmget(keys.AUDIT_HEAD, "seq", "hash"))
+
+    def end(self, since: int) -> tuple[list[Row], Head]:
+        """Entries after the number ``since``, and what the last one should be: both of the same moment."""
+        with told("read the audit log", self._address):
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.xrange(keys.AUDIT, min=_after(since))
+            pipe.hmget(keys.AUDIT_HEAD, "seq", "hash")
+            rows, head = pipe.execute()
+        return [_row(*each) for each in rows], _head(head)
 
     def sealed(self) -> Sealed | None:
         """The newest seal, as noted when its file had been written; None if none was."""
@@ -80,6 +87,19 @@ class AuditStore:
             entry = read(row)
             if case is None or entry.case == case:
                 yield entry
+
+
+def _after(since: int) -> str:
+    return f"({since}-1" if since else "-"
+
+
+def _row(name: bytes, fields: dict[bytes, bytes]) -> Row:
+    return Row(name.decode(), {k.decode(): v.decode() for k, v in fields.items()})
+
+
+def _head(found: Any) -> Head:
+    seq, last = found
+    return Head(int(seq or 0), last.decode() if last else "")
 
 
 def read(row: Row) -> AuditEntry:

@@ -241,6 +241,17 @@ def test_a_log_that_was_touched_fails_the_command(dome: Dome, server: EmbeddedRe
     assert "entry 1: missing" in result.stdout
 
 
+def test_who_checks_the_log_writes_nothing_into_it(
+    dome: Dome, server: EmbeddedRedis, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sweep(store: object, now: object = None) -> int:
+        raise AssertionError("swept")
+
+    person(dome, photo)
+    monkeypatch.setattr("flows.store.cases.CaseStore.sweep", sweep)
+    assert "whole: entries: 1" in dome("audit", "verify").stdout
+
+
 def test_a_capital_letter_makes_no_second_person(dome: Dome, photo: Path) -> None:
     case = person(dome, photo)
     result = dome("case", "authorise", case, "--as", "Asel")

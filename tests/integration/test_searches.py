@@ -13,7 +13,7 @@ import redis
 from cryptography.fernet import Fernet
 from searching import DAY, HOUR, T0, make_case, make_found, make_lead_event, make_vehicle_case
 
-from flows.auditing import Seals, figures, verify
+from flows.auditing import Seals, figures, verify, whole
 from flows.domain.cases import SearchCase, SearchTerms
 from flows.domain.errors import CaseError, ChangedMeanwhile, FieldError
 from flows.domain.events import Event
@@ -92,7 +92,8 @@ class House:
 
     def problems(self) -> list[str]:
         noted = self.audit.sealed()
-        return verify(self.audit.rows(), self.audit.head(), Seals(self.folder / "audit").all(), noted)
+        seals = Seals(self.folder / "audit").all()
+        return verify(*whole(self.audit), seals, noted)
 
     def everything(self) -> bytes:
         """Every byte that Redis and the evidence store hold, sealed things opened."""
@@ -760,6 +761,14 @@ def test_a_missing_or_changed_seal_is_found(house: House) -> None:
     assert any("seal 1: missing" in problem for problem in house.problems())
     (seals.folder / "seal-000002.json").unlink()
     assert house.problems() == ["seal 2: missing; it was the newest, over the entries up to 2"]
+
+
+def test_the_end_of_the_log_is_read_at_one_moment(house: House) -> None:
+    house.active()
+    rows, head = house.audit.end(1)
+    assert [row.seq for row in rows] == [2, 3]
+    assert (head.seq, head.hash) == (3, rows[-1].fields["hash"])
+    assert house.audit.end(3)[0] == []
 
 
 def test_the_found_lead_keeps_its_likeness(house: House) -> None:

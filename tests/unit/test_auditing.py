@@ -8,12 +8,14 @@ import pytest
 from auditlog import FakeLog
 from searching import HOUR, T0
 
-from flows.auditing import Seals, verify
+from flows.auditing import Seals, verify, whole
 
 
 def problems(log: FakeLog, seals: Seals) -> list[str]:
     noted = log.sealed()
-    return verify(log.rows(), log.head(), seals.all(), noted)
+    held = seals.all()
+    rows, head = whole(log)
+    return verify(rows, head, held, noted)
 
 
 @pytest.fixture
@@ -63,3 +65,19 @@ def test_a_seal_that_could_not_be_noted_is_none_too_many(log: FakeLog, seals: Se
     seals.write(log, T0)
     log.noted = before
     assert problems(log, seals) == []
+
+
+def test_what_is_written_while_the_log_is_read_is_no_problem(log: FakeLog, seals: Seals) -> None:
+    log.meanwhile = ("case.viewed", "case.viewed")
+    assert problems(log, seals) == []
+    rows, head = whole(log)
+    assert (len(rows), head.seq) == (5, 5)
+
+
+def test_what_was_cut_off_is_one_still(log: FakeLog, seals: Seals) -> None:
+    log.note("case.closed")
+    head = log.head()
+    del log.held[3:]
+    assert verify(whole(log)[0], head, seals.all(), log.sealed()) == [
+        "the end: expected entry 4 to be the last, got 3"
+    ]
