@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from pydantic import ValidationError
 
 from flows.domain.audit import GENESIS, AuditEntry, Seal, entry_hash, merkle_root, month_of
 from flows.domain.errors import StoreError
+
+_log = logging.getLogger(__name__)
 
 EVERY: Final = timedelta(hours=1)
 """What was cut off at the end is noticed from the next seal on; until then by the head that Redis keeps."""
@@ -123,9 +126,7 @@ class Seals:
     def write_if_due(self, log: Log, now: datetime) -> Seal | None:
         """The same, once an hour."""
         before = self.all()
-        if before and now - before[-1][0].sealed_at < EVERY:
-            return None
-        return self.write(log, now)
+        return self.write(log, now) if not before or _is_due(before[-1][0], now) else None
 
     def _put(self, path: Path, seal: Seal) -> str:
         """Writes it; the SHA-256 of the file."""
@@ -138,6 +139,17 @@ class Seals:
         except OSError as error:
             raise StoreError(f"seal {path}: it cannot be written: {error}") from error
         return hashlib.sha256(data).hexdigest()
+
+
+def _is_due(newest: Seal, now: datetime) -> bool:
+    """Whether another seal is written; at once where the newest is dated ahead, for by then the clock was wrong."""
+    if newest.sealed_at > now:
+        _log.warning(
+            "seal %d is dated %s, ahead of this clock, which says %s: the next one is written without waiting for that",
+            newest.number, newest.sealed_at.isoformat(timespec="seconds"), now.isoformat(timespec="seconds"),
+        )  # fmt: skip
+        return True
+    return now - newest.sealed_at >= EVERY
 
 
 def _newest(files: Sequence[Sealed], noted: Sealed | None) -> Sealed | None:

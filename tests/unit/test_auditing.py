@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from auditlog import FakeLog
-from searching import HOUR, T0
+from searching import DAY, HOUR, T0
 
 from flows.auditing import Seals, verify, whole
 
@@ -81,3 +81,18 @@ def test_what_was_cut_off_is_one_still(log: FakeLog, seals: Seals) -> None:
     assert verify(whole(log)[0], head, seals.all(), log.sealed()) == [
         "the end: expected entry 4 to be the last, got 3"
     ]
+
+
+def test_a_seal_dated_ahead_is_said_and_keeps_no_other_from_being_written(
+    log: FakeLog, seals: Seals, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The clock was a year ahead when it was written, and has been set right."""
+    right = T0 - 365 * DAY
+    log.note("clock.set")
+    seal = seals.write_if_due(log, right)
+    assert seal is not None
+    assert seal.number == 4
+    assert "seal 3 is dated 2090-05-04" in caplog.text
+    log.note("case.closed")
+    assert seals.write_if_due(log, right + HOUR / 2) is None
+    assert seals.write_if_due(log, right + HOUR) is not None
