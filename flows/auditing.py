@@ -264,8 +264,7 @@ class Figures:
         leads: Leads made.
         leads_by_camera: Likewise, by camera.
         refused: Leads that came outside of their case and were not kept.
-        confirmed: Leads that two people confirmed.
-        rejected: Leads that somebody rejected.
+        answers: Leads that people decided, each with the last word on it: ``confirmed``, or why it was rejected.
         dispatched: Leads for which somebody was sent.
         deletions: Leads and photos deleted.
         views: Times that somebody looked at a lead or a photo.
@@ -282,8 +281,7 @@ class Figures:
     leads: int = 0
     leads_by_camera: Counter[str] = field(default_factory=Counter)
     refused: int = 0
-    confirmed: int = 0
-    rejected: int = 0
+    answers: dict[str, str] = field(default_factory=dict)
     dispatched: int = 0
     deletions: Counter[str] = field(default_factory=Counter)
     views: int = 0
@@ -291,10 +289,29 @@ class Figures:
     stops: int = 0
 
     @property
+    def confirmed(self) -> int:
+        """Leads that two people confirmed, and nobody rejected afterwards."""
+        return sum(answer == "confirmed" for answer in self.answers.values())
+
+    @property
+    def rejected(self) -> int:
+        """Leads that somebody rejected, for whatever reason."""
+        return len(self.answers) - self.confirmed
+
+    @property
+    def not_this_person(self) -> int:
+        """Of those, leads that showed somebody else."""
+        return sum(answer == "not_this_person" for answer in self.answers.values())
+
+    @property
     def false_positive_rate(self) -> float | None:
-        """Rejected leads among those that people decided; None where they decided none."""
-        decided = self.confirmed + self.rejected
-        return self.rejected / decided if decided else None
+        """Leads that showed somebody else, among them and those confirmed; None where there are neither.
+
+        Each lead counts once, by the last word on it. Who was rejected for a bad picture, or for another reason, was
+        not recognised either way: such leads say nothing of the machine's mistakes.
+        """
+        told = self.confirmed + self.not_this_person
+        return self.not_this_person / told if told else None
 
 
 def figures(entries: Iterable[AuditEntry], month: str) -> Figures:
@@ -322,9 +339,10 @@ def _count(told: Figures, entry: AuditEntry) -> None:
         case "lead.refused":
             told.refused += 1
         case "lead.confirmed":
-            told.confirmed += details.get("state") == "confirmed"
+            if details.get("state") == "confirmed":
+                told.answers[entry.subject] = "confirmed"
         case "lead.rejected":
-            told.rejected += 1
+            told.answers[entry.subject] = entry.why
         case "lead.dispatched":
             told.dispatched += 1
         case "lead.deleted" | "probe.deleted":
@@ -358,6 +376,7 @@ def as_object(told: Figures) -> dict[str, object]:
         "leads_refused": told.refused,
         "confirmed": told.confirmed,
         "rejected": told.rejected,
+        "not_this_person": told.not_this_person,
         "false_positive_rate": None if rate is None else round(rate, 4),
         "dispatched": told.dispatched,
         "deletions": dict(told.deletions),

@@ -8,7 +8,8 @@ import pytest
 from auditlog import FakeLog
 from searching import DAY, HOUR, T0
 
-from flows.auditing import Seals, verify, whole
+from flows.auditing import Seals, figures, verify, whole
+from flows.domain.audit import GENESIS, Action, AuditEntry
 
 
 def problems(log: FakeLog, seals: Seals) -> list[str]:
@@ -96,3 +97,28 @@ def test_a_seal_dated_ahead_is_said_and_keeps_no_other_from_being_written(
     log.note("case.closed")
     assert seals.write_if_due(log, right + HOUR / 2) is None
     assert seals.write_if_due(log, right + HOUR) is not None
+
+
+def answer(lead: str, action: Action, why: str = "", state: str = "rejected") -> AuditEntry:
+    return AuditEntry(
+        seq=1, at=T0, who="dana", action=action, case="case-1", subject=lead, why=why, details={"state": state},
+        prev=GENESIS, hash=GENESIS,
+    )  # fmt: skip
+
+
+def test_each_lead_counts_once_and_only_somebody_else_is_a_false_positive() -> None:
+    told = figures(
+        [
+            answer("a", "lead.confirmed", state="confirmed_once"),
+            answer("a", "lead.confirmed", state="confirmed"),
+            answer("b", "lead.confirmed", state="confirmed"),
+            answer("b", "lead.rejected", "not_this_person"),
+            answer("c", "lead.rejected", "bad_picture"),
+            answer("d", "lead.rejected", "other"),
+            answer("e", "lead.confirmed", state="confirmed_once"),
+        ],
+        "2090-05",
+    )
+    assert (told.confirmed, told.rejected, told.not_this_person) == (1, 3, 1)
+    assert told.false_positive_rate == 0.5
+    assert figures([answer("c", "lead.rejected", "bad_picture")], "2090-05").false_positive_rate is None
