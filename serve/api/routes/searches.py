@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from flows.domain.cases import LegalBasis, Purpose, SearchCase
+from flows.domain.errors import FieldError
 from flows.domain.leads import LeadView, Reason
 from serve.api.access import may
 from serve.api.problems import described
@@ -113,7 +114,13 @@ class CaseAsked(BaseModel):
     last_seen: AskedSighting | None = None
 
     def values(self) -> dict[str, Any]:
-        """As :func:`flows.searches.new_case` takes them."""
+        """As :func:`flows.searches.new_case` takes them.
+
+        Raises:
+            FieldError: If a person and a vehicle are asked for: a case has one target, and neither is dropped unsaid.
+        """
+        if self.plate and self.person:
+            raise FieldError("person", "one person or one vehicle: nothing where a plate is given", "both")
         target: dict[str, Any] = {"kind": "vehicle", "plate": self.plate}
         if not self.plate:
             target = {"kind": "person", "name": self.person, "probes": sorted(self.photos)}

@@ -115,6 +115,14 @@ async def test_who_asks_for_a_search_does_not_authorise_it(api: Any) -> None:
     assert (await api.post("/cases", incomplete, "operator")).status_code == 422
 
 
+async def test_a_search_for_a_person_and_a_vehicle_at_once_is_refused_by_name(api: Any) -> None:
+    asked = (await access.new_case_in(api, "esil")).body
+    answer = await api.post("/cases", asked | {"person": "A. B."}, "operator")
+    assert answer.status_code == 422
+    assert [e["field"] for e in answer.json()["errors"]] == ["person"]
+    assert "A. B." not in answer.text
+
+
 async def test_the_route_of_a_vehicles_case_is_shown_while_it_is_active_and_who_looks_is_written_down(
     api: Any,
 ) -> None:
