@@ -167,33 +167,34 @@ class CaseStore:
     def authorise(self, case_id: str, by: str, why: str = "", seen: int | None = None) -> SearchCase:
         """See :func:`flows.domain.cases.authorise`."""
         return self._step(
-            case_id, lambda case, at: life.authorise(case, by, at, why), person(by), why, seen, strict=True
+            case_id, lambda case, at: life.authorise(case, by, at, why), person(by), seen, strict=True
         )
 
     def activate(self, case_id: str, by: str, why: str = "", seen: int | None = None) -> SearchCase:
         """See :func:`flows.domain.cases.activate`."""
         return self._step(
-            case_id, lambda case, at: life.activate(case, by, at, why), person(by), why, seen, strict=True
+            case_id, lambda case, at: life.activate(case, by, at, why), person(by), seen, strict=True
         )
 
     def reject(self, case_id: str, by: str, why: str, seen: int | None = None) -> SearchCase:
         """See :func:`flows.domain.cases.reject`. Probes, leads and crops are gone when it returns."""
-        return self._step(case_id, lambda case, at: life.reject(case, by, at, why), person(by), why, seen)
+        return self._step(case_id, lambda case, at: life.reject(case, by, at, why), person(by), seen)
 
     def close(self, case_id: str, by: str, why: str, seen: int | None = None) -> SearchCase:
         """See :func:`flows.domain.cases.close`. Probes and unconfirmed leads are gone when it returns."""
-        return self._step(case_id, lambda case, at: life.close(case, by, at, why), person(by), why, seen)
+        return self._step(case_id, lambda case, at: life.close(case, by, at, why), person(by), seen)
 
     def _step(
-        self, case_id: str, step: Step, by: str, why: str, seen: int | None = None, *, strict: bool = False
+        self, case_id: str, step: Step, by: str, seen: int | None = None, *, strict: bool = False
     ) -> SearchCase:
         case = self.get(case_id)
         if seen is not None and seen != case.version:
             raise _overtaken(case)
         after = step(case, self._ledger.now())
         change = Change(guards=[(["HGET", keys.case(case_id), "version"], str(case.version))], strict=strict)
-        did: Action = f"case.{after.steps[-1].deed}"  # type: ignore[assignment]
-        change.entries = [entry(by, did, case=case_id, why=why, purpose=case.purpose)]
+        taken = after.steps[-1]
+        did: Action = f"case.{taken.deed}"  # type: ignore[assignment]
+        change.entries = [entry(by, did, case=case_id, why=taken.why, purpose=case.purpose)]
         if after.state in ENDED:
             ended(after, by, change)
         else:
@@ -203,7 +204,7 @@ class CaseStore:
         return self.get(case_id)
 
     def _expire(self, case_id: str, at: datetime) -> SearchCase:
-        return self._step(case_id, lambda case, _: life.expire(case, at), SYSTEM, "its time is over")
+        return self._step(case_id, lambda case, _: life.expire(case, at), SYSTEM)
 
     def _commit_step(self, case_id: str, change: Change) -> None:
         try:

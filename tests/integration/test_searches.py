@@ -246,6 +246,14 @@ def test_what_was_never_lawful_is_gone_from_every_byte(house: House, end: str) -
     assert audit.count(b"probe.deleted") == 1
 
 
+def test_an_urgent_case_that_nobody_authorised_ends_with_that_reason_in_the_log(house: House) -> None:
+    house.cases.activate(house.draft(urgent=True).id, "asel", "child alone at night")
+    house.clock.at += timedelta(hours=24)
+    house.cases.sweep()
+    (ended,) = [e for e in house.audit.entries() if e.action == "case.expired"]
+    assert (ended.who, ended.why) == ("system", "urgent, and nobody authorised it in time")
+
+
 def test_deleted_photos_are_gone_from_the_append_only_file_too(house: House, server: EmbeddedRedis) -> None:
     case = house.draft()
     token = house.redis.hget("{dome}:case:case-1:probes", "p1")
