@@ -266,7 +266,7 @@ class Figures:
         refused: Leads that came outside of their case and were not kept.
         answers: Leads that people decided, each with the last word on it: ``confirmed``, or why it was rejected.
         dispatched: Leads for which somebody was sent.
-        deletions: Leads and photos deleted.
+        deletions: Leads, photos and routes deleted.
         views: Times that somebody looked at a lead or a photo.
         exports: Routes exported.
         stops: Times that all searching was stopped.
@@ -345,7 +345,7 @@ def _count(told: Figures, entry: AuditEntry) -> None:
             told.answers[entry.subject] = entry.why
         case "lead.dispatched":
             told.dispatched += 1
-        case "lead.deleted" | "probe.deleted":
+        case "lead.deleted" | "probe.deleted" | "route.deleted":
             told.deletions[entry.action.partition(".")[0]] += 1
         case "lead.viewed" | "probe.viewed":
             told.views += 1

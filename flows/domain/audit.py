@@ -36,6 +36,7 @@ Action = Literal[
     "lead.deleted",
     "route.extended",
     "route.exported",
+    "route.deleted",
     "searching.stopped",
     "searching.resumed",
     "clock.set",

@@ -11,7 +11,7 @@
 --   alert     {lead, fields ...}: is put into the stream of alerts; the lead remembers where
 --   extend    {case, ms}: its unconfirmed leads may live until then, or their own deadline
 --   entries   JSON texts of audit entries without seq, at, prev and hash
--- Returns {1, now, leads and probes that went}, or {0, number of the guard, what came instead}.
+-- Returns {1, now, leads, probes and routes that went}, or {0, number of the guard, what came instead}.
 -- Time never goes back here: the latest one that was ever seen holds (the key "clock").
 local prefix, ask = ARGV[1], cjson.decode(ARGV[2])
 local call = redis.call
@@ -55,7 +55,10 @@ local function drop_case(drop)
     gone = gone + 1
   end
   if #drop.probes > 0 then call('DEL', case .. ':probes') end
-  if drop.route then call('DEL', case .. ':route') end
+  if drop.route and call('DEL', case .. ':route') == 1 then
+    note(cjson.encode({ who = drop.who, action = 'route.deleted', case = drop.case, why = drop.why }))
+    gone = gone + 1
+  end
 end
 
 for _, body in ipairs(ask.entries) do note(body) end

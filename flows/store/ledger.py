@@ -137,7 +137,7 @@ class Ledger:
         return self._clock()
 
     def commit(self, change: Change, what: str) -> int:
-        """Does it; returns how many leads and probes went.
+        """Does it; returns how many leads, probes and routes went.
 
         Raises:
             Refused: If a guard failed.

@@ -630,6 +630,9 @@ def test_a_route_outlives_the_hashes_and_not_its_case(house: House, now: datetim
     assert len(house.sightings.route(case.id, "dana")) == 1
     house.cases.reject(case.id, "bolat", "order withdrawn")
     assert not house.redis.exists("{dome}:case:case-1:route")
+    (gone,) = [e for e in house.audit.entries() if e.action == "route.deleted"]
+    assert (gone.who, gone.case, gone.why) == ("bolat", case.id, "the case is rejected")
+    assert figures(house.audit.entries(), f"{house.clock.at:%Y-%m}").deletions == {"route": 1}
     with pytest.raises(CaseError, match="forgotten"):
         house.sightings.route(case.id, "dana")
 
