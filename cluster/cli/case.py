@@ -233,13 +233,16 @@ def clock(by: As, why: Why) -> None:
 
 
 @app.command()
-def reseal(as_json: AsJson = False) -> None:
-    """After a new key was put first in DOME_PROBE_KEY: seal all photos and crops by it, so that the old one can go."""
+def reseal(by: As, as_json: AsJson = False) -> None:
+    """After a new key was put first in DOME_PROBE_KEY: seal all photos and crops by it, so that the old one can go.
+
+    All of them are opened for that, which is written down for each case.
+    """
     from cluster.searching import searching
     from flows.domain.cases import OPEN
 
     with searching(sealed=True) as stores:
-        cases = stores.cases.all()
+        cases = stores.cases.to_reseal(by)
         photos = sum(stores.probes.reseal(case.id) for case in cases if case.state in OPEN)
         crops = sum(stores.leads.reseal(case.id) for case in cases)
     if as_json:

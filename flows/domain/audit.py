@@ -24,6 +24,7 @@ Action = Literal[
     "case.expired",
     "case.viewed",
     "case.forgotten",
+    "case.resealed",
     "probe.viewed",
     "probe.deleted",
     "lead.made",

@@ -11,7 +11,7 @@ from typing import Any
 
 from flows.domain import cases as life
 from flows.domain.audit import Action
-from flows.domain.cases import ENDED, SYSTEM, SearchCase, person
+from flows.domain.cases import ENDED, SYSTEM, ForgottenTarget, SearchCase, person
 from flows.domain.errors import CaseError, ChangedMeanwhile, FieldError
 from flows.store import keys
 from flows.store.caserecord import ended, expiring, figures, kept, probes_of
@@ -95,6 +95,14 @@ class CaseStore:
         case = self.get(case_id)
         self._ledger.commit(Change(entries=[entry(person(by), "case.viewed", case=case_id)]), "view a case")
         return case
+
+    def to_reseal(self, by: str) -> list[SearchCase]:
+        """Cases whose photos and crops somebody is about to open, to seal them anew; first written down for each."""
+        person(by)
+        cases = [case for case in self.all() if not isinstance(case.target, ForgottenTarget)]
+        entries = [entry(by, "case.resealed", case=case.id) for case in cases]
+        self._ledger.commit(Change(entries=entries), "seal pictures anew")
+        return cases
 
     def all(self) -> list[SearchCase]:
         """All cases, the newest first."""

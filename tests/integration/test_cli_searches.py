@@ -259,10 +259,15 @@ def test_a_capital_letter_makes_no_second_person(dome: Dome, photo: Path) -> Non
     assert "by: expected a login" in result.stderr
 
 
-def test_keys_are_rotated(dome: Dome, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    person(dome, photo)
+def test_keys_are_rotated_and_who_did_is_written_down(
+    dome: Dome, server: EmbeddedRedis, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = person(dome, photo)
     old, new = Settings.from_env().probe_key.get_secret_value(), Fernet.generate_key().decode()
     monkeypatch.setenv("DOME_PROBE_KEY", f"{new},{old}")
-    assert told(dome("case", "reseal", "--json")) == {"photos": 1, "crops": 0}
+    assert told(dome("case", "reseal", "--as", "dana", "--json")) == {"photos": 1, "crops": 0}
     monkeypatch.setenv("DOME_PROBE_KEY", new)
-    assert told(dome("case", "reseal", "--json")) == {"photos": 1, "crops": 0}
+    assert told(dome("case", "reseal", "--as", "dana", "--json")) == {"photos": 1, "crops": 0}
+    noted = [e for e in AuditStore(server.url).entries(case=case) if e.action == "case.resealed"]
+    assert [entry.who for entry in noted] == ["dana", "dana"]
+    assert dome("case", "reseal").exit_code == 2, "nobody opens photos unnamed"
