@@ -116,7 +116,9 @@ def test_the_thing_is_looked_at_and_cleared_by_a_patrol(desk: Any, shots: Path, 
     patrol.wait_for_selector(".pill:text('resolved')")
     check_accessible(patrol)
     operator.wait_for_selector(".card .pill:text('Patrol: resolved')")
-    assert operator.locator("button:text('Send a patrol')").count() == 1, "it still stands: one may be sent again"
+    assert operator.locator("button:text('Send a patrol')").count() == 1, (
+        "it still stands: one may be sent again"
+    )
 
 
 def test_a_violation_of_the_demo_is_confirmed_by_one_and_issued_by_another(desk: Any, shots: Path) -> None:
