@@ -202,8 +202,10 @@ class _Meeting:
         beyond = self._beyond(arrival_s, direction)
         if beyond is None or beyond > config.behind_m:
             return None
-        return self._doubt(here, began, beyond, beyond_sd) or self._encounter(
-            here, began, direction, Span(to_go, beyond_sd), pace
+        noticed_s = self._noticed_s(began)
+        chance = self._chance(noticed_s)
+        return self._doubt(here, beyond, beyond_sd, chance) or self._encounter(
+            here, began, direction, Span(to_go, beyond_sd), pace, noticed_s, chance
         )
 
     def _claim(self, here: int) -> int | None:
@@ -267,7 +269,7 @@ class _Meeting:
         low, high = self.line.swath
         return float(place[0]) - high if direction > 0 else low - float(place[0])
 
-    def _doubt(self, here: int, began: int, beyond: float, sd: float) -> Refused | None:
+    def _doubt(self, here: int, beyond: float, sd: float, chance: Chance) -> Refused | None:
         """Why what looks like an offence cannot be called one."""
         config, way, line = self.config, self.way, self.line
         if int(np.argmax(self.passage.over)) == 0:
@@ -278,8 +280,7 @@ class _Meeting:
             return "too_uncertain"
         if self._closest()[0] < -config.touching_m:
             return "touching"
-        noticed_s = self._noticed_s(began)
-        if not self._chance(noticed_s).fair:
+        if not chance.fair:
             return "no_fair_chance"
         return "not_seen_leaving" if line.leaving is None else None
 
@@ -334,11 +335,18 @@ class _Meeting:
                 best = (off, float(np.hypot(self.way.sd[near], self.passage.points[i].sd_m)))
         return best
 
-    def _encounter(self, here: int, began: int, direction: float, to_go: Span, pace: float) -> Encounter:
+    def _encounter(
+        self,
+        here: int,
+        began: int,
+        direction: float,
+        to_go: Span,
+        pace: float,
+        noticed_s: float,
+        chance: Chance,
+    ) -> Encounter:
         passage, way, line = self.passage, self.way, self.line
         closest_m, closest_sd = self._closest()
-        noticed_s = self._noticed_s(began)
-        chance = self._chance(noticed_s)
         encroachment, person_first = self._encroachment(direction, pace)
         after = [i for i in range(line.arrival, len(passage.points)) if not passage.over[i]]
         return Encounter(
