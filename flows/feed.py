@@ -273,9 +273,8 @@ class Feed:
                 self.errors["detector"] += 1
                 self._message = str(error)
                 fails += isinstance(error, DetectorFailed)
-            except (
-                Exception
-            ) as error:  # a request that nobody answers for would hold up all that come after it
+            except Exception as error:
+                # A request that nobody answers for would hold up all that come after it.
                 self.errors["detector"] += 1
                 self._message = f"detector: {described(error)}"
                 log.exception("camera %s: detector", self.camera.id)

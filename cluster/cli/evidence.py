@@ -76,8 +76,7 @@ def export(
 
 def _material(id: str, url: str, settings: Settings, by: str) -> Material:
     """Of a lead from its case's own store, of all else from the events."""
-    from importlib import metadata
-
+    from cluster.version import software_version
     from flows.court.gather import gather
     from flows.court.lead import gather_lead
     from flows.store.cases import CaseStore
@@ -94,7 +93,7 @@ def _material(id: str, url: str, settings: Settings, by: str) -> Material:
         opened.callback(cases.close_connections)
         cases.sweep()  # what had to go by now is in no package
         if leads.knows(id):
-            return gather_lead(id, leads, cases, by, metadata.version("digital-dome"))
+            return gather_lead(id, leads, cases, by, software_version())
     return gather(id, ResultsStore(url), evidence)
 
 

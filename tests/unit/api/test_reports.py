@@ -509,16 +509,27 @@ class TwoCars:
         pass
 
 
-@pytest.mark.slow
-async def test_who_works_on_a_report_says_which_of_what_was_found_it_is_about(
-    api: Any, egov: Channel
-) -> None:
+def nobody_else(services: Any) -> None:
+    """Has the machine look at reports only where a test says so."""
+    for task in services._tasks:
+        task.cancel()
+
+
+async def two_cars_seen(api: Any, egov: Channel) -> str:
+    """A report with a photo of two cars, looked at already; what comes next is made when a test says so."""
     services = api.app.state.services
     services.work.looker = TwoCars()
     tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
     await looked_at(api)
-    for task in services._tasks:  # who makes it anew does so when this test says
-        task.cancel()
+    nobody_else(services)
+    return str(tracking)
+
+
+@pytest.mark.slow
+async def test_who_works_on_a_report_says_which_of_what_was_found_it_is_about(
+    api: Any, egov: Channel
+) -> None:
+    tracking = await two_cars_seen(api, egov)
     detail = (await api.get(f"/reports/{tracking}", "operator")).json()
     (file,) = detail["attachments"]
     first = file["shown"][0].removeprefix("/api/v1")
@@ -562,11 +573,7 @@ async def test_a_choice_that_could_not_be_told_is_told_when_it_is_sent_again(
     api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = api.app.state.services
-    services.work.looker = TwoCars()
-    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
-    await looked_at(api)
-    for task in services._tasks:
-        task.cancel()
+    tracking = await two_cars_seen(api, egov)
     report = services.reports.get(tracking)
     path = f"/reports/{tracking}/files/{report.files[0].sha256[:16]}/subject"
     body = {"version": report.version, "thing": 1}
@@ -590,11 +597,7 @@ async def test_what_is_made_anew_is_tried_again_where_nobody_can_look_and_hidden
     api: Any, egov: Channel
 ) -> None:
     services = api.app.state.services
-    services.work.looker = TwoCars()
-    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
-    await looked_at(api)
-    for task in services._tasks:
-        task.cancel()
+    tracking = await two_cars_seen(api, egov)
     detail = (await api.get(f"/reports/{tracking}", "operator")).json()
 
     def away(*_: object) -> None:
@@ -700,12 +703,6 @@ async def test_looking_gives_way_to_receipts_and_goes_on(api: Any, egov: Channel
     services.work.busy = lambda: False
     assert services.work.work() == before - 1
     assert services.reports.waiting() == 0
-
-
-def nobody_else(services: Any) -> None:
-    """Has the machine look at reports only where a test says so."""
-    for task in services._tasks:
-        task.cancel()
 
 
 async def test_a_report_that_cannot_be_worked_on_keeps_nobody_waiting(
