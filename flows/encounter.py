@@ -205,7 +205,7 @@ class _Meeting:
         noticed_s = self._noticed_s(began)
         chance = self._chance(noticed_s)
         return self._doubt(here, beyond, beyond_sd, chance) or self._encounter(
-            here, began, direction, Span(to_go, beyond_sd), pace, noticed_s, chance
+            began, direction, Span(to_go, beyond_sd), pace, noticed_s, chance
         )
 
     def _claim(self, here: int) -> int | None:
@@ -337,7 +337,6 @@ class _Meeting:
 
     def _encounter(
         self,
-        here: int,
         began: int,
         direction: float,
         to_go: Span,
