@@ -29,18 +29,18 @@ from models.training.samples import IGNORED, Sample, save
 FIRST_SEED = 10_000
 """Training owns the seeds from here on; tests, benches, demo and evaluation stay below."""
 SHARES = {
-    "street": 0.425,
+    "street": 0.36,
     "junction": 0.12,
-    "road": 0.075,
-    "giveway": 0.055,
-    "crossing": 0.055,
-    "lanes": 0.055,
-    "stopping": 0.055,
-    "hall": 0.03,
-    "left": 0.04,
-    "gate": 0.035,
-    "way": 0.035,
-    "buslane": 0.01,
+    "giveway": 0.1,
+    "crossing": 0.08,
+    "road": 0.07,
+    "lanes": 0.07,
+    "stopping": 0.05,
+    "hall": 0.025,
+    "left": 0.035,
+    "gate": 0.03,
+    "way": 0.03,
+    "buslane": 0.02,
     "empty": 0.01,
 }
 """Of the scenes, by kind. Junctions show turning vehicles from every side, halls people who sit, and cameras that look

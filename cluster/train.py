@@ -34,6 +34,9 @@ def main() -> None:
         epochs=args.epochs,
         minutes=args.minutes,
         workers=args.workers,
+        device=args.device,
+        batch=args.batch,
+        ema=args.ema,
         width=args.width,
         rate=args.rate,
         seed=args.seed,
@@ -64,6 +67,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=30, help="of processor time a process (%(default)s)")
     parser.add_argument("--width", type=int, default=64, help="channels at stride 8 (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes, one a core (%(default)s)")
+    parser.add_argument("--device", default="cpu", help="or an accelerator as torch names it: cuda")
+    parser.add_argument("--batch", type=int, default=4, help="pictures a process and step (%(default)s)")
+    parser.add_argument(
+        "--ema", type=float, default=0.999, help="of old weights in the average (%(default)s)"
+    )
     parser.add_argument("--start", type=Path, help="a checkpoint to go on from")
     parser.add_argument("--rate", type=float, default=0.002, help="of learning, at most (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random")

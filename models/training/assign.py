@@ -36,6 +36,11 @@ class Truth:
     ignored_xyxy: Tensor
     ignored_picture: Tensor
 
+    @property
+    def parts(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """All of it, in the order of the attributes."""
+        return self.xyxy, self.label, self.picture, self.ignored_xyxy, self.ignored_picture
+
 
 @dataclass(frozen=True, slots=True)
 class Matches:
@@ -53,7 +58,7 @@ def candidates(grid: Grid, xyxy: Tensor) -> tuple[Tensor, Tensor]:
         ``(G, 27)`` cell indices, and which of them lie in the picture.
     """
     middle = (xyxy[:, :2] + xyxy[:, 2:]) / 2
-    step = torch.tensor([-1, 0, 1])
+    step = torch.tensor([-1, 0, 1], device=xyxy.device)
     cells, inside, first = [], [], 0
     for (rows, columns), stride in zip(grid.shapes, STRIDES, strict=True):
         x = (middle[:, 0] / stride).long()[:, None, None] + step[None, None, :]
@@ -84,15 +89,15 @@ def assign(output: Tensor, truth: Truth, grid: Grid) -> Matches:
     wanted = iou.topk(MOST_CELLS, 1).values.sum(1).round().clamp(min=1)
     rank = cost.argsort(stable=True, dim=1).argsort(stable=True, dim=1)
     chosen = (rank < wanted[:, None]) & inside
-    return _settle(chosen, cost, cells, truth.picture, output.shape[1])
+    return _settle(chosen, cost, cells, truth.picture, output.shape[:2])
 
 
-def _settle(chosen: Tensor, cost: Tensor, cells: Tensor, picture: Tensor, count: int) -> Matches:
+def _settle(chosen: Tensor, cost: Tensor, cells: Tensor, picture: Tensor, shape: torch.Size) -> Matches:
     """A cell wanted by several objects goes to the one with the least cost."""
     who, which = chosen.nonzero(as_tuple=True)
     cell = cells[who, which]
-    key, price = picture[who] * count + cell, cost[who, which]
-    best = torch.full((int(key.max()) + 1 if len(key) else 1,), torch.inf)
+    key, price = picture[who] * shape[1] + cell, cost[who, which]
+    best = torch.full((shape.numel(),), torch.inf, device=cost.device)
     best = best.scatter_reduce(0, key, price, "amin")
     keep = price <= best[key]
     return Matches(picture[who[keep]], cell[keep], who[keep])
@@ -105,11 +110,10 @@ def _column(label: Tensor, cells: Tensor) -> Tensor:
 
 def ignored_cells(truth: Truth, grid: Grid, pictures: int) -> Tensor:
     """``(B, N)`` bool: cells whose middle lies in something ignored."""
-    mask = torch.zeros(pictures, len(grid.corner), dtype=torch.bool)
-    middle = (grid.corner + 0.5) * grid.stride
-    for box, picture in zip(truth.ignored_xyxy, truth.ignored_picture, strict=True):
-        mask[picture] |= ((middle >= box[:2]) & (middle <= box[2:])).all(1)
-    return mask
+    middle, box = (grid.corner + 0.5) * grid.stride, truth.ignored_xyxy[:, None]
+    inside = ((middle >= box[..., :2]) & (middle <= box[..., 2:])).all(2)
+    count = torch.zeros(pictures, len(middle), dtype=torch.int32, device=middle.device)
+    return count.index_add_(0, truth.ignored_picture, inside.int()) > 0
 
 
 def one_hot(label: Tensor, classes: int) -> Tensor:

@@ -25,15 +25,15 @@ class Grid:
     shapes: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, height_px: int, width_px: int) -> Grid:
-        """The grid of a network input."""
+    def of(cls, height_px: int, width_px: int, device: torch.device | None = None) -> Grid:
+        """The grid of a network input, on the device that the network's output is on."""
         shapes = tuple((height_px // s, width_px // s) for s in STRIDES)
         corners, strides = [], []
         for (rows, columns), stride in zip(shapes, STRIDES, strict=True):
             y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
             corners.append(torch.stack([x.flatten(), y.flatten()], 1))
             strides.append(torch.full((rows * columns, 1), stride))
-        return cls(torch.cat(corners).float(), torch.cat(strides).float(), shapes)
+        return cls(torch.cat(corners).float().to(device), torch.cat(strides).float().to(device), shapes)
 
     def boxes(self, rows: Tensor, cells: Tensor) -> Tensor:
         """``xyxy`` px of the cells' predictions.

@@ -35,8 +35,8 @@ class Weights:
 
 def loss(
     output: Tensor, truth: Truth, grid: Grid, weights: Weights | None = None
-) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch, and its parts for the log.
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of a batch, and its parts for the log, left where they were computed.
 
     Args:
         output: ``(B, N, 5 + C)`` as the network gives it.
@@ -58,15 +58,15 @@ def loss(
         ),
     }
     count = max(1, len(iou))
-    total = sum((getattr(weights, name) * part / count for name, part in parts.items()), torch.zeros(()))
-    log = {name: float(part.detach()) / count for name, part in parts.items()}
-    return total, log | {"iou": float(iou.detach().mean()) if len(iou) else 0.0}
+    total = torch.stack([getattr(weights, name) * part / count for name, part in parts.items()]).sum()
+    log = {name: part.detach() / count for name, part in parts.items()}
+    return total, log | {"iou": iou.detach().sum() / count}
 
 
 def _edge_error(found: Tensor, wanted: Tensor) -> Tensor:
     """``(P,)`` weighted mean error of the edges as a share of the box's size."""
     size = (wanted[:, 2:] - wanted[:, :2]).clamp(min=2).repeat(1, 2)
-    weights = torch.tensor(EDGE_WEIGHTS)
+    weights = torch.tensor(EDGE_WEIGHTS, device=found.device)
     return ((found - wanted).abs() / size).clamp(max=2).mul(weights).sum(1) / weights.sum()
 
 

@@ -1,4 +1,6 @@
-"""Trains the network on the processor: one single-threaded process a core, gradients averaged every step.
+"""Trains the network: on processors or on an accelerator.
+
+On processors: one single-threaded process a core, gradients averaged every step.
 
 Measured on two cores: one process of two threads spends most of its time waiting between these small layers;
 a step took a fifth of the processor time on one thread while other programs wanted the cores too.
@@ -14,15 +16,17 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 from torch.multiprocessing.spawn import spawn
 
 from models.training import samples
+from models.training.ahead import Ahead
+from models.training.assign import Truth
 from models.training.batches import PLAIN, Batches, Variation
 from models.training.boxes import Grid
 from models.training.loss import loss
@@ -42,10 +46,11 @@ class Plan:
         names: Class names.
         width: Of the network.
         epochs: Times each sample is seen, time permitting.
-        minutes: Processor time of each process; a slow machine gets a shorter schedule.
+        minutes: Processor time of each process, or time on an accelerator; a slow machine gets a shorter schedule.
         plain_share: Last part of the training, with pictures as they will come: full size, little variation.
         batch: Pictures of one process and step; few, since steps are what a short training lacks.
-        workers: Processes.
+        workers: Processes: that learn together, or that make batches for an accelerator.
+        device: ``cpu`` or the accelerator as torch names it (``cuda``).
         rate: Peak learning rate of AdamW.
         warmup_steps: Steps until the peak.
         decay: Weight decay.
@@ -63,6 +68,7 @@ class Plan:
     plain_share: float = 0.35
     batch: int = 4
     workers: int = 2
+    device: str = "cpu"
     rate: float = 2e-3
     warmup_steps: int = 200
     decay: float = 0.02
@@ -83,6 +89,10 @@ def train(files: Sequence[Path], plan: Plan, out: Path, start: Path | None = Non
         start: A checkpoint of the same width to go on from, instead of from nothing.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
+    if plan.device != "cpu":
+        torch.backends.cudnn.benchmark = True  # pictures come in few sizes
+        _Worker(0, files, plan, out, start).run()
+        return out
     with tempfile.TemporaryDirectory() as folder:
         meeting = f"file://{folder}/meeting"
         arguments = (tuple(files), plan, out, start, meeting)
@@ -111,23 +121,39 @@ def _work(rank: int, files: Sequence[Path], plan: Plan, out: Path, start: Path |
 
 
 class _Worker:
-    """One process of the training; all hold the same weights after every step."""
+    """One process that learns; all hold the same weights after every step."""
 
     def __init__(
         self, rank: int, files: Sequence[Path], plan: Plan, out: Path, start: Path | None = None
     ) -> None:
         torch.manual_seed(plan.seed)
         self._rank, self._plan, self._out = rank, plan, out
-        self._network = restore(start)[0].train() if start else Network(len(plan.names), plan.width)
+        self._device = torch.device(plan.device)
+        loaded = [sample for file in files for sample in samples.load(file)]
+        self._batches = self._fed_by(loaded)
+        network = restore(start)[0].train() if start else Network(len(plan.names), plan.width)
+        self._network = network.to(self._device)
         self._parameters = list(self._network.parameters())
         self._state = {name: value for name, value in self._network.state_dict().items() if value.ndim}
         self._average = [value.clone() for value in self._state.values()]
         self._optimizer = torch.optim.AdamW(_groups(self._network, plan.decay), betas=(0.9, 0.99))
-        loaded = [sample for file in files for sample in samples.load(file)]
-        self._batches = Batches(loaded, plan.batch, plan.seed, rank, plan.workers)
-        self._halved = halves_pay()
+        self._halved = self._device.type == "cpu" and halves_pay()
         self._step, self._steps = 0, plan.epochs * self._batches.count
-        self._elapsed_s = 0.0
+        self._began_s, self._elapsed_s = time.monotonic(), 0.0
+
+    def _fed_by(self, loaded: Sequence[samples.Sample]) -> Batches | Ahead:
+        plan = self._plan
+        if self._device.type == "cpu":
+            return Batches(loaded, plan.batch, plan.seed, self._rank, plan.workers)
+        variations = (plan.varied, plan.plain)
+        return Ahead(
+            loaded,
+            plan.batch,
+            plan.seed,
+            processes=plan.workers,
+            device=self._device,
+            variations=variations,
+        )
 
     @property
     def progress(self) -> float:
@@ -136,30 +162,37 @@ class _Worker:
 
     def run(self) -> None:
         """To the end of the schedule."""
-        parts: list[dict[str, float]] = []
+        parts: list[dict[str, Tensor]] = []
         while self.progress < 1:
             plain = self.progress >= 1 - self._plan.plain_share
             parts.append(self._learn(*self._batches.next(self._plan.plain if plain else self._plan.varied)))
             if self._rank == 0 and (len(parts) == NOTE_STEPS or self.progress >= 1):
-                self._note({key: float(np.mean([part[key] for part in parts])) for key in parts[0]})
+                self._note({key: float(torch.stack([p[key] for p in parts]).mean()) for key in parts[0]})
                 self._save()
                 parts.clear()
 
-    def _learn(self, pictures: torch.Tensor, truth: Any) -> dict[str, float]:
+    def _learn(self, pictures: Tensor, truth: Truth) -> dict[str, Tensor]:
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate()
         with torch.autocast("cpu", torch.bfloat16, enabled=self._halved):
             output = self._network(pictures)
-        total, parts = loss(output.float(), truth, Grid.of(*pictures.shape[2:]))
+        total, parts = loss(output.float(), truth, self._grid(*pictures.shape[2:]))
         self._optimizer.zero_grad(set_to_none=False)
         total.backward()  # type: ignore[no-untyped-call]
-        self._share_gradients()
+        if self._device.type == "cpu":
+            self._share_gradients()
+        else:
+            self._elapsed_s = time.monotonic() - self._began_s
         torch.nn.utils.clip_grad_norm_(self._parameters, self._plan.clip)
         self._optimizer.step()
         self._step += 1
         keep = min(self._plan.ema, self._step / (self._step + 20))
         torch._foreach_lerp_(self._average, list(self._state.values()), 1 - keep)
         return parts
+
+    @cache  # noqa: B019 - lives as long as the training
+    def _grid(self, height_px: int, width_px: int) -> Grid:
+        return Grid.of(height_px, width_px, self._device)
 
     def _share_gradients(self) -> None:
         """Averages the processes' gradients, and their clocks, in one message."""

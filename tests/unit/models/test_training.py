@@ -10,6 +10,7 @@ import torch
 
 from models.detector.onnx import OnnxDetector
 from models.training import samples
+from models.training.ahead import AHEAD, Ahead
 from models.training.assign import Truth, assign, candidates
 from models.training.batches import Batches, Variation
 from models.training.boxes import Grid, overlap
@@ -112,6 +113,23 @@ def test_each_epoch_shows_every_sample_once_to_one_of_the_processes() -> None:
             seen += [float(min(x0, 96 - x1)) for x0, _, x1, _ in wanted.xyxy]
     plain = sorted(min(4.0 * i, 96 - 4.0 * i - 3) for i in range(12))
     assert sorted(seen) == plain
+
+
+@pytest.mark.slow
+def test_batches_made_ahead_are_those_made_at_once_and_follow_the_wanted_variation() -> None:
+    kept = [sample((4.0 * i, 0, 4.0 * i + 3, 10)) for i in range(12)]
+    part = Variation((64, 32), (1.0,), gain=0, tint=0, gamma=0, grey=0, noise=0)
+    ahead = Ahead(kept, 3, 5, processes=1, device=torch.device("cpu"), variations=(STILL, part))
+    at_once = Batches(kept, 3, seed=5)
+    assert ahead.count == at_once.count == 4
+    for _ in range(5):
+        (pictures, made), (plain, wanted) = ahead.next(STILL), at_once.next(STILL)
+        torch.testing.assert_close(pictures, plain, atol=1 / 255, rtol=0)
+        for mine, theirs in zip(made.parts, wanted.parts, strict=True):
+            torch.testing.assert_close(mine, theirs)
+    waiting = [ahead.next(part)[0].shape[3] for _ in range(2 * AHEAD + 2)]
+    assert waiting == sorted(waiting, reverse=True)
+    assert waiting[-1] == 64
 
 
 def test_small_and_ignored_objects_are_neither_object_nor_background() -> None:
