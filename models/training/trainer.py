@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,7 @@ class _Worker:
         self._device = torch.device(plan.device)
         loaded = [sample for file in files for sample in samples.load(file)]
         self._batches = self._fed_by(loaded)
+        self._grids = cache(partial(Grid.of, device=self._device))
         network = restore(start)[0].train() if start else Network(len(plan.names), plan.width)
         self._network = network.to(self._device)
         self._parameters = list(self._network.parameters())
@@ -176,7 +177,7 @@ class _Worker:
             group["lr"] = self._rate()
         with torch.autocast("cpu", torch.bfloat16, enabled=self._halved):
             output = self._network(pictures)
-        total, parts = loss(output.float(), truth, self._grid(*pictures.shape[2:]))
+        total, parts = loss(output.float(), truth, self._grids(*pictures.shape[2:]))
         self._optimizer.zero_grad(set_to_none=False)
         total.backward()  # type: ignore[no-untyped-call]
         if self._device.type == "cpu":
@@ -189,10 +190,6 @@ class _Worker:
         keep = min(self._plan.ema, self._step / (self._step + 20))
         torch._foreach_lerp_(self._average, list(self._state.values()), 1 - keep)
         return parts
-
-    @cache  # noqa: B019 - lives as long as the training
-    def _grid(self, height_px: int, width_px: int) -> Grid:
-        return Grid.of(height_px, width_px, self._device)
 
     def _share_gradients(self) -> None:
         """Averages the processes' gradients, and their clocks, in one message."""
