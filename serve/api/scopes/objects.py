@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
+from flows.domain.objects import Xyxy
 from flows.domain.patrol import Task, TaskState
 from flows.store.results import Entry
 from serve.api.problems import NO_SUCH, Problem
@@ -24,12 +25,14 @@ class Picture(Answer):
     """A picture of a thing's package.
 
     Attributes:
-        name: Of the moment: ``placing``, ``leaving``, ``now``.
+        name: Of the moment: ``placing``, ``leaving``, ``now``, ``taken``.
         href: Where to get it.
+        xyxy: Where in it the thing stands, px; None where its event does not say.
     """
 
     name: str
     href: str
+    xyxy: Xyxy | None = None
 
 
 class ObjectRow(Answer):
@@ -102,15 +105,20 @@ def _pictures(entry: Entry) -> list[Picture]:
     """The whole pictures of a package; its clip, in which nobody is blurred, is for the evidence package alone."""
     names: Any = entry.evidence.data.get("files") if entry.evidence is not None else None
     stems = [str(n)[:-4] for n in names or () if str(n).endswith(".jpg") and not str(n).endswith("-crop.jpg")]
-    return [Picture(name=s, href=f"{PREFIX}/{entry.event.id}/pictures/{s}.jpg") for s in stems]
+    moments: Any = entry.event.data.get("moments") or ()
+    boxes = {moment["name"]: moment.get("xyxy") for moment in moments}
+    return [
+        Picture(name=s, href=f"{PREFIX}/{entry.event.id}/pictures/{s}.jpg", xyxy=boxes.get(s)) for s in stems
+    ]
 
 
 def _row(about: str, entries: list[Entry], task: Task | None) -> ObjectRow:
     events = [entry.event for entry in entries]
     last = events[-1]
-    shown = next((pictures for entry in reversed(entries) if (pictures := _pictures(entry))), [])
+    newest = {picture.name: picture for entry in entries for picture in _pictures(entry)}
     state: Any = last.type.split(".")[2]
     return ObjectRow(
         id=about, state=state, camera=last.camera_id, district=last.subject, noticed_at=events[0].time,
-        changed_at=last.time, data=last.data, pictures=shown, patrol=None if task is None else task.state,
+        changed_at=last.time, data=last.data, pictures=list(newest.values()),
+        patrol=None if task is None else task.state,
     )  # fmt: skip
