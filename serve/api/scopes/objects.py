@@ -17,6 +17,7 @@ from serve.api.services import Services
 
 TYPES = ("dome.object.abandoned.v1", "dome.object.escalated.v1", "dome.object.closed.v1")
 READ = 2000
+"""Most events of a type that one list is made of, all of the caller's districts."""
 LONGEST = timedelta(days=31)
 PREFIX = "/api/v1/objects"
 
@@ -70,10 +71,10 @@ class Objects:
         """
         found: dict[str, list[Entry]] = {}
         for type in TYPES:
-            for entry in self._services.results.captured("type", type, since, until, READ):
-                if self._bounds.person.covers(entry.event.subject):
-                    about = str(entry.event.data.get("object") or entry.event.id)
-                    found.setdefault(about, []).append(entry)
+            mine = self._bounds.districts
+            for entry in self._services.results.captured("type", type, since, until, READ, mine):
+                about = str(entry.event.data.get("object") or entry.event.id)
+                found.setdefault(about, []).append(entry)
         tasks = self._services.patrol.about("object", list(found))
         rows = [
             _row(about, sorted(entries, key=_order), tasks.get(about)) for about, entries in found.items()

@@ -25,13 +25,11 @@ class Patrol:
 
     def newest(self) -> list[Task]:
         """Tasks of the last day and those that are not resolved, the newest first."""
-        found = self._services.patrol.newest(self._services.now() - SHOWN)
-        return [task for task in found if self._bounds.person.covers(task.district)]
+        return self._services.patrol.newest(self._services.now() - SHOWN, self._bounds.districts)
 
     def near(self, latitude: float, longitude: float, radius_m: float) -> list[tuple[Task, float]]:
         """Tasks that are not resolved, nearest first, with the way to them in m."""
-        found = self._services.patrol.near(latitude, longitude, radius_m)
-        return [(task, metres) for task, metres in found if self._bounds.person.covers(task.district)]
+        return self._services.patrol.near(latitude, longitude, radius_m, self._bounds.districts)
 
     def send(self, kind: Kind, about: str, text: str) -> Task:
         """Makes a task of something confirmed.
