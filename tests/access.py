@@ -211,7 +211,9 @@ def case(path: str, body: Any = None, active: bool = False, lead: bool = False) 
         }
         services.results._client.hset(keys.lead(event.id), mapping=values)
         services.results._client.zadd(keys.case(name, "leads"), {event.id: 1})
-        return Call(path.format(id=name, lead=event.id), body, event.id if path.endswith("s") else "")
+        services.results._client.xadd(keys.ALERTS, {"lead": event.id, "case": name, "district": district})
+        is_list = path.endswith(("/leads", "/waiting"))
+        return Call(path.format(id=name, lead=event.id), body, event.id if is_list else "")
 
     return make
 
@@ -302,6 +304,7 @@ row("GET /cases/{case_id}/leads", "operator authoriser auditor", "one", case("/c
 row(
     "GET /cases/{case_id}/route", "operator authoriser auditor", "one", case("/cases/{id}/route", active=True)
 )
+row("GET /leads/waiting", "operator authoriser", "list", case("/leads/waiting", lead=True))
 row("GET /leads/{lead_id}", "operator authoriser auditor", "one", case("/leads/{lead}", lead=True))
 row("GET /leads/{lead_id}/pictures/{which}", "operator authoriser", "one",
     case("/leads/{lead}/pictures/seen", lead=True))  # fmt: skip

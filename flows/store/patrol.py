@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from flows.domain.audit import Action
-from flows.domain.patrol import Kind, Step, Task, TaskRefused, take, taken, task_id
+from flows.domain.patrol import Kind, Step, Task, TaskRefused, pressing, take, taken, task_id
 from flows.store import keys
 from flows.store.connection import told
 from flows.store.ledger import Change, Clock, Ledger, Refused, entry, to_ms, utc_now
@@ -111,7 +111,8 @@ class PatrolStore:
         return after
 
     def newest(self, since: datetime, within: Collection[str] | None = None) -> list[Task]:
-        """Tasks made since then and those that are not resolved, the newest first; of some districts, or of all.
+        """Tasks made since then and those that are not resolved, the newest first (before them those that
+        press); of some districts, or of all.
 
         Raises:
             StoreError: If Redis is away.
@@ -120,7 +121,7 @@ class PatrolStore:
         for index, first in ((keys.TASKS, str(to_ms(since))), (keys.TASKS_OPEN, "-inf")):
             wanted = (task for task in self._walk(index, first) if within is None or task.district in within)
             found |= {task.id: task for task in itertools.islice(wanted, MOST)}
-        return sorted(found.values(), key=lambda task: (task.made_at, task.id), reverse=True)
+        return sorted(found.values(), key=lambda t: (pressing(t), t.made_at, t.id), reverse=True)
 
     def near(
         self, latitude: float, longitude: float, radius_m: float, within: Collection[str] | None = None

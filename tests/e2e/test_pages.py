@@ -12,10 +12,15 @@ import av
 import pytest
 from apiclient import config_for, stored, write
 from browsing import CHROMIUM, check_accessible
+from searching import DAY, make_case, make_found
 
+from flows.domain.cases import SearchTerms, Window
 from flows.domain.events import Event, KeyMoment
+from flows.store.cases import CaseStore
 from flows.store.evidence import EvidenceStore
+from flows.store.leads import LeadStore
 from flows.store.redis_server import EmbeddedRedis
+from flows.store.vault import Vault
 from serve.api.config import ApiConfig
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
@@ -78,3 +83,55 @@ def test_a_small_thing_is_marked_and_shown_larger(desk: Any, shots: Path, config
     check_accessible(page)
     page.screenshot(path=shots / "object.png")
     on_a_tablet(page, shots / "object-tablet.png")
+
+
+def found_lead(config: ApiConfig, radius_m: float) -> str:
+    """A child is searched for in esil, and a machine takes somebody before a camera for them."""
+    url, vault = config.redis_url, Vault.of(config.settings.probe_key.get_secret_value())
+    cases, leads, now = CaseStore(url, vault), LeadStore(url, vault), datetime.now(UTC)
+    case = make_case(
+        id="c-child", purpose="missing_child", cameras=(), districts=("esil",), alert_radius_m=radius_m,
+        window=Window(begins_at=now - DAY, ends_at=now + DAY), expires_at=now + DAY,
+        terms=SearchTerms(longest_days=30, first=True), steps=({"deed": "created", "by": "asel", "at": now},),
+    )  # fmt: skip
+    cases.create(case, {"p1": frames(0)[0]})
+    cases.authorise("c-child", "bolat", "seen")
+    cases.activate("c-child", "asel")
+    at = datetime.now(UTC)
+    found = make_found(case="c-child", crop=vault.seal(frames(215)[0]), template=vault.seal(b"0"),
+                       latitude=51.12, longitude=71.42)  # fmt: skip
+    event = found.event(camera_id="hall", district="esil", at=at)
+    assert leads.take(event)
+    cases.close_connections(), leads.close_connections()
+    return event.id
+
+
+def test_a_child_s_lead_is_seen_at_once_and_confirmed_by_two_it_calls_the_patrols_near(
+    desk: Any, shots: Path, config: ApiConfig
+) -> None:
+    operator = desk("operator")
+    operator.wait_for_selector(".link.open")
+    patrol = opened(desk, "patrol", "patrol", sub="timur")
+    patrol.context.grant_permissions(["geolocation"])
+    patrol.context.set_geolocation({"latitude": 51.125, "longitude": 71.42})
+    patrol.click("button[aria-pressed=false]")
+    patrol.wait_for_selector("button[aria-pressed=true]")
+    lead = found_lead(config, radius_m=2000)
+    operator.wait_for_selector(".lead-row.first:has-text('Missing child')")
+    operator.wait_for_selector(".tile.presses", timeout=15_000)
+    check_accessible(operator)
+    operator.screenshot(path=shots / "now-lead.png")
+    assert patrol.locator(".card").count() == 0, "a machine's hit calls nobody"
+    leads = LeadStore(config.redis_url)
+    leads.confirm(lead, "erlan")
+    operator.click(".lead-row a")
+    operator.click(".lead button.good")
+    operator.click(".lead button:text('Dispatch')")
+    patrol.wait_for_selector(".banner.called:has-text('556 m')")
+    assert patrol.locator(".card.calls .pill.first").count() == 1
+    check_accessible(patrol)
+    patrol.screenshot(path=shots / "patrol-called.png")
+    on_a_tablet(patrol, shots / "patrol-called-tablet.png")
+    patrol.click("button:text('Accept')")
+    patrol.wait_for_selector(".banner.called", state="hidden")
+    leads.close_connections()
