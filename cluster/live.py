@@ -138,7 +138,8 @@ def run_live(
         )
     if options.summary is not None:
         options.summary.parent.mkdir(parents=True, exist_ok=True)
-        options.summary.write_text(summary.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        told = summary.model_dump_json(indent=1, exclude={"cameras": {"__all__": {"outlines"}}})
+        options.summary.write_text(told + "\n", encoding="utf-8")
     return summary
 
 

@@ -16,10 +16,13 @@ from searching import DAY, make_case, make_found
 
 from flows.domain.cases import SearchTerms, Window
 from flows.domain.events import Event, KeyMoment
+from flows.domain.status import CameraStatus, Outline
 from flows.store.cases import CaseStore
 from flows.store.evidence import EvidenceStore
 from flows.store.leads import LeadStore
+from flows.store.pictures import PictureStore
 from flows.store.redis_server import EmbeddedRedis
+from flows.store.results import ResultsStore
 from flows.store.vault import Vault
 from serve.api.config import ApiConfig
 
@@ -135,3 +138,34 @@ def test_a_child_s_lead_is_seen_at_once_and_confirmed_by_two_it_calls_the_patrol
     patrol.click("button:text('Accept')")
     patrol.wait_for_selector(".banner.called", state="hidden")
     leads.close_connections()
+
+
+def test_a_camera_says_why_it_is_no_evidence_and_shows_its_zones_over_its_picture(
+    desk: Any, shots: Path, config: ApiConfig
+) -> None:
+    now = datetime.now(UTC)
+    lane = Outline(kind="zone", name="hall", points=((0.1, 0.95), (0.45, 0.42), (0.75, 0.45), (0.95, 0.95)))
+    line = Outline(kind="line", name="gate", points=((0.2, 0.6), (0.8, 0.62)))
+    about: dict[str, Any] = {"district": "esil", "state": "running", "rate_hz": 24.8, "last_at": now}
+    results, pictures = ResultsStore(config.redis_url), PictureStore(config.redis_url)
+    results.put_statuses([
+        CameraStatus(camera_id="fit", fitness="fit", moved_px=0.3, unfit=(), **about),
+        CameraStatus(camera_id="unfit", unfit=("clock_unvouched", "survey_expired"), outlines=(lane, line), **about),
+    ])  # fmt: skip
+    with av.open(str(HALL)) as hall:
+        small = next(hall.decode(video=0)).to_image(width=320, height=180)
+    out = io.BytesIO()
+    small.save(out, "JPEG")
+    pictures.put({"unfit": (now, out.getvalue())})
+    page = opened(desk, "cameras", "operator")
+    page.wait_for_selector("[aria-label=fit] .pill:text('Fit for evidence')")
+    reasons = page.locator("[aria-label=unfit] .reasons-list li").all_inner_texts()
+    assert reasons == ["nobody vouches for its clock", "its survey is not valid today"]
+    page.click("[aria-label=unfit] button")
+    page.wait_for_selector(".look .outline.line")
+    assert page.locator(".look .overlay text").all_text_contents() == ["hall", "gate"]
+    assert page.locator(".look polygon.outline").get_attribute("points").startswith("32,171 ")
+    check_accessible(page)
+    page.screenshot(path=shots / "cameras.png")
+    on_a_tablet(page, shots / "cameras-tablet.png")
+    results.close(), pictures.close()
