@@ -306,6 +306,13 @@ row(
 )
 row("GET /leads/waiting", "operator authoriser", "list", case("/leads/waiting", lead=True))
 row("GET /leads/{lead_id}", "operator authoriser auditor", "one", case("/leads/{lead}", lead=True))
+row(
+    "GET /leads/{lead_id}/package",
+    "operator authoriser",
+    "one",
+    case("/leads/{lead}/package", lead=True),
+    (409,),
+)
 row("GET /leads/{lead_id}/pictures/{which}", "operator authoriser", "one",
     case("/leads/{lead}/pictures/seen", lead=True))  # fmt: skip
 row(

@@ -14,6 +14,7 @@ from apiclient import config_for, stored, write
 from browsing import CHROMIUM, check_accessible
 from searching import DAY, make_case, make_found
 
+from flows.court.verify import verify
 from flows.domain.cases import SearchTerms, Window
 from flows.domain.events import Event, KeyMoment
 from flows.domain.status import CameraStatus, Outline
@@ -130,6 +131,10 @@ def test_a_child_s_lead_is_seen_at_once_and_confirmed_by_two_it_calls_the_patrol
     operator.click(".lead-row a")
     operator.click(".lead button.good")
     operator.click(".lead button:text('Dispatch')")
+    with operator.expect_download() as package:
+        operator.click(".lead a:text('Evidence package')")
+    assert verify(Path(package.value.path()).read_bytes()).event == lead
+    operator.screenshot(path=shots / "lead-package.png")
     patrol.wait_for_selector(".banner.called:has-text('556 m')")
     assert patrol.locator(".card.calls .pill.first").count() == 1
     check_accessible(patrol)

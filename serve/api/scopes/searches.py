@@ -12,7 +12,7 @@ from pydantic import AwareDatetime
 
 from flows.domain.cases import Purpose, SearchCase, runs
 from flows.domain.errors import FieldError
-from flows.domain.leads import LeadView, Reason, outlives
+from flows.domain.leads import Lead, LeadView, Reason, outlives
 from flows.domain.sightings import geojson
 from flows.jurisdiction import load_profile
 from flows.searches import new_case, prepared
@@ -164,12 +164,12 @@ class Searches:
 
     def lead(self, lead_id: str) -> LeadView:
         """One lead, likewise."""
-        self._require_lead(lead_id)
+        self.require_lead(lead_id)
         return self._services.leads.view(lead_id, self._me)
 
     def crop(self, lead_id: str, which: str) -> bytes:
         """The face as seen, or the probe that it was matched with: JPEG."""
-        lead = self._require_lead(lead_id)
+        lead = self.require_lead(lead_id)
         reference = lead.seen_crop if which == "seen" else lead.probe_crop
         if not reference:
             raise Problem(404, "the picture was removed")
@@ -181,7 +181,7 @@ class Searches:
         Raises:
             CaseError: If the lead's life forbids it.
         """
-        self._require_lead(lead_id)
+        self.require_lead(lead_id)
         leads = self._services.leads
         if name == "reject":
             return leads.reject(lead_id, self._me, reason)
@@ -200,7 +200,12 @@ class Searches:
             raise Problem(404, NO_SUCH)
         return case
 
-    def _require_lead(self, lead_id: str) -> Any:
+    def require_lead(self, lead_id: str) -> Lead:
+        """A lead of theirs, for machines.
+
+        Raises:
+            Problem: 404 if it is none of theirs.
+        """
         try:
             lead = self._services.leads.raw(lead_id)
         except FieldError:

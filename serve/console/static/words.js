@@ -82,6 +82,7 @@ const WORDS = {
   route: ["Маршрут", "Маршрут", "Route"],
   leads: ["Белгілер", "Зацепки", "Leads"],
   lead_note: ["Бұл белгі ғана, қорытынды емес. Екі адам бір-бірінен тәуелсіз растайды.", "Это зацепка, не вывод. Подтверждают двое независимо друг от друга.", "This is a lead, not a finding. Two people confirm it, blind to one another."],
+  package: ["Дәлелдеме пакеті (журналға жазылады)", "Пакет доказательств (записывается в журнал)", "Evidence package (written down)"],
   seen: ["Камерада", "На камере", "As seen"],
   probe: ["Фотосурет", "Фотография", "Photo"],
   similarity: ["Ұқсастық", "Сходство", "Similarity"],

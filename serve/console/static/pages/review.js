@@ -111,6 +111,8 @@ function one(main, item, context, waiting = null) {
         item.problems.length > 0 && h("details", h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
         item.decisions.length > 0 && h("details", h("summary", t("decisions"), ` (${item.decisions.length})`),
           h("ol.log", item.decisions.map((d) => h("li", h("b", t(`state.${d.state}`)), " ", d.by || d.who || "", " ", h("small", d.reason || "", " ", d.detail || ""))))),
+        item.has_evidence && ["reviewer", "authoriser", "auditor"].some((role) => context.me.roles.includes(role)) &&
+          h("p", h("a", { href: `/api/v1/violations/${item.id}/package`, download: `evidence-${item.id}.zip` }, t("package"))),
         h("p.note", t("keys_help"), ": ", h("kbd", KEYS)))));
   main.focus();
 
