@@ -50,6 +50,34 @@ BUSY: Final = 4
 GONE: Final = timedelta(seconds=10)
 
 
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Frames of a track that agreed for a case, and the one of them that is shown to people.
+
+    That is the best picture by its size, sharpness and frontality, with its own similarity. The most alike would be the
+    luckiest one, perhaps a blurred one, and would say more of luck than of the face.
+
+    Attributes:
+        count: Frames.
+        worth: Of the best, 0 to 1.
+        hit: The best.
+        at: Its capture time.
+    """
+
+    count: int
+    worth: float
+    hit: LeadFound
+    at: datetime
+
+    def with_one(self, worth: float, hit: LeadFound, at: datetime) -> Votes:
+        """With one more frame; of equally good pictures the more alike."""
+        mine = self.worth, self.hit.likeness.similarity
+        best = (self.worth, self.hit, self.at)
+        if (worth, hit.likeness.similarity) > mine:
+            best = (worth, hit, at)
+        return Votes(self.count + 1, *best)
+
+
 @dataclass(slots=True)
 class Seen:
     """What is known of one track while it is in sight.
@@ -62,7 +90,7 @@ class Seen:
         seen_at: Capture time of the last sighting.
         busy: Whether a look is under way.
         next: The head in the newest frame meanwhile; sent if the look is a hit, else forgotten.
-        votes: By case: frames that agreed, and the best hit of them with its capture time.
+        votes: By case: what agreed.
         told: Cases that have their lead of this track.
     """
 
@@ -73,7 +101,7 @@ class Seen:
     seen_at: datetime | None = None
     busy: bool = False
     next: FaceRequest | None = None
-    votes: dict[str, tuple[int, LeadFound, datetime]] = field(default_factory=dict)
+    votes: dict[str, Votes] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 
 
@@ -217,19 +245,20 @@ class FaceStage:
             case = cases.get(hit.case)
             if case is None or hit.case in seen.told:
                 continue
-            votes, best, at = seen.votes.get(hit.case, (0, hit, request.at))
-            if hit.likeness.similarity >= best.likeness.similarity:
-                best, at = hit, request.at
-            seen.votes[hit.case] = (votes + 1, best, at)
-            if votes + 1 >= case.terms.votes:
+            before = seen.votes.get(hit.case)
+            votes = Votes(1, answer.worth, hit, request.at)
+            if before is not None:
+                votes = before.with_one(answer.worth, hit, request.at)
+            seen.votes[hit.case] = votes
+            if votes.count >= case.terms.votes:
                 seen.told.add(hit.case)
                 del seen.votes[hit.case]
-                self._publish([self._lead(best, at, votes + 1)])
+                self._publish([self._lead(votes)])
 
-    def _lead(self, hit: LeadFound, at: datetime, votes: int) -> Event:
-        likeness = hit.likeness.model_copy(update={"votes": votes})
-        found = hit.model_copy(update={"likeness": likeness})
-        return found.event(camera_id=self._camera.id, district=self._camera.district, at=at)
+    def _lead(self, votes: Votes) -> Event:
+        likeness = votes.hit.likeness.model_copy(update={"votes": votes.count})
+        found = votes.hit.model_copy(update={"likeness": likeness})
+        return found.event(camera_id=self._camera.id, district=self._camera.district, at=votes.at)
 
     def _forget_the_ended(self) -> None:
         """Of whom a case looked for, nothing outlives it: no likeness, no crop, no head that waits for its look.

@@ -42,9 +42,9 @@ class Search:
         return self.answers.pop(0) if self.answers else FaceAnswer(found=True, worth=0.5)
 
 
-def hit(similarity: float = 0.97, case: str = "case-1") -> FaceAnswer:
+def hit(similarity: float = 0.97, case: str = "case-1", worth: float = 0.9) -> FaceAnswer:
     likeness = Likeness(similarity=similarity, threshold=0.95, gallery=1, false_alarms=3)
-    return FaceAnswer(True, 0.9, (make_found(case=case, likeness=likeness),))
+    return FaceAnswer(True, worth, (make_found(case=case, likeness=likeness),))
 
 
 class Picture:
@@ -122,6 +122,23 @@ async def test_frames_must_agree_and_the_best_of_them_is_the_lead() -> None:
         await stage.frame(2 + i, walker)  # the case has its lead of this track
     assert len(stage.search.requests) == 3
     assert stage.stage.looked == 3
+
+
+@pytest.mark.parametrize(
+    ("looks", "shown"),
+    [([(0.96, 0.9), (0.99, 0.3)], 0), ([(0.99, 0.3), (0.96, 0.9)], 1), ([(0.96, 0.5), (0.98, 0.5)], 1)],
+    ids=["first", "second", "equally good"],
+)  # fmt: skip
+async def test_the_best_picture_is_shown_with_its_own_similarity_and_not_the_luckiest(
+    looks: list[tuple[float, float]], shown: int
+) -> None:
+    stage, walker = Stage(CASE), person()
+    stage.search.answers = [hit(similarity, worth=worth) for similarity, worth in looks]
+    for n in range(2):
+        await stage.frame(1.0 + n, walker)
+    (event,) = stage.events
+    assert event.time == T0 + timedelta(seconds=1 + shown)
+    assert event.data["likeness"]["similarity"] == looks[shown][0]  # type: ignore[index, call-overload]
 
 
 async def test_one_frame_alone_is_no_lead() -> None:
