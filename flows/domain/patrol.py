@@ -32,7 +32,7 @@ Step = Literal["accept", "arrive", "resolve", "hand_over"]
 CONFIRMED: Final[Mapping[Kind, frozenset[str]]] = {
     "lead": frozenset({"dispatched"}),
     "violation": frozenset({"confirmed", "issued", "appealed", "upheld"}),
-    "object": frozenset({"abandoned", "escalated"}),
+    "object": frozenset({"abandoned", "escalated", "unwatched"}),
 }
 """The states in which something may become a task."""
 

@@ -128,6 +128,7 @@ class FaceStage:
         self._cases: tuple[SearchCase, ...] = ()
         self._confirmed: datetime | None = None
         self._latest: datetime | None = None
+        self._captured: datetime | None = None
         self._sampler = Sampler(LOOKS_HZ)
         self._seen: dict[int, Seen] = {}
         self._asking: set[asyncio.Task[None]] = set()
@@ -159,6 +160,7 @@ class FaceStage:
 
     def wants(self, at: datetime) -> bool:
         """Whether a frame's picture is to be held until its people are known. Called in the decoding thread."""
+        self._captured = at
         return bool(self.covered(at)) and self._sampler.takes(at)
 
     def look(self, frame: Frame, picture: Picture, tracks: Sequence[Track]) -> None:
@@ -265,10 +267,19 @@ class FaceStage:
 
         Frames may not come any more, or none that a case covers: whoever asks for the scope does this.
         """
-        running = {case.id for case in self._running(self._now())}
+        now = self._now()
+        running = {case.id for case in self._running(now) if not self._window_is_over(case, now)}
         for seen in self._seen.values():
             seen.votes = {id: vote for id, vote in seen.votes.items() if id in running}
             seen.next = seen.next if running else None
+
+    def _window_is_over(self, case: SearchCase, now: datetime) -> bool:
+        """Whether no frame may come any more that a case allows to be searched, but for what is under way.
+
+        By capture time, and where no frames come by the clock, which a live camera's capture time follows.
+        """
+        last = case.window.ends_at + SCOPE_STALE
+        return (self._captured is not None and self._captured >= last) or (self._camera.live and now >= last)
 
     def _forget_the_gone(self, at: datetime) -> None:
         for track in [t for t, s in self._seen.items() if s.seen_at is not None and at - s.seen_at > GONE]:

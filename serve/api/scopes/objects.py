@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
+from flows.domain.events import OBJECT_EVENTS
 from flows.domain.objects import Xyxy
 from flows.domain.patrol import Task, TaskState
 from flows.store.results import Entry
@@ -15,7 +16,8 @@ from serve.api.schemas import Answer
 from serve.api.scope import Bounds
 from serve.api.services import Services
 
-TYPES = ("dome.object.abandoned.v1", "dome.object.escalated.v1", "dome.object.closed.v1")
+TYPES = OBJECT_EVENTS
+"""In the order in which they follow one another at one moment."""
 READ = 2000
 """Most events of a type that one list is made of, all of the caller's districts."""
 LONGEST = timedelta(days=31)
@@ -40,7 +42,7 @@ class ObjectRow(Answer):
     """A thing left behind, as its last event tells it."""
 
     id: str
-    state: Literal["abandoned", "escalated", "closed"]
+    state: Literal["abandoned", "escalated", "unwatched", "closed"]
     camera: str
     district: str
     noticed_at: datetime

@@ -75,6 +75,7 @@ class Searches:
         Raises:
             Problem: 404 if it is none of theirs.
         """
+        self._services.cases.sweep()  # of one that is over whom it was about may have to be forgotten
         self._require(case_id)
         return self._services.cases.view(case_id, self._me)
 

@@ -197,6 +197,7 @@ const WORDS = {
   "state.dispatched": ["жіберілді", "направлено", "dispatched"],
   "state.abandoned": ["қараусыз", "оставлен", "abandoned"],
   "state.escalated": ["ұзақ тұр", "стоит долго", "escalated"],
+  "state.unwatched": ["камера енді айта алмайды, қарау керек", "камера больше не может сказать, нужно посмотреть", "the camera cannot tell any more: look"],
   "state.running": ["жұмыс істеуде", "работает", "running"],
   "state.reconnecting": ["қайта қосылуда", "переподключается", "reconnecting"],
   "state.restarting": ["қайта іске қосылуда", "перезапускается", "restarting"],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import access
 import pytest
+from searching import HOUR, make_vehicle_case
 
 from flows.store import keys, leads
 
@@ -51,3 +53,14 @@ async def test_of_a_case_that_is_over_nothing_waits(api: Any) -> None:
     services, made = api.app.state.services, await lead(api)
     services.cases.close(services.leads.raw(made).case, "somebody", "found")
     assert await waiting(api) == []
+
+
+async def test_whoever_opens_a_case_that_is_over_is_not_told_whom_it_was_about(api: Any) -> None:
+    now = datetime.now(UTC)
+    steps = ({"deed": "created", "by": "somebody", "at": now - 2 * HOUR},)
+    about = {"cameras": (), "districts": ("esil",), "requester": "somebody", "steps": steps}
+    case = make_vehicle_case("123ABC02", id="over", expires_at=now - HOUR, **about)
+    api.app.state.services.cases.create(case, {})
+    answer = await api.get("/cases/over", "operator")
+    assert (answer.status_code, answer.json()["state"]) == (200, "expired")
+    assert "123ABC02" not in answer.text
