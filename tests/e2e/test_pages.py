@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,6 +88,30 @@ def test_a_small_thing_is_marked_and_shown_larger(desk: Any, shots: Path, config
     check_accessible(page)
     page.screenshot(path=shots / "object.png")
     on_a_tablet(page, shots / "object-tablet.png")
+
+
+@pytest.mark.parametrize("language", ["kk", "ru"])
+def test_what_machines_name_is_said_in_the_language_of_whoever_reads(
+    desk: Any, shots: Path, config: ApiConfig, language: str
+) -> None:
+    at = datetime.now(UTC).replace(microsecond=0)
+    measured = {"alone": {"value": 31.0, "low": 30.0, "high": 32.0, "unit": "s"},
+                "distance": {"value": 6.2, "low": 5.0, "high": 7.4, "unit": "widths"}}  # fmt: skip
+    data = {"object": "", "measured": measured}
+    about: dict[str, Any] = {"camera_id": "quay", "district": "alatau", "at": at, "data": data}
+    write(config.redis_url, Event.of("dome.object.unwatched.v1", **about, key=(language,)))
+    results = ResultsStore(config.redis_url)
+    results.put_statuses([CameraStatus(
+        camera_id="quay", district="alatau", state="running", refusals={"too_few": 3, "camera_moved": 1},
+        errors={"decode": 2}, unfit=("camera_moved",),
+    )])  # fmt: skip
+    results.close()
+    for page_name, role in (("objects", "operator"), ("cameras", "operator"), ("audit", "auditor")):
+        page = opened(desk, page_name, role, language=language, districts=("alatau",))
+        page.wait_for_selector(".card, tbody tr, .empty")
+        page.screenshot(path=shots / f"{page_name}-{language}.png")
+        said = page.locator("main").inner_text().replace("quay", "").replace("alatau", "")
+        assert re.findall("[A-Za-z]{3,}", said) == [], said
 
 
 def found_lead(config: ApiConfig, radius_m: float) -> str:

@@ -47,13 +47,13 @@ def clock(source: Any = "site", rate_hz: float = 25.0, jitter_s: float = 0.0) ->
         (clock(), 1, (1280, 960), 5, "", ()),
         (clock(rate_hz=float("nan")), 1, (640, 480), 5, "", ("rate_unmeasured",)),
         (clock(jitter_s=0.03), 1, (640, 480), 5, "", ("rate_unsteady",)),
-        (clock("file"), 1, (640, 480), 5, "", ("clock_unvouched",)),
+        (clock("file-time"), 1, (640, 480), 5, "", ("clock_unvouched",)),
         (clock(), 2, (640, 480), 5, "", ("survey_expired",)),
         (clock(), 1, (640, 360), 5, "", ("calibration_void",)),
         (clock(), 1, (640, 480), 4, "", ("survey_unchecked",)),
         (clock(), 1, (640, 480), 0, "", ("no_calibration",)),
         (clock(), 1, (640, 480), 5, "camera_moved", ("camera_moved",)),
-        (clock("file"), 2, (640, 480), 4, "camera_shakes",
+        (clock("file-time"), 2, (640, 480), 4, "camera_shakes",
          ("clock_unvouched", "survey_unchecked", "survey_expired", "camera_shakes")),
     ],
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_each_reason_is_named(
 def test_a_running_camera_says_it_of_its_newest_frame_by_the_local_day() -> None:
     pipeline = CameraPipeline.build(camera(), load_profile("kz"))
     assert pipeline.unfit() is None
-    pipeline.step(Frame("a", 0, AT, NoPixels(640, 480), clock("mtime")), Detections.empty())
+    pipeline.step(Frame("a", 0, AT, NoPixels(640, 480), clock("file-time")), Detections.empty())
     assert pipeline.unfit() == ("clock_unvouched", "survey_expired"), "it is the second of September there"
 
 

@@ -1,8 +1,11 @@
 // Everything that the console says: Kazakh, Russian, English. Kazakh is to be proofread by a native speaker.
 
+import { CODES } from "./codes.js";
+
 export const LANGUAGES = { kk: "Қазақша", ru: "Русский", en: "English" };
 
 const WORDS = {
+  ...CODES,
   skip: ["Мазмұнға өту", "К содержанию", "Skip to content"],
   now: ["Қазір", "Сейчас", "Now"],
   review: ["Қарау", "Проверка", "Review"],
@@ -96,10 +99,6 @@ const WORDS = {
   reason: ["Себебі", "Причина", "Reason"],
   ask_reason: ["Себебін жазыңыз: ол журналда қалады", "Укажите причину: она останется в журнале", "Say why: it stays in the log"],
   no_cases: ["Іс жоқ", "Дел нет", "No cases"],
-  "moment.placing": ["Қойылды", "Поставлен", "Put down"],
-  "moment.leaving": ["Иесі кетіп барады", "Владелец уходит", "Owner leaves"],
-  "moment.now": ["Қазір", "Сейчас", "Now"],
-  "moment.taken": ["Алып кетілді", "Забран", "Taken away"],
   no_objects: ["Қараусыз қалған зат жоқ", "Оставленных предметов нет", "Nothing left behind"],
   task_open: ["Бос", "Свободно", "Open"],
   accept: ["Қабылдау", "Принять", "Accept"],
@@ -198,6 +197,7 @@ const WORDS = {
   "state.abandoned": ["қараусыз", "оставлен", "abandoned"],
   "state.escalated": ["ұзақ тұр", "стоит долго", "escalated"],
   "state.unwatched": ["камера енді айта алмайды, қарау керек", "камера больше не может сказать, нужно посмотреть", "the camera cannot tell any more: look"],
+  "state.silent": ["үнсіз", "молчит", "silent"],
   "state.running": ["жұмыс істеуде", "работает", "running"],
   "state.reconnecting": ["қайта қосылуда", "переподключается", "reconnecting"],
   "state.restarting": ["қайта іске қосылуда", "перезапускается", "restarting"],
@@ -304,6 +304,12 @@ export function t(key) {
   const row = WORDS[key];
   return row ? row[ORDER.indexOf(language)] : key.replace(/^[a-z]+\./, "").replaceAll("_", " ");
 }
+
+export const unit = (name) => t(`unit.${name}`);
+export const measure = (name) => t(`measured.${name}`);
+// Moments that come in numbers ("look-2") are one word with their number.
+export const moment = (name) => t(`moment.${name.replace(/-\d+$/, "")}`) + (name.match(/-\d+$/)?.[0].replace("-", " ") || "");
+export const metres = (value) => (value < 1000 ? `${number(value)} ${unit("m")}` : `${number(value / 1000, 1)} ${unit("km")}`);
 
 export const when = (at) => new Date(at).toLocaleString(language, { dateStyle: "short", timeStyle: "medium", hour12: false });
 export const clock = (at) => new Date(at).toLocaleTimeString(language, { hour12: false });

@@ -52,8 +52,8 @@ function card(camera, me, look) {
       status.unfit?.length > 0 && [h("dt", t("unfit")), h("dd", h("ul.reasons-list", status.unfit.map((code) => h("li", t(`unfit.${code}`)))))],
       status.fitness && [h("dt", t("steadiness")), h("dd", t(`fit.${status.fitness}`), status.moved_px !== null && ` (${number(status.moved_px, 1)} px)`)],
       camera.last_report_at && [h("dt", t("time")), h("dd", when(camera.last_report_at))],
-      refused.length > 0 && [h("dt", "✗"), h("dd", refused.map(([why, n]) => `${t(why)} ${n}`).join(", "))],
-      errors.length > 0 && [h("dt", "!"), h("dd", errors.map(([kind, n]) => `${kind} ${n}`).join(", "))]),
+      refused.length > 0 && [h("dt", "✗"), h("dd", refused.map(([why, n]) => `${t(`refused.${why}`)} ${n}`).join(", "))],
+      errors.length > 0 && [h("dt", "!"), h("dd", errors.map(([kind, n]) => `${t(`error.${kind}`)} ${n}`).join(", "))]),
     may && h("button.quiet", { title: t("looked_note"), onclick: () => glance(camera.id, place, status.outlines || []) }, t("look")), place);
 }
 

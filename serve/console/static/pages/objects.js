@@ -4,7 +4,7 @@ import { ask, follow } from "../api.js";
 import { fill, h } from "../dom.js";
 import { marked } from "../marked.js";
 import { patrolButton } from "../task.js";
-import { number, t, when } from "../words.js";
+import { measure, number, t, unit, when } from "../words.js";
 
 export async function open(main, { me, signal }) {
   const list = h("div.cards.wide");
@@ -24,7 +24,7 @@ const shown = ({ name, href, xyxy }) => h("figure", marked(href, t(`moment.${nam
 
 function about(data) {
   const moments = [["moment.placing", data.placed_at], ["owner_left", data.left_at], ["moment.taken", data.taken_at]].filter(([, at]) => at);
-  const values = Object.entries(data.measured || {}).map(([name, v]) => `${name} ${number(v.value, 1)} ± ${number((v.high - v.low) / 2, 1)} ${v.unit}`);
+  const values = Object.entries(data.measured || {}).map(([name, v]) => `${measure(name)} ${number(v.value, 1)} ± ${number((v.high - v.low) / 2, 1)} ${unit(v.unit)}`);
   return [moments.map(([name, at]) => [h("dt", t(name)), h("dd", when(at))]), values.length > 0 && [h("dt", t("measured")), h("dd", values.join("; "))]];
 }
 

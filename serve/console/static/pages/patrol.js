@@ -3,7 +3,7 @@
 import { ask, comesBack, follow, Problem } from "../api.js";
 import { why } from "../dialog.js";
 import { fill, h, say } from "../dom.js";
-import { number, t, when } from "../words.js";
+import { metres, t, when } from "../words.js";
 
 const STEPS = { open: ["accept"], accepted: ["arrive", "resolve", "hand_over"], arrived: ["resolve", "hand_over"], resolved: [] };
 const AFTER = { accept: "accepted", arrive: "arrived", resolve: "resolved", hand_over: "open" };
@@ -50,8 +50,6 @@ async function send(queue, signal, taken) {
   return true;
 }
 
-const away = (metres) => (metres < 1000 ? `${number(metres)} m` : `${number(metres / 1000, 1)} km`);
-
 export async function open(main, { me, signal }) {
   const queue = queueOf(me.sub);
   let rows = null;
@@ -87,7 +85,7 @@ export async function open(main, { me, signal }) {
   function call() {
     const calls = rows.filter((row) => row.calls);
     called.hidden = !calls.length;
-    const text = calls.map(({ task, away_m }) => `${t("you_are_called")}: ${t(`kind.${task.kind}`)}, ${task.camera}, ${away(away_m)}`).join("; ");
+    const text = calls.map(({ task, away_m }) => `${t("you_are_called")}: ${t(`kind.${task.kind}`)}, ${task.camera}, ${metres(away_m)}`).join("; ");
     if (called.textContent !== text) called.textContent = text; // what is said once is read out once
     if (calls.some(({ task }) => !heard.has(task.id)) && navigator.vibrate) navigator.vibrate([300, 150, 300]);
     heard = new Set(calls.map(({ task }) => task.id));
@@ -117,10 +115,10 @@ export async function open(main, { me, signal }) {
     const mine = me.roles.includes("patrol") && (!task.holder || task.holder === me.sub);
     const act = (name) => (["resolve", "hand_over"].includes(name) ? why(t(name), (note) => step(task, name, note), t("what_found")) : step(task, name));
     return h(`article.card${calls ? ".calls" : ""}`, { "aria-label": `${t(`kind.${task.kind}`)} ${task.camera}` },
-      h("header", h("h2", t(`kind.${task.kind}`)), task.first && h("span.pill.first", t("purpose.missing_child")), h(`span.pill.${task.state}`, t(`state.${task.state}`)), away_m !== null && h("span.count", away(away_m))),
+      h("header", h("h2", t(`kind.${task.kind}`)), task.first && h("span.pill.first", t("purpose.missing_child")), h(`span.pill.${task.state}`, t(`state.${task.state}`)), away_m !== null && h("span.count", metres(away_m))),
       task.text && h("p", task.text),
       h("dl.facts.small", h("dt", t("camera")), h("dd", `${task.camera}, ${task.district}`), h("dt", t("time")), h("dd", when(task.made_at)),
-        task.radius_m && [h("dt", t("calls_within")), h("dd", away(task.radius_m))],
+        task.radius_m && [h("dt", t("calls_within")), h("dd", metres(task.radius_m))],
         task.holder && [h("dt", t("who")), h("dd", task.holder)], task.note && [h("dt", t("reason")), h("dd", task.note)]),
       mine && h("div.steps", STEPS[task.state].map((name) => h(name === "hand_over" ? "button" : "button.good.big", { onclick: () => act(name) }, t(name)))));
   }
