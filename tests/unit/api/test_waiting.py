@@ -64,3 +64,22 @@ async def test_whoever_opens_a_case_that_is_over_is_not_told_whom_it_was_about(a
     answer = await api.get("/cases/over", "operator")
     assert (answer.status_code, answer.json()["state"]) == (200, "expired")
     assert "123ABC02" not in answer.text
+
+
+@pytest.mark.parametrize("districts", [("esil",), ("*",)])
+async def test_who_may_still_answer_reads_no_other_s_answer_in_the_audit_log_either(
+    api: Any, districts: tuple[str, ...]
+) -> None:
+    made = await lead(api)
+    assert (await api.post(f"/leads/{made}/confirm", {}, "operator", sub="first")).status_code == 200
+
+    async def answers(*roles: Any, sub: str = "second") -> list[str]:
+        log = (await api.get("/audit", *roles, sub=sub, districts=districts)).json()["items"]
+        return [entry["who"] for entry in log if entry["action"] == "lead.confirmed"]
+
+    assert await answers("auditor", "operator") == []
+    assert await answers("auditor", "authoriser") == []
+    assert await answers("auditor") == ["first"], "who answers nothing may know"
+    assert await answers("auditor", "operator", sub="first") == ["first"]
+    assert (await api.post(f"/leads/{made}/confirm", {}, "operator", sub="second")).status_code == 200
+    assert await answers("auditor", "operator") == ["first", "second"]
