@@ -18,12 +18,15 @@ from searching import DAY, make_case, make_found
 from flows.court.verify import verify
 from flows.domain.cases import SearchTerms, Window
 from flows.domain.events import Event, KeyMoment
+from flows.domain.places import Places
+from flows.domain.site import District
 from flows.domain.status import CameraStatus, Outline
 from flows.store.cases import CaseStore
 from flows.store.evidence import EvidenceStore
 from flows.store.leads import LeadStore
 from flows.store.pictures import PictureStore
 from flows.store.redis_server import EmbeddedRedis
+from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
 from flows.store.vault import Vault
 from serve.api.config import ApiConfig
@@ -199,3 +202,35 @@ def test_a_camera_says_why_it_is_no_evidence_and_shows_its_zones_over_its_pictur
     page.screenshot(path=shots / "cameras.png")
     on_a_tablet(page, shots / "cameras-tablet.png")
     results.close(), pictures.close()
+
+
+def test_the_map_draws_the_districts_that_the_site_describes(
+    desk: Any, shots: Path, config: ApiConfig
+) -> None:
+    north = ((51.20, 71.30), (51.24, 71.42), (51.21, 71.55), (51.15, 71.50), (51.16, 71.33))
+    south = ((51.16, 71.33), (51.15, 71.50), (51.08, 71.52), (51.06, 71.36))
+    reports, results = ReportsStore(config.redis_url), ResultsStore(config.redis_url)
+    reports.put_places(Places(districts=(
+        District(id="north", name="Saryarka", polygon=north), District(id="south", polygon=south), District(id="west"),
+    )))  # fmt: skip
+    for n, district in enumerate(("north", "north", "south", "west")):
+        place = {"latitude": 51.19 - 0.03 * n, "longitude": 71.44 - 0.04 * n}
+        status = CameraStatus(camera_id=f"map-{n}", district=district, state="running", **place)
+        results.put_statuses([status])
+    page = desk("operator", districts=("north", "south", "west"))
+    page.wait_for_selector(".map polygon.district >> nth=1")
+    assert page.locator(".map circle.district").count() == 1, "west has no border"
+    assert page.locator(".map .name").all_text_contents() == ["Saryarka", "south", "west"]
+    boxes = [
+        page.locator(f".map {what}").first.bounding_box() for what in ("polygon.district", "circle.camera")
+    ]
+    area, camera = boxes
+    assert area["x"] < camera["x"] < area["x"] + area["width"]
+    assert area["y"] < camera["y"] < area["y"] + area["height"]
+    check_accessible(page)
+    page.screenshot(path=shots / "map.png")
+    on_a_tablet(page, shots / "map-tablet.png")
+    own = desk("operator", sub="dana", districts=("south",))
+    own.wait_for_selector(".map polygon.district")
+    assert own.locator(".map polygon.district").count() == 1
+    reports.close(), results.close()

@@ -23,9 +23,10 @@ export async function open(main, { me, signal }) {
     h("div.split", h("section", h("h2", t("map")), plan, chart), h("section", h("h2", t("alerts"), " ", link), leads, list)),
   );
   let cameras = [];
+  const { items: districts } = await ask("/districts", { signal });
 
   function draw() {
-    fill(plan, map(cameras, recent(list)));
+    fill(plan, map(cameras, recent(list), districts));
   }
 
   async function count() {
