@@ -213,7 +213,7 @@ def case(path: str, body: Any = None, active: bool = False, lead: bool = False) 
         }
         services.results._client.hset(keys.lead(event.id), mapping=values)
         services.results._client.zadd(keys.case(name, "leads"), {event.id: 1})
-        services.results._client.xadd(keys.ALERTS, {"lead": event.id, "case": name, "district": district})
+        services.results._client.zadd(keys.LEADS_DUE, {f"{name}/{event.id}": (T0 + HOUR).timestamp() * 1000})
         is_list = path.endswith(("/leads", "/waiting"))
         return Call(path.format(id=name, lead=event.id), body, event.id if is_list else "")
 
