@@ -1,7 +1,6 @@
 """What ``dome check`` finds out: is the site file right, do its sources answer, may its cameras testify?
 
-A camera is *fit for evidence* when its frame rate was measured and is steady, its clock has an anchor that
-somebody can vouch for, and its survey is valid, agrees with itself and holds for the picture that it sends.
+When a camera is *fit for evidence* :mod:`flows.fitness` says.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from flows import fitness
 from flows.domain.errors import CalibrationError, DomeError, FieldError
-from flows.domain.frames import VOUCHED_CLOCKS, ClockState
+from flows.domain.frames import ClockState
 from flows.domain.masking import masked
 from flows.domain.platehash import VARIABLE
 from flows.domain.ruleset import SectionSpeedRule
@@ -25,7 +25,6 @@ from flows.rules import describe
 from flows.settings import Settings
 from flows.sitefile import SiteFile
 from flows.sources.base import Probe
-from flows.speed import SpeedConfig, check_clock
 from flows.validation import did_you_mean
 
 PROBES_AT_ONCE: Final = 16
@@ -185,7 +184,6 @@ class _Look:
         elif seen is None:
             self.unfit.append("its source cannot be opened")
         else:
-            self._rate(seen)
             self._clock(seen)
         calibration = self._calibration(survey, seen, today)
         return CameraCheck(
@@ -241,15 +239,9 @@ class _Look:
         self.notes += seen.problems
         return seen
 
-    def _rate(self, seen: Probe) -> None:
-        clock = ClockState(seen.clock_source, seen.anchored_at, seen.measured_hz, seen.jitter_s)
-        refusal = check_clock(clock, SpeedConfig())
-        if refusal is not None and self.camera.sees:  # reported places each have a time of their own
-            self.unfit.append(f"its rate: {refusal.detail}")
-
     def _clock(self, seen: Probe) -> None:
-        if seen.clock_source not in VOUCHED_CLOCKS:
-            self.unfit.append("its clock is the file's modification time; give source.started_at")
+        clock = ClockState(seen.clock_source, seen.anchored_at, seen.measured_hz, seen.jitter_s)
+        self.unfit += [objection.said for objection in fitness.of_clock(self.camera, clock)]
 
     def _calibration(self, survey: Surveyor, seen: Probe | None, today: datetime) -> str:
         if isinstance(self.camera.source, TracksSource):
@@ -258,26 +250,21 @@ class _Look:
         try:
             config = config or survey(self.camera, self.settings)
             if config is None:
-                self.unfit.append("it has no calibration")
+                self.unfit.append(fitness.UNSURVEYED.said)
                 return "none"
             plane = GroundPlane.fit(config, "calibration")
             if seen is not None:
                 plane.for_picture(seen.width_px, seen.height_px)
         except CalibrationError as error:
             self._problem(error.field, error.expected, str(error.got), error.hint)
-            self.unfit.append("its calibration does not hold")
+            self.unfit.append(fitness.VOID.said)
             return "does not hold"
         except DomeError as error:
             self.unfit.append(f"its calibration cannot be had: {masked(str(error))}")
             return "unknown"
-        if plane.residual.dof == 0:
-            self.unfit.append("nothing checks its survey: four points; survey a fifth")
         # A recording is judged by the day it was made, a live camera by today.
         day = self.profile.local_day(seen.anchored_at if seen else today)
-        if not plane.valid_on(day):
-            self.unfit.append(
-                f"its survey is valid from {config.surveyed_on} to {config.valid_until}, not on {day}"
-            )
+        self.unfit += [objection.said for objection in fitness.of_survey(plane, day)]
         return f"{plane.residual.rms_px:.2f} px, {plane.residual.rms_m:.3f} m, to {config.valid_until}"
 
     def _problem(self, field: str, expected: str, got: str, hint: str = "") -> None:

@@ -19,7 +19,6 @@ from ray.exceptions import GetTimeoutError, RayActorError
 
 from cluster.check import section_notes
 from cluster.events_file import EventsFile
-from cluster.version import software_version
 from flows.camera import FLEET, NAMESPACE, RESULTS, Surroundings
 from flows.domain.errors import DomeError
 from flows.domain.places import Places
@@ -34,6 +33,7 @@ from flows.settings import Settings
 from flows.store.redis_server import redis_for
 from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
+from flows.version import software_version
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,8 @@ def run_live(
         )
     if options.summary is not None:
         options.summary.parent.mkdir(parents=True, exist_ok=True)
-        options.summary.write_text(summary.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        told = summary.model_dump_json(indent=1, exclude={"cameras": {"__all__": {"outlines"}}})
+        options.summary.write_text(told + "\n", encoding="utf-8")
     return summary
 
 

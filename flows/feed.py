@@ -406,6 +406,8 @@ class Feed:
             spooled=len(self._outbox),
             lost=self._outbox.lost,
             last_at=settled,
+            unfit=self._pipeline.unfit(),
+            outlines=self._pipeline.outlines(),
             **_fitness(self._pipeline),
         )
 

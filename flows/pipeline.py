@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -24,12 +24,15 @@ from flows.domain.frames import Frame, NoPixels
 from flows.domain.inference import DetectorLike, DetectRequest, detect_at_full_size
 from flows.domain.paths import Path
 from flows.domain.site import CameraConfig, TracksSource
+from flows.domain.status import Outline
 from flows.domain.tracks import Track
+from flows.fitness import unfit
 from flows.gating import Admission, Gate
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 from flows.landmarks import Landmarks
 from flows.objects import ObjectBook
+from flows.outlines import outlines
 from flows.paths import FixBook, PathBook
 from flows.platewatch import PlateWatch
 from flows.rules import build_rules
@@ -117,6 +120,8 @@ class CameraPipeline:
         pins: What the rules want shown later; evidence looks at it after each step.
         watch: Whether the camera still looks where it was surveyed; None where nobody looks.
         sure_score: Score from which the detector is believed at once.
+        ground: The survey, for whoever asks what is fit for evidence; None without one.
+        local_day: The calendar day of a capture time, by which a survey is valid.
     """
 
     def __init__(
@@ -130,8 +135,12 @@ class CameraPipeline:
         pins: PinBook | None = None,
         watch: Steadiness | None = None,
         sure_score: float = 0.6,
+        ground: GroundPlane | None = None,
+        local_day: Callable[[datetime], date] = datetime.date,
     ) -> None:
         self.camera, self.lag_frames = camera, lag_frames
+        self._ground, self._local_day = ground, local_day
+        self._outlines: tuple[tuple[int, int], tuple[Outline, ...]] | None = None
         self.pins, self.watch = pins or PinBook(), watch
         self.counts = Counts()
         self.tracks: Sequence[Track] = ()
@@ -179,7 +188,8 @@ class CameraPipeline:
             rules.append(PlateWatch(camera, profile))
         if isinstance(camera.source, TracksSource):
             paths: Paths = FixBook(camera.source.error_m)
-            return cls(camera, Gate(camera.gate), ReportedTracks(), rules, LAG_FRAMES, paths, pins)
+            return cls(camera, Gate(camera.gate), ReportedTracks(), rules, LAG_FRAMES, paths, pins,
+                       local_day=profile.local_day)  # fmt: skip
         on_ground = any(rule.kind != "speeding" for rule in camera.rules)
         book = PathBook(ground) if ground is not None and on_ground else None
         return cls(
@@ -192,6 +202,8 @@ class CameraPipeline:
             pins,
             Steadiness(camera, ground, landmarks, on_learned) if watched(camera) else None,
             sure_score,
+            ground,
+            profile.local_day,
         )
 
     def admit(self, frame: Frame) -> Admission:
@@ -268,6 +280,24 @@ class CameraPipeline:
         for rule in self._rules:
             total.update(rule.refusals())
         return dict(total)
+
+    def unfit(self) -> tuple[str, ...] | None:
+        """Why what it measures cannot be evidence now, see :func:`flows.fitness.unfit`; None before the first frame."""
+        moment = self._moment
+        if moment is None:
+            return None
+        size, day = (moment.width_px, moment.height_px), self._local_day(moment.at)
+        return unfit(self.camera, moment.clock, self._ground, size, day, self._reason)
+
+    def outlines(self) -> tuple[Outline, ...]:
+        """Zones, lines and lights in its picture; none before the first frame."""
+        moment = self._moment
+        if moment is None:
+            return ()
+        size = moment.width_px, moment.height_px
+        if self._outlines is None or self._outlines[0] != size:
+            self._outlines = size, outlines(self.camera, self._ground, *size)
+        return self._outlines[1]
 
     def _at(self, frame: Frame) -> tuple[Moment, list[Event]]:
         """The moment of a frame, and which lights have changed since the last one."""

@@ -18,7 +18,9 @@ from flows.domain.events import Event
 from flows.domain.leads import Lead
 from flows.domain.patrol import Task
 from flows.domain.people import ROLES, Role
+from flows.domain.places import Places
 from flows.domain.reports import Attachment, Thing, step
+from flows.domain.site import District
 from flows.domain.status import CameraStatus
 from flows.domain.webhook import Webhook
 from flows.store import keys
@@ -211,7 +213,9 @@ def case(path: str, body: Any = None, active: bool = False, lead: bool = False) 
         }
         services.results._client.hset(keys.lead(event.id), mapping=values)
         services.results._client.zadd(keys.case(name, "leads"), {event.id: 1})
-        return Call(path.format(id=name, lead=event.id), body, event.id if path.endswith("s") else "")
+        services.results._client.zadd(keys.LEADS_DUE, {f"{name}/{event.id}": (T0 + HOUR).timestamp() * 1000})
+        is_list = path.endswith(("/leads", "/waiting"))
+        return Call(path.format(id=name, lead=event.id), body, event.id if is_list else "")
 
     return make
 
@@ -244,6 +248,18 @@ def hook(path: str) -> Make:
 
 
 ALL_BUT_CHANNEL = WATCH + " patrol administrator"
+
+
+def district(api: Any, name: str) -> Awaitable[Call]:
+    async def make() -> Call:
+        districts = tuple(District(id=each) for each in ("esil", "almaly", name))
+        api.app.state.services.reports.put_places(Places(districts=districts))
+        return Call("/districts", None, f'"{name}"')
+
+    return make()
+
+
+row("GET /districts", ALL_BUT_CHANNEL, "list", district)
 row("GET /cameras", ALL_BUT_CHANNEL, "list", camera("/cameras"))
 row("GET /cameras/{camera_id}", ALL_BUT_CHANNEL, "one", camera("/cameras/{id}"))
 row(
@@ -302,7 +318,15 @@ row("GET /cases/{case_id}/leads", "operator authoriser auditor", "one", case("/c
 row(
     "GET /cases/{case_id}/route", "operator authoriser auditor", "one", case("/cases/{id}/route", active=True)
 )
+row("GET /leads/waiting", "operator authoriser", "list", case("/leads/waiting", lead=True))
 row("GET /leads/{lead_id}", "operator authoriser auditor", "one", case("/leads/{lead}", lead=True))
+row(
+    "GET /leads/{lead_id}/package",
+    "operator authoriser",
+    "one",
+    case("/leads/{lead}/package", lead=True),
+    (409,),
+)
 row("GET /leads/{lead_id}/pictures/{which}", "operator authoriser", "one",
     case("/leads/{lead}/pictures/seen", lead=True))  # fmt: skip
 row(

@@ -30,7 +30,8 @@ def config_for(url: str, home: Path, **changes: Any) -> ApiConfig:
     env = {"DOME_HOME": str(home), "DOME_REDIS_URL": url, "DOME_PROBE_KEY": PROBE_KEY,
            "DOME_PLATE_KEY": PLATE_KEY}  # fmt: skip
     settings = Settings.from_env(env)
-    values: dict[str, Any] = {"rate_hz": 10_000.0, "burst": 10_000, "webhook_hosts": ("127.0.0.1",)}
+    values: dict[str, Any] = {"rate_hz": 10_000.0, "burst": 10_000, "refused_hz": 10_000.0, "refused": 10_000,
+                              "webhook_hosts": ("127.0.0.1",)}  # fmt: skip
     return ApiConfig.from_env(url, settings, env={}).model_copy(update=values | changes)
 
 

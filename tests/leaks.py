@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import socket
+import struct
 import threading
 import uuid
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import numpy as np
 import psutil
+import ray
 
 VARIABLE = "DOME_TEST_CANARY"
 MOST_LOOKS = 12
@@ -115,22 +118,36 @@ def _tell(what: object) -> None:
         line.send(pickle.dumps(what))
 
 
+def score_needles(score: float) -> dict[str, bytes]:
+    """How alike somebody was to who is searched for, as it would be kept: whole, and rounded as leads have it."""
+    rounded = round(score, 4)
+    return {
+        "score": struct.pack("<d", score), "score, pickled": struct.pack(">d", score),
+        "score, rounded": struct.pack("<d", rounded), "score, rounded, pickled": struct.pack(">d", rounded),
+        "score as text": str(score)[:10].encode(), "score as a lead has it": f'"similarity":{rounded}'.encode(),
+    }  # fmt: skip
+
+
 @dataclass
 class Search:
     """Looks for needles in places.
 
     Attributes:
         looks: What to look for.
+        probe: The face that was searched for: how alike it is to each look must not be found either.
         found: ``place: what`` of each leak.
         read: Bytes looked through, by place.
     """
 
     looks: list[Look]
+    probe: np.ndarray
     found: list[str] = field(default_factory=list)
     read: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._needles = [(name, needle) for look in self.looks for name, needle in look.needles().items()]
+        scores = [float((np.stack([self.probe]) @ look.vector)[0]) for look in self.looks]
+        self._needles += [each for score in scores for each in score_needles(score).items()]
         self._texts = [look.text() for look in self.looks]
 
     def bytes(self, place: str, data: bytes) -> None:
@@ -146,6 +163,14 @@ class Search:
             if path.is_file() and not path.is_symlink():
                 with suppress(FileNotFoundError):  # a file that comes and goes
                     self.bytes(f"{kind}:{path}", path.read_bytes())
+
+    def metrics(self) -> None:
+        """What Prometheus would be given by each node of the cluster."""
+        for node in ray.nodes():
+            address = f"http://{node['NodeManagerAddress']}:{node['MetricsExportPort']}/metrics"
+            told = httpx.get(address, timeout=20, trust_env=False)
+            assert told.status_code == 200
+            self.bytes(f"metrics:{address}", told.content)
 
     def shared_memory(self) -> None:
         """Ray's object store: files in memory that have no name any more, found through who holds them open."""

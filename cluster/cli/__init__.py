@@ -72,7 +72,7 @@ def _root(
 
 def version_text() -> str:
     """The version for people, with what to do where it is not known."""
-    from cluster.version import UNKNOWN, software_version
+    from flows.version import UNKNOWN, software_version
 
     version = software_version()
     return f"{UNKNOWN} (not installed: pip install -e .)" if version == UNKNOWN else version

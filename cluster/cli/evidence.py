@@ -76,7 +76,6 @@ def export(
 
 def _material(id: str, url: str, settings: Settings, by: str) -> Material:
     """Of a lead from its case's own store, of all else from the events."""
-    from cluster.version import software_version
     from flows.court.gather import gather
     from flows.court.lead import gather_lead
     from flows.store.cases import CaseStore
@@ -84,6 +83,7 @@ def _material(id: str, url: str, settings: Settings, by: str) -> Material:
     from flows.store.leads import LeadStore
     from flows.store.results import ResultsStore
     from flows.store.vault import Vault
+    from flows.version import software_version
 
     evidence, key = EvidenceStore(settings.evidence), settings.probe_key.get_secret_value()
     vault = Vault.of(key) if key else None

@@ -113,11 +113,12 @@ def reject(
 
 @app.command()
 def dispatch(lead: Id, by: As, as_json: AsJson = False) -> None:
-    """Note that somebody is sent. Only after two people have confirmed it."""
+    """Send somebody: patrols within the case's alert radius are called. Only after two people have confirmed it."""
     from cluster.searching import searching
 
     with searching() as stores:
         view = stores.leads.dispatch(lead, by)
+        stores.call_patrols(lead, by)
     _tell(view, as_json)
 
 

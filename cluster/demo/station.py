@@ -13,11 +13,10 @@ from cluster.cli.shell import counted
 from cluster.demo.cameras import Clip
 from cluster.demo.search import LEAST_PX, Appearance
 from flows.domain.cases import SearchCase
-from flows.domain.events import OBJECT_ABANDONED, OBJECT_CLOSED, OBJECT_ESCALATED, Event
+from flows.domain.events import OBJECT_ABANDONED, OBJECT_EVENTS, Event
 from flows.domain.leads import Lead
 from flows.evaluation.abandoned import AbandonedScore, score_scene
 
-OBJECT_EVENTS: Final = (OBJECT_ABANDONED, OBJECT_ESCALATED, OBJECT_CLOSED)
 SLACK: Final = timedelta(seconds=0.5)
 """The truth knows where a face is to a frame or two."""
 

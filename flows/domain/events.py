@@ -18,10 +18,12 @@ PASSAGE = "dome.passage.v1"
 DECISION = "dome.decision.v1"
 OBJECT_ABANDONED = "dome.object.abandoned.v1"
 OBJECT_ESCALATED = "dome.object.escalated.v1"
+OBJECT_UNWATCHED = "dome.object.unwatched.v1"
+"""The camera cannot say any more whether it stands there: it is open until somebody has looked."""
 OBJECT_CLOSED = "dome.object.closed.v1"
 
 
-OBJECT_EVENTS = (OBJECT_ABANDONED, OBJECT_ESCALATED, OBJECT_CLOSED)
+OBJECT_EVENTS = (OBJECT_ABANDONED, OBJECT_ESCALATED, OBJECT_UNWATCHED, OBJECT_CLOSED)
 
 
 def event_type(rule: str) -> str:

@@ -18,7 +18,8 @@ class AbandonedObject(BaseModel):
         rule: ``abandoned_object``.
         rule_version: Version of the rule's definition.
         object: Id of the thing's first event, which all its events share.
-        state: ``abandoned`` first, ``escalated`` if it stays, ``closed`` when it has been taken.
+        state: ``abandoned`` first, ``escalated`` if it stays, ``unwatched`` where the picture cannot tell any more,
+            ``closed`` when it has been taken.
         outcome: When closed: ``reclaimed`` by its owner, or ``removed`` by somebody else (or nobody knows whom).
         placed_at: When it was put down.
         left_at: When its owner was last seen near it.
@@ -45,7 +46,7 @@ class AbandonedObject(BaseModel):
     rule: str = "abandoned_object"
     rule_version: str
     object: str = ""
-    state: Literal["abandoned", "escalated", "closed"]
+    state: Literal["abandoned", "escalated", "unwatched", "closed"]
     outcome: Literal["", "reclaimed", "removed"] = ""
     placed_at: AwareDatetime
     left_at: AwareDatetime

@@ -32,7 +32,7 @@ Step = Literal["accept", "arrive", "resolve", "hand_over"]
 CONFIRMED: Final[Mapping[Kind, frozenset[str]]] = {
     "lead": frozenset({"dispatched"}),
     "violation": frozenset({"confirmed", "issued", "appealed", "upheld"}),
-    "object": frozenset({"abandoned", "escalated"}),
+    "object": frozenset({"abandoned", "escalated", "unwatched"}),
 }
 """The states in which something may become a task."""
 
@@ -53,6 +53,8 @@ class Task(BaseModel):
         camera: Where it was seen.
         latitude: Of the camera, degrees; None where it is not known.
         longitude: Likewise.
+        radius_m: Patrols so near to that place are called; None: nobody in particular.
+        first: Goes before all others: a missing child.
         text: What the operator says.
         made_by: The operator.
         made_at: When.
@@ -71,6 +73,8 @@ class Task(BaseModel):
     camera: str = ""
     latitude: float | None = None
     longitude: float | None = None
+    radius_m: float | None = None
+    first: bool = False
     text: str = Field(default="", max_length=500)
     made_by: str
     made_at: AwareDatetime
@@ -81,7 +85,8 @@ class Task(BaseModel):
 
     @classmethod
     def of(cls, kind: Kind, about: str, state: str, *, district: str, by: str, at: datetime, camera: str = "",
-           text: str = "", place: tuple[float, float] | None = None) -> Self:  # fmt: skip
+           text: str = "", place: tuple[float, float] | None = None, radius_m: float | None = None,
+           first: bool = False) -> Self:  # fmt: skip
         """A new task.
 
         Raises:
@@ -95,14 +100,31 @@ class Task(BaseModel):
         latitude, longitude = place or (None, None)
         return cls(
             id=task_id(kind, about), kind=kind, about=about, district=district, camera=camera,
-            latitude=latitude, longitude=longitude, text=text, made_by=by, made_at=at,
+            latitude=latitude, longitude=longitude, text=text, made_by=by, made_at=at, radius_m=radius_m,
+            first=first,
         )  # fmt: skip
+
+    def calls(self, away_m: float) -> bool:
+        """Whether a patrol at that distance is called: nobody is on the way yet, and it is near enough."""
+        return self.state == "open" and self.radius_m is not None and away_m <= self.radius_m
 
     def told(self, at: datetime) -> Event:
         """The event that tells of its state; the same state gives the same id."""
         data = self.model_dump(mode="json", exclude={"made_by"})
         return Event.of(TASK, camera_id=self.camera, district=self.district, at=at, data=data,
                         key=(self.id, self.version))  # fmt: skip
+
+
+def pressing(task: Task) -> bool:
+    """Whether it goes before others in every list.
+
+    >>> from datetime import UTC, datetime
+    >>> now = datetime.now(UTC)
+    >>> child = Task(id="1", kind="lead", about="x", district="esil", made_by="asel", made_at=now, first=True)
+    >>> pressing(child), pressing(child.model_copy(update={"state": "resolved"}))
+    (True, False)
+    """
+    return task.first and task.state != "resolved"
 
 
 def task_id(kind: Kind, about: str) -> str:

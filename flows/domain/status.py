@@ -15,6 +15,22 @@ Fitness = Literal["", "learning", "fit", "unknown", "unsettled", "shaking", "mov
 no rules, no pictures, or no fixed pose."""
 
 
+class Outline(BaseModel):
+    """What a camera's rules speak of, where it lies in the picture.
+
+    Attributes:
+        kind: A zone, a line on the road, or a traffic light.
+        name: What rules call it.
+        points: Shares of the picture's width and height; may lie outside of it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["zone", "line", "signal"]
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
 class CameraStatus(BaseModel):
     """Counts since the camera was first started (a restarted actor says so in ``restarts``).
 
@@ -49,6 +65,9 @@ class CameraStatus(BaseModel):
         fitness: Whether it still looks where it was surveyed.
         moved_px: How far off it is in the picture, at the surveyed place that suffers most; None if that is unknown.
         moved_deg: How far it is turned in the picture's plane.
+        unfit: Why its measurements cannot be evidence now, in codes of :mod:`flows.fitness`; empty if they can, None
+            while that is not known.
+        outlines: Its zones, lines and lights in the picture.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -81,6 +100,8 @@ class CameraStatus(BaseModel):
     fitness: Fitness = ""
     moved_px: float | None = None
     moved_deg: float | None = None
+    unfit: tuple[str, ...] | None = None
+    outlines: tuple[Outline, ...] = ()
 
     @classmethod
     def of(cls, camera: CameraConfig, **more: Any) -> Self:

@@ -50,6 +50,34 @@ BUSY: Final = 4
 GONE: Final = timedelta(seconds=10)
 
 
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Frames of a track that agreed for a case, and the one of them that is shown to people.
+
+    That is the best picture by its size, sharpness and frontality, with its own similarity. The most alike would be the
+    luckiest one, perhaps a blurred one, and would say more of luck than of the face.
+
+    Attributes:
+        count: Frames.
+        worth: Of the best, 0 to 1.
+        hit: The best.
+        at: Its capture time.
+    """
+
+    count: int
+    worth: float
+    hit: LeadFound
+    at: datetime
+
+    def with_one(self, worth: float, hit: LeadFound, at: datetime) -> Votes:
+        """With one more frame; of equally good pictures the more alike."""
+        mine = self.worth, self.hit.likeness.similarity
+        best = (self.worth, self.hit, self.at)
+        if (worth, hit.likeness.similarity) > mine:
+            best = (worth, hit, at)
+        return Votes(self.count + 1, *best)
+
+
 @dataclass(slots=True)
 class Seen:
     """What is known of one track while it is in sight.
@@ -62,7 +90,7 @@ class Seen:
         seen_at: Capture time of the last sighting.
         busy: Whether a look is under way.
         next: The head in the newest frame meanwhile; sent if the look is a hit, else forgotten.
-        votes: By case: frames that agreed, and the best hit of them with its capture time.
+        votes: By case: what agreed.
         told: Cases that have their lead of this track.
     """
 
@@ -73,7 +101,7 @@ class Seen:
     seen_at: datetime | None = None
     busy: bool = False
     next: FaceRequest | None = None
-    votes: dict[str, tuple[int, LeadFound, datetime]] = field(default_factory=dict)
+    votes: dict[str, Votes] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 
 
@@ -100,6 +128,7 @@ class FaceStage:
         self._cases: tuple[SearchCase, ...] = ()
         self._confirmed: datetime | None = None
         self._latest: datetime | None = None
+        self._captured: datetime | None = None
         self._sampler = Sampler(LOOKS_HZ)
         self._seen: dict[int, Seen] = {}
         self._asking: set[asyncio.Task[None]] = set()
@@ -131,6 +160,7 @@ class FaceStage:
 
     def wants(self, at: datetime) -> bool:
         """Whether a frame's picture is to be held until its people are known. Called in the decoding thread."""
+        self._captured = at
         return bool(self.covered(at)) and self._sampler.takes(at)
 
     def look(self, frame: Frame, picture: Picture, tracks: Sequence[Track]) -> None:
@@ -217,29 +247,39 @@ class FaceStage:
             case = cases.get(hit.case)
             if case is None or hit.case in seen.told:
                 continue
-            votes, best, at = seen.votes.get(hit.case, (0, hit, request.at))
-            if hit.likeness.similarity >= best.likeness.similarity:
-                best, at = hit, request.at
-            seen.votes[hit.case] = (votes + 1, best, at)
-            if votes + 1 >= case.terms.votes:
+            before = seen.votes.get(hit.case)
+            votes = Votes(1, answer.worth, hit, request.at)
+            if before is not None:
+                votes = before.with_one(answer.worth, hit, request.at)
+            seen.votes[hit.case] = votes
+            if votes.count >= case.terms.votes:
                 seen.told.add(hit.case)
                 del seen.votes[hit.case]
-                self._publish([self._lead(best, at, votes + 1)])
+                self._publish([self._lead(votes)])
 
-    def _lead(self, hit: LeadFound, at: datetime, votes: int) -> Event:
-        likeness = hit.likeness.model_copy(update={"votes": votes})
-        found = hit.model_copy(update={"likeness": likeness})
-        return found.event(camera_id=self._camera.id, district=self._camera.district, at=at)
+    def _lead(self, votes: Votes) -> Event:
+        likeness = votes.hit.likeness.model_copy(update={"votes": votes.count})
+        found = votes.hit.model_copy(update={"likeness": likeness})
+        return found.event(camera_id=self._camera.id, district=self._camera.district, at=votes.at)
 
     def _forget_the_ended(self) -> None:
         """Of whom a case looked for, nothing outlives it: no likeness, no crop, no head that waits for its look.
 
         Frames may not come any more, or none that a case covers: whoever asks for the scope does this.
         """
-        running = {case.id for case in self._running(self._now())}
+        now = self._now()
+        running = {case.id for case in self._running(now) if not self._window_is_over(case, now)}
         for seen in self._seen.values():
             seen.votes = {id: vote for id, vote in seen.votes.items() if id in running}
             seen.next = seen.next if running else None
+
+    def _window_is_over(self, case: SearchCase, now: datetime) -> bool:
+        """Whether no frame may come any more that a case allows to be searched, but for what is under way.
+
+        By capture time, and where no frames come by the clock, which a live camera's capture time follows.
+        """
+        last = case.window.ends_at + SCOPE_STALE
+        return (self._captured is not None and self._captured >= last) or (self._camera.live and now >= last)
 
     def _forget_the_gone(self, at: datetime) -> None:
         for track in [t for t, s in self._seen.items() if s.seen_at is not None and at - s.seen_at > GONE]:

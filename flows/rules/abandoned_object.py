@@ -86,10 +86,11 @@ class AbandonedObjects:
         self._present.keep({at: self._seconds(at) for at in self._moments()}, now_s)
         self._present.see_low(low, now_s)
         self._company.see(people, ids, now_s, moment.pixels, self._size)
+        events: list[Event] = []
         if moment.pixels is not None:
             self._look = moment.pixels
-            self._hear(moment.pixels, now_s)
-        events: list[Event] = []
+            lost = self._hear(moment.pixels, now_s)
+            events += [self._teller.unwatched(life, moment, now_s) for life in lost]
         for life in list(self._lives.values()):
             events += self._live(life, bags, moment, now_s)
         self._pins.keep(self._wanted())
@@ -118,8 +119,8 @@ class AbandonedObjects:
                 self._vehicles.append(box)
         return people, low, bags
 
-    def _hear(self, look: PixelLook, now_s: float) -> None:
-        """Takes what the pixels say."""
+    def _hear(self, look: PixelLook, now_s: float) -> list[Life]:
+        """Takes what the pixels say; what was told of and is lost, so that people look."""
         for thing in look.things:
             life = self._lives.get(thing.number)
             if life is None and thing.standing != "gone":
@@ -132,13 +133,16 @@ class AbandonedObjects:
                 self._refusals["size"] -= 1
             if thing.standing == "gone":
                 life.gone_at, life.gone_s = thing.gone_at or look.at, now_s
+        lost = []
         silent = [n for n, life in self._lives.items() if life.gone_at is None and life.heard_s < now_s]
         for number in silent:
             # Learnt anew (a cut, another light): nobody can say any more whether it stands there.
             life = self._lives[number]
             if now_s - life.heard_s > self._thresholds.lost_s:
                 self._refusals["place_learnt_anew"] += life.event is not None
+                lost += [life] if life.event is not None else []
                 del self._lives[number]
+        return lost
 
     def _begun(self, thing: Thing) -> Life:
         late = thing.noticed_at - thing.since_at > timedelta(seconds=self._thresholds.pins_s)

@@ -20,6 +20,7 @@ from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import GRACE_MS, Change, Clock, Ledger, Refused, entry, from_ms, to_ms, utc_now
 from flows.store.stopswitch import StopSwitch, said
+from flows.store.urgent import UrgentStarts
 from flows.store.vault import Vault
 
 
@@ -67,6 +68,7 @@ class CaseStore:
         self._ledger = Ledger(url, clock)
         self._redis = self._ledger.client
         self._vault = vault
+        self._urgent = UrgentStarts(self._ledger, vault)
         self._switch = StopSwitch(self._ledger)
         self._sweep = CaseSweep(self._ledger, files, self.get, self._expire)
         self._known: tuple[str, tuple[SearchCase, ...]] | None = None
@@ -148,7 +150,8 @@ class CaseStore:
         """Keeps a draft with its photos.
 
         Raises:
-            FieldError: If there is a case of that id, or its probes and the photos differ.
+            FieldError: If there is a case of that id, its probes and the photos differ, or it is urgent and the vault
+                is missing that knows its target again.
             CaseError: If it is no new draft, or the clock has gone back.
             StoreError: If Redis is away.
         """
@@ -164,6 +167,7 @@ class CaseStore:
             ["ZADD", keys.CASES, str(to_ms(case.steps[0].at)), case.id],
             *(["HSET", keys.case(case.id, "probes"), name, self._sealed(photos[name])] for name in probes),
             *expiring(case),
+            *self._urgent.created(case, photos),
         ]
         change.entries = [entry(case.requester, "case.created", case=case.id, **figures(case))]
         try:
@@ -179,7 +183,8 @@ class CaseStore:
         )
 
     def activate(self, case_id: str, by: str, why: str = "", seen: int | None = None) -> SearchCase:
-        """See :func:`flows.domain.cases.activate`."""
+        """See :func:`flows.domain.cases.activate`; without authorisation a target is searched once in a while alone
+        (:mod:`flows.store.urgent`)."""
         return self._step(
             case_id, lambda case, at: life.activate(case, by, at, why), person(by), seen, strict=True
         )
@@ -208,6 +213,7 @@ class CaseStore:
         else:
             change.commands = [*kept(after), *expiring(after)]
             change.extend = (case_id, to_ms(after.ends_at) + GRACE_MS)
+        self._urgent.stepped(case, after, change)
         self._commit_step(case_id, change)
         return self.get(case_id)
 
@@ -217,7 +223,11 @@ class CaseStore:
     def _commit_step(self, case_id: str, change: Change) -> None:
         try:
             gone = self._ledger.commit(change, "take a step of a case")
-        except Refused:
+        except Refused as refused:
+            if refused.guard:
+                raise ChangedMeanwhile(
+                    f"case {case_id}: an urgent case on the same target began at this moment; look at it again"
+                ) from None
             raise _overtaken(self.get(case_id)) from None
         if gone:
             compact(self._redis, self._ledger.address)

@@ -41,7 +41,7 @@ them.
 | ``{dome}:days`` | set | the days that have counters |
 | ``{dome}:status:C`` | string | a camera's ``CameraStatus`` as JSON, expires |
 | ``{dome}:cameras`` | sorted set | cameras by the time of their last report, s since 1970, for a day |
-| ``{dome}:case:ID`` | hash | a search case: ``json state version`` |
+| ``{dome}:case:ID`` | hash | a search case: ``json state version``, of an urgent one ``marks`` |
 | ``{dome}:case:ID:probes`` | hash | probe id to the photo, sealed; expires with the case |
 | ``{dome}:case:ID:leads`` | sorted set | ids of its leads by capture time, ms |
 | ``{dome}:case:ID:gone`` | set | ids of leads that were deleted: they do not come back |
@@ -49,6 +49,7 @@ them.
 | ``{dome}:cases`` | sorted set | all cases by the time they were made, ms |
 | ``{dome}:cases:open`` | sorted set | those that have not ended, by when they end by themselves, ms |
 | ``{dome}:cases:active`` | set | those that are searched for |
+| ``{dome}:cases:urgent:MARK`` | string | until when (ms) a target waits for authorisation, and why; expires |
 | ``{dome}:cases:forget`` | sorted set | ended ones by when the last of what they brought goes, ms |
 | ``{dome}:cases:unremoved`` | set | ended ones whose files are still to be removed |
 | ``{dome}:cases:uncompacted`` | string | there while deleted things may still stand in the append-only file |
@@ -103,6 +104,11 @@ CLOCK = f"{PREFIX}clock"
 TASKS = f"{PREFIX}patrol:tasks"
 TASKS_OPEN = f"{PREFIX}patrol:open"
 TASKS_PLACES = f"{PREFIX}patrol:places"
+
+
+def urgent_start(mark: str) -> str:
+    """Who was searched for without authorisation, by a mark that names nobody."""
+    return f"{CASES}:urgent:{mark}"
 
 
 def event(event_id: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 8
 """People who answer one lead at the same moment take turns; so many never do."""
+STEP: Final = 200
+"""Leads read at once, where all may be asked for."""
 KEPT_MS: Final = 31 * 86_400_000
 """A confirmed lead is deleted by whoever sweeps, kept_days after its case; Redis lets it go a month after the latest
 day on which that can be, if nobody sweeps."""
@@ -229,6 +232,23 @@ class LeadStore:
                 pipe.hget(keys.lead(lead_id.decode()), "json")
             texts = pipe.execute() if ids else []
         return [Lead.model_validate_json(text) for text in texts if text is not None]
+
+    def unanswered(self) -> Iterator[Lead]:
+        """Leads that two people have not answered, those that are deleted soonest first: for machines.
+
+        Read some at a time, as far as the caller goes.
+        """
+        for offset in itertools.count(0, STEP):
+            with told("list leads", self._ledger.address):
+                members: Any = self._redis.zrange(keys.LEADS_DUE, offset, offset + STEP - 1)
+                pipe = self._redis.pipeline(transaction=False)
+                for member in members:
+                    pipe.hget(keys.lead(member.decode().partition("/")[2]), "json")
+                texts = pipe.execute() if members else []
+            found = (Lead.model_validate_json(text) for text in texts if text is not None)
+            yield from (lead for lead in found if lead.state in life.UNANSWERED)
+            if len(members) < STEP:
+                return
 
     def of_case(self, case_id: str, by: str) -> list[LeadView]:
         """See :meth:`Leads.of_case`."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from flows.domain.audit import Action
-from flows.domain.patrol import Kind, Step, Task, TaskRefused, take, taken, task_id
+from flows.domain.patrol import Kind, Step, Task, TaskRefused, pressing, take, taken, task_id
 from flows.store import keys
 from flows.store.connection import told
 from flows.store.ledger import Change, Clock, Ledger, Refused, entry, to_ms, utc_now
@@ -19,6 +20,7 @@ SAID: Final[dict[Step, Action]] = {
     "hand_over": "task.handed_over",
 }
 MOST: Final = 500
+"""Tasks in a list, and those read at once: of whoever asks, however many there are elsewhere."""
 
 
 class PatrolStore:
@@ -108,35 +110,54 @@ class PatrolStore:
             ) from None
         return after
 
-    def newest(self, since: datetime) -> list[Task]:
-        """Tasks made since then and those that are not resolved, the newest first.
+    def newest(self, since: datetime, within: Collection[str] | None = None) -> list[Task]:
+        """Tasks made since then and those that are not resolved, the newest first (before them those that
+        press); of some districts, or of all.
 
         Raises:
             StoreError: If Redis is away.
         """
-        with told("read tasks", self._ledger.address):
-            pipe = self._ledger.client.pipeline(transaction=False)
-            for index, first in ((keys.TASKS, str(to_ms(since))), (keys.TASKS_OPEN, "-inf")):
-                pipe.zrange(
-                    index, "+inf", first, desc=True, byscore=True, offset=0, num=MOST, withscores=True
-                )  # type: ignore[arg-type]
-            recent, still_open = pipe.execute()
-        made_ms: dict[bytes, float] = dict([*recent, *still_open])
-        return self._read(sorted(made_ms, key=lambda name: made_ms[name], reverse=True))
+        found: dict[str, Task] = {}
+        for index, first in ((keys.TASKS, str(to_ms(since))), (keys.TASKS_OPEN, "-inf")):
+            wanted = (task for task in self._walk(index, first) if within is None or task.district in within)
+            found |= {task.id: task for task in itertools.islice(wanted, MOST)}
+        return sorted(found.values(), key=lambda t: (pressing(t), t.made_at, t.id), reverse=True)
 
-    def near(self, latitude: float, longitude: float, radius_m: float) -> list[tuple[Task, float]]:
-        """Tasks that are not resolved, with the way to them as the crow flies, m; the nearest first.
+    def near(
+        self, latitude: float, longitude: float, radius_m: float, within: Collection[str] | None = None
+    ) -> list[tuple[Task, float]]:
+        """Tasks that are not resolved, with the way to them as the crow flies, m; the nearest first. Likewise.
 
         Raises:
             StoreError: If Redis is away.
         """
+        asked = MOST
+        while True:
+            rows = self._placed_near(latitude, longitude, radius_m, asked)
+            away = {name.decode(): float(metres) for name, metres in rows}
+            tasks = self._read([name for name, _ in rows])
+            tasks = [task for task in tasks if within is None or task.district in within]
+            if len(tasks) >= MOST or len(rows) < asked:
+                return [(task, away[task.id]) for task in tasks[:MOST]]
+            asked *= 4
+
+    def _placed_near(self, latitude: float, longitude: float, radius_m: float, count: int) -> Any:
         with told("read tasks near a place", self._ledger.address):
-            rows: Any = self._ledger.client.geosearch(
+            return self._ledger.client.geosearch(
                 keys.TASKS_PLACES, longitude=longitude, latitude=latitude, radius=radius_m, unit="m", sort="ASC",
-                count=MOST, withdist=True,
+                count=count, withdist=True,
             )  # fmt: skip
-        away = {name.decode(): float(metres) for name, metres in rows}
-        return [(task, away[task.id]) for task in self._read([name for name, _ in rows])]
+
+    def _walk(self, index: str, first: str) -> Iterator[Task]:
+        """The tasks of an index from the newest back to a score, read some at a time."""
+        for offset in itertools.count(0, MOST):
+            with told("read tasks", self._ledger.address):
+                names: Any = self._ledger.client.zrange(
+                    index, "+inf", first, desc=True, byscore=True, offset=offset, num=MOST  # type: ignore[arg-type]
+                )  # fmt: skip
+            yield from self._read(names)
+            if len(names) < MOST:
+                return
 
     def _read(self, ids: list[bytes]) -> list[Task]:
         if not ids:

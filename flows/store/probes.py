@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from flows.domain.cases import person
+from flows.domain.cases import ENDED, SearchCase, person, runs
 from flows.domain.errors import CaseError, FieldError
 from flows.store import keys
 from flows.store.connection import told
@@ -27,7 +27,11 @@ class Probes(Protocol):
         ...
 
     def view(self, case_id: str, probe_id: str, by: str) -> bytes:
-        """A photo for a person; that they saw it is written down."""
+        """A photo for a person while its case runs; that they saw it is written down.
+
+        Raises:
+            CaseError: If its case is over, whether or not somebody has put it away yet.
+        """
         ...
 
 
@@ -49,13 +53,9 @@ class ProbeStore:
 
     def get(self, case_id: str, probe_id: str) -> bytes:
         """See :meth:`Probes.get`."""
-        with told("read a probe", self._ledger.address):
-            pipe = self._ledger.client.pipeline(transaction=True)
-            pipe.hget(keys.case(case_id), "state")
-            pipe.hget(keys.case(case_id, "probes"), probe_id)
-            state, token = pipe.execute()
-        if state != b"active":
-            got = state.decode() if state else "no such case"
+        case, token = self._read(case_id, probe_id)
+        if case is None or not runs(case, self._ledger.now()):
+            got = "no such case" if case is None else _standing(case)
             raise CaseError(
                 f"case {case_id}: nothing may be searched with its photos: expected active, got {got}"
             )
@@ -65,8 +65,11 @@ class ProbeStore:
         """See :meth:`Probes.view`."""
         person(by)
         key = keys.case(case_id, "probes")
-        with told("read a probe", self._ledger.address):
-            token: Any = self._ledger.client.hget(key, probe_id)
+        case, token = self._read(case_id, probe_id)
+        if case is not None and (case.state in ENDED or self._ledger.now() >= case.ends_at):
+            raise CaseError(
+                f"case {case_id}: expected one that is not over to see its photos, got {_standing(case)}"
+            )
         sealed = self._found(token, case_id, probe_id)
         change = Change(guards=[(["HGET", key, probe_id], sealed)])
         change.entries = [entry(by, "probe.viewed", case=case_id, subject=probe_id)]
@@ -96,6 +99,14 @@ class ProbeStore:
                 continue
         return len(found)
 
+    def _read(self, case_id: str, probe_id: str) -> tuple[SearchCase | None, Any]:
+        with told("read a probe", self._ledger.address):
+            pipe = self._ledger.client.pipeline(transaction=True)
+            pipe.hget(keys.case(case_id), "json")
+            pipe.hget(keys.case(case_id, "probes"), probe_id)
+            text, token = pipe.execute()
+        return None if text is None else SearchCase.model_validate_json(text), token
+
     @staticmethod
     def _found(token: Any, case_id: str, probe_id: str) -> str:
         if token is None:
@@ -103,3 +114,8 @@ class ProbeStore:
                 "probe", f"a photo of case {case_id}", repr(probe_id), "photos go with their case"
             )
         return token.decode() if isinstance(token, bytes) else str(token)
+
+
+def _standing(case: SearchCase) -> str:
+    """How far a case has come, whether or not somebody has put it away yet."""
+    return f"{case.state} until {case.ends_at.isoformat()}" if case.state == "active" else case.state

@@ -7,8 +7,9 @@ sends it again; the receiver knows the key.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from flows.adjudication import Decision
@@ -17,7 +18,7 @@ from flows.domain.filing import Filing, Receipt
 from flows.store import keys
 from flows.store.connection import told
 from flows.store.ledger import Change, Clock, Ledger, entry, utc_now
-from flows.store.results import Entry, ResultsStore
+from flows.store.results import STEP, Entry, ResultsStore
 from flows.store.turn import Turn
 
 TURN_S: Final = 30.0
@@ -50,15 +51,37 @@ class ProceedingsStore:
         with told("take a turn", self._ledger.address):
             return self.turn.mine()
 
-    def waiting(self, count: int = 100) -> list[tuple[str, Filing | None]]:
+    def waiting(
+        self, count: int = 100, within: Collection[str] | None = None, violation: str = ""
+    ) -> list[tuple[str, Filing | None]]:
         """What waits, the oldest first: its place, and the filing; None if its violation is gone.
+
+        Args:
+            count: Most filings.
+            within: Only of these districts; the outbox is read on until there are ``count`` of theirs, however many
+                others wait before them. None: of all.
+            violation: Only those of this one; empty is any.
 
         Raises:
             StoreError: If Redis is away.
         """
-        with told("read the outbox", self._ledger.address):
-            rows: Any = self._redis.xrange(keys.PROCEEDINGS, count=count)
-        return [(place.decode(), self._filing(fields)) for place, fields in rows]
+        wanted = self._wanted(within, violation, count if within is None and not violation else STEP)
+        return [(place, self._filing(fields)) for place, fields in itertools.islice(wanted, count)]
+
+    def _wanted(
+        self, within: Collection[str] | None, violation: str, step: int
+    ) -> Iterator[tuple[str, dict[str, str]]]:
+        since = "-"
+        while True:
+            with told("read the outbox", self._ledger.address):
+                rows: Any = self._redis.xrange(keys.PROCEEDINGS, min=since, count=step)
+            told_of = [(p.decode(), {k.decode(): v.decode() for k, v in f.items()}) for p, f in rows]
+            ids = list(dict.fromkeys(f["violation"] for _, f in told_of if violation in ("", f["violation"])))
+            here = set(ids if within is None else self._results.those_within(ids, within))
+            yield from (row for row in told_of if row[1]["violation"] in here)
+            if len(rows) < step:
+                return
+            since = f"({told_of[-1][0]}"
 
     def length(self) -> int:
         """How many wait.
@@ -98,8 +121,7 @@ class ProceedingsStore:
             found: Any = self._redis.hvals(keys.filings(violation_id))
         return [Receipt.model_validate(json.loads(text)) for text in found]
 
-    def _filing(self, fields: dict[bytes, bytes]) -> Filing | None:
-        named = {name.decode(): value.decode() for name, value in fields.items()}
+    def _filing(self, named: dict[str, str]) -> Filing | None:
         entry, decided = self._results.event(named["violation"]), self._results.event(named["decision"])
         if entry is None or decided is None:
             return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,8 @@ from flows.store.ledger import Clock, utc_now
 from flows.store.lines import Line
 
 Index = Literal["type", "camera", "district"]
+STEP = 1000
+"""Rows of an index read at once where only some of them are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,25 +294,56 @@ class ResultsStore:
         return self.entries([f[b"id"].decode() for _, rows in answer or [] for _, f in rows])
 
     def captured(
-        self, index: Index, name: str, since: datetime, until: datetime, count: int = 100
+        self,
+        index: Index,
+        name: str,
+        since: datetime,
+        until: datetime,
+        count: int = 100,
+        within: Collection[str] | None = None,
     ) -> list[Entry]:
         """Events of one type, camera or district by capture time in ``[since, until)``, newest first.
+
+        Args:
+            index: Which index is read.
+            name: Of the type, camera or district.
+            since: First capture time.
+            until: First capture time after it.
+            count: Most events.
+            within: Only of these districts; the index is read on until there are ``count`` of theirs, however many
+                others were captured since. None: of all.
 
         Raises:
             StoreError: If Redis is away.
         """
         low, high = round(since.timestamp() * 1000), f"({round(until.timestamp() * 1000)}"
-        with self._told("read events by time"):
-            ids: Any = self._client.zrange(
-                keys.times(index, name),
-                high,
-                low,
-                desc=True,
-                byscore=True,
-                offset=0,
-                num=count,  # type: ignore[arg-type]
-            )
-        return self.entries([i.decode() for i in ids])
+        step = count if within is None else max(count, STEP)
+        found: dict[str, None] = {}  # what is captured meanwhile moves the rest: none is to come twice
+        for offset in itertools.count(0, step):
+            with self._told("read events by time"):
+                rows: Any = self._client.zrange(
+                    keys.times(index, name), high, low, desc=True, byscore=True, offset=offset, num=step  # type: ignore[arg-type]
+                )  # fmt: skip
+            ids = [row.decode() for row in rows]
+            found |= dict.fromkeys(ids if within is None else self.those_within(ids, within))
+            if len(ids) < step or len(found) >= count:
+                break
+        return self.entries(list(found)[:count])
+
+    def those_within(self, ids: Sequence[str], districts: Collection[str]) -> list[str]:
+        """Those of some events that lie in some districts, in order.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        if not ids:
+            return []
+        with self._told("read events' districts"):
+            pipe = self._client.pipeline(transaction=False)
+            for district in districts:
+                pipe.zmscore(keys.times("district", district), ids)  # type: ignore[arg-type]
+            known = pipe.execute()
+        return [each for each, *times in zip(ids, *known, strict=True) if any(ms is not None for ms in times)]
 
     def violations(self, since: datetime, until: datetime) -> Iterator[Entry]:
         """Violations of every kind by capture time in ``[since, until)``, newest day first.

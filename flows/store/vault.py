@@ -7,6 +7,7 @@ A token is Fernet's (AES-128-CBC with HMAC-SHA256, https://github.com/fernet/spe
 
 from __future__ import annotations
 
+import hmac
 from typing import Final, Self
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -28,6 +29,7 @@ class Vault:
 
     def __init__(self, *keys: bytes) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._markers = [hmac.digest(key, b"marks of targets", "sha256") for key in keys]
 
     @classmethod
     def of(cls, text: str) -> Self:
@@ -64,6 +66,10 @@ class Vault:
                 f"a sealed picture cannot be opened: none of the keys in {VARIABLE} made it, or it was changed; "
                 "put the key that it was made with behind the current one"
             ) from None
+
+    def marks(self, text: str) -> list[str]:
+        """Keyed digests of a text, one by each key: the same text is known again, and never read."""
+        return [hmac.new(key, text.encode(), "sha256").hexdigest()[:40] for key in self._markers]
 
     def renewed(self, token: str) -> str:
         """The same bytes by the current key.

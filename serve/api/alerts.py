@@ -54,9 +54,13 @@ SEEN_BY: Final[dict[str, frozenset[Role]]] = {
     "dome.camera.state.": _WATCH | {"administrator"},
     "dome.camera.fitness.": frozenset({"operator", "administrator"}),
     "dome.report.": frozenset({"operator", "reviewer", "auditor"}),
+    "dome.search.waiting.": frozenset({"operator", "authoriser"}),
 }
 """Who sees which events, by the beginning of their type. What is not named is seen by nobody: passages, leads of
 search cases. Those who may see them ask for them by case."""
+WAITING: Final = "dome.search.waiting.v1"
+"""Says that a lead waits for people to look, and whether it presses; not of which case, nor where but for the district.
+It is no event and has no place in the stream: who was away asks what waits (``GET /leads/waiting``)."""
 NAMES_A_PLATE: Final = {"dome.plate.read.": ("text", "shown"), "dome.decision.": ("plate",)}
 """Fields that name a plate; a violation's package and trace are left out for everybody, they are asked for by id."""
 LEFT_OUT: Final = ("trace", "moments", "entry", "exit", "lists")
@@ -67,14 +71,14 @@ class Item:
     """One event on its way to listeners.
 
     Attributes:
-        place: Its stream id, as numbers: they compare as Redis orders them.
+        place: Its stream id, as numbers: they compare as Redis orders them. None: it is told once, to who listens.
         type: Its type.
         district: Its district.
         text: As a server-sent event, for those who see plates.
         blind: The same without plates.
     """
 
-    place: tuple[int, int]
+    place: tuple[int, int] | None
     type: str
     district: str
     text: bytes
@@ -155,6 +159,7 @@ class AlertHub:
         self._listeners: set[Listener] = set()
         self._reader: asyncio.Task[None] | None = None
         self._last: tuple[int, int] | None = None
+        self._alerted = ""
         self.problem = ""
 
     async def start(self) -> None:
@@ -212,8 +217,8 @@ class AlertHub:
                     items.append(listener.queue.get_nowait())
             texts = []
             for item in items:
-                if item.place > sent:
-                    sent = item.place
+                if item.place is None or item.place > sent:
+                    sent = item.place or sent
                     if (text := filter.shows(item)) is not None:
                         texts.append(text)
             if texts:  # together: behind Serve each part of a stream costs about two milliseconds
@@ -232,9 +237,9 @@ class AlertHub:
         rows: Any = await self._client.xrange(keys.EVENTS, min=f"({after[0]}-{after[1]}", count=CHUNK)
         return await self._items(rows)
 
-    async def _newest(self) -> tuple[int, int]:
+    async def _newest(self, stream: str = keys.EVENTS) -> tuple[int, int]:
         try:
-            rows: Any = await self._client.xrevrange(keys.EVENTS, count=1)
+            rows: Any = await self._client.xrevrange(stream, count=1)
         except redis.RedisError as error:
             raise StoreError(f"cannot follow events at {self._address}: {masked(str(error))}") from error
         return place_of(rows[0][0].decode()) if rows else (0, 0)
@@ -253,10 +258,15 @@ class AlertHub:
         while True:
             try:
                 if self._last is None:
-                    self._last = await self._newest()
-                last: Any = "{}-{}".format(*self._last)
-                answer: Any = await self._client.xread({keys.EVENTS: last}, count=CHUNK, block=BLOCK_MS)
-                for _, rows in answer or []:
+                    self._last, alerted = await self._newest(), await self._newest(keys.ALERTS)
+                    self._alerted = "{}-{}".format(*alerted)
+                places: Any = {keys.EVENTS: "{}-{}".format(*self._last), keys.ALERTS: self._alerted}
+                answer: Any = await self._client.xread(places, count=CHUNK, block=BLOCK_MS)
+                for name, rows in answer or []:
+                    if name.decode() == keys.ALERTS:
+                        self._alerted = rows[-1][0].decode()
+                        await self._fan_out([waiting(fields) for _, fields in rows])
+                        continue
                     # A back-fill that nobody follows costs no more than its places.
                     items = await self._items(rows) if self._listeners else []
                     self._last = place_of(rows[-1][0].decode())
@@ -292,6 +302,14 @@ def item_of(place: str, fields: dict[bytes, bytes], record: bytes | None) -> Ite
         _sse(place, type, slim(event, type, plates=False)) if type.startswith(tuple(NAMES_A_PLATE)) else text
     )
     return Item(place_of(place), type if record else "", district, text, blind)
+
+
+def waiting(fields: dict[bytes, bytes]) -> Item:
+    """An alert of a new lead as listeners get it."""
+    district, first = fields[b"district"].decode(), fields.get(b"first") == b"1"
+    said = json.dumps({"type": WAITING, "subject": district, "data": {"first": first}}, separators=(",", ":"))
+    text = f"event: {WAITING}\ndata: {said}\n\n".encode()
+    return Item(None, WAITING, district, text, text)
 
 
 def slim(event: dict[str, Any], type: str, *, plates: bool) -> dict[str, Any]:

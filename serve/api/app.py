@@ -81,6 +81,8 @@ def create_app(config: ApiConfig, open: Callable[[ApiConfig], Services] = Servic
         identity=lambda: app.state.services.identity,
         signatures=lambda: app.state.services.signatures,
         public=public_paths(table(app)),
+        refused_hz=config.refused_hz,
+        refused=config.refused,
     )
     app.add_middleware(Unforeseen)
     app.add_middleware(SecurityHeaders)

@@ -44,6 +44,10 @@ class ApiConfig(BaseModel):
             console page makes about ten at once, then one every few seconds.
         burst: ``DOME_API_BURST``: and how many at once.
         channel_rate_hz: ``DOME_API_CHANNEL_RATE_HZ``: the same for a channel of citizens' reports.
+        refused_hz: ``DOME_API_REFUSED_HZ``: bad tokens and signatures a second from one address for long, in each
+            replica; who has used them up waits, but for those whose token is known. Behind a proxy on another machine
+            its address must be in ``FORWARDED_ALLOW_IPS``, or all share one.
+        refused: ``DOME_API_REFUSED``: and how many at once: a control centre's tokens may end together.
         channels: ``DOME_CHANNELS``: file of channels and their keys; below ``DOME_HOME`` by default.
         timezone: ``DOME_TIMEZONE``: IANA zone in which a photo's clock that names none is read.
         body_bytes: Longest request body where a route says nothing else.
@@ -66,6 +70,8 @@ class ApiConfig(BaseModel):
     rate_hz: float = Field(default=20.0, gt=0)
     burst: int = Field(default=100, ge=1)
     channel_rate_hz: float = Field(default=200.0, gt=0)
+    refused_hz: float = Field(default=1.0, gt=0)
+    refused: int = Field(default=60, ge=1)
     channels: Path | None = None
     timezone: str = "Asia/Almaty"
     body_bytes: int = Field(default=256 * 1024, ge=1024)
@@ -107,7 +113,7 @@ class ApiConfig(BaseModel):
         if value := env.get("DOME_OIDC_LEEWAY_S"):
             oidc["leeway_s"] = _number("DOME_OIDC_LEEWAY_S", value)
         more: dict[str, object] = {}
-        rates = ("rate_hz", "burst", "channel_rate_hz")
+        rates = ("rate_hz", "burst", "channel_rate_hz", "refused_hz", "refused")
         for field, name in ((field, f"DOME_API_{field.upper()}") for field in rates):
             if value := env.get(name):
                 more[field] = _number(name, value)

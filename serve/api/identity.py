@@ -133,6 +133,10 @@ class Identity:
         known = self._known.get(hashlib.sha256(token.encode()).digest())
         return 0.0 if known is None else known[0]
 
+    def knows(self, token: str) -> bool:
+        """Whether a token was found good before, and still is: to say so costs nothing."""
+        return self._clock() < self.good_until_s(token)
+
     def read(self, token: str) -> tuple[float, Person]:
         """Until when it is good (seconds since 1970, leeway included), and whose it is.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections import OrderedDict
+import math
 from collections.abc import Callable, Iterable
 from http.cookies import SimpleCookie
 from typing import Final
@@ -14,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows.channels import SignatureRefused
 from flows.domain.people import Person
+from serve.api.buckets import Buckets
 from serve.api.identity import Identity, Unknown
 from serve.api.problems import MEDIA_TYPE, Problem, problem_of
 from serve.api.signatures import Signatures, is_signed
@@ -34,8 +34,6 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), microphone=(), geolocation=(self)",
     "strict-transport-security": "max-age=31536000",
 }
-CLIENTS: Final = 10_000
-"""Clients whose rate is remembered; the one not seen for longest is forgotten."""
 
 
 class SecurityHeaders:
@@ -89,13 +87,17 @@ class Unforeseen:
 class Authentication:
     """Finds out who calls; without a good token nothing but the public paths answers, not even with "not found".
 
-    A channel may sign its requests instead (:mod:`flows.channels`): then its body is read here, and given on.
+    A channel may sign its requests instead (:mod:`flows.channels`): then its body is read here, and given on. An
+    address from where too many were refused waits, and nothing that it sends is looked at meanwhile; only whoever is
+    known already goes on, so that one who guesses keeps nobody of a control centre from their work.
 
     Args:
         app: What comes after.
         identity: Gives the reader of tokens; asked at each request.
         signatures: Gives the checker of signatures.
         public: Paths that answer without a token.
+        refused_hz: Refusals a second that an address may have for long.
+        refused: Refusals at once.
     """
 
     def __init__(
@@ -104,14 +106,28 @@ class Authentication:
         identity: Callable[[], Identity],
         signatures: Callable[[], Signatures],
         public: Iterable[str],
+        refused_hz: float,
+        refused: int,
     ) -> None:
         self._app, self._identity, self._public = app, identity, frozenset(public)
-        self._signatures = signatures
+        self._signatures, self._refusals = signatures, Buckets(refused_hz, refused)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
+        address = _address(scope)
+        wait_s = self._refusals.wait_s(address)
+        if wait_s > 0 and not self._goes_on(scope):
+            problem = _slower("too many were refused from your address: wait, then try again", wait_s)
+            await problem.response()(scope, receive, send)
+            return
+
+        async def counted(message: Message) -> None:
+            if message.get("status") == 401:
+                self._refusals.take(address)
+            await send(message)
+
         try:
             if is_signed(scope):
                 scope["person"], receive = await self._signatures().person(scope, receive)
@@ -119,9 +135,17 @@ class Authentication:
                 scope["person"] = await self._person(scope)
         except (Unknown, SignatureRefused) as error:
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            await Problem(401, str(error), headers=challenge).response()(scope, receive, send)
+            await Problem(401, str(error), headers=challenge).response()(scope, receive, counted)
             return
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, counted)
+
+    def _goes_on(self, scope: Scope) -> bool:
+        """Whether a request is looked at whatever happened before: it asks for a page, or comes with a known token."""
+        headers = Headers(scope=scope)
+        token = bearer(headers) or cookie(headers)
+        if token:
+            return not is_signed(scope) and self._identity().knows(token)
+        return scope["path"] in self._public and scope.get("method") in SAFE
 
     async def _person(self, scope: Scope) -> Person | None:
         headers = Headers(scope=scope)
@@ -168,49 +192,34 @@ def check_same_origin(headers: Headers) -> None:
 
 
 class RateLimit:
-    """A bucket of requests for each client (the person, else the address), filled steadily.
+    """How often a client (the person, else the address) may ask.
 
     Args:
         app: What comes after.
         rate_hz: Requests a second for long.
         burst: Requests at once.
         channel_rate_hz: The same for a channel, behind which a country's citizens stand.
-        clock: Monotonic seconds.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        rate_hz: float,
-        burst: int,
-        channel_rate_hz: float = 0.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._app, self._clock = app, clock
-        self._person = (rate_hz, burst)
-        self._channel = (channel_rate_hz or rate_hz, round(burst * max(1.0, channel_rate_hz / rate_hz)))
-        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+    def __init__(self, app: ASGIApp, rate_hz: float, burst: int, channel_rate_hz: float = 0.0) -> None:
+        self._app = app
+        self._people = Buckets(rate_hz, burst)
+        self._channels = Buckets(
+            channel_rate_hz or rate_hz, round(burst * max(1.0, channel_rate_hz / rate_hz))
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            rate_hz, burst = self._channel if _is_channel(scope) else self._person
-            wait_s = self._wait_s(_client(scope), rate_hz, burst)
-            if wait_s > 0:
-                problem = Problem(429, f"too many requests: at most {rate_hz:g} a second for long",
-                                  headers={"Retry-After": str(max(1, round(wait_s)))})  # fmt: skip
+            buckets = self._channels if _is_channel(scope) else self._people
+            if (wait_s := buckets.take(_client(scope))) > 0:
+                problem = _slower(f"too many requests: at most {buckets.rate_hz:g} a second for long", wait_s)
                 await problem.response()(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _wait_s(self, client: str, rate_hz: float, burst: int) -> float:
-        """Takes one; 0 if there was one, else when the next will be there."""
-        now_s = self._clock()
-        left, at_s = self._buckets.pop(client, (float(burst), now_s))
-        left = min(burst, left + (now_s - at_s) * rate_hz)
-        self._buckets[client] = (left - 1 if left >= 1 else left), now_s
-        while len(self._buckets) > CLIENTS:
-            self._buckets.popitem(last=False)
-        return 0.0 if left >= 1 else (1 - left) / rate_hz
+
+def _slower(why: str, wait_s: float) -> Problem:
+    return Problem(429, why, headers={"Retry-After": str(max(1, math.ceil(wait_s)))})
 
 
 def _is_channel(scope: Scope) -> bool:
@@ -220,9 +229,11 @@ def _is_channel(scope: Scope) -> bool:
 
 def _client(scope: Scope) -> str:
     person = scope.get("person")
-    if isinstance(person, Person):
-        return f"person:{person.sub}"
-    return f"address:{(scope.get('client') or ('unknown',))[0]}"
+    return f"person:{person.sub}" if isinstance(person, Person) else f"address:{_address(scope)}"
+
+
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or ("unknown",))[0])
 
 
 def _is_problem(message: Message) -> bool:

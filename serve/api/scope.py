@@ -33,6 +33,11 @@ class Bounds:
     person: Person
     good_until_s: float = float("inf")
 
+    @property
+    def districts(self) -> frozenset[str] | None:
+        """Where they may look; None: everywhere."""
+        return None if EVERYWHERE in self.person.districts else self.person.districts
+
     def narrow(self, wanted: Iterable[str], known: Callable[[], Iterable[str]]) -> list[str]:
         """The districts to ask for: those wanted, or all of the caller's if none is wanted.
 

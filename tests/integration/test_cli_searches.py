@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from flows.domain.probes import ProbeCheck
 from flows.domain.sightings import Sighting
 from flows.settings import Settings
 from flows.store.audit import AuditStore
+from flows.store.patrol import PatrolStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore
 from flows.store.vault import Vault
@@ -125,6 +127,10 @@ def test_from_the_request_to_the_end(dome: Dome, server: EmbeddedRedis, photo: P
     assert "answered already" in dome("lead", "confirm", lead, "--as", "dana").stderr
     assert told(dome("lead", "confirm", lead, "--as", "erlan", "--json"))["state"] == "confirmed"
     assert told(dome("lead", "dispatch", lead, "--as", "erlan", "--json"))["state"] == "dispatched"
+    with closing(PatrolStore(server.url)) as patrol:
+        (task,) = patrol.newest(datetime.now(UTC) - timedelta(hours=1))
+    assert (task.about, task.state, task.first) == (lead, "open", True)
+    assert task.radius_m == told(dome("case", "show", case, "--as", "dana", "--json"))["alert_radius_m"]
     assert told(dome("lead", "reject", other, "--as", "erlan", "--json"))["state"] == "rejected"
     assert told(dome("case", "show", case, "--as", "dana", "--json"))["suppressed"] == [other]
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import ray
 from cryptography.fernet import Fernet
@@ -21,12 +24,15 @@ from cluster.bench.processes import workers
 from cluster.bench.walkers import Sender, Walker, head_of, portrait, stranger
 from cluster.live import LiveOptions, ray_for
 from flows.domain.cases import SearchTerms, Window
+from flows.faces.cutting import decoded
+from flows.settings import Settings
 from flows.store import keys
 from flows.store.cases import CaseStore
 from flows.store.connection import client
 from flows.store.leads import LeadStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.vault import Vault
+from models.faces.looker import make
 from serve.app import start_serve
 
 HOUR = timedelta(hours=1)
@@ -177,8 +183,9 @@ def test_nothing_of_a_passer_by_remains_anywhere_after_crashes(
     assert summary.cameras["hall-1"].faces > 0
     assert summary.cameras["hall-2"].faces == 0
     assert search.leads.of_case("case-1", "asel") == []
-    assert set(places) >= {"object store", "redis", "home", "session"}
+    assert set(places) >= {"object store", "redis", "home", "session", "metrics"}
     assert places["object store"] > 1_000_000
+    assert places["metrics"] > 10_000
     assert scan(canary, tmp_path, redis).found == []
     check_the_scan_finds_what_is_there(search, canary, tmp_path, redis)
 
@@ -191,10 +198,27 @@ def check_the_scan_finds_what_is_there(
     kept = ray.put(look.picture)
     search.cases._redis.set("dome:planted", look.vector.astype("<f8").tobytes())
     (folder / "home" / "planted.log").write_text(f"score of {look.vector.tolist()}")
+    alike = float((np.stack([wanted()]) @ look.vector)[0])
+    search.cases._redis.set("dome:score", struct.pack("<d", alike))
+    (folder / "home" / "score.log").write_text(f"nobody, by {alike}")
     planted = scan(canary, folder, redis).found
     del kept
-    for place, what in (("object store", "pixels"), ("redis", "float64"), ("home", "numbers as text")):
+    for place, what in (
+        ("object store", "pixels"),
+        ("redis", "float64"),
+        ("home", "numbers as text"),
+        ("redis", "score"),
+        ("home", "score as text"),
+    ):
         assert any(line.startswith(place) and what in line for line in planted), (place, planted)
+
+
+@cache
+def wanted() -> np.ndarray:
+    """The face that is searched for, as the face search knows it."""
+    face = make("dlib", Settings.from_env()).see(decoded(jpeg(stranger())))
+    assert face is not None
+    return face.vector
 
 
 def crash(name: str, how: signal.Signals) -> None:
@@ -208,7 +232,7 @@ def crash(name: str, how: signal.Signals) -> None:
 def scan(canary: Canary, folder: Path, redis: EmbeddedRedis) -> Search:
     """Looks through everything that a job leaves, in memory and on disk."""
     looks = canary.looks[:4] + canary.looks[-4:]
-    search = Search(looks)
+    search = Search(looks, wanted())
     for key in CaseStore(redis.url)._redis.scan_iter(count=1000):
         search.bytes(f"redis:{key!r}", CaseStore(redis.url)._redis.dump(key) or b"")
     search.folder("redis", folder / "redis")
@@ -219,4 +243,5 @@ def scan(canary: Canary, folder: Path, redis: EmbeddedRedis) -> Search:
         if core.is_file():
             search.bytes(f"core:{core}", core.read_bytes())
     search.shared_memory()
+    search.metrics()
     return search

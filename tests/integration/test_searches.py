@@ -169,6 +169,20 @@ def test_photos_are_kept_sealed_and_only_an_active_case_is_searched_with_them(ho
         house.draft()
 
 
+def test_photos_of_a_case_that_is_over_are_shown_to_nobody_before_anybody_has_put_it_away(
+    house: House,
+) -> None:
+    case = house.active(expires_at=T0 + 2 * HOUR)
+    assert house.probes.view(case.id, "p1", "bolat") == PHOTO
+    house.clock.at = T0 + 2 * HOUR
+    before = house.audit.head()
+    with pytest.raises(CaseError, match="expected one that is not over to see its photos, got active until"):
+        house.probes.view(case.id, "p1", "bolat")
+    with pytest.raises(CaseError, match="expected active, got active until"):
+        house.probes.get(case.id, "p1")
+    assert (house.audit.head(), house.cases.get(case.id).state) == (before, "active"), "nobody has swept"
+
+
 def test_keys_are_rotated_under_a_running_case(house: House) -> None:
     case = house.active()
     old, new = Fernet.generate_key(), Fernet.generate_key()

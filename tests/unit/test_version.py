@@ -6,7 +6,7 @@ from typing import NoReturn
 import pytest
 
 from cluster.cli import version_text
-from cluster.version import UNKNOWN, software_version
+from flows.version import UNKNOWN, software_version
 
 
 def test_a_cluster_with_the_requirements_alone_has_a_version_that_is_unknown(

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from flows.domain.events import OBJECT_ABANDONED, OBJECT_CLOSED, OBJECT_ESCALATED, Event, KeyMoment, Measured
+from flows.domain.events import (
+    OBJECT_ABANDONED,
+    OBJECT_CLOSED,
+    OBJECT_ESCALATED,
+    OBJECT_UNWATCHED,
+    Event,
+    KeyMoment,
+    Measured,
+)
 from flows.domain.events import event_id as id_of
 from flows.domain.objects import AbandonedObject, Xyxy
 from flows.domain.ruleset import AbandonedObjectRule
@@ -19,6 +27,12 @@ from flows.rules.base import Moment
 from flows.rules.reporting import clock_facts
 from flows.rules.yardstick import Yardstick, foot_of
 
+STATES: Final[dict[str, Literal["abandoned", "escalated", "unwatched", "closed"]]] = {
+    OBJECT_ABANDONED: "abandoned",
+    OBJECT_ESCALATED: "escalated",
+    OBJECT_UNWATCHED: "unwatched",
+    OBJECT_CLOSED: "closed",
+}
 PLACES: Final = 40
 """Two things may be left in the same moment; they do not stand in the same fortieth of the picture."""
 MARGIN: Final = 0.12
@@ -57,6 +71,10 @@ class Teller:
         """It still stands there."""
         return self._event(OBJECT_ESCALATED, life, moment, moment.at, now_s)
 
+    def unwatched(self, life: Life, moment: Moment, now_s: float) -> Event:
+        """Nobody can tell from the picture any more whether it stands there."""
+        return self._event(OBJECT_UNWATCHED, life, moment, moment.at, now_s)
+
     def closed(
         self, life: Life, moment: Moment, gone_s: float, outcome: Literal["reclaimed", "removed"]
     ) -> Event:
@@ -83,7 +101,7 @@ class Teller:
         payload = AbandonedObject(
             rule_version=self._version,
             object=life.event.id if life.event is not None else self._first_id(at, column, row),
-            state="closed" if closed else "escalated" if type_ == OBJECT_ESCALATED else "abandoned",
+            state=STATES[type_],
             outcome=outcome,
             placed_at=thing.since_at,
             left_at=life.left_at or life.placed_at,

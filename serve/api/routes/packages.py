@@ -8,16 +8,18 @@ from fastapi import APIRouter, Response
 
 from serve.api.access import may
 from serve.api.problems import described
+from serve.api.routes.searches import LeadId
 from serve.api.routes.violations import Id
 from serve.api.scope import scoped
 from serve.api.scopes.packages import Packages
 
-router = APIRouter(tags=["violations"])
+router = APIRouter()
 Scope = Annotated[Packages, scoped(Packages)]
 
 
 @router.get(
     "/violations/{violation_id}/package",
+    tags=["violations"],
     response_class=Response,
     responses={200: {"content": {"application/zip": {}}}, **described(404, 409)},
 )
@@ -27,7 +29,25 @@ def package(scope: Scope, violation_id: Id) -> Response:
 
     409 if what is stored is not what the camera hashed.
     """
-    name = f'attachment; filename="evidence-{violation_id}.zip"'
-    return Response(
-        scope.of(violation_id), media_type="application/zip", headers={"content-disposition": name}
-    )
+    return _zip(scope.of(violation_id), violation_id)
+
+
+@router.get(
+    "/leads/{lead_id}/package",
+    tags=["searches"],
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}}, **described(404, 409)},
+)
+@may("operator", "authoriser")
+def lead_package(scope: Scope, lead_id: LeadId) -> Response:
+    """A lead that two people have confirmed, in one zip: the face as seen and the photo, how alike they are, the
+    case's grounds, who confirmed it, and nobody else. That you take it is written down.
+
+    409 for any other lead.
+    """
+    return _zip(scope.of_lead(lead_id), lead_id)
+
+
+def _zip(made: bytes, about: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="evidence-{about}.zip"'}
+    return Response(made, media_type="application/zip", headers=headers)

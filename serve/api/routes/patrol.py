@@ -20,14 +20,16 @@ TaskId = Annotated[str, Path(pattern=r"^[0-9a-zA-Z-]{1,64}$")]
 
 
 class TaskRow(Answer):
-    """A task, and how far it is from where you are."""
+    """A task, how far it is from where you are, and whether it calls you: so near to a lead that two have confirmed."""
 
     task: Task
     away_m: float | None = None
+    calls: bool = False
 
 
 class TaskList(Answer):
-    """Tasks of your districts: the nearest first, or the newest where you do not say where you are."""
+    """Tasks of your districts: missing children first, then the nearest, or the newest where you do not say where you
+    are."""
 
     items: list[TaskRow]
 
@@ -63,11 +65,14 @@ def tasks(
     longitude: Annotated[float | None, Query(ge=-180, le=180)] = None,
     radius_m: Annotated[float, Query(gt=0, le=100_000)] = 5000.0,
 ) -> TaskList:
-    """Tasks near a place that are not resolved; without a place those, too, that the last day saw."""
+    """Tasks near a place that are not resolved, and those that call patrols from farther away; without a place those,
+    too, that the last day saw."""
     if latitude is None or longitude is None:
         return TaskList(items=[TaskRow(task=task) for task in scope.newest()])
     found = scope.near(latitude, longitude, radius_m)
-    return TaskList(items=[TaskRow(task=task, away_m=round(metres)) for task, metres in found])
+    return TaskList(
+        items=[TaskRow(task=task, away_m=round(metres), calls=task.calls(metres)) for task, metres in found]
+    )
 
 
 @router.post("/tasks", status_code=201, responses=described(404, 409))

@@ -15,7 +15,7 @@ from serve.api.access import may
 from serve.api.problems import described
 from serve.api.schemas import Answer, When
 from serve.api.scope import scoped
-from serve.api.scopes.searches import Searches
+from serve.api.scopes.searches import Searches, Waiting
 
 router = APIRouter(tags=["searches"])
 Scope = Annotated[Searches, scoped(Searches)]
@@ -189,6 +189,12 @@ class LeadList(Answer):
     items: list[LeadView]
 
 
+class WaitingList(Answer):
+    """Leads that wait for your answer; the live stream says when there is another (`dome.search.waiting.v1`)."""
+
+    items: list[Waiting]
+
+
 @router.get("/cases")
 @may("operator", "authoriser", "auditor")
 def cases(scope: Scope) -> CaseList:
@@ -253,6 +259,13 @@ def leads(scope: Scope, case_id: CaseId) -> LeadList:
 def route(scope: Scope, case_id: CaseId) -> Route:
     """Where the vehicle of a case was seen, once the case is active. That you have seen it is written down."""
     return Route.model_validate(scope.route(case_id))
+
+
+@router.get("/leads/waiting")
+@may("operator", "authoriser")
+def waiting(scope: Scope) -> WaitingList:
+    """Leads of your districts that you have not answered: missing children first, then the oldest."""
+    return WaitingList(items=scope.waiting())
 
 
 @router.get("/leads/{lead_id}", responses=described(404))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Final
 
 from flows.domain.audit import AuditEntry
 from flows.domain.errors import FieldError
-from flows.domain.people import EVERYWHERE
+from flows.domain.leads import UNANSWERED
+from flows.domain.people import EVERYWHERE, Role
 from serve.api.scope import Bounds
 from serve.api.scopes.searches import Searches
 from serve.api.services import Services
 
+ANSWERS: Final = frozenset({"lead.confirmed", "lead.rejected"})
+ANSWERERS: Final[tuple[Role, ...]] = ("operator", "authoriser")
 LOOKED_AT = 20_000
 """Entries looked through for one page: an auditor of a quiet district turns the page more often."""
 
@@ -38,6 +42,8 @@ class Audit:
     def _shown(self, entry: AuditEntry) -> bool:
         """What names no district and no case concerns everybody: the stop switch, the clock."""
         person = self._bounds.person
+        if entry.action in ANSWERS and person.has(*ANSWERERS) and not self._may_know(entry):
+            return False
         if EVERYWHERE in person.districts:
             return True
         if entry.case:
@@ -49,6 +55,16 @@ class Audit:
         if isinstance(named, list):
             return bool(named) and all(isinstance(each, str) and person.covers(each) for each in named)
         return entry.action.startswith(("searching.", "clock."))
+
+    def _may_know(self, entry: AuditEntry) -> bool:
+        """Whoever may still answer a lead reads nothing of others' answers here either, as on its own page."""
+        if entry.who == self._bounds.person.sub:
+            return True
+        try:
+            lead = self._services.leads.raw(entry.subject)
+        except FieldError:
+            return True  # it is gone: nobody answers it any more
+        return lead.state not in UNANSWERED or lead.answer_of(self._bounds.person.sub) is not None
 
     def _of_theirs(self, case_id: str) -> bool:
         try:

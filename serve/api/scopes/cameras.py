@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from flows.domain.site import District
 from flows.domain.status import CameraStatus
 from flows.store.ledger import entry, noted
 from serve.api.problems import Problem
@@ -43,6 +44,11 @@ class Cameras:
             for camera, district in sorted(self._services.results.camera_districts().items())
             if self._bounds.person.covers(district)
         ]
+
+    def districts(self) -> list[District]:
+        """The caller's districts that the site describes, by id."""
+        found = self._services.reports.places().districts
+        return sorted((d for d in found if self._bounds.person.covers(d.id)), key=lambda d: d.id)
 
     def one(self, camera_id: str) -> CameraRow:
         """A camera.

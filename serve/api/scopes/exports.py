@@ -14,13 +14,13 @@ class Exports:
     def __init__(self, services: Services, bounds: Bounds) -> None:
         self._services, self._bounds = services, bounds
 
-    def waiting(self, count: int) -> list[Receipt]:
-        """Filings that the receiver does not have yet, the oldest first."""
-        found = (filing for _, filing in self._services.proceedings.waiting(count))
+    def waiting(self, count: int, violation: str = "") -> list[Receipt]:
+        """Filings that the receiver does not have yet, the oldest first; of one violation where it is named."""
+        waiting = self._services.proceedings.waiting(count, self._bounds.districts, violation)
         return [
             Receipt(key=f.key, violation=f.violation, district=f.district, action=f.action, state="waiting")
-            for f in found
-            if f is not None and self._bounds.person.covers(f.district)
+            for _, f in waiting
+            if f is not None
         ]
 
     def of(self, violation_id: str) -> list[Receipt]:
@@ -30,5 +30,4 @@ class Exports:
             Problem: 404 if there is no such violation in the caller's districts.
         """
         Violations(self._services, self._bounds).one(violation_id)
-        waiting = [receipt for receipt in self.waiting(1000) if receipt.violation == violation_id]
-        return self._services.proceedings.receipts(violation_id) + waiting
+        return self._services.proceedings.receipts(violation_id) + self.waiting(1000, violation_id)

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue
 
+from flows.domain.events import OBJECT_EVENTS
+from flows.domain.objects import Xyxy
 from flows.domain.patrol import Task, TaskState
 from flows.store.results import Entry
 from serve.api.problems import NO_SUCH, Problem
@@ -14,8 +16,10 @@ from serve.api.schemas import Answer
 from serve.api.scope import Bounds
 from serve.api.services import Services
 
-TYPES = ("dome.object.abandoned.v1", "dome.object.escalated.v1", "dome.object.closed.v1")
+TYPES = OBJECT_EVENTS
+"""In the order in which they follow one another at one moment."""
 READ = 2000
+"""Most events of a type that one list is made of, all of the caller's districts."""
 LONGEST = timedelta(days=31)
 PREFIX = "/api/v1/objects"
 
@@ -24,19 +28,21 @@ class Picture(Answer):
     """A picture of a thing's package.
 
     Attributes:
-        name: Of the moment: ``placing``, ``leaving``, ``now``.
+        name: Of the moment: ``placing``, ``leaving``, ``now``, ``taken``.
         href: Where to get it.
+        xyxy: Where in it the thing stands, px; None where its event does not say.
     """
 
     name: str
     href: str
+    xyxy: Xyxy | None = None
 
 
 class ObjectRow(Answer):
     """A thing left behind, as its last event tells it."""
 
     id: str
-    state: Literal["abandoned", "escalated", "closed"]
+    state: Literal["abandoned", "escalated", "unwatched", "closed"]
     camera: str
     district: str
     noticed_at: datetime
@@ -67,10 +73,10 @@ class Objects:
         """
         found: dict[str, list[Entry]] = {}
         for type in TYPES:
-            for entry in self._services.results.captured("type", type, since, until, READ):
-                if self._bounds.person.covers(entry.event.subject):
-                    about = str(entry.event.data.get("object") or entry.event.id)
-                    found.setdefault(about, []).append(entry)
+            mine = self._bounds.districts
+            for entry in self._services.results.captured("type", type, since, until, READ, mine):
+                about = str(entry.event.data.get("object") or entry.event.id)
+                found.setdefault(about, []).append(entry)
         tasks = self._services.patrol.about("object", list(found))
         rows = [
             _row(about, sorted(entries, key=_order), tasks.get(about)) for about, entries in found.items()
@@ -102,15 +108,20 @@ def _pictures(entry: Entry) -> list[Picture]:
     """The whole pictures of a package; its clip, in which nobody is blurred, is for the evidence package alone."""
     names: Any = entry.evidence.data.get("files") if entry.evidence is not None else None
     stems = [str(n)[:-4] for n in names or () if str(n).endswith(".jpg") and not str(n).endswith("-crop.jpg")]
-    return [Picture(name=s, href=f"{PREFIX}/{entry.event.id}/pictures/{s}.jpg") for s in stems]
+    moments: Any = entry.event.data.get("moments") or ()
+    boxes = {moment["name"]: moment.get("xyxy") for moment in moments}
+    return [
+        Picture(name=s, href=f"{PREFIX}/{entry.event.id}/pictures/{s}.jpg", xyxy=boxes.get(s)) for s in stems
+    ]
 
 
 def _row(about: str, entries: list[Entry], task: Task | None) -> ObjectRow:
     events = [entry.event for entry in entries]
     last = events[-1]
-    shown = next((pictures for entry in reversed(entries) if (pictures := _pictures(entry))), [])
+    newest = {picture.name: picture for entry in entries for picture in _pictures(entry)}
     state: Any = last.type.split(".")[2]
     return ObjectRow(
         id=about, state=state, camera=last.camera_id, district=last.subject, noticed_at=events[0].time,
-        changed_at=last.time, data=last.data, pictures=shown, patrol=None if task is None else task.state,
+        changed_at=last.time, data=last.data, pictures=list(newest.values()),
+        patrol=None if task is None else task.state,
     )  # fmt: skip

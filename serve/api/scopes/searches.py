@@ -5,20 +5,39 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
-from flows.domain.cases import SearchCase
+from pydantic import AwareDatetime
+
+from flows.domain.cases import Purpose, SearchCase, runs
 from flows.domain.errors import FieldError
-from flows.domain.leads import LeadView, Reason
+from flows.domain.leads import Lead, LeadView, Reason, outlives
 from flows.domain.sightings import geojson
 from flows.jurisdiction import load_profile
 from flows.searches import new_case, prepared
 from flows.store.cases import new_id
 from serve.api.problems import NO_SUCH, Problem
+from serve.api.schemas import Answer
 from serve.api.scope import Bounds
+from serve.api.scopes.patrol import Patrol
 from serve.api.services import Services
 
 Step = Callable[..., SearchCase]
+WAITING = 100
+"""Most leads in the list of those that wait."""
+
+
+class Waiting(Answer):
+    """A lead that waits for the caller's answer: not who, nor how alike."""
+
+    lead: str
+    case: str
+    purpose: Purpose
+    first: bool
+    camera: str
+    district: str
+    at: AwareDatetime
 
 
 class Searches:
@@ -56,6 +75,7 @@ class Searches:
         Raises:
             Problem: 404 if it is none of theirs.
         """
+        self._services.cases.sweep()  # of one that is over whom it was about may have to be forgotten
         self._require(case_id)
         return self._services.cases.view(case_id, self._me)
 
@@ -103,6 +123,35 @@ class Searches:
         self._require(case_id)
         return self._services.leads.of_case(case_id, self._me)
 
+    def waiting(self) -> list[Waiting]:
+        """Leads that the caller has not answered and nobody has decided: missing children first, then the oldest.
+
+        It says that there is something to look at, and nothing of who: that is asked for by case.
+        """
+        now, cases, found = self._services.now(), self._cases(), []
+        for lead in self._services.leads.unanswered():
+            case = cases(lead.case)
+            if case is None or not outlives(lead, case, now) or lead.answer_of(self._me) is not None:
+                continue
+            found.append(Waiting(lead=lead.id, case=case.id, purpose=case.purpose, first=case.terms.first,
+                                 camera=lead.camera, district=lead.district, at=lead.at))  # fmt: skip
+            if len(found) == WAITING:
+                break
+        return sorted(found, key=lambda each: (not each.first, each.at))
+
+    def _cases(self) -> Callable[[str], SearchCase | None]:
+        """Reads cases of the caller's districts that are searched now, each once."""
+
+        @cache
+        def running(case_id: str) -> SearchCase | None:
+            try:
+                case = self._services.cases.get(case_id)
+            except FieldError:
+                return None
+            return case if runs(case, self._services.now()) and self.covers(case) else None
+
+        return running
+
     def route(self, case_id: str) -> dict[str, object]:
         """Where the vehicle of a case was seen, as GeoJSON; see :meth:`flows.store.sightings.SightingStore.route`.
 
@@ -116,28 +165,32 @@ class Searches:
 
     def lead(self, lead_id: str) -> LeadView:
         """One lead, likewise."""
-        self._require_lead(lead_id)
+        self.require_lead(lead_id)
         return self._services.leads.view(lead_id, self._me)
 
     def crop(self, lead_id: str, which: str) -> bytes:
         """The face as seen, or the probe that it was matched with: JPEG."""
-        lead = self._require_lead(lead_id)
+        lead = self.require_lead(lead_id)
         reference = lead.seen_crop if which == "seen" else lead.probe_crop
         if not reference:
             raise Problem(404, "the picture was removed")
         return self._services.leads.crop(reference, self._me)
 
     def answer(self, lead_id: str, name: str, reason: Reason) -> LeadView:
-        """Confirms, rejects or dispatches.
+        """Confirms, rejects or dispatches: then it is a patrol's task, and those within the case's radius are called.
 
         Raises:
             CaseError: If the lead's life forbids it.
         """
-        self._require_lead(lead_id)
+        self.require_lead(lead_id)
         leads = self._services.leads
         if name == "reject":
             return leads.reject(lead_id, self._me, reason)
-        return leads.confirm(lead_id, self._me) if name == "confirm" else leads.dispatch(lead_id, self._me)
+        if name == "confirm":
+            return leads.confirm(lead_id, self._me)
+        view = leads.dispatch(lead_id, self._me)
+        Patrol(self._services, self._bounds).send("lead", lead_id, "")
+        return view
 
     def _require(self, case_id: str) -> SearchCase:
         try:
@@ -148,7 +201,12 @@ class Searches:
             raise Problem(404, NO_SUCH)
         return case
 
-    def _require_lead(self, lead_id: str) -> Any:
+    def require_lead(self, lead_id: str) -> Lead:
+        """A lead of theirs, for machines.
+
+        Raises:
+            Problem: 404 if it is none of theirs.
+        """
         try:
             lead = self._services.leads.raw(lead_id)
         except FieldError:

@@ -39,7 +39,7 @@ function frame() {
       h("a", { href: `#/${name}`, "aria-current": name === page && "page", title: `${i + 1}` }, t(name)))),
     h("span.grow"),
     languages,
-    me && h("span.who", me.name || me.sub, h("small", [...me.roles].sort().join(", "))),
+    me && h("span.who", me.name || me.sub, h("small", [...me.roles].sort().map((role) => t(`role.${role}`)).join(", "))),
     me && h("button.quiet", { onclick: signOut }, t("sign_out")),
   );
 }

@@ -7,11 +7,18 @@ const WIDTH = 640;
 const HEIGHT = 380;
 const MARGIN = 40;
 
-export function map(cameras, alarmed = []) {
+// Districts as the site describes them; round the cameras of one whose border is not known.
+export function map(cameras, alarmed = [], districts = []) {
   const placed = cameras.filter((c) => c.status?.latitude != null && c.status?.longitude != null);
-  const project = projection(placed);
-  const districts = Map.groupBy ? Map.groupBy(placed, (c) => c.district) : grouped(placed);
-  const areas = [...districts].map(([district, members]) => area(district, members.map(project)));
+  const bordered = districts.filter((d) => d.polygon.length);
+  const onto = projection([...placed.map((c) => [c.status.latitude, c.status.longitude]), ...bordered.flatMap((d) => d.polygon)]);
+  const project = (c) => onto([c.status.latitude, c.status.longitude]);
+  const called = Object.fromEntries(districts.map((d) => [d.id, d.name || d.id]));
+  const known = bordered.map((d) => d.id);
+  const areas = [
+    ...bordered.map((d) => border(called[d.id], d.polygon.map(onto))),
+    ...[...grouped(placed)].filter(([district]) => !known.includes(district)).map(([district, members]) => area(called[district] || district, members.map(project))),
+  ];
   const unplaced = cameras.filter((c) => !placed.includes(c));
   const points = placed.map((c) => dot(c, project(c), alarmed.indexOf(c.id)));
   const row = unplaced.map((c, i) => dot(c, [MARGIN + (i % 28) * 20, HEIGHT - 14 - 20 * Math.floor(i / 28)], alarmed.indexOf(c.id)));
@@ -21,18 +28,23 @@ export function map(cameras, alarmed = []) {
 }
 
 // Equirectangular round the middle: an error of a thousandth over 50 km.
-function projection(placed) {
-  if (!placed.length) return () => [0, 0];
-  const lats = placed.map((c) => c.status.latitude);
-  const lons = placed.map((c) => c.status.longitude);
+function projection(places) {
+  if (!places.length) return () => [0, 0];
+  const lats = places.map(([latitude]) => latitude);
+  const lons = places.map(([, longitude]) => longitude);
   const [south, north] = [Math.min(...lats), Math.max(...lats)];
   const [west, east] = [Math.min(...lons), Math.max(...lons)];
   const narrow = Math.cos(((south + north) / 2) * (Math.PI / 180));
   const scale = Math.min((WIDTH - 2 * MARGIN) / Math.max((east - west) * narrow, 1e-4), (HEIGHT - 2 * MARGIN - 30) / Math.max(north - south, 1e-4));
-  return (c) => [
-    WIDTH / 2 + (c.status.longitude - (west + east) / 2) * narrow * scale,
-    (HEIGHT - 30) / 2 - (c.status.latitude - (south + north) / 2) * scale,
+  return ([latitude, longitude]) => [
+    WIDTH / 2 + (longitude - (west + east) / 2) * narrow * scale,
+    (HEIGHT - 30) / 2 - (latitude - (south + north) / 2) * scale,
   ];
+}
+
+function border(name, points) {
+  const [x, y] = [0, 1].map((k) => points.reduce((sum, p) => sum + p[k], 0) / points.length);
+  return s("g", {}, s("polygon.district", { points: points.map((p) => p.join(",")).join(" ") }), s("text.name", { x, y }, name));
 }
 
 function area(district, points) {

@@ -10,7 +10,7 @@ const SENDS = ["operator"];
 const CONFIRMED = {
   lead: ["dispatched"],
   violation: ["confirmed", "issued", "appealed", "upheld"],
-  object: ["abandoned", "escalated"],
+  object: ["abandoned", "escalated", "unwatched"],
 };
 
 // A button that sends a patrol; false where the person may not, or nobody has confirmed it.

@@ -1,25 +1,25 @@
 // How a violation is told in one line, and the facts that a reviewer needs.
 
 import { h } from "./dom.js";
-import { number, t, when } from "./words.js";
+import { measure, number, t, unit, when } from "./words.js";
 
 export function summary(item) {
   const speed = item.measured?.speed;
-  if (speed) return `${number(speed.value, 0)} ${speed.unit}${item.threshold?.limit_kmh ? ` / ${number(item.threshold.limit_kmh)}` : ""}`;
+  if (speed) return `${number(speed.value, 0)} ${unit(speed.unit)}${item.threshold?.limit_kmh ? ` / ${number(item.threshold.limit_kmh)}` : ""}`;
   const first = Object.entries(item.measured || {})[0];
-  return first ? `${first[0].replaceAll("_", " ")} ${number(first[1].value, 1)} ${first[1].unit}` : "";
+  return first ? `${measure(first[0])} ${number(first[1].value, 1)} ${unit(first[1].unit)}` : "";
 }
 
 export function facts(item) {
   const rows = Object.entries(item.measured || {}).map(([name, m]) => [
-    `${t("measured")}: ${name.replaceAll("_", " ")}`,
-    h("span", h("b.value", `${number(m.value, 1)} ${m.unit}`), ` ${t("interval")} ${number(m.low, 1)} – ${number(m.high, 1)}`),
+    `${t("measured")}: ${measure(name)}`,
+    h("span", h("b.value", `${number(m.value, 1)} ${unit(m.unit)}`), ` ${t("interval")} ${number(m.low, 1)} – ${number(m.high, 1)}`),
   ]);
-  for (const [name, value] of Object.entries(item.threshold || {}).filter(([name]) => name.endsWith("_kmh"))) rows.push([t(name.replace(/_kmh$/, "")), `${number(value, 1)}${name.endsWith("_kmh") ? " km/h" : ""}`]);
+  for (const [name, value] of Object.entries(item.threshold || {}).filter(([name]) => name.endsWith("_kmh"))) rows.push([t(name.replace(/_kmh$/, "")), `${number(value, 1)} ${unit("km/h")}`]);
   rows.push([t("plate"), item.plate ? h("span.plate", item.plate.text, item.plate.confident ? "" : " ?") : t("unread")]);
   rows.push([t("article"), item.article || "-"], [t("time"), when(item.captured_at)], [t("camera"), `${item.camera}, ${item.district}`]);
   const survey = item.calibration || {};
   if (survey.valid_until) rows.push([t("calibration"), `${survey.id || ""} ${t("valid_until")} ${survey.valid_until}`]);
-  if (item.clock?.source) rows.push([t("clock"), `${item.clock.source}`]);
+  if (item.clock?.source) rows.push([t("clock"), t(`clock.${item.clock.source}`)]);
   return h("dl.facts", rows.flatMap(([name, value]) => [h("dt", name), h("dd", value)]));
 }

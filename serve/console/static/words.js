@@ -1,8 +1,11 @@
 // Everything that the console says: Kazakh, Russian, English. Kazakh is to be proofread by a native speaker.
 
+import { CODES } from "./codes.js";
+
 export const LANGUAGES = { kk: "Қазақша", ru: "Русский", en: "English" };
 
 const WORDS = {
+  ...CODES,
   skip: ["Мазмұнға өту", "К содержанию", "Skip to content"],
   now: ["Қазір", "Сейчас", "Now"],
   review: ["Қарау", "Проверка", "Review"],
@@ -82,6 +85,7 @@ const WORDS = {
   route: ["Маршрут", "Маршрут", "Route"],
   leads: ["Белгілер", "Зацепки", "Leads"],
   lead_note: ["Бұл белгі ғана, қорытынды емес. Екі адам бір-бірінен тәуелсіз растайды.", "Это зацепка, не вывод. Подтверждают двое независимо друг от друга.", "This is a lead, not a finding. Two people confirm it, blind to one another."],
+  package: ["Дәлелдеме пакеті (журналға жазылады)", "Пакет доказательств (записывается в журнал)", "Evidence package (written down)"],
   seen: ["Камерада", "На камере", "As seen"],
   probe: ["Фотосурет", "Фотография", "Photo"],
   similarity: ["Ұқсастық", "Сходство", "Similarity"],
@@ -95,8 +99,6 @@ const WORDS = {
   reason: ["Себебі", "Причина", "Reason"],
   ask_reason: ["Себебін жазыңыз: ол журналда қалады", "Укажите причину: она останется в журнале", "Say why: it stays in the log"],
   no_cases: ["Іс жоқ", "Дел нет", "No cases"],
-  placing: ["Қойылды", "Оставлен", "Put down"],
-  leaving: ["Иесі кетіп барады", "Владелец уходит", "Owner leaves"],
   no_objects: ["Қараусыз қалған зат жоқ", "Оставленных предметов нет", "Nothing left behind"],
   task_open: ["Бос", "Свободно", "Open"],
   accept: ["Қабылдау", "Принять", "Accept"],
@@ -104,6 +106,9 @@ const WORDS = {
   resolve: ["Аяқтау", "Завершить", "Resolve"],
   hand_over: ["Тапсыру", "Передать", "Hand over"],
   no_tasks: ["Тапсырма жоқ", "Заданий нет", "No tasks"],
+  you_are_called: ["Сізді шақырады", "Вас вызывают", "You are called"],
+  calls_within: ["Осы аралықтағыларды шақырады", "Вызывает в радиусе", "Calls patrols within"],
+  leads_waiting: ["Жауап күтетін белгілер", "Зацепки ждут ответа", "Leads waiting for an answer"],
   near_me: ["Маған жақын", "Рядом со мной", "Near me"],
   all_tasks: ["Барлығы", "Все задания", "All tasks"],
   queued: ["Жіберуді күтуде", "Ждут отправки", "Waiting to be sent"],
@@ -123,7 +128,18 @@ const WORDS = {
   lag: ["Кідіріс, с", "Задержка, с", "Lag, s"],
   gated: ["Қозғалыссыз", "Без движения", "Nothing moved"],
   dropped: ["Жоғалған", "Пропущено", "Dropped"],
-  fitness: ["Дәлелге жарамды", "Годность для доказательств", "Fit for evidence"],
+  fitness: ["Дәлелге жарамды", "Годна для доказательств", "Fit for evidence"],
+  unfit: ["Дәлелге жарамсыз", "Не годна для доказательств", "Not fit for evidence"],
+  steadiness: ["Тұрақтылығы", "Устойчивость", "Steadiness"],
+  "unfit.rate_unmeasured": ["кадр жиілігі әлі өлшенбеген", "частота кадров ещё не измерена", "its frame rate is not measured yet"],
+  "unfit.rate_unsteady": ["кадр жиілігі тұрақсыз", "частота кадров непостоянна", "its frame rate is unsteady"],
+  "unfit.clock_unvouched": ["сағатына ешкім кепіл емес", "за её часы никто не ручается", "nobody vouches for its clock"],
+  "unfit.no_calibration": ["калибрленбеген", "нет калибровки", "it has no calibration"],
+  "unfit.calibration_void": ["калибрлеуі бұл суретке сай емес", "калибровка не подходит к этому изображению", "its calibration does not hold for this picture"],
+  "unfit.survey_unchecked": ["түсіру негізін тексеретін нүкте жоқ", "съёмку нечем проверить: только четыре точки", "nothing checks its survey: four points"],
+  "unfit.survey_expired": ["түсіру негізінің мерзімі өткен", "срок съёмки истёк", "its survey is not valid today"],
+  "unfit.camera_moved": ["түсірілген жерінен жылжыған", "сдвинута с места съёмки", "it does not look where it was surveyed"],
+  "unfit.camera_shakes": ["дірілдейді", "дрожит", "it shakes"],
   look: ["Қарау", "Взглянуть", "Look"],
   looked_note: ["Қарағаныңыз журналға жазылады", "Просмотр записывается в журнал", "That you look is written down"],
   who: ["Кім", "Кто", "Who"],
@@ -180,6 +196,8 @@ const WORDS = {
   "state.dispatched": ["жіберілді", "направлено", "dispatched"],
   "state.abandoned": ["қараусыз", "оставлен", "abandoned"],
   "state.escalated": ["ұзақ тұр", "стоит долго", "escalated"],
+  "state.unwatched": ["камера енді айта алмайды, қарау керек", "камера больше не может сказать, нужно посмотреть", "the camera cannot tell any more: look"],
+  "state.silent": ["үнсіз", "молчит", "silent"],
   "state.running": ["жұмыс істеуде", "работает", "running"],
   "state.reconnecting": ["қайта қосылуда", "переподключается", "reconnecting"],
   "state.restarting": ["қайта іске қосылуда", "перезапускается", "restarting"],
@@ -259,7 +277,7 @@ const WORDS = {
   "cls.bus": ["автобус", "автобус", "bus"],
   "cls.thing": ["зат", "предмет", "thing"],
   "cls.motorcycle": ["мотоцикл", "мотоцикл", "motorcycle"],
-  "fit.fit": ["жарамды", "годна", "fit"],
+  "fit.fit": ["тұрақты", "устойчива", "steady"],
   "fit.moved": ["жылжыған", "сдвинута", "moved"],
   "fit.shaking": ["дірілдейді", "дрожит", "shaking"],
   "fit.unsettled": ["тұрақсыз", "не установилась", "unsettled"],
@@ -286,6 +304,12 @@ export function t(key) {
   const row = WORDS[key];
   return row ? row[ORDER.indexOf(language)] : key.replace(/^[a-z]+\./, "").replaceAll("_", " ");
 }
+
+export const unit = (name) => t(`unit.${name}`);
+export const measure = (name) => t(`measured.${name}`);
+// Moments that come in numbers ("look-2") are one word with their number.
+export const moment = (name) => t(`moment.${name.replace(/-\d+$/, "")}`) + (name.match(/-\d+$/)?.[0].replace("-", " ") || "");
+export const metres = (value) => (value < 1000 ? `${number(value)} ${unit("m")}` : `${number(value / 1000, 1)} ${unit("km")}`);
 
 export const when = (at) => new Date(at).toLocaleString(language, { dateStyle: "short", timeStyle: "medium", hour12: false });
 export const clock = (at) => new Date(at).toLocaleTimeString(language, { hour12: false });

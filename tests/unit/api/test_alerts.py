@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from apiclient import speeding, write
 
 from flows.domain.events import PASSAGE, Event
@@ -84,6 +85,35 @@ async def test_a_slow_listener_catches_up_and_misses_nothing(
             await take(quick, 1 if n > 1 else 2)
         seen += await take(stream, 59)
     assert [event["id"] for _, event in seen] == [speeding(n).id for n in range(60)]
+
+
+async def test_of_a_new_lead_listeners_hear_that_one_waits_and_nothing_more(
+    hub: AlertHub, redis_url: str
+) -> None:
+    client = redis.Redis.from_url(redis_url)
+    patrol = Filter(OPERATOR.model_copy(update={"roles": frozenset({"patrol", "auditor"})}))
+    async with aclosing(await opened(hub)) as stream, aclosing(await opened(hub, patrol)) as other:
+        for district in ("almaly", "esil"):
+            lead = {
+                "lead": "l-1",
+                "case": "c-1",
+                "purpose": "missing_child",
+                "first": "1",
+                "camera": "hall-1",
+            }
+            client.xadd("{dome}:alerts", lead | {"district": district, "at_ms": "1", "radius_m": "1000"})
+        async with asyncio.timeout(20):
+            hint = (await anext(stream)).decode()
+        write(redis_url, speeding(0))
+        assert [event["id"] for _, event in await take(other, 1)] == [speeding(0).id]
+        seen = await take(stream, 1)
+    event, data = hint.strip().splitlines()
+    assert event == "event: dome.search.waiting.v1", (
+        "without an id: who comes back goes on from the last event"
+    )
+    told_of = {"type": "dome.search.waiting.v1", "subject": "esil", "data": {"first": True}}
+    assert json.loads(data.removeprefix("data: ")) == told_of
+    assert [each["id"] for _, each in seen] == [speeding(0).id]
 
 
 async def test_listeners_see_their_districts_their_types_and_no_plates_unless_they_may(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apiclient import stored
@@ -27,6 +27,27 @@ async def test_pictures_are_shown_and_the_clip_with_everybody_in_it_is_not(api: 
     for hidden in ("now-crop.jpg", "clip.mp4"):
         answer = await api.get(f"/objects/{event.id}/pictures/{hidden}", "operator")
         assert answer.status_code in (404, 422)
+
+
+async def test_pictures_say_where_in_them_the_thing_is_and_the_newest_of_each_moment_is_shown(
+    api: Any,
+) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=5)
+
+    def told(kind: str, minute: int, *names: str) -> Event:
+        then = at + timedelta(minutes=minute)
+        moments = [{"name": name, "at": then.isoformat(), "xyxy": [10.0, 20.0, 30.0, 44.0]} for name in names]
+        data = {"object": "bag", "moments": moments}
+        return Event.of(f"dome.object.{kind}.v1", camera_id="hall", district="esil", at=then, data=data)
+
+    first, later = told("abandoned", 0, "placing", "leaving", "now"), told("escalated", 1, "now")
+    api.write(first, stored(first, "placing.jpg", "leaving.jpg", "now.jpg"), later, stored(later, "now.jpg"))
+    answer = await api.get(f"/objects?until={datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", "operator")
+    (row,) = answer.json()["items"]
+    assert [(p["name"], p["href"].split("/")[-3]) for p in row["pictures"]] == [
+        ("placing", first.id), ("leaving", first.id), ("now", later.id)
+    ]  # fmt: skip
+    assert all(p["xyxy"] == [10.0, 20.0, 30.0, 44.0] for p in row["pictures"])
 
 
 async def test_what_a_patrol_has_dealt_with_is_open_no_more(api: Any) -> None:

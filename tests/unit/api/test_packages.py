@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import access
+import numpy as np
 from packages import decision, store_package, violation
 
 from flows.court.verify import verify
+from flows.jpeg import jpeg
 from flows.package import sha256
+from flows.store import keys
 from flows.store.evidence import EvidenceStore
 
 
@@ -25,6 +29,29 @@ async def test_a_case_is_handed_out_as_a_zip_that_verifies(api: Any) -> None:
     assert (noted.subject, noted.details["sha256"]) == (event.id, sha256(answer.content))
     seen = [(await api.get("/audit", "auditor", districts=[d])).json()["items"] for d in ("alatau", "esil")]
     assert [[e["action"] for e in log] for log in seen] == [["violation.decided", "evidence.exported"], []]
+
+
+async def test_a_lead_is_handed_out_once_two_have_confirmed_it_and_who_takes_it_is_in_the_log(
+    api: Any,
+) -> None:
+    services = api.app.state.services
+    lead = (await access.case("/leads/{lead}", lead=True)(api, "esil")).path.rsplit("/", 1)[1]
+    seen = services.leads._vault.seal(jpeg(np.full((80, 60, 3), 90, np.uint8)))
+    services.results._client.hset(keys.lead(lead), mapping={"crop": seen, "model": "dlib@" + "ab" * 32})
+    for by in ("first", "second"):
+        refused = await api.get(f"/leads/{lead}/package", "authoriser")
+        assert (refused.status_code, "got unconfirmed" in refused.json()["detail"]) == (409, True)
+        assert (await api.post(f"/leads/{lead}/confirm", {}, "operator", sub=by)).status_code == 200
+    answer = await api.get(f"/leads/{lead}/package", "authoriser", sub="bolat")
+    assert answer.status_code == 200, answer.text
+    report = verify(answer.content)
+    assert (report.verdict, report.event) == ("good", lead), report.faults
+    noted = [e for e in services.audit.entries() if e.who == "bolat"]
+    assert [e.action for e in noted] == ["lead.viewed", "evidence.exported"]
+    assert noted[1].details["sha256"] == sha256(answer.content)
+    services.cases.close(services.leads.raw(lead).case, "somebody", "found")
+    services.cases.sweep()
+    assert (await api.get(f"/leads/{lead}/package", "authoriser")).status_code == 200, "kept as evidence"
 
 
 async def test_evidence_that_was_touched_is_refused_and_another_district_s_does_not_exist(api: Any) -> None:

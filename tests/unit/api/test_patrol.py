@@ -8,11 +8,13 @@ from typing import Any
 
 import access
 import pytest
+from searching import make_case
 
 from flows.domain.errors import StoreError
 from flows.domain.events import Event
 from flows.domain.patrol import Task
 from flows.domain.status import CameraStatus
+from flows.store import keys
 
 
 def left_behind(camera: str, district: str = "esil") -> Event:
@@ -63,6 +65,65 @@ async def test_a_patrol_is_sent_to_a_lead_while_its_search_runs(api: Any, end: s
     assert answer.status_code == status, answer.text
     tasks = (await api.get("/patrol/tasks", "operator")).json()["items"]
     assert len(tasks) == (status == 201)
+
+
+async def dispatched(api: Any, place: tuple[float, float], **changes: Any) -> str:
+    """A lead at a place that two have confirmed and one has dispatched; patrols within 3 km are called."""
+    call = await access.case("/leads/{lead}", lead=True)(api, "esil")
+    services, lead_id = api.app.state.services, call.path.rsplit("/", 1)[1]
+    lead = services.leads.raw(lead_id)
+    values = {"latitude": place[0], "longitude": place[1]}
+    services.results._client.hset(
+        keys.lead(lead_id), "json", lead.model_copy(update=values).model_dump_json()
+    )
+    case = services.cases.get(lead.case).model_copy(update={"alert_radius_m": 3000.0} | changes)
+    services.results._client.hset(keys.case(case.id), "json", case.model_dump_json())
+    assert (await api.get("/patrol/tasks", "patrol")).json()["items"] == []
+    for by, name in (("first", "confirm"), ("second", "confirm"), ("first", "dispatch")):
+        assert (await api.post(f"/leads/{lead_id}/{name}", {}, "operator", sub=by)).status_code == 200
+        tasks = (await api.get("/patrol/tasks", "patrol")).json()["items"]
+        assert len(tasks) == (name == "dispatch"), "an unconfirmed hit calls nobody"
+    return lead_id
+
+
+async def near(api: Any, latitude: float, radius_m: int = 500) -> list[tuple[str, bool]]:
+    answer = await api.get(f"/patrol/tasks?latitude={latitude}&longitude=71.43&radius_m={radius_m}", "patrol")
+    return [(row["task"]["about"], row["calls"]) for row in answer.json()["items"]]
+
+
+async def test_a_dispatched_lead_calls_the_patrols_within_its_case_s_radius(api: Any) -> None:
+    lead = await dispatched(api, (51.12, 71.43))
+    assert await near(api, 51.12) == [(lead, True)]
+    assert await near(api, 51.14) == [(lead, True)], "farther than they look, nearer than the case calls"
+    assert await near(api, 51.15) == []
+    assert await near(api, 51.15, 20_000) == [(lead, False)]
+    task = (await api.get("/patrol/tasks", "patrol")).json()["items"][0]["task"]
+    told = [e.event for e in api.app.state.services.results.events(type="dome.patrol.task.v1")]
+    assert [(e.data["about"], e.data["radius_m"]) for e in told] == [(lead, 3000.0)]
+    await api.post(f"/patrol/tasks/{task['id']}/accept", {"version": 0}, "patrol", sub="timur")
+    assert await near(api, 51.12) == [(lead, False)], "somebody is on the way"
+
+
+async def test_a_missing_child_goes_before_whatever_is_newer_or_nearer(api: Any) -> None:
+    terms = make_case().terms.model_copy(update={"first": True})
+    child = await dispatched(api, (51.14, 71.43), terms=terms)
+    await sent(api, "a", (51.12, 71.43))
+    listed = (await api.get("/patrol/tasks", "patrol")).json()["items"]
+    assert [row["task"]["about"] for row in listed] == [child, "a-bag"]
+    assert await near(api, 51.12) == [(child, True), ("a-bag", False)]
+
+
+@pytest.mark.parametrize("end", ["rejected", "closed"])
+async def test_nobody_sets_out_for_a_lead_that_is_over(api: Any, end: str) -> None:
+    services, lead = api.app.state.services, await dispatched(api, (51.12, 71.43))
+    task = (await api.get("/patrol/tasks", "patrol")).json()["items"][0]["task"]
+    if end == "closed":
+        services.cases.close(services.leads.raw(lead).case, "somebody", "found")
+    else:
+        services.leads.reject(lead, "third")
+    assert await near(api, 51.12) == []
+    refused = await api.post(f"/patrol/tasks/{task['id']}/accept", {"version": 0}, "patrol")
+    assert (refused.status_code, "nobody goes" in refused.json()["detail"]) == (409, True)
 
 
 async def test_of_two_patrols_one_gets_it(api: Any) -> None:

@@ -6,10 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from apiclient import bearer, config_for, running, speeding, token
+from citizens import signed
 
 from flows.domain.errors import StoreError
+from flows.store.channels import ChannelBook
 from serve.api import idempotency
 
 HOOK = {"url": "http://127.0.0.1:9/in"}
@@ -91,6 +94,38 @@ async def test_clients_in_a_hurry_wait_and_others_do_not(redis_url: str, tmp_pat
         assert int(answers[-1].headers["retry-after"]) > 30
         calm = bearer(token(config, "operator", sub="calm"))
         assert (await client.get("/api/v1/me", headers=calm)).status_code == 200
+
+
+@pytest.mark.slow
+async def test_who_was_refused_too_often_waits_at_every_door_and_who_is_known_goes_on(
+    redis_url: str, tmp_path: Path
+) -> None:
+    config = config_for(redis_url, tmp_path, refused_hz=0.01, refused=4)
+    key = ChannelBook(config.channels_path).add("egov")
+    path = "/api/v1/open311/v2/requests.json"
+    async with running(config) as (_, client):
+        good = bearer(token(config, "operator"))
+        assert (await client.get("/api/v1/me", headers=good)).status_code == 200
+        tries = [
+            await client.get("/api/v1/me"),
+            await client.get("/api/v1/me", headers=bearer("x" * 40)),
+            await client.post("/console/session", json={"token": "x" * 40}),
+            await client.post(path, content=b"{}", headers=signed("egov", "wrong", "POST", path, b"{}")),
+        ]
+        assert [answer.status_code for answer in tries] == [401] * 4
+        late = [
+            await client.get("/api/v1/me"),
+            await client.get("/api/v1/me", headers=bearer("y" * 40)),
+            await client.post("/console/session", json={"token": token(config, "operator", sub="new")}),
+            await client.post(path, content=b"{}", headers=signed("egov", key, "POST", path, b"{}")),
+        ]
+        assert [answer.status_code for answer in late] == [429] * 4
+        assert all(90 < int(answer.headers["retry-after"]) <= 100 for answer in late)
+        assert (await client.get("/api/v1/me", headers=good)).status_code == 200
+        assert [(await client.get(page)).status_code for page in ("/api/v1/health", "/console")] == [200, 200]
+        elsewhere = httpx.ASGITransport(client._transport.app, client=("192.0.2.7", 9))  # type: ignore[attr-defined]
+        async with httpx.AsyncClient(transport=elsewhere, base_url="http://dome") as other:
+            assert (await other.get("/api/v1/me")).status_code == 401
 
 
 async def test_a_body_that_is_too_long_is_refused_also_without_its_length(api: Any) -> None:

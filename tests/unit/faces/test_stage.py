@@ -8,7 +8,7 @@ import pytest
 from people import Clock
 from searching import HOUR, T0, make_active, make_found
 
-from flows.domain.cases import SearchCase, SearchTerms
+from flows.domain.cases import SearchCase, SearchTerms, Window
 from flows.domain.errors import FacesAway
 from flows.domain.events import Event
 from flows.domain.faces import FaceAnswer, FaceRequest
@@ -42,9 +42,12 @@ class Search:
         return self.answers.pop(0) if self.answers else FaceAnswer(found=True, worth=0.5)
 
 
-def hit(similarity: float = 0.97, case: str = "case-1") -> FaceAnswer:
+def hit(similarity: float = 0.97, case: str = "case-1", worth: float = 0.9) -> FaceAnswer:
     likeness = Likeness(similarity=similarity, threshold=0.95, gallery=1, false_alarms=3)
-    return FaceAnswer(True, 0.9, (make_found(case=case, likeness=likeness),))
+    return FaceAnswer(True, worth, (make_found(case=case, likeness=likeness),))
+
+
+LIVE = {"kind": "stream", "url": "rtsp://127.0.0.1/a"}
 
 
 class Picture:
@@ -59,10 +62,14 @@ class Picture:
 
 
 class Stage:
-    def __init__(self, *cases: SearchCase, camera: str = "hall-1") -> None:
+    def __init__(self, *cases: SearchCase, camera: str = "hall-1", live: bool = False) -> None:
         self.search, self.clock, self.events = Search(*cases), Clock(), list[Event]()
         config = CameraConfig.model_validate(
-            {"id": camera, "district": "esil", "source": {"kind": "scene", "scene": "empty"}}
+            {
+                "id": camera,
+                "district": "esil",
+                "source": LIVE if live else {"kind": "scene", "scene": "empty"},
+            }
         )
         self.stage = FaceStage(config, self.search, self.events.extend, self.clock)
         self.picture = Picture()
@@ -122,6 +129,44 @@ async def test_frames_must_agree_and_the_best_of_them_is_the_lead() -> None:
         await stage.frame(2 + i, walker)  # the case has its lead of this track
     assert len(stage.search.requests) == 3
     assert stage.stage.looked == 3
+
+
+@pytest.mark.parametrize(
+    ("looks", "shown"),
+    [([(0.96, 0.9), (0.99, 0.3)], 0), ([(0.99, 0.3), (0.96, 0.9)], 1), ([(0.96, 0.5), (0.98, 0.5)], 1)],
+    ids=["first", "second", "equally good"],
+)  # fmt: skip
+async def test_the_best_picture_is_shown_with_its_own_similarity_and_not_the_luckiest(
+    looks: list[tuple[float, float]], shown: int
+) -> None:
+    stage, walker = Stage(CASE), person()
+    stage.search.answers = [hit(similarity, worth=worth) for similarity, worth in looks]
+    for n in range(2):
+        await stage.frame(1.0 + n, walker)
+    (event,) = stage.events
+    assert event.time == T0 + timedelta(seconds=1 + shown)
+    assert event.data["likeness"]["similarity"] == looks[shown][0]  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize("frames_go_on", [True, False])
+async def test_votes_are_forgotten_when_the_window_is_over_though_the_case_runs_on(
+    frames_go_on: bool,
+) -> None:
+    window = Window(begins_at=T0 - HOUR, ends_at=T0 + timedelta(seconds=2))
+    case = make_active(terms=SearchTerms(longest_days=30, votes=2), window=window)
+    stage, walker = Stage(case, live=True), person()
+    stage.search.answers = [hit()]
+    await stage.frame(1.0, walker)
+    (seen,) = stage.stage._seen.values()
+    await stage.stage.refresh()
+    assert list(seen.votes) == ["case-1"], "the window is open"
+    if frames_go_on:
+        stage.stage.wants(T0 + timedelta(seconds=7.5))
+    else:
+        stage.clock.at = T0 + timedelta(seconds=7.5)
+    await stage.stage.refresh()
+    assert (seen.votes, seen.next) == ({}, None), "no crop of anybody outlives the window"
+    assert case.ends_at > stage.clock.at + HOUR
 
 
 async def test_one_frame_alone_is_no_lead() -> None:

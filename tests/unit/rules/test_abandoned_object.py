@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flows.domain.detections import Detections
-from flows.domain.events import OBJECT_ABANDONED, OBJECT_CLOSED, OBJECT_ESCALATED, Event
+from flows.domain.events import OBJECT_ABANDONED, OBJECT_CLOSED, OBJECT_ESCALATED, OBJECT_UNWATCHED, Event
 from flows.domain.frames import ClockState
 from flows.domain.objects import AbandonedObject
 from flows.domain.ruleset import AbandonedObjectRule
@@ -48,6 +48,7 @@ IMAGINED_S = 18.0
 class Tale:
     """What happens: where people are at each second, and when the bag stands, is hidden or gone.
 
+    Nothing is heard of it from ``silent_s`` on: its place was learnt anew.
     Only a corner of it shows until ``corner_until_s``; who is ``imagined`` looks like the owner, who has gone by then.
     """
 
@@ -62,6 +63,7 @@ class Tale:
     unseen: Callable[[str, float], bool] = lambda name, t: False
     seconds: float = 60.0
     rate_hz: float = 4.0
+    silent_s: float = float("inf")
 
 
 def walk(*stops: tuple[float, float]) -> Callable[[float], float | None]:
@@ -119,7 +121,7 @@ def rule_and_events(
             boxes.append(("person", box))
         things: list[Thing] = []
         begins, ends = tale.stands
-        if t >= begins + 3.0 and not gone_told:  # pixels are sure after three seconds
+        if t >= begins + 3.0 and not gone_told and t < tale.silent_s:  # pixels are sure after three seconds
             standing: Standing = "gone" if ends is not None and t >= ends + 2.0 else "stands"
             gone_told = standing == "gone"
             things.append(thing(tale, standing))
@@ -250,6 +252,20 @@ def test_it_ends_when_it_is_taken(people: dict[str, Callable[[float], float | No
     closed = AbandonedObject.model_validate(events[-1].data)
     assert (closed.outcome, closed.object) == (outcome, events[0].id)
     assert (events[-1].time - START).total_seconds() == 40.0
+
+
+def test_people_are_told_when_nobody_can_say_any_more_whether_it_stands_there() -> None:
+    rule, events, _ = rule_and_events(Tale({"owner": LEAVES}, silent_s=30.0, seconds=70.0))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED, OBJECT_UNWATCHED]
+    last = AbandonedObject.model_validate(events[-1].data)
+    assert (last.state, last.object, last.outcome) == ("unwatched", events[0].id, "")
+    assert [m.name for m in last.moments] == ["now"]
+    assert 59.5 < (events[-1].time - START).total_seconds() < 60.5
+    assert rule.refusals() == {"place_learnt_anew": 1}
+
+
+def test_of_what_was_never_told_nothing_is_said_when_it_is_lost() -> None:
+    assert play(Tale({"owner": STAYS}, silent_s=12.0, seconds=70.0)) == []
 
 
 def test_an_owner_in_sight_who_takes_it_reclaims_it() -> None:

@@ -13,7 +13,7 @@ export async function open(main, { signal }) {
 
   async function load() {
     const page = await ask(`/audit?since=${since}&limit=100`, { signal });
-    body.append(...page.items.map((entry) => h("tr", h("td", String(entry.seq)), h("td", when(entry.at)), h("td", entry.who), h("td", h("code", entry.action)),
+    body.append(...page.items.map((entry) => h("tr", h("td", String(entry.seq)), h("td", when(entry.at)), h("td", entry.who), h("td", h("span", { title: entry.action }, t(`action.${entry.action}`))),
       h("td", [entry.case, entry.subject].filter(Boolean).join(" / ")), h("td", entry.why, h("small.hash", { title: entry.hash }, ` ${entry.hash.slice(0, 8)}`)))));
     if (!body.children.length) body.append(h("tr", h("td", { colspan: 6 }, t("nothing_yet"))));
     more.hidden = page.next === null;

@@ -43,26 +43,43 @@ function card(camera, me, look) {
   const may = me.roles.some((role) => ["operator", "administrator"].includes(role));
   return h("article.card", { "aria-label": camera.id },
     h("header", h("h2", h("a", { href: `#/cameras/${camera.id}` }, status.name || camera.id)), h("small", `${camera.id}, ${camera.district}`), h(`span.pill.${state}`, camera.silent ? t("silent") : t(`state.${state}`)),
-      status.fitness && h(`span.pill.${status.fitness}`, t(`fit.${status.fitness}`))),
+      status.unfit && (status.unfit.length ? h("span.pill.moved", t("unfit")) : h("span.pill.fit", t("fitness")))),
     status.message && h("p.note", status.message),
     h("dl.facts.small",
       h("dt", t("rate")), h("dd", number(status.rate_hz || 0, 1), spark(row.map((r) => r.rate), t("rate"))),
       h("dt", t("lag")), h("dd", number(status.lag_s || 0, 1), spark(row.map((r) => r.lag), t("lag"))),
       h("dt", t("frames")), h("dd", `${number(read)}; ${t("gated")} ${read ? number((100 * (status.gated || 0)) / read) : 0} %; ${t("dropped")} ${number(status.dropped || 0)}`),
+      status.unfit?.length > 0 && [h("dt", t("unfit")), h("dd", h("ul.reasons-list", status.unfit.map((code) => h("li", t(`unfit.${code}`)))))],
+      status.fitness && [h("dt", t("steadiness")), h("dd", t(`fit.${status.fitness}`), status.moved_px !== null && ` (${number(status.moved_px, 1)} px)`)],
       camera.last_report_at && [h("dt", t("time")), h("dd", when(camera.last_report_at))],
-      refused.length > 0 && [h("dt", "✗"), h("dd", refused.map(([why, n]) => `${t(why)} ${n}`).join(", "))],
-      errors.length > 0 && [h("dt", "!"), h("dd", errors.map(([kind, n]) => `${kind} ${n}`).join(", "))]),
-    may && h("button.quiet", { title: t("looked_note"), onclick: () => glance(camera.id, place) }, t("look")), place);
+      refused.length > 0 && [h("dt", "✗"), h("dd", refused.map(([why, n]) => `${t(`refused.${why}`)} ${n}`).join(", "))],
+      errors.length > 0 && [h("dt", "!"), h("dd", errors.map(([kind, n]) => `${t(`error.${kind}`)} ${n}`).join(", "))]),
+    may && h("button.quiet", { title: t("looked_note"), onclick: () => glance(camera.id, place, status.outlines || []) }, t("look")), place);
 }
 
-async function glance(id, place) {
+// Zones, lines and lights that the camera's rules speak of, over its picture.
+function drawn(outlines, width, height) {
+  const size = width / 26;
+  const places = (points) => points.map(([x, y]) => `${x * width},${y * height}`).join(" ");
+  return s("svg.overlay", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": outlines.map((o) => o.name).join(", ") }, outlines.map(({ kind, name, points }) => {
+    const [x, y] = points.reduce(([a, b], [px, py]) => [a + px / points.length, b + py / points.length], [0, 0]);
+    return s("g", {}, s(kind === "line" ? "polyline.outline.line" : `polygon.outline.${kind}`, { points: places(points) }),
+      s("text.on.named", { x: Math.min(Math.max(x, 0.1), 0.9) * width, y: Math.min(Math.max(y, 0.06), 0.97) * height, "font-size": size }, name));
+  }));
+}
+
+async function glance(id, place, outlines) {
   fill(place, h("p.note", "…"));
   for (let tries = 0; tries < 8; tries++) {
     try {
       const answer = await ask(`/cameras/${id}/picture`, { raw: true, again: false });
       const at = answer.headers.get("Dome-Captured-At");
       const url = URL.createObjectURL(await answer.blob());
-      fill(place, h("figure", h("img", { src: url, alt: id, onload: () => URL.revokeObjectURL(url) }), h("figcaption", clock(at), " · ", t("looked_note"))));
+      const stage = h("div.stage", h("img", { src: url, alt: id, onload: ({ target }) => {
+        stage.append(drawn(outlines, target.naturalWidth, target.naturalHeight));
+        URL.revokeObjectURL(url);
+      } }));
+      fill(place, h("figure", stage, h("figcaption", clock(at), " · ", t("looked_note"))));
       return;
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 503) { fill(place); return say(error.message, true); }

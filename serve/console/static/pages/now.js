@@ -12,6 +12,7 @@ const EVERY_MS = 10000;
 export async function open(main, { me, signal }) {
   const link = h("span.link", t("away"));
   const list = h("ol.alerts");
+  const leads = h("ol.alerts.leads", { "aria-label": t("leads_waiting"), hidden: true });
   const tiles = h("div.tiles");
   const chart = h("figure.chart");
   const plan = h("figure.map");
@@ -19,22 +20,24 @@ export async function open(main, { me, signal }) {
     main,
     h("h1.hidden", t("now")),
     tiles,
-    h("div.split", h("section", h("h2", t("map")), plan, chart), h("section", h("h2", t("alerts"), " ", link), list)),
+    h("div.split", h("section", h("h2", t("map")), plan, chart), h("section", h("h2", t("alerts"), " ", link), leads, list)),
   );
   let cameras = [];
+  const { items: districts } = await ask("/districts", { signal });
 
   function draw() {
-    fill(plan, map(cameras, recent(list)));
+    fill(plan, map(cameras, recent(list), districts));
   }
 
   async function count() {
     const watches = (...roles) => roles.some((role) => me.roles.includes(role));
     const until = new Date();
-    const [rows, hours, queue, objects] = await Promise.all([
+    const [rows, hours, queue, objects, found] = await Promise.all([
       ask("/cameras", { signal }),
       watches("operator", "reviewer", "authoriser", "analyst", "auditor") ? ask("/counts/hours", { signal }) : null,
       watches("operator", "reviewer", "authoriser", "auditor") ? ask("/review/queue?limit=1", { signal }) : null,
       watches("operator", "patrol", "analyst", "auditor") ? ask(`/objects?until=${encodeURIComponent(until.toISOString())}`, { signal }) : null,
+      watches("operator", "authoriser") ? ask("/leads/waiting", { signal }) : null,
     ]);
     cameras = rows.items;
     const running = cameras.filter((c) => !c.silent && c.status?.state === "running").length;
@@ -42,11 +45,19 @@ export async function open(main, { me, signal }) {
       tiles,
       tile(`${running} / ${cameras.length}`, t("cameras_up"), "#/cameras", running < cameras.length),
       queue && tile(number(queue.waiting), t("waiting"), "#/review", queue.waiting > 0),
+      found && tile(number(found.items.length), t("leads_waiting"), "#/searches", found.items.length > 0, found.items.some((lead) => lead.first)),
       objects && tile(number(objects.items.length), t("open_objects"), "#/objects", objects.items.length > 0),
       hours && tile(number(hours.items.reduce((sum, hour) => sum + hour.count, 0)), t("violations_day"), "#/review"),
     );
     if (hours) fill(chart, bars(hours.items));
+    if (found) waiting(found.items);
     draw();
+  }
+
+  // Of a lead the stream says only that there is one: what waits for whom is asked for.
+  function waiting(items) {
+    leads.hidden = !items.length;
+    fill(leads, items.map(lead));
   }
 
   // The stream begins when it is opened: what was written before is asked for, whenever it opens.
@@ -65,6 +76,7 @@ export async function open(main, { me, signal }) {
       link.textContent = type === "open" ? t("live") : t("away");
       return;
     }
+    if (type === "dome.search.waiting.v1") return ask("/leads/waiting", { signal }).then(({ items }) => waiting(items), () => {});
     const row = alert(event);
     if (!row) return;
     [...list.children].find((other) => other.dataset.id === event.id)?.remove(); // asked for when it was just written
@@ -77,7 +89,7 @@ export async function open(main, { me, signal }) {
   await count();
   const timer = setInterval(() => count().catch(() => {}), EVERY_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
-  follow("type=dome.violation.&type=dome.object.&type=dome.camera.fitness.", add, signal);
+  follow("type=dome.violation.&type=dome.object.&type=dome.camera.fitness.&type=dome.search.waiting.", add, signal);
 }
 
 function alert(event) {
@@ -101,8 +113,13 @@ function recent(list) {
   return [...list.children].filter((row) => row.classList.contains("fresh")).slice(0, 5).map((row) => row.dataset.camera);
 }
 
-function tile(value, label, href, busy = false) {
-  return h(`a.tile${busy ? ".busy" : ""}`, { href }, h("b", value), h("span", label));
+function lead({ case: id, purpose, first, camera, district, at }) {
+  return h(`li.alert.lead-row${first ? ".first" : ""}`,
+    h("a", { href: `#/searches/${id}`, title: when(at) }, h("time", { datetime: at }, clock(at)), h("b", `${t("kind.lead")}: ${t(`purpose.${purpose}`)}`), h("span", camera), h("span", district)));
+}
+
+function tile(value, label, href, busy = false, presses = false) {
+  return h(`a.tile${presses ? ".presses" : busy ? ".busy" : ""}`, { href }, h("b", value), h("span", label));
 }
 
 function bars(hours) {

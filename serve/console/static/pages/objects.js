@@ -1,9 +1,10 @@
 // Things left behind: what, where, since when, and whether its owner is near.
 
-import { ask, follow, picture } from "../api.js";
+import { ask, follow } from "../api.js";
 import { fill, h } from "../dom.js";
+import { marked } from "../marked.js";
 import { patrolButton } from "../task.js";
-import { number, t, when } from "../words.js";
+import { measure, number, t, unit, when } from "../words.js";
 
 export async function open(main, { me, signal }) {
   const list = h("div.cards.wide");
@@ -19,15 +20,11 @@ export async function open(main, { me, signal }) {
   follow("type=dome.object.&type=dome.patrol.task.", (event, what) => what !== "away" && load(), signal);
 }
 
-function shown({ name, href }) {
-  const image = h("img", { alt: t(name) });
-  picture(href).then((url) => { image.src = url; }, () => {});
-  return h("figure", image, h("figcaption", t(name)));
-}
+const shown = ({ name, href, xyxy }) => h("figure", marked(href, t(`moment.${name}`), xyxy), h("figcaption", t(`moment.${name}`)));
 
 function about(data) {
-  const moments = [["placing", data.placed_at], ["owner_left", data.left_at]].filter(([, at]) => at);
-  const values = Object.entries(data.measured || {}).map(([name, v]) => `${name} ${number(v.value, 1)} ± ${number((v.high - v.low) / 2, 1)} ${v.unit}`);
+  const moments = [["moment.placing", data.placed_at], ["owner_left", data.left_at], ["moment.taken", data.taken_at]].filter(([, at]) => at);
+  const values = Object.entries(data.measured || {}).map(([name, v]) => `${measure(name)} ${number(v.value, 1)} ± ${number((v.high - v.low) / 2, 1)} ${unit(v.unit)}`);
   return [moments.map(([name, at]) => [h("dt", t(name)), h("dd", when(at))]), values.length > 0 && [h("dt", t("measured")), h("dd", values.join("; "))]];
 }
 
@@ -35,7 +32,7 @@ function card(item, me) {
   return h(`article.card.${item.state}`, { "aria-label": item.id },
     h("header", h("h2", t(`state.${item.state}`)), h(`span.pill.${item.state}`, item.camera), h("small", item.district),
       item.patrol && [h("span.grow"), h(`span.pill.${item.patrol}`, `${t("patrol")}: ${t(`state.${item.patrol}`)}`)]),
-    item.pictures.length > 0 && h("div.row", item.pictures.map(shown)),
+    item.pictures.length > 0 && h("div.moments", item.pictures.map(shown)),
     h("dl.facts.small", h("dt", t("time")), h("dd", when(item.noticed_at)), about(item.data)),
     [null, "resolved"].includes(item.patrol) && patrolButton("object", item, me));
 }

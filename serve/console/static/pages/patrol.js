@@ -3,7 +3,7 @@
 import { ask, comesBack, follow, Problem } from "../api.js";
 import { why } from "../dialog.js";
 import { fill, h, say } from "../dom.js";
-import { number, t, when } from "../words.js";
+import { metres, t, when } from "../words.js";
 
 const STEPS = { open: ["accept"], accepted: ["arrive", "resolve", "hand_over"], arrived: ["resolve", "hand_over"], resolved: [] };
 const AFTER = { accept: "accepted", arrive: "arrived", resolve: "resolved", hand_over: "open" };
@@ -55,9 +55,11 @@ export async function open(main, { me, signal }) {
   let rows = null;
   const list = h("div.cards");
   const waiting = h("p.banner", { hidden: true, role: "status" });
+  const called = h("p.banner.called", { hidden: true, role: "alert" });
+  let heard = new Set(); // calls that were told: whoever is called is told once
   let place = null;
   const near = h("button", { onclick: locate, "aria-pressed": "false" }, t("near_me"));
-  fill(main, h("h1", t("patrol"), h("span.grow"), near), waiting, list);
+  fill(main, h("h1", t("patrol"), h("span.grow"), near), called, waiting, list);
 
   function locate() {
     if (place) {
@@ -76,7 +78,17 @@ export async function open(main, { me, signal }) {
     const steps = queue.read();
     waiting.hidden = !steps.length;
     waiting.textContent = `${t("queued")}: ${steps.length}`;
-    if (rows) fill(list, rows.length ? rows.map(({ task, away_m }) => card(ahead(task, steps, me.sub), away_m)) : h("p.empty", t("no_tasks")));
+    if (rows) fill(list, rows.length ? rows.map((row) => card(ahead(row.task, steps, me.sub), row)) : h("p.empty", t("no_tasks")));
+  }
+
+  // A patrol within the radius of a case is called, as long as nobody is on the way.
+  function call() {
+    const calls = rows.filter((row) => row.calls);
+    called.hidden = !calls.length;
+    const text = calls.map(({ task, away_m }) => `${t("you_are_called")}: ${t(`kind.${task.kind}`)}, ${task.camera}, ${metres(away_m)}`).join("; ");
+    if (called.textContent !== text) called.textContent = text; // what is said once is read out once
+    if (calls.some(({ task }) => !heard.has(task.id)) && navigator.vibrate) navigator.vibrate([300, 150, 300]);
+    heard = new Set(calls.map(({ task }) => task.id));
   }
 
   function taken(task) {
@@ -88,6 +100,7 @@ export async function open(main, { me, signal }) {
     draw();
     const where = place ? `?latitude=${place.latitude}&longitude=${place.longitude}&radius_m=20000` : "";
     rows = (await ask(`/patrol/tasks${where}`, { signal })).items;
+    call();
     draw();
   }
 
@@ -98,13 +111,14 @@ export async function open(main, { me, signal }) {
     await load().catch(() => {});
   }
 
-  function card(task, away_m) {
+  function card(task, { away_m, calls }) {
     const mine = me.roles.includes("patrol") && (!task.holder || task.holder === me.sub);
     const act = (name) => (["resolve", "hand_over"].includes(name) ? why(t(name), (note) => step(task, name, note), t("what_found")) : step(task, name));
-    return h("article.card", { "aria-label": `${t(`kind.${task.kind}`)} ${task.camera}` },
-      h("header", h("h2", t(`kind.${task.kind}`)), h(`span.pill.${task.state}`, t(`state.${task.state}`)), away_m !== null && h("span.count", away_m < 1000 ? `${number(away_m)} m` : `${number(away_m / 1000, 1)} km`)),
+    return h(`article.card${calls ? ".calls" : ""}`, { "aria-label": `${t(`kind.${task.kind}`)} ${task.camera}` },
+      h("header", h("h2", t(`kind.${task.kind}`)), task.first && h("span.pill.first", t("purpose.missing_child")), h(`span.pill.${task.state}`, t(`state.${task.state}`)), away_m !== null && h("span.count", metres(away_m))),
       task.text && h("p", task.text),
       h("dl.facts.small", h("dt", t("camera")), h("dd", `${task.camera}, ${task.district}`), h("dt", t("time")), h("dd", when(task.made_at)),
+        task.radius_m && [h("dt", t("calls_within")), h("dd", metres(task.radius_m))],
         task.holder && [h("dt", t("who")), h("dd", task.holder)], task.note && [h("dt", t("reason")), h("dd", task.note)]),
       mine && h("div.steps", STEPS[task.state].map((name) => h(name === "hand_over" ? "button" : "button.good.big", { onclick: () => act(name) }, t(name)))));
   }

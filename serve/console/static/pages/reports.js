@@ -3,7 +3,7 @@
 import { ask, follow, picture, post } from "../api.js";
 import { why } from "../dialog.js";
 import { fill, h, s, say } from "../dom.js";
-import { number, t, when } from "../words.js";
+import { measure, metres, number, t, unit, when } from "../words.js";
 import { summary } from "../violation.js";
 
 const OPEN = ["proposed", "forwarded", "checked", "received"];
@@ -206,7 +206,7 @@ function gallery(item, opens, choose, context) {
   function subjects(file) {
     const button = (pressed, thing, ...what) => h("button", { "aria-pressed": String(pressed), onclick: () => pressed || choose(file, thing) }, what);
     return [h("h2", t("what_about")),
-      h("div.steps", file.things.map((thing, i) => button(thing.kept, thing.id, `${i + 1} ${t(`cls.${thing.cls || "thing"}`)}`, file.seconds > 0 && h("small", ` ${number(thing.after_s, 1)} s`))),
+      h("div.steps", file.things.map((thing, i) => button(thing.kept, thing.id, `${i + 1} ${t(`cls.${thing.cls || "thing"}`)}`, file.seconds > 0 && h("small", ` ${number(thing.after_s, 1)} ${unit("s")}`))),
         button(!file.things.some((thing) => thing.kept), null, `0 ${t("none_of_these")}`)),
       h("p.note", t("what_about_note"), file.chosen_by && ` ${t("chosen_by")}: ${file.chosen_by}.`)];
   }
@@ -232,19 +232,19 @@ function gallery(item, opens, choose, context) {
 
 // What a file says of itself against what its sender says.
 function against(file) {
-  const far = file.away_m === null ? t("says_nothing") : `${file.away_m < 1000 ? `${number(file.away_m)} m` : `${number(file.away_m / 1000, 1)} km`} ${t("from_claim")}`;
+  const far = file.away_m === null ? t("says_nothing") : `${metres(file.away_m)} ${t("from_claim")}`;
   const late = file.apart_s === null ? t("says_nothing") : `${span(Math.abs(file.apart_s))} ${t(file.apart_s < 0 ? "before_claim" : "after_claim")}`;
   const mark = (bad, text) => h(`span.verdict${bad ? ".bad" : ".fine"}`, text);
   const doubtful = (word) => file.doubts.some((doubt) => doubt.includes(word));
   return [
     h("dt", t("place")), h("dd", file.away_m === null ? far : mark(doubtful("km"), far)),
     h("dt", t("time")), h("dd", file.apart_s === null ? late : mark(doubtful("reported") && !doubtful("km") || doubtful("future") || Math.abs(file.apart_s) > 1800, late)),
-    file.seconds > 0 && [h("dt", t("length")), h("dd", `${number(file.seconds, 1)} s`)],
+    file.seconds > 0 && [h("dt", t("length")), h("dd", `${number(file.seconds, 1)} ${unit("s")}`)],
     h("dt", "SHA-256"), h("dd.hash", `${file.sha256.slice(0, 16)}…`),
   ];
 }
 
-const span = (seconds) => (seconds < 120 ? `${number(seconds)} s` : seconds < 7200 ? `${number(seconds / 60)} min` : seconds < 172800 ? `${number(seconds / 3600, 1)} h` : `${number(seconds / 86400)} d`);
+const span = (seconds) => (seconds < 120 ? `${number(seconds)} ${unit("s")}` : seconds < 7200 ? `${number(seconds / 60)} ${unit("min")}` : seconds < 172800 ? `${number(seconds / 3600, 1)} ${unit("h")}` : `${number(seconds / 86400)} ${unit("d")}`);
 
 function claim(item) {
   return h("dl.facts", h("dt", t("time")), h("dd", when(item.happened_at)),
@@ -262,8 +262,8 @@ function proposals(item, files) {
   if (!item.proposed.length) return null;
   return h("section", h("h2", t("proposed_by_machine")), h("div.cards.small", item.proposed.map((proposal) =>
     h("button.proposal", { onclick: () => files.show(proposal.picture) },
-      h("b", t(`rule.${proposal.rule}`)), h("span", `${number(proposal.after_s, 1)} s · ${t(`cls.${proposal.cls || "thing"}`)}`),
-      h("small", Object.entries(proposal.measured).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join("; ")),
+      h("b", t(`rule.${proposal.rule}`)), h("span", `${number(proposal.after_s, 1)} ${unit("s")} · ${t(`cls.${proposal.cls || "thing"}`)}`),
+      h("small", Object.entries(proposal.measured).map(([name, value]) => `${measure(name)} ${value}`).join("; ")),
       h("span.pill.needs_review", t("state.needs_review"))))));
 }
 

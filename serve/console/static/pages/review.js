@@ -3,7 +3,7 @@
 import { ask, picture, post } from "../api.js";
 import { fill, h, s, say } from "../dom.js";
 import { patrolButton } from "../task.js";
-import { number, t, when } from "../words.js";
+import { moment as named, number, t, when } from "../words.js";
 import { facts, summary } from "../violation.js";
 
 // What a step is asked a reason for: nothing is granted where nobody appealed, and nobody pays what was cancelled.
@@ -110,7 +110,9 @@ function one(main, item, context, waiting = null) {
       h("section.words", reading, h("div.steps", steps, patrolButton("violation", item, context.me)), reasons, facts(item),
         item.problems.length > 0 && h("details", h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
         item.decisions.length > 0 && h("details", h("summary", t("decisions"), ` (${item.decisions.length})`),
-          h("ol.log", item.decisions.map((d) => h("li", h("b", t(`state.${d.state}`)), " ", d.by || d.who || "", " ", h("small", d.reason || "", " ", d.detail || ""))))),
+          h("ol.log", item.decisions.map((d) => h("li", h("b", t(`state.${d.state}`)), " ", d.by || d.who || "", " ", h("small", d.reason ? t(`why.${d.reason}`) : "", " ", d.detail || ""))))),
+        item.has_evidence && ["reviewer", "authoriser", "auditor"].some((role) => context.me.roles.includes(role)) &&
+          h("p", h("a", { href: `/api/v1/violations/${item.id}/package`, download: `evidence-${item.id}.zip` }, t("package"))),
         h("p.note", t("keys_help"), ": ", h("kbd", KEYS)))));
   main.focus();
 
@@ -155,7 +157,7 @@ function viewer(item) {
     at = (index + moments.length) % moments.length;
     const moment = moments[at];
     [...strip.children].forEach((tab, i) => tab.setAttribute("aria-selected", String(i === at)));
-    image.alt = `${t(`rule.${item.rule}`)}: ${moment.name}, ${when(moment.at)}`;
+    image.alt = `${t(`rule.${item.rule}`)}: ${named(moment.name)}, ${when(moment.at)}`;
     image.src = await picture(files[`${stem(moment.name)}.jpg`]);
     await image.decode().catch(() => {});
     draw(moment);
@@ -173,7 +175,7 @@ function viewer(item) {
       s("text.on", { x: Math.min(x0, width - text.length * size * 0.6), y, "font-size": size }, text));
   }
 
-  strip.append(...moments.map((moment, i) => h("button", { role: "tab", onclick: () => show(i) }, moment.name)));
+  strip.append(...moments.map((moment, i) => h("button", { role: "tab", onclick: () => show(i) }, named(moment.name))));
   const video = files["clip.mp4"] && h("video", { controls: true, preload: "none", src: files["clip.mp4"], "aria-label": t("clip") });
   const closest = [...moments].reverse().find((m) => files[`${stem(m.name)}-crop.jpg`]);
   for (const [name, label] of [["plate.jpg", t("plate")], [closest && `${stem(closest.name)}-crop.jpg`, t("vehicle")]]) {

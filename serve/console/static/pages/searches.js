@@ -77,6 +77,8 @@ function lead({ lead: found, own, others }, { me }, again) {
       h("dt", t("state")), h("dd", t(`state.${found.state}`)), own && [h("dt", t("you_answered")), h("dd", t(`state.${own.verdict}`))],
       others.length > 0 && [h("dt", t("who")), h("dd", others.map((o) => `${o.by}: ${t(`state.${o.verdict}`)}`).join("; "))]),
     !own && ["lead", "confirmed_once"].includes(found.state) && h("div.steps", h("button.good", { onclick: () => answer("confirm") }, t("same_person")), h("button.bad", { onclick: () => answer("reject", { reason: "not_this_person" }) }, t("not_this_person"))),
+    ["confirmed", "dispatched"].includes(found.state) && me.roles.some((role) => ["operator", "authoriser"].includes(role)) &&
+      h("p", h("a", { href: `/api/v1/leads/${found.id}/package`, download: `evidence-${found.id}.zip` }, t("package"))),
     found.state === "confirmed" && h("div.steps", h("button.good", { onclick: () => answer("dispatch") }, t("dispatch"))),
     patrolButton("lead", found, me));
 }

@@ -1,0 +1,236 @@
+"""What single pages of the console show, on material of their own, at a desk and on a tablet."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from apiclient import config_for, stored, write
+from browsing import CHROMIUM, check_accessible
+from searching import DAY, make_case, make_found
+
+from flows.court.verify import verify
+from flows.domain.cases import SearchTerms, Window
+from flows.domain.events import Event, KeyMoment
+from flows.domain.places import Places
+from flows.domain.site import District
+from flows.domain.status import CameraStatus, Outline
+from flows.store.cases import CaseStore
+from flows.store.evidence import EvidenceStore
+from flows.store.leads import LeadStore
+from flows.store.pictures import PictureStore
+from flows.store.redis_server import EmbeddedRedis
+from flows.store.reports import ReportsStore
+from flows.store.results import ResultsStore
+from flows.store.vault import Vault
+from serve.api.config import ApiConfig
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+HALL = Path(__file__).resolve().parents[2] / "cluster/demo/clips/hall.mp4"
+BAG = (448.0, 339.0, 467.0, 372.0)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiConfig]:
+    home = tmp_path_factory.mktemp("pages")
+    with EmbeddedRedis(home / "redis") as server:
+        yield config_for(server.url, home)
+
+
+def opened(desk: Any, page_name: str, *roles: Any, **more: Any) -> Any:
+    page = desk(*roles, **more)
+    page.goto(page.url.split("#")[0] + f"#/{page_name}")
+    return page
+
+
+def on_a_tablet(page: Any, shot: Path) -> None:
+    """Nothing sticks out on a tablet."""
+    page.set_viewport_size({"width": 800, "height": 1200})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.screenshot(path=shot)
+
+
+def frames(*numbers: int) -> list[bytes]:
+    """Pictures of the demo's hall, JPEG."""
+    with av.open(str(HALL)) as hall:
+        shown = {n: f.to_image() for n, f in enumerate(hall.decode(video=0)) if n in numbers}
+    pictures = []
+    for n in numbers:
+        out = io.BytesIO()
+        shown[n].save(out, "JPEG", quality=90)
+        pictures.append(out.getvalue())
+    return pictures
+
+
+def test_a_small_thing_is_marked_and_shown_larger(desk: Any, shots: Path, config: ApiConfig) -> None:
+    at = datetime.now(UTC).replace(microsecond=0)
+    names = ("placing", "leaving", "now")
+    moments = [KeyMoment(name=name, at=at, xyxy=BAG).model_dump(mode="json") for name in names]
+    data = {"object": "", "moments": moments, "placed_at": at.isoformat(), "measured": {}}
+    event = Event.of("dome.object.abandoned.v1", camera_id="hall", district="esil", at=at, data=data)
+    files = dict(zip((f"{name}.jpg" for name in names), frames(70, 90, 215), strict=True))
+    EvidenceStore(config.settings.evidence).write(f"x/{event.id}", files, b"{}")
+    write(config.redis_url, event, stored(event, *files))
+    page = opened(desk, "objects", "operator")
+    page.wait_for_selector(".card .overlay >> nth=2")
+    boxes = page.locator(".overlay > .box")
+    assert boxes.count() == 3
+    left, width = (float(boxes.first.get_attribute(name)) for name in ("x", "width"))
+    assert left < BAG[0] < BAG[2] < left + width
+    seen = page.locator(".inset svg").first.get_attribute("viewBox").split()
+    x, y, wide, high = map(float, seen)
+    assert x < BAG[0] < BAG[2] < x + wide
+    assert y < BAG[1] < BAG[3] < y + high
+    assert wide < 6 * (BAG[2] - BAG[0]), "larger than in the whole picture"
+    check_accessible(page)
+    page.screenshot(path=shots / "object.png")
+    on_a_tablet(page, shots / "object-tablet.png")
+
+
+@pytest.mark.parametrize("language", ["kk", "ru"])
+def test_what_machines_name_is_said_in_the_language_of_whoever_reads(
+    desk: Any, shots: Path, config: ApiConfig, language: str
+) -> None:
+    at = datetime.now(UTC).replace(microsecond=0)
+    measured = {"alone": {"value": 31.0, "low": 30.0, "high": 32.0, "unit": "s"},
+                "distance": {"value": 6.2, "low": 5.0, "high": 7.4, "unit": "widths"}}  # fmt: skip
+    data = {"object": "", "measured": measured}
+    about: dict[str, Any] = {"camera_id": "quay", "district": "alatau", "at": at, "data": data}
+    write(config.redis_url, Event.of("dome.object.unwatched.v1", **about, key=(language,)))
+    results = ResultsStore(config.redis_url)
+    results.put_statuses([CameraStatus(
+        camera_id="quay", district="alatau", state="running", refusals={"too_few": 3, "camera_moved": 1},
+        errors={"decode": 2}, unfit=("camera_moved",),
+    )])  # fmt: skip
+    results.close()
+    for page_name, role in (("objects", "operator"), ("cameras", "operator"), ("audit", "auditor")):
+        page = opened(desk, page_name, role, language=language, districts=("alatau",))
+        page.wait_for_selector(".card, tbody tr, .empty")
+        page.screenshot(path=shots / f"{page_name}-{language}.png")
+        said = page.locator("main").inner_text().replace("quay", "").replace("alatau", "")
+        assert re.findall("[A-Za-z]{3,}", said) == [], said
+
+
+def found_lead(config: ApiConfig, radius_m: float) -> str:
+    """A child is searched for in esil, and a machine takes somebody before a camera for them."""
+    url, vault = config.redis_url, Vault.of(config.settings.probe_key.get_secret_value())
+    cases, leads, now = CaseStore(url, vault), LeadStore(url, vault), datetime.now(UTC)
+    case = make_case(
+        id="c-child", purpose="missing_child", cameras=(), districts=("esil",), alert_radius_m=radius_m,
+        window=Window(begins_at=now - DAY, ends_at=now + DAY), expires_at=now + DAY,
+        terms=SearchTerms(longest_days=30, first=True), steps=({"deed": "created", "by": "asel", "at": now},),
+    )  # fmt: skip
+    cases.create(case, {"p1": frames(0)[0]})
+    cases.authorise("c-child", "bolat", "seen")
+    cases.activate("c-child", "asel")
+    at = datetime.now(UTC)
+    found = make_found(case="c-child", crop=vault.seal(frames(215)[0]), template=vault.seal(b"0"),
+                       latitude=51.12, longitude=71.42)  # fmt: skip
+    event = found.event(camera_id="hall", district="esil", at=at)
+    assert leads.take(event)
+    cases.close_connections(), leads.close_connections()
+    return event.id
+
+
+def test_a_child_s_lead_is_seen_at_once_and_confirmed_by_two_it_calls_the_patrols_near(
+    desk: Any, shots: Path, config: ApiConfig
+) -> None:
+    operator = desk("operator")
+    operator.wait_for_selector(".link.open")
+    patrol = opened(desk, "patrol", "patrol", sub="timur")
+    patrol.context.grant_permissions(["geolocation"])
+    patrol.context.set_geolocation({"latitude": 51.125, "longitude": 71.42})
+    patrol.click("button[aria-pressed=false]")
+    patrol.wait_for_selector("button[aria-pressed=true]")
+    lead = found_lead(config, radius_m=2000)
+    operator.wait_for_selector(".lead-row.first:has-text('Missing child')")
+    operator.wait_for_selector(".tile.presses", timeout=15_000)
+    check_accessible(operator)
+    operator.screenshot(path=shots / "now-lead.png")
+    assert patrol.locator(".card").count() == 0, "a machine's hit calls nobody"
+    leads = LeadStore(config.redis_url)
+    leads.confirm(lead, "erlan")
+    operator.click(".lead-row a")
+    operator.click(".lead button.good")
+    operator.click(".lead button:text('Dispatch')")
+    with operator.expect_download() as package:
+        operator.click(".lead a:text('Evidence package')")
+    assert verify(Path(package.value.path()).read_bytes()).event == lead
+    operator.screenshot(path=shots / "lead-package.png")
+    patrol.wait_for_selector(".banner.called:has-text('556 m')")
+    assert patrol.locator(".card.calls .pill.first").count() == 1
+    check_accessible(patrol)
+    patrol.screenshot(path=shots / "patrol-called.png")
+    on_a_tablet(patrol, shots / "patrol-called-tablet.png")
+    patrol.click("button:text('Accept')")
+    patrol.wait_for_selector(".banner.called", state="hidden")
+    leads.close_connections()
+
+
+def test_a_camera_says_why_it_is_no_evidence_and_shows_its_zones_over_its_picture(
+    desk: Any, shots: Path, config: ApiConfig
+) -> None:
+    now = datetime.now(UTC)
+    lane = Outline(kind="zone", name="hall", points=((0.1, 0.95), (0.45, 0.42), (0.75, 0.45), (0.95, 0.95)))
+    line = Outline(kind="line", name="gate", points=((0.2, 0.6), (0.8, 0.62)))
+    about: dict[str, Any] = {"district": "esil", "state": "running", "rate_hz": 24.8, "last_at": now}
+    results, pictures = ResultsStore(config.redis_url), PictureStore(config.redis_url)
+    results.put_statuses([
+        CameraStatus(camera_id="fit", fitness="fit", moved_px=0.3, unfit=(), **about),
+        CameraStatus(camera_id="unfit", unfit=("clock_unvouched", "survey_expired"), outlines=(lane, line), **about),
+    ])  # fmt: skip
+    with av.open(str(HALL)) as hall:
+        small = next(hall.decode(video=0)).to_image(width=320, height=180)
+    out = io.BytesIO()
+    small.save(out, "JPEG")
+    pictures.put({"unfit": (now, out.getvalue())})
+    page = opened(desk, "cameras", "operator")
+    page.wait_for_selector("[aria-label=fit] .pill:text('Fit for evidence')")
+    reasons = page.locator("[aria-label=unfit] .reasons-list li").all_inner_texts()
+    assert reasons == ["nobody vouches for its clock", "its survey is not valid today"]
+    page.click("[aria-label=unfit] button")
+    page.wait_for_selector(".look .outline.line")
+    assert page.locator(".look .overlay text").all_text_contents() == ["hall", "gate"]
+    assert page.locator(".look polygon.outline").get_attribute("points").startswith("32,171 ")
+    check_accessible(page)
+    page.screenshot(path=shots / "cameras.png")
+    on_a_tablet(page, shots / "cameras-tablet.png")
+    results.close(), pictures.close()
+
+
+def test_the_map_draws_the_districts_that_the_site_describes(
+    desk: Any, shots: Path, config: ApiConfig
+) -> None:
+    north = ((51.20, 71.30), (51.24, 71.42), (51.21, 71.55), (51.15, 71.50), (51.16, 71.33))
+    south = ((51.16, 71.33), (51.15, 71.50), (51.08, 71.52), (51.06, 71.36))
+    reports, results = ReportsStore(config.redis_url), ResultsStore(config.redis_url)
+    reports.put_places(Places(districts=(
+        District(id="north", name="Saryarka", polygon=north), District(id="south", polygon=south), District(id="west"),
+    )))  # fmt: skip
+    for n, district in enumerate(("north", "north", "south", "west")):
+        place = {"latitude": 51.19 - 0.03 * n, "longitude": 71.44 - 0.04 * n}
+        status = CameraStatus(camera_id=f"map-{n}", district=district, state="running", **place)
+        results.put_statuses([status])
+    page = desk("operator", districts=("north", "south", "west"))
+    page.wait_for_selector(".map polygon.district >> nth=1")
+    assert page.locator(".map circle.district").count() == 1, "west has no border"
+    assert page.locator(".map .name").all_text_contents() == ["Saryarka", "south", "west"]
+    boxes = [
+        page.locator(f".map {what}").first.bounding_box() for what in ("polygon.district", "circle.camera")
+    ]
+    area, camera = boxes
+    assert area["x"] < camera["x"] < area["x"] + area["width"]
+    assert area["y"] < camera["y"] < area["y"] + area["height"]
+    check_accessible(page)
+    page.screenshot(path=shots / "map.png")
+    on_a_tablet(page, shots / "map-tablet.png")
+    own = desk("operator", sub="dana", districts=("south",))
+    own.wait_for_selector(".map polygon.district")
+    assert own.locator(".map polygon.district").count() == 1
+    reports.close(), results.close()

@@ -1,0 +1,152 @@
+"""The console says everything in all of its languages: what a page asks for by a word, and what is named by a code."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from flows.adjudication import Reason as MachineReason
+from flows.domain.audit import Action
+from flows.domain.belts import Doubt
+from flows.domain.cases import PURPOSES, CaseState
+from flows.domain.events import OBJECT_EVENTS
+from flows.domain.frames import ClockSource
+from flows.domain.leads import LeadState
+from flows.domain.objects import AbandonedObject
+from flows.domain.patrol import Kind, Step, TaskState
+from flows.domain.people import ROLES
+from flows.domain.reports import SERVICES
+from flows.domain.reports import State as ReportState
+from flows.domain.review import Action as ReviewAction
+from flows.domain.review import ReviewReason, State
+from flows.domain.ruleset import Rule
+from flows.domain.status import CameraState, Fitness
+from flows.encounter import Refused
+from flows.speed import Reason as SpeedReason
+
+ROOT = Path(__file__).resolve().parents[3]
+STATIC = ROOT / "serve/console/static"
+ROW = re.compile(r'^  "?([^":]+|[^"]+)"?: \["(.+?)", "(.+?)", "(.+?)"\],$')
+LITERAL = re.compile(r'\bt\("([^"]+)"\)')
+LISTED = re.compile(r'\[((?:"[\w#]+"(?:, )?)+)\]\.map\(\((?:k)\)')
+LABELLED = re.compile(r'labelled\("(\w+)"')
+NAMES = {"Digital Dome", "#"}
+CYRILLIC = re.compile("[а-яәғқңөұүһіА-ЯӘҒҚҢӨҰҮҺІ]")
+
+
+def words() -> dict[str, tuple[str, ...]]:
+    found = {}
+    for file in ("words.js", "codes.js"):
+        for line in (STATIC / file).read_text().splitlines():
+            if (row := ROW.match(line)) is not None:
+                assert row[1] not in found, f"{row[1]} stands there twice"
+                found[row[1]] = row.groups()[1:]
+    return found
+
+
+WORDS = words()
+
+
+def asked() -> Iterator[tuple[str, str]]:
+    for page in sorted(STATIC.rglob("*.js")):
+        text = page.read_text()
+        for key in LITERAL.findall(text) + LABELLED.findall(text):
+            yield page.name, key
+        for names in LISTED.findall(text):
+            yield from ((page.name, key) for key in re.findall(r'"([^"]+)"', names))
+
+
+def refusals() -> set[str]:
+    """Reasons that rules count, as their source writes them."""
+    found = set()
+    for path in [*ROOT.glob("flows/rules/**/*.py"), *ROOT.glob("flows/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = getattr(node, "func", None)
+            name = getattr(called, "attr", getattr(called, "id", ""))
+            parts: list[Any] = []
+            if isinstance(node, ast.Call) and name in ("_refuse", "Refusal", "_dismiss", "_end"):
+                parts = [arg for arg in node.args if isinstance(arg, ast.Constant)]
+            elif isinstance(node, ast.Subscript) and "refus" in ast.unparse(node.value):
+                parts = [each for each in ast.walk(node.slice) if isinstance(each, ast.Constant)]
+            found |= {
+                p.value for p in parts if isinstance(p.value, str) and re.fullmatch(r"[a-z_.]+", p.value)
+            }
+    return found - {"entry"}
+
+
+def measures() -> set[str]:
+    """Names of what rules measure, and of their moments, as their source writes them."""
+    found = set()
+    for path in [*ROOT.glob("flows/rules/**/*.py"), ROOT / "flows/sections.py"]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword) and node.arg in ("measured", "moments"):
+                family = {"measured": "measured", "moments": "moment"}[node.arg]
+                for each in ast.walk(node.value):
+                    if isinstance(each, ast.Dict):
+                        found |= {f"{family}.{k.value}" for k in each.keys if isinstance(k, ast.Constant)}
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("KeyMoment", "moment_of"):
+                names = [k.value for k in node.keywords if k.arg == "name"] + node.args[:1]
+                found |= {f"moment.{n.value}" for n in names if isinstance(n, ast.Constant)}
+    return found
+
+
+STATES = {*get_args(State), *get_args(CaseState), *get_args(LeadState), *get_args(TaskState), *get_args(CameraState),
+          *(kind.split(".")[2] for kind in OBJECT_EVENTS), "silent"}  # fmt: skip
+RULES = {get_args(model.model_fields["kind"].annotation)[0] for model in get_args(get_args(Rule)[0])}
+FAMILIES = {
+    "state": STATES, "rule": RULES, "service": {each.code for each in SERVICES}, "purpose": PURPOSES,
+    "kind": get_args(Kind), "report": get_args(ReportState), "role": ROLES, "clock": get_args(ClockSource),
+    "why": {*get_args(ReviewReason), *get_args(MachineReason)}, "action": get_args(Action),
+    "fit": {each for each in get_args(Fitness) if each}, "fitness": {"displaced", "restored", "shaking", "steady"},
+    "unfit": {"rate_unmeasured", "rate_unsteady", "clock_unvouched", "no_calibration", "calibration_void",
+              "survey_unchecked", "survey_expired", "camera_moved", "camera_shakes"},
+    "refused": {*refusals(), *get_args(SpeedReason), *get_args(Refused), "camera_moved", "camera_shakes",
+                *(f"belt_{doubt}" for doubt in get_args(Doubt) if doubt)},
+    "unit": {"km/h", "m", "s", "deg", "widths", "probability", "km", "min", "h", "d"},
+    "cls": {"car", "truck", "bus", "motorcycle", "thing"},
+}  # fmt: skip
+BARE = {
+    *get_args(ReviewAction),
+    *get_args(Step),
+    "authorise",
+    "activate",
+    "person",
+    "vehicle",
+    "seen",
+    "probe",
+}
+
+
+def test_every_word_that_a_page_asks_for_is_there() -> None:
+    missing = [f"{page}: {key}" for page, key in asked() if key not in WORDS and key not in NAMES]
+    assert missing == []
+    assert len(list(asked())) > 150, "they are found"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_code_has_its_words(family: str) -> None:
+    assert [code for code in sorted(FAMILIES[family]) if f"{family}.{code}" not in WORDS] == []
+
+
+def test_every_step_measure_and_moment_has_its_words() -> None:
+    assert [word for word in sorted(BARE) if word not in WORDS] == []
+    found = measures()
+    assert {"measured.against", "moment.still_stands", "moment.placing"} <= found, "they are found"
+    assert [name for name in sorted(found) if name not in WORDS] == []
+    assert "unwatched" in str(AbandonedObject.model_fields["state"].annotation)
+
+
+def test_each_word_is_said_in_each_language() -> None:
+    blank = [key for key, row in WORDS.items() if not all(text.strip() for text in row)]
+    foreign = [
+        key
+        for key, (kazakh, russian, english) in WORDS.items()
+        if english != "°" and not all(CYRILLIC.search(text) for text in (kazakh, russian))
+    ]
+    assert (blank, foreign) == ([], [])
+    assert len(WORDS) > 400, "they are found"
