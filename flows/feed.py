@@ -95,6 +95,7 @@ class Faces(Protocol):
     errors: Counter[str]
 
     async def refresh(self) -> None: ...
+    async def await_scope(self) -> None: ...
     async def watch_scope(self) -> None: ...
     def wants(self, at: datetime) -> bool: ...
     def look(self, frame: Frame, picture: Picture, tracks: Sequence[Track]) -> None: ...
@@ -295,7 +296,7 @@ class Feed:
         """A file's first frame may show who is searched for: the scope is known before it is read."""
         if self._faces is None:
             return None
-        await self._faces.refresh()
+        await (self._faces.await_scope() if self._lossless else self._faces.refresh())
         return asyncio.create_task(self._faces.watch_scope())
 
     async def _look_at_faces(self, item: Item) -> None:
@@ -303,6 +304,8 @@ class Feed:
         held, item.held = item.held, None
         if self._faces is None or held is None or item.found is None:
             return
+        if self._lossless:
+            await self._faces.await_scope()
         self._guarded("faces", self._faces.look, item.frame, held, self._pipeline.tracks)
         if self._lossless:
             await self._faces.finish()

@@ -34,6 +34,8 @@ SCOPE_S: Final = 1.0
 """Between questions for what is searched."""
 SCOPE_STALE: Final = timedelta(seconds=5)
 """A scope that was not confirmed for so long covers nothing."""
+SCOPE_TRIES: Final = 30
+"""A file waits so often for the scope, SCOPE_S each time; then it goes on, and its people are not looked for."""
 LEAST_HEAD_PX: Final = 40
 """Width of a head's region below which no face of 40 px can be in it ... """
 AGAIN_S: Final = 0.8
@@ -127,6 +129,7 @@ class FaceStage:
         self._place = None if latitude is None or longitude is None else (latitude, longitude)
         self._cases: tuple[SearchCase, ...] = ()
         self._confirmed: datetime | None = None
+        self._away = False
         self._latest: datetime | None = None
         self._captured: datetime | None = None
         self._sampler = Sampler(LOOKS_HZ)
@@ -150,18 +153,35 @@ class FaceStage:
             pass
         else:
             ours = [c for c in cases if self._camera.id in c.cameras or self._camera.district in c.districts]
-            self._cases, self._confirmed = tuple(ours), self._now()
+            self._cases, self._confirmed, self._away = tuple(ours), self._now(), False
         self._forget_the_ended()
+
+    async def await_scope(self) -> None:
+        """Until it is known what is searched now: a file loses no frame because an answer was late.
+
+        Whoever is never answered goes on in the end, which is counted, and does not wait again until an answer came.
+        """
+        for _ in range(SCOPE_TRIES):
+            if self._away or self._known(self._now()):
+                return
+            await self.refresh()
+            if not self._known(self._now()):
+                await asyncio.sleep(SCOPE_S)
+        self._away = True
+        self.errors["faces"] += 1
 
     def covered(self, at: datetime) -> list[SearchCase]:
         """The cases that cover a frame of this camera, now."""
-        now, id, district = self._now(), self._camera.id, self._camera.district
-        return [case for case in self._running(now) if covers(case, id, district, at, now, self._place)]
+        return self._covering(at, self._running(self._now()))
 
     def wants(self, at: datetime) -> bool:
-        """Whether a frame's picture is to be held until its people are known. Called in the decoding thread."""
+        """Whether a frame's picture is to be held until its people are known. Called in the decoding thread.
+
+        A file's pictures are held on what was last said: it asks again before it looks at any.
+        """
         self._captured = at
-        return bool(self.covered(at)) and self._sampler.takes(at)
+        maybe = self._running(self._now()) if self._camera.live else list(self._cases)
+        return bool(self._covering(at, maybe)) and self._sampler.takes(at)
 
     def look(self, frame: Frame, picture: Picture, tracks: Sequence[Track]) -> None:
         """Sends off the heads of a frame that are worth it. Called with the frame's own picture and tracks."""
@@ -195,12 +215,17 @@ class FaceStage:
         self._latest = max(self._latest or self._clock(), self._clock())
         return self._latest
 
+    def _known(self, now: datetime) -> bool:
+        """Whether it was said lately what is searched."""
+        return self._confirmed is not None and now - self._confirmed <= SCOPE_STALE
+
     def _running(self, now: datetime) -> list[SearchCase]:
         """The cases that may cover frames of this camera, whatever their capture time."""
-        confirmed = self._confirmed
-        if not self._cases or confirmed is None or now - confirmed > SCOPE_STALE:
-            return []
-        return [case for case in self._cases if now < case.ends_at]
+        return [case for case in self._cases if now < case.ends_at] if self._known(now) else []
+
+    def _covering(self, at: datetime, cases: Sequence[SearchCase]) -> list[SearchCase]:
+        now, id, district = self._now(), self._camera.id, self._camera.district
+        return [case for case in cases if covers(case, id, district, at, now, self._place)]
 
     def _request(
         self, at: datetime, track: int, picture: Picture, region: tuple[int, int, int, int], of: Track

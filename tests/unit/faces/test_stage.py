@@ -257,6 +257,47 @@ async def test_while_the_search_is_away_the_scope_holds_for_seconds_and_then_not
     assert stage.stage.covered(stage.clock.at) == []
 
 
+async def test_a_file_waits_for_a_late_scope_and_holds_its_pictures_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flows.faces.stage.SCOPE_S", 0.0)
+    stage, late = Stage(CASE), iter([True, True, False])
+    await stage.stage.await_scope()
+    stage.clock.on(SCOPE_STALE.total_seconds() + 1)
+    assert stage.stage.covered(stage.clock.at) == []  # nobody is looked at on an old answer
+    assert stage.stage.wants(stage.clock.at)  # but the picture waits for a new one
+
+    async def scope() -> tuple[SearchCase, ...]:
+        if next(late):
+            raise FacesAway("away")
+        return (CASE,)
+
+    monkeypatch.setattr(stage.search, "scope", scope)
+    await stage.stage.await_scope()
+    assert stage.stage.covered(stage.clock.at) == [CASE]
+    assert not stage.stage.errors
+    live = Stage(CASE, live=True)
+    await live.stage.refresh()
+    live.clock.on(SCOPE_STALE.total_seconds() + 1)
+    assert not live.stage.wants(live.clock.at)
+
+
+async def test_a_file_goes_on_in_the_end_where_nobody_says_what_is_searched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flows.faces.stage.SCOPE_S", 0.0)
+    stage = Stage(CASE)
+    stage.search.away = True
+    for _ in range(3):
+        await stage.stage.await_scope()
+    assert stage.stage.errors == {"faces": 1}  # counted, and waited for once
+    stage.search.away = False
+    await stage.stage.refresh()
+    stage.clock.on(SCOPE_STALE.total_seconds() + 1)
+    await stage.stage.await_scope()
+    assert stage.stage.covered(stage.clock.at) == [CASE]
+
+
 async def test_a_search_that_dies_is_counted_and_the_watch_goes_on() -> None:
     stage, walker = Stage(CASE), person()
     await stage.frame(1.0, walker)
