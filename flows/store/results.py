@@ -317,6 +317,7 @@ class ResultsStore:
         Raises:
             StoreError: If Redis is away.
         """
+        since, until = since.astimezone(UTC), until.astimezone(UTC)  # days are counted in UTC
         types = {c.type for c in self.counters() if c.type.startswith("dome.violation.")}
         days = [date.fromisoformat(day) for day in self.days()]
         for day in sorted((d for d in days if since.date() <= d <= until.date()), reverse=True):

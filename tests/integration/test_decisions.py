@@ -386,6 +386,25 @@ def test_readjudication_by_model_looks_at_the_packages(house: House, dome: Any) 
     assert [case["violation"] for case in done["cases"]] == [old.id]
 
 
+def test_times_that_people_give_may_be_of_any_zone(house: House, dome: Any) -> None:
+    """Midnight in Almaty is the evening before in UTC: what was captured between the two is decided again as well."""
+    evening = [
+        violation(-60 * h, exemptions=(), state="stands") for h in (8, 11)
+    ]  # 23 and 20 h UTC the day before
+    house.submit(*evening)
+    ends = (
+        "--until",
+        "2026-09-01T04:30:00+05:00",
+        "--reason",
+        "knocked",
+        "--calibration",
+        "survey-7",
+        "--json",
+    )
+    done = dome("readjudicate", "--since", "2026-09-01T00:30:00+05:00", *ends)
+    assert {case["violation"] for case in done["cases"]} == {v.id for v in evening}
+
+
 def test_times_that_people_give_need_a_zone(house: House, dome: Any) -> None:
     output = dome("readjudicate", "--since", "2026-09-01T08:00:00", "--reason", "x", status=2)
     assert "with its zone" in output
