@@ -41,7 +41,8 @@ class SignalBook:
         size = camera.calibration.picture_px if camera.calibration else None
         self._heads = [_Head(signal, size) for signal in watched]
         self._memories = {signal.name: Memory() for signal in watched}
-        self._feeds = {s.name: PhaseFeed(Path(s.feed)) for s in camera.signals if s.feed is not None}
+        live = camera.source.kind == "stream"
+        self._feeds = {s.name: PhaseFeed(Path(s.feed), live) for s in camera.signals if s.feed is not None}
         self._looks: deque[tuple[datetime, Looks]] = deque()
         self._due: datetime | None = None
         self._states: dict[str, SignalState] = {}
