@@ -110,7 +110,7 @@ class FailureToYield:
         """Judges a vehicle that is gone."""
         visit = self._visits.pop(track.id, None)
         if self._crosswalk is None:
-            reason = self._reporter.unfit(track.last_at)
+            reason = self._reporter.unfit(track.last_at, moment.clock)
             if reason and track.cls in self._config.classes:
                 self._refusals[reason] += 1
         return self._judge(visit, self._crosswalk, moment) if visit and self._crosswalk else []
@@ -156,7 +156,7 @@ class FailureToYield:
         met = [meet(passage, p, self._config.half_lane_m, limits) for p in self._people.values()]
         found = [m for m in met if isinstance(m, Encounter)]
         refused = [m for m in met if isinstance(m, str)]
-        reason = self._reporter.unfit(path.now.at) or self._by_light(visit)
+        reason = self._reporter.unfit(path.now.at, moment.clock) or self._by_light(visit)
         if found and not reason:
             return [self._event(visit, found, moment)]
         if found or refused:

@@ -104,7 +104,7 @@ class FollowingRule(ABC, Generic[State]):
 
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """Follows the vehicles seen in this frame."""
-        if self._reporter.unfit(moment.at):
+        if self._reporter.unfit(moment.at, moment.clock):
             return []
         self._now(moment)
         events: list[Event] = []
@@ -181,6 +181,6 @@ class FollowingRule(ABC, Generic[State]):
 
     def _cannot_say(self, track: Track, moment: Moment) -> None:
         """A vehicle that was never followed: counted where the camera is at fault, not where it never moved."""
-        reason = self._reporter.unfit(track.last_at)
+        reason = self._reporter.unfit(track.last_at, moment.clock)
         if reason or track.id not in moment.paths:
             self._refuse(track.id, reason or "no_path")

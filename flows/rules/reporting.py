@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from flows.domain.events import Event, KeyMoment, Measured, Violation
-from flows.domain.frames import ClockState
+from flows.domain.frames import VOUCHED_CLOCKS, ClockState
 from flows.domain.paths import Waypoint
 from flows.domain.site import CameraConfig
 from flows.ground import GroundPlane
@@ -33,11 +33,14 @@ class Reporter:
     profile: JurisdictionProfile
     ground: GroundPlane | None
 
-    def unfit(self, at: datetime) -> str:
-        """Why the camera cannot vouch for positions on that day; empty if it can.
+    def unfit(self, at: datetime, clock: ClockState) -> str:
+        """Why the camera cannot vouch for positions on that day, or for the day; empty if it can.
 
-        The words are those that refusals are counted by: ``platform``, ``no_calibration``, ``calibration_expired``.
+        An order names the moment; hours, permits and a survey's validity hang on it. The words are those that refusals
+        are counted by: ``clock``, ``platform``, ``no_calibration``, ``calibration_expired``.
         """
+        if clock.source not in VOUCHED_CLOCKS:
+            return "clock"
         if self.camera.source.kind == "tracks":
             return ""  # whoever sends tracks vouches for them, from wherever it looks
         if self.camera.platform != "fixed":

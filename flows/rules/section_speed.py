@@ -36,17 +36,16 @@ Array = NDArray[np.float64]
 VERSION: Final = "1"
 """Of the rule's definition; raise it whenever the same footage could be timed otherwise."""
 
-ANCHOR_ERROR_S: Final[Mapping[ClockSource, float | None]] = {
+ANCHOR_ERROR_S: Final[Mapping[ClockSource, float]] = {
     "scene": 0.0,
     "rtcp": 0.0,
     "site": 0.0,
     "device": 0.0,
     "container": 0.3,
     "arrival": 0.2,
-    "file-time": None,
 }
 """Standard error of a stream's anchor, beyond that of the camera's own clock. Recorders write whole seconds;
-how long a frame was on its way before it arrived is a guess; a file's modification time is no clock at all."""
+how long a frame was on its way before it arrived is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,7 @@ class SectionSpeed:
         if track.id in self._done:
             pass
         elif path is None or self._gate is None:
-            self._cannot_say(track)
+            self._cannot_say(track, moment)
         elif track.id in self._crossed_at or self._crosses(path):
             events = self._tell(track, path, moment)
         for memory in (self._looked_at, self._crossed_at):
@@ -159,9 +158,9 @@ class SectionSpeed:
         self._done.discard(track.id)
         return events
 
-    def _cannot_say(self, track: Track) -> None:
+    def _cannot_say(self, track: Track, moment: Moment) -> None:
         """A vehicle whose place is not known: counted where the camera is at fault."""
-        reason = self._reporter.unfit(track.last_at)
+        reason = self._reporter.unfit(track.last_at, moment.clock)
         if reason and track.cls in self._config.classes:
             self._refusals[reason] += 1
 
@@ -210,7 +209,7 @@ class SectionSpeed:
     def _timed(self, track: Track, path: Path, moment: Moment) -> _Crossing | str:
         """The crossing, or why it cannot be timed."""
         limits = self._thresholds
-        reason = self._reporter.unfit(path.now.at) or self._clock_reason(track, path, moment)
+        reason = self._reporter.unfit(path.now.at, moment.clock) or self._clock_reason(track, path, moment)
         if reason:
             return reason
         index = [i for i in range(1, len(path.points)) if self._share(path, i) is not None]
@@ -224,8 +223,6 @@ class SectionSpeed:
         return found if self._sd_s(found, moment.clock) <= limits.max_sd_s else "too_uncertain"
 
     def _clock_reason(self, track: Track, path: Path, moment: Moment) -> str:
-        if ANCHOR_ERROR_S[moment.clock.source] is None:
-            return "clock"
         if self._clock.guessed(track.first_at, track.last_at):
             return "clock_step"
         until = self._distrusted_until
@@ -271,7 +268,7 @@ class SectionSpeed:
     def _sd_s(self, found: _Crossing, clock: ClockState) -> float:
         """With the clock: the frame's own time, the anchor, and how well the camera's clock is kept."""
         kept_s = self._config.clock_within_s / math.sqrt(3)  # anywhere within the bound
-        anchor_s = ANCHOR_ERROR_S[clock.source] or 0.0
+        anchor_s = ANCHOR_ERROR_S[clock.source]
         return math.hypot(found.sd_s, clock.time_error_s, kept_s, anchor_s, clock.unsettled_s)
 
     def _event(self, track: Track, path: Path, found: _Crossing, moment: Moment) -> Event:

@@ -14,7 +14,7 @@ import pytest
 
 from flows.domain.events import Event, Violation
 from flows.domain.fixes import Fix
-from flows.domain.frames import ClockState, Frame, NoPixels
+from flows.domain.frames import ClockSource, ClockState, Frame, NoPixels
 from flows.domain.signals import Phase
 from flows.domain.site import CameraConfig
 from flows.jurisdiction import load_profile
@@ -73,6 +73,7 @@ def play(
     error_m: float = 0.15,
     rule: Mapping[str, Any] | None = None,
     lights: FilePath | None = None,
+    clock: ClockSource = "device",
     **camera: Any,
 ) -> tuple[list[Event], dict[str, int]]:
     """Everybody's places through the pipeline of a tracks source; events and refusals."""
@@ -107,9 +108,7 @@ def play(
                 x, y = np.array(place) + rng.normal(0, noise_m, 2)
                 fixes.append(Fix(str(k), actor.cls, (float(x), float(y))))
         at = START + timedelta(seconds=t)
-        frame = Frame(
-            "cross-1", i, at, NoPixels(0, 0), ClockState("device", START, RATE_HZ), fixes=tuple(fixes)
-        )
+        frame = Frame("cross-1", i, at, NoPixels(0, 0), ClockState(clock, START, RATE_HZ), fixes=tuple(fixes))
         assert pipeline.admit(frame).passes
         events += pipeline.step(frame, tuple(fixes))
     found = [e for e in events + pipeline.close() if e.type.startswith("dome.violation.")]
@@ -137,6 +136,10 @@ def none(*actors: Someone, because: str | None = None, **options: Any) -> None:
     events, refused = play(*actors, **options)
     assert events == []
     assert refused == ({because: 1} if because else {})
+
+
+def test_nobody_is_reported_at_a_time_for_which_nobody_vouches() -> None:
+    none(car(10, 5.9), walker(-4.5, 4.5, 3.0), because="clock", clock="file-time")
 
 
 # Offences
