@@ -180,6 +180,17 @@ class RedLightRule(RuleConfig):
     arrow: SignalName | None = None
     arrow_exit: ZoneName | None = None
 
+    @model_validator(mode="after")
+    def _an_arrow_points_somewhere(self) -> RedLightRule:
+        """Without the zone everybody who rightly turns on the arrow would run the light."""
+        if self.arrow and not self.arrow_exit:
+            raise ValueError(
+                f"arrow_exit: expected the zone through which those leave who turn on {self.arrow!r}, got nothing"
+            )
+        if self.arrow_exit and not self.arrow:
+            raise ValueError("arrow: expected the light whose arrow allows to leave there, got nothing")
+        return self
+
 
 class WrongWayRule(RuleConfig):
     """Sustained motion against a lane's direction.

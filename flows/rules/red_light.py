@@ -46,7 +46,7 @@ def describe(config: RedLightRule, profile: JurisdictionProfile) -> str:
     law = profile.law("red_light")
     arrow = ""
     if config.arrow:
-        arrow = f"; those who leave through {config.arrow_exit or 'nowhere'} may while arrow {config.arrow} is green"
+        arrow = f"; those who leave through {config.arrow_exit} may while arrow {config.arrow} is green"
     return (
         f"red_light v{VERSION}: {', '.join(config.classes)} whose front surely crosses {config.stop_line} more than "
         f"{config.grace_s:g} s into the red of {config.signal} and that go on into zone {config.junction} under it"
