@@ -20,7 +20,7 @@ from flows.domain.errors import FieldError
 from flows.domain.events import DECISION, EVIDENCE_STORED, PASSAGE, Event
 from flows.domain.passages import Passage
 from flows.domain.plates import PLATE_READ
-from flows.exemptions import ExemptionList
+from flows.exemptions import Exemption, ExemptionList
 from flows.section_desk import SectionDesk
 from flows.store.delivery import Policy, Results
 from flows.store.evidence import KEEP, EvidenceStore
@@ -386,6 +386,19 @@ def test_readjudication_by_model_looks_at_the_packages(house: House, dome: Any) 
     assert [case["violation"] for case in done["cases"]] == [old.id]
 
 
+def test_readjudication_by_plate_reader_asks_a_person_for_the_plate(house: House, dome: Any) -> None:
+    old, new = (violation(n, exemptions=(), state="stands") for n in (0, 1))
+    house.submit(old, new, plate(old, finder="aa" * 32), plate(new, finder="bb" * 32))
+    command = ("readjudicate", "--since", f"{AT:%Y-%m-%d}", "--reason", "B was read as 8", "--json")
+    done = dome(*command, "--model", "plates.finder@aaaa")
+    assert [case["violation"] for case in done["cases"]] == [old.id]
+    assert (house.state(old), house.state(new)) == ("needs_review", "stands")
+    assert house.decisions(old)[0].reason == "plate_unread"
+    dome(*command, "--calibration", "survey-7")
+    dome(*command, "--model", "plates")
+    assert house.state(old) == "dismissed"  # a survey that was withdrawn stays so
+
+
 def test_times_that_people_give_may_be_of_any_zone(house: House, dome: Any) -> None:
     """Midnight in Almaty is the evening before in UTC: what was captured between the two is decided again as well."""
     evening = [
@@ -408,3 +421,38 @@ def test_times_that_people_give_may_be_of_any_zone(house: House, dome: Any) -> N
 def test_times_that_people_give_need_a_zone(house: House, dome: Any) -> None:
     output = dome("readjudicate", "--since", "2026-09-01T08:00:00", "--reason", "x", status=2)
     assert "with its zone" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--reason", " "), "--reason: expected why they are decided again, got nothing"),
+        (
+            ("--reason", "x", "--until", "2026-08-01"),
+            "--until: expected a time after --since (2026-09-01T00:00:00+00:00)",
+        ),
+        (("--reason", "x", "--rule", "speding@1"), "got 'speding@1'; did you mean 'speeding'?"),
+    ],
+)
+def test_what_would_decide_nothing_again_is_refused(
+    options: tuple[str, ...], said: str, house: House, dome: Any
+) -> None:
+    assert said in dome("readjudicate", "--since", "2026-09-01", *options, status=2)
+
+
+def test_what_people_write_in_brackets_is_shown_as_it_is(house: House, dome: Any) -> None:
+    """An office's reason and a person's are text, and no markup that may break the table."""
+    house.lists.put(permits(-1))
+    permitted = violation(0)
+    house.submit(permitted, plate(permitted))
+    house.lists.put(
+        permits(5, "123ABC02").model_copy(update={"entries": (Exemption(plate="123ABC02", reason="[/7]"),)})
+    )
+    output = dome("readjudicate", "--since", f"{AT:%Y-%m-%d}", "--reason", "see [/letter] 7")
+    assert "see [/letter] 7" in output
+    assert "[/7]" in output
+
+
+def test_a_survey_on_which_nothing_rests_is_said(house: House, dome: Any) -> None:
+    output = dome("readjudicate", "--since", "2026-09-01", "--reason", "x", "--calibration", "survey-77")
+    assert "rests on survey-77" in " ".join(output.split())

@@ -77,11 +77,12 @@ def test_survey_points_may_be_four_numbers(tmp_path: Path) -> None:
 
 CAMERA = "site: town\ndistricts: [north, south]\ncameras:\n  - id: cam\n    district: north\n"
 PLAIN = CAMERA + "    source: a.mp4\n"
-LIGHTS = """\
+RED = """\
     zones: [{name: j, polygon_m: [[0, 0], [1, 0], [1, 1]]}]
     lines: [{name: s, m: [[0, 0], [1, 0]]}]
     signals: [{name: m, region_px: [0, 0, 9, 27]}]
-"""
+    rules:
+      - {kind: red_light, stop_line: s, junction: j, signal: m, """
 REST = GOOD.split("\n", 1)[1]
 
 
@@ -143,16 +144,12 @@ REST = GOOD.split("\n", 1)[1]
             "expected one of the camera's zones [], got 'z'",
         ),
         (
-            PLAIN
-            + LIGHTS
-            + "    rules:\n      - {kind: red_light, stop_line: s, junction: j, signal: m, arrow: m}\n",
+            PLAIN + RED + "arrow: m}\n",
             "line 11: cameras.cam.rules.0.arrow_exit",
             "expected the zone through which those leave who turn on 'm', got nothing",
         ),
         (
-            PLAIN
-            + LIGHTS
-            + "    rules:\n      - {kind: red_light, stop_line: s, junction: j, signal: m, arrow_exit: j}\n",
+            PLAIN + RED + "arrow_exit: j}\n",
             "line 11: cameras.cam.rules.0.arrow",
             "expected the light whose arrow allows to leave there, got nothing",
         ),
