@@ -9,12 +9,24 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from flows.domain.beltreport import BeltReport
 from flows.domain.config import Config, Name
 
+ROAD_USERS = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
+"""Classes that rules of the road know, whatever a detector or a device names beside them."""
 VEHICLES = ("car", "truck", "bus", "motorcycle")
+
+
+def _road_user(cls: str) -> str:
+    """A class that somebody on the road may have: a rule for any other would never fire, and say nothing of it."""
+    if cls not in ROAD_USERS:
+        raise ValueError(f"one of {', '.join(ROAD_USERS)}")
+    return cls
+
+
+Classes = Annotated[tuple[Annotated[str, AfterValidator(_road_user)], ...], Field(min_length=1)]
 ZoneName = Annotated[Name, "zones"]
 """The name of one of the camera's zones; the second word is where it is looked up."""
 LineName = Annotated[Name, "lines"]
@@ -59,7 +71,7 @@ class RuleConfig(Config):
         exemptions: Lists of exempt plates that must be asked before a violation is final.
     """
 
-    classes: tuple[str, ...] = VEHICLES
+    classes: Classes = VEHICLES
     exemptions: tuple[Name, ...] = ()
 
 
@@ -256,7 +268,7 @@ class BusLaneRule(RuleConfig):
     """
 
     kind: Literal["bus_lane"] = "bus_lane"
-    classes: tuple[str, ...] = ("car", "truck", "motorcycle")
+    classes: Classes = ("car", "truck", "motorcycle")
     lane: ZoneName
     hours: tuple[tuple[LocalTime, LocalTime], ...] = ()
     days: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5, 6, 7)
@@ -324,7 +336,7 @@ class SeatBeltRule(RuleConfig):
     """
 
     kind: Literal["seat_belt"] = "seat_belt"
-    classes: tuple[str, ...] = ("car",)
+    classes: Classes = ("car",)
     seats: tuple[Literal["driver", "passenger"], ...] = ("driver", "passenger")
     driver_on: Literal["left", "right"] = "left"
     looks: int = Field(default=5, ge=2, le=8)

@@ -144,6 +144,16 @@ REST = GOOD.split("\n", 1)[1]
             "expected one of the camera's zones [], got 'z'",
         ),
         (
+            PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, classes: [car, trucks]}]\n",
+            "line 7: cameras.cam.rules.0.classes.1",
+            "expected one of person, bicycle, car, motorcycle, bus, truck, got 'trucks'",
+        ),
+        (
+            PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, classes: []}]\n",
+            "line 7: cameras.cam.rules.0.classes",
+            "expected at least 1 items, got a list of 0",
+        ),
+        (
             PLAIN + RED + "arrow: m}\n",
             "line 11: cameras.cam.rules.0.arrow_exit",
             "expected the zone through which those leave who turn on 'm', got nothing",
