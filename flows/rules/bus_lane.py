@@ -150,6 +150,7 @@ def describe(config: BusLaneRule, profile: JurisdictionProfile) -> str:
     law = profile.law("bus_lane")
     spans = " and ".join(f"{start}-{end}" for start, end in config.hours) or "at all hours"
     days = "" if len(set(config.days)) == 7 else f" on days {', '.join(map(str, config.days))}"
+    days += f" but not on {', '.join(map(str, config.free_on))}" if config.free_on else ""
     return (
         f"bus_lane v{VERSION}: {', '.join(config.classes)} whose middle is surely in zone {config.lane} for more than "
         f"{config.min_m:g} m, {spans}{days} ({profile.timezone}); {law.article}{doubt(profile)}"

@@ -248,10 +248,11 @@ def describe(config: FailureToYieldRule, profile: JurisdictionProfile) -> str:
     law, limits = profile.law("failure_to_yield"), YieldConfig()
     medians = f", medians {', '.join(config.medians)}" if config.medians else ""
     light = f", not while {config.signal} is green" if config.signal else ""
+    line = f"; shown before line {config.stop_line}" if config.stop_line else ""
     doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
     return (
         f"failure_to_yield v{VERSION}: {', '.join(config.classes)} over crosswalk {config.crosswalk}{medians} "
         f"before somebody on the road within {config.half_lane_m:g} m of their way or {limits.ahead_s:g} s more, who "
-        f"stepped out in time to stop for at {limits.brakes_mps2:g} m/s² after {limits.react_s:g} s{light}; "
+        f"stepped out in time to stop for at {limits.brakes_mps2:g} m/s² after {limits.react_s:g} s{light}{line}; "
         f"{law.article}{doubt}"
     )

@@ -310,8 +310,9 @@ def describe(config: SectionSpeedRule, profile: JurisdictionProfile) -> str:
     law = profile.law("section_speed")
     tolerance = _tolerance(config, law)
     doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
+    way = "" if config.heading_deg is None else f", crossed towards {config.heading_deg:g} degrees"
     return (
-        f"section_speed v{VERSION}: {config.role} of section {config.section} at {config.gate}: "
+        f"section_speed v{VERSION}: {config.role} of section {config.section} at {config.gate}{way}: "
         f"{', '.join(config.classes)} surely faster than {config.limit_kmh + tolerance:g} km/h "
         f"(limit {config.limit_kmh:g} + tolerance {tolerance:g}) on average over {config.length_m:g} m "
         f"+- {config.length_error_m:g}, clocks within {config.clock_within_s * 1000:g} ms; {law.article}{doubt}"

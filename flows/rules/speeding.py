@@ -319,13 +319,15 @@ def describe(config: SpeedingRule, profile: JurisdictionProfile) -> str:
     """One line on what the rule does there, for ``dome check`` and the documentation."""
     law = profile.law("speeding")
     tolerance = law.tolerance_kmh if config.tolerance_kmh is None else config.tolerance_kmh
-    bound = config.limit_kmh + tolerance
-    others = "".join(f", {cls} {limit:g}" for cls, limit in config.class_limits_kmh.items())
+    others = "".join(
+        f", {cls} than {limit + tolerance:g} (limit {limit:g})"
+        for cls, limit in config.class_limits_kmh.items()
+    )
     where = f" in zone {config.zone}" if config.zone else ""
     doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
     return (
-        f"speeding v{VERSION}: {', '.join(config.classes)} surely faster than {bound:g} km/h "
-        f"(limit {config.limit_kmh:g}{others} + tolerance {tolerance:g}){where}; {law.article}{doubt}"
+        f"speeding v{VERSION}: {', '.join(config.classes)} surely faster than {config.limit_kmh + tolerance:g} km/h "
+        f"(limit {config.limit_kmh:g} + tolerance {tolerance:g}){others}{where}; {law.article}{doubt}"
     )
 
 
