@@ -154,6 +154,7 @@ class Violation(BaseModel):
     Attributes:
         rule: The rule's kind, for example ``speeding``.
         rule_version: Version of the rule's definition.
+        parameters: What the site file states of the rule: a device that sends tracks has no package to say it.
         article: Article of the jurisdiction's code, from its profile.
         track: The track's number in the camera's pipeline.
         cls: The vehicle's class.
@@ -177,6 +178,7 @@ class Violation(BaseModel):
 
     rule: str
     rule_version: str
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
     article: str = ""
     track: int
     cls: str

@@ -77,7 +77,7 @@ class FailureToYield:
     def __init__(self, config: FailureToYieldRule, site: Site, thresholds: YieldConfig | None = None) -> None:
         self._config, self._profile = config, site.profile
         self._thresholds = thresholds or YieldConfig()
-        self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
+        self._reporter = Reporter(config, VERSION, site.camera, site.profile, site.ground)
         self._crosswalk: Crosswalk | None = None
         if site.road is not None:
             areas = site.road.areas

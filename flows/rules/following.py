@@ -75,7 +75,7 @@ class FollowingRule(ABC, Generic[State]):
         trails: TrailConfig | None = None,
     ) -> None:
         self._classes, self._profile, self._make = config.classes, site.profile, make
-        self._reporter = Reporter(self.kind, version, site.camera, site.profile, site.ground)
+        self._reporter = Reporter(config, version, site.camera, site.profile, site.ground)
         self._trails = Trails(trails)
         self._followed: dict[int, _Followed[State]] = {}
         self._culprits = Culprits()

@@ -63,7 +63,7 @@ class ProhibitedStopping:
     ) -> None:
         self._config, self._thresholds = config, thresholds or ProhibitedStoppingConfig()
         self._site, self._profile = site, site.profile
-        self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
+        self._reporter = Reporter(config, VERSION, site.camera, site.profile, site.ground)
         self._zone = site.road.areas[config.zone] if site.road is not None else None
         self._standings = Standings(config.classes, config.lost_s, self._thresholds.standing)
         self._pins = site.pins.open()

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from flows.domain.events import Event, KeyMoment, Measured, Violation
 from flows.domain.frames import VOUCHED_CLOCKS, ClockState
 from flows.domain.paths import Waypoint
+from flows.domain.ruleset import RuleConfig
 from flows.domain.site import CameraConfig
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
@@ -20,18 +21,28 @@ class Reporter:
     """Writes the violations of one rule of one camera.
 
     Attributes:
-        kind: The rule's tag in the site file.
+        config: The rule in the site file.
         version: Of the rule's definition.
         camera: The camera.
         profile: The law of the place.
         ground: The surveyed plane, where there is one.
     """
 
-    kind: str
+    config: RuleConfig
     version: str
     camera: CameraConfig
     profile: JurisdictionProfile
     ground: GroundPlane | None
+
+    @property
+    def kind(self) -> str:
+        """The rule's tag in the site file."""
+        return str(type(self.config).model_fields["kind"].default)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the site file states of the rule, as JSON values."""
+        return self.config.model_dump(mode="json", exclude={"kind"})
 
     def unfit(self, at: datetime, clock: ClockState) -> str:
         """Why the camera cannot vouch for positions on that day, or for the day; empty if it can.
@@ -87,6 +98,7 @@ class Reporter:
         payload = Violation(
             rule=self.kind,
             rule_version=self.version,
+            parameters=self.parameters,
             article=article,
             track=track,
             cls=cls,

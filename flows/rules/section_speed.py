@@ -110,7 +110,7 @@ class SectionSpeed:
     ) -> None:
         self._config, self._site = config, site
         self._thresholds = thresholds or SectionSpeedConfig()
-        self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
+        self._reporter = Reporter(config, VERSION, site.camera, site.profile, site.ground)
         self._terms = terms_of(config, site)
         self._gate = site.road.lines[config.gate].points_m if site.road is not None else None
         self._forward = None if config.heading_deg is None else heading(config.heading_deg)
@@ -286,6 +286,7 @@ class SectionSpeed:
             position_m=found.position_m,
             moments=_moments(path, found),
             rule_version=VERSION,
+            parameters=self._reporter.parameters,
             clock=clock_facts(moment.clock),
             calibration=calibration_facts(ground) if ground is not None else {},
         ).event()

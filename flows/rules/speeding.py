@@ -110,7 +110,7 @@ class Speeding:
         on_verdict: Callable[[Track, SpeedEstimate | Refusal], None] | None = None,
     ) -> None:
         self._on_verdict = on_verdict
-        self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
+        self._reporter = Reporter(config, VERSION, site.camera, site.profile, site.ground)
         self._config, self._camera, self._profile, self._ground = (
             config,
             site.camera,

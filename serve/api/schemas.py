@@ -110,6 +110,9 @@ class ViolationDetail(ViolationRow):
     """One violation with all that is known of it."""
 
     rule_version: str = ""
+    parameters: dict[str, JsonValue] = Field(
+        default_factory=dict, description="What the site file states of the rule."
+    )
     profile: str = ""
     clock: dict[str, JsonValue] = Field(default_factory=dict)
     calibration: dict[str, JsonValue] = Field(default_factory=dict)
@@ -149,7 +152,7 @@ def detail_of(entry: Entry, decisions: list[Decision], person: Person, base: str
     )
 
 
-_WHOLE = ("rule_version", "profile", "clock", "calibration", "position_m", "trace", "moments")
+_WHOLE = ("rule_version", "parameters", "profile", "clock", "calibration", "position_m", "trace", "moments")
 
 
 def _row(entry: Entry, case: Case, person: Person) -> dict[str, Any]:
