@@ -78,8 +78,8 @@ class Retention:
     """How long results stay in Redis; whichever bound is reached first. Counters are kept for good.
 
     Attributes:
-        keep_days: Days since an event was written. The time in which fines are disputed; a case's evidence is
-            kept elsewhere for longer.
+        keep_days: Days since an event was written; of a job the profile's ``violation_days``, in which a decision can
+            be appealed. A case's evidence is kept elsewhere.
         max_events: About 4 kB each with a measurement trace, so a quarter of a million fit in 1 GB of memory.
         passage_days: Keyed hashes of plates that belong to no violation; profiles say ``plate_hash_days``, and
             after an hour a passage matches nothing any more. Lights' phases as well.
