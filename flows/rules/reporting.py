@@ -48,7 +48,7 @@ class Reporter:
         """Why the camera cannot vouch for positions on that day, or for the day; empty if it can.
 
         An order names the moment; hours, permits and a survey's validity hang on it. The words are those that refusals
-        are counted by: ``clock``, ``platform``, ``no_calibration``, ``calibration_expired``.
+        are counted by: ``clock``, ``platform``, ``no_calibration``, ``survey_unchecked``, ``calibration_expired``.
         """
         if clock.source not in VOUCHED_CLOCKS:
             return "clock"
@@ -58,6 +58,8 @@ class Reporter:
             return "platform"
         if self.ground is None:
             return "no_calibration"
+        if self.ground.residual.dof == 0:
+            return "survey_unchecked"  # one point marked in the wrong place, and all is measured elsewhere
         return "" if self.ground.valid_on(self.profile.local_day(at)) else "calibration_expired"
 
     def violation(

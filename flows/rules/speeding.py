@@ -226,6 +226,8 @@ class Speeding:
             return Refusal("platform", f"a {self._camera.platform} camera has no fixed pose")
         if self._ground is None:
             return Refusal("no_calibration", "the camera has no ground survey")
+        if self._ground.residual.dof == 0:
+            return Refusal("survey_unchecked", "four points: nothing checks the survey; survey a fifth")
         if not self._ground.valid_on(self._profile.local_day(track.last_at)):
             return Refusal("calibration_expired", f"valid until {self._ground.config.valid_until}")
         if self._clock.guessed(track.first_at, track.last_at):

@@ -155,6 +155,13 @@ def test_why_a_camera_is_not_fit_for_evidence(
     assert reason in dome("check", surveyed).stdout
 
 
+def test_a_survey_that_nothing_checks_is_no_witness(dome, surveyed: Path, probes) -> None:
+    four = "".join(surveyed.read_text().splitlines(keepends=True)[:-2])
+    surveyed.write_text(four)
+    camera = check(dome, surveyed)["cameras"]["good"]
+    assert camera["unfit"] == ["nothing checks its survey: four points; survey a fifth"]
+
+
 def test_a_survey_of_another_picture_does_not_hold(dome, surveyed: Path, probes, probe_of) -> None:
     probes["good"] = probe_of(width_px=640, height_px=480)
 

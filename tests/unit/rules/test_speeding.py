@@ -13,7 +13,7 @@ from flows.domain.events import SPEEDING, Event, Violation
 from flows.domain.fixes import Fix
 from flows.domain.frames import VOUCHED_CLOCKS, ClockSource, ClockState, Frame, NoPixels
 from flows.domain.ruleset import SpeedingRule
-from flows.domain.site import CameraConfig
+from flows.domain.site import CalibrationConfig, CameraConfig
 from flows.domain.tracks import Sighting, Track
 from flows.geometry import inside_polygon
 from flows.ground import GroundPlane
@@ -28,12 +28,16 @@ KZ = load_profile("kz")
 
 
 def rule(
-    *, limit_kmh: float = 60.0, survey: bool = True, heard: list[Any] | None = None, **options: Any
+    *,
+    limit_kmh: float = 60.0,
+    survey: bool | CalibrationConfig = True,
+    heard: list[Any] | None = None,
+    **options: Any,
 ) -> Speeding:
     """The rule on a gantry camera; ``options`` go to the camera, some of them to the rule."""
     own = {k: options.pop(k) for k in ("zone", "tolerance_kmh", "class_limits_kmh") if k in options}
     config = SpeedingRule(limit_kmh=limit_kmh, **own)
-    calibration = driving.survey(driving.camera())
+    calibration = survey if isinstance(survey, CalibrationConfig) else driving.survey(driving.camera())
     camera = CameraConfig.model_validate(
         {
             "id": "road-1",
@@ -198,6 +202,15 @@ def test_an_unfit_camera_refuses_and_counts(
     track = driving.track(drive(90.0))
     assert judge(speeding, track, moment(track.last_at, **now)) == []
     assert speeding.refusals() == {reason: 1}
+
+
+def test_a_survey_that_nothing_checks_measures_nobody() -> None:
+    """Four points fit any plane, also when one of them was marked in the wrong place."""
+    survey = driving.survey(driving.camera())
+    corners = tuple(survey.points[i] for i in (0, 1, -2, -1))
+    speeding = rule(survey=survey.model_copy(update={"points": corners}))
+    assert judge(speeding, driving.track(drive(90.0))) == []
+    assert speeding.refusals() == {"survey_unchecked": 1}
 
 
 @pytest.mark.parametrize(("days", "valid"), [(-30, True), (-32, False), (334, True), (335, False)])
