@@ -209,7 +209,7 @@ class SectionSpeed:
     def _timed(self, track: Track, path: Path, moment: Moment) -> _Crossing | str:
         """The crossing, or why it cannot be timed."""
         limits = self._thresholds
-        reason = self._reporter.unfit(path.now.at, moment.clock) or self._clock_reason(track, path, moment)
+        reason = self._reporter.unfit(path.now.at, moment.clock) or self._clock_reason(track, path)
         if reason:
             return reason
         index = [i for i in range(1, len(path.points)) if self._share(path, i) is not None]
@@ -222,7 +222,7 @@ class SectionSpeed:
             return "too_slow"
         return found if self._sd_s(found, moment.clock) <= limits.max_sd_s else "too_uncertain"
 
-    def _clock_reason(self, track: Track, path: Path, moment: Moment) -> str:
+    def _clock_reason(self, track: Track, path: Path) -> str:
         if self._clock.guessed(track.first_at, track.last_at):
             return "clock_step"
         until = self._distrusted_until

@@ -123,13 +123,13 @@ class Trails:
                 trail.covered_at.append(moment.at)
             path = moment.paths.get(track.id)
             if path is not None and path.points and path.now.heads:
-                yield track, self._looks(trail, track, path, moment)
+                yield track, self._looks(trail, track, path)
 
     def forget(self, track: int) -> None:
         """The track has ended."""
         self._trails.pop(track, None)
 
-    def _looks(self, trail: _Trail, track: Track, path: Path, moment: Moment) -> list[Look]:
+    def _looks(self, trail: _Trail, track: Track, path: Path) -> list[Look]:
         fresh = _after(path.points, trail.last)
         looks = []
         for point in fresh:

@@ -81,6 +81,14 @@ def test_a_plate_that_looks_alike_is_near(tmp_path: Path) -> None:
     assert found.near("200BOI02", NOW) is None
 
 
+@pytest.mark.parametrize("read_as", ["123DVL02", "123OUL02", "123QVI02"])
+def test_letters_that_no_place_tells_apart_are_near_too(tmp_path: Path, read_as: str) -> None:
+    """All of them are letters of one form: the grammar leaves them as they were read."""
+    found = read(tmp_path, HEAD + "entries: [{plate: 123 OVI 02}]")
+    assert found.exempting(read_as, NOW) is None
+    assert found.near(read_as, NOW) is not None
+
+
 def test_freshness_counts_from_the_issue_to_the_capture(tmp_path: Path) -> None:
     found = read(tmp_path, YAML)
     day = timedelta(hours=24)
