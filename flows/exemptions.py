@@ -25,6 +25,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -41,6 +42,8 @@ MAX_BYTES: Final = 64 * 2**20
 """A list of a million plates has about 60 MB; anything larger is a mistake."""
 FUTURE: Final = timedelta(minutes=5)
 """A list from the future would count as fresh for too long; clocks of offices differ by this much."""
+SHRINKS: Final = 0.5
+"""A list that names less than this share of the plates that still hold is rather a file that was cut off."""
 COLUMNS: Final = ("plate", "valid_from", "valid_until", "reason")
 MOMENT_WORDS: Final = "a day such as 2026-09-01, or a time with its zone, such as 2026-09-01T08:30:00+05:00"
 
@@ -135,6 +138,26 @@ class ExemptionList(Config):
     @cached_property
     def _by_fold(self) -> Mapping[str, Sequence[Exemption]]:
         return _grouped(self.entries, folded_plate)
+
+
+def check_whole(fresh: ExemptionList, held: ExemptionList) -> None:
+    """Whether a list may be whole, against the one in force: a file that was cut off is a list like any other.
+
+    Args:
+        fresh: The list that is to take its place.
+        held: The list in force; what has expired in it by then does not count.
+
+    Raises:
+        FieldError: If most of the plates that would still be exempt are not there.
+    """
+    zone = held.issued_at.utcoffset() or timedelta()
+    still = {normal_plate(e.plate) for e in held.entries if _holds(e, fresh.issued_at, zone)}
+    left = len({normal_plate(e.plate) for e in fresh.entries})
+    if left < SHRINKS * len(still):
+        expected = f"{math.ceil(SHRINKS * len(still))} plates or more: the list in force exempts {len(still)}"
+        raise FieldError(
+            "entries", expected, left, "see whether the file is whole; --fewer loads it all the same"
+        )
 
 
 class ExemptionFileError(FieldError):

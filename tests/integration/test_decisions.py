@@ -337,6 +337,26 @@ def test_a_malformed_list_changes_nothing_and_says_why(house: House, dome: Any) 
     assert house.lists.lists()["permits"] == permits(-48, "123ABC02")
 
 
+def test_a_list_that_was_cut_off_is_refused_and_the_one_before_holds(house: House, dome: Any) -> None:
+    """Else whoever stood in the part that is gone would be fined until somebody notices."""
+    expired = {"valid_until": AT - timedelta(days=1)}
+    old = [Exemption(plate=f"{n} OLD 02", **expired) for n in range(100, 200)]
+    new = [Exemption(plate=f"{n} ABC 02") for n in range(120, 130)]
+    house.lists.put(permits(-1).model_copy(update={"entries": (*old, *new)}))
+    car = violation()
+    house.submit(car, plate(car))
+    assert house.state(car) == "dismissed"
+    cut = yaml_list(house.home, *(f"{n} ABC 02" for n in range(125, 129)), issued_at=AT)
+    answer = dome("exemptions", "load", cut, "--json", status=2)
+    assert [(p["field"], p["got"]) for p in answer["problems"]] == [("entries", "4")]
+    assert len(house.lists.lists()["permits"].entries) == 110
+    dome("exemptions", "load", yaml_list(house.home, *(f"{n} ABC 02" for n in range(125, 130)), issued_at=AT))
+    empty = yaml_list(house.home, issued_at=AT + timedelta(hours=1))
+    assert "--fewer" in dome("exemptions", "load", empty, status=2)
+    dome("exemptions", "load", empty, "--fewer")
+    assert house.lists.lists()["permits"].entries == ()
+
+
 def test_readjudication_after_a_late_list_says_case_by_case_what_changed(house: House, dome: Any) -> None:
     house.lists.put(permits(-1))
     permitted, other, free = violation(0), violation(1), violation(2, exemptions=(), state="stands")
