@@ -16,6 +16,7 @@ CSV (comma or semicolon), its name and date in lines before the header::
     plate,valid_from,valid_until,reason
     123 ABC 02,2026-09-01,2026-12-31,ambulance station 3
 
+A list keeps what has expired for as long as violations from then may wait: they are decided by the newest one.
 A day is a whole day, in the zone that ``issued_at`` is given in; ``valid_until`` still counts. Without
 ``valid_from`` or ``valid_until`` there is no bound. A plate may come several times.
 """

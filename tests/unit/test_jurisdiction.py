@@ -7,6 +7,7 @@ import pytest
 
 from flows.domain.errors import FieldError
 from flows.jurisdiction import load_profile, profile_names
+from flows.rules.table import rule_models
 
 MINE = """
 name: mine
@@ -69,3 +70,15 @@ def test_mistakes_are_told_with_field_and_line(
     (tmp_path / "mine.yaml").write_text(MINE.format(timezone=timezone, tolerance=tolerance))
     with pytest.raises(FieldError, match=message):
         load_profile("mine.yaml", tmp_path)
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_sections_speed_falls_under_the_same_parts_of_the_law_as_any_other(name: str) -> None:
+    profile = load_profile(name)
+    assert profile.law("section_speed") == profile.law("speeding")
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_profile_says_something_of_every_rule_of_the_road(name: str) -> None:
+    rules = {str(model.model_fields["kind"].default) for model in rule_models()} - {"abandoned_object"}
+    assert set(load_profile(name).rules) == rules
