@@ -17,7 +17,7 @@ from flows.domain.errors import CalibrationError
 from flows.domain.events import Event, KeyMoment
 from flows.domain.frames import VOUCHED_CLOCKS
 from flows.domain.ruleset import SpeedingRule
-from flows.domain.site import CameraConfig, TracksSource
+from flows.domain.site import TracksSource
 from flows.domain.tracks import Sighting, Track
 from flows.fixspeed import estimate_fixes
 from flows.geometry import inside_polygon
@@ -122,7 +122,7 @@ class Speeding:
         self._tolerance_kmh = site.profile.law("speeding").tolerance_kmh if tolerance is None else tolerance
         source = site.camera.source
         self._error_m = source.error_m if isinstance(source, TracksSource) else None
-        self._zone = _corners_of(config.zone, site.camera, site.ground)
+        self._zone = site.road.areas[config.zone].polygon_m if config.zone and site.road is not None else None
         self._refusals: Counter[str] = Counter()
         self._judged_until: dict[int, datetime] = {}
         self._done: set[int] = set()
@@ -158,7 +158,7 @@ class Speeding:
     def _judge(self, track: Track, moment: Moment) -> list[Event]:
         if track.cls not in self._config.classes or track.id in self._done:
             return []
-        sightings = under_way(self._pending(track))
+        sightings = under_way(self._pending(track, moment))
         if not sightings:
             return []
         verdicts = self._measure(track, sightings, moment)
@@ -178,14 +178,32 @@ class Speeding:
         self._remember(verdict)
         return [] if again else [self._event(track, verdict, moment)]
 
-    def _pending(self, track: Track) -> list[Sighting]:
+    def _pending(self, track: Track, moment: Moment) -> list[Sighting]:
         """Sightings not judged yet, inside the zone."""
         since = self._judged_until.get(track.id)
         rows = [s for s in track.sightings if since is None or s.at > since]
         if self._zone is None or not rows:
             return rows
+        places = self._places_m(track, rows, moment)
+        if places is None:
+            return rows  # it is said why when they are measured
+        return [s for s, inside in zip(rows, inside_polygon(places, self._zone), strict=True) if inside]
+
+    def _places_m(self, track: Track, rows: Sequence[Sighting], moment: Moment) -> NDArray[np.float64] | None:
+        """``(N, 2)`` where it stood on the road, whatever the size of the pictures; None where nobody knows."""
         feet = np.array([_foot(s) for s in rows], np.float64)
-        return [s for s, inside in zip(rows, inside_polygon(feet, self._zone), strict=True) if inside]
+        if self._error_m is not None:
+            return feet
+        if self._ground is None:
+            return None
+        try:
+            return self._ground.for_picture(*self._sizes(track, moment)[0]).to_ground(feet)
+        except CalibrationError:
+            return None
+
+    def _sizes(self, track: Track, moment: Moment) -> list[tuple[int, int]]:
+        """Sizes of the pictures in which it was seen: one that ended when the size changed was seen in the old one."""
+        return sorted(self._picture_px.get(track.id) or {(moment.width_px, moment.height_px)})
 
     def _measure(
         self, track: Track, sightings: list[Sighting], moment: Moment
@@ -235,12 +253,11 @@ class Speeding:
         clock = check_clock(moment.clock, self._thresholds.speed)
         if clock is not None:
             return clock
-        # A track that ended when the picture's size changed was seen in the old size.
-        sizes = self._picture_px.get(track.id) or {(moment.width_px, moment.height_px)}
+        sizes = self._sizes(track, moment)
         if len(sizes) > 1:
-            return Refusal("disagreement", f"the picture's size changed under the track: {sorted(sizes)}")
+            return Refusal("disagreement", f"the picture's size changed under the track: {sizes}")
         try:
-            return self._ground.for_picture(*next(iter(sizes)))
+            return self._ground.for_picture(*sizes[0])
         except CalibrationError as error:
             return Refusal("no_calibration", str(error))
 
@@ -331,18 +348,6 @@ def describe(config: SpeedingRule, profile: JurisdictionProfile) -> str:
         f"speeding v{VERSION}: {', '.join(config.classes)} surely faster than {config.limit_kmh + tolerance:g} km/h "
         f"(limit {config.limit_kmh:g} + tolerance {tolerance:g}){others}{where}; {law.article}{doubt}"
     )
-
-
-def _corners_of(
-    name: str | None, camera: CameraConfig, ground: GroundPlane | None
-) -> NDArray[np.float64] | None:
-    """``(N, 2)`` corners of a zone, px, or m where there are no pictures; None for everywhere."""
-    zone = next((z for z in camera.zones if z.name == name), None)
-    if zone is not None and not camera.sees:
-        return np.array(zone.polygon_m, np.float64)
-    if zone is None or zone.polygon_px or ground is None:
-        return np.array(zone.polygon_px, np.float64) if zone and zone.polygon_px else None
-    return ground.to_px(np.array(zone.polygon_m, np.float64))
 
 
 def under_way(sightings: Sequence[Sighting]) -> list[Sighting]:

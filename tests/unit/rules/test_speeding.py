@@ -359,6 +359,35 @@ LANES = [
 ]
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.5, 2.0])
+@pytest.mark.parametrize("drawn_in", ["picture", "metres"])
+@pytest.mark.parametrize(("lane_m", "reported"), [(-5.2, ["left"]), (-1.75, ["right"])])
+def test_lanes_stay_where_they_are_in_pictures_of_another_size(
+    scale: float, drawn_in: str, lane_m: float, reported: list[str]
+) -> None:
+    """A camera that sends half the size must not hold who drives in one lane against the limit of another."""
+    plane = GroundPlane.fit(driving.survey(driving.camera()))
+    zones = [
+        zone
+        if drawn_in == "metres"
+        else {"name": zone["name"], "polygon_px": plane.to_px(np.array(zone["polygon_m"])).tolist()}
+        for zone in LANES
+    ]
+    boxes = [replace(s, xyxy=np.asarray(s.xyxy) * scale) for s in drive(85.0, lane_m=lane_m)]
+    track, size = driving.track(boxes), (round(1280 * scale), round(720 * scale))
+    rules = {name: rule(limit_kmh=60, zone=name, zones=zones) for name in ("left", "right")}
+    now = moment(track.last_at, size)
+    assert [name for name, speeding in rules.items() if judge(speeding, track, now)] == reported
+
+
+@pytest.mark.parametrize("survey", [False, True])
+def test_in_a_zone_of_a_camera_that_cannot_measure_it_is_said_why(survey: bool) -> None:
+    speeding = rule(zone="right", zones=LANES, survey=survey)
+    track = driving.track(drive(85.0))
+    assert judge(speeding, track, moment(track.last_at, (1280, 720) if not survey else (640, 480))) == []
+    assert speeding.refusals() == {"no_calibration": 1}
+
+
 @pytest.mark.parametrize(
     ("lane_m", "kmh", "reported"), [(-5.2, 75.0, []), (-5.2, 95.0, ["left"]), (-1.75, 75.0, ["right"])]
 )
