@@ -19,6 +19,7 @@ from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 from flows.roadway import Roadway
 from flows.rules.pins import PinBook
+from flows.rules.speeders import Speeders
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Site:
         ground: The surveyed plane; None where there is no survey.
         road: Zones and lines on the ground; None where they are given in the picture and there is no survey.
         pins: Takes what a rule wants shown later; see :mod:`flows.rules.pins`.
+        speeders: Who was reported by any of the camera's speeding rules.
     """
 
     camera: CameraConfig
@@ -66,6 +68,7 @@ class Site:
     ground: GroundPlane | None
     road: Roadway | None
     pins: PinBook = field(default_factory=PinBook)
+    speeders: Speeders = field(default_factory=Speeders)
 
 
 class Rule(Protocol):

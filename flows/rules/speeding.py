@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +26,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter
+from flows.rules.speeders import Speeder
 from flows.speed import (
     KMH,
     Refusal,
@@ -78,16 +79,6 @@ class SpeedingConfig:
     speed: SpeedConfig = field(default_factory=SpeedConfig)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reported:
-    """A vehicle that has had its event: where it was and how it moved."""
-
-    at: datetime
-    last_at: datetime
-    middle_m: tuple[float, float]
-    velocity_mps: tuple[float, float]
-
-
 class Speeding:
     """The speeding rule of one camera; see :class:`flows.rules.base.Rule` for when it is called.
 
@@ -125,10 +116,9 @@ class Speeding:
         self._zone = site.road.areas[config.zone].polygon_m if config.zone and site.road is not None else None
         self._refusals: Counter[str] = Counter()
         self._judged_until: dict[int, datetime] = {}
-        self._done: set[int] = set()
         self._clock = ClockWatch()
         self._picture_px: dict[int, set[tuple[int, int]]] = {}
-        self._reported: deque[_Reported] = deque(maxlen=64)
+        self._speeders = site.speeders
 
     def refusals(self) -> dict[str, int]:
         """How often a verdict was refused, by reason."""
@@ -152,11 +142,10 @@ class Speeding:
         events = self._judge(track, moment)
         self._judged_until.pop(track.id, None)
         self._picture_px.pop(track.id, None)
-        self._done.discard(track.id)
         return events
 
     def _judge(self, track: Track, moment: Moment) -> list[Event]:
-        if track.cls not in self._config.classes or track.id in self._done:
+        if track.cls not in self._config.classes or self._speeders.has(track.id):
             return []
         sightings = under_way(self._pending(track, moment))
         if not sightings:
@@ -173,9 +162,8 @@ class Speeding:
             return []
         if not self._exceeds(track, verdict):
             return []
-        self._done.add(track.id)
         again = self._seen_before(verdict)
-        self._remember(verdict)
+        self._remember(track.id, verdict)
         return [] if again else [self._event(track, verdict, moment)]
 
     def _pending(self, track: Track, moment: Moment) -> list[Sighting]:
@@ -277,7 +265,7 @@ class Speeding:
         """True if a reported vehicle, gone on as it went, would be here: its track broke in two."""
         limits = self._thresholds
         middle_at = verdict.first.at + (verdict.last.at - verdict.first.at) / 2
-        for old in self._reported:
+        for old in self._speeders.all:
             if (verdict.first.at - old.last_at).total_seconds() > limits.same_gap_s:
                 continue
             speed = math.hypot(*old.velocity_mps)
@@ -292,9 +280,10 @@ class Speeding:
                 return True
         return False
 
-    def _remember(self, verdict: SpeedEstimate) -> None:
+    def _remember(self, track: int, verdict: SpeedEstimate) -> None:
         middle_at = verdict.first.at + (verdict.last.at - verdict.first.at) / 2
-        self._reported.append(_Reported(middle_at, verdict.last.at, verdict.middle_m, verdict.velocity_mps))
+        seen = Speeder(track, middle_at, verdict.last.at, verdict.middle_m, verdict.velocity_mps)
+        self._speeders.all.append(seen)
 
     def _event(self, track: Track, verdict: SpeedEstimate, moment: Moment) -> Event:
         limit_kmh = self._config.limit_for(track.cls)

@@ -20,6 +20,7 @@ from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
 from flows.pipeline import CameraPipeline, run_frames
 from flows.roadway import Roadway
+from flows.rules import build_rules
 from flows.rules.base import Moment, Site
 from flows.rules.speeding import Speeding, describe
 from flows.speed import Refusal, SpeedEstimate
@@ -399,3 +400,27 @@ def test_each_lane_may_have_a_limit_of_its_own(lane_m: float, kmh: float, report
     }
     track = driving.track(drive(kmh, lane_m=lane_m))
     assert [name for name, speeding in rules.items() if judge(speeding, track)] == reported
+
+
+def test_who_speeds_in_two_lanes_is_reported_once() -> None:
+    """One drive is one offence, whichever of the camera's rules speaks first."""
+    camera = CameraConfig.model_validate(
+        {
+            "id": "road-1",
+            "district": "alatau",
+            "source": {"kind": "scene", "scene": "road"},
+            "zones": LANES,
+            "rules": [
+                {"kind": "speeding", "limit_kmh": 60, "zone": "left"},
+                {"kind": "speeding", "limit_kmh": 50, "zone": "right"},
+            ],
+        }
+    )
+    rules = build_rules(camera, KZ, GroundPlane.fit(driving.survey(driving.camera())))
+    left, right = drive(90.0, lane_m=-5.2), drive(90.0, lane_m=-1.75)
+    track = driving.track([*left[: len(left) // 2], *right[len(right) // 2 :]])
+    seen, gone = moment(track.last_at), moment(track.last_at)
+    events = [e for r in rules for e in r.observe([track], seen)] + [
+        e for r in rules for e in r.forget(track, gone)
+    ]
+    assert [e.data["threshold"]["limit_kmh"] for e in events] == [60.0]  # type: ignore[index,call-overload]
