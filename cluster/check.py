@@ -46,7 +46,8 @@ class CameraCheck:
         unfit: Why its measurements cannot be evidence; empty if they can.
         notes: What an operator should know.
         calibration: One line on the survey.
-        must_measure: A rule of this camera measures, so being unfit means that the rule will refuse.
+        must_measure: A rule of this camera measures, and refuses while the camera is unfit (of a rate that is not
+            steady only speeding does).
         rules: What each of its rules does, with its parameters.
     """
 
@@ -187,6 +188,7 @@ class _Look:
         else:
             self._rate(seen)
             self._clock(seen)
+        self._signals(seen)
         calibration = self._calibration(survey, seen, today)
         return CameraCheck(
             self.camera,
@@ -195,7 +197,7 @@ class _Look:
             tuple(self.unfit),
             tuple(self.notes),
             calibration,
-            must_measure=bool(self.camera.rules),
+            must_measure=any(rule.kind != "abandoned_object" for rule in self.camera.rules),
             rules=tuple(describe(rule, self.profile) for rule in self.camera.rules),
         )
 
@@ -213,6 +215,21 @@ class _Look:
             self._problem(
                 "read_plates", f"{VARIABLE} to be set: plates are kept as keyed hashes only", "no key"
             )
+
+    def _signals(self, seen: Probe | None) -> None:
+        """Lights that could never be told: they are unknown, and no rule that asks for one reports anybody."""
+        survey = self.camera.calibration
+        size = survey.picture_px if survey else (seen.width_px, seen.height_px) if seen else None
+        for i, light in enumerate(self.camera.signals):
+            if light.feed is not None and not Path(light.feed).is_file():
+                self.notes.append(f"light {light.name} is unknown until its controller writes {light.feed}")
+            if light.region_px is None or size is None:
+                continue
+            x0, y0, x1, y1 = light.region_px
+            if x0 < -1 or y0 < -1 or x1 > size[0] + 1 or y1 > size[1] + 1:
+                inside = f"a region inside the picture of {size[0]} x {size[1]} px"
+                got = ", ".join(f"{v:g}" for v in light.region_px)
+                self._problem(f"signals.{i}.region_px", inside, got, "else the light is never known")
 
     def _probe(self, probe: Prober | None) -> Probe | None:
         if probe is None:

@@ -43,7 +43,8 @@ class SignalConfig(Config):
         region_px: Left, top, right, bottom of the head in the full-resolution picture; None with a feed.
         head: ``vertical`` (red above), ``horizontal`` (red left), ``arrow`` (one lamp region that shows a green
             arrow or nothing), ``countdown`` (a digit display in the colour of the phase).
-        feed: File of the controller's phase changes (JSON lines: ``at``, ``phase``) instead of a region.
+        feed: File of the controller's phase changes (JSON lines: ``at``, ``phase``) instead of a region; of a live
+            camera they must be dated as its clock says, within 10 s (:mod:`flows.signals.feed`).
     """
 
     name: Name

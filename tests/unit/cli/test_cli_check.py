@@ -296,3 +296,22 @@ def test_reading_plates_of_all_vehicles_needs_the_key_of_their_hashes(
     monkeypatch.setenv("DOME_PLATE_KEY", "k1:" + "07" * 16)
     checked = check(dome, site)
     assert "plates of all vehicles are read and kept as keyed hashes for 7 days" in str(checked)
+
+
+def test_a_light_that_can_never_be_told_is_told_of(dome, site: Path, probes) -> None:
+    site.write_text(
+        site.read_text() + "    signals:\n      - {name: far, region_px: [1270, 40, 1300, 120]}\n"
+        "      - {name: near, region_px: [600, 40, 630, 120]}\n      - {name: told, feed: phases.jsonl}\n"
+    )
+    result = dome("check", site)
+    assert result.exit_code == 2
+    assert "cameras.good.signals.0.region_px" in result.stderr
+    assert f"{site}:6" in result.stderr
+    assert "expected a region inside the picture of 1280 x 720 px" in result.stderr
+    assert "signals.1" not in result.stderr
+    assert "light told is unknown until its controller writes" in " ".join(result.stdout.split())
+
+
+def test_a_camera_whose_rules_measure_nothing_need_not_be_fit(dome, site: Path, probes) -> None:
+    site.write_text(site.read_text() + "    rules: [{kind: abandoned_object}]\n")
+    assert "no, and no rule measures" in dome("check", site).stdout
