@@ -74,6 +74,7 @@ def play(
     rule: Mapping[str, Any] | None = None,
     lights: FilePath | None = None,
     clock: ClockSource = "device",
+    step: tuple[float, float] = (0.0, 0.0),
     **camera: Any,
 ) -> tuple[list[Event], dict[str, int]]:
     """Everybody's places through the pipeline of a tracks source; events and refusals."""
@@ -107,7 +108,7 @@ def play(
             if place is not None and abs(place[1]) < 60:
                 x, y = np.array(place) + rng.normal(0, noise_m, 2)
                 fixes.append(Fix(str(k), actor.cls, (float(x), float(y))))
-        at = START + timedelta(seconds=t)
+        at = START + timedelta(seconds=t + (step[1] if t >= step[0] else 0.0))
         frame = Frame("cross-1", i, at, NoPixels(0, 0), ClockState(clock, START, RATE_HZ), fixes=tuple(fixes))
         assert pipeline.admit(frame).passes
         events += pipeline.step(frame, tuple(fixes))
@@ -136,6 +137,20 @@ def none(*actors: Someone, because: str | None = None, **options: Any) -> None:
     events, refused = play(*actors, **options)
     assert events == []
     assert refused == ({because: 1} if because else {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by_s", [20.0, 3600.0])
+def test_a_clock_that_steps_makes_nobody_an_offender(by_s: float) -> None:
+    lawful = [
+        (car(14, 5.0), walker(3.8, -4.5, 4.0, mps=0.8)),  # steps out right before the car
+        (braking_car(10, -2.6, 4.0), walker(-4.5, 4.5, 3.0)),
+        (car(10, 8.6), walker(-4.5, 4.5, 3.0)),
+    ]
+    for actors in lawful:
+        for at_s in (3.5, 4.5, 5.0, 6.0):
+            events, _ = play(*actors, step=(at_s, by_s))
+            assert events == [], at_s
 
 
 def test_nobody_is_reported_at_a_time_for_which_nobody_vouches() -> None:
