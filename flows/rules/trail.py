@@ -178,10 +178,17 @@ class Trails:
         aside = np.array([-ahead[1], ahead[0]])
         noise = last.foot_m2 + point.foot_m2
         slack_m = config.grip_mps2 * gone_s**2 / 2
+        behind = moves and float(off @ ahead) < 0.0
+        ahead_m = (
+            min(slack_m, _stops_short_m(last.speed_mps, gone_s, config.grip_mps2)) if behind else slack_m
+        )
         return any(
             abs(float(off @ towards))
-            > jump_m + config.jump_sd * math.sqrt(towards @ noise @ towards) + slack_m
-            for towards, jump_m in ((ahead, config.jump_ahead_m), (aside, config.jump_m))
+            > jump_m + config.jump_sd * math.sqrt(towards @ noise @ towards) + most_m
+            for towards, jump_m, most_m in (
+                (ahead, config.jump_ahead_m, ahead_m),
+                (aside, config.jump_m, slack_m),
+            )
         )
 
     def _kicks(self, trail: _Trail, point: Waypoint) -> bool:
@@ -216,6 +223,16 @@ def covered(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
     nearer = box[None, :, 3] > box[:, None, 3]  # whoever stands lower in the picture is nearer
     hides = nearer & (common / area[:, None] >= share)
     return {t.id for t, hidden in zip(seen, hides.any(axis=1), strict=True) if hidden}
+
+
+def _stops_short_m(speed_mps: float, gone_s: float, grip_mps2: float) -> float:
+    """How far behind where it would be a vehicle is at most: it stands as soon as it can, and nobody backs at once.
+
+    >>> _stops_short_m(18.0, 1.0, 9.0), _stops_short_m(18.0, 10.0, 9.0)
+    (4.5, 162.0)
+    """
+    brakes_s = min(gone_s, speed_mps / grip_mps2)
+    return speed_mps * gone_s - (speed_mps * brakes_s - grip_mps2 * brakes_s**2 / 2)
 
 
 def _after(points: Sequence[Waypoint], last: Waypoint | None) -> Sequence[Waypoint]:
