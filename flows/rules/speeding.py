@@ -118,6 +118,7 @@ class Speeding:
         self._judged_until: dict[int, datetime] = {}
         self._clock = ClockWatch()
         self._picture_px: dict[int, set[tuple[int, int]]] = {}
+        self._classes: dict[int, set[str]] = {}
         self._speeders = site.speeders
 
     def refusals(self) -> dict[str, int]:
@@ -130,6 +131,7 @@ class Speeding:
         self._clock.see(moment)
         for track in tracks:
             self._picture_px.setdefault(track.id, set()).add((moment.width_px, moment.height_px))
+            self._classes.setdefault(track.id, set()).add(track.cls)
             since = self._judged_until.get(track.id, track.first_at)
             if (track.last_at - since).total_seconds() >= self._thresholds.patience_s:
                 events += self._judge(track, moment)
@@ -142,6 +144,7 @@ class Speeding:
         events = self._judge(track, moment)
         self._judged_until.pop(track.id, None)
         self._picture_px.pop(track.id, None)
+        self._classes.pop(track.id, None)
         return events
 
     def _judge(self, track: Track, moment: Moment) -> list[Event]:
@@ -161,6 +164,8 @@ class Speeding:
             self._refusals[verdict.reason] += 1
             return []
         if not self._exceeds(track, verdict):
+            if verdict.low_kmh > self._config.limit_for(track.cls) + self._tolerance_kmh:
+                self._refusals["class_unsure"] += 1
             return []
         again = self._seen_before(verdict)
         self._remember(track.id, verdict)
@@ -259,7 +264,12 @@ class Speeding:
         return parts if len(parts) > 1 else []
 
     def _exceeds(self, track: Track, verdict: SpeedEstimate) -> bool:
-        return verdict.low_kmh > self._config.limit_for(track.cls) + self._tolerance_kmh
+        return verdict.low_kmh > self._limit_kmh(track) + self._tolerance_kmh
+
+    def _limit_kmh(self, track: Track) -> float:
+        """The limit that holds for it; the highest one where the vote over its class has wavered."""
+        held = self._classes.get(track.id, set()) | {track.cls}
+        return max(self._config.limit_for(cls) for cls in held)
 
     def _seen_before(self, verdict: SpeedEstimate) -> bool:
         """True if a reported vehicle, gone on as it went, would be here: its track broke in two."""
@@ -286,7 +296,7 @@ class Speeding:
         self._speeders.all.append(seen)
 
     def _event(self, track: Track, verdict: SpeedEstimate, moment: Moment) -> Event:
-        limit_kmh = self._config.limit_for(track.cls)
+        limit_kmh = self._limit_kmh(track)
         excess = verdict.low_kmh - limit_kmh
         return self._reporter.violation(
             track=track.id,
