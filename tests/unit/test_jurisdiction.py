@@ -61,7 +61,11 @@ def test_a_file_beside_the_site_file(tmp_path: Path) -> None:
     ("timezone", "tolerance", "message"),
     [
         ("Mars/Olympus", 3, r"line 4: mine.yaml: timezone.*time zone"),
-        ("Asia/Almaty", -3, r"line 6: mine.yaml: rules.speeding.tolerance_kmh"),
+        (
+            "Asia/Almaty",
+            -3,
+            r"line 6: mine.yaml: rules.speeding.tolerance_kmh: expected a number of at least 0, got -3",
+        ),
     ],
 )
 def test_mistakes_are_told_with_field_and_line(
@@ -69,6 +73,15 @@ def test_mistakes_are_told_with_field_and_line(
 ) -> None:
     (tmp_path / "mine.yaml").write_text(MINE.format(timezone=timezone, tolerance=tolerance))
     with pytest.raises(FieldError, match=message):
+        load_profile("mine.yaml", tmp_path)
+
+
+def test_the_law_of_a_rule_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    text = MINE.format(timezone="Asia/Almaty", tolerance=3)
+    (tmp_path / "mine.yaml").write_text(text.replace("rules:", "rules:\n  buslane: {article: x}"))
+    with pytest.raises(
+        FieldError, match=r"mine.yaml: rules.buslane: expected one of .*bus_lane.*, got 'buslane'"
+    ):
         load_profile("mine.yaml", tmp_path)
 
 
