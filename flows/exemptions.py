@@ -31,6 +31,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import AwareDatetime, BeforeValidator, ValidationError, model_validator
@@ -202,6 +203,7 @@ class _Source(NamedTuple):
     data: Any
     line: Callable[[tuple[str | int, ...]], int | None]
     problems: list[FieldError]
+    hints: Mapping[str, str] = MappingProxyType({})
 
 
 def _validated(source: _Source) -> ExemptionList:
@@ -213,7 +215,13 @@ def _validated(source: _Source) -> ExemptionList:
         found = ExemptionList.model_validate(source.data)
     except ValidationError as error:
         problems += [
-            FieldError(dotted(c.loc), c.expected.removeprefix("expected "), c.got, c.hint, source.line(c.loc))
+            FieldError(
+                dotted(c.loc),
+                c.expected.removeprefix("expected "),
+                c.got,
+                c.hint or (source.hints.get(dotted(c.loc), "") if c.got == "nothing" else ""),
+                source.line(c.loc),
+            )
             for c in complaints(error, ExemptionList, source.data)
         ]
     if problems:
@@ -230,6 +238,12 @@ def _from_yaml(path: Path) -> _Source:
     return _Source(document.data, document.line, [problem for _, problem in document.problems])
 
 
+_ABOVE: Final = {
+    key: f"write '# {key}: {such}' above the header"
+    for key, such in (("name", "permits"), ("issued_at", "2026-09-01T06:00:00+05:00"))
+}
+
+
 def _from_csv(path: Path) -> _Source:
     lines = _text(path).splitlines()
     notes: dict[str, Any] = {}
@@ -243,7 +257,7 @@ def _from_csv(path: Path) -> _Source:
     if start == len(lines):
         raise FieldError(str(path), f"a header with {', '.join(COLUMNS)}", "nothing", line=start or None)
     rows, problems = _rows(lines, start, where)
-    return _Source({**notes, "entries": rows}, lambda loc: _nearest(where, loc), problems)
+    return _Source({**notes, "entries": rows}, lambda loc: _nearest(where, loc), problems, _ABOVE)
 
 
 def _rows(

@@ -156,6 +156,14 @@ def test_a_malformed_csv_list_is_refused_with_its_field_and_line(
     assert expected in caught.value.expected
 
 
+def test_a_csv_without_its_name_and_date_says_where_they_belong(tmp_path: Path) -> None:
+    with pytest.raises(ExemptionFileError) as told:
+        read(tmp_path, "plate,reason\n123 ABC 02,x\n", "list.csv")
+    hints = {problem.field: problem.hint for problem in told.value.problems}
+    assert hints["name"] == "write '# name: permits' above the header"
+    assert "# issued_at: 2026-09-01T06:00:00+05:00" in hints["issued_at"]
+
+
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     text = HEAD + "entries:\n - {plate: 5}\n - {plate: AAA111}\n - {plate: AAA111, valid_from: soon}\n"
     with pytest.raises(ExemptionFileError) as caught:
