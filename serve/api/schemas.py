@@ -175,6 +175,5 @@ def _plate(case: Case) -> Plate | None:
         return Plate(text=case.decision.plate, by="person", confident=True, confidence=1.0)
     if not said.get("text"):
         return None
-    return Plate.model_validate(
-        {k: said[k] for k in ("text", "confident", "confidence", "country") if k in said}
-    )
+    told = {k: said[k] for k in ("text", "confidence", "country") if k in said}
+    return Plate.model_validate(told | {"confident": bool(case.plate)})  # not if its reader was withdrawn

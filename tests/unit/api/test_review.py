@@ -217,7 +217,8 @@ async def test_a_plate_whose_reader_was_withdrawn_must_be_read_by_the_reviewer(a
         results.entries([violation.id]), {}, "B was read as 8", wrong, AT + timedelta(days=1)
     )
     results.write([c.event for c in changes if c.event is not None])
-    await step(api, violation, "claim", 1, "reviewer")
+    claimed = await step(api, violation, "claim", 1, "reviewer")
+    assert (claimed["plate"]["text"], claimed["plate"]["confident"]) == ("123ABC02", False)
     assert "unread" in (await step(api, violation, "confirm", 2, "reviewer", 409))["detail"]
     seen = await step(api, violation, "confirm", 2, "reviewer", plate="128ABC02")
     assert (seen["state"], seen["plate"]["text"]) == ("confirmed", "128ABC02")
