@@ -72,6 +72,7 @@ class BusLane(FollowingRule[_InLane]):
     """
 
     kind = "bus_lane"
+    goes_on = True
 
     def __init__(self, config: BusLaneRule, site: Site, thresholds: BusLaneConfig | None = None) -> None:
         super().__init__(config, site, VERSION, _InLane)

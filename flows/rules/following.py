@@ -56,6 +56,10 @@ class FollowingRule(ABC, Generic[State]):
     A vehicle has one event of a rule at most, also when its track breaks. A rule says what it makes of a look;
     this class asks whether the camera may speak at all, and writes the event.
 
+    Attributes:
+        kind: The tag in the site file.
+        goes_on: The offence goes on from one zone into the next: it is one, however many rules the camera has for it.
+
     Args:
         config: The rule in the site file.
         site: Where it holds.
@@ -65,6 +69,7 @@ class FollowingRule(ABC, Generic[State]):
     """
 
     kind: ClassVar[str]
+    goes_on: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -78,7 +83,7 @@ class FollowingRule(ABC, Generic[State]):
         self._reporter = Reporter(config, version, site.camera, site.profile, site.ground)
         self._trails = Trails(trails)
         self._followed: dict[int, _Followed[State]] = {}
-        self._culprits = Culprits()
+        self._culprits = site.culprits.setdefault(self.kind, Culprits()) if self.goes_on else Culprits()
         self._refusals: Counter[str] = Counter()
         self._refused: dict[int, set[str]] = {}
 

@@ -79,6 +79,7 @@ class WrongWay(FollowingRule[_Way]):
     """
 
     kind = "wrong_way"
+    goes_on = True
 
     def __init__(self, config: WrongWayRule, site: Site, thresholds: WrongWayConfig | None = None) -> None:
         super().__init__(config, site, VERSION, _Way)
