@@ -21,7 +21,7 @@ from flows.rules.hours import reserved
 from flows.rules.reporting import doubt
 from flows.rules.trail import Look
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 

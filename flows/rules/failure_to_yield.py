@@ -30,7 +30,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.reporting import Reporter, moment_of, trace_of
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KMH: Final = 3.6
 COVERAGE: Final = 1.96

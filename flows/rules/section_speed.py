@@ -33,7 +33,7 @@ from flows.speed import KMH
 
 Array = NDArray[np.float64]
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be timed otherwise."""
 
 ANCHOR_ERROR_S: Final[Mapping[ClockSource, float]] = {

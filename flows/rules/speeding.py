@@ -39,7 +39,7 @@ from flows.speed import (
     estimate,
 )
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 STANDING_S: Final = 1.0

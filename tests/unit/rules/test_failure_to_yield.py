@@ -20,7 +20,7 @@ from flows.domain.site import CameraConfig
 from flows.jurisdiction import load_profile
 from flows.motion import BODIES
 from flows.pipeline import CameraPipeline
-from flows.rules.failure_to_yield import describe
+from flows.rules.failure_to_yield import VERSION, describe
 
 KZ = load_profile("kz")
 START = datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
@@ -170,11 +170,7 @@ def test_a_car_before_somebody_who_walks_into_its_lane() -> None:
     assert closest.value < 1.0
     assert facts.measured["speed"].value == pytest.approx(36, abs=3)
     assert facts.threshold["half_lane_m"] == 1.75
-    assert (facts.rule_version, facts.parameters["crosswalk"], facts.parameters["medians"]) == (
-        "2",
-        "crosswalk",
-        [],
-    )
+    assert (facts.rule_version, facts.parameters["crosswalk"]) == (VERSION, "crosswalk")
     assert facts.position_m is not None
     assert facts.position_m[0] == pytest.approx(LANE_M, abs=0.3)
 
