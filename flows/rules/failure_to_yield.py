@@ -29,6 +29,7 @@ from flows.geometry import body_corners, crossing
 from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.reporting import Reporter, moment_of, trace_of
+from flows.rules.trail import leapt
 
 VERSION: Final = "3"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
@@ -156,7 +157,9 @@ class FailureToYield:
         met = [meet(passage, p, self._config.half_lane_m, limits) for p in self._people.values()]
         found = [m for m in met if isinstance(m, Encounter)]
         refused = [m for m in met if isinstance(m, str)]
-        reason = self._reporter.unfit(path.now.at, moment.clock) or self._by_light(visit)
+        reason = (
+            self._reporter.unfit(path.now.at, moment.clock) or self._by_light(visit) or _by_clock(path, found)
+        )
         if found and not reason:
             return [self._event(visit, found, moment)]
         if found or refused:
@@ -202,6 +205,12 @@ class FailureToYield:
             if any(crossing(*ends, *segment) is not None for segment in segments):
                 return path.points[i]
         return encounter.before
+
+
+def _by_clock(path: Path, found: Sequence[Encounter]) -> str:
+    """Whether a driver seems to have had time to stop only because the clock leapt meanwhile."""
+    since = min((encounter.noticed_at for encounter in found), default=path.now.at)
+    return "clock_step" if leapt([point for point in path.points if point.at >= since]) else ""
 
 
 def _measured(encounter: Encounter) -> dict[str, Measured]:

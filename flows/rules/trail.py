@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -223,6 +224,18 @@ def covered(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
     nearer = box[None, :, 3] > box[:, None, 3]  # whoever stands lower in the picture is nearer
     hides = nearer & (common / area[:, None] >= share)
     return {t.id for t, hidden in zip(seen, hides.any(axis=1), strict=True) if hidden}
+
+
+def leapt(points: Sequence[Waypoint], config: TrailConfig | None = None) -> bool:
+    """Whether time leapt while a vehicle drove: it seems to have gone less far than it needs to stop."""
+    config = config or TrailConfig()
+    for last, point in pairwise(points):
+        gone_s = _s(last.at, point.at)
+        short_m = last.speed_mps * gone_s - float((point.xy_m - last.xy_m) @ last.heading)
+        most_m = config.jump_ahead_m + _stops_short_m(last.speed_mps, gone_s, config.grip_mps2)
+        if gone_s > config.gap_s and last.speed_mps > config.moves_mps and short_m > most_m:
+            return True
+    return False
 
 
 def _stops_short_m(speed_mps: float, gone_s: float, grip_mps2: float) -> float:

@@ -140,7 +140,7 @@ def none(*actors: Someone, because: str | None = None, **options: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("by_s", [20.0, 3600.0])
+@pytest.mark.parametrize("by_s", [2.0, 20.0, 3600.0])
 def test_a_clock_that_steps_makes_nobody_an_offender(by_s: float) -> None:
     lawful = [
         (car(14, 5.0), walker(3.8, -4.5, 4.0, mps=0.8)),  # steps out right before the car
