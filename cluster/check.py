@@ -105,6 +105,7 @@ def check_site(
     probe: Prober | None,
     survey: Surveyor,
     known_detectors: Sequence[str] = (),
+    known_plates: Sequence[str] = (),
     on_camera: Callable[[str], None] = lambda _: None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SiteCheck:
@@ -116,6 +117,7 @@ def check_site(
         probe: Looks at a camera's source; None to leave the sources alone.
         survey: The survey of a camera that brings its own (a rendered scene), where the file gives none.
         known_detectors: Names of the weights registry; empty to believe any name.
+        known_plates: Countries whose plates are known; empty to believe any.
         on_camera: Called with a camera's id when it has been looked at.
         now: The day whose validity counts when a source does not tell its own.
 
@@ -134,7 +136,21 @@ def check_site(
     with ThreadPoolExecutor(max_workers=min(PROBES_AT_ONCE, max(1, len(config.cameras)))) as pool:
         cameras = tuple(pool.map(look, config.cameras))
     notes = () if profile.confirmed else (f"jurisdiction {profile.name} is not yet confirmed by counsel",)
-    return SiteCheck(config, profile, tuple(problems), cameras, (*notes, *section_notes(config, settings)))
+    said = (*notes, *plate_notes(profile, known_plates), *section_notes(config, settings))
+    return SiteCheck(config, profile, tuple(problems), cameras, said)
+
+
+def plate_notes(profile: JurisdictionProfile, known: Sequence[str]) -> list[str]:
+    """Whether plates of the place are known; look-alikes are resolved by the forms of the first country.
+
+    Args:
+        profile: The law of the place.
+        known: Countries whose plates are known, ISO codes; empty to believe any.
+    """
+    if not known or profile.plates.lower() in known:
+        return []
+    expected = f"country in profile {profile.name}: expected one of {', '.join(known)}"
+    return [f"{expected}, got {profile.plates.lower()!r}; plates of Kazakhstan are expected first"]
 
 
 def section_notes(site: SiteConfig, settings: Settings | None = None) -> list[str]:

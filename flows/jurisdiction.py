@@ -89,6 +89,7 @@ class JurisdictionProfile(Config):
         name: Short name, for example ``kz``.
         title: Name for people.
         timezone: IANA zone in which days (a survey's validity, counters) begin and end.
+        country: Whose plates are expected first, ISO code; the profile's name by default.
         confirmed: True once counsel has confirmed every value.
         rules: The law on each rule, by the rule's kind.
         evidence: What a package must hold.
@@ -99,6 +100,7 @@ class JurisdictionProfile(Config):
     name: Name
     title: str
     timezone: str
+    country: str = Field(default="", pattern=r"^([a-zA-Z]{2})?$")
     confirmed: bool = False
     rules: dict[Name, RuleLaw]
     evidence: EvidenceLaw = EvidenceLaw()
@@ -126,8 +128,14 @@ class JurisdictionProfile(Config):
     @cached_property
     def version(self) -> str:
         """``name@digest``: any change of a value is another version."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        unsaid = set() if self.country else {"country"}
+        text = json.dumps(self.model_dump(mode="json", exclude=unsaid), sort_keys=True, ensure_ascii=False)
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    @property
+    def plates(self) -> str:
+        """Country whose plates are expected first, in capitals."""
+        return (self.country or self.name).upper()
 
     def law(self, kind: str) -> RuleLaw:
         """The law on a rule; without an article, and for review only, where the profile says nothing of it."""

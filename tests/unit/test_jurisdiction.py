@@ -95,3 +95,13 @@ def test_a_sections_speed_falls_under_the_same_parts_of_the_law_as_any_other(nam
 def test_a_profile_says_something_of_every_rule_of_the_road(name: str) -> None:
     rules = {str(model.model_fields["kind"].default) for model in rule_models()} - {"abandoned_object"}
     assert set(load_profile(name).rules) == rules
+
+
+def test_a_profile_of_a_town_names_the_country_of_its_plates(tmp_path: Path) -> None:
+    text = MINE.format(timezone="Asia/Tashkent", tolerance=3)
+    (tmp_path / "mine.yaml").write_text(text)
+    mine = load_profile("mine.yaml", tmp_path)
+    (tmp_path / "mine.yaml").write_text(text + "country: uz\n")
+    theirs = load_profile("mine.yaml", tmp_path)
+    assert (load_profile("kz").plates, mine.plates, theirs.plates) == ("KZ", "MINE", "UZ")
+    assert theirs.version != mine.version

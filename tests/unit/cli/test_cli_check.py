@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.domain.errors import SourceError
+from flows.jurisdiction import FOLDER
 
 SURVEYED = """\
     rules: [{kind: speeding, limit_kmh: 60}]
@@ -315,3 +316,14 @@ def test_a_light_that_can_never_be_told_is_told_of(dome, site: Path, probes) -> 
 def test_a_camera_whose_rules_measure_nothing_need_not_be_fit(dome, site: Path, probes) -> None:
     site.write_text(site.read_text() + "    rules: [{kind: abandoned_object}]\n")
     assert "no, and no rule measures" in dome("check", site).stdout
+
+
+@pytest.mark.parametrize(("line", "noted"), [("", True), ("country: uz\n", False)])
+def test_a_profile_of_ones_own_says_whose_plates_are_expected(
+    dome, site: Path, probes, line: str, noted: bool
+) -> None:
+    law = (FOLDER / "uz.yaml").read_text(encoding="utf-8").replace("name: uz\n", f"name: samarkand\n{line}")
+    (site.parent / "law.yaml").write_text(law, encoding="utf-8")
+    site.write_text("jurisdiction: law.yaml\n" + site.read_text())
+    notes = json.loads(dome("check", site, "--json").stdout)["notes"]
+    assert any("country in profile samarkand: expected one of br" in note for note in notes) is noted
