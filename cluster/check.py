@@ -45,7 +45,8 @@ class CameraCheck:
         unfit: Why its measurements cannot be evidence; empty if they can.
         notes: What an operator should know.
         calibration: One line on the survey.
-        must_measure: A rule of this camera measures, so being unfit means that the rule will refuse.
+        must_measure: A rule of this camera measures, and refuses while the camera is unfit (of a rate that is not
+            steady only speeding does).
         rules: What each of its rules does, with its parameters.
     """
 
@@ -103,6 +104,7 @@ def check_site(
     probe: Prober | None,
     survey: Surveyor,
     known_detectors: Sequence[str] = (),
+    known_plates: Sequence[str] = (),
     on_camera: Callable[[str], None] = lambda _: None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> SiteCheck:
@@ -114,6 +116,7 @@ def check_site(
         probe: Looks at a camera's source; None to leave the sources alone.
         survey: The survey of a camera that brings its own (a rendered scene), where the file gives none.
         known_detectors: Names of the weights registry; empty to believe any name.
+        known_plates: Countries whose plates are known; empty to believe any.
         on_camera: Called with a camera's id when it has been looked at.
         now: The day whose validity counts when a source does not tell its own.
 
@@ -132,7 +135,21 @@ def check_site(
     with ThreadPoolExecutor(max_workers=min(PROBES_AT_ONCE, max(1, len(config.cameras)))) as pool:
         cameras = tuple(pool.map(look, config.cameras))
     notes = () if profile.confirmed else (f"jurisdiction {profile.name} is not yet confirmed by counsel",)
-    return SiteCheck(config, profile, tuple(problems), cameras, (*notes, *section_notes(config, settings)))
+    said = (*notes, *plate_notes(profile, known_plates), *section_notes(config, settings))
+    return SiteCheck(config, profile, tuple(problems), cameras, said)
+
+
+def plate_notes(profile: JurisdictionProfile, known: Sequence[str]) -> list[str]:
+    """Whether plates of the place are known; look-alikes are resolved by the forms of the first country.
+
+    Args:
+        profile: The law of the place.
+        known: Countries whose plates are known, ISO codes; empty to believe any.
+    """
+    if not known or profile.plates.lower() in known:
+        return []
+    expected = f"country in profile {profile.name}: expected one of {', '.join(known)}"
+    return [f"{expected}, got {profile.plates.lower()!r}; plates of Kazakhstan are expected first"]
 
 
 def section_notes(site: SiteConfig, settings: Settings | None = None) -> list[str]:
@@ -185,6 +202,7 @@ class _Look:
             self.unfit.append("its source cannot be opened")
         else:
             self._clock(seen)
+        self._signals(seen)
         calibration = self._calibration(survey, seen, today)
         return CameraCheck(
             self.camera,
@@ -193,7 +211,7 @@ class _Look:
             tuple(self.unfit),
             tuple(self.notes),
             calibration,
-            must_measure=bool(self.camera.rules),
+            must_measure=any(rule.kind != "abandoned_object" for rule in self.camera.rules),
             rules=tuple(describe(rule, self.profile) for rule in self.camera.rules),
         )
 
@@ -211,6 +229,21 @@ class _Look:
             self._problem(
                 "read_plates", f"{VARIABLE} to be set: plates are kept as keyed hashes only", "no key"
             )
+
+    def _signals(self, seen: Probe | None) -> None:
+        """Lights that could never be told: they are unknown, and no rule that asks for one reports anybody."""
+        survey = self.camera.calibration
+        size = survey.picture_px if survey else (seen.width_px, seen.height_px) if seen else None
+        for i, light in enumerate(self.camera.signals):
+            if light.feed is not None and not Path(light.feed).is_file():
+                self.notes.append(f"light {light.name} is unknown until its controller writes {light.feed}")
+            if light.region_px is None or size is None:
+                continue
+            x0, y0, x1, y1 = light.region_px
+            if x0 < -1 or y0 < -1 or x1 > size[0] + 1 or y1 > size[1] + 1:
+                inside = f"a region inside the picture of {size[0]} x {size[1]} px"
+                got = ", ".join(f"{v:g}" for v in light.region_px)
+                self._problem(f"signals.{i}.region_px", inside, got, "else the light is never known")
 
     def _probe(self, probe: Prober | None) -> Probe | None:
         if probe is None:

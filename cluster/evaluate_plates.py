@@ -35,9 +35,17 @@ class Labelled:
     text: str
 
     def picture(self) -> NDArray[np.uint8]:
-        """``(h, w, 3)`` uint8 BGR."""
-        with Image.open(self.path) as image:
-            return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
+        """``(h, w, 3)`` uint8 BGR.
+
+        Raises:
+            FieldError: If it cannot be decoded.
+        """
+        try:
+            with Image.open(self.path) as image:
+                return np.ascontiguousarray(np.asarray(image.convert("RGB"))[..., ::-1])
+        except (OSError, Image.DecompressionBombError) as error:  # UnidentifiedImageError is an OSError
+            why = "save it again, or take it out with its label"
+            raise FieldError(self.path.name, "a photograph that can be read", error, why) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ def evaluate_plates(folder: Path, country: str = "auto", reader: PlateReader | N
         reader: Ours by default.
 
     Raises:
-        FieldError: If the folder holds no labelled photograph, or the country is unknown.
+        FieldError: If the folder holds no labelled photograph, one cannot be read, or the country is unknown.
     """
     if country != "auto" and country.lower() not in names():
         raise FieldError("--country", f"auto or one of {', '.join(names())}", repr(country))
@@ -129,7 +137,7 @@ def tolerant(text: str) -> str:
 
 def _labels(path: Path) -> list[Labelled]:
     labels = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         if not line.strip():
             continue
         fields = line.split("\t") if "\t" in line else line.split()
@@ -137,6 +145,8 @@ def _labels(path: Path) -> list[Labelled]:
             name, x, y, w, h, text = fields[0], *map(float, fields[1:5]), fields[5]
         except (ValueError, IndexError):
             raise FieldError(path.name, "file, x, y, w, h, plate", repr(line[:80]), line=number) from None
+        if not (w >= 1 and h >= 1):
+            raise FieldError(path.name, "a box of a pixel or more", f"{w:g} x {h:g}", line=number)
         picture = _picture_of(path, name)
         labels.append(Labelled(picture, (x, y, x + w, y + h), cleaned(text)))
     return labels

@@ -28,7 +28,7 @@ from flows.fleet import OVER
 from flows.fleet_actor import fleet_actor
 from flows.gateway import BELTS_APP, PLATES_APP
 from flows.jurisdiction import load_profile
-from flows.results import results_actor
+from flows.results import results_actor, retention_of
 from flows.settings import Settings
 from flows.store.redis_server import redis_for
 from flows.store.reports import ReportsStore
@@ -175,10 +175,10 @@ class LiveJob:
     def start(self) -> None:
         """Results first, then detectors, then cameras: each finds what it needs."""
         settings = self._options.settings
-        self.results_actor = results_actor(settings, self._redis_url)
+        profile = load_profile(self._site.jurisdiction)
+        self.results_actor = results_actor(settings, self._redis_url, retention_of(profile.retention))
         self._tell_places()
         self._deploy(settings)
-        profile = load_profile(self._site.jurisdiction)
         around = Surroundings(
             self._site.site,
             profile,

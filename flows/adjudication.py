@@ -30,6 +30,8 @@ Reason = Literal[
 no list."""
 EVERY: Final = "*"
 """Instead of a list's name: all there are."""
+READER: Final = "reader:"
+"""Before the name of a withdrawn plate reader: what was measured holds, but nobody knows whose it is."""
 
 
 class ListRef(BaseModel):
@@ -63,7 +65,8 @@ class Decision(BaseModel):
         profile: The jurisdiction profile, ``name@version``.
         decided_at: When.
         by: Who decided.
-        withdrawn: What it rested on and does no more (``calibration:ID``); holds for all later decisions.
+        withdrawn: What it rested on and does no more (``calibration:ID``, ``reader:NAME``); holds for all later
+            decisions.
         readjudication: The reason that a person gave for deciding again; empty for a first decision.
         previous: State and reason of the decision before.
         step: The step that a person took (``confirm`` ...); empty for a machine's decision.
@@ -128,10 +131,11 @@ class Case:
 
     @property
     def plate(self) -> str:
-        """Its plate: a person's reading, else the machine's where it was sure; empty if there is neither."""
+        """Its plate: a person's reading, else a machine's that was sure and not withdrawn; empty if none is known."""
         if self.decision is not None and self.decision.plate:
             return self.decision.plate
-        said = self.read.data if self.read is not None else {}
+        withdrawn = self.decision is not None and self.decision.withdrawn.startswith(READER)
+        said = self.read.data if self.read is not None and not withdrawn else {}
         text = said.get("text")
         return text if isinstance(text, str) and said.get("confident") is True else ""
 
@@ -153,9 +157,15 @@ def judge(case: Case, lists: Mapping[str, ExemptionList], withdrawn: str = "") -
     Args:
         case: The violation; an unknown plate counts as unread.
         lists: All lists there are, by name.
-        withdrawn: What the violation rests on and may no longer (``calibration:ID``); empty if nothing.
+        withdrawn: What the violation rests on and may no longer (``calibration:ID``); empty if nothing. Without its
+            plate reader (``reader:NAME``) it needs a person who reads the plate, unless one has.
     """
-    if withdrawn:
+    if withdrawn.startswith(READER):
+        if case.decision is None or not case.decision.plate:
+            name = withdrawn.removeprefix(READER)
+            why = f"{name}, which read the plate, was withdrawn"
+            return Finding("needs_review", "plate_unread", why, withdrawn=withdrawn)
+    elif withdrawn:
         return Finding("dismissed", "withdrawn", f"{withdrawn} was withdrawn", withdrawn=withdrawn)
     if not case.lists:
         if case.violation.data.get("needs_review"):
@@ -215,11 +225,12 @@ def decided_so(case: Case, finding: Finding) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """What proved wrong later, beside lists: the violations that rest on it are dismissed.
+    """What proved wrong later, beside lists: the violations that rest on it are dismissed, or need a person.
 
     Attributes:
         calibrations: Ids of surveys.
-        models: Detectors and other networks, ``NAME`` or ``NAME@SHA256`` (its beginning will do).
+        models: Detectors and other networks, ``NAME`` or ``NAME@SHA256`` (its beginning will do); of the plate reader
+            ``plates.PART``, or ``plates`` for all parts: what they read is unread.
         rules: Rules, ``KIND`` or ``KIND@VERSION``.
     """
 
@@ -244,6 +255,11 @@ class Withdrawal:
         for name in self.rules:
             if _is_version(name, data.get("rule"), data.get("rule_version"), whole=True):
                 return f"rule:{name}"
+        read = _mapping(case.read.data.get("versions")) if case.read is not None else {}
+        for name in self.models:
+            parts = [(part, digest) for key, digest in read.items() for part in ("plates", f"plates.{key}")]
+            if any(_is_version(name, part, digest) for part, digest in parts):
+                return f"{READER}{name}"
         return ""
 
 
@@ -295,9 +311,12 @@ def _ref(name: str, held: ExemptionList | None) -> ListRef:
 def _models(case: Case) -> dict[object, object]:
     """The networks that it rests on, by name: the detector's, and those that the violation itself names."""
     detector = _inside(case.evidence.data, "detector") if case.evidence is not None else None
-    named = case.violation.data.get("models")
-    own = dict(named) if isinstance(named, Mapping) else {}
+    own = _mapping(case.violation.data.get("models"))
     return {_inside(detector, "name"): _inside(detector, "sha256"), **own}
+
+
+def _mapping(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _inside(data: Any, key: str) -> Any:

@@ -253,7 +253,7 @@ class CameraActor:
         loop = asyncio.get_running_loop()
         plate_reader = Reader[PlateRequest, PlateAnswer](self._gateway, loop, "read_plate", "plate reader")
         belt_reader = Reader[BeltRequest, BeltAnswer](self._gateway, loop, "read_belts", "belt classifier")
-        plates = PlateStage(plate_reader, profile.name.upper()) if self._around.plates else None
+        plates = PlateStage(plate_reader, profile.plates) if self._around.plates else None
         belts = BeltStage(belt_reader) if self._around.belts else None
         hasher = PlateHasher.of(self._around.settings.plate_key.get_secret_value())
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from flows.adjudication import (
+    READER,
     Case,
     Decision,
     Finding,
@@ -162,11 +163,16 @@ def readjudicate(
         if not (grounds if withdrawal else case.lists and not undecided):
             continue
         before = case.decision.withdrawn if case.decision is not None else ""
-        finding = judge(case, lists, grounds or before)
+        finding = judge(case, lists, min(grounds or before, before or grounds, key=_is_reader))
         same = decided_so(case, finding)
         event = None if same else decision_event(case, finding, decided_at, reason)
         changes.append(Change(case, finding, event))
     return changes
+
+
+def _is_reader(withdrawn: str) -> bool:
+    """Whether it leaves the measurement as it is: of two withdrawals the other one dismisses."""
+    return withdrawn.startswith(READER)
 
 
 def case_of(entry: Entry) -> Case:

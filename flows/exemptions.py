@@ -16,6 +16,7 @@ CSV (comma or semicolon), its name and date in lines before the header::
     plate,valid_from,valid_until,reason
     123 ABC 02,2026-09-01,2026-12-31,ambulance station 3
 
+A list keeps what has expired for as long as violations from then may wait: they are decided by the newest one.
 A day is a whole day, in the zone that ``issued_at`` is given in; ``valid_until`` still counts. Without
 ``valid_from`` or ``valid_until`` there is no bound. A plate may come several times.
 """
@@ -25,10 +26,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import AwareDatetime, BeforeValidator, ValidationError, model_validator
@@ -41,6 +44,8 @@ MAX_BYTES: Final = 64 * 2**20
 """A list of a million plates has about 60 MB; anything larger is a mistake."""
 FUTURE: Final = timedelta(minutes=5)
 """A list from the future would count as fresh for too long; clocks of offices differ by this much."""
+SHRINKS: Final = 0.5
+"""A list that names less than this share of the plates that still hold is rather a file that was cut off."""
 COLUMNS: Final = ("plate", "valid_from", "valid_until", "reason")
 MOMENT_WORDS: Final = "a day such as 2026-09-01, or a time with its zone, such as 2026-09-01T08:30:00+05:00"
 
@@ -137,6 +142,26 @@ class ExemptionList(Config):
         return _grouped(self.entries, folded_plate)
 
 
+def check_whole(fresh: ExemptionList, held: ExemptionList) -> None:
+    """Whether a list may be whole, against the one in force: a file that was cut off is a list like any other.
+
+    Args:
+        fresh: The list that is to take its place.
+        held: The list in force; what has expired in it by then does not count.
+
+    Raises:
+        FieldError: If most of the plates that would still be exempt are not there.
+    """
+    zone = held.issued_at.utcoffset() or timedelta()
+    still = {normal_plate(e.plate) for e in held.entries if _holds(e, fresh.issued_at, zone)}
+    left = len({normal_plate(e.plate) for e in fresh.entries})
+    if left < SHRINKS * len(still):
+        expected = f"{math.ceil(SHRINKS * len(still))} plates or more: the list in force exempts {len(still)}"
+        raise FieldError(
+            "entries", expected, left, "see whether the file is whole; --fewer loads it all the same"
+        )
+
+
 class ExemptionFileError(FieldError):
     """Everything that is wrong with a list; stands for its first problem."""
 
@@ -178,6 +203,7 @@ class _Source(NamedTuple):
     data: Any
     line: Callable[[tuple[str | int, ...]], int | None]
     problems: list[FieldError]
+    hints: Mapping[str, str] = MappingProxyType({})
 
 
 def _validated(source: _Source) -> ExemptionList:
@@ -189,7 +215,13 @@ def _validated(source: _Source) -> ExemptionList:
         found = ExemptionList.model_validate(source.data)
     except ValidationError as error:
         problems += [
-            FieldError(dotted(c.loc), c.expected.removeprefix("expected "), c.got, c.hint, source.line(c.loc))
+            FieldError(
+                dotted(c.loc),
+                c.expected.removeprefix("expected "),
+                c.got,
+                c.hint or (source.hints.get(dotted(c.loc), "") if c.got == "nothing" else ""),
+                source.line(c.loc),
+            )
             for c in complaints(error, ExemptionList, source.data)
         ]
     if problems:
@@ -206,6 +238,12 @@ def _from_yaml(path: Path) -> _Source:
     return _Source(document.data, document.line, [problem for _, problem in document.problems])
 
 
+_ABOVE: Final = {
+    key: f"write '# {key}: {such}' above the header"
+    for key, such in (("name", "permits"), ("issued_at", "2026-09-01T06:00:00+05:00"))
+}
+
+
 def _from_csv(path: Path) -> _Source:
     lines = _text(path).splitlines()
     notes: dict[str, Any] = {}
@@ -219,7 +257,7 @@ def _from_csv(path: Path) -> _Source:
     if start == len(lines):
         raise FieldError(str(path), f"a header with {', '.join(COLUMNS)}", "nothing", line=start or None)
     rows, problems = _rows(lines, start, where)
-    return _Source({**notes, "entries": rows}, lambda loc: _nearest(where, loc), problems)
+    return _Source({**notes, "entries": rows}, lambda loc: _nearest(where, loc), problems, _ABOVE)
 
 
 def _rows(

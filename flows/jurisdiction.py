@@ -8,6 +8,7 @@ import json
 from datetime import date, datetime
 from functools import cache, cached_property
 from pathlib import Path
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -15,8 +16,11 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from flows.domain.cases import Purpose, SearchTerms
 from flows.domain.config import Config, Name
 from flows.domain.errors import FieldError
+from flows.domain.ruleset import Rule
 
 FOLDER = Path(__file__).parent / "jurisdictions"
+KINDS = tuple(str(model.model_fields["kind"].default) for model in get_args(get_args(Rule)[0]))
+"""Rules that a law may speak of."""
 
 
 class SpeedBand(Config):
@@ -85,6 +89,7 @@ class JurisdictionProfile(Config):
         name: Short name, for example ``kz``.
         title: Name for people.
         timezone: IANA zone in which days (a survey's validity, counters) begin and end.
+        country: Whose plates are expected first, ISO code; the profile's name by default.
         confirmed: True once counsel has confirmed every value.
         rules: The law on each rule, by the rule's kind.
         evidence: What a package must hold.
@@ -95,11 +100,21 @@ class JurisdictionProfile(Config):
     name: Name
     title: str
     timezone: str
+    country: str = Field(default="", pattern=r"^([a-zA-Z]{2})?$")
     confirmed: bool = False
     rules: dict[Name, RuleLaw]
     evidence: EvidenceLaw = EvidenceLaw()
     retention: RetentionLaw
     searches: dict[Purpose, SearchTerms] = Field(default_factory=dict)
+
+    @field_validator("rules")
+    @classmethod
+    def _known_rules(cls, value: dict[str, RuleLaw]) -> dict[str, RuleLaw]:
+        """What is said of a rule that there is not would hold for none, and its exemptions would not be asked for."""
+        unknown = next((kind for kind in value if kind not in KINDS), None)
+        if unknown is not None:
+            raise ValueError(f"{unknown}: expected one of {', '.join(KINDS)}, got {unknown!r}")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -113,8 +128,14 @@ class JurisdictionProfile(Config):
     @cached_property
     def version(self) -> str:
         """``name@digest``: any change of a value is another version."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+        unsaid = set() if self.country else {"country"}
+        text = json.dumps(self.model_dump(mode="json", exclude=unsaid), sort_keys=True, ensure_ascii=False)
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    @property
+    def plates(self) -> str:
+        """Country whose plates are expected first, in capitals."""
+        return (self.country or self.name).upper()
 
     def law(self, kind: str) -> RuleLaw:
         """The law on a rule; without an article, and for review only, where the profile says nothing of it."""
@@ -166,7 +187,8 @@ def _built_in(path: Path) -> JurisdictionProfile:
 
 def _read(path: Path) -> JurisdictionProfile:
     # Imported here: a camera actor gets its profile ready-made and never parses YAML.
-    from flows.yamlfile import read_yaml
+    from flows.validation import complaints
+    from flows.yamlfile import dotted, read_yaml
 
     document = read_yaml(path)
     if document.problems:
@@ -174,12 +196,9 @@ def _read(path: Path) -> JurisdictionProfile:
     try:
         return JurisdictionProfile.model_validate(document.data)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "profile"
-        line = document.line(tuple(first["loc"]))
-        raise FieldError(
-            f"{path.name}: {field}", first["msg"], repr(first["input"])[:80], line=line
-        ) from error
+        first = complaints(error, JurisdictionProfile, document.data)[0]
+        field, line = dotted(first.loc) or "profile", document.line(first.loc)
+        raise FieldError(f"{path.name}: {field}", first.expected, first.got, first.hint, line) from error
 
 
 def _path_of(name: str, base: Path | None) -> Path:

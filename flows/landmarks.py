@@ -421,10 +421,16 @@ class Learner:
     Args:
         avoid_px: Polygons ``(N, 2)`` in which vehicles drive and park: used only where there is nothing else.
         config: Thresholds; the defaults if None.
+        drawn_in: Width and height of the picture that those were drawn in; that which is looked at if None.
     """
 
-    def __init__(self, avoid_px: Sequence[Array] = (), config: LandmarkConfig | None = None) -> None:
-        self._avoid, self._config = avoid_px, config or LandmarkConfig()
+    def __init__(
+        self,
+        avoid_px: Sequence[Array] = (),
+        config: LandmarkConfig | None = None,
+        drawn_in: tuple[int, int] | None = None,
+    ) -> None:
+        self._avoid, self._config, self._drawn_in = avoid_px, config or LandmarkConfig(), drawn_in
         self._corners = np.zeros((0, 2), np.int64)
         self._sum: Grid = np.zeros((0, 0, 0), np.float32)
         self._hits = np.zeros(0, np.int64)
@@ -477,7 +483,8 @@ class Learner:
         self._picture_px, self.looks = size, 0
         self._offsets = []
         self._small = small_of(luma, self._config.columns)
-        self._corners = textured(luma, self._avoid, self._config)
+        scale = np.array(size) / (self._drawn_in or size)
+        self._corners = textured(luma, [polygon * scale for polygon in self._avoid], self._config)
         side = self._config.side_px
         cut = [luma[y : y + side, x : x + side] for x, y in self._corners]
         self._wanted = Wanted.of(np.array(cut, np.float32).reshape(-1, side, side), self._config.near_px)

@@ -6,6 +6,7 @@ around it only schedules, waits and counts.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,8 @@ from flows.rules.pins import PinBook
 from flows.signals import SignalBook
 from flows.steadiness import Steadiness
 from flows.tracking import ReportedTracks, Tracker
+
+log = logging.getLogger(__name__)
 
 LAG_FRAMES: Final = 24
 """How far a lossless camera runs ahead of its tracker: 2 requests of 8 frames in flight and one being filled.
@@ -173,7 +176,7 @@ class CameraPipeline:
         Args:
             camera: The camera; its calibration is fitted here.
             profile: The law of the place.
-            spec_names: Class names of the detector, to notice rules that can never fire; empty to trust.
+            spec_names: Class names of the detector: rules that can never fire are told of in the log; empty to trust.
             sure_score: Score from which its detections are believed at once.
             landmarks: Of its picture, learnt before; learnt from the first looks if None.
             on_learned: Told of landmarks that were learnt, to keep them.
@@ -181,6 +184,8 @@ class CameraPipeline:
         Raises:
             CalibrationError: If the survey does not determine the ground plane.
         """
+        for why in never_fire(camera, spec_names):
+            log.warning("camera %s: %s", camera.id, why)
         ground = GroundPlane.fit(camera.calibration) if camera.calibration else None
         pins = PinBook()
         rules = build_rules(camera, profile, ground, pins)
@@ -476,6 +481,25 @@ def run_frames(
             request = request_of([frame.picture.bgr(*detector_size(detector, frame))], frame)
             yield from pipeline.step(frame, detect_at_full_size(detector, [request])[0][0])
     yield from pipeline.close()
+
+
+def never_fire(camera: CameraConfig, spec_names: Sequence[str]) -> list[str]:
+    """What is to be said of rules of a camera whose detector knows nobody that they are about.
+
+    Args:
+        camera: The camera.
+        spec_names: Class names of its detector; empty if they are not known.
+    """
+    said = []
+    for rule in camera.rules if spec_names else ():
+        sought = [rule.classes, *([("person",)] if rule.kind == "failure_to_yield" else [])]
+        missing = next((classes for classes in sought if not set(classes) & set(spec_names)), None)
+        if missing and rule.kind != "abandoned_object":  # which is told by pixels
+            known = f"detector {camera.detector} knows {', '.join(spec_names)}"
+            said.append(
+                f"rule {rule.kind} can never report anybody: {known}, and none of {', '.join(missing)}"
+            )
+    return said
 
 
 def watched(camera: CameraConfig) -> bool:

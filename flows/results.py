@@ -16,6 +16,7 @@ from flows.domain.events import Event
 from flows.domain.masking import masked
 from flows.domain.platehash import PlateHasher
 from flows.domain.status import CameraStatus, ResultsStatus
+from flows.jurisdiction import RetentionLaw
 from flows.search_desk import SearchDesk
 from flows.section_desk import SectionDesk
 from flows.settings import Settings
@@ -25,7 +26,7 @@ from flows.store.delivery import Ack, Policy, Results
 from flows.store.evidence import EvidenceStore
 from flows.store.exemptions import ExemptionsStore
 from flows.store.pictures import PictureStore
-from flows.store.results import Count, ResultsStore
+from flows.store.results import Count, ResultsStore, Retention
 from flows.store.sightings import SightingStore
 from flows.store.spool import Spool
 from flows.store.writer import Writer
@@ -48,7 +49,7 @@ class ResultsActor:
     spool, what was written twice is written once.
     """
 
-    def __init__(self, settings: Settings, redis_url: str) -> None:
+    def __init__(self, settings: Settings, redis_url: str, retention: Retention | None = None) -> None:
         self._redis_url = redis_url
         self._store = ResultsStore(redis_url)
         self._pictures = PictureStore(redis_url)
@@ -57,7 +58,7 @@ class ResultsActor:
         self._sections = SectionDesk(self._store, EvidenceStore(settings.evidence))
         self._docket = Docket(self._store, ExemptionsStore(redis_url))
         desks = (self._sections, self._docket, _search_desk(settings, redis_url))
-        results = Results(ResultsStore(redis_url), spool, desks=desks)
+        results = Results(ResultsStore(redis_url, retention=retention), spool, desks=desks)
         self._writer = Writer(results, on_death=lambda: os._exit(1))  # an exit that Ray counts as a crash
 
     async def submit(self, events: Sequence[Event] | Sequence[bytes]) -> Ack:
@@ -108,11 +109,24 @@ class ResultsActor:
         return self._redis_url
 
 
-def results_actor(settings: Settings, redis_url: str) -> Any:
+def retention_of(law: RetentionLaw) -> Retention:
+    """How long results stay by the law of a place: violations until their decision can no longer be appealed."""
+    usual = Retention()
+    return Retention(
+        keep_days=float(law.violation_days), passage_days=min(usual.passage_days, float(law.plate_hash_days))
+    )
+
+
+def results_actor(settings: Settings, redis_url: str, retention: Retention | None = None) -> Any:
     """The cluster's results actor, started unless there is one.
 
     With an embedded Redis (``unix:``) it belongs to the run that started it and stays on its machine, where
     the socket is. With a Redis of its own it outlives the run, so that jobs in one cluster share it.
+
+    Args:
+        settings: Of this installation.
+        redis_url: Where it writes to.
+        retention: How long what is written stays; one that runs already keeps to its own.
 
     Raises:
         StoreError: If one runs already and writes to another Redis.
@@ -136,7 +150,7 @@ def results_actor(settings: Settings, redis_url: str) -> Any:
             max_concurrency=CONCURRENCY,
             **options,
         )
-        .remote(settings, redis_url)
+        .remote(settings, redis_url, retention)
     )
     found = ray.get(actor.redis_url.remote())
     if found != redis_url:

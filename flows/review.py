@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from flows.adjudication import Case, Decision, judge
+from flows.adjudication import READER, Case, Decision, judge
 from flows.domain.errors import FieldError
 from flows.domain.events import DECISION, Event
 from flows.domain.people import Person
@@ -124,7 +124,7 @@ def _reason(action: Action, reason: ReviewReason | None, plate: str) -> ReviewRe
 def _checked(case: Case, decision: Decision, lists: Mapping[str, ExemptionList]) -> Decision:
     """Held against the lists once more, with the plate that a person read: a list may have come meanwhile."""
     probe = Case(case.violation, case.evidence, case.read, decision)
-    if decision.withdrawn:
+    if decision.withdrawn and not decision.withdrawn.startswith(READER):
         raise StepRefused(f"{decision.withdrawn} was withdrawn; reject it")
     if not probe.plate:
         raise StepRefused("its plate is unread; confirm it with the plate that you read, or reject it")

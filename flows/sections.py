@@ -286,6 +286,7 @@ def violation_of(match: Match, plates: Mapping[str, Any]) -> Event:
     payload = Violation(
         rule="section_speed",
         rule_version=exit.rule_version,
+        parameters=exit.parameters,
         article=terms.article_for(match.speed.low - terms.limit_kmh),
         track=exit.track,
         cls=exit.cls,

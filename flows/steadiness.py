@@ -201,7 +201,7 @@ class Steadiness:
         self._camera, self._ground = camera, ground
         self._config, self._on_learned = config or SteadyConfig(), on_learned
         self._landmarks = landmarks
-        self._learner = Learner(_roads(camera, ground))
+        self._learner = self._fresh_learner()
         self._allowance: Allowance | None = None
         self._shift = Shift.none()
         self._judge = _Judge(camera, self._config)
@@ -256,6 +256,11 @@ class Steadiness:
                 events.append(self.verdict.event)
         return events
 
+    def _fresh_learner(self) -> Learner:
+        survey = self._camera.calibration
+        drawn_in = survey.picture_px if survey is not None else None
+        return Learner(_roads(self._camera, self._ground), drawn_in=drawn_in)
+
     def _learn(self, luma: Luma, at: datetime) -> None:
         self._due = at + timedelta(seconds=self._config.learns_s)
         self._learner.look(luma)
@@ -263,7 +268,7 @@ class Steadiness:
             return
         self._landmarks = self._learner.landmarks()
         if self._landmarks is None:  # at night, say: perhaps there is more to be seen later
-            self._learner = Learner(_roads(self._camera, self._ground))
+            self._learner = self._fresh_learner()
             self._due = at + timedelta(seconds=self._config.unknown_s)
             self._verdicts.append(Verdict(at, "learning"))
             return

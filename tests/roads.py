@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from flows.domain.events import Event, Violation
 from flows.domain.fixes import Fix
-from flows.domain.frames import ClockState
+from flows.domain.frames import ClockSource, ClockState
 from flows.domain.paths import Path
 from flows.domain.ruleset import RuleConfig, SignalConfig
 from flows.domain.signals import Phase, SignalState
@@ -234,6 +234,7 @@ class Story:
         gate_s: While nobody moves, only one frame in so many seconds is looked at.
         until_s: The end; the last drive's by default.
         start: Capture time of second 0.
+        clock: Who vouches for that.
     """
 
     drives: Sequence[Drive]
@@ -248,6 +249,7 @@ class Story:
     gate_s: float | None = None
     until_s: float | None = None
     start: datetime = START
+    clock: ClockSource = "scene"
 
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng(self.seed)
@@ -355,7 +357,7 @@ class Story:
 
     def _moment(self, at_s: float, index: int, paths: Mapping[int, Path]) -> Moment:
         at = self.start + timedelta(seconds=at_s)
-        clock = ClockState("scene", self.start, self.hz, 0.001, time_error_s=0.002, scale_error=1e-5)
+        clock = ClockState(self.clock, self.start, self.hz, 0.001, time_error_s=0.002, scale_error=1e-5)
         signals = {name: self._state(phases, at_s) for name, phases in self.lights.items()}
         return Moment(at, index, driving.WIDTH_PX, driving.HEIGHT_PX, clock, paths, signals)
 

@@ -26,10 +26,11 @@ def violation(n: int = 0, **changes: Any) -> Event:
     return Event.of(BUS_LANE, camera_id="lane-1", district="alatau", at=at, data=data, key=(n,))
 
 
-def plate(of: Event, text: str = "123ABC02", confident: bool = True) -> Event:
-    """What was read of its plate; nothing if ``text`` is empty."""
+def plate(of: Event, text: str = "123ABC02", confident: bool = True, finder: str = "cd" * 32) -> Event:
+    """What was read of its plate, by which networks; nothing if ``text`` is empty."""
     outcome = "read" if text else "unread"
-    record = PlateRecord(outcome=outcome, text=text, confident=confident and bool(text))  # type: ignore[arg-type]
+    versions = {"finder": finder, "recogniser": "ef" * 32}
+    record = PlateRecord(outcome=outcome, text=text, confident=confident and bool(text), versions=versions)  # type: ignore[arg-type]
     return plate_event(of, record)
 
 

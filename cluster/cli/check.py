@@ -39,6 +39,7 @@ def check(
                 probe=None if no_probe else _probe,
                 survey=_survey,
                 known_detectors=_known_detectors(),
+                known_plates=_known_plates(),
             )
     except FieldError as error:
         _refuse(error, site, as_json)
@@ -68,6 +69,12 @@ def _known_detectors() -> list[str]:
     from models.catalog import DETECTORS
 
     return list(DETECTORS)
+
+
+def _known_plates() -> list[str]:
+    from models.plates.grammar import names
+
+    return names()
 
 
 def _refuse(error: Any, site: Path, as_json: bool) -> None:

@@ -23,20 +23,24 @@ def load(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A .yaml or .csv list: name, issued_at, entries.")
     ],
+    fewer: Annotated[
+        bool, typer.Option("--fewer", help="Load it even if it has lost most plates of the list in force.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put a list in force, whole or not at all, and decide the violations that waited for it.
 
-    Its age counts from its own issued_at. A list issued before the one in force is refused.
+    Its age counts from its own issued_at. A list issued before the one in force is refused, and so is one that has
+    lost most of its plates: the file may have been cut off.
     """
     from flows.domain.errors import FieldError
     from flows.exemptions import read_exemptions
 
     try:
         found = read_exemptions(file)
+        decided = _put(found, fewer)
     except FieldError as error:
         _refuse(error, file, as_json)
-    decided = _put(found)
     if as_json:
         print_json({"ok": True, "name": found.name, "issued_at": found.issued_at.isoformat(),
                     "entries": len(found.entries), "sha256": found.digest, "decided": dict(decided)})  # fmt: skip
@@ -68,9 +72,10 @@ def list_(as_json: AsJson = False) -> None:
     stdout().print(f"{counted(held, 'violation')} held for fresh lists")
 
 
-def _put(found: ExemptionList) -> Counter[str]:
+def _put(found: ExemptionList, fewer: bool) -> Counter[str]:
     """Puts the list in force and writes what follows; how many violations came into which state."""
     from flows.docket import Docket
+    from flows.exemptions import check_whole
     from flows.settings import Settings
     from flows.store.exemptions import ExemptionsStore
     from flows.store.redis_server import redis_beside
@@ -78,6 +83,9 @@ def _put(found: ExemptionList) -> Counter[str]:
 
     with redis_beside(Settings.from_env()) as url:
         store, lists = ResultsStore(url), ExemptionsStore(url)
+        held = lists.lists().get(found.name)
+        if held is not None and not fewer:
+            check_whole(found, held)
         lists.put(found)
         decided = Docket(store, lists).sweep()
         fresh = store.write(decided).fresh

@@ -31,7 +31,13 @@ def readjudicate(
         str | None, typer.Option(metavar="TIME", help="Captured before then; now by default.")
     ] = None,
     calibration: Annotated[Names, typer.Option(metavar="ID", help="A survey that proved wrong.")] = None,
-    model: Annotated[Names, typer.Option(metavar="NAME[@SHA256]", help="A detector that did.")] = None,
+    model: Annotated[
+        Names,
+        typer.Option(
+            metavar="NAME[@SHA256]",
+            help="A network that did: a detector, one for belts, or plates, plates.finder, plates.recogniser.",
+        ),
+    ] = None,
     rule: Annotated[Names, typer.Option(metavar="KIND[@VERSION]", help="A rule that did.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change; decide nothing.")
@@ -43,15 +49,21 @@ def readjudicate(
     """Decide affected violations again, keep both decisions, and say case by case what changed.
 
     Without --calibration, --model or --rule, those that depend on lists of exempt plates are decided by the lists
-    now in force. With any of them, those that rest on what is named are dismissed.
+    now in force. With any of them, those that rest on what is named are dismissed; without its plate reader a
+    violation needs a person who reads the plate.
     """  # fmt: skip
     from datetime import UTC, datetime
 
     from flows.adjudication import Withdrawal
+    from flows.domain.errors import FieldError
 
     first = moment("--since", since)
     last = moment("--until", until) if until else datetime.now(UTC)
-    withdrawal = Withdrawal(tuple(calibration or ()), tuple(model or ()), tuple(rule or ()))
+    if not reason.strip():
+        raise FieldError("--reason", "why they are decided again", "nothing")
+    if last <= first:
+        raise FieldError("--until", f"a time after --since ({first.isoformat()})", last.isoformat())
+    withdrawal = Withdrawal(tuple(calibration or ()), tuple(model or ()), tuple(map(known_rule, rule or ())))
     changes = _decide(first, last, reason, withdrawal, dry_run)
     if as_json:
         print_json(as_object(changes, reason, first, last, dry_run))
@@ -60,7 +72,12 @@ def readjudicate(
         stdout().print(table(changes))
     changed = sum(change.changed for change in changes)
     would = " would" if dry_run else ""
-    stdout().print(f"{counted(len(changes), 'violation')} decided again, {changed}{would} changed: {reason}")
+    said = f"{counted(len(changes), 'violation')} decided again, {changed}{would} changed: {reason}"
+    stdout().print(said, markup=False)
+    if withdrawal and not changes:
+        named = ", ".join([*withdrawal.calibrations, *withdrawal.models, *withdrawal.rules])
+        said = f"no violation captured from {first.isoformat()} to {last.isoformat()} rests on {named}"
+        stdout().print(said, markup=False)
 
 
 def moment(option: str, text: str) -> datetime:
@@ -84,6 +101,23 @@ def moment(option: str, text: str) -> datetime:
     raise FieldError(option, expected, repr(text))
 
 
+def known_rule(named: str) -> str:
+    """A rule's name, or ``KIND@VERSION``, that a person gave.
+
+    Raises:
+        FieldError: If there is no rule of that kind.
+    """
+    from flows.domain.errors import FieldError
+    from flows.rules.table import rule_models
+    from flows.validation import did_you_mean
+
+    kinds = [str(model.model_fields["kind"].default) for model in rule_models()]
+    kind = named.partition("@")[0]
+    if kind not in kinds:
+        raise FieldError("--rule", f"one of {', '.join(kinds)}", repr(named), did_you_mean(kind, kinds))
+    return named
+
+
 def _decide(first: Any, last: Any, reason: str, withdrawal: Any, dry_run: bool) -> list[Change]:
     from datetime import UTC, datetime
 
@@ -105,6 +139,7 @@ def _decide(first: Any, last: Any, reason: str, withdrawal: Any, dry_run: bool) 
 def table(changes: list[Change]) -> Table:
     """One row a case, those that changed first."""
     from rich.table import Table
+    from rich.text import Text
 
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("violation", "captured", "camera", "rule", "was", "is", "why"):
@@ -119,7 +154,7 @@ def table(changes: list[Change]) -> Table:
             str(violation.data.get("rule", "")),
             change.case.state,
             change.state,
-            change.finding.detail or change.finding.reason,
+            Text(change.finding.detail or change.finding.reason),
             style=style,
         )
     return shown

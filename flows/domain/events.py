@@ -16,6 +16,7 @@ EVIDENCE_STORED = "dome.evidence.stored.v1"
 CAMERA_STATE = "dome.camera.state.v1"
 PASSAGE = "dome.passage.v1"
 DECISION = "dome.decision.v1"
+SIGNAL_CHANGED = "dome.signal.changed.v1"
 OBJECT_ABANDONED = "dome.object.abandoned.v1"
 OBJECT_ESCALATED = "dome.object.escalated.v1"
 OBJECT_UNWATCHED = "dome.object.unwatched.v1"
@@ -156,6 +157,7 @@ class Violation(BaseModel):
     Attributes:
         rule: The rule's kind, for example ``speeding``.
         rule_version: Version of the rule's definition.
+        parameters: What the site file states of the rule: a device that sends tracks has no package to say it.
         article: Article of the jurisdiction's code, from its profile.
         track: The track's number in the camera's pipeline.
         cls: The vehicle's class.
@@ -179,6 +181,7 @@ class Violation(BaseModel):
 
     rule: str
     rule_version: str
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
     article: str = ""
     track: int
     cls: str

@@ -74,6 +74,7 @@ class Passage(BaseModel):
         position_m: Where it crossed, metres in the survey's frame.
         moments: What evidence shows, in time order.
         rule_version: Version of the rule's definition.
+        parameters: What the site file states of the rule at this camera.
         clock: State of the camera's clock.
         calibration: The camera's survey.
         evidence: Folder of the package.
@@ -96,6 +97,7 @@ class Passage(BaseModel):
     position_m: tuple[float, float]
     moments: tuple[KeyMoment, ...]
     rule_version: str
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
     clock: dict[str, JsonValue] = Field(default_factory=dict)
     calibration: dict[str, JsonValue] = Field(default_factory=dict)
     evidence: str = ""

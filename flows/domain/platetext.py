@@ -6,8 +6,8 @@ from typing import Final
 
 _LATIN: Final = str.maketrans("АВЕКМНОРСТУХІ", "ABEKMHOPCTYXI")
 """Cyrillic letters that look like Latin ones: people type plates with either."""
-_ALIKE: Final = str.maketrans("OQIB", "0018")
-"""Letters that are taken for digits, in pictures and by hand."""
+_ALIKE: Final = str.maketrans("ODQILBU", "000118V")
+"""Letters that are taken for digits, in pictures and by hand, or for one another: no form tells U from V."""
 
 
 def normal_plate(text: str) -> str:

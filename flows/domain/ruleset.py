@@ -9,12 +9,24 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from flows.domain.beltreport import BeltReport
 from flows.domain.config import Config, Name
 
+ROAD_USERS = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
+"""Classes that rules of the road know, whatever a detector or a device names beside them."""
 VEHICLES = ("car", "truck", "bus", "motorcycle")
+
+
+def _road_user(cls: str) -> str:
+    """A class that somebody on the road may have: a rule for any other would never fire, and say nothing of it."""
+    if cls not in ROAD_USERS:
+        raise ValueError(f"one of {', '.join(ROAD_USERS)}")
+    return cls
+
+
+Classes = Annotated[tuple[Annotated[str, AfterValidator(_road_user)], ...], Field(min_length=1)]
 ZoneName = Annotated[Name, "zones"]
 """The name of one of the camera's zones; the second word is where it is looked up."""
 LineName = Annotated[Name, "lines"]
@@ -31,7 +43,8 @@ class SignalConfig(Config):
         region_px: Left, top, right, bottom of the head in the full-resolution picture; None with a feed.
         head: ``vertical`` (red above), ``horizontal`` (red left), ``arrow`` (one lamp region that shows a green
             arrow or nothing), ``countdown`` (a digit display in the colour of the phase).
-        feed: File of the controller's phase changes (JSON lines: ``at``, ``phase``) instead of a region.
+        feed: File of the controller's phase changes (JSON lines: ``at``, ``phase``) instead of a region; of a live
+            camera they must be dated as its clock says, within 10 s (:mod:`flows.signals.feed`).
     """
 
     name: Name
@@ -59,7 +72,7 @@ class RuleConfig(Config):
         exemptions: Lists of exempt plates that must be asked before a violation is final.
     """
 
-    classes: tuple[str, ...] = VEHICLES
+    classes: Classes = VEHICLES
     exemptions: tuple[Name, ...] = ()
 
 
@@ -180,6 +193,17 @@ class RedLightRule(RuleConfig):
     arrow: SignalName | None = None
     arrow_exit: ZoneName | None = None
 
+    @model_validator(mode="after")
+    def _an_arrow_points_somewhere(self) -> RedLightRule:
+        """Without the zone everybody who rightly turns on the arrow would run the light."""
+        if self.arrow and not self.arrow_exit:
+            raise ValueError(
+                f"arrow_exit: expected the zone through which those leave who turn on {self.arrow!r}, got nothing"
+            )
+        if self.arrow_exit and not self.arrow:
+            raise ValueError("arrow: expected the light whose arrow allows to leave there, got nothing")
+        return self
+
 
 class WrongWayRule(RuleConfig):
     """Sustained motion against a lane's direction.
@@ -245,7 +269,7 @@ class BusLaneRule(RuleConfig):
     """
 
     kind: Literal["bus_lane"] = "bus_lane"
-    classes: tuple[str, ...] = ("car", "truck", "motorcycle")
+    classes: Classes = ("car", "truck", "motorcycle")
     lane: ZoneName
     hours: tuple[tuple[LocalTime, LocalTime], ...] = ()
     days: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (1, 2, 3, 4, 5, 6, 7)
@@ -313,7 +337,7 @@ class SeatBeltRule(RuleConfig):
     """
 
     kind: Literal["seat_belt"] = "seat_belt"
-    classes: tuple[str, ...] = ("car",)
+    classes: Classes = ("car",)
     seats: tuple[Literal["driver", "passenger"], ...] = ("driver", "passenger")
     driver_on: Literal["left", "right"] = "left"
     looks: int = Field(default=5, ge=2, le=8)

@@ -243,23 +243,22 @@ class CameraConfig(Config):
         for kind, names in known.items():
             if len(set(names)) != len(names):
                 raise ValueError(f"{kind}: expected distinct names, got {names}")
-        for rule in self.rules:
+        for i, rule in enumerate(self.rules):
             for field, kind, name in references(rule):
                 if name not in known[kind]:
                     raise ValueError(
-                        f"rules.{rule.kind}.{field}: expected one of the camera's {kind} {known[kind]}, got {name!r}"
+                        f"rules.{i}.{field}: expected one of the camera's {kind} {known[kind]}, got {name!r}"
                     )
         return self
 
     @model_validator(mode="after")
     def _lanes_have_a_direction(self) -> CameraConfig:
         """Against which way would somebody drive?"""
-        for rule in self.rules:
-            if rule.kind == "wrong_way" and rule.lane in [
-                z.name for z in self.zones if z.heading_deg is None
-            ]:
+        without = {zone.name for zone in self.zones if zone.heading_deg is None}
+        for i, rule in enumerate(self.rules):
+            if rule.kind == "wrong_way" and rule.lane in without:
                 expected = "expected a zone with heading_deg"
-                raise ValueError(f"rules.wrong_way.lane: {expected}, got {rule.lane!r} without one")
+                raise ValueError(f"rules.{i}.lane: {expected}, got {rule.lane!r} without one")
         return self
 
     @model_validator(mode="after")

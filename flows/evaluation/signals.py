@@ -26,6 +26,8 @@ from flows.rules.signal_log import SignalLog
 from flows.settings import Settings
 from flows.signals import SignalBook
 from flows.sources import open_source
+from flows.validation import complaints
+from flows.yamlfile import dotted
 
 
 class Spell(Config):
@@ -154,13 +156,16 @@ def read_labels(path: Path) -> SignalLabels:
         FieldError: If they cannot be used.
     """
     try:
-        return SignalLabels.model_validate(json.loads(path.read_text()))
-    except (OSError, json.JSONDecodeError) as error:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise FieldError(str(path), "a JSON file with labels", str(error)) from error
+    try:
+        return SignalLabels.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise FieldError(f"{path.name}: {place}", first["msg"], repr(first["input"])[:80]) from error
+        first = complaints(error, SignalLabels, data)[0]
+        raise FieldError(
+            f"{path.name}: {dotted(first.loc)}", first.expected, first.got, first.hint
+        ) from error
 
 
 def _score(counts: Counter[tuple[Phase, Phase]]) -> HeadScore:

@@ -22,7 +22,7 @@ from flows.domain.ruleset import (
 )
 from flows.domain.site import CameraConfig
 from flows.ground import GroundPlane
-from flows.jurisdiction import JurisdictionProfile
+from flows.jurisdiction import JurisdictionProfile, RuleLaw
 from flows.roadway import Roadway
 from flows.rules import (
     abandoned_object,
@@ -90,9 +90,23 @@ DESCRIPTIONS: dict[type[RuleConfig], Callable[[Any, JurisdictionProfile], str]] 
 
 def describe(config: RuleConfig, profile: JurisdictionProfile) -> str:
     """One line on what a rule of the site file does with its parameters."""
+    kind = type(config).model_fields["kind"].default
     if type(config) not in DESCRIPTIONS:
-        return f"{type(config).model_fields['kind'].default}: no rule of this version carries it out"
-    return DESCRIPTIONS[type(config)](config, profile)
+        return f"{kind}: no rule of this version carries it out"
+    return DESCRIPTIONS[type(config)](config, profile) + _exempting(config, profile.law(kind))
+
+
+def _exempting(config: RuleConfig, law: RuleLaw) -> str:
+    """Which lists of exempt plates are asked before a violation of the rule stands; see :func:`.standing_of`."""
+    if not config.exemptions and law.exemptions_max_age_h is None:
+        return ""
+    named = ", ".join(config.exemptions) or "all that there are"
+    age = (
+        "of any age"
+        if law.exemptions_max_age_h is None
+        else f"issued at most {law.exemptions_max_age_h:g} h before"
+    )
+    return f"; exempt plates by lists: {named}, {age}"
 
 
 def build_rules(

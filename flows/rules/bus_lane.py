@@ -21,7 +21,7 @@ from flows.rules.hours import reserved
 from flows.rules.reporting import doubt
 from flows.rules.trail import Look
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 
@@ -72,6 +72,7 @@ class BusLane(FollowingRule[_InLane]):
     """
 
     kind = "bus_lane"
+    goes_on = True
 
     def __init__(self, config: BusLaneRule, site: Site, thresholds: BusLaneConfig | None = None) -> None:
         super().__init__(config, site, VERSION, _InLane)
@@ -150,6 +151,7 @@ def describe(config: BusLaneRule, profile: JurisdictionProfile) -> str:
     law = profile.law("bus_lane")
     spans = " and ".join(f"{start}-{end}" for start, end in config.hours) or "at all hours"
     days = "" if len(set(config.days)) == 7 else f" on days {', '.join(map(str, config.days))}"
+    days += f" but not on {', '.join(map(str, config.free_on))}" if config.free_on else ""
     return (
         f"bus_lane v{VERSION}: {', '.join(config.classes)} whose middle is surely in zone {config.lane} for more than "
         f"{config.min_m:g} m, {spans}{days} ({profile.timezone}); {law.article}{doubt(profile)}"

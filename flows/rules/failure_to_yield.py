@@ -29,8 +29,9 @@ from flows.geometry import body_corners, crossing
 from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.reporting import Reporter, moment_of, trace_of
+from flows.rules.trail import leapt
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KMH: Final = 3.6
 COVERAGE: Final = 1.96
@@ -77,7 +78,7 @@ class FailureToYield:
     def __init__(self, config: FailureToYieldRule, site: Site, thresholds: YieldConfig | None = None) -> None:
         self._config, self._profile = config, site.profile
         self._thresholds = thresholds or YieldConfig()
-        self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
+        self._reporter = Reporter(config, VERSION, site.camera, site.profile, site.ground)
         self._crosswalk: Crosswalk | None = None
         if site.road is not None:
             areas = site.road.areas
@@ -110,7 +111,7 @@ class FailureToYield:
         """Judges a vehicle that is gone."""
         visit = self._visits.pop(track.id, None)
         if self._crosswalk is None:
-            reason = self._reporter.unfit(track.last_at)
+            reason = self._reporter.unfit(track.last_at, moment.clock)
             if reason and track.cls in self._config.classes:
                 self._refusals[reason] += 1
         return self._judge(visit, self._crosswalk, moment) if visit and self._crosswalk else []
@@ -156,7 +157,9 @@ class FailureToYield:
         met = [meet(passage, p, self._config.half_lane_m, limits) for p in self._people.values()]
         found = [m for m in met if isinstance(m, Encounter)]
         refused = [m for m in met if isinstance(m, str)]
-        reason = self._reporter.unfit(path.now.at) or self._by_light(visit)
+        reason = (
+            self._reporter.unfit(path.now.at, moment.clock) or self._by_light(visit) or _by_clock(path, found)
+        )
         if found and not reason:
             return [self._event(visit, found, moment)]
         if found or refused:
@@ -204,6 +207,12 @@ class FailureToYield:
         return encounter.before
 
 
+def _by_clock(path: Path, found: Sequence[Encounter]) -> str:
+    """Whether a driver seems to have had time to stop only because the clock leapt meanwhile."""
+    since = min((encounter.noticed_at for encounter in found), default=path.now.at)
+    return "clock_step" if leapt([point for point in path.points if point.at >= since]) else ""
+
+
 def _measured(encounter: Encounter) -> dict[str, Measured]:
     speed = Span(encounter.past.speed_mps * KMH, SPEED_SD_MPS * KMH)
     measured = {
@@ -248,10 +257,11 @@ def describe(config: FailureToYieldRule, profile: JurisdictionProfile) -> str:
     law, limits = profile.law("failure_to_yield"), YieldConfig()
     medians = f", medians {', '.join(config.medians)}" if config.medians else ""
     light = f", not while {config.signal} is green" if config.signal else ""
+    line = f"; shown before line {config.stop_line}" if config.stop_line else ""
     doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
     return (
         f"failure_to_yield v{VERSION}: {', '.join(config.classes)} over crosswalk {config.crosswalk}{medians} "
         f"before somebody on the road within {config.half_lane_m:g} m of their way or {limits.ahead_s:g} s more, who "
-        f"stepped out in time to stop for at {limits.brakes_mps2:g} m/s² after {limits.react_s:g} s{light}; "
+        f"stepped out in time to stop for at {limits.brakes_mps2:g} m/s² after {limits.react_s:g} s{light}{line}; "
         f"{law.article}{doubt}"
     )

@@ -56,6 +56,10 @@ class FollowingRule(ABC, Generic[State]):
     A vehicle has one event of a rule at most, also when its track breaks. A rule says what it makes of a look;
     this class asks whether the camera may speak at all, and writes the event.
 
+    Attributes:
+        kind: The tag in the site file.
+        goes_on: The offence goes on from one zone into the next: it is one, however many rules the camera has for it.
+
     Args:
         config: The rule in the site file.
         site: Where it holds.
@@ -65,6 +69,7 @@ class FollowingRule(ABC, Generic[State]):
     """
 
     kind: ClassVar[str]
+    goes_on: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -75,10 +80,10 @@ class FollowingRule(ABC, Generic[State]):
         trails: TrailConfig | None = None,
     ) -> None:
         self._classes, self._profile, self._make = config.classes, site.profile, make
-        self._reporter = Reporter(self.kind, version, site.camera, site.profile, site.ground)
+        self._reporter = Reporter(config, version, site.camera, site.profile, site.ground)
         self._trails = Trails(trails)
         self._followed: dict[int, _Followed[State]] = {}
-        self._culprits = Culprits()
+        self._culprits = site.culprits.setdefault(self.kind, Culprits()) if self.goes_on else Culprits()
         self._refusals: Counter[str] = Counter()
         self._refused: dict[int, set[str]] = {}
 
@@ -104,7 +109,7 @@ class FollowingRule(ABC, Generic[State]):
 
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """Follows the vehicles seen in this frame."""
-        if self._reporter.unfit(moment.at):
+        if self._reporter.unfit(moment.at, moment.clock):
             return []
         self._now(moment)
         events: list[Event] = []
@@ -181,6 +186,6 @@ class FollowingRule(ABC, Generic[State]):
 
     def _cannot_say(self, track: Track, moment: Moment) -> None:
         """A vehicle that was never followed: counted where the camera is at fault, not where it never moved."""
-        reason = self._reporter.unfit(track.last_at)
+        reason = self._reporter.unfit(track.last_at, moment.clock)
         if reason or track.id not in moment.paths:
             self._refuse(track.id, reason or "no_path")

@@ -24,7 +24,7 @@ from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter, doubt, moment_of, trace_of
 from flows.rules.standing import Stand, StandingConfig, Standings
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 STANDING_ENDED: Final = "dome.standing.ended.v1"
@@ -63,7 +63,7 @@ class ProhibitedStopping:
     ) -> None:
         self._config, self._thresholds = config, thresholds or ProhibitedStoppingConfig()
         self._site, self._profile = site, site.profile
-        self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
+        self._reporter = Reporter(config, VERSION, site.camera, site.profile, site.ground)
         self._zone = site.road.areas[config.zone] if site.road is not None else None
         self._standings = Standings(config.classes, config.lost_s, self._thresholds.standing)
         self._pins = site.pins.open()
@@ -80,7 +80,7 @@ class ProhibitedStopping:
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """Looks at who stands in this frame."""
         self._watch.see(moment)
-        if self._reporter.unfit(moment.at):
+        if self._reporter.unfit(moment.at, moment.clock):
             return []
         self._count(moment)
         stands = self._standings.observe(tracks, moment, self._clock_s)
@@ -91,8 +91,9 @@ class ProhibitedStopping:
     def forget(self, track: Track, moment: Moment) -> list[Event]:
         """A number has ended; its vehicle may still stand there."""
         self._standings.forget(track.id)
-        if track.cls in self._config.classes and track.id not in moment.paths:
-            self._refusals[self._reporter.unfit(track.last_at) or "no_path"] += 1
+        reason = self._reporter.unfit(track.last_at, moment.clock)
+        if track.cls in self._config.classes and (reason or track.id not in moment.paths):
+            self._refusals[reason or "no_path"] += 1
         return []
 
     def _count(self, moment: Moment) -> None:

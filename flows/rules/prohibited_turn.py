@@ -27,7 +27,7 @@ from flows.rules.trail import Look
 
 Array = NDArray[np.float64]
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 

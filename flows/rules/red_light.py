@@ -16,7 +16,7 @@ from flows.rules.following import Finding
 from flows.rules.line_crossing import Crossing, CrossingConfig, LineCrossingRule, Outcome
 from flows.rules.reporting import doubt
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 
@@ -46,7 +46,7 @@ def describe(config: RedLightRule, profile: JurisdictionProfile) -> str:
     law = profile.law("red_light")
     arrow = ""
     if config.arrow:
-        arrow = f"; those who leave through {config.arrow_exit or 'nowhere'} may while arrow {config.arrow} is green"
+        arrow = f"; those who leave through {config.arrow_exit} may while arrow {config.arrow} is green"
     return (
         f"red_light v{VERSION}: {', '.join(config.classes)} whose front surely crosses {config.stop_line} more than "
         f"{config.grace_s:g} s into the red of {config.signal} and that go on into zone {config.junction} under it"

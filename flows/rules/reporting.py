@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from flows.domain.events import Event, KeyMoment, Measured, Violation
-from flows.domain.frames import ClockState
+from flows.domain.frames import VOUCHED_CLOCKS, ClockState
 from flows.domain.paths import Waypoint
+from flows.domain.ruleset import RuleConfig
 from flows.domain.site import CameraConfig
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
@@ -20,30 +21,45 @@ class Reporter:
     """Writes the violations of one rule of one camera.
 
     Attributes:
-        kind: The rule's tag in the site file.
+        config: The rule in the site file.
         version: Of the rule's definition.
         camera: The camera.
         profile: The law of the place.
         ground: The surveyed plane, where there is one.
     """
 
-    kind: str
+    config: RuleConfig
     version: str
     camera: CameraConfig
     profile: JurisdictionProfile
     ground: GroundPlane | None
 
-    def unfit(self, at: datetime) -> str:
-        """Why the camera cannot vouch for positions on that day; empty if it can.
+    @property
+    def kind(self) -> str:
+        """The rule's tag in the site file."""
+        return str(type(self.config).model_fields["kind"].default)
 
-        The words are those that refusals are counted by: ``platform``, ``no_calibration``, ``calibration_expired``.
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the site file states of the rule, as JSON values."""
+        return self.config.model_dump(mode="json", exclude={"kind"})
+
+    def unfit(self, at: datetime, clock: ClockState) -> str:
+        """Why the camera cannot vouch for positions on that day, or for the day; empty if it can.
+
+        An order names the moment; hours, permits and a survey's validity hang on it. The words are those that refusals
+        are counted by: ``clock``, ``platform``, ``no_calibration``, ``survey_unchecked``, ``calibration_expired``.
         """
+        if clock.source not in VOUCHED_CLOCKS:
+            return "clock"
         if self.camera.source.kind == "tracks":
             return ""  # whoever sends tracks vouches for them, from wherever it looks
         if self.camera.platform != "fixed":
             return "platform"
         if self.ground is None:
             return "no_calibration"
+        if self.ground.residual.dof == 0:
+            return "survey_unchecked"  # one point marked in the wrong place, and all is measured elsewhere
         return "" if self.ground.valid_on(self.profile.local_day(at)) else "calibration_expired"
 
     def violation(
@@ -84,6 +100,7 @@ class Reporter:
         payload = Violation(
             rule=self.kind,
             rule_version=self.version,
+            parameters=self.parameters,
             article=article,
             track=track,
             cls=cls,

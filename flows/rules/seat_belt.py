@@ -26,7 +26,7 @@ from flows.rules.following import Finding, FollowingRule
 from flows.rules.reporting import doubt
 from flows.rules.trail import Look
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 

@@ -33,20 +33,19 @@ from flows.speed import KMH
 
 Array = NDArray[np.float64]
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be timed otherwise."""
 
-ANCHOR_ERROR_S: Final[Mapping[ClockSource, float | None]] = {
+ANCHOR_ERROR_S: Final[Mapping[ClockSource, float]] = {
     "scene": 0.0,
     "rtcp": 0.0,
     "site": 0.0,
     "device": 0.0,
     "container": 0.3,
     "arrival": 0.2,
-    "file-time": None,
 }
 """Standard error of a stream's anchor, beyond that of the camera's own clock. Recorders write whole seconds;
-how long a frame was on its way before it arrived is a guess; a file's modification time is no clock at all."""
+how long a frame was on its way before it arrived is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ class SectionSpeed:
     ) -> None:
         self._config, self._site = config, site
         self._thresholds = thresholds or SectionSpeedConfig()
-        self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
+        self._reporter = Reporter(config, VERSION, site.camera, site.profile, site.ground)
         self._terms = terms_of(config, site)
         self._gate = site.road.lines[config.gate].points_m if site.road is not None else None
         self._forward = None if config.heading_deg is None else heading(config.heading_deg)
@@ -151,7 +150,7 @@ class SectionSpeed:
         if track.id in self._done:
             pass
         elif path is None or self._gate is None:
-            self._cannot_say(track)
+            self._cannot_say(track, moment)
         elif track.id in self._crossed_at or self._crosses(path):
             events = self._tell(track, path, moment)
         for memory in (self._looked_at, self._crossed_at):
@@ -159,9 +158,9 @@ class SectionSpeed:
         self._done.discard(track.id)
         return events
 
-    def _cannot_say(self, track: Track) -> None:
+    def _cannot_say(self, track: Track, moment: Moment) -> None:
         """A vehicle whose place is not known: counted where the camera is at fault."""
-        reason = self._reporter.unfit(track.last_at)
+        reason = self._reporter.unfit(track.last_at, moment.clock)
         if reason and track.cls in self._config.classes:
             self._refusals[reason] += 1
 
@@ -210,7 +209,7 @@ class SectionSpeed:
     def _timed(self, track: Track, path: Path, moment: Moment) -> _Crossing | str:
         """The crossing, or why it cannot be timed."""
         limits = self._thresholds
-        reason = self._reporter.unfit(path.now.at) or self._clock_reason(track, path, moment)
+        reason = self._reporter.unfit(path.now.at, moment.clock) or self._clock_reason(track, path)
         if reason:
             return reason
         index = [i for i in range(1, len(path.points)) if self._share(path, i) is not None]
@@ -223,9 +222,7 @@ class SectionSpeed:
             return "too_slow"
         return found if self._sd_s(found, moment.clock) <= limits.max_sd_s else "too_uncertain"
 
-    def _clock_reason(self, track: Track, path: Path, moment: Moment) -> str:
-        if ANCHOR_ERROR_S[moment.clock.source] is None:
-            return "clock"
+    def _clock_reason(self, track: Track, path: Path) -> str:
         if self._clock.guessed(track.first_at, track.last_at):
             return "clock_step"
         until = self._distrusted_until
@@ -271,7 +268,7 @@ class SectionSpeed:
     def _sd_s(self, found: _Crossing, clock: ClockState) -> float:
         """With the clock: the frame's own time, the anchor, and how well the camera's clock is kept."""
         kept_s = self._config.clock_within_s / math.sqrt(3)  # anywhere within the bound
-        anchor_s = ANCHOR_ERROR_S[clock.source] or 0.0
+        anchor_s = ANCHOR_ERROR_S[clock.source]
         return math.hypot(found.sd_s, clock.time_error_s, kept_s, anchor_s, clock.unsettled_s)
 
     def _event(self, track: Track, path: Path, found: _Crossing, moment: Moment) -> Event:
@@ -289,6 +286,7 @@ class SectionSpeed:
             position_m=found.position_m,
             moments=_moments(path, found),
             rule_version=VERSION,
+            parameters=self._reporter.parameters,
             clock=clock_facts(moment.clock),
             calibration=calibration_facts(ground) if ground is not None else {},
         ).event()
@@ -313,8 +311,9 @@ def describe(config: SectionSpeedRule, profile: JurisdictionProfile) -> str:
     law = profile.law("section_speed")
     tolerance = _tolerance(config, law)
     doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
+    way = "" if config.heading_deg is None else f", crossed towards {config.heading_deg:g} degrees"
     return (
-        f"section_speed v{VERSION}: {config.role} of section {config.section} at {config.gate}: "
+        f"section_speed v{VERSION}: {config.role} of section {config.section} at {config.gate}{way}: "
         f"{', '.join(config.classes)} surely faster than {config.limit_kmh + tolerance:g} km/h "
         f"(limit {config.limit_kmh:g} + tolerance {tolerance:g}) on average over {config.length_m:g} m "
         f"+- {config.length_error_m:g}, clocks within {config.clock_within_s * 1000:g} ms; {law.article}{doubt}"

@@ -24,7 +24,7 @@ from flows.rules.reporting import doubt
 from flows.rules.shape import Shapes
 from flows.rules.trail import Look, TrailConfig
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 

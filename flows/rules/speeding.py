@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ from flows.domain.errors import CalibrationError
 from flows.domain.events import Event, KeyMoment
 from flows.domain.frames import VOUCHED_CLOCKS
 from flows.domain.ruleset import SpeedingRule
-from flows.domain.site import CameraConfig, TracksSource
+from flows.domain.site import TracksSource
 from flows.domain.tracks import Sighting, Track
 from flows.fixspeed import estimate_fixes
 from flows.geometry import inside_polygon
@@ -26,6 +26,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter
+from flows.rules.speeders import Speeder
 from flows.speed import (
     KMH,
     Refusal,
@@ -38,7 +39,7 @@ from flows.speed import (
     estimate,
 )
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 STANDING_S: Final = 1.0
@@ -78,16 +79,6 @@ class SpeedingConfig:
     speed: SpeedConfig = field(default_factory=SpeedConfig)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reported:
-    """A vehicle that has had its event: where it was and how it moved."""
-
-    at: datetime
-    last_at: datetime
-    middle_m: tuple[float, float]
-    velocity_mps: tuple[float, float]
-
-
 class Speeding:
     """The speeding rule of one camera; see :class:`flows.rules.base.Rule` for when it is called.
 
@@ -110,7 +101,7 @@ class Speeding:
         on_verdict: Callable[[Track, SpeedEstimate | Refusal], None] | None = None,
     ) -> None:
         self._on_verdict = on_verdict
-        self._reporter = Reporter(self.kind, VERSION, site.camera, site.profile, site.ground)
+        self._reporter = Reporter(config, VERSION, site.camera, site.profile, site.ground)
         self._config, self._camera, self._profile, self._ground = (
             config,
             site.camera,
@@ -122,13 +113,13 @@ class Speeding:
         self._tolerance_kmh = site.profile.law("speeding").tolerance_kmh if tolerance is None else tolerance
         source = site.camera.source
         self._error_m = source.error_m if isinstance(source, TracksSource) else None
-        self._zone = _corners_of(config.zone, site.camera, site.ground)
+        self._zone = site.road.areas[config.zone].polygon_m if config.zone and site.road is not None else None
         self._refusals: Counter[str] = Counter()
         self._judged_until: dict[int, datetime] = {}
-        self._done: set[int] = set()
         self._clock = ClockWatch()
         self._picture_px: dict[int, set[tuple[int, int]]] = {}
-        self._reported: deque[_Reported] = deque(maxlen=64)
+        self._classes: dict[int, set[str]] = {}
+        self._speeders = site.speeders
 
     def refusals(self) -> dict[str, int]:
         """How often a verdict was refused, by reason."""
@@ -140,6 +131,7 @@ class Speeding:
         self._clock.see(moment)
         for track in tracks:
             self._picture_px.setdefault(track.id, set()).add((moment.width_px, moment.height_px))
+            self._classes.setdefault(track.id, set()).add(track.cls)
             since = self._judged_until.get(track.id, track.first_at)
             if (track.last_at - since).total_seconds() >= self._thresholds.patience_s:
                 events += self._judge(track, moment)
@@ -152,13 +144,13 @@ class Speeding:
         events = self._judge(track, moment)
         self._judged_until.pop(track.id, None)
         self._picture_px.pop(track.id, None)
-        self._done.discard(track.id)
+        self._classes.pop(track.id, None)
         return events
 
     def _judge(self, track: Track, moment: Moment) -> list[Event]:
-        if track.cls not in self._config.classes or track.id in self._done:
+        if track.cls not in self._config.classes or self._speeders.has(track.id):
             return []
-        sightings = under_way(self._pending(track))
+        sightings = under_way(self._pending(track, moment))
         if not sightings:
             return []
         verdicts = self._measure(track, sightings, moment)
@@ -172,20 +164,39 @@ class Speeding:
             self._refusals[verdict.reason] += 1
             return []
         if not self._exceeds(track, verdict):
+            if verdict.low_kmh > self._config.limit_for(track.cls) + self._tolerance_kmh:
+                self._refusals["class_unsure"] += 1
             return []
-        self._done.add(track.id)
         again = self._seen_before(verdict)
-        self._remember(verdict)
+        self._remember(track.id, verdict)
         return [] if again else [self._event(track, verdict, moment)]
 
-    def _pending(self, track: Track) -> list[Sighting]:
+    def _pending(self, track: Track, moment: Moment) -> list[Sighting]:
         """Sightings not judged yet, inside the zone."""
         since = self._judged_until.get(track.id)
         rows = [s for s in track.sightings if since is None or s.at > since]
         if self._zone is None or not rows:
             return rows
+        places = self._places_m(track, rows, moment)
+        if places is None:
+            return rows  # it is said why when they are measured
+        return [s for s, inside in zip(rows, inside_polygon(places, self._zone), strict=True) if inside]
+
+    def _places_m(self, track: Track, rows: Sequence[Sighting], moment: Moment) -> NDArray[np.float64] | None:
+        """``(N, 2)`` where it stood on the road, whatever the size of the pictures; None where nobody knows."""
         feet = np.array([_foot(s) for s in rows], np.float64)
-        return [s for s, inside in zip(rows, inside_polygon(feet, self._zone), strict=True) if inside]
+        if self._error_m is not None:
+            return feet
+        if self._ground is None:
+            return None
+        try:
+            return self._ground.for_picture(*self._sizes(track, moment)[0]).to_ground(feet)
+        except CalibrationError:
+            return None
+
+    def _sizes(self, track: Track, moment: Moment) -> list[tuple[int, int]]:
+        """Sizes of the pictures in which it was seen: one that ended when the size changed was seen in the old one."""
+        return sorted(self._picture_px.get(track.id) or {(moment.width_px, moment.height_px)})
 
     def _measure(
         self, track: Track, sightings: list[Sighting], moment: Moment
@@ -226,6 +237,8 @@ class Speeding:
             return Refusal("platform", f"a {self._camera.platform} camera has no fixed pose")
         if self._ground is None:
             return Refusal("no_calibration", "the camera has no ground survey")
+        if self._ground.residual.dof == 0:
+            return Refusal("survey_unchecked", "four points: nothing checks the survey; survey a fifth")
         if not self._ground.valid_on(self._profile.local_day(track.last_at)):
             return Refusal("calibration_expired", f"valid until {self._ground.config.valid_until}")
         if self._clock.guessed(track.first_at, track.last_at):
@@ -233,12 +246,11 @@ class Speeding:
         clock = check_clock(moment.clock, self._thresholds.speed)
         if clock is not None:
             return clock
-        # A track that ended when the picture's size changed was seen in the old size.
-        sizes = self._picture_px.get(track.id) or {(moment.width_px, moment.height_px)}
+        sizes = self._sizes(track, moment)
         if len(sizes) > 1:
-            return Refusal("disagreement", f"the picture's size changed under the track: {sorted(sizes)}")
+            return Refusal("disagreement", f"the picture's size changed under the track: {sizes}")
         try:
-            return self._ground.for_picture(*next(iter(sizes)))
+            return self._ground.for_picture(*sizes[0])
         except CalibrationError as error:
             return Refusal("no_calibration", str(error))
 
@@ -252,13 +264,18 @@ class Speeding:
         return parts if len(parts) > 1 else []
 
     def _exceeds(self, track: Track, verdict: SpeedEstimate) -> bool:
-        return verdict.low_kmh > self._config.limit_for(track.cls) + self._tolerance_kmh
+        return verdict.low_kmh > self._limit_kmh(track) + self._tolerance_kmh
+
+    def _limit_kmh(self, track: Track) -> float:
+        """The limit that holds for it; the highest one where the vote over its class has wavered."""
+        held = self._classes.get(track.id, set()) | {track.cls}
+        return max(self._config.limit_for(cls) for cls in held)
 
     def _seen_before(self, verdict: SpeedEstimate) -> bool:
         """True if a reported vehicle, gone on as it went, would be here: its track broke in two."""
         limits = self._thresholds
         middle_at = verdict.first.at + (verdict.last.at - verdict.first.at) / 2
-        for old in self._reported:
+        for old in self._speeders.all:
             if (verdict.first.at - old.last_at).total_seconds() > limits.same_gap_s:
                 continue
             speed = math.hypot(*old.velocity_mps)
@@ -273,12 +290,13 @@ class Speeding:
                 return True
         return False
 
-    def _remember(self, verdict: SpeedEstimate) -> None:
+    def _remember(self, track: int, verdict: SpeedEstimate) -> None:
         middle_at = verdict.first.at + (verdict.last.at - verdict.first.at) / 2
-        self._reported.append(_Reported(middle_at, verdict.last.at, verdict.middle_m, verdict.velocity_mps))
+        seen = Speeder(track, middle_at, verdict.last.at, verdict.middle_m, verdict.velocity_mps)
+        self._speeders.all.append(seen)
 
     def _event(self, track: Track, verdict: SpeedEstimate, moment: Moment) -> Event:
-        limit_kmh = self._config.limit_for(track.cls)
+        limit_kmh = self._limit_kmh(track)
         excess = verdict.low_kmh - limit_kmh
         return self._reporter.violation(
             track=track.id,
@@ -319,26 +337,16 @@ def describe(config: SpeedingRule, profile: JurisdictionProfile) -> str:
     """One line on what the rule does there, for ``dome check`` and the documentation."""
     law = profile.law("speeding")
     tolerance = law.tolerance_kmh if config.tolerance_kmh is None else config.tolerance_kmh
-    bound = config.limit_kmh + tolerance
-    others = "".join(f", {cls} {limit:g}" for cls, limit in config.class_limits_kmh.items())
+    others = "".join(
+        f", {cls} than {limit + tolerance:g} (limit {limit:g})"
+        for cls, limit in config.class_limits_kmh.items()
+    )
     where = f" in zone {config.zone}" if config.zone else ""
     doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
     return (
-        f"speeding v{VERSION}: {', '.join(config.classes)} surely faster than {bound:g} km/h "
-        f"(limit {config.limit_kmh:g}{others} + tolerance {tolerance:g}){where}; {law.article}{doubt}"
+        f"speeding v{VERSION}: {', '.join(config.classes)} surely faster than {config.limit_kmh + tolerance:g} km/h "
+        f"(limit {config.limit_kmh:g} + tolerance {tolerance:g}){others}{where}; {law.article}{doubt}"
     )
-
-
-def _corners_of(
-    name: str | None, camera: CameraConfig, ground: GroundPlane | None
-) -> NDArray[np.float64] | None:
-    """``(N, 2)`` corners of a zone, px, or m where there are no pictures; None for everywhere."""
-    zone = next((z for z in camera.zones if z.name == name), None)
-    if zone is not None and not camera.sees:
-        return np.array(zone.polygon_m, np.float64)
-    if zone is None or zone.polygon_px or ground is None:
-        return np.array(zone.polygon_px, np.float64) if zone and zone.polygon_px else None
-    return ground.to_px(np.array(zone.polygon_m, np.float64))
 
 
 def under_way(sightings: Sequence[Sighting]) -> list[Sighting]:

@@ -178,7 +178,7 @@ class Standings:
         if hidden:
             return None
         if stand is None and track.id not in self._known and self._stood_always(path):
-            stand = self._take_over(track.id, point, counted_s)
+            stand = self._take_over(point, counted_s)
         if stand is not None and self._is_at(stand, point):
             self._extend(stand, track, point, counted_s)
             return stand
@@ -238,7 +238,7 @@ class Standings:
         self._extend(stand, track, point, counted_s)
         self._stands.append(stand)
 
-    def _take_over(self, track: int, point: Waypoint, counted_s: float) -> Stand | None:
+    def _take_over(self, point: Waypoint, counted_s: float) -> Stand | None:
         """A number that begins at a place: whoever stood there out of sight goes on under it."""
         here = [s for s in self._stands if self._is_alone(s) and self._same(s, point)]
         if here:

@@ -15,7 +15,7 @@ from flows.rules.following import Finding
 from flows.rules.line_crossing import Crossing, CrossingConfig, LineCrossingRule, Outcome, red_light_at
 from flows.rules.reporting import doubt
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 
@@ -45,8 +45,9 @@ class StopLine(LineCrossingRule):
 def describe(config: StopLineRule, profile: JurisdictionProfile) -> str:
     """One line on what the rule does there, for ``dome check`` and the documentation."""
     law = profile.law("stop_line")
+    behind = f" towards zone {config.junction}" if config.junction else ""
     return (
-        f"stop_line v{VERSION}: {', '.join(config.classes)} whose front surely crosses {config.stop_line} more than "
-        f"{config.grace_s:g} s into the red of {config.signal}, unless they run it and a red_light rule is there; "
+        f"stop_line v{VERSION}: {', '.join(config.classes)} whose front surely crosses {config.stop_line}{behind} more "
+        f"than {config.grace_s:g} s into the red of {config.signal}, unless they run it and a red_light rule is there; "
         f"{law.article}{doubt(profile)}"
     )

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,13 +124,13 @@ class Trails:
                 trail.covered_at.append(moment.at)
             path = moment.paths.get(track.id)
             if path is not None and path.points and path.now.heads:
-                yield track, self._looks(trail, track, path, moment)
+                yield track, self._looks(trail, track, path)
 
     def forget(self, track: int) -> None:
         """The track has ended."""
         self._trails.pop(track, None)
 
-    def _looks(self, trail: _Trail, track: Track, path: Path, moment: Moment) -> list[Look]:
+    def _looks(self, trail: _Trail, track: Track, path: Path) -> list[Look]:
         fresh = _after(path.points, trail.last)
         looks = []
         for point in fresh:
@@ -178,10 +179,17 @@ class Trails:
         aside = np.array([-ahead[1], ahead[0]])
         noise = last.foot_m2 + point.foot_m2
         slack_m = config.grip_mps2 * gone_s**2 / 2
+        behind = moves and float(off @ ahead) < 0.0
+        ahead_m = (
+            min(slack_m, _stops_short_m(last.speed_mps, gone_s, config.grip_mps2)) if behind else slack_m
+        )
         return any(
             abs(float(off @ towards))
-            > jump_m + config.jump_sd * math.sqrt(towards @ noise @ towards) + slack_m
-            for towards, jump_m in ((ahead, config.jump_ahead_m), (aside, config.jump_m))
+            > jump_m + config.jump_sd * math.sqrt(towards @ noise @ towards) + most_m
+            for towards, jump_m, most_m in (
+                (ahead, config.jump_ahead_m, ahead_m),
+                (aside, config.jump_m, slack_m),
+            )
         )
 
     def _kicks(self, trail: _Trail, point: Waypoint) -> bool:
@@ -216,6 +224,28 @@ def covered(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
     nearer = box[None, :, 3] > box[:, None, 3]  # whoever stands lower in the picture is nearer
     hides = nearer & (common / area[:, None] >= share)
     return {t.id for t, hidden in zip(seen, hides.any(axis=1), strict=True) if hidden}
+
+
+def leapt(points: Sequence[Waypoint], config: TrailConfig | None = None) -> bool:
+    """Whether time leapt while a vehicle drove: it seems to have gone less far than it needs to stop."""
+    config = config or TrailConfig()
+    for last, point in pairwise(points):
+        gone_s = _s(last.at, point.at)
+        short_m = last.speed_mps * gone_s - float((point.xy_m - last.xy_m) @ last.heading)
+        most_m = config.jump_ahead_m + _stops_short_m(last.speed_mps, gone_s, config.grip_mps2)
+        if gone_s > config.gap_s and last.speed_mps > config.moves_mps and short_m > most_m:
+            return True
+    return False
+
+
+def _stops_short_m(speed_mps: float, gone_s: float, grip_mps2: float) -> float:
+    """How far behind where it would be a vehicle is at most: it stands as soon as it can, and nobody backs at once.
+
+    >>> _stops_short_m(18.0, 1.0, 9.0), _stops_short_m(18.0, 10.0, 9.0)
+    (4.5, 162.0)
+    """
+    brakes_s = min(gone_s, speed_mps / grip_mps2)
+    return speed_mps * gone_s - (speed_mps * brakes_s - grip_mps2 * brakes_s**2 / 2)
 
 
 def _after(points: Sequence[Waypoint], last: Waypoint | None) -> Sequence[Waypoint]:

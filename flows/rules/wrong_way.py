@@ -20,7 +20,7 @@ from flows.rules.following import Finding, FollowingRule
 from flows.rules.reporting import doubt
 from flows.rules.trail import Look
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 KMH: Final = 3.6
@@ -79,6 +79,7 @@ class WrongWay(FollowingRule[_Way]):
     """
 
     kind = "wrong_way"
+    goes_on = True
 
     def __init__(self, config: WrongWayRule, site: Site, thresholds: WrongWayConfig | None = None) -> None:
         super().__init__(config, site, VERSION, _Way)

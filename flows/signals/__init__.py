@@ -1,5 +1,6 @@
 """Traffic lights: read in the picture or told by a controller, and what they show over time."""
 
-from flows.signals.book import SIGNAL_CHANGED, SignalBook
+from flows.domain.events import SIGNAL_CHANGED
+from flows.signals.book import SignalBook
 
 __all__ = ["SIGNAL_CHANGED", "SignalBook"]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from flows.domain.events import Event
+from flows.domain.events import SIGNAL_CHANGED, Event
 from flows.domain.frames import Frame, Picture
 from flows.domain.ruleset import SignalConfig
 from flows.domain.signals import SignalState
@@ -18,7 +18,6 @@ from flows.signals.feed import PhaseFeed
 from flows.signals.memory import Memory
 from flows.signals.reader import NOTHING, Reading, read
 
-SIGNAL_CHANGED: Final = "dome.signal.changed.v1"
 LOOKS_EVERY: Final = timedelta(seconds=0.095)
 """Ten looks a second, whatever the camera's rate: enough for a grace of half a second; a little less than a tenth,
 so that a camera of 10 frames a second does not lose every other one to its jitter."""
@@ -41,7 +40,8 @@ class SignalBook:
         size = camera.calibration.picture_px if camera.calibration else None
         self._heads = [_Head(signal, size) for signal in watched]
         self._memories = {signal.name: Memory() for signal in watched}
-        self._feeds = {s.name: PhaseFeed(Path(s.feed)) for s in camera.signals if s.feed is not None}
+        live = camera.source.kind == "stream"
+        self._feeds = {s.name: PhaseFeed(Path(s.feed), live) for s in camera.signals if s.feed is not None}
         self._looks: deque[tuple[datetime, Looks]] = deque()
         self._due: datetime | None = None
         self._states: dict[str, SignalState] = {}

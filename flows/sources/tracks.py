@@ -20,6 +20,7 @@ from typing import Final
 from flows.domain.errors import FieldError, SourceError
 from flows.domain.fixes import Fix
 from flows.domain.frames import ClockSource, ClockState, Frame, NoPixels
+from flows.domain.ruleset import ROAD_USERS
 from flows.domain.site import TracksSource
 from flows.sources.base import Probe, SourceStats
 from flows.sources.clock import RateMeter, micros, moment
@@ -33,7 +34,6 @@ PROBE_ROWS: Final = 200_000
 COUNTED_SCALE_ERROR: Final = 1e-3
 """Relative error of a stated rate, by which frames were turned into time: 23.98 for 23.976 is 2e-4, 30 for 29.97
 is 1e-3."""
-KNOWN_CLASSES: Final = ("person", "bicycle", "car", "motorcycle", "bus", "truck")
 REPEATED: Final = "row_repeated"
 UNORDERED: Final = "row_out_of_order"
 LATE: Final = "row_too_late"
@@ -316,7 +316,7 @@ def _problems(source: TracksSource, reader: ScanReader, look: _Look) -> Iterator
         yield f"{counts[UNORDERED]} rows are out of order: put in order"
     if counts[LATE]:
         yield f"{counts[LATE]} rows come more than {WINDOW_ROWS} rows too late: left out"
-    strange = sorted(set(look.names.values()) - set(KNOWN_CLASSES))
+    strange = sorted(set(look.names.values()) - set(ROAD_USERS))
     if strange:
         yield f"no rule knows the classes {', '.join(strange)}: say what they are under source.classes"
     if source.columns.frame is not None:

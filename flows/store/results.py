@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-from flows.domain.events import PASSAGE, Event
+from flows.domain.events import PASSAGE, SIGNAL_CHANGED, Event
 from flows.domain.masking import masked
 from flows.domain.privacy import PRIVATE
 from flows.domain.status import CameraStatus
@@ -81,16 +81,19 @@ class Retention:
     """How long results stay in Redis; whichever bound is reached first. Counters are kept for good.
 
     Attributes:
-        keep_days: Days since an event was written. The time in which fines are disputed; a case's evidence is
-            kept elsewhere for longer.
+        keep_days: Days since an event was written; of a job the profile's ``violation_days``, in which a decision can
+            be appealed. A case's evidence is kept elsewhere.
         max_events: About 4 kB each with a measurement trace, so a quarter of a million fit in 1 GB of memory.
         passage_days: Keyed hashes of plates that belong to no violation; profiles say ``plate_hash_days``, and
-            after an hour a passage matches nothing any more.
+            after an hour a passage matches nothing any more. Lights' phases as well.
+        max_passing: So many of each of these, or the lights of a few junctions, which change 4,000 times a day each,
+            would push out violations that wait for a list or a reviewer.
     """
 
     keep_days: float = 90.0
     max_events: int = 250_000
     passage_days: float = 1.0
+    max_passing: int = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class Patience:
 FIELDS = ("place", "json", "evidence", "plate", "decision")
 """Of an event's record, in the order of :class:`Entry`."""
 
+PASSING = (PASSAGE, SIGNAL_CHANGED)
+"""Events that matter for an hour; there are many of them."""
 BATCH = 256
 """Events in one call of the script: about 10 ms of Redis's time, in which it serves nobody else."""
 
@@ -208,9 +213,9 @@ class ResultsStore:
             StoreError: If Redis is away.
         """
         now_s = time.time() if now_s is None else now_s
-        kept = self._retention
-        passages = self._remove(now_s - kept.passage_days * 86400, kept.max_events, batch, PASSAGE)
-        return passages + self._remove(now_s - kept.keep_days * 86400, kept.max_events, batch)
+        kept, passed_s = self._retention, now_s - self._retention.passage_days * 86400
+        passing = sum(self._remove(passed_s, kept.max_passing, batch, type) for type in PASSING)
+        return passing + self._remove(now_s - kept.keep_days * 86400, kept.max_events, batch)
 
     def _remove(self, first_s: float, most: int, batch: int, type: str = "") -> int:
         removed, first_ms = 0, int(first_s * 1000)
@@ -351,6 +356,7 @@ class ResultsStore:
         Raises:
             StoreError: If Redis is away.
         """
+        since, until = since.astimezone(UTC), until.astimezone(UTC)  # days are counted in UTC
         types = {c.type for c in self.counters() if c.type.startswith("dome.violation.")}
         days = [date.fromisoformat(day) for day in self.days()]
         for day in sorted((d for d in days if since.date() <= d <= until.date()), reverse=True):

@@ -110,6 +110,9 @@ class ViolationDetail(ViolationRow):
     """One violation with all that is known of it."""
 
     rule_version: str = ""
+    parameters: dict[str, JsonValue] = Field(
+        default_factory=dict, description="What the site file states of the rule."
+    )
     profile: str = ""
     clock: dict[str, JsonValue] = Field(default_factory=dict)
     calibration: dict[str, JsonValue] = Field(default_factory=dict)
@@ -149,7 +152,7 @@ def detail_of(entry: Entry, decisions: list[Decision], person: Person, base: str
     )
 
 
-_WHOLE = ("rule_version", "profile", "clock", "calibration", "position_m", "trace", "moments")
+_WHOLE = ("rule_version", "parameters", "profile", "clock", "calibration", "position_m", "trace", "moments")
 
 
 def _row(entry: Entry, case: Case, person: Person) -> dict[str, Any]:
@@ -172,6 +175,5 @@ def _plate(case: Case) -> Plate | None:
         return Plate(text=case.decision.plate, by="person", confident=True, confidence=1.0)
     if not said.get("text"):
         return None
-    return Plate.model_validate(
-        {k: said[k] for k in ("text", "confident", "confidence", "country") if k in said}
-    )
+    told = {k: said[k] for k in ("text", "confidence", "country") if k in said}
+    return Plate.model_validate(told | {"confident": bool(case.plate)})  # not if its reader was withdrawn

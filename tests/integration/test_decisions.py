@@ -20,7 +20,7 @@ from flows.domain.errors import FieldError
 from flows.domain.events import DECISION, EVIDENCE_STORED, PASSAGE, Event
 from flows.domain.passages import Passage
 from flows.domain.plates import PLATE_READ
-from flows.exemptions import ExemptionList
+from flows.exemptions import Exemption, ExemptionList
 from flows.section_desk import SectionDesk
 from flows.store.delivery import Policy, Results
 from flows.store.evidence import KEEP, EvidenceStore
@@ -337,6 +337,26 @@ def test_a_malformed_list_changes_nothing_and_says_why(house: House, dome: Any) 
     assert house.lists.lists()["permits"] == permits(-48, "123ABC02")
 
 
+def test_a_list_that_was_cut_off_is_refused_and_the_one_before_holds(house: House, dome: Any) -> None:
+    """Else whoever stood in the part that is gone would be fined until somebody notices."""
+    expired = {"valid_until": AT - timedelta(days=1)}
+    old = [Exemption(plate=f"{n} OLD 02", **expired) for n in range(100, 200)]
+    new = [Exemption(plate=f"{n} ABC 02") for n in range(120, 130)]
+    house.lists.put(permits(-1).model_copy(update={"entries": (*old, *new)}))
+    car = violation()
+    house.submit(car, plate(car))
+    assert house.state(car) == "dismissed"
+    cut = yaml_list(house.home, *(f"{n} ABC 02" for n in range(125, 129)), issued_at=AT)
+    answer = dome("exemptions", "load", cut, "--json", status=2)
+    assert [(p["field"], p["got"]) for p in answer["problems"]] == [("entries", "4")]
+    assert len(house.lists.lists()["permits"].entries) == 110
+    dome("exemptions", "load", yaml_list(house.home, *(f"{n} ABC 02" for n in range(125, 130)), issued_at=AT))
+    empty = yaml_list(house.home, issued_at=AT + timedelta(hours=1))
+    assert "--fewer" in dome("exemptions", "load", empty, status=2)
+    dome("exemptions", "load", empty, "--fewer")
+    assert house.lists.lists()["permits"].entries == ()
+
+
 def test_readjudication_after_a_late_list_says_case_by_case_what_changed(house: House, dome: Any) -> None:
     house.lists.put(permits(-1))
     permitted, other, free = violation(0), violation(1), violation(2, exemptions=(), state="stands")
@@ -386,6 +406,73 @@ def test_readjudication_by_model_looks_at_the_packages(house: House, dome: Any) 
     assert [case["violation"] for case in done["cases"]] == [old.id]
 
 
+def test_readjudication_by_plate_reader_asks_a_person_for_the_plate(house: House, dome: Any) -> None:
+    old, new = (violation(n, exemptions=(), state="stands") for n in (0, 1))
+    house.submit(old, new, plate(old, finder="aa" * 32), plate(new, finder="bb" * 32))
+    command = ("readjudicate", "--since", f"{AT:%Y-%m-%d}", "--reason", "B was read as 8", "--json")
+    done = dome(*command, "--model", "plates.finder@aaaa")
+    assert [case["violation"] for case in done["cases"]] == [old.id]
+    assert (house.state(old), house.state(new)) == ("needs_review", "stands")
+    assert house.decisions(old)[0].reason == "plate_unread"
+    dome(*command, "--calibration", "survey-7")
+    dome(*command, "--model", "plates")
+    assert house.state(old) == "dismissed"  # a survey that was withdrawn stays so
+
+
+def test_times_that_people_give_may_be_of_any_zone(house: House, dome: Any) -> None:
+    """Midnight in Almaty is the evening before in UTC: what was captured between the two is decided again as well."""
+    evening = [
+        violation(-60 * h, exemptions=(), state="stands") for h in (8, 11)
+    ]  # 23 and 20 h UTC the day before
+    house.submit(*evening)
+    ends = (
+        "--until",
+        "2026-09-01T04:30:00+05:00",
+        "--reason",
+        "knocked",
+        "--calibration",
+        "survey-7",
+        "--json",
+    )
+    done = dome("readjudicate", "--since", "2026-09-01T00:30:00+05:00", *ends)
+    assert {case["violation"] for case in done["cases"]} == {v.id for v in evening}
+
+
 def test_times_that_people_give_need_a_zone(house: House, dome: Any) -> None:
     output = dome("readjudicate", "--since", "2026-09-01T08:00:00", "--reason", "x", status=2)
     assert "with its zone" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--reason", " "), "--reason: expected why they are decided again, got nothing"),
+        (
+            ("--reason", "x", "--until", "2026-08-01"),
+            "--until: expected a time after --since (2026-09-01T00:00:00+00:00)",
+        ),
+        (("--reason", "x", "--rule", "speding@1"), "got 'speding@1'; did you mean 'speeding'?"),
+    ],
+)
+def test_what_would_decide_nothing_again_is_refused(
+    options: tuple[str, ...], said: str, house: House, dome: Any
+) -> None:
+    assert said in dome("readjudicate", "--since", "2026-09-01", *options, status=2)
+
+
+def test_what_people_write_in_brackets_is_shown_as_it_is(house: House, dome: Any) -> None:
+    """An office's reason and a person's are text, and no markup that may break the table."""
+    house.lists.put(permits(-1))
+    permitted = violation(0)
+    house.submit(permitted, plate(permitted))
+    house.lists.put(
+        permits(5, "123ABC02").model_copy(update={"entries": (Exemption(plate="123ABC02", reason="[/7]"),)})
+    )
+    output = dome("readjudicate", "--since", f"{AT:%Y-%m-%d}", "--reason", "see [/letter] 7")
+    assert "see [/letter] 7" in output
+    assert "[/7]" in output
+
+
+def test_a_survey_on_which_nothing_rests_is_said(house: House, dome: Any) -> None:
+    output = dome("readjudicate", "--since", "2026-09-01", "--reason", "x", "--calibration", "survey-77")
+    assert "rests on survey-77" in " ".join(output.split())

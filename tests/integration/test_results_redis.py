@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from flows.domain.errors import FieldError, StoreError
-from flows.domain.events import EVIDENCE_STORED, SPEEDING, Event
+from flows.domain.events import EVIDENCE_STORED, PASSAGE, SIGNAL_CHANGED, SPEEDING, Event
 from flows.domain.status import CameraStatus
 from flows.settings import Settings
 from flows.store.delivery import Ack, Policy, Results
@@ -218,6 +218,18 @@ def test_old_events_go_with_everything_that_points_at_them(server: EmbeddedRedis
     assert store.prune(now_s=in_91_days_s) == 10
     left = {key.decode().removeprefix("{dome}:") for key in store._client.scan_iter()}
     assert not [name for name in left if name.startswith(("event:", "times:"))]
+    store.close()
+
+
+def test_lights_and_passages_push_no_violation_out(server: EmbeddedRedis) -> None:
+    store = ResultsStore(server.url, retention=Retention(max_events=20, max_passing=5))
+    waiting = make_events(8)
+    store.write(waiting)
+    for type in (SIGNAL_CHANGED, PASSAGE):
+        store.write([make_event(n, type=type) for n in range(100)])
+    store.prune(batch=16)
+    held = Counter(entry.event.type for entry in all_entries(store))
+    assert held == {SPEEDING: 8, SIGNAL_CHANGED: 5, PASSAGE: 5}
     store.close()
 
 

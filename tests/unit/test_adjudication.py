@@ -105,6 +105,10 @@ def test_a_later_decision_keeps_the_one_before() -> None:
         (Withdrawal(models=["embedded"]), "model:embedded"),
         (Withdrawal(models=["embedded@abab"]), "model:embedded@abab"),
         (Withdrawal(models=["embedded@cd"]), ""),
+        (Withdrawal(models=["plates"]), "reader:plates"),
+        (Withdrawal(models=["plates.finder@cdcd"]), "reader:plates.finder@cdcd"),
+        (Withdrawal(models=["plates.recogniser@cd"]), ""),
+        (Withdrawal(models=["plates", "embedded"]), "model:embedded"),
         (Withdrawal(rules=["bus_lane@1"]), "rule:bus_lane@1"),
         (Withdrawal(rules=["bus_lane@11"]), ""),
         (Withdrawal(rules=["speeding"]), ""),
@@ -135,3 +139,19 @@ def test_a_network_that_a_violation_names_can_be_withdrawn() -> None:
     assert Withdrawal(models=["belts@efef"]).grounds(looked) == "model:belts@efef"
     assert Withdrawal(models=["belts@00"]).grounds(looked) == ""
     assert Withdrawal(models=["embedded"]).grounds(looked) == "model:embedded"
+
+
+@pytest.mark.parametrize("lists", [(), ("permits",)])
+def test_what_a_withdrawn_reader_read_is_unread_until_a_person_has_read_it(lists: tuple[str, ...]) -> None:
+    """The measurement holds; but whose car it was is not known, and an exempt one may be read as another."""
+    read = case(exemptions=lists)
+    finding = judge(read, by_name(permits(-1, "999ZZZ09")), "reader:plates")
+    assert (finding.state, finding.reason) == ("needs_review", "plate_unread")
+    assert finding.detail == "plates, which read the plate, was withdrawn"
+    held = Decision.model_validate(decision_event(read, finding).data)
+    assert Case(read.violation, read.evidence, read.read, held).plate == ""
+    by_a_person = held.model_copy(update={"plate": "999ZZZ09"})
+    later = Case(read.violation, read.evidence, read.read, by_a_person)
+    assert judge(later, by_name(permits(-1, "999ZZZ09")), held.withdrawn).state == (
+        "dismissed" if lists else "stands"
+    )

@@ -77,3 +77,25 @@ def test_a_folder_without_labels_is_told(tmp_path: Path) -> None:
         labelled(tmp_path)
     with pytest.raises(FieldError, match="--country"):
         evaluate_plates(tmp_path, country="xx")
+
+
+@pytest.mark.parametrize(
+    ("label", "picture", "said"),
+    [
+        ("0.jpg\t10\t10\t90\t30\tABC123", b"no picture", "0.jpg: expected a photograph that can be read"),
+        (
+            "0.jpg\t10\t10\t90\t30\tABC123",
+            b"\xff\xd8\xff\xe0cut",
+            "0.jpg: expected a photograph that can be read",
+        ),
+        ("0.jpg\t10\t10\t0\t30\tABC123", b"", "line 1: 0.txt: expected a box of a pixel or more, got 0 x 30"),
+        ("0.jpg\t10\t10\tnan\t30\tABC123", b"", "line 1: 0.txt: expected a box of a pixel or more"),
+        ("\xff\xfe", b"", "line 1: 0.txt: expected file, x, y, w, h, plate"),
+    ],
+)
+def test_what_cannot_be_read_is_named(label: str, picture: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "0.txt").write_text(label, encoding="latin-1")
+    (tmp_path / "0.jpg").write_bytes(picture)
+    done = CliRunner().invoke(app, ["evaluate", "plates", "--images", str(tmp_path)])
+    assert (done.exit_code, type(done.exception)) == (2, SystemExit), done.exception
+    assert said in " ".join(done.stderr.split())

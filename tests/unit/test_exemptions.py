@@ -81,6 +81,14 @@ def test_a_plate_that_looks_alike_is_near(tmp_path: Path) -> None:
     assert found.near("200BOI02", NOW) is None
 
 
+@pytest.mark.parametrize("read_as", ["123DVL02", "123OUL02", "123QVI02"])
+def test_letters_that_no_place_tells_apart_are_near_too(tmp_path: Path, read_as: str) -> None:
+    """All of them are letters of one form: the grammar leaves them as they were read."""
+    found = read(tmp_path, HEAD + "entries: [{plate: 123 OVI 02}]")
+    assert found.exempting(read_as, NOW) is None
+    assert found.near(read_as, NOW) is not None
+
+
 def test_freshness_counts_from_the_issue_to_the_capture(tmp_path: Path) -> None:
     found = read(tmp_path, YAML)
     day = timedelta(hours=24)
@@ -146,6 +154,14 @@ def test_a_malformed_csv_list_is_refused_with_its_field_and_line(
     assert field in caught.value.field
     assert caught.value.line == line
     assert expected in caught.value.expected
+
+
+def test_a_csv_without_its_name_and_date_says_where_they_belong(tmp_path: Path) -> None:
+    with pytest.raises(ExemptionFileError) as told:
+        read(tmp_path, "plate,reason\n123 ABC 02,x\n", "list.csv")
+    hints = {problem.field: problem.hint for problem in told.value.problems}
+    assert hints["name"] == "write '# name: permits' above the header"
+    assert "# issued_at: 2026-09-01T06:00:00+05:00" in hints["issued_at"]
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from flows.domain.errors import FieldError
 from flows.jurisdiction import load_profile, profile_names
+from flows.rules.table import rule_models
 
 MINE = """
 name: mine
@@ -60,7 +61,11 @@ def test_a_file_beside_the_site_file(tmp_path: Path) -> None:
     ("timezone", "tolerance", "message"),
     [
         ("Mars/Olympus", 3, r"line 4: mine.yaml: timezone.*time zone"),
-        ("Asia/Almaty", -3, r"line 6: mine.yaml: rules.speeding.tolerance_kmh"),
+        (
+            "Asia/Almaty",
+            -3,
+            r"line 6: mine.yaml: rules.speeding.tolerance_kmh: expected a number of at least 0, got -3",
+        ),
     ],
 )
 def test_mistakes_are_told_with_field_and_line(
@@ -69,3 +74,34 @@ def test_mistakes_are_told_with_field_and_line(
     (tmp_path / "mine.yaml").write_text(MINE.format(timezone=timezone, tolerance=tolerance))
     with pytest.raises(FieldError, match=message):
         load_profile("mine.yaml", tmp_path)
+
+
+def test_the_law_of_a_rule_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    text = MINE.format(timezone="Asia/Almaty", tolerance=3)
+    (tmp_path / "mine.yaml").write_text(text.replace("rules:", "rules:\n  buslane: {article: x}"))
+    with pytest.raises(
+        FieldError, match=r"mine.yaml: rules.buslane: expected one of .*bus_lane.*, got 'buslane'"
+    ):
+        load_profile("mine.yaml", tmp_path)
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_sections_speed_falls_under_the_same_parts_of_the_law_as_any_other(name: str) -> None:
+    profile = load_profile(name)
+    assert profile.law("section_speed") == profile.law("speeding")
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_a_profile_says_something_of_every_rule_of_the_road(name: str) -> None:
+    rules = {str(model.model_fields["kind"].default) for model in rule_models()} - {"abandoned_object"}
+    assert set(load_profile(name).rules) == rules
+
+
+def test_a_profile_of_a_town_names_the_country_of_its_plates(tmp_path: Path) -> None:
+    text = MINE.format(timezone="Asia/Tashkent", tolerance=3)
+    (tmp_path / "mine.yaml").write_text(text)
+    mine = load_profile("mine.yaml", tmp_path)
+    (tmp_path / "mine.yaml").write_text(text + "country: uz\n")
+    theirs = load_profile("mine.yaml", tmp_path)
+    assert (load_profile("kz").plates, mine.plates, theirs.plates) == ("KZ", "MINE", "UZ")
+    assert theirs.version != mine.version

@@ -196,9 +196,11 @@ def test_who_moves_while_landmarks_are_learnt_is_none() -> None:
 
 
 @pytest.mark.slow
-def test_where_vehicles_park_is_used_only_if_there_is_nothing_else() -> None:
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_where_vehicles_park_is_used_only_if_there_is_nothing_else(scale: float) -> None:
+    """The road may be drawn in a picture of another size than the camera sends."""
     road = np.array([(0.0, 120.0), (640.0, 120.0), (640.0, 360.0), (0.0, 360.0)])
-    learner = Learner([road])
+    learner = Learner([scale * road], drawn_in=(round(640 * scale), round(360 * scale)))
     for seed in range(6):
         learner.look(picture(seed=seed))
     landmarks = learner.landmarks()

@@ -15,8 +15,8 @@ from flows.domain.detections import Detections
 from flows.domain.errors import CalibrationError
 from flows.domain.events import SPEEDING, Event
 from flows.domain.frames import ClockState, Frame
-from flows.domain.ruleset import SpeedingRule
-from flows.domain.site import CameraConfig, FileSource, GateConfig, StreamSource
+from flows.domain.ruleset import AbandonedObjectRule, FailureToYieldRule, Rule, SpeedingRule
+from flows.domain.site import CameraConfig, FileSource, GateConfig, StreamSource, Zone
 from flows.jurisdiction import load_profile
 from flows.pipeline import LAG_FRAMES, CameraPipeline, Sampler, run_frames, without_pixels
 from flows.sources.picture import ArrayPicture
@@ -190,3 +190,23 @@ def test_a_frame_index_does_not_matter_to_ids() -> None:
     shifted = (replace(f, index=f.index + 1000) for f in make_frames(45))
     events = list(run_frames(shifted, CameraPipeline.build(make_camera(), PROFILE), street.ColourDetector()))
     assert [e.id for e in events] == [e.id for e in play(CameraPipeline.build(make_camera(), PROFILE))]
+
+
+@pytest.mark.parametrize(
+    ("rule", "known", "told"),
+    [
+        (SpeedingRule(limit_kmh=50, classes=("bicycle",)), ("car", "person"), "none of bicycle"),
+        (FailureToYieldRule(crosswalk="c"), ("car", "truck"), "none of person"),
+        (FailureToYieldRule(crosswalk="c"), ("car", "person"), ""),
+        (FailureToYieldRule(crosswalk="c"), (), ""),
+        (AbandonedObjectRule(), ("car", "person"), ""),
+    ],
+)
+def test_a_rule_that_can_never_fire_is_told_of(
+    rule: Rule, known: tuple[str, ...], told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    zones = (Zone(name="c", polygon_m=((0, 0), (4, 0), (4, 4))),)
+    CameraPipeline.build(make_camera(rules=(rule,), zones=zones), PROFILE, known)
+    assert [told in r.message and "can never report" in r.message for r in caplog.records] == [True] * bool(
+        told
+    )

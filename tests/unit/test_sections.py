@@ -56,7 +56,8 @@ def test_only_what_is_surely_over_limit_and_tolerance(kmh: float, exceeds: bool)
 
 
 def test_the_violation_says_what_it_rests_on() -> None:
-    (match,) = take(SectionBook(), passage("entry", 0), passage("exit", TRAVEL_S))
+    ends = (("entry", 0.0), ("exit", TRAVEL_S))
+    (match,) = take(SectionBook(), *(passage(role, at_s, parameters={"gate": role}) for role, at_s in ends))
     plates = {role: {"text": "123ABC02"} for role in ("entry", "exit")}
     event = violation_of(match, plates)
     facts = Violation.model_validate(event.data)
@@ -72,6 +73,8 @@ def test_the_violation_says_what_it_rests_on() -> None:
         assert side["plate"] == {"text": "123ABC02"}
         assert side["evidence"].startswith(f"abay-{role}/")
         assert side["calibration"] == {"id": f"survey-{role}"}
+        assert side["parameters"] == {"gate": role}
+    assert facts.parameters == {"gate": "exit"}
     assert "hash-a" not in event.model_dump_json()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.domain.errors import CalibrationError, FieldError
+from flows.rules.table import rule_models
 from flows.sitefile import LoadedSite, SiteFile, SiteFileError, load_site
 
 README = Path(__file__).parents[2] / "README.md"
@@ -77,6 +78,12 @@ def test_survey_points_may_be_four_numbers(tmp_path: Path) -> None:
 
 CAMERA = "site: town\ndistricts: [north, south]\ncameras:\n  - id: cam\n    district: north\n"
 PLAIN = CAMERA + "    source: a.mp4\n"
+RED = """\
+    zones: [{name: j, polygon_m: [[0, 0], [1, 0], [1, 1]]}]
+    lines: [{name: s, m: [[0, 0], [1, 0]]}]
+    signals: [{name: m, region_px: [0, 0, 9, 27]}]
+    rules:
+      - {kind: red_light, stop_line: s, junction: j, signal: m, """
 REST = GOOD.split("\n", 1)[1]
 
 
@@ -134,8 +141,28 @@ REST = GOOD.split("\n", 1)[1]
         ),
         (
             PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, zone: z}]\n",
-            "line 7: cameras.cam.rules.speeding.zone",
+            "line 7: cameras.cam.rules.0.zone",
             "expected one of the camera's zones [], got 'z'",
+        ),
+        (
+            PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, classes: [car, trucks]}]\n",
+            "line 7: cameras.cam.rules.0.classes.1",
+            "expected one of person, bicycle, car, motorcycle, bus, truck, got 'trucks'",
+        ),
+        (
+            PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, classes: []}]\n",
+            "line 7: cameras.cam.rules.0.classes",
+            "expected at least 1 items, got a list of 0",
+        ),
+        (
+            PLAIN + RED + "arrow: m}\n",
+            "line 11: cameras.cam.rules.0.arrow_exit",
+            "expected the zone through which those leave who turn on 'm', got nothing",
+        ),
+        (
+            PLAIN + RED + "arrow_exit: j}\n",
+            "line 11: cameras.cam.rules.0.arrow",
+            "expected the light whose arrow allows to leave there, got nothing",
         ),
         (
             PLAIN + "    calibration: {points: [[1, 2, 3]]}\n",
@@ -303,6 +330,13 @@ def test_the_example_says_everything_and_is_right() -> None:
     assert not problems
     assert {c.source.kind for c in site.cameras} == {"stream", "file", "scene", "frames", "tracks"}
     assert site.cameras[1].sample_hz == 12.5
+    kinds = {str(model.model_fields["kind"].default) for model in rule_models()}
+    assert {rule.kind for camera in site.cameras for rule in camera.rules} == kinds
+    lights = [light for camera in site.cameras for light in camera.signals]
+    assert {(light.region_px is None, light.feed is None) for light in lights} == {
+        (True, False),
+        (False, True),
+    }
 
 
 REPORT = """{"camera": "good", "models": {"belts": "ab"}, "measured_on": "2026-09-01",

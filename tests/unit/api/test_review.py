@@ -207,6 +207,24 @@ async def test_a_mass_correction_takes_back_what_was_issued_and_is_seen_case_by_
     assert why[issued.id] == why[fresh.id] == "the pole was hit"
 
 
+async def test_a_plate_whose_reader_was_withdrawn_must_be_read_by_the_reviewer(api: Any) -> None:
+    violation = speeding(0)
+    record = PlateRecord(outcome="read", text="123ABC02", confident=True, versions={"finder": "ab" * 32})
+    api.write(violation, plate_event(violation, record))
+    results = api.app.state.services.results
+    wrong = Withdrawal(models=("plates.finder@abab",))
+    changes = readjudicate(
+        results.entries([violation.id]), {}, "B was read as 8", wrong, AT + timedelta(days=1)
+    )
+    results.write([c.event for c in changes if c.event is not None])
+    claimed = await step(api, violation, "claim", 1, "reviewer")
+    assert (claimed["plate"]["text"], claimed["plate"]["confident"]) == ("123ABC02", False)
+    assert "unread" in (await step(api, violation, "confirm", 2, "reviewer", 409))["detail"]
+    seen = await step(api, violation, "confirm", 2, "reviewer", plate="128ABC02")
+    assert (seen["state"], seen["plate"]["text"]) == ("confirmed", "128ABC02")
+    await step(api, violation, "issue", 3, "authoriser")
+
+
 async def test_every_step_stands_in_the_audit_log_and_its_chain_holds(api: Any) -> None:
     violation = speeding(0)
     api.write(*with_plate(violation))

@@ -70,6 +70,13 @@ async def test_a_cursor_of_another_question_is_refused(api: Any, cursor: str) ->
     assert answer.json()["errors"][0]["field"] == "cursor"
 
 
+async def test_one_says_with_which_parameters_its_rule_judged(api: Any) -> None:
+    violation = speeding(0, parameters={"limit_kmh": 60.0, "zone": "left"})
+    api.write(violation)
+    seen = (await api.get(f"/violations/{violation.id}")).json()
+    assert (seen["rule_version"], seen["parameters"]) == ("1", {"limit_kmh": 60.0, "zone": "left"})
+
+
 async def test_another_district_is_as_if_it_did_not_exist(api: Any) -> None:
     theirs = speeding(0, "almaly")
     api.write(theirs, speeding(1))

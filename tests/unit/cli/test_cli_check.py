@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.domain.errors import SourceError
+from flows.jurisdiction import FOLDER
 
 SURVEYED = """\
     rules: [{kind: speeding, limit_kmh: 60}]
@@ -155,6 +156,13 @@ def test_why_a_camera_is_not_fit_for_evidence(
     assert reason in dome("check", surveyed).stdout
 
 
+def test_a_survey_that_nothing_checks_is_no_witness(dome, surveyed: Path, probes) -> None:
+    four = "".join(surveyed.read_text().splitlines(keepends=True)[:-2])
+    surveyed.write_text(four)
+    camera = check(dome, surveyed)["cameras"]["good"]
+    assert camera["unfit"] == ["nothing checks its survey: four points; survey a fifth"]
+
+
 def test_a_survey_of_another_picture_does_not_hold(dome, surveyed: Path, probes, probe_of) -> None:
     probes["good"] = probe_of(width_px=640, height_px=480)
 
@@ -274,7 +282,7 @@ def test_it_says_what_every_rule_does(dome, surveyed: Path, probes) -> None:
     assert "70 km/h" in speeding
     assert "zone west for 12 m" in wrong_way
     shown = dome("check", surveyed).stdout
-    assert "good: wrong_way v1" in shown
+    assert "good: wrong_way v" in shown
     assert "KoAP RK 596(3)" in shown
 
 
@@ -289,3 +297,33 @@ def test_reading_plates_of_all_vehicles_needs_the_key_of_their_hashes(
     monkeypatch.setenv("DOME_PLATE_KEY", "k1:" + "07" * 16)
     checked = check(dome, site)
     assert "plates of all vehicles are read and kept as keyed hashes for 7 days" in str(checked)
+
+
+def test_a_light_that_can_never_be_told_is_told_of(dome, site: Path, probes) -> None:
+    site.write_text(
+        site.read_text() + "    signals:\n      - {name: far, region_px: [1270, 40, 1300, 120]}\n"
+        "      - {name: near, region_px: [600, 40, 630, 120]}\n      - {name: told, feed: phases.jsonl}\n"
+    )
+    result = dome("check", site)
+    assert result.exit_code == 2
+    assert "cameras.good.signals.0.region_px" in result.stderr
+    assert f"{site}:6" in result.stderr
+    assert "expected a region inside the picture of 1280 x 720 px" in result.stderr
+    assert "signals.1" not in result.stderr
+    assert "light told is unknown until its controller writes" in " ".join(result.stdout.split())
+
+
+def test_a_camera_whose_rules_measure_nothing_need_not_be_fit(dome, site: Path, probes) -> None:
+    site.write_text(site.read_text() + "    rules: [{kind: abandoned_object}]\n")
+    assert "no, and no rule measures" in dome("check", site).stdout
+
+
+@pytest.mark.parametrize(("line", "noted"), [("", True), ("country: uz\n", False)])
+def test_a_profile_of_ones_own_says_whose_plates_are_expected(
+    dome, site: Path, probes, line: str, noted: bool
+) -> None:
+    law = (FOLDER / "uz.yaml").read_text(encoding="utf-8").replace("name: uz\n", f"name: samarkand\n{line}")
+    (site.parent / "law.yaml").write_text(law, encoding="utf-8")
+    site.write_text("jurisdiction: law.yaml\n" + site.read_text())
+    notes = json.loads(dome("check", site, "--json").stdout)["notes"]
+    assert any("country in profile samarkand: expected one of br" in note for note in notes) is noted

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+from cluster.cli.evaluate import app as evaluate
 
 
 def test_rules_are_listed_with_their_parameters(dome) -> None:
@@ -28,3 +31,11 @@ def test_a_file_without_markers_is_refused(dome, tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "<!-- rules -->" in result.stderr
     assert plain.read_text() == "no table\n"
+
+
+def test_the_readme_names_everything_that_is_evaluated() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    row = re.search(r"`dome evaluate ([^`]*)`", readme)
+    assert row is not None
+    commands = [c.name or c.callback.__name__ for c in evaluate.registered_commands if c.callback]
+    assert sorted(re.findall(r"\w+", row[1])) == sorted(commands)

@@ -71,6 +71,7 @@ def test_frames_without_a_label_are_not_judged() -> None:
     [
         ("{", "a JSON file with labels"),
         ('{"signals": []}', "signals"),
+        ("{}", "signals: expected a list .required., got nothing"),
         (
             json.dumps({"signals": [{"name": "a", "region_px": [0, 0, 9, 9], "phases": [{"first": 0}]}]}),
             "last",

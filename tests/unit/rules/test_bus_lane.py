@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +12,11 @@ from quick import first
 from roads import Drive, arc, over, parked, rect, road, straight, swapped, tell, violation
 
 from flows.domain.events import Event
-from flows.domain.ruleset import BusLaneRule
+from flows.domain.ruleset import BusLaneRule, WrongWayRule
+from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
+from flows.rules import BUILDERS
+from flows.rules.base import Moment, Rule
 from flows.rules.bus_lane import BusLane, describe
 
 LANE = BusLaneRule(lane="bus")
@@ -126,3 +130,37 @@ def test_rule_says_what_it_does() -> None:
     text = describe(config, load_profile("kz"))
     assert "07:00-10:00 on days 1, 2, 3, 4, 5 (Asia/Almaty)" in text
     assert "20 m" in text
+
+
+class Rules:
+    """Several rules of one camera, as the pipeline asks them."""
+
+    kind = "several"
+
+    def __init__(self, *rules: Rule) -> None:
+        self._rules = rules
+
+    def refusals(self) -> dict[str, int]:
+        return {}
+
+    def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        return [event for each in self._rules for event in each.observe(tracks, moment)]
+
+    def forget(self, track: Track, moment: Moment) -> list[Event]:
+        return [event for each in self._rules for event in each.forget(track, moment)]
+
+
+@pytest.mark.parametrize("kind", ["bus_lane", "wrong_way"])
+def test_who_goes_on_into_the_next_zone_is_reported_once(kind: str) -> None:
+    zones = {"near": rect(1.75, 2, 5.25, 60), "far": rect(1.75, 60, 5.25, 118)}
+    configs = {"bus_lane": BusLaneRule, "wrong_way": WrongWayRule}
+    first_one, next_one = (configs[kind](lane=name) for name in zones)
+    site = road(first_one, zones=zones, headings=dict.fromkeys(zones, 180.0))
+    drive = straight(1, x=3.5, y=(-10, 130), kmh=40)
+    alone = [
+        tell(BUILDERS[type(each)](each, replace(site, culprits={})), [drive])
+        for each in (first_one, next_one)
+    ]
+    assert [len(events) for events in alone] == [1, 1]
+    both = Rules(*(BUILDERS[type(each)](each, site) for each in (first_one, next_one)))
+    assert [violation(e).track for e in tell(both, [drive])] == [1]

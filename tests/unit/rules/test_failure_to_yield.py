@@ -14,13 +14,13 @@ import pytest
 
 from flows.domain.events import Event, Violation
 from flows.domain.fixes import Fix
-from flows.domain.frames import ClockState, Frame, NoPixels
+from flows.domain.frames import ClockSource, ClockState, Frame, NoPixels
 from flows.domain.signals import Phase
 from flows.domain.site import CameraConfig
 from flows.jurisdiction import load_profile
 from flows.motion import BODIES
 from flows.pipeline import CameraPipeline
-from flows.rules.failure_to_yield import describe
+from flows.rules.failure_to_yield import VERSION, describe
 
 KZ = load_profile("kz")
 START = datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
@@ -73,6 +73,8 @@ def play(
     error_m: float = 0.15,
     rule: Mapping[str, Any] | None = None,
     lights: FilePath | None = None,
+    clock: ClockSource = "device",
+    step: tuple[float, float] = (0.0, 0.0),
     **camera: Any,
 ) -> tuple[list[Event], dict[str, int]]:
     """Everybody's places through the pipeline of a tracks source; events and refusals."""
@@ -106,10 +108,8 @@ def play(
             if place is not None and abs(place[1]) < 60:
                 x, y = np.array(place) + rng.normal(0, noise_m, 2)
                 fixes.append(Fix(str(k), actor.cls, (float(x), float(y))))
-        at = START + timedelta(seconds=t)
-        frame = Frame(
-            "cross-1", i, at, NoPixels(0, 0), ClockState("device", START, RATE_HZ), fixes=tuple(fixes)
-        )
+        at = START + timedelta(seconds=t + (step[1] if t >= step[0] else 0.0))
+        frame = Frame("cross-1", i, at, NoPixels(0, 0), ClockState(clock, START, RATE_HZ), fixes=tuple(fixes))
         assert pipeline.admit(frame).passes
         events += pipeline.step(frame, tuple(fixes))
     found = [e for e in events + pipeline.close() if e.type.startswith("dome.violation.")]
@@ -139,6 +139,24 @@ def none(*actors: Someone, because: str | None = None, **options: Any) -> None:
     assert refused == ({because: 1} if because else {})
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("by_s", [2.0, 20.0, 3600.0])
+def test_a_clock_that_steps_makes_nobody_an_offender(by_s: float) -> None:
+    lawful = [
+        (car(14, 5.0), walker(3.8, -4.5, 4.0, mps=0.8)),  # steps out right before the car
+        (braking_car(10, -2.6, 4.0), walker(-4.5, 4.5, 3.0)),
+        (car(10, 8.6), walker(-4.5, 4.5, 3.0)),
+    ]
+    for actors in lawful:
+        for at_s in (3.5, 4.5, 5.0, 6.0):
+            events, _ = play(*actors, step=(at_s, by_s))
+            assert events == [], at_s
+
+
+def test_nobody_is_reported_at_a_time_for_which_nobody_vouches() -> None:
+    none(car(10, 5.9), walker(-4.5, 4.5, 3.0), because="clock", clock="file-time")
+
+
 # Offences
 
 
@@ -152,6 +170,7 @@ def test_a_car_before_somebody_who_walks_into_its_lane() -> None:
     assert closest.value < 1.0
     assert facts.measured["speed"].value == pytest.approx(36, abs=3)
     assert facts.threshold["half_lane_m"] == 1.75
+    assert (facts.rule_version, facts.parameters["crosswalk"]) == (VERSION, "crosswalk")
     assert facts.position_m is not None
     assert facts.position_m[0] == pytest.approx(LANE_M, abs=0.3)
 

@@ -190,8 +190,8 @@ def test_a_place_that_is_not_sure_is_refused_and_counted() -> None:
 )
 def test_an_unfit_camera_refuses(how: dict[str, Any], reason: str) -> None:
     refusing = rule(**how)
-    refusing_events = tell(refusing, [stops(1, 28, 60)], hz=5.0)
-    assert refusing_events == []
+    assert tell(refusing, [stops(1, 28, 60)], hz=5.0) == []
+    assert refusing.refusals() == {reason: 1}
 
 
 def test_overlap_of_boxes() -> None:

@@ -88,6 +88,7 @@ def passes_at(kmh: float) -> datetime:
 def test_a_passage_is_timed_and_says_how_well() -> None:
     (event,) = House().see(drive(), driving.clock())
     passage = Passage.of(event)
+    assert (passage.parameters["gate"], passage.parameters["clock_within_s"]) == ("gate", 0.02)
     off_s = (passage.at - passes_at(80)).total_seconds()
     assert event.type == PASSAGE
     assert (passage.camera, passage.district, passage.section, passage.role) == (

@@ -13,13 +13,14 @@ from flows.domain.events import SPEEDING, Event, Violation
 from flows.domain.fixes import Fix
 from flows.domain.frames import VOUCHED_CLOCKS, ClockSource, ClockState, Frame, NoPixels
 from flows.domain.ruleset import SpeedingRule
-from flows.domain.site import CameraConfig
+from flows.domain.site import CalibrationConfig, CameraConfig
 from flows.domain.tracks import Sighting, Track
 from flows.geometry import inside_polygon
 from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
 from flows.pipeline import CameraPipeline, run_frames
 from flows.roadway import Roadway
+from flows.rules import build_rules
 from flows.rules.base import Moment, Site
 from flows.rules.speeding import Speeding, describe
 from flows.speed import Refusal, SpeedEstimate
@@ -28,12 +29,16 @@ KZ = load_profile("kz")
 
 
 def rule(
-    *, limit_kmh: float = 60.0, survey: bool = True, heard: list[Any] | None = None, **options: Any
+    *,
+    limit_kmh: float = 60.0,
+    survey: bool | CalibrationConfig = True,
+    heard: list[Any] | None = None,
+    **options: Any,
 ) -> Speeding:
     """The rule on a gantry camera; ``options`` go to the camera, some of them to the rule."""
     own = {k: options.pop(k) for k in ("zone", "tolerance_kmh", "class_limits_kmh") if k in options}
     config = SpeedingRule(limit_kmh=limit_kmh, **own)
-    calibration = driving.survey(driving.camera())
+    calibration = survey if isinstance(survey, CalibrationConfig) else driving.survey(driving.camera())
     camera = CameraConfig.model_validate(
         {
             "id": "road-1",
@@ -200,6 +205,15 @@ def test_an_unfit_camera_refuses_and_counts(
     assert speeding.refusals() == {reason: 1}
 
 
+def test_a_survey_that_nothing_checks_measures_nobody() -> None:
+    """Four points fit any plane, also when one of them was marked in the wrong place."""
+    survey = driving.survey(driving.camera())
+    corners = tuple(survey.points[i] for i in (0, 1, -2, -1))
+    speeding = rule(survey=survey.model_copy(update={"points": corners}))
+    assert judge(speeding, driving.track(drive(90.0))) == []
+    assert speeding.refusals() == {"survey_unchecked": 1}
+
+
 @pytest.mark.parametrize(("days", "valid"), [(-30, True), (-32, False), (334, True), (335, False)])
 def test_survey_counts_by_local_days(days: int, valid: bool) -> None:
     """Surveyed on 1 May 2026, valid to 1 May 2027; footage of 1 June 11:00 in Almaty, moved by some days."""
@@ -346,6 +360,35 @@ LANES = [
 ]
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.5, 2.0])
+@pytest.mark.parametrize("drawn_in", ["picture", "metres"])
+@pytest.mark.parametrize(("lane_m", "reported"), [(-5.2, ["left"]), (-1.75, ["right"])])
+def test_lanes_stay_where_they_are_in_pictures_of_another_size(
+    scale: float, drawn_in: str, lane_m: float, reported: list[str]
+) -> None:
+    """A camera that sends half the size must not hold who drives in one lane against the limit of another."""
+    plane = GroundPlane.fit(driving.survey(driving.camera()))
+    zones = [
+        zone
+        if drawn_in == "metres"
+        else {"name": zone["name"], "polygon_px": plane.to_px(np.array(zone["polygon_m"])).tolist()}
+        for zone in LANES
+    ]
+    boxes = [replace(s, xyxy=np.asarray(s.xyxy) * scale) for s in drive(85.0, lane_m=lane_m)]
+    track, size = driving.track(boxes), (round(1280 * scale), round(720 * scale))
+    rules = {name: rule(limit_kmh=60, zone=name, zones=zones) for name in ("left", "right")}
+    now = moment(track.last_at, size)
+    assert [name for name, speeding in rules.items() if judge(speeding, track, now)] == reported
+
+
+@pytest.mark.parametrize("survey", [False, True])
+def test_in_a_zone_of_a_camera_that_cannot_measure_it_is_said_why(survey: bool) -> None:
+    speeding = rule(zone="right", zones=LANES, survey=survey)
+    track = driving.track(drive(85.0))
+    assert judge(speeding, track, moment(track.last_at, (1280, 720) if not survey else (640, 480))) == []
+    assert speeding.refusals() == {"no_calibration": 1}
+
+
 @pytest.mark.parametrize(
     ("lane_m", "kmh", "reported"), [(-5.2, 75.0, []), (-5.2, 95.0, ["left"]), (-1.75, 75.0, ["right"])]
 )
@@ -357,3 +400,40 @@ def test_each_lane_may_have_a_limit_of_its_own(lane_m: float, kmh: float, report
     }
     track = driving.track(drive(kmh, lane_m=lane_m))
     assert [name for name, speeding in rules.items() if judge(speeding, track)] == reported
+
+
+def test_who_speeds_in_two_lanes_is_reported_once() -> None:
+    """One drive is one offence, whichever of the camera's rules speaks first."""
+    camera = CameraConfig.model_validate(
+        {
+            "id": "road-1",
+            "district": "alatau",
+            "source": {"kind": "scene", "scene": "road"},
+            "zones": LANES,
+            "rules": [
+                {"kind": "speeding", "limit_kmh": 60, "zone": "left"},
+                {"kind": "speeding", "limit_kmh": 50, "zone": "right"},
+            ],
+        }
+    )
+    rules = build_rules(camera, KZ, GroundPlane.fit(driving.survey(driving.camera())))
+    left, right = drive(90.0, lane_m=-5.2), drive(90.0, lane_m=-1.75)
+    track = driving.track([*left[: len(left) // 2], *right[len(right) // 2 :]])
+    seen, gone = moment(track.last_at), moment(track.last_at)
+    events = [e for r in rules for e in r.observe([track], seen)] + [
+        e for r in rules for e in r.forget(track, gone)
+    ]
+    assert [e.data["threshold"]["limit_kmh"] for e in events] == [60.0]  # type: ignore[index,call-overload]
+
+
+@pytest.mark.parametrize(("kmh", "limits"), [(75.0, []), (100.0, [80.0])])
+def test_where_the_class_wavers_the_higher_limit_holds(kmh: float, limits: list[float]) -> None:
+    """Who may be a bus must not be held against the limit of cars."""
+    speeding = rule(limit_kmh=80, class_limits_kmh={"car": 50})
+    track = driving.track(drive(kmh))
+    track.cls = "bus"
+    events = speeding.observe([track], moment(track.last_at))
+    track.cls = "car"
+    events += judge(speeding, track)
+    assert [violation(e).threshold["limit_kmh"] for e in events] == limits
+    assert speeding.refusals() == ({} if limits else {"class_unsure": 1})

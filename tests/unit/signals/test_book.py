@@ -130,6 +130,21 @@ def test_a_controller_is_believed_instead(tmp_path: Path) -> None:
     assert {phase for _, phase in states} == {"green"}
 
 
+def test_a_live_controller_an_hour_off_knows_no_phase(tmp_path: Path) -> None:
+    file = tmp_path / "phases.jsonl"
+    source = StreamSource(url="rtsp://x/y")
+    book = SignalBook(
+        camera(signals=(SignalConfig(name="main", feed=str(file)),)).model_copy(update={"source": source})
+    )
+    events = []
+    for s in range(20):
+        with file.open("a") as feed:
+            feed.write(f'{{"at": "{(START + timedelta(seconds=s - 3600)).isoformat()}", "phase": "red"}}\n')
+        events += book.settle(START + timedelta(seconds=s))
+        assert book.states["main"].phase == "unknown"
+    assert events == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("source", [FileSource(path=Path("x.mp4")), StreamSource(url="rtsp://x/y")])
 def test_lights_are_read_outside_the_gate(source: FileSource | StreamSource) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.signals.feed import SILENT_S, PhaseFeed
+from flows.signals.feed import APART_S, SILENT_S, PhaseFeed
 
 START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 
@@ -80,3 +80,73 @@ def test_a_file_that_was_begun_anew_is_read_from_its_start(path: Path) -> None:
     feed.state(at(60))
     path.write_text(line(100, "green"))
     assert feed.state(at(101)).phase == "green"
+
+
+HOUR_S = 3600.0
+
+
+def say(path: Path, s: float, phase: str) -> None:
+    with path.open("a") as file:
+        file.write(line(s, phase))
+
+
+def test_after_a_silence_that_no_phase_lasts_what_was_said_before_it_is_not_believed(path: Path) -> None:
+    """A change was missed: so a recorded controller whose clock steps by an hour leaves no red standing."""
+    say(path, 53 + HOUR_S, "red")
+    feed = PhaseFeed(path)
+    assert feed.state(at(60)).phase == "unknown"
+    later = feed.state(at(60 + HOUR_S))
+    assert (later.phase, later.since) == ("red", at(53 + HOUR_S))
+
+
+def test_a_clock_that_was_set_back_leaves_nothing_that_was_said_ahead_of_it(path: Path) -> None:
+    say(path, 60 + HOUR_S, "green")
+    say(path, 70, "amber")
+    feed = PhaseFeed(path)
+    assert [feed.state(at(s)).phase for s in (45, 55, 75, 61 + HOUR_S)] == ["green", *["unknown"] * 3]
+    say(path, 80, "green")
+    assert feed.state(at(81)).phase == "green"
+
+
+@pytest.mark.parametrize("off_s", [0.0, 0.8 * APART_S, -0.8 * APART_S, 60.0, -60.0, HOUR_S, -HOUR_S])
+def test_a_live_controller_whose_clock_is_not_the_cameras_is_not_believed(
+    tmp_path: Path, off_s: float
+) -> None:
+    """Else somebody who passes on green would be taken for one who passed when it was red."""
+    path = tmp_path / "phases.jsonl"
+    feed = PhaseFeed(path, live=True)
+    seen = []
+    for s in range(120):
+        if s % 30 == 0:
+            say(path, s + off_s, "red" if s % 60 else "green")
+        seen.append(feed.state(at(s)).phase)
+    assert set(seen[31:]) == ({"red", "green"} if abs(off_s) < APART_S else {"unknown"})
+
+
+@pytest.mark.parametrize("by_s", [HOUR_S, -HOUR_S])
+def test_a_step_of_a_live_controllers_clock_is_noticed_at_once_and_its_way_back_too(
+    tmp_path: Path, by_s: float
+) -> None:
+    path = tmp_path / "phases.jsonl"
+    feed = PhaseFeed(path, live=True)
+    say(path, 0, "green")
+    assert feed.state(at(0)).phase == "unknown"  # said before anybody listened
+    say(path, 10, "red")
+    assert feed.state(at(10)).phase == "red"
+    say(path, 20 + by_s, "green")
+    stepped = feed.state(at(20))
+    assert (stepped.phase, stepped.since) == ("unknown", at(20))
+    say(path, 30 + by_s, "red")
+    assert feed.state(at(30)).since == at(20)
+    say(path, 40, "amber")
+    say(path, 43, "red")
+    assert feed.state(at(43)).phase == "red"
+
+
+def test_what_a_live_controller_says_while_its_camera_is_away_is_believed(tmp_path: Path) -> None:
+    path = tmp_path / "phases.jsonl"
+    feed = PhaseFeed(path, live=True)
+    assert feed.state(at(0)).phase == "unknown"
+    say(path, 10, "red")
+    state = feed.state(at(90))
+    assert (state.phase, state.since) == ("red", at(10))
