@@ -83,6 +83,10 @@ class Run:
             )
         assert met, f"waited in vain, last seen: {self.seen[-1:]}"
 
+    def of(self, camera_id: str) -> CameraStatus:
+        """A camera's status as last seen."""
+        return next(status for status in self.seen[-1] if status.camera_id == camera_id)
+
     def _ready(self, job: LiveJob) -> None:
         self.job = job
         if self.trouble is not None:

@@ -11,6 +11,7 @@ import psutil
 import pytest
 import street
 from live_run import SPEEDERS, Run, kill
+from rtsp import rtsp_camera
 
 from cluster.bench.processes import workers
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
@@ -19,6 +20,8 @@ from flows.package import verify_package
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore
+
+STARTED = f', started_at: "{street.STARTED_AT.isoformat()}"'
 
 
 def site(*cameras: str) -> str:
@@ -176,6 +179,43 @@ def test_a_silent_camera_reconnects_and_the_rest_goes_on(job: Run, clip: Path) -
     check_complete(job, summary.cameras, ["road"])
     assert summary.cameras["silent"].state == "stopped"
     assert any(c.camera_id == "silent" and c.state == "reconnecting" for seen in job.seen for c in seen)
+
+
+def test_an_rtsp_camera_is_killed_and_comes_back_and_the_rest_goes_on(job: Run, clip: Path) -> None:
+    """What drives past before and after is told once, with its evidence; the camera beside it notices nothing."""
+    with rtsp_camera() as server:
+        server.start(file=clip)
+
+        def trouble(run: Run) -> None:
+            run.until(lambda c: c["rtsp"].events.get(SPEEDING, 0) > 0)
+            server.kill()
+            run.until(lambda c: c["rtsp"].state == "reconnecting")
+            told, beside = run.of("rtsp").events[SPEEDING], run.of("loop").frames_read
+            run.until(lambda c: c["loop"].frames_read > beside + 25)
+            server.start(file=clip)
+            run.until(lambda c: c["rtsp"].state == "running" and c["rtsp"].events[SPEEDING] > told)
+            assert run.job is not None
+            run.job.end()
+
+        job.trouble = trouble
+        stream = (
+            f'kind: stream, url: "rtsp://127.0.0.1:{server.port}/cam", silence_s: 2, backoff_s: [0.1, 0.5]'
+        )
+        summary = job.go(
+            site(
+                street.camera_yaml("rtsp", clip).replace(f"path: {clip}", stream).replace(STARTED, ""),
+                street.camera_yaml("loop", clip).replace(f"path: {clip}", f"path: {clip}, loop: true"),
+            )
+        )
+    rtsp, loop = summary.cameras["rtsp"], summary.cameras["loop"]
+    assert rtsp.reconnects >= 1
+    assert (loop.reconnects, loop.restarts, rtsp.restarts) == (0, 0, 0)
+    assert rtsp.lost == loop.lost == 0
+    events = job.events()
+    assert len({event.id for event in events}) == len(events)
+    for camera, status in summary.cameras.items():
+        assert Counter(e.type for e in events if e.camera_id == camera) == status.events
+        assert status.events[EVIDENCE_STORED] == status.events[SPEEDING]
 
 
 def test_sigterm_drains(job: Run, clip: Path) -> None:
