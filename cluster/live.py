@@ -25,7 +25,7 @@ from flows.domain.errors import DomeError
 from flows.domain.places import Places
 from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import CameraStatus, ResultsStatus, Summary
-from flows.fleet import OVER
+from flows.fleet import OVER, FleetPolicy
 from flows.fleet_actor import fleet_actor
 from flows.gateway import BELTS_APP, PLATES_APP
 from flows.jurisdiction import load_profile
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 ROOT: Final = Path(__file__).resolve().parent.parent
 ANSWER_S: Final = 15.0
 """Longest wait for the fleet's or the results actor's answer before the round goes on without."""
+DRAINED_S: Final = FleetPolicy().drain_s + ANSWER_S
+"""All cameras drain at once."""
 FLUSH_S: Final = 30.0
 READERS_S: Final = 60.0
 """Longest wait for the plate reader's start; packages made without it say that they are incomplete. Likewise for the
@@ -224,14 +226,16 @@ class LiveJob:
         return not live or (self._options.until_end and bool(finite))
 
     def stop(self) -> None:
-        """Cameras finish and deliver, then everything is written, then the last counts are taken."""
-        try:
-            statuses = ray.get(self.fleet.stop.remote(), timeout=2 * FLUSH_S)
+        """Cameras finish and deliver, then everything is written, then the last counts are taken.
+
+        Whoever does not answer in time keeps the others from nothing.
+        """
+        with _unclean("cameras"):
+            self._alive = ray.get(self.fleet.stop.remote(), timeout=DRAINED_S) or self._alive
+        with _unclean("last events"):
             self.sent, self._count = ray.get(self.fleet.sent.remote(self._count), timeout=ANSWER_S)
-            self._alive = statuses or self._alive
-            self.results = ray.get(self.results_actor.flush.remote(FLUSH_S), timeout=2 * FLUSH_S)
-        except (RayActorError, GetTimeoutError) as error:
-            log.error("the end was not clean: %s", error)
+        with _unclean("results"):
+            self.results = ray.get(self.results_actor.flush.remote(FLUSH_S), timeout=FLUSH_S + ANSWER_S)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -376,6 +380,15 @@ def stopped_by_signal() -> Iterator[threading.Event]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def _unclean(what: str) -> Iterator[None]:
+    """An end that is not clean is told, and goes on."""
+    try:
+        yield
+    except (RayActorError, GetTimeoutError) as error:
+        log.error("the end was not clean (%s): %s", what, error)
 
 
 def _await_gone(name: str) -> None:

@@ -86,7 +86,7 @@ class FleetPolicy:
             and hold back those that are started again.
         poll_s: Between questions to a camera.
         silent_s: An actor that has answered before and then not for so long is hung, and is killed.
-        drain_s: Time a camera has to finish when it is stopped.
+        drain_s: Time a camera has to finish and to tell its last events when it is stopped.
         restart_s: First and longest pause before a dead camera is started again.
         healthy_s: After so long alive the pauses begin anew.
     """
@@ -261,11 +261,12 @@ class Fleet:
         state: CameraState = "stopped"
         if handle is not None:
             try:
-                status = await asyncio.wait_for(handle.stop(), self._policy.drain_s)
-                report = await asyncio.wait_for(handle.report(member.seen), self._policy.drain_s)
+                async with asyncio.timeout(self._policy.drain_s):
+                    member.status = await handle.stop()
+                    state = member.status.state
+                    report = await handle.report(member.seen)
                 self._ids.extend(report.ids)
                 self._count += len(report.ids)
-                member.status, state = status, status.state
             except CameraGone as error:
                 member.status = member.status.model_copy(update={"message": str(error)})
             except TimeoutError:
