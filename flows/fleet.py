@@ -6,10 +6,10 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,33 @@ class FleetPolicy:
     healthy_s: float = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class SiteAnswer:
+    """What a job says to another site: ids of its cameras, or why it stays with the one it has.
+
+    Attributes:
+        added: They start.
+        changed: They start anew.
+        removed: They have ended.
+        refused: Why nothing was changed; empty where it was.
+    """
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    refused: str = ""
+
+    @classmethod
+    def of(cls, before: Sequence[CameraConfig], after: Sequence[CameraConfig]) -> Self:
+        """What it comes to when one set of cameras takes another's place."""
+        old, new = ({camera.id: camera for camera in cameras} for cameras in (before, after))
+        return cls(
+            added=tuple(id for id in new if id not in old),
+            changed=tuple(id for id in new if id in old and new[id] != old[id]),
+            removed=tuple(id for id in old if id not in new),
+        )
+
+
 @dataclass(slots=True)
 class Member:
     """One camera of the fleet and its fate."""
@@ -138,11 +165,12 @@ class Fleet:
         self._ids: deque[str] = deque(maxlen=EVENTS_REMEMBERED)
         self._count = 0
 
-    async def apply(self, cameras: Iterable[CameraConfig]) -> None:
-        """Makes these the fleet: new ones start, changed ones start anew, others end."""
+    async def apply(self, cameras: Iterable[CameraConfig]) -> list[CameraStatus]:
+        """Makes these the fleet: new ones start, changed ones start anew, others end; the others' last statuses."""
         wanted = {camera.id: camera for camera in cameras}
-        await asyncio.gather(*(self.remove(id) for id in list(self._members) if id not in wanted))
+        ended = await asyncio.gather(*(self.remove(id) for id in list(self._members) if id not in wanted))
         await asyncio.gather(*(self.add(camera) for camera in wanted.values()))
+        return [status for status in ended if status is not None]
 
     async def add(self, camera: CameraConfig) -> None:
         """Adds a camera; one of the same id is replaced if its configuration differs."""

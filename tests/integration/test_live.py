@@ -12,7 +12,9 @@ import pytest
 import street
 from live_run import SPEEDERS, Run, kill
 from rtsp import rtsp_camera
+from typer.testing import CliRunner
 
+import cluster.cli
 from cluster.bench.processes import workers
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
 from flows.domain.status import CameraStatus
@@ -216,6 +218,29 @@ def test_an_rtsp_camera_is_killed_and_comes_back_and_the_rest_goes_on(job: Run, 
     for camera, status in summary.cameras.items():
         assert Counter(e.type for e in events if e.camera_id == camera) == status.events
         assert status.events[EVIDENCE_STORED] == status.events[SPEEDING]
+
+
+def test_cameras_come_and_go_while_a_job_runs(job: Run, clip: Path, tmp_path: Path) -> None:
+    loop = street.camera_yaml("loop", clip).replace(f"path: {clip}", f"path: {clip}, loop: true")
+
+    def trouble(run: Run) -> None:
+        run.until(lambda c: c["loop"].events.get(SPEEDING, 0) > 0)
+        other = tmp_path / "other.yaml"
+        other.write_text(site(street.camera_yaml("road-1", clip), street.camera_yaml("road-2", clip)))
+        home = {"DOME_HOME": str(run.folder / "home"), "RAY_AUTH_MODE": "token"}
+        applied = CliRunner().invoke(cluster.cli.app, ["apply", str(other)], env=home)
+        assert (applied.exit_code, applied.stdout) == (0, "added: road-2; removed: loop\n")
+        other.write_text("site: elsewhere\ncameras:" + street.camera_yaml("road-1", clip))
+        refused = CliRunner().invoke(cluster.cli.app, ["apply", str(other)], env=home)
+        assert (refused.exit_code, "nothing was changed" in refused.stderr) == (1, True)
+
+    job.trouble = trouble
+    summary = job.go(site(street.camera_yaml("road-1", clip), loop), until_end=False)
+    check_complete(job, summary.cameras, ["road-1", "road-2"])
+    gone = summary.cameras["loop"]
+    assert gone.state == "stopped"
+    assert Counter(e.type for e in job.events() if e.camera_id == "loop") == gone.events
+    assert summary.cameras["road-1"].restarts == 0
 
 
 def test_sigterm_drains(job: Run, clip: Path) -> None:

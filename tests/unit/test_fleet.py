@@ -11,7 +11,7 @@ import pytest
 
 from flows.domain.site import CameraConfig, FileSource, StreamSource
 from flows.domain.status import CameraStatus
-from flows.fleet import CameraGone, Fleet, FleetPolicy, Look
+from flows.fleet import CameraGone, Fleet, FleetPolicy, Look, SiteAnswer
 
 
 def make_camera(camera_id: str, live: bool = False, **changes: object) -> CameraConfig:
@@ -180,11 +180,18 @@ async def test_a_hung_camera_is_killed_and_started_again() -> None:
 
 async def test_cameras_come_and_go_while_the_others_run() -> None:
     world = await make_world(make_camera("a"), make_camera("b"))
-    await world.fleet.apply([make_camera("b"), make_camera("c")])
+    ended = await world.fleet.apply([make_camera("b"), make_camera("c")])
+    assert [(status.camera_id, status.state) for status in ended] == [("a", "stopped")]
     await world.pass_time(2)
     assert [s.camera_id for s in world.fleet.status()] == ["b", "c"]
     assert world.started["a"][0].stopped
     assert len(world.started["b"]) == 1
+
+
+def test_what_another_site_comes_to() -> None:
+    before = [make_camera("stays"), make_camera("goes"), make_camera("changes")]
+    after = [make_camera("changes", sample_hz=5.0), make_camera("stays"), make_camera("comes")]
+    assert SiteAnswer.of(before, after) == SiteAnswer(("comes",), ("changes",), ("goes",))
 
 
 async def test_a_changed_camera_starts_anew() -> None:
