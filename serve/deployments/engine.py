@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,6 +30,7 @@ class Engine:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._hung_s, self._clock = hung_s, clock
         self._began_s: float | None = None
+        self._well_s = -math.inf
 
     def submit(self, work: Callable[..., T], *args: Any) -> Future[T]:
         """Does it after what was asked for before; may be called from any thread."""
@@ -39,23 +41,28 @@ class Engine:
         return await asyncio.wrap_future(self.submit(work, *args))
 
     async def check(self, trial: Callable[[], object] = lambda: None) -> None:
-        """Serve's health check: an idle engine does the trial; a busy one must have begun its run lately.
+        """Serve's health check: a busy engine must have begun its run lately, an idle one does the trial.
 
-        A trial at the end of a queue would have Serve replace whoever has much to do.
+        A trial at the end of a queue would have Serve replace whoever has much to do, and one of a large network
+        costs seconds: a run that ended well lately will do.
 
         Raises:
             RuntimeError: If a run hangs.
         """
-        if (began_s := self._began_s) is None:
+        now_s = self._clock()
+        if (began_s := self._began_s) is not None:
+            if now_s - began_s > self._hung_s:
+                raise RuntimeError(
+                    f"hangs: a run was to end within {self._hung_s:g} s, it has lasted {now_s - began_s:.0f} s"
+                )
+        elif now_s - self._well_s > self._hung_s:
             await self.run(trial)
-        elif (lasts_s := self._clock() - began_s) > self._hung_s:
-            raise RuntimeError(
-                f"hangs: a run was to end within {self._hung_s:g} s, it has lasted {lasts_s:.0f} s"
-            )
 
     def _timed(self, work: Callable[..., T], args: tuple[Any, ...]) -> T:
         self._began_s = self._clock()
         try:
-            return work(*args)
+            done = work(*args)
+            self._well_s = self._clock()
+            return done
         finally:
             self._began_s = None

@@ -34,6 +34,9 @@ async def test_a_busy_engine_is_healthy_whatever_waits_for_it_and_a_hanging_one_
     work.end.set()
     assert await asyncio.gather(*waiting) == ["done"] * 3
     await engine.check(tried.set)
+    assert not tried.is_set()  # it has just done well
+    now_s[0] += 31
+    await engine.check(tried.set)
     assert tried.is_set()
 
 
@@ -42,7 +45,6 @@ async def test_an_idle_engine_is_as_healthy_as_its_trial() -> None:
         raise ValueError("no pictures today")
 
     engine = Engine("test")
-    await engine.check()
     with pytest.raises(ValueError, match="no pictures today"):
         await engine.check(fail)
     with pytest.raises(ValueError, match="no pictures today"):
