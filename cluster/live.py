@@ -230,16 +230,13 @@ class LiveJob:
             self._tell_places(site)
         except DomeError as error:
             return SiteAnswer(refused=str(error))
-        before, self._unable = self.cameras, []
-        self._site, self.cameras = (
-            site,
-            [_overridden(camera, self._options.detector) for camera in site.cameras],
-        )
-        said = SiteAnswer.of(before, self.cameras)
+        before = self.cameras
+        self._site, self._unable = site, []
+        self.cameras = [_overridden(camera, self._options.detector) for camera in site.cameras]
         self._deploy(self._options.settings)
         ended = ray.get(self.fleet.apply.remote(self.cameras), timeout=DRAINED_S)
         self._gone |= {status.camera_id: status for status in ended}
-        return said
+        return SiteAnswer.of(before, self.cameras, self._unable)
 
     def end(self) -> None:
         """Nothing more is to be waited for."""

@@ -107,22 +107,30 @@ class SiteAnswer:
         added: They start.
         changed: They start anew.
         removed: They have ended.
+        unable: They cannot be started, with the reasons.
         refused: Why nothing was changed; empty where it was.
     """
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    unable: tuple[str, ...] = ()
     refused: str = ""
 
     @classmethod
-    def of(cls, before: Sequence[CameraConfig], after: Sequence[CameraConfig]) -> Self:
-        """What it comes to when one set of cameras takes another's place."""
+    def of(
+        cls,
+        before: Sequence[CameraConfig],
+        after: Sequence[CameraConfig],
+        unable: Sequence[CameraStatus] = (),
+    ) -> Self:
+        """What it comes to when one set of cameras takes another's place, and some could not be started."""
         old, new = ({camera.id: camera for camera in cameras} for cameras in (before, after))
         return cls(
             added=tuple(id for id in new if id not in old),
             changed=tuple(id for id in new if id in old and new[id] != old[id]),
             removed=tuple(id for id in old if id not in new),
+            unable=tuple(f"{status.camera_id} ({status.message})" for status in unable),
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.cli.run import refuse
-from cluster.cli.shell import BAD_INPUT, show_problems, stderr, stdout
+from cluster.cli.shell import BAD_INPUT, FAILED, show_problems, stderr, stdout
 
 if TYPE_CHECKING:
     from flows.fleet import SiteAnswer
@@ -51,6 +51,8 @@ def apply(
     if said.refused:
         raise DomeError(f"nothing was changed: {said.refused}")
     stdout().print(words(said), soft_wrap=True, markup=False)
+    if said.unable:
+        raise typer.Exit(FAILED)
 
 
 def words(said: SiteAnswer) -> str:
@@ -62,5 +64,10 @@ def words(said: SiteAnswer) -> str:
     >>> words(SiteAnswer())
     'nothing to change'
     """
-    parts = {"added": said.added, "changed": said.changed, "removed": said.removed}
+    parts = {
+        "added": said.added,
+        "changed": said.changed,
+        "removed": said.removed,
+        "not started": said.unable,
+    }
     return "; ".join(f"{what}: {', '.join(ids)}" for what, ids in parts.items() if ids) or "nothing to change"

@@ -191,7 +191,9 @@ async def test_cameras_come_and_go_while_the_others_run() -> None:
 def test_what_another_site_comes_to() -> None:
     before = [make_camera("stays"), make_camera("goes"), make_camera("changes")]
     after = [make_camera("changes", sample_hz=5.0), make_camera("stays"), make_camera("comes")]
-    assert SiteAnswer.of(before, after) == SiteAnswer(("comes",), ("changes",), ("goes",))
+    blind = CameraStatus(camera_id="blind", message="no weights")
+    said = SiteAnswer.of(before, after, [blind])
+    assert said == SiteAnswer(("comes",), ("changes",), ("goes",), ("blind (no weights)",))
 
 
 async def test_a_changed_camera_starts_anew() -> None:

@@ -30,6 +30,14 @@ def test_it_says_what_the_job_did(dome, site: Path, monkeypatch: pytest.MonkeyPa
     assert [camera.id for camera in handed_in[0].cameras] == ["good"]
 
 
+def test_a_camera_that_cannot_be_started_is_a_failure(
+    dome, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "hand_in", lambda *_: SiteAnswer(unable=("good (no weights)",)))
+    result = dome("apply", site)
+    assert (result.exit_code, result.stdout) == (1, "not started: good (no weights)\n")
+
+
 def test_a_file_with_one_bad_camera_changes_nothing(
     dome, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
