@@ -229,7 +229,7 @@ def test_cameras_come_and_go_while_a_job_runs(job: Run, clip: Path, tmp_path: Pa
         other.write_text(site(street.camera_yaml("road-1", clip), street.camera_yaml("road-2", clip)))
         home = {"DOME_HOME": str(run.folder / "home"), "RAY_AUTH_MODE": "token"}
         applied = CliRunner().invoke(cluster.cli.app, ["apply", str(other)], env=home)
-        assert (applied.exit_code, applied.stdout) == (0, "added: road-2; removed: loop\n")
+        assert (applied.exit_code, applied.stdout) == (0, "added: road-2; removed: loop\n"), applied
         other.write_text("site: elsewhere\ncameras:" + street.camera_yaml("road-1", clip))
         refused = CliRunner().invoke(cluster.cli.app, ["apply", str(other)], env=home)
         assert (refused.exit_code, "nothing was changed" in refused.stderr) == (1, True)
