@@ -11,6 +11,7 @@ import psutil
 import pytest
 import street
 from live_run import SPEEDERS, Run, kill
+from ray import serve
 from rtsp import rtsp_camera
 from typer.testing import CliRunner
 
@@ -18,10 +19,13 @@ import cluster.cli
 from cluster.bench.processes import workers
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
 from flows.domain.status import CameraStatus
+from flows.gateway import app_name
 from flows.package import verify_package
+from flows.settings import Settings
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore
+from serve.app import DetectorArgs, ensure_app
 
 STARTED = f', started_at: "{street.STARTED_AT.isoformat()}"'
 
@@ -110,6 +114,32 @@ def test_a_killed_replica_is_replaced(job: Run, clip: Path) -> None:
     summary = job.go(site(street.camera_yaml("road", clip)))
     check_complete(job, summary.cameras, ["road"])
     assert summary.cameras["road"].dropped == 0
+
+
+def test_a_replica_that_hangs_is_replaced_and_asked_again(job: Run, clip: Path, tmp_path: Path) -> None:
+    """The job finds the detector running, so this one hangs sooner than others would be said to."""
+    settings = Settings.from_env({"DOME_HOME": str(tmp_path)})
+    serve.start(proxy_location="Disabled")
+    ensure_app(
+        DetectorArgs(
+            name="hanging",
+            loader="street:load_hanging",
+            settings=settings,
+            num_cpus=0.1,
+            hung_s=2,
+            max_replicas=1,
+        )
+    )
+    try:
+        summary = job.go(
+            site(street.camera_yaml("road", clip).replace("detector: colour", "detector: hanging"))
+        )
+    finally:
+        serve.delete(app_name("hanging"))
+    assert (tmp_path / "hung").exists()
+    check_complete(job, summary.cameras, ["road"])
+    assert summary.cameras["road"].errors["detector"] > 0
+    assert (summary.cameras["road"].restarts, summary.cameras["road"].dropped) == (0, 0)
 
 
 def test_a_killed_gateway_is_replaced(job: Run, clip: Path) -> None:
