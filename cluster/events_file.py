@@ -55,6 +55,10 @@ class EventsFile:
         if self._path is not None and self._known:
             self._sort(self._path)
 
+    def watch(self, cameras: Iterable[str]) -> None:
+        """Cameras that have come since."""
+        self._cameras |= frozenset(cameras)
+
     def follow(self, sent: Iterable[str]) -> None:
         """Writes what is new.
 

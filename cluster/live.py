@@ -17,6 +17,7 @@ from typing import Any, Final
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
+from cluster.applying import reachable
 from cluster.check import section_notes
 from cluster.events_file import EventsFile
 from flows.camera import FLEET, NAMESPACE, RESULTS, Surroundings
@@ -24,7 +25,7 @@ from flows.domain.errors import DomeError
 from flows.domain.places import Places
 from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import CameraStatus, ResultsStatus, Summary
-from flows.fleet import OVER
+from flows.fleet import OVER, FleetPolicy, SiteAnswer
 from flows.fleet_actor import fleet_actor
 from flows.gateway import BELTS_APP, PLATES_APP
 from flows.jurisdiction import load_profile
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 ROOT: Final = Path(__file__).resolve().parent.parent
 ANSWER_S: Final = 15.0
 """Longest wait for the fleet's or the results actor's answer before the round goes on without."""
+DRAINED_S: Final = FleetPolicy().drain_s + ANSWER_S
+"""All cameras drain at once."""
 FLUSH_S: Final = 30.0
 READERS_S: Final = 60.0
 """Longest wait for the plate reader's start; packages made without it say that they are incomplete. Likewise for the
@@ -108,6 +111,7 @@ def run_live(
     with ExitStack() as stack:
         redis_url = stack.enter_context(redis_for(options.settings))
         stack.enter_context(ray_for(options))
+        stack.enter_context(reachable(options.settings))
         stop = stack.enter_context(
             stopped_by_signal()
         )  # after Ray, which takes SIGTERM for itself when it starts
@@ -120,6 +124,8 @@ def run_live(
             options.on_ready(job)
         while not stop.is_set():
             job.look()
+            job.heed()
+            events.watch(camera.id for camera in job.cameras)
             events.follow(job.sent)
             on_progress(job.statuses, job.results)
             if job.over():
@@ -157,7 +163,8 @@ class LiveJob:
         self, site: SiteConfig, cameras: Sequence[CameraConfig], redis_url: str, options: LiveOptions
     ) -> None:
         self._site, self._redis_url, self._options = site, redis_url, options
-        self._cameras = list(cameras)
+        self.cameras = list(cameras)
+        self._gone: dict[str, CameraStatus] = {}
         self._unable: list[CameraStatus] = []
         self._alive: list[CameraStatus] = []
         self._count = 0
@@ -169,15 +176,17 @@ class LiveJob:
 
     @property
     def statuses(self) -> list[CameraStatus]:
-        """All cameras of the job, those that could not be started last."""
-        return self._alive + self._unable
+        """All cameras of the job, then those that were removed, and those that could not be started."""
+        here = {status.camera_id for status in self._alive}
+        return self._alive + [s for s in self._gone.values() if s.camera_id not in here] + self._unable
 
     def start(self) -> None:
         """Results first, then detectors, then cameras: each finds what it needs."""
         settings = self._options.settings
         profile = load_profile(self._site.jurisdiction)
         self.results_actor = results_actor(settings, self._redis_url, retention_of(profile.retention))
-        self._tell_places()
+        self._tell_places(self._site)
+        self._open(settings)
         self._deploy(settings)
         around = Surroundings(
             self._site.site,
@@ -189,14 +198,14 @@ class LiveJob:
             belts=bool(self._options.belts),
         )
         self.fleet = fleet_actor(around)
-        ray.get(self.fleet.apply.remote(self._cameras))
+        ray.get(self.fleet.apply.remote(self.cameras))
 
     def look(self) -> None:
         """Asks how everybody is; keeps the last answer of whoever does not answer now."""
         try:
             statuses = ray.get(self.fleet.status.remote(), timeout=ANSWER_S)
-            if len(statuses) < len(self._cameras):  # the fleet actor was started again and knows of nothing
-                ray.get(self.fleet.apply.remote(self._cameras), timeout=ANSWER_S)
+            if len(statuses) < len(self.cameras):  # the fleet actor was started again and knows of nothing
+                ray.get(self.fleet.apply.remote(self.cameras), timeout=ANSWER_S)
                 self._count = 0
                 return
             self.sent, self._count = ray.get(self.fleet.sent.remote(self._count), timeout=ANSWER_S)
@@ -205,6 +214,31 @@ class LiveJob:
         except (RayActorError, GetTimeoutError) as error:
             log.warning("no answer: %s", error)
 
+    def heed(self) -> None:
+        """Takes over a site that was handed in (``dome apply``), and says what came of it."""
+        try:
+            site = ray.get(self.fleet.handed_in.remote(), timeout=ANSWER_S)
+            if site is not None:
+                ray.get(self.fleet.answer.remote(self._change(site)), timeout=ANSWER_S)
+        except (RayActorError, GetTimeoutError) as error:
+            log.warning("no answer: %s", error)
+
+    def _change(self, site: SiteConfig) -> SiteAnswer:
+        if (site.site, site.jurisdiction) != (self._site.site, self._site.jurisdiction):
+            mine = f"site {self._site.site} under {self._site.jurisdiction}"
+            return SiteAnswer(refused=f"expected {mine}, got {site.site} under {site.jurisdiction}")
+        try:
+            self._tell_places(site)
+        except DomeError as error:
+            return SiteAnswer(refused=str(error))
+        before = self.cameras
+        self._site, self._unable = site, []
+        self.cameras = [_overridden(camera, self._options.detector) for camera in site.cameras]
+        self._deploy(self._options.settings)
+        ended = ray.get(self.fleet.apply.remote(self.cameras), timeout=DRAINED_S)
+        self._gone |= {status.camera_id: status for status in ended}
+        return SiteAnswer.of(before, self.cameras, self._unable)
+
     def end(self) -> None:
         """Nothing more is to be waited for."""
         self._ended = True
@@ -212,27 +246,29 @@ class LiveJob:
     def stop_cameras(self) -> None:
         """Ends all cameras and leaves the rest running."""
         ray.get(self.fleet.apply.remote([]))
-        self._cameras = []
+        self.cameras = []
 
     def over(self) -> bool:
         """Whether nothing more is to be waited for."""
         if self._ended:
             return True
-        live = {c.id for c in self._cameras if c.live}
+        live = {c.id for c in self.cameras if c.live}
         finite = [s for s in self._alive if s.camera_id not in live]
-        if len(self._alive) < len(self._cameras) or not all(s.state in OVER for s in finite):
+        if len(self._alive) < len(self.cameras) or not all(s.state in OVER for s in finite):
             return False
         return not live or (self._options.until_end and bool(finite))
 
     def stop(self) -> None:
-        """Cameras finish and deliver, then everything is written, then the last counts are taken."""
-        try:
-            statuses = ray.get(self.fleet.stop.remote(), timeout=2 * FLUSH_S)
+        """Cameras finish and deliver, then everything is written, then the last counts are taken.
+
+        Whoever does not answer in time keeps the others from nothing.
+        """
+        with _unclean("cameras"):
+            self._alive = ray.get(self.fleet.stop.remote(), timeout=DRAINED_S) or self._alive
+        with _unclean("last events"):
             self.sent, self._count = ray.get(self.fleet.sent.remote(self._count), timeout=ANSWER_S)
-            self._alive = statuses or self._alive
-            self.results = ray.get(self.results_actor.flush.remote(FLUSH_S), timeout=2 * FLUSH_S)
-        except (RayActorError, GetTimeoutError) as error:
-            log.error("the end was not clean: %s", error)
+        with _unclean("results"):
+            self.results = ray.get(self.results_actor.flush.remote(FLUSH_S), timeout=FLUSH_S + ANSWER_S)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -245,11 +281,11 @@ class LiveJob:
         for name in names:
             _await_gone(name)
 
-    def _tell_places(self) -> None:
+    def _tell_places(self, site: SiteConfig) -> None:
         """Citizens' reports are routed by where cameras and districts are."""
         reports = ReportsStore(self._redis_url)
         try:
-            reports.put_places(Places.of(self._site))
+            reports.put_places(Places.of(site))
         finally:
             reports.close()
 
@@ -258,6 +294,15 @@ class LiveJob:
         from serve.app import ApiArgs, ensure_api
 
         ensure_api(ApiArgs(config=ApiConfig.from_env(self._redis_url, settings)))
+
+    def _open(self, settings: Settings) -> None:
+        """Serve, and the API where it is wanted."""
+        from serve.app import start_serve
+
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
+        start_serve(self._options.api)  # cameras use handles: without an API nothing listens
+        if self._options.api is not None:
+            self._start_api(settings)
 
     def _deploy(self, settings: Settings) -> None:
         """Detectors that are not there yet; cameras whose detector cannot be had are left out."""
@@ -270,23 +315,18 @@ class LiveJob:
             replicas_for,
             start_belts,
             start_plates,
-            start_serve,
         )
 
-        logging.getLogger("ray.serve").setLevel(logging.WARNING)
-        start_serve(self._options.api)  # cameras use handles: without an API nothing listens
-        if self._options.api is not None:
-            self._start_api(settings)
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         cpus, gpus = resources.get("CPU", 1.0), resources.get("GPU", 0.0)
-        bearing = [camera for camera in self._cameras if camera.sees and (camera.rules or camera.read_plates)]
+        bearing = [camera for camera in self.cameras if camera.sees and (camera.rules or camera.read_plates)]
         if self._options.plates and bearing:  # it starts while the detectors do
             start_plates(PlatesArgs(loader=self._options.plates))
         looked_into = [camera for camera in bearing if any(rule.kind == "seat_belt" for rule in camera.rules)]
         if self._options.belts and looked_into:
             start_belts(BeltsArgs(loader=self._options.belts))
-        for name in sorted({camera.detector for camera in self._cameras if camera.sees}):
-            users = [camera for camera in self._cameras if camera.sees and camera.detector == name]
+        for name in sorted({camera.detector for camera in self.cameras if camera.sees}):
+            users = [camera for camera in self.cameras if camera.sees and camera.detector == name]
             finite = sum(not camera.live for camera in users)
             extra = {"loader": self._options.loader} if self._options.loader else {}
             try:
@@ -295,7 +335,7 @@ class LiveJob:
                 ensure_app(args)
             except DomeError as error:
                 self._unable += [_unable(camera, str(error)) for camera in users]
-                self._cameras = [camera for camera in self._cameras if camera not in users]
+                self.cameras = [camera for camera in self.cameras if camera not in users]
         if self._options.plates and any(not camera.live for camera in bearing):
             await_reader(PLATES_APP, READERS_S)  # a file may be over before a reader has started
         if self._options.belts and any(not camera.live for camera in looked_into):
@@ -303,7 +343,7 @@ class LiveJob:
 
     def _searches(self, settings: Settings) -> bool:
         """Deploys the face search where there is a key for what is biometric; without one nobody is searched for."""
-        if not settings.probe_key.get_secret_value() or not any(camera.sees for camera in self._cameras):
+        if not settings.probe_key.get_secret_value() or not any(camera.sees for camera in self.cameras):
             return False
         from serve.app import FacesArgs, start_faces
 
@@ -377,6 +417,15 @@ def stopped_by_signal() -> Iterator[threading.Event]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+@contextmanager
+def _unclean(what: str) -> Iterator[None]:
+    """An end that is not clean is told, and goes on."""
+    try:
+        yield
+    except (RayActorError, GetTimeoutError) as error:
+        log.error("the end was not clean (%s): %s", what, error)
 
 
 def _await_gone(name: str) -> None:

@@ -11,6 +11,7 @@ import logging
 from pathlib import Path
 
 from flows.settings import Settings
+from models import sums
 from models.catalog import CATALOG, STREET_NAMES
 
 SCENES = 362
@@ -49,6 +50,7 @@ def main() -> None:
 
     offset_px = edge_offset(OnnxDetector(args.out, "embedded", ""))
     state_offset(args.out, offset_px)
+    sums.note(args.out)
     logging.info("boxes were off by %s px of the input", offset_px)
     logging.info(
         "wrote %s (%d bytes); measure it with: dome evaluate detector", args.out, args.out.stat().st_size

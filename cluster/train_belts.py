@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flows.settings import Settings
+from models import sums
 
 if TYPE_CHECKING:
     from models.training.beltlooks import Look
@@ -38,6 +39,7 @@ def main() -> None:
         for job in [pool.submit(work, args, files) for work in wanted]:
             job.result()
     for path in (args.windscreens, args.out):
+        sums.note(path)
         logging.info("wrote %s (%d bytes)", path, path.stat().st_size)
     logging.info("measure them with: python -m cluster.bench belts")
 

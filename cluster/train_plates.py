@@ -10,6 +10,7 @@ import logging
 from pathlib import Path
 
 from flows.settings import Settings
+from models import sums
 from models.plates.finder import INPUT_PX, NAMES, PATH
 
 PICTURES = 6000
@@ -38,6 +39,7 @@ def main() -> None:
     )
     network, names = restore(train(files, plan, args.work / "plates.pt", args.start))
     export(network, names, INPUT_PX, args.out)
+    sums.note(args.out)
     logging.info("wrote %s (%d bytes)", args.out, args.out.stat().st_size)
 
 

@@ -1,4 +1,4 @@
-"""What code measured: a hash of this package's own source, for evidence."""
+"""Which code it was: a hash of this package's own source for evidence, and of the part that draws scenes."""
 
 from __future__ import annotations
 
@@ -20,4 +20,13 @@ def code_sha256() -> str:
     files = (path for path in root.rglob("*") if path.suffix in SUFFIXES)
     for name, path in sorted((path.relative_to(root).as_posix(), path) for path in files):
         digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+@cache
+def scenes_sha256() -> str:
+    """SHA-256 over the code that renders scenes: other code makes other clips, and cached ones are stale."""
+    digest = hashlib.sha256()
+    for path in sorted((Path(__file__).parent / "scenes").rglob("*.py")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -6,10 +6,10 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +86,7 @@ class FleetPolicy:
             and hold back those that are started again.
         poll_s: Between questions to a camera.
         silent_s: An actor that has answered before and then not for so long is hung, and is killed.
-        drain_s: Time a camera has to finish when it is stopped.
+        drain_s: Time a camera has to finish and to tell its last events when it is stopped.
         restart_s: First and longest pause before a dead camera is started again.
         healthy_s: After so long alive the pauses begin anew.
     """
@@ -97,6 +97,41 @@ class FleetPolicy:
     drain_s: float = 30.0
     restart_s: tuple[float, float] = (0.5, 60.0)
     healthy_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteAnswer:
+    """What a job says to another site: ids of its cameras, or why it stays with the one it has.
+
+    Attributes:
+        added: They start.
+        changed: They start anew.
+        removed: They have ended.
+        unable: They cannot be started, with the reasons.
+        refused: Why nothing was changed; empty where it was.
+    """
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    unable: tuple[str, ...] = ()
+    refused: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        before: Sequence[CameraConfig],
+        after: Sequence[CameraConfig],
+        unable: Sequence[CameraStatus] = (),
+    ) -> Self:
+        """What it comes to when one set of cameras takes another's place, and some could not be started."""
+        old, new = ({camera.id: camera for camera in cameras} for cameras in (before, after))
+        return cls(
+            added=tuple(id for id in new if id not in old),
+            changed=tuple(id for id in new if id in old and new[id] != old[id]),
+            removed=tuple(id for id in old if id not in new),
+            unable=tuple(f"{status.camera_id} ({status.message})" for status in unable),
+        )
 
 
 @dataclass(slots=True)
@@ -138,11 +173,12 @@ class Fleet:
         self._ids: deque[str] = deque(maxlen=EVENTS_REMEMBERED)
         self._count = 0
 
-    async def apply(self, cameras: Iterable[CameraConfig]) -> None:
-        """Makes these the fleet: new ones start, changed ones start anew, others end."""
+    async def apply(self, cameras: Iterable[CameraConfig]) -> list[CameraStatus]:
+        """Makes these the fleet: new ones start, changed ones start anew, others end; the others' last statuses."""
         wanted = {camera.id: camera for camera in cameras}
-        await asyncio.gather(*(self.remove(id) for id in list(self._members) if id not in wanted))
+        ended = await asyncio.gather(*(self.remove(id) for id in list(self._members) if id not in wanted))
         await asyncio.gather(*(self.add(camera) for camera in wanted.values()))
+        return [status for status in ended if status is not None]
 
     async def add(self, camera: CameraConfig) -> None:
         """Adds a camera; one of the same id is replaced if its configuration differs."""
@@ -261,11 +297,12 @@ class Fleet:
         state: CameraState = "stopped"
         if handle is not None:
             try:
-                status = await asyncio.wait_for(handle.stop(), self._policy.drain_s)
-                report = await asyncio.wait_for(handle.report(member.seen), self._policy.drain_s)
+                async with asyncio.timeout(self._policy.drain_s):
+                    member.status = await handle.stop()
+                    state = member.status.state
+                    report = await handle.report(member.seen)
                 self._ids.extend(report.ids)
                 self._count += len(report.ids)
-                member.status, state = status, status.state
             except CameraGone as error:
                 member.status = member.status.model_copy(update={"message": str(error)})
             except TimeoutError:

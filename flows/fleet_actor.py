@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +17,9 @@ from ray.exceptions import RayError
 from flows import lean
 from flows.camera import CAMERA_CPUS, FLEET, NAMESPACE, RESULTS, CameraActor, Report, Surroundings
 from flows.domain.errors import DomeError
-from flows.domain.site import CameraConfig
+from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import CameraStatus
-from flows.fleet import CameraGone, Fleet, FleetPolicy, Look
+from flows.fleet import CameraGone, Fleet, FleetPolicy, Look, SiteAnswer
 from flows.gateway import first_line, start_gateway
 from flows.jpeg import jpeg
 
@@ -87,13 +88,29 @@ class FleetActor:
         self._gateways: dict[str, Any] = {}
         self._fleet = Fleet(self._launch, policy)
         self._tasks: list[asyncio.Task[None]] = []
+        self._handed_in: deque[tuple[SiteConfig, asyncio.Future[SiteAnswer]]] = deque()
 
-    async def apply(self, cameras: Sequence[CameraConfig]) -> None:
+    async def apply(self, cameras: Sequence[CameraConfig]) -> list[CameraStatus]:
         """Makes these the fleet; see :meth:`flows.fleet.Fleet.apply`."""
         self._keep_going()
         await self.gateway(ray.get_runtime_context().get_node_id())  # it starts while the cameras do
-        await self._fleet.apply(cameras)
+        ended = await self._fleet.apply(cameras)
         self._fleet.tick()
+        return ended
+
+    async def hand_in(self, site: SiteConfig) -> SiteAnswer:
+        """Hands the job another site (``dome apply``), and waits for what it says to it."""
+        answer: asyncio.Future[SiteAnswer] = asyncio.get_running_loop().create_future()
+        self._handed_in.append((site, answer))
+        return await answer
+
+    async def handed_in(self) -> SiteConfig | None:
+        """The site that waits for the job's answer; it asks twice a second."""
+        return self._handed_in[0][0] if self._handed_in else None
+
+    async def answer(self, said: SiteAnswer) -> None:
+        """What the job says to the site that was handed in."""
+        self._handed_in.popleft()[1].set_result(said)
 
     async def add(self, camera: CameraConfig) -> None:
         """Adds or replaces a camera."""

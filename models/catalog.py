@@ -27,7 +27,7 @@ class Entry:
         file: File name looked for.
         url: Source address; empty for the one in the package.
         sha256: Hex digest, or its first digits where the publisher gives no more; None: pinned by the first
-            fetch and honestly called unverified.
+            fetch and honestly called unverified. That of the embedded one is in ``embedded/SHA256SUMS``.
         size_bytes: Size of the file, where known.
         licence: SPDX identifier.
         input_px: Width and height of the network's input.

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from flows.domain.errors import WeightsError
+from models import sums
 from models.catalog import CATALOG, Entry
 
 log = logging.getLogger(__name__)
@@ -140,7 +141,7 @@ def check(entry: Entry, path: Path) -> WeightsFile:
     pinned = pin_path(path).read_text().strip() if pin_path(path).is_file() else None
     expected = entry.sha256 or pinned
     if entry.kind == "embedded":
-        return WeightsFile(entry, path, digest, "package")
+        return _packaged(entry, path, digest)
     if expected is None:
         log.warning("%s: no digest is known to compare with; found sha256 %s", path, digest)
         return WeightsFile(entry, path, digest, "unverified")
@@ -152,6 +153,18 @@ def check(entry: Entry, path: Path) -> WeightsFile:
     if entry.sha256 is None:
         return WeightsFile(entry, path, digest, "first fetch")
     return WeightsFile(entry, path, digest, "sha256" if entry.exact else "sha256 prefix")
+
+
+def _packaged(entry: Entry, path: Path, digest: str) -> WeightsFile:
+    """The package's own network, held to the package's own list; a file that was trained anew is on it."""
+    expected = sums.noted(path)
+    if digest != expected:
+        raise WeightsError(
+            f"{path}: expected {entry.name} with sha256 {expected or 'noted'} in {sums.SUMS} beside it, got {digest}; "
+            f"install the package again, or, where the file was meant to change, run `sha256sum *.onnx > {sums.SUMS}` "
+            "in its folder"
+        )
+    return WeightsFile(entry, path, digest, "package")
 
 
 def advice(entry: Entry, places: Places) -> str:

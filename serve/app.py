@@ -22,6 +22,7 @@ from serve.api.proxy import CALLBACK
 from serve.deployments.api import ApiDeployment
 from serve.deployments.belts import BeltsDeployment
 from serve.deployments.detector import Batching, DetectorDeployment
+from serve.deployments.engine import HUNG_S
 from serve.deployments.faces import FacesDeployment
 from serve.deployments.plates import PlatesDeployment
 
@@ -47,6 +48,8 @@ class DetectorArgs(BaseModel):
         num_cpus: Of one replica. It runs one thread; a fifth of a core is left for decoding its frames.
         num_gpus: Of one replica; above 0 the requests of several cameras are joined.
         batching: How requests are joined; by default by ``num_gpus``.
+        hung_s: A run that takes longer will never end; its replica is replaced within one and a half times that,
+            before whoever asked gives up (``flows.gateway.ANSWER_S``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +63,7 @@ class DetectorArgs(BaseModel):
     num_cpus: float = Field(default=0.8, gt=0)
     num_gpus: float = Field(default=0.0, ge=0)
     batching: Batching | None = None
+    hung_s: float = Field(default=HUNG_S, gt=0)
 
     def joined(self) -> Batching:
         """How requests are joined: not on CPU; 8 requests of up to 8 frames on a GPU."""
@@ -90,12 +94,13 @@ def build(args: DetectorArgs) -> Application:
         },
         user_config=batching.model_dump(),
         logging_config={"enable_access_log": False, "log_level": "WARNING"},
-        # A replica that hangs is replaced within half a minute; a run of 64 frames is shorter.
-        health_check_period_s=10.0,
-        health_check_timeout_s=30.0,
+        # Serve replaces a replica after three failures in a row. One whose run hangs fails at each look from
+        # hung_s on, one whose event loop hangs does not answer at all.
+        health_check_period_s=args.hung_s / 6,
+        health_check_timeout_s=args.hung_s / 2,
         graceful_shutdown_timeout_s=5.0,
         ray_actor_options={"num_cpus": args.num_cpus, "num_gpus": args.num_gpus},
-    ).bind(args.name, args.settings, args.loader)
+    ).bind(args.name, args.settings, args.loader, args.hung_s)
     return app
 
 

@@ -46,8 +46,8 @@ class Run:
     news: threading.Condition = field(default_factory=threading.Condition)
     failure: BaseException | None = None
 
-    def go(self, site: str, name: str = "events.jsonl") -> Summary:
-        """Runs a site to its end."""
+    def go(self, site: str, name: str = "events.jsonl", until_end: bool = True) -> Summary:
+        """Runs a site to its end: that of its files, or of all its cameras."""
         path = self.folder / "site.yaml"
         path.write_text(site)
         env = {"DOME_HOME": str(self.folder / "home")} | self.env
@@ -55,7 +55,7 @@ class Run:
             env["DOME_REDIS_URL"] = self.redis.url
         options = replace(
             self.options,
-            until_end=True,
+            until_end=until_end,
             events=self.folder / name,
             settings=Settings.from_env(env),
             loader=self.loader,
@@ -82,6 +82,10 @@ class Run:
                 timeout_s,
             )
         assert met, f"waited in vain, last seen: {self.seen[-1:]}"
+
+    def of(self, camera_id: str) -> CameraStatus:
+        """A camera's status as last seen."""
+        return next(status for status in self.seen[-1] if status.camera_id == camera_id)
 
     def _ready(self, job: LiveJob) -> None:
         self.job = job

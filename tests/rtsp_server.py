@@ -1,7 +1,7 @@
 """A real RTSP camera for tests, from Debian's GStreamer bindings; run by the system's Python.
 
-``/usr/bin/python3 tests/rtsp_server.py [--port N] [--size WxH] [--fps N]`` prints its port, then
-serves ``rtsp://127.0.0.1:PORT/cam`` until it is killed.
+``/usr/bin/python3 tests/rtsp_server.py [--port N] [--size WxH] [--fps N] [--file CLIP.mp4]`` prints its port, then
+serves ``rtsp://127.0.0.1:PORT/cam`` until it is killed: a ball that flies about, or a clip in real time.
 """
 
 import argparse
@@ -23,11 +23,16 @@ def pipeline(width: int, height: int, fps: int) -> str:
     )
 
 
+def playback(path: str) -> str:
+    return f"( filesrc location={path} ! qtdemux ! h264parse ! rtph264pay name=pay0 pt=96 config-interval=1 )"
+
+
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--port", type=int, default=0)
     options.add_argument("--size", default="320x240")
     options.add_argument("--fps", type=int, default=25)
+    options.add_argument("--file", default="")
     given = options.parse_args()
     width, height = map(int, given.size.split("x"))
     Gst.init(None)
@@ -35,7 +40,7 @@ def main() -> None:
     server.set_address("127.0.0.1")
     server.set_service(str(given.port))
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(pipeline(width, height, given.fps))
+    factory.set_launch(playback(given.file) if given.file else pipeline(width, height, given.fps))
     factory.set_shared(True)
     server.get_mount_points().add_factory("/cam", factory)
     if server.attach(None) == 0:

@@ -18,7 +18,7 @@ from flows.domain.errors import DomeError
 COST = ("results", "path", "crops")
 ACCURACY = (
     *("accuracy", "section", "positions", "rules", "signals", "plates", "photographs", "belts", "faces"),
-    *("abandoned", "drift"),
+    *("abandoned", "drift", "tracking"),
 )
 SERVICE = ("api", "reports", "verify", "uploads")
 """Modules of this package; each has ``run(quick) -> list`` of figures. Those that are not here are left out."""
@@ -40,7 +40,10 @@ def main() -> None:
         together("api", args.suite or present(SERVICE), present(SERVICE), args.quick)
         return
     for name in args.suite or COST:
-        figures = import_module(f"cluster.bench.{name}").run(quick=args.quick)
+        try:
+            figures = import_module(f"cluster.bench.{name}").run(quick=args.quick)
+        except DomeError as error:
+            raise SystemExit(f"{name}: {error}") from error
         report.write(name, figures)
         report.show(name, figures)
 

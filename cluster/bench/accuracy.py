@@ -9,7 +9,6 @@ boxes with noise, to tell the detector's share of the error from the geometry's.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 import flows.scenes
 from cluster.bench import report
 from flows import pipeline as pipelines
+from flows.codehash import scenes_sha256
 from flows.domain.detections import Detections
 from flows.domain.events import Event, KeyMoment
 from flows.domain.frames import ClockState, Frame, NoPixels
@@ -289,10 +289,7 @@ def rendered(
 
 def scene_code() -> str:
     """Short digest of the scenes' code: other code renders other clips."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(flows.scenes.__path__[0]).rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:10]
+    return scenes_sha256()[:10]
 
 
 def score(results: Sequence[ClipResult], margin_kmh: float = 0.0) -> EventScore:

@@ -10,6 +10,7 @@ import typer
 
 from cluster.cli import (
     api,
+    apply,
     audit,
     case,
     channel,
@@ -86,6 +87,7 @@ def _help(command: Callable[..., None]) -> str:
 for _name, _command in (
     ("check", check.check),
     ("run", run.run),
+    ("apply", apply.apply),
     ("demo", demo.demo),
     ("scene", scene.scene),
     ("rules", rules.rules),

@@ -19,12 +19,11 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from cluster.demo import portrait
 from cluster.demo.cameras import Clip, DemoCamera
+from flows.codehash import scenes_sha256
 from flows.domain.errors import DomeError
 
 PACKAGED: Final = Path(__file__).parent / "clips"
 RENDERER: Final = "cluster.demo.render"
-FORMAT: Final = 1
-"""Raise it when the look of scenes changes, so that cached clips are rendered again."""
 
 OnFrame = Callable[[str, int, int], None]
 
@@ -53,7 +52,7 @@ def prepare(
 
 
 def _clip(camera: DemoCamera, cache: Path) -> Clip:
-    recipe: list[Any] = [FORMAT, camera.scene, camera.seed, dict(camera.options)]
+    recipe: list[Any] = [scenes_sha256(), camera.scene, camera.seed, dict(camera.options)]
     recipe += [portrait.LOOK] if camera.searched else []
     digest = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
     return Clip(camera, cache / f"{camera.id}-{digest}.mp4", cache / f"{camera.id}-{digest}.json")

@@ -19,6 +19,7 @@ from flows.domain.errors import ProtocolMissing, SourceError
 from flows.domain.frames import ClockSource
 from flows.domain.masking import masked
 from flows.domain.site import StreamSource
+from flows.sources.extent import iso_boxes
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,h264,hevc,m4v,mjpeg,"
@@ -170,18 +171,7 @@ def _reason(error: Exception) -> str:
 
 
 def _lacks_index(path: Path) -> bool:
-    """An MP4 whose ``moov`` box never came (ISO 14496-12: a box begins with its 4-byte size and name)."""
-    names = set()
-    size = path.stat().st_size
+    """An MP4 whose ``moov`` box never came."""
     with path.open("rb") as file:
-        place = 0
-        while place + 16 <= size:
-            file.seek(place)
-            head = file.read(16)
-            length = int.from_bytes(head[:4], "big")
-            length = int.from_bytes(head[8:], "big") if length == 1 else length
-            names.add(head[4:8])
-            if length < 8:
-                break
-            place += length
+        names = {name for name, _, _ in iso_boxes(file, path.stat().st_size)}
     return b"ftyp" in names and b"moov" not in names

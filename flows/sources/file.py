@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -15,11 +16,14 @@ from flows.domain.errors import SourceError
 from flows.domain.frames import ClockSource, Frame
 from flows.sources.clock import StreamClock
 from flows.sources.container import file_anchor, open_file, video_stream
+from flows.sources.extent import missing_bytes
 from flows.sources.ring import PacketRing
 from flows.sources.video import Received, VideoSource
 
 _MAX_GAP_S = 3600.0
 """A recorder that writes on motion may pause for an hour; a damaged timestamp is usually further off."""
+CUT_OFF: Final = "cut_off"
+"""What is counted when a file's container tells of more than there is."""
 
 
 class FileVideo(VideoSource):
@@ -54,6 +58,7 @@ class FileVideo(VideoSource):
         self._monotonic = monotonic
         self._container: InputContainer | None = None
         self._stream: VideoStream | None = None
+        self._missing = 0
 
     def open(self) -> None:
         """Opens the file.
@@ -72,6 +77,9 @@ class FileVideo(VideoSource):
             raise
         self._container = container
         self._anchor(container, self._stream)
+        self._missing = missing_bytes(self._path)
+        if self._missing:
+            self._oddities[CUT_OFF] += 1
 
     def frames(self) -> Iterator[Frame]:
         """All frames of the file, in order; see :class:`flows.sources.base.Source`."""
@@ -91,8 +99,15 @@ class FileVideo(VideoSource):
         container, stream = self._opened()
         declared = stream.frames
         yield from self._play(self._from_file(container, stream))
-        if not self._stop.is_set() and self._frames < declared:
+        if self._stop.is_set():
+            return
+        if self._frames < declared:
             self._message = f"{self._path.name}: {self._frames} of {declared} frames could be read"
+        elif self._missing:
+            self._message = (
+                f"{self._path.name} was cut off: {self._frames} frames could be read, "
+                f"{self._missing:,} bytes or more are missing"
+            )
 
     def _from_file(self, container: InputContainer, stream: VideoStream) -> Iterator[Received]:
         return ((packet, None) for packet in self._read(container, stream))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -23,6 +23,7 @@ from flows.settings import Settings
 from flows.sources.base import Probe
 from flows.sources.clock import RateMeter
 from flows.sources.container import file_anchor, open_file, open_stream, sender_time, video_stream
+from flows.sources.extent import missing_bytes
 
 _LOOK_S = 10.0
 """Seconds of a file that are measured: a few key frames, and a rate good to a thousandth."""
@@ -77,7 +78,11 @@ def _probe_file(path: Path, source: FileSource | None, clock: ClockSource | None
         anchored_at, anchor = file_anchor(container, path, source.started_at if source else None)
         look = _look(container, stream, str(path), _LOOK_S, math.inf)
         duration_s = container.duration / 1e6 if container.duration else None
-        return _probe(stream, look, anchored_at, clock or anchor, duration_s)
+        probe = _probe(stream, look, anchored_at, clock or anchor, duration_s)
+    if missing := missing_bytes(path):
+        cut = f"the file was cut off: {missing:,} bytes or more are missing; copy it again"
+        return replace(probe, problems=(*probe.problems, cut))
+    return probe
 
 
 def _probe_stream(source: StreamSource) -> Probe:

@@ -18,6 +18,7 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel
 
 import flows
+from flows.codehash import scenes_sha256
 from flows.domain.errors import SourceError
 from flows.domain.site import CalibrationConfig, CameraConfig, SceneSource
 from flows.settings import Settings
@@ -106,9 +107,7 @@ def rendered(source: SceneSource, settings: Settings) -> RenderedScene:
 def _fingerprint(source: SceneSource) -> str:
     """Names the scene by what it depends on: its description and the code that draws it."""
     digest = hashlib.sha256(json.dumps(source.model_dump(mode="json"), sort_keys=True).encode())
-    scenes = Path(flows.__file__).parent / "scenes"
-    for path in sorted(scenes.rglob("*.py")):
-        digest.update(path.read_bytes())
+    digest.update(scenes_sha256().encode())
     return digest.hexdigest()[:16]
 
 

@@ -136,13 +136,15 @@ class StreamVideo(VideoSource):
 
     def _watched(self, container: InputContainer, stream: VideoStream) -> Iterator[Frame]:
         incoming = self._incoming(container, stream)
-        piled_up = self._pile(incoming)
+        piled_up, failure = self._pile(incoming)
         self._anchor(piled_up, stream)
         self._sender_known = False
         for frame in self._play(self._alive(piled_up, incoming)):
             self._frame_s, self._frame_at, self._message = self._monotonic(), self._now(), ""
             self._learn_time(container)
             yield frame
+        if failure is not None:
+            raise failure
 
     def _incoming(self, container: InputContainer, stream: VideoStream) -> Iterator[Received]:
         for packet in self._read(container, stream):
@@ -157,19 +159,23 @@ class StreamVideo(VideoSource):
             if self._monotonic() - self._frame_s > self._source.silence_s:
                 raise SourceTimeout(f"{self._address}: no picture for {self._source.silence_s:g} s")
 
-    def _pile(self, incoming: Iterator[Received]) -> list[Received]:
-        """What came in while connecting, up to the first packet that had to be waited for."""
+    def _pile(self, incoming: Iterator[Received]) -> tuple[list[Received], Exception | None]:
+        """What came in while connecting, up to the first packet that had to be waited for; and what ended it."""
         piled_up: list[Received] = []
+        failure: Exception | None = None
         asked_s = self._monotonic()
-        for received in incoming:
-            piled_up.append(received)
-            waited_s = self._monotonic() - asked_s
-            enough = waited_s > _WAITED_S and len(piled_up) >= 3
-            if enough or len(piled_up) >= _MOST_PILED_UP or self._stop.is_set():
-                break
-            asked_s = self._monotonic()
+        try:
+            for received in incoming:
+                piled_up.append(received)
+                waited_s = self._monotonic() - asked_s
+                enough = waited_s > _WAITED_S and len(piled_up) >= 3
+                if enough or len(piled_up) >= _MOST_PILED_UP or self._stop.is_set():
+                    break
+                asked_s = self._monotonic()
+        except (av.FFmpegError, OSError) as error:  # what came before it is no worse for that
+            failure = error
         _complete_first(piled_up)
-        return piled_up
+        return piled_up, failure
 
     def _anchor(self, piled_up: list[Received], stream: VideoStream) -> None:
         """Anchors at arrival: of all packets so far the one that waited least tells when they were sent."""

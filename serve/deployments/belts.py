@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import cast
 
@@ -11,6 +9,7 @@ import numpy as np
 from ray import serve
 
 from flows.domain.belts import BeltAnswer, BeltLook, BeltReaderLike, BeltRequest
+from serve.deployments.engine import Engine
 from serve.deployments.pictures import check_pictures
 
 
@@ -25,8 +24,7 @@ class BeltsDeployment:
     def __init__(self, loader: str) -> None:
         module, _, function = loader.partition(":")
         self._reader = cast(BeltReaderLike, getattr(import_module(module), function)())
-        # One thread: the engines take one caller at a time, and the event loop stays free for health checks.
-        self._engine = ThreadPoolExecutor(1, thread_name_prefix="belts")
+        self._engine = Engine("belts")
 
     async def look(self, request: BeltRequest) -> BeltAnswer:
         """Who wears a belt in the vehicle.
@@ -37,12 +35,9 @@ class BeltsDeployment:
         check_pictures("looks", [look.bgr for look in request.looks])
         if not request.looks:
             raise ValueError("looks: expected at least one, got none")
-        return await self._run(request)
+        return await self._engine.run(self._reader.look, request)
 
     async def check_health(self) -> None:
-        """Serve calls it every few seconds and replaces a replica that fails on a blank picture."""
+        """Serve calls it every few seconds and replaces a replica that hangs or fails on a blank picture."""
         blank = BeltLook(np.zeros((64, 64, 3), np.uint8), (0.0, 0.0, 64.0, 64.0))
-        await self._run(BeltRequest((blank,)))
-
-    async def _run(self, request: BeltRequest) -> BeltAnswer:
-        return await asyncio.get_running_loop().run_in_executor(self._engine, self._reader.look, request)
+        await self._engine.check(lambda: self._reader.look(BeltRequest((blank,))))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, cast
 
@@ -15,6 +13,7 @@ from ray import serve
 from flows.domain.detections import Detections
 from flows.domain.inference import DetectorLike, DetectorSpec, DetectRequest, detect_at_full_size
 from flows.settings import Settings
+from serve.deployments.engine import HUNG_S, Engine
 
 
 class Batching(BaseModel):
@@ -40,13 +39,13 @@ class DetectorDeployment:
         name: Name in the weights registry.
         settings: Where weights lie.
         loader: ``module:function`` that makes the detector from a name and the settings.
+        hung_s: A run that takes longer will never end.
     """
 
-    def __init__(self, name: str, settings: Settings, loader: str) -> None:
+    def __init__(self, name: str, settings: Settings, loader: str, hung_s: float = HUNG_S) -> None:
         module, _, function = loader.partition(":")
         self._detector = cast(DetectorLike, getattr(import_module(module), function)(name, settings))
-        # One thread: engines take one caller at a time, and the event loop stays free for health checks.
-        self._engine = ThreadPoolExecutor(1, thread_name_prefix="detector")
+        self._engine = Engine("detector", hung_s)
         self._batching = Batching()
 
     def reconfigure(self, user_config: dict[str, object]) -> None:
@@ -71,16 +70,14 @@ class DetectorDeployment:
         return await self._together(request)
 
     async def check_health(self) -> None:
-        """Serve calls it every few seconds and replaces a replica that fails on a blank picture."""
+        """Serve calls it every few seconds and replaces a replica that hangs or fails on a blank picture."""
         width_px, height_px = self._detector.spec.input_px
-        await self._run(
-            [DetectRequest(np.zeros((1, height_px, width_px, 3), np.uint8), (width_px, height_px))]
-        )
+        blank = DetectRequest(np.zeros((1, height_px, width_px, 3), np.uint8), (width_px, height_px))
+        await self._engine.check(lambda: detect_at_full_size(self._detector, [blank]))
 
     @serve.batch(max_batch_size=8, batch_wait_timeout_s=0.005)
     async def _together(self, requests: list[DetectRequest]) -> list[list[Detections]]:
         return await self._run(requests)
 
     async def _run(self, requests: Sequence[DetectRequest]) -> list[list[Detections]]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._engine, detect_at_full_size, self._detector, requests)
+        return await self._engine.run(detect_at_full_size, self._detector, requests)

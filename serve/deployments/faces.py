@@ -6,10 +6,8 @@ kind of an error: a message might quote what it could not read.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Final, cast
@@ -25,11 +23,14 @@ from flows.leaks import without_dumps
 from flows.settings import Settings
 from flows.store.searching import Searching
 from flows.store.vault import Vault
+from serve.deployments.engine import Engine
 
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 1.0
 """Between questions for what may be searched: a case that is closed, or the stop switch, is obeyed within this."""
+GALLERY_S: Final = 300.0
+"""A thousand photos of searched people, embedded in one run, take 200 s; whoever takes longer hangs."""
 
 
 @serve.deployment
@@ -48,9 +49,7 @@ class FacesDeployment:
         eyes = cast(SeesFaces, getattr(import_module(module), function)(settings.faces, settings))
         source = Searching(redis_url, Vault.of(settings.probe_key.get_secret_value()))
         self._searcher = FaceSearcher(eyes, source, built_in(settings.faces), lambda: datetime.now(UTC))
-        # One thread: models take one caller at a time, the gallery changes only between two looks, and the event
-        # loop stays free for health checks.
-        self._engine = ThreadPoolExecutor(1, thread_name_prefix="faces")
+        self._engine = Engine("faces", GALLERY_S)  # one thread: the gallery changes only between two looks
         self._engine.submit(self._searcher.refresh).result()
         self._poll = threading.Thread(target=self._follow, name="cases", daemon=True)
         self._poll.start()
@@ -66,14 +65,13 @@ class FacesDeployment:
             FacesAway: If the search fails on it; says of what kind, not what.
         """
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._engine, self._searcher.look, request
-            )
+            return await self._engine.run(self._searcher.look, request)
         except Exception as error:  # noqa: BLE001  whatever it is, its message may quote a face
             raise FacesAway(f"a look failed: {type(error).__name__}") from None
 
     async def check_health(self) -> None:
-        """Serve calls it every few seconds and replaces a replica that no longer follows the cases."""
+        """Serve calls it every few seconds and replaces a replica that hangs or no longer follows the cases."""
+        await self._engine.check()
         if not self._poll.is_alive():
             raise RuntimeError("the thread that follows the cases has died")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import cast
 
@@ -11,6 +9,7 @@ import numpy as np
 from ray import serve
 
 from flows.domain.plates import PlateAnswer, PlateReaderLike, PlateRequest
+from serve.deployments.engine import Engine
 from serve.deployments.pictures import check_pictures
 
 
@@ -25,8 +24,7 @@ class PlatesDeployment:
     def __init__(self, loader: str) -> None:
         module, _, function = loader.partition(":")
         self._reader = cast(PlateReaderLike, getattr(import_module(module), function)())
-        # One thread: the engines take one caller at a time, and the event loop stays free for health checks.
-        self._engine = ThreadPoolExecutor(1, thread_name_prefix="plates")
+        self._engine = Engine("plates")
 
     async def read(self, request: PlateRequest) -> PlateAnswer:
         """The vehicle's plate.
@@ -35,11 +33,9 @@ class PlatesDeployment:
             ValueError: If a crop is no picture.
         """
         check_pictures("crops", request.crops)
-        return await self._run(request)
+        return await self._engine.run(self._reader.read, request)
 
     async def check_health(self) -> None:
-        """Serve calls it every few seconds and replaces a replica that fails on a blank picture."""
-        await self._run(PlateRequest((np.zeros((64, 64, 3), np.uint8),)))
-
-    async def _run(self, request: PlateRequest) -> PlateAnswer:
-        return await asyncio.get_running_loop().run_in_executor(self._engine, self._reader.read, request)
+        """Serve calls it every few seconds and replaces a replica that hangs or fails on a blank picture."""
+        blank = PlateRequest((np.zeros((64, 64, 3), np.uint8),))
+        await self._engine.check(lambda: self._reader.read(blank))

@@ -24,6 +24,8 @@ from flows.evaluation.events import read_events
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+CAMERA = CAMERAS[0]
+CLIP = Clip(CAMERA, PACKAGED / f"{CAMERA.id}.mp4", PACKAGED / f"{CAMERA.id}.json")
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,8 @@ def test_a_wrong_token_is_turned_away(cluster: Cluster) -> None:
 
 
 def test_the_live_job_runs_on_a_cluster(cluster: Cluster, tmp_path: Path) -> None:
-    camera = CAMERAS[0]
-    clip = Clip(camera, PACKAGED / f"{camera.id}.mp4", PACKAGED / f"{camera.id}.json")
     site, events, summary = tmp_path / "site.yaml", tmp_path / "events.jsonl", tmp_path / "summary.json"
-    write_site(site, "job", [clip.site_camera("embedded")])
+    write_site(site, "job", [CLIP.site_camera("embedded")])
     done = cluster.job(
         "submit", "--working-dir", str(ROOT),
         "--runtime-env-json", json.dumps({"env_vars": {"DOME_HOME": str(tmp_path / "home")}}),
@@ -100,9 +100,34 @@ def test_the_live_job_runs_on_a_cluster(cluster: Cluster, tmp_path: Path) -> Non
         "--events", str(events), "--summary", str(summary),
     )  # fmt: skip
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
-    status = json.loads(summary.read_text())["cameras"][camera.id]
+    status = json.loads(summary.read_text())["cameras"][CAMERA.id]
     assert status["state"] == "ended"
-    assert status["frames_read"] == len(clip.truth.frames)
+    assert status["frames_read"] == len(CLIP.truth.frames)
     found = read_events(events)
     assert Counter(e.type for e in found) == status["events"]
-    assert {e.camera_id for e in found} <= {camera.id}
+    assert {e.camera_id for e in found} <= {CAMERA.id}
+
+
+def test_cameras_of_a_job_on_a_cluster_come_and_go(cluster: Cluster, tmp_path: Path) -> None:
+    before, after, summary = tmp_path / "before.yaml", tmp_path / "after.yaml", tmp_path / "summary.json"
+    write_site(after, "job", [CLIP.site_camera("embedded")])
+    before.write_text(
+        f"site: job\ncameras:\n  - {{id: loop, source: {{path: {CLIP.video}, loop: true}}, detector: embedded}}\n"
+    )
+    home = json.dumps({"env_vars": {"DOME_HOME": str(tmp_path / "home")}})
+    common = ("--working-dir", str(ROOT), "--runtime-env-json", home, "--")
+    run = ("python", "-m", "cluster.jobs.live", str(before), "--summary", str(summary))
+    started = cluster.job("submit", "--no-wait", "--submission-id", "live", *common, *run)
+    assert started.returncode == 0, started.stderr[-4000:]
+    # Until the job is there, nobody takes the file.
+    told = (
+        cluster.job("submit", *common, "python", "-m", "cluster.cli", "apply", str(after)) for _ in range(30)
+    )
+    applied = next(done for done in told if "no live job runs" not in done.stdout + done.stderr)
+    assert f"added: {CAMERA.id}; removed: loop" in applied.stdout, (applied.stdout + applied.stderr)[-4000:]
+    cluster.job("logs", "--follow", "live")  # returns when it has ended
+    cameras = json.loads(summary.read_text())["cameras"]
+    assert {name: status["state"] for name, status in cameras.items()} == {
+        CAMERA.id: "ended",
+        "loop": "stopped",
+    }

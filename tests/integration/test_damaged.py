@@ -18,9 +18,12 @@ def test_damaged_files_end_and_say_so_and_the_good_one_is_whole(job: Run, clip: 
     resized = tmp_path / "resized.ts"
     resized.write_bytes(small + large)
     cut = cut_short(clip, 0.5)
+    torn = tmp_path / "torn.ts"
+    torn.write_bytes(small[: len(small) // 2 // 188 * 188 + 100])
     cameras = {
         "good": clip,
         "cut": cut,
+        "torn": torn,
         "flipped": flip_bits(clip, tmp_path / "flipped.mp4"),
         "resized": resized,
     }
@@ -32,6 +35,8 @@ def test_damaged_files_end_and_say_so_and_the_good_one_is_whole(job: Run, clip: 
     assert all(c.frames_read == c.gated + c.detected + c.dropped for c in told.values())
     assert 0 < told["cut"].frames_read < 200
     assert told["cut"].message == f"{cut.name}: {told['cut'].frames_read} of 200 frames could be read"
+    assert told["cut"].errors["cut_off"] == told["torn"].errors["cut_off"] == 1
+    assert told["torn"].message.startswith("torn.ts was cut off")
     assert set(told["flipped"].errors) == {"decode"}
     assert told["flipped"].frames_read > 100
     assert told["resized"].errors == {"size_changed": 1}

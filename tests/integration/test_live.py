@@ -11,14 +11,23 @@ import psutil
 import pytest
 import street
 from live_run import SPEEDERS, Run, kill
+from ray import serve
+from rtsp import rtsp_camera
+from typer.testing import CliRunner
 
+import cluster.cli
 from cluster.bench.processes import workers
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
 from flows.domain.status import CameraStatus
+from flows.gateway import app_name
 from flows.package import verify_package
+from flows.settings import Settings
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore
+from serve.app import DetectorArgs, ensure_app
+
+STARTED = f', started_at: "{street.STARTED_AT.isoformat()}"'
 
 
 def site(*cameras: str) -> str:
@@ -107,6 +116,32 @@ def test_a_killed_replica_is_replaced(job: Run, clip: Path) -> None:
     assert summary.cameras["road"].dropped == 0
 
 
+def test_a_replica_that_hangs_is_replaced_and_asked_again(job: Run, clip: Path, tmp_path: Path) -> None:
+    """The job finds the detector running, so this one hangs sooner than others would be said to."""
+    settings = Settings.from_env({"DOME_HOME": str(tmp_path)})
+    serve.start(proxy_location="Disabled")
+    ensure_app(
+        DetectorArgs(
+            name="hanging",
+            loader="street:load_hanging",
+            settings=settings,
+            num_cpus=0.1,
+            hung_s=2,
+            max_replicas=1,
+        )
+    )
+    try:
+        summary = job.go(
+            site(street.camera_yaml("road", clip).replace("detector: colour", "detector: hanging"))
+        )
+    finally:
+        serve.delete(app_name("hanging"))
+    assert (tmp_path / "hung").exists()
+    check_complete(job, summary.cameras, ["road"])
+    assert summary.cameras["road"].errors["detector"] > 0
+    assert (summary.cameras["road"].restarts, summary.cameras["road"].dropped) == (0, 0)
+
+
 def test_a_killed_gateway_is_replaced(job: Run, clip: Path) -> None:
     def trouble(run: Run) -> None:
         run.until(lambda c: c["road"].detected > 40)
@@ -176,6 +211,66 @@ def test_a_silent_camera_reconnects_and_the_rest_goes_on(job: Run, clip: Path) -
     check_complete(job, summary.cameras, ["road"])
     assert summary.cameras["silent"].state == "stopped"
     assert any(c.camera_id == "silent" and c.state == "reconnecting" for seen in job.seen for c in seen)
+
+
+def test_an_rtsp_camera_is_killed_and_comes_back_and_the_rest_goes_on(job: Run, clip: Path) -> None:
+    """What drives past before and after is told once, with its evidence; the camera beside it notices nothing."""
+    with rtsp_camera() as server:
+        server.start(file=clip)
+
+        def trouble(run: Run) -> None:
+            run.until(lambda c: c["rtsp"].events.get(SPEEDING, 0) > 0)
+            server.kill()
+            run.until(lambda c: c["rtsp"].state == "reconnecting")
+            told, beside = run.of("rtsp").events[SPEEDING], run.of("loop").frames_read
+            run.until(lambda c: c["loop"].frames_read > beside + 25)
+            server.start(file=clip)
+            run.until(lambda c: c["rtsp"].state == "running" and c["rtsp"].events[SPEEDING] > told)
+            assert run.job is not None
+            run.job.end()
+
+        job.trouble = trouble
+        stream = (
+            f'kind: stream, url: "rtsp://127.0.0.1:{server.port}/cam", silence_s: 2, backoff_s: [0.1, 0.5]'
+        )
+        summary = job.go(
+            site(
+                street.camera_yaml("rtsp", clip).replace(f"path: {clip}", stream).replace(STARTED, ""),
+                street.camera_yaml("loop", clip).replace(f"path: {clip}", f"path: {clip}, loop: true"),
+            )
+        )
+    rtsp, loop = summary.cameras["rtsp"], summary.cameras["loop"]
+    assert rtsp.reconnects >= 1
+    assert (loop.reconnects, loop.restarts, rtsp.restarts) == (0, 0, 0)
+    assert rtsp.lost == loop.lost == 0
+    events = job.events()
+    assert len({event.id for event in events}) == len(events)
+    for camera, status in summary.cameras.items():
+        assert Counter(e.type for e in events if e.camera_id == camera) == status.events
+        assert status.events[EVIDENCE_STORED] == status.events[SPEEDING]
+
+
+def test_cameras_come_and_go_while_a_job_runs(job: Run, clip: Path, tmp_path: Path) -> None:
+    loop = street.camera_yaml("loop", clip).replace(f"path: {clip}", f"path: {clip}, loop: true")
+
+    def trouble(run: Run) -> None:
+        run.until(lambda c: c["loop"].events.get(SPEEDING, 0) > 0)
+        other = tmp_path / "other.yaml"
+        other.write_text(site(street.camera_yaml("road-1", clip), street.camera_yaml("road-2", clip)))
+        home = {"DOME_HOME": str(run.folder / "home"), "RAY_AUTH_MODE": "token"}
+        applied = CliRunner().invoke(cluster.cli.app, ["apply", str(other)], env=home)
+        assert (applied.exit_code, applied.stdout) == (0, "added: road-2; removed: loop\n"), applied
+        other.write_text("site: elsewhere\ncameras:" + street.camera_yaml("road-1", clip))
+        refused = CliRunner().invoke(cluster.cli.app, ["apply", str(other)], env=home)
+        assert (refused.exit_code, "nothing was changed" in refused.stderr) == (1, True)
+
+    job.trouble = trouble
+    summary = job.go(site(street.camera_yaml("road-1", clip), loop), until_end=False)
+    check_complete(job, summary.cameras, ["road-1", "road-2"])
+    gone = summary.cameras["loop"]
+    assert gone.state == "stopped"
+    assert Counter(e.type for e in job.events() if e.camera_id == "loop") == gone.events
+    assert summary.cameras["road-1"].restarts == 0
 
 
 def test_sigterm_drains(job: Run, clip: Path) -> None:

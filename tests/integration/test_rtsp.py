@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from rtsp import RtspCamera, rtsp_camera
 
 from flows.domain.frames import Frame
 from flows.domain.site import CameraConfig, StreamSource
@@ -19,58 +18,15 @@ from flows.settings import Settings
 from flows.sources import probe
 from flows.sources.stream import StreamVideo
 
-PYTHON = "/usr/bin/python3"
-SCRIPT = Path(__file__).parents[1] / "rtsp_server.py"
-NEEDED = (
-    "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import Gst, GstRtspServer; "
-    "Gst.init(None); assert Gst.ElementFactory.find('x264enc') and Gst.ElementFactory.find('rtph264pay')"
-)
-
-
-def _absent() -> str:
-    if not Path(PYTHON).exists():
-        return f"no {PYTHON}"
-    tried = subprocess.run([PYTHON, "-c", NEEDED], capture_output=True, text=True, timeout=60, check=False)
-    return "" if tried.returncode == 0 else tried.stderr.strip().splitlines()[-1]
-
-
-class Camera:
-    """An RTSP server process that keeps its port."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self, size: str = "320x240") -> None:
-        self._process = subprocess.Popen(
-            [PYTHON, str(SCRIPT), "--port", str(self.port), "--size", size], stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
-    def send(self, number: int) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, number)
-
 
 @pytest.fixture
-def camera() -> Iterator[Camera]:
-    reason = _absent()
-    if reason:
-        pytest.skip(f"needs gir1.2-gst-rtsp-server-1.0 and GStreamer's x264enc: {reason}")
-    camera = Camera()
-    camera.start()
-    yield camera
-    camera.kill()
+def camera() -> Iterator[RtspCamera]:
+    with rtsp_camera() as camera:
+        camera.start()
+        yield camera
 
 
-def source_of(camera: Camera) -> StreamSource:
+def source_of(camera: RtspCamera) -> StreamSource:
     url = f"rtsp://127.0.0.1:{camera.port}/cam"
     return StreamSource(url=url, silence_s=2.0, backoff_s=(0.1, 0.5))
 
@@ -105,7 +61,7 @@ class Watcher:
         assert not self._thread.is_alive()
 
 
-def test_a_killed_camera_comes_back_and_a_hanging_one_is_noticed(camera: Camera) -> None:
+def test_a_killed_camera_comes_back_and_a_hanging_one_is_noticed(camera: RtspCamera) -> None:
     watcher = Watcher(StreamVideo("cam-1", source_of(camera)))
     try:
         watcher.wait_for(50, session=0)
@@ -130,7 +86,7 @@ def test_a_killed_camera_comes_back_and_a_hanging_one_is_noticed(camera: Camera)
     assert frames[-1].clock.rate_hz == pytest.approx(25, rel=0.01)
 
 
-def test_evidence_is_cut_from_a_live_stream_and_its_clock_is_the_cameras(camera: Camera) -> None:
+def test_evidence_is_cut_from_a_live_stream_and_its_clock_is_the_cameras(camera: RtspCamera) -> None:
     watcher = Watcher(StreamVideo("cam-1", source_of(camera)))
     try:
         watcher.wait_for(110, session=0)
@@ -149,7 +105,7 @@ def test_evidence_is_cut_from_a_live_stream_and_its_clock_is_the_cameras(camera:
     assert state.source == "rtcp" or state.scale_error == pytest.approx(1e-3)
 
 
-def test_a_camera_is_probed(camera: Camera, tmp_path: Path) -> None:
+def test_a_camera_is_probed(camera: RtspCamera, tmp_path: Path) -> None:
     config = CameraConfig(id="cam-1", district="d", source=source_of(camera))
     seen = probe(config, Settings.from_env({"DOME_HOME": str(tmp_path)}))
     assert (seen.codec, seen.width_px, seen.height_px) == ("h264", 320, 240)

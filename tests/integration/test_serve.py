@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,10 +22,13 @@ from flows.domain.detections import Detections
 from flows.domain.errors import DetectorAway, DomeError
 from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.gateway import app_name, start_gateway
+from flows.settings import Settings
 from serve.app import DetectorArgs, ensure_app
 from serve.deployments.detector import Batching
 
 JOINED = "joined"
+SCALING = "scaling"
+HANGING = "hanging"
 
 
 class Counting:
@@ -33,6 +41,38 @@ class Counting:
         n = np.array([len(pictures)], np.float32)
         box = np.array([[1, 2, 3, 4]], np.float32)
         return [Detections(box, n, np.zeros(1, np.int32), ("car",)) for _ in pictures]
+
+
+class Named:
+    """Says in each box's score which process it is; each run lasts a while, and the first one of all for ever.
+
+    Args:
+        name: Of the detector.
+        run_s: How long a run lasts.
+        first: File that the first run of all makes, and then never ends; None where none is to hang.
+    """
+
+    def __init__(self, name: str, run_s: float, first: Path | None = None) -> None:
+        self.spec = DetectorSpec(name, (32, 32), ("car",), "2" * 64)
+        self._run_s, self._first = run_s, first
+
+    def detect(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        if (
+            self._first is not None and pictures[0].any() and not self._first.exists()
+        ):  # health checks are blank
+            self._first.touch()
+            threading.Event().wait()
+        time.sleep(self._run_s)
+        box, pid = np.array([[1, 2, 3, 4]], np.float32), np.array([os.getpid()], np.float32)
+        return [Detections(box, pid, np.zeros(1, np.int32), ("car",)) for _ in pictures]
+
+
+def load_slow(name: str, settings: object) -> Named:
+    return Named(name, 0.2)
+
+
+def load_hanging(name: str, settings: Settings) -> Named:
+    return Named(name, 0.0, settings.home / "hung")
 
 
 def load_counting(name: str, settings: object) -> Counting:
@@ -114,3 +154,51 @@ async def test_requests_of_several_cameras_are_joined_where_it_pays(gateway: obj
     assert all(len(found) == 2 for found in answers)
     np.testing.assert_allclose(answers[0][0].xyxy, [[2, 4, 6, 8]])
     serve.delete(app_name(JOINED))
+
+
+async def test_replicas_are_added_while_requests_queue(gateway: object) -> None:
+    args = DetectorArgs(name=SCALING, loader="test_serve:load_slow", num_cpus=0.05, max_replicas=2)
+    await asyncio.to_thread(ensure_app, args)
+    request = ray.put(DetectRequest(np.ones((1, 32, 32, 3), np.uint8), (32, 32)))
+    replicas: set[float] = set()
+
+    async def press() -> None:
+        """One of six cameras: three times what a replica is to have."""
+        while len(replicas) < 2:
+            found = await gateway.detect.remote(SCALING, [request])  # type: ignore[attr-defined]
+            replicas.add(float(found[0].score[0]))
+
+    try:
+        await asyncio.wait_for(asyncio.gather(*(press() for _ in range(6))), 120)
+    finally:
+        await asyncio.to_thread(serve.delete, app_name(SCALING))
+    assert len(replicas) == 2
+
+
+def test_a_replica_that_hangs_is_given_up_by_whoever_asks_and_replaced(
+    gateway: object, tmp_path: Path
+) -> None:
+    settings = Settings.from_env({"DOME_HOME": str(tmp_path)})
+    ensure_app(
+        DetectorArgs(
+            name=HANGING, loader="test_serve:load_hanging", settings=settings, num_cpus=0.05, hung_s=2.0
+        )
+    )
+    request = DetectRequest(np.ones((1, 32, 32, 3), np.uint8), (32, 32))
+    body = [ray.put(request)]
+    try:
+        title = f"ray::ServeReplica:{app_name(HANGING)}"
+        before = workers(title)[0].pid
+        impatient = gateway._ask.remote(  # type: ignore[attr-defined]
+            app_name(HANGING), DetectorAway, "detect", body[0], answer_s=0.2
+        )
+        with pytest.raises(DetectorAway, match=r"no answer within 0\.2 s"):
+            ray.get(impatient, timeout=120)
+        assert (tmp_path / "hung").exists()
+        found: list[Detections] = []
+        while not found:  # as a feed does; the router may still know the old one
+            with suppress(DetectorAway):
+                found = ask(gateway, HANGING, request)
+        assert int(found[0].score[0]) != before
+    finally:
+        serve.delete(app_name(HANGING))

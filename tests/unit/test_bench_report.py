@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.bench import material, photographs, report, signals
+from cluster.bench import material, photographs, report, signals, tracking
 from cluster.evaluate_plates import PlateScore
 from flows.domain import shares
 from flows.evaluation.signals import HeadScore, SignalScore
+from flows.evaluation.tracking import TrackingScore
 
 
 def test_a_figure_says_whether_its_target_is_met() -> None:
@@ -65,3 +66,13 @@ def test_photographs_tell_given_boxes_from_found_ones() -> None:
     assert not found.ok
     assert "89 of 110" in given.detail
     assert "70 of 110" in found.detail
+
+
+def test_the_tracker_is_held_to_all_sequences_together_and_each_is_named() -> None:
+    campus = TrackingScore(0.6, 0.7, 0.5, 2, 10, 20, 300, 9, 71, 0.5)
+    stadtmitte = TrackingScore(0.4, 0.5, 0.4, 280, 10, 20, 300, 9, 179, 0.5)
+    together = TrackingScore(0.5, 0.59, 0.45, 282, 20, 40, 600, 18, 250, 0.5)
+    mota, idf1, switches = tracking.figures({"campus": campus, "stadtmitte": stadtmitte}, together)
+    assert (mota.ok, idf1.ok, switches.ok) == (True, False, False)
+    assert "campus 0.600, stadtmitte 0.400" in mota.detail
+    assert "campus 2, stadtmitte 280" in switches.detail

@@ -11,7 +11,7 @@ import pytest
 
 from flows.domain.site import CameraConfig, FileSource, StreamSource
 from flows.domain.status import CameraStatus
-from flows.fleet import CameraGone, Fleet, FleetPolicy, Look
+from flows.fleet import CameraGone, Fleet, FleetPolicy, Look, SiteAnswer
 
 
 def make_camera(camera_id: str, live: bool = False, **changes: object) -> CameraConfig:
@@ -31,6 +31,7 @@ class FakeCamera:
         self.status = CameraStatus(camera_id=camera.id, district="d", state="running")
         self.ids: list[str] = []
         self.picture: Look | None = None
+        self.pause_s = 0.0
         self.dead = self.hung = self.stopped = self.killed = False
 
     def set(self, **changes: object) -> None:
@@ -41,6 +42,8 @@ class FakeCamera:
             raise CameraGone("killed by a test")
         if self.hung:
             await asyncio.Event().wait()
+        if self.pause_s:
+            await asyncio.sleep(self.pause_s)
         return Report(self.status, self.ids[since:], len(self.ids))
 
     async def look(self) -> Look | None:
@@ -50,6 +53,8 @@ class FakeCamera:
 
     async def stop(self) -> CameraStatus:
         self.stopped = True
+        if self.pause_s:
+            await asyncio.sleep(self.pause_s)
         self.set(state="stopped")
         return self.status
 
@@ -175,11 +180,20 @@ async def test_a_hung_camera_is_killed_and_started_again() -> None:
 
 async def test_cameras_come_and_go_while_the_others_run() -> None:
     world = await make_world(make_camera("a"), make_camera("b"))
-    await world.fleet.apply([make_camera("b"), make_camera("c")])
+    ended = await world.fleet.apply([make_camera("b"), make_camera("c")])
+    assert [(status.camera_id, status.state) for status in ended] == [("a", "stopped")]
     await world.pass_time(2)
     assert [s.camera_id for s in world.fleet.status()] == ["b", "c"]
     assert world.started["a"][0].stopped
     assert len(world.started["b"]) == 1
+
+
+def test_what_another_site_comes_to() -> None:
+    before = [make_camera("stays"), make_camera("goes"), make_camera("changes")]
+    after = [make_camera("changes", sample_hz=5.0), make_camera("stays"), make_camera("comes")]
+    blind = CameraStatus(camera_id="blind", message="no weights")
+    said = SiteAnswer.of(before, after, [blind])
+    assert said == SiteAnswer(("comes",), ("changes",), ("goes",), ("blind (no weights)",))
 
 
 async def test_a_changed_camera_starts_anew() -> None:
@@ -205,6 +219,15 @@ async def test_stopping_drains_everybody_and_tells_the_last_events() -> None:
     await world.fleet.stop()
     assert {s.state for s in world.fleet.status()} == {"stopped"}
     assert world.fleet.sent(0) == (["event-1"], 1)
+
+
+async def test_a_camera_has_one_time_to_finish_and_to_tell_its_last_events() -> None:
+    world = await make_world(make_camera("a"), policy=FleetPolicy(drain_s=0.05))
+    slow = world.started["a"][0]
+    slow.pause_s = 0.03  # each way; both together are too much
+    await world.fleet.stop()
+    assert slow.killed
+    assert (world["a"].state, world["a"].message) == ("stopped", "did not finish within 0.05 s")
 
 
 async def test_restart_by_hand() -> None:

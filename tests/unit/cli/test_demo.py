@@ -210,6 +210,13 @@ def test_a_changed_recipe_is_rendered_again(clip: Clip, tmp_path: Path) -> None:
     assert one.video != other.video
 
 
+def test_clips_of_other_scene_code_are_stale(clip: Clip, tmp_path: Path, monkeypatch) -> None:
+    one = clips._clip(DemoCamera("a", "a", "d", "road", 1), tmp_path)
+    monkeypatch.setattr(clips, "scenes_sha256", lambda: "changed")
+
+    assert clips._clip(DemoCamera("a", "a", "d", "road", 1), tmp_path).video != one.video
+
+
 def test_without_opengl_and_without_packaged_clips_it_says_so(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(clips, "render", lambda *_: "no OpenGL")
     monkeypatch.setattr(clips, "PACKAGED", tmp_path / "none")

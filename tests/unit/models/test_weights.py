@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.domain.errors import WeightsError
-from models import catalog, weights
+from models import catalog, sums, weights
 from models.catalog import CATALOG, Entry
 
 CONTENT = b"weights of a small network"
@@ -170,3 +170,27 @@ def test_the_embedded_detector_is_in_the_package(places: Folders) -> None:
     found = weights.get("embedded", places)
     assert found.trust == "package"
     assert found.path.stat().st_size <= 10_000_000
+
+
+def test_every_network_of_the_package_is_the_one_that_was_noted() -> None:
+    """Fails for a file that was replaced alone: run ``sha256sum *.onnx > SHA256SUMS`` in ``models/embedded``."""
+    networks = sorted(weights.EMBEDDED.parent.glob("*.onnx"))
+    assert networks
+    for path in networks:
+        assert sums.noted(path) == hashlib.sha256(path.read_bytes()).hexdigest(), path.name
+
+
+def test_a_damaged_embedded_detector_is_refused(
+    monkeypatch: pytest.MonkeyPatch, places: Folders, tmp_path: Path
+) -> None:
+    path = tmp_path / "detector.onnx"
+    monkeypatch.setattr(weights, "EMBEDDED", path)
+    path.write_bytes(CONTENT)
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  other.onnx\n")
+    with pytest.raises(WeightsError, match="expected embedded with sha256 noted in SHA256SUMS beside it"):
+        weights.get("embedded", places)
+    sums.note(path)
+    assert weights.get("embedded", places).sha256 == DIGEST
+    path.write_bytes(CONTENT + b"!")
+    with pytest.raises(WeightsError, match=DIGEST):
+        weights.get("embedded", places)

@@ -16,7 +16,7 @@ from media import STARTED_AT, shown_index, write_video
 
 from flows.domain.errors import SourceError
 from flows.domain.frames import Frame
-from flows.sources.file import FileVideo
+from flows.sources.file import CUT_OFF, FileVideo
 from flows.sources.packets import DAMAGED
 from flows.sources.video import SIZE_CHANGED
 
@@ -88,12 +88,15 @@ def test_a_file_cut_off_before_its_index_says_so(tmp_path: Path) -> None:
         FileVideo("cam-1", path).open()
 
 
-def test_a_truncated_file_gives_what_it_has(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "a.mkv", 100)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    _, frames = play(path)
+@pytest.mark.parametrize("suffix", ["mkv", "ts"])
+def test_a_file_that_was_cut_off_gives_what_it_has_and_says_so(tmp_path: Path, suffix: str) -> None:
+    path = write_video(tmp_path / f"a.{suffix}", 100)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 + 1])
+    source, frames = play(path)
     assert 20 < len(frames) < 90
     assert [shown_index(f.picture.bgr(), f.index) for f in frames[:20]] == list(range(20))
+    assert source.stats.oddities == {CUT_OFF: 1}
+    assert source.stats.message.startswith(f"a.{suffix} was cut off: {len(frames)} frames could be read, ")
 
 
 @pytest.mark.slow

@@ -50,3 +50,9 @@ def test_a_file_without_a_decodable_frame_is_refused(tmp_path: Path) -> None:
     broken.write_bytes(bytes(data))
     with pytest.raises(SourceError):
         look(broken)
+
+
+def test_a_file_that_was_cut_off_is_said_to_be(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", 100)
+    path.write_bytes(path.read_bytes()[:-1000])
+    assert "the file was cut off: 1,000 bytes or more are missing; copy it again" in look(path).problems

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import http.server
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -10,7 +12,7 @@ from typing import NoReturn, cast
 import av
 import pytest
 from av.video.stream import VideoStream
-from media import STARTED_AT, write_video
+from media import STARTED_AT, shown_index, write_video
 
 from flows.domain.errors import ProtocolMissing, SourceError
 from flows.domain.frames import Frame
@@ -244,8 +246,6 @@ def test_a_forced_format_is_allowed() -> None:
 @pytest.fixture
 def mute() -> Iterator[Callable[[], int]]:
     """A server that accepts and says nothing."""
-    import socket
-
     server = socket.create_server(("127.0.0.1", 0))
     yield lambda: int(server.getsockname()[1])
     server.close()
@@ -259,3 +259,78 @@ def test_a_server_that_says_nothing_is_given_up(
     for scheme in ("rtsp", "http", "tcp"):
         with pytest.raises(SourceError):
             open_stream(StreamSource(url=f"{scheme}://127.0.0.1:{mute()}/cam", silence_s=0.3))
+
+
+class _Ts(http.server.BaseHTTPRequestHandler):
+    """Sends the recording once a request, as a camera that restarts now and then."""
+
+    recording = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp2t")
+        self.end_headers()
+        self.wfile.write(self.recording)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> bytes:
+    """Two seconds of MPEG-TS with a key frame every ten frames."""
+    return write_video(tmp_path / "sent.ts", 50, gop=10).read_bytes()
+
+
+@pytest.fixture
+def http_camera(recording: bytes) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Ts", (_Ts,), {"recording": recording}))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/camera.ts"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def udp_camera(recording: bytes) -> Iterator[str]:
+    """Sends the recording again and again, seven packets a datagram as encoders do, whoever listens."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = probe.getsockname()
+    done = threading.Event()
+
+    def send() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            while not done.is_set():
+                for start in range(0, len(recording), 7 * 188):
+                    sender.sendto(recording[start : start + 7 * 188], address)
+                    if done.wait(0.001):
+                        return
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    yield f"udp://127.0.0.1:{address[1]}"
+    done.set()
+    thread.join()
+
+
+def test_mpeg_ts_over_http_is_read_and_connected_again(http_camera: str) -> None:
+    source = StreamVideo("cam-1", StreamSource(url=http_camera, format="mpegts", backoff_s=(0.01, 0.01)))
+    frames = take(source, 75)
+    assert [f.session for f in frames] == [0] * 50 + [1] * 25
+    assert [shown_index(f.picture.bgr(), f.index % 50) for f in frames] == [*range(50), *range(25)]
+    assert all(a.at < b.at for a, b in pairwise(frames))
+    within = [b.at - a.at for a, b in pairwise(frames[:50])]
+    assert max(within) - min(within) < timedelta(milliseconds=2)
+    assert (source.stats.reconnects, source.stats.decode_errors) == (1, 0)
+
+
+@pytest.mark.slow
+def test_mpeg_ts_over_udp_is_read_wherever_one_joins(udp_camera: str) -> None:
+    source = StreamVideo("cam-1", StreamSource(url=udp_camera, format="mpegts", silence_s=5))
+    frames = take(source, 60)
+    assert {f.picture.bgr().shape for f in frames} == {(240, 320, 3)}
+    assert all(a.at < b.at for a, b in pairwise(frames))
+    assert source.stats.message == ""
