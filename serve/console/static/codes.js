@@ -88,6 +88,7 @@ export const CODES = {
   "why.mass_correction": ["жаппай түзету", "массовое исправление", "mass correction"],
   "refused.no_calibration": ["калибрленбеген", "нет калибровки", "no calibration"],
   "refused.calibration_expired": ["түсіру негізінің мерзімі өткен", "срок съёмки истёк", "survey has expired"],
+  "refused.survey_unchecked": ["түсіру негізін тексеретін нүкте жоқ", "съёмку нечем проверить", "nothing checks the survey"],
   "refused.rate_unmeasured": ["кадр жиілігі өлшенбеген", "частота кадров не измерена", "rate is not measured"],
   "refused.rate_unsteady": ["кадр жиілігі тұрақсыз", "частота кадров непостоянна", "rate is unsteady"],
   "refused.too_short": ["тым қысқа көрінді", "виден слишком недолго", "seen too briefly"],
