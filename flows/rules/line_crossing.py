@@ -1,8 +1,8 @@
 """A vehicle on its way over a stop line under red: what the rules of the stop line and of the red light share.
 
 One crossing is one of two things, decided once and the same way by both rules: the vehicle *ran* the light (its
-middle was surely inside the junction while the same red went on), or it *stopped* beyond the line (it did not get
-there for some seconds, or red ended, or it was gone). So no crossing is reported by both.
+middle was surely inside the junction, or had come through it, while the same red went on), or it *stopped* beyond the
+line (it did not get there for some seconds, or red ended, or it was gone). So no crossing is reported by both.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from flows.domain.events import Measured
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import RedLightRule, StopLineRule
+from flows.geometry import inside_polygon
 from flows.roadway import Area
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
@@ -26,6 +29,8 @@ from flows.rules.trail import Look, TrailConfig
 KMH: Final = 3.6
 SPEED_SD_MPS: Final = 0.5
 """Standard error of a path's speed at best; here it is only told, nobody is fined for it."""
+STRAIGHT: Final = math.cos(math.radians(20.0))
+"""Who heads so after the junction as before it has not turned there."""
 Outcome = Literal["ran", "stopped"]
 
 
@@ -48,6 +53,8 @@ class CrossingConfig:
         off_mps: A path's speed may be too high by so much.
         leaves_s: So long after the crossing it is known which way a vehicle has left, where an arrow may have
             allowed it to turn.
+        through_m: Seen before the line and again beyond the junction, a vehicle went through it if the straight way
+            leads so far through it.
     """
 
     stands_s: float = 3.0
@@ -62,6 +69,7 @@ class CrossingConfig:
     gains_mps2: float = 5.0
     off_mps: float = 2.0
     leaves_s: float = 12.0
+    through_m: float = 5.0
 
 
 @dataclass(slots=True)
@@ -74,7 +82,7 @@ class Crossing:
         before: The last look surely before the line.
         past: The first look surely beyond it, of those that go on until now.
         stands: The first look standing there, of those that go on until now.
-        inside: The first look surely inside the junction.
+        inside: The first look surely inside the junction, or beyond it if it must have come through.
         red: The red under which it crossed.
         turns: An arrow may have allowed the crossing, if it leaves where the arrow points.
         out: It was surely outside the junction again after it was in it.
@@ -160,13 +168,25 @@ class LineCrossingRule(FollowingRule[Crossing]):
         state.past = state.past or front
         slow = front.point.speed_mps < self._thresholds.stands_mps
         state.stands = (state.stands or front) if slow else None
-        if seconds_between(state.past.point, front.point) < self._thresholds.stays_s:
-            return None
         if self._junction is not None:
             held = inside(self._junction, front.point)
-            state.inside = state.inside or (front if held else None)
+            if state.inside is None and (held or (held is False and self._through(state, front))):
+                state.inside = front
             state.out = state.out or (state.inside is not None and held is False)
+        if seconds_between(state.past.point, front.point) < self._thresholds.stays_s:
+            return None
         return self._beyond(state, front)
+
+    def _through(self, state: Crossing, front: Front) -> bool:
+        """Whether it went straight through the junction, where others hid it: it came from before the line."""
+        assert self._junction is not None
+        came = (state.before or state.early or front).point
+        if float(came.heading @ front.point.heading) < STRAIGHT:
+            return False
+        way = front.point.xy_m - came.xy_m
+        steps = np.linspace(0.0, 1.0, 65)[:, None]
+        share = float(inside_polygon(came.xy_m + steps * way, self._junction.polygon_m).mean())
+        return share * float(np.hypot(way[0], way[1])) >= self._thresholds.through_m
 
     def _leave(self, state: Crossing) -> Finding | str | None:
         """Gone: whoever is not in the junction by now was not seen to get there."""

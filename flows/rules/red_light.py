@@ -1,8 +1,9 @@
 """Red light: the front crosses the stop line under red, and the vehicle goes on into the junction under red.
 
 The front must surely be before the line while the light has surely been red for longer than the grace, then surely
-beyond it, and the vehicle's middle surely inside the junction, all under the same red. Where a green arrow was lit,
-or may have been, only who did not leave where it points has run the light. See :mod:`flows.rules.line_crossing`.
+beyond it, and the vehicle's middle surely inside the junction or, where others hid it there, beyond it straight ahead,
+all under the same red. Where a green arrow was lit, or may have been, only who did not leave where it points has run
+the light. See :mod:`flows.rules.line_crossing`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from typing import Final
 from flows.domain.ruleset import RedLightRule
 from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Site
+from flows.rules.certainty import inside
 from flows.rules.following import Finding
 from flows.rules.line_crossing import Crossing, CrossingConfig, LineCrossingRule, Outcome
 from flows.rules.reporting import doubt
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 
@@ -35,10 +37,11 @@ class RedLight(LineCrossingRule):
         super().__init__(config, site, VERSION, config, thresholds)
 
     def _found(self, state: Crossing, outcome: Outcome) -> Finding | str | None:
-        before, past, inside = state.before or state.early, state.past, state.inside
-        if outcome != "ran" or before is None or past is None or inside is None:
+        before, past, there = state.before or state.early, state.past, state.inside
+        if outcome != "ran" or before is None or past is None or there is None or self._junction is None:
             return None
-        return self._finding(state, {"before": before.point, "past": past.point, "in_junction": inside.point})
+        where = "in_junction" if inside(self._junction, there.point) else "beyond_junction"
+        return self._finding(state, {"before": before.point, "past": past.point, where: there.point})
 
 
 def describe(config: RedLightRule, profile: JurisdictionProfile) -> str:

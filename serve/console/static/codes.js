@@ -45,6 +45,7 @@ export const CODES = {
   "moment.in_lane": ["жолақта", "на полосе", "in the lane"],
   "moment.on_line": ["сызық үстінде", "на линии", "on the line"],
   "moment.in_junction": ["қиылыста", "на перекрёстке", "in the junction"],
+  "moment.beyond_junction": ["қиылыстан кейін", "за перекрёстком", "beyond the junction"],
   "moment.enters": ["кіруде", "въезжает", "enters"],
   "moment.turns": ["бұрылуда", "поворачивает", "turns"],
   "moment.leaves": ["шығуда", "выезжает", "leaves"],

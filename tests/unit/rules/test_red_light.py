@@ -241,3 +241,25 @@ def test_they_say_what_they_do() -> None:
     assert "more than 0.5 s into the red of main" in red_light.describe(RED, kz)
     assert "leave through east may while arrow arrow is green" in red_light.describe(ARROW, kz)
     assert "KoAP RK 599 (to be confirmed by counsel)" in stop_line.describe(LINE, kz)
+
+
+HIDDEN = replace(ahead(kmh=120), unseen=((1.2, 1.85),))
+"""Over the line at 1.1 s, through the junction from 1.3 to 1.7 s."""
+
+
+def test_who_was_hidden_in_the_junction_has_run_the_light_if_it_comes_forth_straight_ahead() -> None:
+    reds, lines = judged(HIDDEN, lights={"main": [(0, "red")]})
+    (event,) = reds
+    assert lines == []
+    assert [m.name for m in violation(event).moments] == ["before", "past", "beyond_junction"]
+
+
+def test_who_was_hidden_in_the_junction_has_not_run_a_light_that_changed_meanwhile() -> None:
+    reds, _ = judged(HIDDEN, lights={"main": [(0, "red"), (1.7, "green")]})
+    assert reds == []
+
+
+def test_who_comes_forth_beside_the_junction_has_not_gone_straight_through_it() -> None:
+    way = ((0.0, 1.75, -10.0), (1.7, 1.75, 32.5), (2.3, 11.0, 40.0), (3.5, 35.0, 46.0))
+    reds, _ = judged(Drive(1, way, unseen=((1.75, 2.4),)), lights={"main": [(0, "red")]})
+    assert reds == []
