@@ -45,7 +45,7 @@ MAX_BYTES: Final = 64 * 2**20
 FUTURE: Final = timedelta(minutes=5)
 """A list from the future would count as fresh for too long; clocks of offices differ by this much."""
 SHRINKS: Final = 0.5
-"""A list that names less than this share of the plates that still hold is rather a file that was cut off."""
+"""A list without this share of the plates that still hold is rather a file that was cut off."""
 COLUMNS: Final = ("plate", "valid_from", "valid_until", "reason")
 MOMENT_WORDS: Final = "a day such as 2026-09-01, or a time with its zone, such as 2026-09-01T08:30:00+05:00"
 
@@ -145,6 +145,9 @@ class ExemptionList(Config):
 def check_whole(fresh: ExemptionList, held: ExemptionList) -> None:
     """Whether a list may be whole, against the one in force: a file that was cut off is a list like any other.
 
+    Plates are looked for, not counted: a list keeps what has expired, the oldest mostly first, so that its first half
+    may have more entries than there are plates that still hold, and none of those.
+
     Args:
         fresh: The list that is to take its place.
         held: The list in force; what has expired in it by then does not count.
@@ -154,9 +157,9 @@ def check_whole(fresh: ExemptionList, held: ExemptionList) -> None:
     """
     zone = held.issued_at.utcoffset() or timedelta()
     still = {normal_plate(e.plate) for e in held.entries if _holds(e, fresh.issued_at, zone)}
-    left = len({normal_plate(e.plate) for e in fresh.entries})
+    left = len(still & {normal_plate(e.plate) for e in fresh.entries})
     if left < SHRINKS * len(still):
-        expected = f"{math.ceil(SHRINKS * len(still))} plates or more: the list in force exempts {len(still)}"
+        expected = f"{math.ceil(SHRINKS * len(still))} or more of the {len(still)} plates that are exempt now"
         raise FieldError(
             "entries", expected, left, "see whether the file is whole; --fewer loads it all the same"
         )

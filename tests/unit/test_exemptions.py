@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows.domain.errors import FieldError
-from flows.exemptions import ExemptionFileError, ExemptionList, read_exemptions
+from flows.exemptions import ExemptionFileError, ExemptionList, check_whole, read_exemptions
 
 NOW = datetime(2026, 9, 2, 3, 0, tzinfo=UTC)
 HEAD = "name: permits\nissued_at: 2026-09-01T06:00:00+05:00\n"
@@ -176,3 +176,39 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     for name, expected in (("latin.csv", "UTF-8"), ("none.csv", "exists"), ("list.xlsx", ".yaml or .csv")):
         with pytest.raises(FieldError, match=expected):
             read_exemptions(tmp_path / name, NOW)
+
+
+def issued(day: int, *plates: str, expired: int = 0) -> ExemptionList:
+    """A list with the oldest first, as offices write it: so many that hold no more, then plates that do."""
+    old = [{"plate": f"{n} OLD 02", "valid_until": "2026-08-01"} for n in range(100, 100 + expired)]
+    entries = [*old, *({"plate": plate} for plate in plates)]
+    return ExemptionList.model_validate(
+        {"name": "permits", "issued_at": f"2026-09-0{day}T06:00:00+05:00", "entries": entries}
+    )
+
+
+HELD = issued(1, "123 ABC 02", "124 ABC 02", "125 ABC 02", expired=6)
+
+
+@pytest.mark.parametrize(
+    "fresh",
+    [
+        issued(2, "123 ABC 02", "124 ABC 02", expired=6),
+        issued(2, "123 ABC 02", "124 ABC 02", "900 NEW 02"),
+        issued(2, "123abc02", "124-ABC-02"),
+    ],
+    ids=["one is gone", "what has expired is gone", "otherwise spelled"],
+)
+def test_a_list_that_lost_some_plates_may_be_whole(fresh: ExemptionList) -> None:
+    check_whole(fresh, HELD)
+    check_whole(fresh, issued(1, expired=6))
+
+
+@pytest.mark.parametrize(
+    "fresh",
+    [issued(2, expired=6), issued(2, "123 ABC 02", expired=6), issued(2, *(f"{n} NEW 02" for n in range(100, 109)))],
+    ids=["cut off after what has expired", "cut off after one", "another office's"],
+)  # fmt: skip
+def test_a_list_without_most_plates_that_hold_is_refused_however_long_it_is(fresh: ExemptionList) -> None:
+    with pytest.raises(FieldError, match=r"2 or more of the 3 plates that are exempt now.*--fewer"):
+        check_whole(fresh, HELD)
