@@ -161,12 +161,13 @@ class FaceStage:
 
         Whoever is never answered goes on in the end, which is counted, and does not wait again until an answer came.
         """
+        if self._away or self._known(self._now()):
+            return
         for _ in range(SCOPE_TRIES):
-            if self._away or self._known(self._now()):
-                return
             await self.refresh()
-            if not self._known(self._now()):
-                await asyncio.sleep(SCOPE_S)
+            if self._known(self._now()):
+                return
+            await asyncio.sleep(SCOPE_S)
         self._away = True
         self.errors["faces"] += 1
 

@@ -261,6 +261,7 @@ async def test_a_file_waits_for_a_late_scope_and_holds_its_pictures_meanwhile(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("flows.faces.stage.SCOPE_S", 0.0)
+    monkeypatch.setattr("flows.faces.stage.SCOPE_TRIES", 3)  # the answer to the last of them counts, too
     stage, late = Stage(CASE), iter([True, True, False])
     await stage.stage.await_scope()
     stage.clock.on(SCOPE_STALE.total_seconds() + 1)
