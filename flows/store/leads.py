@@ -234,10 +234,8 @@ class LeadStore:
         return [Lead.model_validate_json(text) for text in texts if text is not None]
 
     def unanswered(self) -> Iterator[Lead]:
-        """Leads that two people have not answered, those that are deleted soonest first: for machines.
-
-        Read some at a time, as far as the caller goes.
-        """
+        """Leads that two people have not answered, those that are deleted soonest first, read some at a time: for
+        machines."""
         for offset in itertools.count(0, STEP):
             with told("list leads", self._ledger.address):
                 members: Any = self._redis.zrange(keys.LEADS_DUE, offset, offset + STEP - 1)

@@ -135,9 +135,7 @@ class Searches:
                 continue
             found.append(Waiting(lead=lead.id, case=case.id, purpose=case.purpose, first=case.terms.first,
                                  camera=lead.camera, district=lead.district, at=lead.at))  # fmt: skip
-            if len(found) == WAITING:
-                break
-        return sorted(found, key=lambda each: (not each.first, each.at))
+        return sorted(found, key=lambda each: (not each.first, each.at))[:WAITING]
 
     def _cases(self) -> Callable[[str], SearchCase | None]:
         """Reads cases of the caller's districts that are searched now, each once."""

@@ -49,6 +49,15 @@ async def test_children_come_first_and_what_was_answered_or_decided_waits_no_mor
     assert await waiting(api) == []
 
 
+async def test_a_list_that_is_full_begins_with_the_child_all_the_same(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serve.api.scopes.searches.WAITING", 2)
+    elder = [await lead(api) for _ in range(3)]
+    child = await lead(api, first=True)
+    assert [row["lead"] for row in await waiting(api)] == [child, elder[0]]
+
+
 async def test_of_a_case_that_is_over_nothing_waits(api: Any) -> None:
     services, made = api.app.state.services, await lead(api)
     services.cases.close(services.leads.raw(made).case, "somebody", "found")
