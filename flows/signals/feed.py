@@ -42,6 +42,7 @@ class PhaseFeed:
         self._rest = b""
         self._at: list[datetime] = []
         self._phases: list[Phase] = []
+        self._since: list[datetime] = []  # when the phase of each line began; counting back costs each frame
         self._asked_at: datetime | None = None
         self._apart_since: datetime | None = None
 
@@ -57,11 +58,7 @@ class PhaseFeed:
         if index < 0 or self._silent_after(index, at):
             since = at if index < 0 else self._at[index]
             return SignalState("unknown", since, at, 0.0)
-        phase = self._phases[index]
-        first = index
-        while first > 0 and self._phases[first - 1] == phase and not self._silent_after(first - 1, at):
-            first -= 1
-        return SignalState(phase, self._at[first], at)
+        return SignalState(self._phases[index], self._since[index], at)
 
     def _silent_after(self, index: int, at: datetime) -> bool:
         """Whether a line was followed by nothing for too long: then or, if it is the newest, until now."""
@@ -107,14 +104,16 @@ class PhaseFeed:
         if at is None or (self._at and at < self._at[-1]):
             log.warning("%s: expected at and phase in time order, got %r", self._path.name, line[:80])
             if at is not None:
-                del self._at[bisect_right(self._at, at) :]
-                del self._phases[len(self._at) :]
+                kept = bisect_right(self._at, at)
+                del self._at[kept:], self._phases[kept:], self._since[kept:]
             at, phase = self._at[-1] if self._at else at, "unknown"
         if at is not None:
+            goes_on = self._phases[-1:] == [phase] and not self._silent_after(len(self._at) - 1, at)
+            self._since.append(self._since[-1] if goes_on else at)
             self._at.append(at)
             self._phases.append(phase)
         if len(self._at) > 2 * KEPT:
-            del self._at[:KEPT], self._phases[:KEPT]
+            del self._at[:KEPT], self._phases[:KEPT], self._since[:KEPT]
 
 
 def _parsed(line: bytes) -> tuple[datetime | None, Phase]:

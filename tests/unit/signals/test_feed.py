@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.signals.feed import APART_S, SILENT_S, PhaseFeed
+from flows.signals.feed import APART_S, KEPT, SILENT_S, PhaseFeed
 
 START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 
@@ -39,6 +39,14 @@ def test_a_phase_lasts_since_its_first_line(path: Path) -> None:
     state = PhaseFeed(path).state(at(80))
     assert (state.since, state.confidence) == (at(53), 1.0)
     assert state.surely_for_s(at(80)) == state.shown_for_s(at(80)) == 27
+
+
+def test_a_phase_that_is_said_again_and_again_lasts_since_it_was_first_said(path: Path) -> None:
+    """However often, and also when the lines from then are kept no more."""
+    feed = PhaseFeed(path)
+    with path.open("a") as file:
+        file.writelines(line(54 + s, "red") for s in range(3 * KEPT))
+    assert feed.state(at(54 + 3 * KEPT)).since == at(53)
 
 
 def test_a_file_that_grows_is_followed(path: Path) -> None:
