@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from flows.auditing import Seals
-from flows.domain.patrol import Task
+from flows.domain.patrol import task_id
 from flows.domain.platehash import PlateHasher
 from flows.settings import Settings
 from flows.store.audit import AuditStore
@@ -51,24 +50,16 @@ class Searching:
         assert self.vault is not None, "searching(sealed=True)"
         return ProbeStore(self.address, self.vault)
 
-    def call_patrols(self, lead_id: str, by: str) -> Task:
-        """A dispatched lead as a patrol's task, as the API makes one: those within the case's radius are called.
+    def tell_patrols(self, lead_id: str) -> None:
+        """Tells those who listen of the task that a lead became when it was dispatched.
 
         Raises:
-            TaskRefused: If nobody has dispatched it.
             StoreError: If Redis is away.
         """
-        lead = self.leads.raw(lead_id)
-        case = self.cases.get(lead.case)
-        place = None if lead.latitude is None or lead.longitude is None else (lead.latitude, lead.longitude)
-        task = Task.of(
-            "lead", lead_id, lead.state, district=lead.district, by=by, at=datetime.now(UTC), camera=lead.camera,
-            place=place, radius_m=case.alert_radius_m, first=case.terms.first,
-        )  # fmt: skip
         with closing(PatrolStore(self.address)) as patrol, closing(ResultsStore(self.address)) as results:
-            kept = patrol.add(task)
-            results.write([kept.told(kept.made_at)])
-        return kept
+            task = patrol.one(task_id("lead", lead_id))
+            if task is not None:
+                results.write([task.told(task.made_at)])
 
 
 @contextmanager

@@ -118,7 +118,7 @@ def dispatch(lead: Id, by: As, as_json: AsJson = False) -> None:
 
     with searching() as stores:
         view = stores.leads.dispatch(lead, by)
-        stores.call_patrols(lead, by)
+        stores.tell_patrols(lead)
     _tell(view, as_json)
 
 

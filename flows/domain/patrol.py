@@ -20,8 +20,10 @@ from typing import Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from flows.domain.cases import SearchCase
 from flows.domain.errors import DomeError, FieldError
 from flows.domain.events import Event, event_id
+from flows.domain.leads import Lead
 
 TASK: Final = "dome.patrol.task.v1"
 
@@ -102,6 +104,19 @@ class Task(BaseModel):
             id=task_id(kind, about), kind=kind, about=about, district=district, camera=camera,
             latitude=latitude, longitude=longitude, text=text, made_by=by, made_at=at, radius_m=radius_m,
             first=first,
+        )  # fmt: skip
+
+    @classmethod
+    def of_lead(cls, lead: Lead, case: SearchCase, *, by: str, at: datetime, text: str = "") -> Self:
+        """A new task about a lead: patrols within its case's radius are called.
+
+        Raises:
+            TaskRefused: If nobody has dispatched it.
+        """
+        place = None if lead.latitude is None or lead.longitude is None else (lead.latitude, lead.longitude)
+        return cls.of(
+            "lead", lead.id, lead.state, district=lead.district, by=by, at=at, camera=lead.camera, text=text,
+            place=place, radius_m=case.alert_radius_m, first=case.terms.first,
         )  # fmt: skip
 
     def calls(self, away_m: float) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
@@ -15,10 +15,12 @@ from flows.domain.cases import SYSTEM, SearchCase, covers, person, runs
 from flows.domain.errors import ChangedMeanwhile, FieldError
 from flows.domain.events import Event
 from flows.domain.leads import Lead, LeadFound, LeadView, Reason, Suppression, deadline, view_for
+from flows.domain.patrol import Task
 from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import GRACE_MS, Change, Clock, Ledger, Refused, entry, to_ms, utc_now
+from flows.store.patrol import make
 from flows.store.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ class Leads(Protocol):
         ...
 
     def dispatch(self, lead_id: str, by: str) -> LeadView:
-        """See :func:`flows.domain.leads.dispatch`."""
+        """See :func:`flows.domain.leads.dispatch`. It is a patrol's task in the same moment."""
         ...
 
     def suppressions(self, case_id: str) -> list[Suppression]:
@@ -325,10 +327,16 @@ class LeadStore:
         person(by)
         for _ in range(ATTEMPTS):
             lead = self.raw(lead_id)
-            guards = [] if action == "lead.rejected" else self.require_search(lead)
+            case = None if action == "lead.rejected" else self.searched(lead)
             after = step(lead)  # raises what forbids it, also what another has answered meanwhile
             change = self._change(lead, after, by, action)
-            change.guards += guards
+            if case is not None:  # what was seen of it holds until it is used
+                change.guards += [
+                    (["HGET", keys.case(case.id), "version"], str(case.version)),
+                    (["EXISTS", keys.STOPPED], "0"),
+                ]
+            if case is not None and action == "lead.dispatched":
+                make(Task.of_lead(after, case, by=by, at=self._ledger.now()), change)
             try:
                 self._ledger.commit(change, "answer a lead")
             except Refused:
@@ -338,8 +346,8 @@ class LeadStore:
             return after
         raise ChangedMeanwhile(f"lead {lead_id}: others answer it at this moment; look again")
 
-    def require_search(self, lead: Lead) -> list[tuple[list[str], str | None]]:
-        """See :func:`flows.domain.leads.require_search`; gives the guards that hold what was seen until it is used.
+    def searched(self, lead: Lead) -> SearchCase:
+        """The case of a lead, which is searched: see :func:`flows.domain.leads.require_search`.
 
         Raises:
             CaseError: If its search is over.
@@ -350,10 +358,29 @@ class LeadStore:
         if case is None:
             raise _no_such(lead.id)
         life.require_search(lead, case, stopped, self._ledger.now())
-        return [
-            (["HGET", keys.case(case.id), "version"], str(case.version)),
-            (["EXISTS", keys.STOPPED], "0"),
-        ]
+        return case
+
+    def sent_to(self, ids: Sequence[str]) -> frozenset[str]:
+        """Those of some leads that somebody may set out for now: dispatched, still searched. Asks Redis twice.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        if not ids:
+            return frozenset()
+        with told("read leads that somebody is sent to", self._ledger.address):
+            pipe = self._redis.pipeline(transaction=False)
+            for lead_id in ids:
+                pipe.hget(keys.lead(lead_id), "json")
+            leads = [Lead.model_validate_json(text) for text in pipe.execute() if text is not None]
+            names = sorted({lead.case for lead in leads if lead.state == "dispatched"})
+            pipe.exists(keys.STOPPED)
+            for name in names:
+                pipe.hget(keys.case(name), "json")
+            stopped, *texts = pipe.execute()
+        cases = [SearchCase.model_validate_json(text) for text in texts if text is not None]
+        running = {case.id for case in cases if not stopped and runs(case, self._ledger.now())}
+        return frozenset(lead.id for lead in leads if lead.state == "dispatched" and lead.case in running)
 
     def _change(self, lead: Lead, after: Lead, by: str, action: Action) -> Change:
         key, member = keys.lead(lead.id), f"{lead.case}/{lead.id}"

@@ -50,12 +50,8 @@ class PatrolStore:
                 return before
             task = task.model_copy(update={"version": before.version + 1})
         held = None if before is None else str(before.version)
-        change = Change(
-            guards=[(["HGET", keys.task(task.id), "version"], held)],
-            commands=[*_kept(task), ["ZADD", keys.TASKS, str(to_ms(task.made_at)), task.id], *_placed(task)],
-            entries=[entry(task.made_by, "task.made", subject=task.id, why=task.text, district=task.district,
-                           about=f"{task.kind} {task.about}")],
-        )  # fmt: skip
+        change = Change(guards=[(["HGET", keys.task(task.id), "version"], held)])
+        make(task, change)
         try:
             self._ledger.commit(change, "make a task")
         except Refused:
@@ -168,6 +164,15 @@ class PatrolStore:
                 pipe.hget(keys.task(each.decode()), "json")
             texts = pipe.execute()
         return [Task.model_validate_json(text) for text in texts if text is not None]
+
+
+def make(task: Task, change: Change) -> None:
+    """Adds to a change that a task begins."""
+    change.commands += [*_kept(task), ["ZADD", keys.TASKS, str(to_ms(task.made_at)), task.id], *_placed(task)]
+    change.entries.append(
+        entry(task.made_by, "task.made", subject=task.id, why=task.text, district=task.district,
+              about=f"{task.kind} {task.about}")
+    )  # fmt: skip
 
 
 def _kept(task: Task) -> list[list[str]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 from flows.docket import case_of
-from flows.domain.errors import CaseError, FieldError
-from flows.domain.patrol import Kind, Step, Task, TaskRefused, pressing
+from flows.domain.errors import FieldError
+from flows.domain.patrol import Kind, Step, Task, TaskRefused, pressing, task_id
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.scope import Bounds
 from serve.api.scopes.objects import LONGEST, Objects
@@ -20,18 +20,6 @@ FARTHEST_M: Final = 100_000.0
 """No case calls patrols from farther away (:class:`flows.domain.cases.SearchCase`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a patrol is sent to: its state, where it was seen, whom it calls and how it presses."""
-
-    state: str
-    district: str
-    camera: str
-    place: tuple[float, float] | None = None
-    radius_m: float | None = None
-    first: bool = False
-
-
 class Patrol:
     """Reads and moves tasks."""
 
@@ -41,7 +29,7 @@ class Patrol:
     def newest(self) -> list[Task]:
         """Tasks of the last day and those that are not resolved: those that press, then the newest."""
         found = self._services.patrol.newest(self._services.now() - SHOWN, self._bounds.districts)
-        return [task for task in found if self._stands(task)]
+        return self._standing(found)
 
     def near(self, latitude: float, longitude: float, radius_m: float) -> list[tuple[Task, float]]:
         """Tasks that are not resolved, with the way to them in m: those that press, then the nearest.
@@ -49,9 +37,11 @@ class Patrol:
         Also farther ones whose own radius reaches the place: they call whoever is there.
         """
         found = self._services.patrol.near(latitude, longitude, FARTHEST_M, self._bounds.districts)
-        reached = (row for row in found if row[1] <= max(radius_m, row[0].radius_m or 0.0))
-        near = [row for row in reached if self._stands(row[0])]
-        return sorted(near, key=lambda row: (not pressing(row[0]), row[1]))
+        away_m = {task.id: metres for task, metres in found if metres <= max(radius_m, task.radius_m or 0.0)}
+        near = self._standing([task for task, _ in found if task.id in away_m])
+        return sorted(
+            ((task, away_m[task.id]) for task in near), key=lambda row: (not pressing(row[0]), row[1])
+        )
 
     def send(self, kind: Kind, about: str, text: str) -> Task:
         """Makes a task of something confirmed.
@@ -61,13 +51,14 @@ class Patrol:
             TaskRefused: If nobody has confirmed it.
             CaseError: If it is a lead whose search is over.
         """
-        seen = self._looked_up(kind, about)
-        at = self._services.now()
-        task = Task.of(
-            kind, about, seen.state, district=seen.district, by=self._bounds.person.sub, at=at, camera=seen.camera,
-            text=text, place=seen.place or self._place(seen.camera), radius_m=seen.radius_m, first=seen.first,
-        )  # fmt: skip
-        return self._told(self._services.patrol.add(task))
+        made = self._of_lead(about, text) if kind == "lead" else self._of_seen(kind, about, text)
+        return self._told(self._services.patrol.add(made))
+
+    def tell_of_lead(self, lead_id: str) -> None:
+        """Tells those who listen of the task that a lead became when it was dispatched."""
+        task = self._services.patrol.one(task_id("lead", lead_id))
+        if task is not None:
+            self._told(task)
 
     def step(self, task_id: str, step: Step, version: int, note: str) -> Task:
         """Takes a step of the caller.
@@ -78,49 +69,53 @@ class Patrol:
         """
         task = self._services.patrol.one(task_id)
         self._bounds.require(task.district if task is not None else None)
-        if task is not None and not self._stands(task):
+        if task is not None and not self._standing([task]):
             raise TaskRefused(f"{step}: its search is over, or somebody has rejected the lead: nobody goes")
         return self._told(self._services.patrol.step(task_id, step, self._bounds.person.sub, version, note))
 
-    def _stands(self, task: Task) -> bool:
+    def _standing(self, tasks: Sequence[Task]) -> list[Task]:
         """Nobody sets out for a lead that was rejected meanwhile, or whose search is over; who is on the way says what
         they find."""
-        if task.kind != "lead" or task.state != "open":
-            return True
-        try:
-            return self._lead(task.about).state == "dispatched"
-        except (CaseError, Problem):
-            return False
+        asked = {task.about for task in tasks if task.kind == "lead" and task.state == "open"}
+        over = asked - self._services.leads.sent_to(sorted(asked))
+        return [
+            task for task in tasks if task.kind != "lead" or task.state != "open" or task.about not in over
+        ]
 
     def _told(self, task: Task) -> Task:
         """Tells those who listen; the same state again is the same event."""
         self._services.results.write([task.told(task.made_at)])
         return task
 
-    def _looked_up(self, kind: Kind, about: str) -> Seen:
-        if kind == "violation":
-            entry = Violations(self._services, self._bounds).one(about)
-            return Seen(case_of(entry).state, entry.event.subject, entry.event.camera_id)
-        if kind == "lead":
-            return self._lead(about)
-        now = self._services.now()
-        rows = Objects(self._services, self._bounds).all(now - LONGEST, now, closed=True)
-        row = next((row for row in rows if row.id == about), None)
-        if row is None:
-            raise Problem(404, "there is no such thing in your districts in the last month")
-        return Seen(row.state, row.district, row.camera)
-
-    def _lead(self, lead_id: str) -> Seen:
-        """A lead with the radius of its case: patrols within it are called."""
+    def _of_lead(self, lead_id: str, text: str) -> Task:
+        services = self._services
         try:
-            lead = self._services.leads.raw(lead_id)
+            lead = services.leads.raw(lead_id)
             self._bounds.require(lead.district)
-            self._services.leads.require_search(lead)
-            case = self._services.cases.get(lead.case)
+            case = services.leads.searched(lead)
         except FieldError:
             raise Problem(404, NO_SUCH) from None
-        place = None if lead.latitude is None or lead.longitude is None else (lead.latitude, lead.longitude)
-        return Seen(lead.state, lead.district, lead.camera, place, case.alert_radius_m, case.terms.first)
+        return Task.of_lead(lead, case, by=self._bounds.person.sub, at=services.now(), text=text)
+
+    def _of_seen(self, kind: Kind, about: str, text: str) -> Task:
+        state, district, camera = self._violation(about) if kind == "violation" else self._object(about)
+        return Task.of(
+            kind, about, state, district=district, by=self._bounds.person.sub, at=self._services.now(), camera=camera,
+            text=text, place=self._place(camera),
+        )  # fmt: skip
+
+    def _violation(self, id: str) -> tuple[str, str, str]:
+        """State, district and camera; so is that of a thing."""
+        entry = Violations(self._services, self._bounds).one(id)
+        return case_of(entry).state, entry.event.subject, entry.event.camera_id
+
+    def _object(self, id: str) -> tuple[str, str, str]:
+        now = self._services.now()
+        rows = Objects(self._services, self._bounds).all(now - LONGEST, now, closed=True)
+        row = next((row for row in rows if row.id == id), None)
+        if row is None:
+            raise Problem(404, "there is no such thing in your districts in the last month")
+        return row.state, row.district, row.camera
 
     def _place(self, camera: str) -> tuple[float, float] | None:
         for status in self._services.results.statuses():

@@ -187,7 +187,7 @@ class Searches:
         if name == "confirm":
             return leads.confirm(lead_id, self._me)
         view = leads.dispatch(lead_id, self._me)
-        Patrol(self._services, self._bounds).send("lead", lead_id, "")
+        Patrol(self._services, self._bounds).tell_of_lead(lead_id)
         return view
 
     def _require(self, case_id: str) -> SearchCase:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from searching import HOUR, T0, make_case, make_lead_event
 from flows.domain.errors import CaseError, FieldError
 from flows.store.cases import CaseStore
 from flows.store.leads import LeadStore
+from flows.store.patrol import PatrolStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.vault import Vault
 
@@ -34,7 +36,7 @@ class House:
     def __init__(self, url: str) -> None:
         self.clock, vault = Clock(), Vault(Fernet.generate_key())
         self.cases, self.leads = CaseStore(url, vault, clock=self.clock), LeadStore(url, vault, self.clock)
-        self.redis, self._vault = redis.Redis.from_url(url), vault
+        self.redis, self._vault, self.url = redis.Redis.from_url(url), vault, url
         self.redis.flushall()
 
     def begin(self, **changes: Any) -> None:
@@ -94,6 +96,34 @@ def test_nobody_is_sent_once_the_search_is_over(
         house.leads.dispatch(lead, "dana")
     assert house.leads.raw(lead).state == "confirmed"
     assert house.leads.reject(lead, "dana").lead.state == "rejected"  # that is always possible
+
+
+def test_whoever_is_dispatched_has_a_task_in_the_same_moment(house: House) -> None:
+    """Two writes could be cut in two: a lead that says somebody is sent, and nobody who is."""
+    house.begin()
+    lead = house.lead("dana", "erlan")
+    house.leads.dispatch(lead, "dana")
+    with closing(PatrolStore(house.url)) as patrol:
+        (task,) = patrol.newest(T0)
+    assert (task.kind, task.about, task.made_by, task.state) == ("lead", lead, "dana", "open")
+    assert task.radius_m == house.cases.get("case-1").alert_radius_m
+    with pytest.raises(CaseError, match="got dispatched"):
+        house.leads.dispatch(lead, "erlan")
+
+
+@pytest.mark.parametrize("end", [House.over, House.closed, House.stopped])
+def test_somebody_sets_out_only_for_what_is_dispatched_and_searched(
+    house: House, end: Callable[[House], None]
+) -> None:
+    house.begin()
+    sent, taken_back, confirmed = (house.lead("dana", "erlan", track=track) for track in (7, 8, 9))
+    for lead in (sent, taken_back):
+        house.leads.dispatch(lead, "dana")
+    house.leads.reject(taken_back, "erlan")
+    asked = [sent, taken_back, confirmed, "unknown"]
+    assert house.leads.sent_to(asked) == {sent}
+    end(house)
+    assert house.leads.sent_to(asked) == house.leads.sent_to([]) == set()
 
 
 @pytest.mark.parametrize("end", [House.over, House.stopped], ids=["over", "stopped"])
