@@ -211,7 +211,7 @@ class _Look:
             tuple(self.unfit),
             tuple(self.notes),
             calibration,
-            must_measure=any(rule.kind != "abandoned_object" for rule in self.camera.rules),
+            must_measure=fitness.measures(self.camera),
             rules=tuple(describe(rule, self.profile) for rule in self.camera.rules),
         )
 

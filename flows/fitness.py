@@ -1,4 +1,5 @@
-"""Whether a camera's measurements may be evidence, and why not: ``dome check`` and a running camera say it alike.
+"""Whether a camera's measurements may be evidence, and why not: ``dome check``, a running camera and its rules say it
+in the same words.
 
 A camera is *fit for evidence* when its frame rate was measured and is steady, its clock has an anchor that somebody can
 vouch for, its survey is valid, agrees with itself and holds for the picture that it sends, and it still looks where it
@@ -34,6 +35,11 @@ UNSURVEYED = Objection("no_calibration", "it has no calibration")
 VOID = Objection("calibration_void", "its calibration does not hold")
 
 
+def measures(camera: CameraConfig) -> bool:
+    """Whether it has a rule that measures; who looks for things left behind needs neither survey nor clock."""
+    return any(rule.kind != "abandoned_object" for rule in camera.rules)
+
+
 def of_clock(camera: CameraConfig, clock: ClockState) -> list[Objection]:
     """To its rate and its clock."""
     found = []
@@ -42,19 +48,19 @@ def of_clock(camera: CameraConfig, clock: ClockState) -> list[Objection]:
         found.append(Objection(refusal.reason, f"its rate: {refusal.detail}"))
     if clock.source not in VOUCHED_CLOCKS:
         said = "its clock is the file's modification time; give source.started_at"
-        found.append(Objection("clock_unvouched", said))
+        found.append(Objection("clock", said))
     return found
 
 
 def of_survey(plane: GroundPlane, day: date) -> list[Objection]:
-    """To its survey, on a local day."""
+    """To its survey, on a local day; one of four points is checked by nothing, one of them may be wrong by metres."""
     found = []
     if plane.residual.dof == 0:
         found.append(Objection("survey_unchecked", "nothing checks its survey: four points; survey a fifth"))
     if not plane.valid_on(day):
         config = plane.config
         said = f"its survey is valid from {config.surveyed_on} to {config.valid_until}, not on {day}"
-        found.append(Objection("survey_expired", said))
+        found.append(Objection("calibration_expired", said))
     return found
 
 

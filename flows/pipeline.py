@@ -27,7 +27,7 @@ from flows.domain.paths import Path
 from flows.domain.site import CameraConfig, TracksSource
 from flows.domain.status import Outline
 from flows.domain.tracks import Track
-from flows.fitness import unfit
+from flows.fitness import measures, unfit
 from flows.gating import Admission, Gate
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
@@ -287,9 +287,10 @@ class CameraPipeline:
         return dict(total)
 
     def unfit(self) -> tuple[str, ...] | None:
-        """Why what it measures cannot be evidence now, see :func:`flows.fitness.unfit`; None before the first frame."""
+        """Why what it measures cannot be evidence now, see :func:`flows.fitness.unfit`; None before the first frame,
+        and where nothing measures."""
         moment = self._moment
-        if moment is None:
+        if moment is None or not measures(self.camera):
             return None
         size, day = (moment.width_px, moment.height_px), self._local_day(moment.at)
         return unfit(self.camera, moment.clock, self._ground, size, day, self._reason)

@@ -66,7 +66,7 @@ class CameraStatus(BaseModel):
         moved_px: How far off it is in the picture, at the surveyed place that suffers most; None if that is unknown.
         moved_deg: How far it is turned in the picture's plane.
         unfit: Why its measurements cannot be evidence now, in codes of :mod:`flows.fitness`; empty if they can, None
-            while that is not known.
+            while that is not known, and where no rule measures.
         outlines: Its zones, lines and lights in the picture.
     """
 

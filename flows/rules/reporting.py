@@ -12,6 +12,7 @@ from flows.domain.frames import VOUCHED_CLOCKS, ClockState
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import RuleConfig
 from flows.domain.site import CameraConfig
+from flows.fitness import of_survey
 from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 
@@ -58,9 +59,8 @@ class Reporter:
             return "platform"
         if self.ground is None:
             return "no_calibration"
-        if self.ground.residual.dof == 0:
-            return "survey_unchecked"  # one point marked in the wrong place, and all is measured elsewhere
-        return "" if self.ground.valid_on(self.profile.local_day(at)) else "calibration_expired"
+        objections = of_survey(self.ground, self.profile.local_day(at))
+        return objections[0].code if objections else ""
 
     def violation(
         self,

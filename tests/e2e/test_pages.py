@@ -183,7 +183,7 @@ def test_a_camera_says_why_it_is_no_evidence_and_shows_its_zones_over_its_pictur
     results, pictures = ResultsStore(config.redis_url), PictureStore(config.redis_url)
     results.put_statuses([
         CameraStatus(camera_id="fit", fitness="fit", moved_px=0.3, unfit=(), **about),
-        CameraStatus(camera_id="unfit", unfit=("clock_unvouched", "survey_expired"), outlines=(lane, line), **about),
+        CameraStatus(camera_id="unfit", unfit=("clock", "calibration_expired"), outlines=(lane, line), **about),
     ])  # fmt: skip
     with av.open(str(HALL)) as hall:
         small = next(hall.decode(video=0)).to_image(width=320, height=180)

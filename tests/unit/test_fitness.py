@@ -16,6 +16,7 @@ from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
 from flows.outlines import outlines
 from flows.pipeline import CameraPipeline
+from flows.rules.reporting import Reporter
 
 AT = datetime(2026, 9, 1, 20, 30, tzinfo=UTC)
 GROUND = {
@@ -23,6 +24,9 @@ GROUND = {
                [(100, 100), (540, 100), (540, 400), (100, 400), (320, 250)]],
     "picture_px": [640, 480], "surveyed_on": "2026-06-01", "valid_until": "2026-09-01",
 }  # fmt: skip
+
+SPEEDING = {"kind": "speeding", "limit_kmh": 60}
+LEFT = {"kind": "abandoned_object"}
 
 
 def camera(**changes: Any) -> CameraConfig:
@@ -47,14 +51,14 @@ def clock(source: Any = "site", rate_hz: float = 25.0, jitter_s: float = 0.0) ->
         (clock(), 1, (1280, 960), 5, "", ()),
         (clock(rate_hz=float("nan")), 1, (640, 480), 5, "", ("rate_unmeasured",)),
         (clock(jitter_s=0.03), 1, (640, 480), 5, "", ("rate_unsteady",)),
-        (clock("file-time"), 1, (640, 480), 5, "", ("clock_unvouched",)),
-        (clock(), 2, (640, 480), 5, "", ("survey_expired",)),
+        (clock("file-time"), 1, (640, 480), 5, "", ("clock",)),
+        (clock(), 2, (640, 480), 5, "", ("calibration_expired",)),
         (clock(), 1, (640, 360), 5, "", ("calibration_void",)),
         (clock(), 1, (640, 480), 4, "", ("survey_unchecked",)),
         (clock(), 1, (640, 480), 0, "", ("no_calibration",)),
         (clock(), 1, (640, 480), 5, "camera_moved", ("camera_moved",)),
         (clock("file-time"), 2, (640, 480), 4, "camera_shakes",
-         ("clock_unvouched", "survey_unchecked", "survey_expired", "camera_shakes")),
+         ("clock", "survey_unchecked", "calibration_expired", "camera_shakes")),
     ],
 )  # fmt: skip
 def test_each_reason_is_named(
@@ -68,10 +72,36 @@ def test_each_reason_is_named(
 
 
 def test_a_running_camera_says_it_of_its_newest_frame_by_the_local_day() -> None:
-    pipeline = CameraPipeline.build(camera(), load_profile("kz"))
+    pipeline = CameraPipeline.build(camera(rules=[SPEEDING]), load_profile("kz"))
     assert pipeline.unfit() is None
     pipeline.step(Frame("a", 0, AT, NoPixels(640, 480), clock("file-time")), Detections.empty())
-    assert pipeline.unfit() == ("clock_unvouched", "survey_expired"), "it is the second of September there"
+    assert pipeline.unfit() == ("clock", "calibration_expired"), "it is the second of September there"
+
+
+@pytest.mark.parametrize(
+    ("rules", "codes"), [([], None), ([LEFT], None), ([LEFT, SPEEDING], ("no_calibration",))]
+)
+def test_a_camera_that_measures_nothing_is_not_called_unfit(
+    rules: list[dict[str, Any]], codes: tuple[str, ...] | None
+) -> None:
+    config = camera(calibration=None, zones=[], lines=[], rules=rules)
+    pipeline = CameraPipeline.build(config, load_profile("kz"))
+    pipeline.step(Frame("a", 0, AT, NoPixels(640, 480), clock()), Detections.empty())
+    assert pipeline.unfit() == codes
+
+
+@pytest.mark.parametrize(
+    ("source", "day", "points"), [("site", 1, 5), ("file-time", 1, 5), ("site", 2, 5), ("site", 1, 4)]
+)
+def test_rules_refuse_in_the_words_in_which_the_camera_is_called_unfit(
+    source: Any, day: int, points: int
+) -> None:
+    config = camera(calibration=GROUND | {"points": GROUND["points"][:points]}, rules=[SPEEDING])  # type: ignore[index]
+    assert config.calibration is not None
+    plane, at = GroundPlane.fit(config.calibration), AT.replace(day=day, hour=6)
+    reporter = Reporter(config.rules[0], "1", config, load_profile("kz"), plane)
+    codes = unfit(config, clock(source), plane, (640, 480), date(2026, 9, day))
+    assert codes == tuple(filter(None, [reporter.unfit(at, clock(source))]))
 
 
 def test_zones_and_lines_are_drawn_where_the_road_is_whatever_the_picture_s_size() -> None:
