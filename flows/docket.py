@@ -163,16 +163,21 @@ def readjudicate(
         if not (grounds if withdrawal else case.lists and not undecided):
             continue
         before = case.decision.withdrawn if case.decision is not None else ""
-        finding = judge(case, lists, min(grounds or before, before or grounds, key=_is_reader))
+        finding = judge(case, lists, _graver(grounds, before))
         same = decided_so(case, finding)
         event = None if same else decision_event(case, finding, decided_at, reason)
         changes.append(Change(case, finding, event))
     return changes
 
 
-def _is_reader(withdrawn: str) -> bool:
-    """Whether it leaves the measurement as it is: of two withdrawals the other one dismisses."""
-    return withdrawn.startswith(READER)
+def _graver(now: str, before: str) -> str:
+    """Of two withdrawals the one that dismisses; without its plate reader a violation holds, and needs a person.
+
+    >>> _graver("reader:plates", "calibration:a"), _graver("rule:speeding", "reader:plates"), _graver("", "")
+    ('calibration:a', 'rule:speeding', '')
+    """
+    said = [each for each in (now, before) if each]
+    return next((each for each in said if not each.startswith(READER)), said[0] if said else "")
 
 
 def case_of(entry: Entry) -> Case:
