@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from flows.domain.detections import Detections
 from flows.domain.events import OBJECT_ABANDONED, Event
 from flows.domain.frames import ClockState, Frame
 from flows.domain.inference import DetectorLike, detect_at_full_size
-from flows.domain.ruleset import VEHICLES, AbandonedObjectRule, Rule, places
+from flows.domain.ruleset import RULES, VEHICLES, AbandonedObjectRule, kind_of, places
 from flows.domain.site import CameraConfig, FileSource, GateConfig
 from flows.domain.tracks import Track
 from flows.gating import Gate
@@ -178,7 +178,7 @@ def what_is_missing(service: str) -> str:
     >>> what_is_missing("wrong_way")
     "wrong_way: a citizen's clip comes without the place's lanes and zones and a survey of the camera: not judged"
     """
-    model = next((m for m in get_args(get_args(Rule)[0]) if m.model_fields["kind"].default == service), None)
+    model = next((model for model in RULES if kind_of(model) == service), None)
     if model is None:
         return f"{service}: there is no rule for it: a person decides"
     asked = [kind for field, kind in places(model).items() if model.model_fields[field].is_required()]

@@ -8,7 +8,6 @@ import json
 from datetime import date, datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -16,11 +15,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from flows.domain.cases import Purpose, SearchTerms
 from flows.domain.config import Config, Name
 from flows.domain.errors import FieldError
-from flows.domain.ruleset import Rule
+from flows.domain.ruleset import RULE_KINDS
 
 FOLDER = Path(__file__).parent / "jurisdictions"
-KINDS = tuple(str(model.model_fields["kind"].default) for model in get_args(get_args(Rule)[0]))
-"""Rules that a law may speak of."""
 
 
 class SpeedBand(Config):
@@ -111,9 +108,9 @@ class JurisdictionProfile(Config):
     @classmethod
     def _known_rules(cls, value: dict[str, RuleLaw]) -> dict[str, RuleLaw]:
         """What is said of a rule that there is not would hold for none, and its exemptions would not be asked for."""
-        unknown = next((kind for kind in value if kind not in KINDS), None)
+        unknown = next((kind for kind in value if kind not in RULE_KINDS), None)
         if unknown is not None:
-            raise ValueError(f"{unknown}: expected one of {', '.join(KINDS)}, got {unknown!r}")
+            raise ValueError(f"{unknown}: expected one of {', '.join(RULE_KINDS)}, got {unknown!r}")
         return value
 
     @field_validator("timezone")

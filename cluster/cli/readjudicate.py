@@ -108,13 +108,14 @@ def known_rule(named: str) -> str:
         FieldError: If there is no rule of that kind.
     """
     from flows.domain.errors import FieldError
-    from flows.rules.table import rule_models
+    from flows.domain.ruleset import RULE_KINDS
     from flows.validation import did_you_mean
 
-    kinds = [str(model.model_fields["kind"].default) for model in rule_models()]
     kind = named.partition("@")[0]
-    if kind not in kinds:
-        raise FieldError("--rule", f"one of {', '.join(kinds)}", repr(named), did_you_mean(kind, kinds))
+    if kind not in RULE_KINDS:
+        raise FieldError(
+            "--rule", f"one of {', '.join(RULE_KINDS)}", repr(named), did_you_mean(kind, RULE_KINDS)
+        )
     return named
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -361,6 +361,22 @@ Rule = Annotated[
     Field(discriminator="kind"),
 ]
 
+RULES: Final[tuple[type[RuleConfig], ...]] = get_args(get_args(Rule)[0])
+"""Every rule's model."""
+
+
+def kind_of(model: type[RuleConfig]) -> str:
+    """A rule's tag in the site file.
+
+    >>> kind_of(SolidLineRule)
+    'solid_line'
+    """
+    return str(model.model_fields["kind"].default)
+
+
+RULE_KINDS: Final = tuple(kind_of(model) for model in RULES)
+"""The tags of all rules."""
+
 
 def references(rule: RuleConfig) -> Iterator[tuple[str, str, str]]:
     """What a rule names of its camera: field, ``zones``, ``lines`` or ``signals``, and the name.
@@ -382,18 +398,18 @@ def places(model: type[RuleConfig]) -> dict[str, str]:
     {'line': 'lines'}
     """
     found = {
-        field: _looked_up(info.annotation) or next((m for m in info.metadata if m in _KINDS), None)
+        field: _looked_up(info.annotation) or next((m for m in info.metadata if m in _PLACES), None)
         for field, info in model.model_fields.items()
     }
     return {field: kind for field, kind in found.items() if kind}
 
 
-_KINDS = ("zones", "lines", "signals")
+_PLACES = ("zones", "lines", "signals")
 
 
 def _looked_up(annotation: Any) -> str | None:
     """Where names of this type are looked up, however deep they lie in it (``X | None``, ``tuple[X, ...]``)."""
-    own = [m for m in getattr(annotation, "__metadata__", ()) if m in _KINDS]
+    own = [m for m in getattr(annotation, "__metadata__", ()) if m in _PLACES]
     if own:
         return str(own[0])
     parts = getattr(annotation, "__args__", ())

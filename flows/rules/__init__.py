@@ -19,6 +19,7 @@ from flows.domain.ruleset import (
     SpeedingRule,
     StopLineRule,
     WrongWayRule,
+    kind_of,
 )
 from flows.domain.site import CameraConfig
 from flows.ground import GroundPlane
@@ -90,7 +91,7 @@ DESCRIPTIONS: dict[type[RuleConfig], Callable[[Any, JurisdictionProfile], str]] 
 
 def describe(config: RuleConfig, profile: JurisdictionProfile) -> str:
     """One line on what a rule of the site file does with its parameters."""
-    kind = type(config).model_fields["kind"].default
+    kind = kind_of(type(config))
     if type(config) not in DESCRIPTIONS:
         return f"{kind}: no rule of this version carries it out"
     return DESCRIPTIONS[type(config)](config, profile) + _exempting(config, profile.law(kind))

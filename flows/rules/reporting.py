@@ -10,7 +10,7 @@ from typing import Any, Literal
 from flows.domain.events import Event, KeyMoment, Measured, Violation
 from flows.domain.frames import VOUCHED_CLOCKS, ClockState
 from flows.domain.paths import Waypoint
-from flows.domain.ruleset import RuleConfig
+from flows.domain.ruleset import RuleConfig, kind_of
 from flows.domain.site import CameraConfig
 from flows.fitness import of_survey
 from flows.ground import GroundPlane
@@ -38,7 +38,7 @@ class Reporter:
     @property
     def kind(self) -> str:
         """The rule's tag in the site file."""
-        return str(type(self.config).model_fields["kind"].default)
+        return kind_of(type(self.config))
 
     @property
     def parameters(self) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getdoc
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from flows.domain.ruleset import Rule, RuleConfig, places
+from flows.domain.ruleset import RULES, RuleConfig, kind_of, places
 from flows.jurisdiction import JurisdictionProfile
 
 UNITS: Final = {"kmh": "km/h", "mps": "m/s", "m": "m", "s": "s", "deg": "°", "px": "px"}
@@ -70,12 +70,7 @@ class RuleRow:
 
 def rows(profiles: Sequence[JurisdictionProfile]) -> list[RuleRow]:
     """All rules that a site file may state, in the union's order."""
-    return [_row(model, profiles) for model in rule_models()]
-
-
-def rule_models() -> tuple[type[RuleConfig], ...]:
-    """The members of the site file's union of rules."""
-    return get_args(get_args(Rule)[0])
+    return [_row(model, profiles) for model in RULES]
 
 
 def markdown(profiles: Sequence[JurisdictionProfile]) -> str:
@@ -105,7 +100,7 @@ def between_markers(text: str, table: str) -> str:
 
 
 def _row(model: type[RuleConfig], profiles: Sequence[JurisdictionProfile]) -> RuleRow:
-    kind = str(model.model_fields["kind"].default)
+    kind = kind_of(model)
     doc = getdoc(model) or ""
     helps = _attributes(doc)
     parameters = tuple(

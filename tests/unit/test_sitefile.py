@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.domain.errors import CalibrationError, FieldError
-from flows.rules.table import rule_models
+from flows.domain.ruleset import RULE_KINDS
 from flows.sitefile import LoadedSite, SiteFile, SiteFileError, load_site
 
 README = Path(__file__).parents[2] / "README.md"
@@ -330,7 +330,7 @@ def test_the_example_says_everything_and_is_right() -> None:
     assert not problems
     assert {c.source.kind for c in site.cameras} == {"stream", "file", "scene", "frames", "tracks"}
     assert site.cameras[1].sample_hz == 12.5
-    kinds = {str(model.model_fields["kind"].default) for model in rule_models()}
+    kinds = {*RULE_KINDS}
     assert {rule.kind for camera in site.cameras for rule in camera.rules} == kinds
     lights = [light for camera in site.cameras for light in camera.signals]
     assert {(light.region_px is None, light.feed is None) for light in lights} == {

@@ -24,7 +24,7 @@ from flows.domain.reports import SERVICES
 from flows.domain.reports import State as ReportState
 from flows.domain.review import Action as ReviewAction
 from flows.domain.review import ReviewReason, State
-from flows.domain.ruleset import Rule
+from flows.domain.ruleset import RULE_KINDS
 from flows.domain.status import CameraState, Fitness
 from flows.encounter import Refused
 from flows.speed import Reason as SpeedReason
@@ -97,9 +97,8 @@ def measures() -> set[str]:
 
 STATES = {*get_args(State), *get_args(CaseState), *get_args(LeadState), *get_args(TaskState), *get_args(CameraState),
           *(kind.split(".")[2] for kind in OBJECT_EVENTS), "silent"}  # fmt: skip
-RULES = {get_args(model.model_fields["kind"].annotation)[0] for model in get_args(get_args(Rule)[0])}
 FAMILIES = {
-    "state": STATES, "rule": RULES, "service": {each.code for each in SERVICES}, "purpose": PURPOSES,
+    "state": STATES, "rule": RULE_KINDS, "service": {each.code for each in SERVICES}, "purpose": PURPOSES,
     "kind": get_args(Kind), "report": get_args(ReportState), "role": ROLES, "clock": get_args(ClockSource),
     "why": {*get_args(ReviewReason), *get_args(MachineReason)}, "action": get_args(Action),
     "fit": {each for each in get_args(Fitness) if each}, "fitness": {"displaced", "restored", "shaking", "steady"},

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from flows.domain.ruleset import BusLaneRule, RuleConfig, SolidLineRule, SpeedingRule
+from flows.domain.ruleset import RULES, BusLaneRule, RuleConfig, SolidLineRule, SpeedingRule, kind_of
 from flows.jurisdiction import load_profile, profile_names
 from flows.rules import describe
-from flows.rules.table import BEGIN, END, between_markers, markdown, rows, rule_models
+from flows.rules.table import BEGIN, END, between_markers, markdown, rows
 
 README = Path(__file__).parents[3] / "README.md"
 PROFILES = [load_profile(name) for name in profile_names()]
@@ -82,9 +82,9 @@ def said(value: Any) -> list[str]:
     return [f"{value:g}" if isinstance(value, float) else str(value)]
 
 
-@pytest.mark.parametrize("model", rule_models(), ids=lambda m: m.model_fields["kind"].default)
+@pytest.mark.parametrize("model", RULES, ids=kind_of)
 def test_dome_check_tells_every_parameter(model: type[RuleConfig]) -> None:
-    whole = WHOLE[model.model_fields["kind"].default]
+    whole = WHOLE[kind_of(model)]
     assert set(whole) | {"kind", "classes", "exemptions", "report"} >= set(model.model_fields)
     text = describe(model(**whole, exemptions=("permits",)), PROFILES[0])
     told = dict(whole, exemptions=("permits",))
