@@ -122,10 +122,17 @@ class Filter:
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One stream's queue."""
+    """One stream's queue.
+
+    Attributes:
+        queue: What it has not had yet.
+        ran_over: Some did not fit; they are read from Redis.
+        unplaced: Those of them that cannot be, each kind once: that something waits need not be told twice.
+    """
 
     queue: asyncio.Queue[Item] = field(default_factory=lambda: asyncio.Queue(QUEUE))
     ran_over: bool = False
+    unplaced: dict[Item, None] = field(default_factory=dict)
 
     def offer(self, item: Item) -> None:
         """Never waits: a slow listener must not keep the others."""
@@ -133,6 +140,13 @@ class Listener:
             self.queue.put_nowait(item)
         except asyncio.QueueFull:
             self.ran_over = True
+            if item.place is None:
+                self.unplaced[item] = None
+
+    def missed(self) -> list[Item]:
+        """What did not fit and cannot be read again; asked for once."""
+        items, self.unplaced = list(self.unplaced), {}
+        return items
 
 
 class TooMany(StoreError):
@@ -207,6 +221,7 @@ class AlertHub:
                 listener.ran_over = False
                 items = await self._patiently(sent)
                 behind = len(items) == CHUNK
+                items += listener.missed()
             else:
                 try:
                     items = [await asyncio.wait_for(listener.queue.get(), HEARTBEAT_S)]
@@ -283,13 +298,13 @@ class AlertHub:
 
         Who comes meanwhile begins after these items.
         """
-        waiting = list(self._listeners)
-        while waiting:
-            now, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
+        later = list(self._listeners)
+        while later:
+            now, later = later[:AT_ONCE], later[AT_ONCE:]
             for listener in now:
                 for item in items:
                     listener.offer(item)
-            if waiting:
+            if later:
                 await asyncio.sleep(BREATH_S)
 
 

@@ -116,6 +116,31 @@ async def test_of_a_new_lead_listeners_hear_that_one_waits_and_nothing_more(
     assert [each["id"] for _, each in seen] == [speeding(0).id]
 
 
+async def test_whose_queue_ran_over_hears_all_the_same_that_a_lead_waits(
+    hub: AlertHub, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hint has no place in the stream, so it cannot be read again there."""
+    monkeypatch.setattr(alerts, "QUEUE", 4)
+    client = redis.Redis.from_url(redis_url)
+    async with aclosing(await opened(hub)) as stream:
+        write(redis_url, speeding(0))
+        seen = [(await take(stream, 1))[0]]
+        write(redis_url, *[speeding(n) for n in range(1, 20)])
+        async with asyncio.timeout(20):
+            while not next(iter(hub._listeners)).ran_over:
+                await asyncio.sleep(0.01)
+        for lead in ("l-1", "l-2"):
+            client.xadd("{dome}:alerts", {"lead": lead, "district": "esil", "first": "0"})
+        async with asyncio.timeout(20):
+            while hub._alerted.encode() != client.xrevrange("{dome}:alerts", count=1)[0][0]:  # type: ignore[index]
+                await asyncio.sleep(0.01)
+            text = b""
+            while text.count(b"\nid: ") + text.startswith(b"id: ") < 19:
+                text += await anext(stream)
+    assert text.count(b"event: dome.search.waiting.v1") == 1
+    assert len(seen) == 1
+
+
 async def test_listeners_see_their_districts_their_types_and_no_plates_unless_they_may(
     hub: AlertHub, redis_url: str
 ) -> None:
