@@ -44,9 +44,9 @@ class ApiConfig(BaseModel):
             console page makes about ten at once, then one every few seconds.
         burst: ``DOME_API_BURST``: and how many at once.
         channel_rate_hz: ``DOME_API_CHANNEL_RATE_HZ``: the same for a channel of citizens' reports.
-        refused_hz: ``DOME_API_REFUSED_HZ``: bad tokens and signatures a second from one address for long, in each
-            replica; who has used them up waits, but for those whose token is known. Behind a proxy on another machine
-            its address must be in ``FORWARDED_ALLOW_IPS``, or all share one.
+        refused_hz: ``DOME_API_REFUSED_HZ``: bad tokens and signatures a second from one address (of IPv6 one
+            network of 64 bits) for long, in each replica; who has used them up waits, but for those whose token is
+            known. Behind a proxy on another machine its address must be in ``FORWARDED_ALLOW_IPS``, or all share one.
         refused: ``DOME_API_REFUSED``: and how many at once: a control centre's tokens may end together.
         channels: ``DOME_CHANNELS``: file of channels and their keys; below ``DOME_HOME`` by default.
         timezone: ``DOME_TIMEZONE``: IANA zone in which a photo's clock that names none is read.

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable
 from http.cookies import SimpleCookie
+from ipaddress import IPv6Address, IPv6Network
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -233,7 +234,19 @@ def _client(scope: Scope) -> str:
 
 
 def _address(scope: Scope) -> str:
-    return str((scope.get("client") or ("unknown",))[0])
+    """Where it comes from; of IPv6 the network, in which whoever has one address has as many as they like.
+
+    >>> [_address({"client": (host, 80)}) for host in ("192.0.2.7", "2001:db8::a:b:c:d", "::ffff:192.0.2.7", "test")]
+    ['192.0.2.7', '2001:db8::/64', '192.0.2.7', 'test']
+    """
+    host = str((scope.get("client") or ("unknown",))[0])
+    if ":" not in host:
+        return host
+    try:
+        address = IPv6Address(host)
+    except ValueError:
+        return host
+    return str(address.ipv4_mapped or IPv6Network((int(address) >> 64 << 64, 64)))
 
 
 def _is_problem(message: Message) -> bool:
