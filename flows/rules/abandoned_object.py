@@ -133,16 +133,12 @@ class AbandonedObjects:
                 self._refusals["size"] -= 1
             if thing.standing == "gone":
                 life.gone_at, life.gone_s = thing.gone_at or look.at, now_s
-        lost = []
-        silent = [n for n, life in self._lives.items() if life.gone_at is None and life.heard_s < now_s]
-        for number in silent:
-            # Learnt anew (a cut, another light): nobody can say any more whether it stands there.
-            life = self._lives[number]
-            if now_s - life.heard_s > self._thresholds.lost_s:
-                self._refusals["place_learnt_anew"] += life.event is not None
-                lost += [life] if life.event is not None else []
-                del self._lives[number]
-        return lost
+        # Learnt anew (a cut, another light): nobody can say any more whether it stands there.
+        silent_s = {n: now_s - life.heard_s for n, life in self._lives.items() if life.gone_at is None}
+        lost = [self._lives.pop(n) for n, s in silent_s.items() if s > self._thresholds.lost_s]
+        told = [life for life in lost if life.event is not None]
+        self._refusals["place_learnt_anew"] += len(told)
+        return told
 
     def _begun(self, thing: Thing) -> Life:
         late = thing.noticed_at - thing.since_at > timedelta(seconds=self._thresholds.pins_s)
