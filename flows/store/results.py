@@ -445,6 +445,22 @@ class ResultsStore:
             found: Any = self._client.mget([keys.status(n) for n in names]) if names else []
         return [CameraStatus.model_validate_json(text) for text in found if text is not None]
 
+    def status(self, camera_id: str) -> tuple[CameraStatus | None, datetime | None]:
+        """How a camera is doing, None where it fell silent; and when it reported last, None if not within a day.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with self._told("read a camera's status"):
+            pipe = self._client.pipeline(transaction=False)
+            pipe.get(keys.status(camera_id))
+            pipe.zscore(keys.CAMERAS, camera_id)
+            text, at_s = pipe.execute()
+        return (
+            None if text is None else CameraStatus.model_validate_json(text),
+            None if at_s is None else datetime.fromtimestamp(float(at_s), UTC),
+        )
+
     def camera_districts(self) -> dict[str, str]:
         """The district of every camera that ever reported.
 

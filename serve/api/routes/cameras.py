@@ -26,14 +26,14 @@ class CameraList(Answer):
 @router.get("")
 @may("operator", "reviewer", "authoriser", "patrol", "analyst", "auditor", "administrator")
 def cameras(scope: Scope) -> CameraList:
-    """All cameras of your districts with their health."""
+    """All cameras of your districts with their health; without `outlines`, for which one camera is asked."""
     return CameraList(items=scope.all())
 
 
 @router.get("/{camera_id}", responses=described(404))
 @may("operator", "reviewer", "authoriser", "patrol", "analyst", "auditor", "administrator")
 def camera(scope: Scope, camera_id: Id) -> CameraRow:
-    """One camera with its health."""
+    """One camera with its health, and where its zones, lines and lights lie in its picture."""
     return scope.one(camera_id)
 
 

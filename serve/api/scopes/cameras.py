@@ -30,8 +30,12 @@ class Cameras:
         self._services, self._bounds = services, bounds
 
     def all(self) -> list[CameraRow]:
-        """All cameras of the caller's districts that ever reported, by id; silent ones say since when."""
-        statuses = {status.camera_id: status for status in self._services.results.statuses()}
+        """All cameras of the caller's districts that ever reported, by id; silent ones say since when.
+
+        Without their outlines: consoles ask every few seconds, and those are most of a status.
+        """
+        bare = (status.model_copy(update={"outlines": ()}) for status in self._services.results.statuses())
+        statuses = {status.camera_id: status for status in bare}
         reports = self._services.results.last_reports()
         return [
             CameraRow(
@@ -51,13 +55,21 @@ class Cameras:
         return sorted((d for d in found if self._bounds.person.covers(d.id)), key=lambda d: d.id)
 
     def one(self, camera_id: str) -> CameraRow:
-        """A camera.
+        """A camera, with its outlines.
 
         Raises:
             Problem: 404 if there is none in the caller's districts.
         """
-        self._bounds.require(self._services.results.camera_districts().get(camera_id))
-        return next(row for row in self.all() if row.id == camera_id)
+        district = self._services.results.camera_districts().get(camera_id)
+        self._bounds.require(district)
+        status, reported_at = self._services.results.status(camera_id)
+        return CameraRow(
+            id=camera_id,
+            district=district or "",
+            silent=status is None,
+            last_report_at=reported_at,
+            status=status,
+        )
 
     def picture(self, camera_id: str) -> tuple[datetime, bytes]:
         """The newest picture; that somebody began to look is written down.

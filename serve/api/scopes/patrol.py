@@ -118,7 +118,7 @@ class Patrol:
         return row.state, row.district, row.camera
 
     def _place(self, camera: str) -> tuple[float, float] | None:
-        for status in self._services.results.statuses():
-            if status.camera_id == camera and status.latitude is not None and status.longitude is not None:
-                return status.latitude, status.longitude
-        return None
+        status, _ = self._services.results.status(camera)
+        if status is None or status.latitude is None or status.longitude is None:
+            return None
+        return status.latitude, status.longitude

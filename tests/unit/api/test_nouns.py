@@ -23,7 +23,7 @@ from flows.domain.inference import DetectorSpec
 from flows.domain.platehash import PlateHasher
 from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.sightings import Sighting
-from flows.domain.status import CameraStatus
+from flows.domain.status import CameraStatus, Outline
 from flows.domain.webhook import Webhook
 from flows.store.webhooks import WebhookStore
 from flows.webhooks import ATTEMPTS, Sender, allowed, new_secret, signature
@@ -32,13 +32,19 @@ from serve.api.services import shown_to
 
 async def test_a_silent_camera_is_shown_as_silent(api: Any) -> None:
     results = api.app.state.services.results
-    results.put_status(CameraStatus(camera_id="esil-1", district="esil", frames_read=7))
+    lane = Outline(kind="zone", name="lane", points=((0.1, 0.9), (0.5, 0.4), (0.9, 0.9)))
+    results.put_status(CameraStatus(camera_id="esil-1", district="esil", frames_read=7, outlines=(lane,)))
     results.put_status(CameraStatus(camera_id="esil-2", district="esil"))
     results._client.delete("{dome}:status:esil-2")
     rows = {row["id"]: row for row in (await api.get("/cameras", "operator")).json()["items"]}
     assert (rows["esil-1"]["silent"], rows["esil-1"]["status"]["frames_read"]) == (False, 7)
     assert (rows["esil-2"]["silent"], rows["esil-2"]["status"]) == (True, None)
     assert rows["esil-2"]["last_report_at"]
+    one = (await api.get("/cameras/esil-1", "operator")).json()
+    assert [shape["name"] for shape in one["status"]["outlines"]] == ["lane"]
+    assert rows["esil-1"]["status"]["outlines"] == [], "every console asks for the list every few seconds"
+    silent = (await api.get("/cameras/esil-2", "operator")).json()
+    assert silent == rows["esil-2"]
 
 
 async def test_a_picture_is_asked_for_and_who_looks_is_written_down_once(api: Any) -> None:

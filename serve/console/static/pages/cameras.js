@@ -54,7 +54,7 @@ function card(camera, me, look) {
       camera.last_report_at && [h("dt", t("time")), h("dd", when(camera.last_report_at))],
       refused.length > 0 && [h("dt", "✗"), h("dd", refused.map(([why, n]) => `${t(`refused.${why}`)} ${n}`).join(", "))],
       errors.length > 0 && [h("dt", "!"), h("dd", errors.map(([kind, n]) => `${t(`error.${kind}`)} ${n}`).join(", "))]),
-    may && h("button.quiet", { title: t("looked_note"), onclick: () => glance(camera.id, place, status.outlines || []) }, t("look")), place);
+    may && h("button.quiet", { title: t("looked_note"), onclick: () => glance(camera.id, place) }, t("look")), place);
 }
 
 // Zones, lines and lights that the camera's rules speak of, over its picture.
@@ -68,15 +68,15 @@ function drawn(outlines, width, height) {
   }));
 }
 
-async function glance(id, place, outlines) {
+async function glance(id, place) {
   fill(place, h("p.note", "…"));
   for (let tries = 0; tries < 8; tries++) {
     try {
-      const answer = await ask(`/cameras/${id}/picture`, { raw: true, again: false });
+      const [answer, { status }] = await Promise.all([ask(`/cameras/${id}/picture`, { raw: true, again: false }), ask(`/cameras/${id}`)]);
       const at = answer.headers.get("Dome-Captured-At");
       const url = URL.createObjectURL(await answer.blob());
       const stage = h("div.stage", h("img", { src: url, alt: id, onload: ({ target }) => {
-        stage.append(drawn(outlines, target.naturalWidth, target.naturalHeight));
+        stage.append(drawn(status?.outlines || [], target.naturalWidth, target.naturalHeight));
         URL.revokeObjectURL(url);
       } }));
       fill(place, h("figure", stage, h("figcaption", clock(at), " · ", t("looked_note"))));
