@@ -109,8 +109,11 @@ class FleetActor:
         return self._handed_in[0][0] if self._handed_in else None
 
     async def answer(self, said: SiteAnswer) -> None:
-        """What the job says to the site that was handed in."""
-        self._handed_in.popleft()[1].set_result(said)
+        """What the job says to the site that was handed in; whoever gave up does not hear it."""
+        if self._handed_in:
+            _, waits = self._handed_in.popleft()
+            if not waits.done():
+                waits.set_result(said)
 
     async def add(self, camera: CameraConfig) -> None:
         """Adds or replaces a camera."""

@@ -5,13 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
-from flows.domain.site import CameraConfig, FileSource, StreamSource
+from flows.camera import Surroundings
+from flows.domain.site import CameraConfig, District, FileSource, SiteConfig, StreamSource
 from flows.domain.status import CameraStatus
 from flows.fleet import CameraGone, Fleet, FleetPolicy, Look, SiteAnswer
+from flows.fleet_actor import FleetActor
 
 
 def make_camera(camera_id: str, live: bool = False, **changes: object) -> CameraConfig:
@@ -94,6 +97,22 @@ async def make_world(*cameras: CameraConfig, policy: FleetPolicy | None = None) 
     await world.fleet.apply(cameras)
     await world.pass_time(2)
     return world
+
+
+async def test_a_site_that_nobody_waits_for_any_more_is_answered_all_the_same() -> None:
+    """Whoever ran dome apply may have given up, or the actor started again: the job goes on."""
+    actor, said = FleetActor(cast(Surroundings, None)), SiteAnswer(added=("a",))
+    await actor.answer(said)
+    site = SiteConfig(site="town", districts=(District(id="d"),), cameras=(make_camera("a"),))
+    gave_up, waits = (asyncio.create_task(actor.hand_in(site)) for _ in range(2))
+    await asyncio.sleep(0)
+    gave_up.cancel()
+    await asyncio.wait([gave_up])
+    for _ in range(2):
+        assert await actor.handed_in() == site
+        await actor.answer(said)
+    assert await waits == said
+    assert await actor.handed_in() is None
 
 
 async def test_a_few_start_at_a_time() -> None:
