@@ -167,13 +167,6 @@ def two_line(rng: np.random.Generator) -> Plate:
     return Plate(np.asarray(picture), (upper, lower), "EU")
 
 
-KAZAKH: tuple[Callable[[np.random.Generator], Plate], ...] = (
-    kazakhstan,
-    kazakhstan_square,
-    kazakhstan_moto,
-    kazakhstan_older,
-    kazakhstan_diplomatic,
-)
 SHARES: tuple[tuple[Callable[[np.random.Generator], Plate], float], ...] = (
     *((kazakhstan, 0.20), (kazakhstan_square, 0.05), (kazakhstan_moto, 0.03), (kazakhstan_older, 0.05)),
     *((kazakhstan_diplomatic, 0.03), (russia, 0.07), (european, 0.19), (american, 0.26)),

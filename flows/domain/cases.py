@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal, get_args
 
@@ -454,18 +453,6 @@ def forgotten(case: SearchCase) -> SearchCase:
         return case
     target = ForgottenTarget(was=case.target.kind)
     return case.model_copy(update={"target": target, "last_seen": None, "version": case.version + 1})
-
-
-def covering(
-    cases: Iterable[SearchCase],
-    camera_id: str,
-    district: str,
-    at: datetime,
-    now: datetime,
-    place: tuple[float, float] | None = None,
-) -> list[SearchCase]:
-    """Those of some cases that cover a frame; the gallery holds their probes and no others."""
-    return [c for c in cases if covers(c, camera_id, district, at, now, place)]
 
 
 def _alive(case: SearchCase, at: datetime) -> None:

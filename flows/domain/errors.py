@@ -75,10 +75,6 @@ class Unopened(StoreError):
     """Something sealed that none of the keys opens: trying again would not help, and others may open all the same."""
 
 
-class UnfitForEvidence(DomeError):
-    """A measurement was refused because the camera cannot vouch for it now."""
-
-
 class CaseError(DomeError):
     """A step that the life of a search case or a lead does not allow now, or not by this person."""
 

@@ -13,7 +13,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 SPEEDING = "dome.violation.speeding.v1"
 EVIDENCE_STORED = "dome.evidence.stored.v1"
-CAMERA_STATE = "dome.camera.state.v1"
 PASSAGE = "dome.passage.v1"
 DECISION = "dome.decision.v1"
 SIGNAL_CHANGED = "dome.signal.changed.v1"

@@ -40,11 +40,6 @@ ReviewReason = Literal[
     "not_visible", "wrong_plate", "wrong_vehicle", "no_violation", "emergency", "poor_evidence", "duplicate",
     "issued", "appealed", "appeal_refused", "appeal_granted", "paid", "lapsed", "mass_correction", "other",
 ]  # fmt: skip
-CONFIRMING: Final[frozenset[str]] = frozenset({"as_measured", "plate_corrected"})
-REJECTING: Final[frozenset[str]] = frozenset(
-    {"not_visible", "wrong_plate", "wrong_vehicle", "no_violation", "emergency", "poor_evidence", "duplicate",
-     "other"}
-)  # fmt: skip
 
 
 class StepRefused(DomeError):
@@ -153,7 +148,6 @@ def corrected(state: State, found: MachineState) -> tuple[State, Export]:
     return (found, "") if state == "confirmed" and found != "stands" else (state, "")
 
 
-SEVEREST: Final = 9
 _SEVERITY: Final = {
     "wrong_way": 9,
     "failure_to_yield": 8,

@@ -110,18 +110,14 @@ class ObjectBook:
         self._seen_at = at
         shown = np.clip(cells + NO_COLOUR, 0, 255).astype(np.uint8)
         if not self._grounds.see(cells, at_s):
-            gone = self._drop_all(at)
-            return PixelLook(at, gone, changed=np.zeros(cells.shape[:2], bool), cells=shown)
+            # The place is learnt anew: nobody knows any more what stood there, and that is not to have gone.
+            self._held, self._candidates = [], []
+            return PixelLook(at, (), changed=np.zeros(cells.shape[:2], bool), cells=shown)
         standing = self._grounds.standing
         gone = self._watch(standing, at, dt_s)
         self._find(standing, at, dt_s)
         things = tuple(held.thing for held in self._held)
         return PixelLook(at, (*gone, *things), self._movers(), self._grounds.changed, shown)
-
-    def _drop_all(self, at: datetime) -> tuple[Thing, ...]:
-        """The place is learnt anew: nobody knows any more what stood there, and that is not to have gone."""
-        self._held, self._candidates = [], []
-        return ()
 
     def _watch(self, standing: Mask, at: datetime, dt_s: float) -> tuple[Thing, ...]:
         """What the known things do; those that have gone are told for the last time."""

@@ -51,7 +51,6 @@ SEEN_BY: Final[dict[str, frozenset[Role]]] = {
     "dome.decision.": _WATCH,
     "dome.object.": _WATCH,
     "dome.patrol.task.": frozenset({"patrol", "operator", "auditor"}),
-    "dome.camera.state.": _WATCH | {"administrator"},
     "dome.camera.fitness.": frozenset({"operator", "administrator"}),
     "dome.report.": frozenset({"operator", "reviewer", "auditor"}),
     "dome.search.waiting.": frozenset({"operator", "authoriser"}),

@@ -27,8 +27,6 @@ from serve.api.signatures import channel_of
 log = logging.getLogger(__name__)
 
 BASE: Final = "/api/v1/reports"
-UNROUTED: Final = ""
-"""The district of reports from where nobody is near: for those who may look everywhere."""
 
 
 class Own:
