@@ -10,7 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -40,6 +40,8 @@ from flows.rules import build_rules
 from flows.rules.abandoned_object import needs_pixels
 from flows.rules.base import Moment, Rule
 from flows.rules.pins import PinBook
+from flows.rules.sought import never_fire
+from flows.sampling import Sampler
 from flows.signals import SignalBook
 from flows.steadiness import Steadiness
 from flows.tracking import ReportedTracks, Tracker
@@ -423,26 +425,6 @@ class HeldEvents:
         self._pins.keep(at for _, event in self._held for at in moments_of(event))
 
 
-class Sampler:
-    """Takes ``rate_hz`` frames a second by capture time, evenly, whatever the camera's own rate is."""
-
-    def __init__(self, rate_hz: float | None) -> None:
-        self._every = timedelta(seconds=1 / rate_hz) if rate_hz else None
-        self._due: datetime | None = None
-
-    def takes(self, at: datetime) -> bool:
-        """Whether the frame captured then is looked at; called for every frame in order."""
-        if self._every is None:
-            return True
-        if self._due is not None and at < self._due:
-            return False
-        # From the moment it was due, not from this frame: else every interval would round up to whole frames.
-        # After a gap start anew, or a burst would make up for what was missed.
-        late = self._due is None or at - self._due > self._every
-        self._due = (at if late or self._due is None else self._due) + self._every
-        return True
-
-
 class FrameSource(Protocol):
     """What :func:`run` needs of a source."""
 
@@ -482,25 +464,6 @@ def run_frames(
             request = request_of([frame.picture.bgr(*detector_size(detector, frame))], frame)
             yield from pipeline.step(frame, detect_at_full_size(detector, [request])[0][0])
     yield from pipeline.close()
-
-
-def never_fire(camera: CameraConfig, spec_names: Sequence[str]) -> list[str]:
-    """What is to be said of rules of a camera whose detector knows nobody that they are about.
-
-    Args:
-        camera: The camera.
-        spec_names: Class names of its detector; empty if they are not known.
-    """
-    said = []
-    for rule in camera.rules if spec_names else ():
-        sought = [rule.classes, *([("person",)] if rule.kind == "failure_to_yield" else [])]
-        missing = next((classes for classes in sought if not set(classes) & set(spec_names)), None)
-        if missing and rule.kind != "abandoned_object":  # which is told by pixels
-            known = f"detector {camera.detector} knows {', '.join(spec_names)}"
-            said.append(
-                f"rule {rule.kind} can never report anybody: {known}, and none of {', '.join(missing)}"
-            )
-    return said
 
 
 def watched(camera: CameraConfig) -> bool:

@@ -18,7 +18,8 @@ from flows.domain.frames import ClockState, Frame
 from flows.domain.ruleset import AbandonedObjectRule, FailureToYieldRule, Rule, SpeedingRule
 from flows.domain.site import CameraConfig, FileSource, GateConfig, StreamSource, Zone
 from flows.jurisdiction import load_profile
-from flows.pipeline import LAG_FRAMES, CameraPipeline, Sampler, run_frames, without_pixels
+from flows.pipeline import LAG_FRAMES, CameraPipeline, run_frames, without_pixels
+from flows.sampling import Sampler
 from flows.sources.picture import ArrayPicture
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
