@@ -327,7 +327,7 @@ class LeadStore:
         person(by)
         for _ in range(ATTEMPTS):
             lead = self.raw(lead_id)
-            case = None if action == "lead.rejected" else self.searched(lead)
+            case = None if action == "lead.rejected" else self.running_case(lead)
             after = step(lead)  # raises what forbids it, also what another has answered meanwhile
             change = self._change(lead, after, by, action)
             if case is not None:  # what was seen of it holds until it is used
@@ -346,8 +346,8 @@ class LeadStore:
             return after
         raise ChangedMeanwhile(f"lead {lead_id}: others answer it at this moment; look again")
 
-    def searched(self, lead: Lead) -> SearchCase:
-        """The case of a lead, which is searched: see :func:`flows.domain.leads.require_search`.
+    def running_case(self, lead: Lead) -> SearchCase:
+        """The case of a lead whose search goes on: see :func:`flows.domain.leads.require_search`.
 
         Raises:
             CaseError: If its search is over.

@@ -279,7 +279,7 @@ class AlertHub:
                 for name, rows in answer or []:
                     if name.decode() == keys.ALERTS:
                         self._alerted = rows[-1][0].decode()
-                        await self._fan_out([waiting(fields) for _, fields in rows])
+                        await self._fan_out([hint_of(fields) for _, fields in rows])
                         continue
                     # A back-fill that nobody follows costs no more than its places.
                     items = await self._items(rows) if self._listeners else []
@@ -318,8 +318,8 @@ def item_of(place: str, fields: dict[bytes, bytes], record: bytes | None) -> Ite
     return Item(place_of(place), type if record else "", district, text, blind)
 
 
-def waiting(fields: dict[bytes, bytes]) -> Item:
-    """An alert of a new lead as listeners get it."""
+def hint_of(fields: dict[bytes, bytes]) -> Item:
+    """An alert of a new lead as listeners get it: that one waits."""
     district, first = fields[b"district"].decode(), fields.get(b"first") == b"1"
     said = json.dumps({"type": WAITING, "subject": district, "data": {"first": first}}, separators=(",", ":"))
     text = f"event: {WAITING}\ndata: {said}\n\n".encode()

@@ -92,7 +92,7 @@ class Patrol:
         try:
             lead = services.leads.raw(lead_id)
             self._bounds.require(lead.district)
-            case = services.leads.searched(lead)
+            case = services.leads.running_case(lead)
         except FieldError:
             raise Problem(404, NO_SUCH) from None
         return Task.of_lead(lead, case, by=self._bounds.person.sub, at=services.now(), text=text)
