@@ -35,7 +35,8 @@ SCOPE_S: Final = 1.0
 SCOPE_STALE: Final = timedelta(seconds=5)
 """A scope that was not confirmed for so long covers nothing."""
 SCOPE_TRIES: Final = 30
-"""A file waits so often for the scope, SCOPE_S each time; then it goes on, and its people are not looked for."""
+"""A file asks so often for the scope, SCOPE_S after each answer that did not come: half a minute where nobody is there,
+three where somebody hangs. Then it goes on, and its people are not looked for."""
 LEAST_HEAD_PX: Final = 40
 """Width of a head's region below which no face of 40 px can be in it ... """
 AGAIN_S: Final = 0.8
