@@ -15,7 +15,7 @@ from flows.domain.errors import CalibrationError
 from flows.domain.frames import VOUCHED_CLOCKS, ClockState
 from flows.domain.site import CameraConfig, TracksSource
 from flows.ground import GroundPlane
-from flows.speed import SpeedConfig, check_clock
+from flows.speed import Reason, SpeedConfig, check_clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class Objection:
     """Why measurements cannot be evidence.
 
     Attributes:
-        code: For machines, and to be said in somebody's language.
+        code: For machines, and to be said in somebody's language; rules refuse in the same words.
         said: In words.
     """
 
-    code: str
+    code: Reason
     said: str
 
 

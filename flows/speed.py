@@ -40,6 +40,7 @@ KMH = 3.6
 
 Reason = Literal[
     "no_calibration",
+    "calibration_void",
     "survey_unchecked",
     "calibration_expired",
     "rate_unmeasured",

@@ -19,6 +19,7 @@ from flows.domain.frames import VOUCHED_CLOCKS
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import TracksSource
 from flows.domain.tracks import Sighting, Track
+from flows.fitness import of_survey
 from flows.fixspeed import estimate_fixes
 from flows.geometry import inside_polygon
 from flows.ground import GroundPlane
@@ -237,10 +238,8 @@ class Speeding:
             return Refusal("platform", f"a {self._camera.platform} camera has no fixed pose")
         if self._ground is None:
             return Refusal("no_calibration", "the camera has no ground survey")
-        if self._ground.residual.dof == 0:
-            return Refusal("survey_unchecked", "four points: nothing checks the survey; survey a fifth")
-        if not self._ground.valid_on(self._profile.local_day(track.last_at)):
-            return Refusal("calibration_expired", f"valid until {self._ground.config.valid_until}")
+        if objections := of_survey(self._ground, self._profile.local_day(track.last_at)):
+            return Refusal(objections[0].code, objections[0].said)
         if self._clock.guessed(track.first_at, track.last_at):
             return Refusal("clock_step", "the camera's clock stepped while it was in sight")
         clock = check_clock(moment.clock, self._thresholds.speed)
@@ -252,7 +251,7 @@ class Speeding:
         try:
             return self._ground.for_picture(*sizes[0])
         except CalibrationError as error:
-            return Refusal("no_calibration", str(error))
+            return Refusal("calibration_void", str(error))
 
     def _windows(self, sightings: list[Sighting]) -> list[list[Sighting]]:
         """Consecutive parts of ``window_s``."""

@@ -88,6 +88,7 @@ export const CODES = {
   "why.appeal_refused": ["шағым қанағаттандырылмады", "жалоба отклонена", "appeal refused"],
   "why.mass_correction": ["жаппай түзету", "массовое исправление", "mass correction"],
   "refused.no_calibration": ["калибрленбеген", "нет калибровки", "no calibration"],
+  "refused.calibration_void": ["калибрлеуі бұл суретке сай емес", "калибровка не подходит к изображению", "calibration does not hold for the picture"],
   "refused.calibration_expired": ["түсіру негізінің мерзімі өткен", "срок съёмки истёк", "survey has expired"],
   "refused.survey_unchecked": ["түсіру негізін тексеретін нүкте жоқ", "съёмку нечем проверить", "nothing checks the survey"],
   "refused.rate_unmeasured": ["кадр жиілігі өлшенбеген", "частота кадров не измерена", "rate is not measured"],
