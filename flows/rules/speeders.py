@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Final
 
 CROWD: Final = 64
-"""Most vehicles remembered."""
+"""Most vehicles whose places are remembered: a track that breaks goes on within seconds."""
+NUMBERS: Final = 10_000
+"""Most numbers remembered: a radar that sees a whole motorway may report hundreds while one of them is in sight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,29 @@ class Speeder:
 
 @dataclass(slots=True)
 class Speeders:
-    """Those of one camera, newest last; all its speeding rules share it."""
+    """Those of one camera; all its speeding rules share it.
+
+    Attributes:
+        all: The last ones, newest last.
+        numbers: Theirs and those of many before them, newest last.
+
+    >>> speeders = Speeders()
+    >>> for n in range(1 + CROWD):
+    ...     speeders.add(Speeder(n, datetime.min, datetime.min, (0.0, 0.0), (20.0, 0.0)))
+    >>> len(speeders.all), speeders.has(0), speeders.has(99)
+    (64, True, False)
+    """
 
     all: deque[Speeder] = field(default_factory=lambda: deque(maxlen=CROWD))
+    numbers: dict[int, None] = field(default_factory=dict)
+
+    def add(self, speeder: Speeder) -> None:
+        """It has had its event."""
+        self.all.append(speeder)
+        self.numbers[speeder.track] = None
+        if len(self.numbers) > NUMBERS:
+            del self.numbers[next(iter(self.numbers))]
 
     def has(self, track: int) -> bool:
         """Whether a vehicle was reported under this number."""
-        return any(speeder.track == track for speeder in self.all)
+        return track in self.numbers

@@ -292,7 +292,7 @@ class Speeding:
     def _remember(self, track: int, verdict: SpeedEstimate) -> None:
         middle_at = verdict.first.at + (verdict.last.at - verdict.first.at) / 2
         seen = Speeder(track, middle_at, verdict.last.at, verdict.middle_m, verdict.velocity_mps)
-        self._speeders.all.append(seen)
+        self._speeders.add(seen)
 
     def _event(self, track: Track, verdict: SpeedEstimate, moment: Moment) -> Event:
         limit_kmh = self._limit_kmh(track)
