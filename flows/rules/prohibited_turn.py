@@ -1,7 +1,9 @@
 """Prohibited turn: a vehicle comes from one zone and leaves through another that is forbidden from there.
 
 Both ends must surely be the same vehicle's, in this order: a track that begins in the second zone has turned
-nowhere, and one that may have gone over to another vehicle in between proves nothing.
+nowhere, and one that may have gone over to another vehicle in between proves nothing. So far away that one look
+cannot tell a vehicle from the next, it may: far down the road an outgoing car and an oncoming one are a few pixels
+apart, and the tracker's swap of the two looks like a turn.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from flows.rules.trail import Look
 
 Array = NDArray[np.float64]
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 
@@ -40,12 +42,14 @@ class ProhibitedTurnConfig:
         sure_m: And for so much way.
         moves_mps: Slower has no direction to speak of.
         heading_deg: Where a zone states its traffic's heading, who goes farther off it is passing through.
+        tells_m: Standard error of one look from which on vehicles 6 m apart cannot be told by where they are.
     """
 
     sure_s: float = 0.3
     sure_m: float = 1.5
     moves_mps: float = 1.4
     heading_deg: float = 75.0
+    tells_m: float = 1.5
 
 
 @dataclass(slots=True)
@@ -58,6 +62,7 @@ class _Turn:
         exit: Waypoints surely in the second zone.
         strayed: It left the zone that it must stay within.
         out: It was surely out of the first zone since it was in it.
+        vague: It was where its place does not tell it from the next vehicle.
     """
 
     entry: list[Waypoint] = field(default_factory=list)
@@ -65,6 +70,7 @@ class _Turn:
     exit: list[Waypoint] = field(default_factory=list)
     strayed: bool = False
     out: bool = False
+    vague: bool = False
 
 
 class ProhibitedTurn(FollowingRule[_Turn]):
@@ -95,6 +101,7 @@ class ProhibitedTurn(FollowingRule[_Turn]):
         if came and not goes:
             self._enter(state, point)
         elif state.entry:
+            state.vague = state.vague or not self._tells(point)
             state.out = state.out or came is False
             state.between.append(point)
             if self._within is not None and inside(self._within, point) is False:
@@ -105,6 +112,13 @@ class ProhibitedTurn(FollowingRule[_Turn]):
             if goes is False:
                 state.exit = []
         return None
+
+    def _tells(self, point: Waypoint) -> bool:
+        """Whether the place of one look tells which vehicle it is."""
+        return (
+            point.foot_m2 is None
+            or float(np.linalg.eigvalsh(point.foot_m2)[-1]) <= self._thresholds.tells_m**2
+        )
 
     def _mix(self, state: _Turn) -> str | None:
         """On the way it may have become another: who turned is not known."""
@@ -118,7 +132,8 @@ class ProhibitedTurn(FollowingRule[_Turn]):
             state.entry = []
         state.entry.append(point)
         del state.entry[1:-200]
-        state.between, state.exit, state.strayed, state.out = [], [], False, False
+        state.between, state.exit = [], []
+        state.strayed = state.out = state.vague = False
 
     def _heads(self, area: Area | None, point: Waypoint) -> bool:
         """Whether it goes the zone's way, or the zone does not state any."""
@@ -139,6 +154,8 @@ class ProhibitedTurn(FollowingRule[_Turn]):
             return "entry_too_short"
         if seconds_between(entry[-1], leave[0]) > self._config.max_s:
             return "too_long"
+        if state.vague:
+            return "mixed_up"
         if state.strayed:
             return "strayed"
         middle = min(state.between, key=lambda p: abs(seconds_between(entry[-1], p) * 2 - _between_s(state)))

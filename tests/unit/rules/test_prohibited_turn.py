@@ -119,3 +119,9 @@ def test_rule_says_what_it_does() -> None:
     text = describe(TURN, load_profile("uz"))
     assert "from zone south and leave through zone west" in text
     assert "KoAO RUz 128-2" in text
+
+
+def test_places_so_vague_that_they_tell_nobody_from_the_next_prove_no_turn() -> None:
+    made = rule()
+    assert tell(made, [LEFT], noise_m=1.7) == []
+    assert made.refusals() == {"mixed_up": 1}
