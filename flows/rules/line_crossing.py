@@ -152,7 +152,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         front = self._line.front(look.point, look.cls)
         beside = state.past is None and front.inside_m < -self._thresholds.beside_m
         if beside or not (look.clear or (front.away and front.before)):
-            return None
+            return self._covered(state)
         if front.before:
             self._approach(state, front)
             return None
@@ -176,6 +176,11 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if seconds_between(state.past.point, front.point) < self._thresholds.stays_s:
             return None
         return self._beyond(state, front)
+
+    def _covered(self, state: Crossing) -> Finding | str | None:
+        """Where it is cannot be told; that it did not get into the junction before its red was over can."""
+        waits = state.red is not None and state.inside is None and not state.turns and not state.done
+        return self._decide(state, "stopped") if waits and self._signal.now is not state.red else None
 
     def _through(self, state: Crossing, front: Front) -> bool:
         """Whether it went straight through the junction, where others hid it: it came from before the line."""

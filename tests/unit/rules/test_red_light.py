@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import driving
 import pytest
 from quick import first
-from roads import Drive, Lights, Story, arc, over, rect, road, straight, swapped, violation
+from roads import START, Drive, Lights, Story, arc, over, rect, road, straight, swapped, violation
 
 from flows.domain.events import Event
 from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
@@ -15,6 +16,7 @@ from flows.rules import red_light, stop_line
 from flows.rules.line_crossing import LineCrossingRule
 from flows.rules.red_light import RedLight
 from flows.rules.stop_line import StopLine
+from flows.rules.trail import Trails
 
 RED = RedLightRule(stop_line="stop", junction="junction", signal="main")
 LINE = StopLineRule(stop_line="stop", signal="main")
@@ -263,3 +265,15 @@ def test_who_comes_forth_beside_the_junction_has_not_gone_straight_through_it() 
     way = ((0.0, 1.75, -10.0), (1.7, 1.75, 32.5), (2.3, 11.0, 40.0), (3.5, 35.0, 46.0))
     reds, _ = judged(Drive(1, way, unseen=((1.75, 2.4),)), lights={"main": [(0, "red")]})
     assert reds == []
+
+
+def test_who_stood_beyond_the_line_until_red_was_over_has_an_event_however_it_is_lost_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A lorry hides it from the sixth second to the thirteenth; at 13.6 s the tracker has another car for it."""
+    covered = [START + timedelta(seconds=s) for s in (6.0, 13.2)]
+    monkeypatch.setattr(Trails, "_was_covered", lambda _, trail, at: covered[0] <= at <= covered[1])
+    drive = replace(stops(at_y=30.0, then_s=10.0), shifts=((13.6, 30.0, 8.0, 0.0),))
+    reds, lines = judged(drive, lights={"main": [(0, "red"), (8, "green")], "arrow": [(0, "off")]})
+    assert reds == []
+    assert [violation(e).track for e in lines] == [1]
