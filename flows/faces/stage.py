@@ -275,9 +275,8 @@ class FaceStage:
             if case is None or hit.case in seen.told:
                 continue
             before = seen.votes.get(hit.case)
-            votes = Votes(1, answer.worth, hit, request.at)
-            if before is not None:
-                votes = before.with_one(answer.worth, hit, request.at)
+            found = answer.worth, hit, request.at
+            votes = before.with_one(*found) if before is not None else Votes(1, *found)
             seen.votes[hit.case] = votes
             if votes.count >= case.terms.votes:
                 seen.told.add(hit.case)

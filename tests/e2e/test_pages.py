@@ -193,7 +193,7 @@ def test_a_camera_says_why_it_is_no_evidence_and_shows_its_zones_over_its_pictur
     page = opened(desk, "cameras", "operator")
     page.wait_for_selector("[aria-label=fit] .pill:text('Fit for evidence')")
     reasons = page.locator("[aria-label=unfit] .reasons-list li").all_inner_texts()
-    assert reasons == ["nobody vouches for its clock", "its survey is not valid today"]
+    assert reasons == ["nobody vouches for the clock", "survey has expired"]
     page.click("[aria-label=unfit] button")
     page.wait_for_selector(".look .outline.line")
     assert page.locator(".look .overlay text").all_text_contents() == ["hall", "gate"]

@@ -100,7 +100,7 @@ export const CODES = {
   "refused.disagreement": ["өлшемдер сәйкес емес", "измерения расходятся", "measurements disagree"],
   "refused.platform": ["бұл тұғырда өлшенбейді", "на этой платформе не измеряется", "not on this platform"],
   "refused.clock_step": ["сағат секірді", "часы скакнули", "the clock stepped"],
-  "refused.clock": ["сағат белгісіз", "часы неизвестны", "unknown clock"],
+  "refused.clock": ["сағатына ешкім кепіл емес", "за часы никто не ручается", "nobody vouches for the clock"],
   "refused.hardly_a_vehicle": ["көлікке ұқсамайды", "вряд ли автомобиль", "hardly a vehicle"],
   "refused.no_path": ["жолы белгісіз", "путь неизвестен", "no path on the ground"],
   "refused.stood_too_short": ["тым аз тұрды", "стоял слишком недолго", "stood too briefly"],

@@ -102,8 +102,6 @@ FAMILIES = {
     "kind": get_args(Kind), "report": get_args(ReportState), "role": ROLES, "clock": get_args(ClockSource),
     "why": {*get_args(ReviewReason), *get_args(MachineReason)}, "action": get_args(Action),
     "fit": {each for each in get_args(Fitness) if each}, "fitness": {"displaced", "restored", "shaking", "steady"},
-    "unfit": {"rate_unmeasured", "rate_unsteady", "clock", "no_calibration", "calibration_void",
-              "survey_unchecked", "calibration_expired", "camera_moved", "camera_shakes"},
     "refused": {*refusals(), *get_args(SpeedReason), *get_args(Refused), "camera_moved", "camera_shakes",
                 *(f"belt_{doubt}" for doubt in get_args(Doubt) if doubt)},
     "unit": {"km/h", "m", "s", "deg", "widths", "probability", "km", "min", "h", "d"},

@@ -49,7 +49,7 @@ function card(camera, me, look) {
       h("dt", t("rate")), h("dd", number(status.rate_hz || 0, 1), spark(row.map((r) => r.rate), t("rate"))),
       h("dt", t("lag")), h("dd", number(status.lag_s || 0, 1), spark(row.map((r) => r.lag), t("lag"))),
       h("dt", t("frames")), h("dd", `${number(read)}; ${t("gated")} ${read ? number((100 * (status.gated || 0)) / read) : 0} %; ${t("dropped")} ${number(status.dropped || 0)}`),
-      status.unfit?.length > 0 && [h("dt", t("unfit")), h("dd", h("ul.reasons-list", status.unfit.map((code) => h("li", t(`unfit.${code}`)))))],
+      status.unfit?.length > 0 && [h("dt", t("unfit")), h("dd", h("ul.reasons-list", status.unfit.map((code) => h("li", t(`refused.${code}`)))))],
       status.fitness && [h("dt", t("steadiness")), h("dd", t(`fit.${status.fitness}`), status.moved_px !== null && ` (${number(status.moved_px, 1)} px)`)],
       camera.last_report_at && [h("dt", t("time")), h("dd", when(camera.last_report_at))],
       refused.length > 0 && [h("dt", "✗"), h("dd", refused.map(([why, n]) => `${t(`refused.${why}`)} ${n}`).join(", "))],
