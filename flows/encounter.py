@@ -23,6 +23,7 @@ from flows.crosswalk import Interval
 from flows.crossways import LINE_M, Line, Passage, Way
 from flows.domain.paths import Path, Waypoint
 from flows.geometry import distance_to_polygon
+from flows.middle import median
 
 Array = NDArray[np.float64]
 Refused = Literal["no_fair_chance", "not_seen_before", "not_seen_leaving", "too_uncertain", "touching"]
@@ -403,7 +404,7 @@ class _Meeting:
         vehicle = passage.points[self.line.arrival]
         by_vehicle = vehicle.sd_m / max(vehicle.speed_mps, 0.5)
         by_person = float(way.sd[way.near(float(passage.t[self.line.arrival]))]) / max(pace, 0.5)
-        steps = [float(np.median(np.diff(t))) / math.sqrt(12) for t in (passage.t, way.t)]
+        steps = [median(np.diff(t)) / math.sqrt(12) for t in (passage.t, way.t)]
         return math.hypot(by_vehicle, by_person, *steps)
 
     def _trace(self, began: int) -> list[tuple[float, float, float]]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from flows.domain.frames import ClockState
 from flows.domain.tracks import Sighting
+from flows.middle import median
 from flows.speed import KMH, Refusal, SpeedConfig, SpeedEstimate
 
 Array = NDArray[np.float64]
@@ -112,7 +113,7 @@ def _fit(used: Sequence[Sighting], huber: float) -> _Curve:
         terms, *_ = np.linalg.lstsq(design * root, xy * root, rcond=None)
         off = np.linalg.norm(xy - design @ terms, axis=1)
         # Median of a Rayleigh distribution: 1.177 standard deviations of each axis.
-        spread_m = max(float(np.median(off)) / 1.177, 1e-6)
+        spread_m = max(median(off) / 1.177, 1e-6)
         weight = np.minimum(1.0, huber * spread_m / np.maximum(off, 1e-9))
     return _Curve(at_s, xy, np.asarray(terms), off, spread_m)
 

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.geometry import inside_polygon
+from flows.middle import median, medians
 
 Array = NDArray[np.float64]
 Grid = NDArray[np.float32]
@@ -368,8 +369,8 @@ def fit_shift(then_px: Array, moved_px: Array, config: LandmarkConfig) -> Shift 
     turn = (w[a] - w[b]) / (z[a] - z[b])
     move = w[a] - turn * z[a]
     off = np.abs(turn[:, None] * z + move[:, None] - w)
-    best = int(np.median(off, axis=1).argmin())
-    within_px = config.agrees_px + config.bends * float(np.median(np.abs(w - z)))
+    best = int(medians(off, axis=1).argmin())
+    within_px = config.agrees_px + config.bends * median(np.abs(w - z))
     agree = off[best] <= 2 * within_px
     for _ in range(2):
         if agree.sum() < config.least:
@@ -451,7 +452,7 @@ class Learner:
         peaks = search(luma, self._wanted, self._corners)
         found = peaks.alike >= self._config.learns_alike
         # What is common to all is the camera's own shake; what is left over is the landmark's unrest.
-        common = np.median(peaks.offset_px[found], axis=0) if found.any() else np.zeros(2)
+        common = medians(peaks.offset_px[found], axis=0) if found.any() else np.zeros(2)
         steady = found & (np.abs(peaks.offset_px - common).max(axis=1) < 3 * self._config.steady_px)
         self._offsets.append(np.where(steady[:, None], peaks.offset_px - common, np.nan))
         still = steady & (np.abs(peaks.offset_px).max(axis=1) < 0.5)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.ground import GroundPlane
+from flows.middle import median
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -425,7 +426,7 @@ def _noise(residual: Array, crowded: bool) -> Noise:
 
 def _spread(residual: Array) -> float:
     """Robust standard deviation, never below a third of what is expected."""
-    return max(float(1.4826 * np.median(np.abs(residual))), 0.33)
+    return max(1.4826 * median(np.abs(residual)), 0.33)
 
 
 def _correlation(residual: Array) -> float:

@@ -19,6 +19,7 @@ from flows.domain.events import Measured
 from flows.domain.frames import ClockState
 from flows.domain.tracks import Sighting
 from flows.ground import GroundPlane
+from flows.middle import median, medians
 from flows.motion import (
     ACCELERATION,
     BODIES,
@@ -335,8 +336,8 @@ def _shapely(boxes: Array, config: SpeedConfig) -> NDArray[np.bool_]:
         return np.zeros(0, bool)
     aspect = np.log((boxes[:, 2] - boxes[:, 0]) / (boxes[:, 3] - boxes[:, 1]))
     padded = np.pad(aspect, 4, mode="reflect" if len(aspect) > 4 else "edge")
-    median = np.median(np.lib.stride_tricks.sliding_window_view(padded, 9), axis=1)
-    return np.asarray(np.abs(aspect - median) < config.shape_change)
+    usual = medians(np.lib.stride_tricks.sliding_window_view(padded, 9), axis=1)
+    return np.asarray(np.abs(aspect - usual) < config.shape_change)
 
 
 def _sigma(boxes: Array, picture_px: tuple[int, int], config: SpeedConfig) -> Array:
@@ -368,7 +369,7 @@ def _line(at_s: Array, xy: Array, cov: Array) -> tuple[tuple[float, float], tupl
         root = np.sqrt(weight * bend)[:, None]
         line, *_ = np.linalg.lstsq(design * root, xy * root, rcond=None)
         off = np.linalg.norm(xy - design @ line, axis=1) * np.sqrt(weight)
-        spread = max(float(np.median(off)), 1e-9)
+        spread = max(median(off), 1e-9)
         bend = 1.5 * spread / np.maximum(off, 1.5 * spread)
     return (float(line[0, 0]), float(line[0, 1])), (float(line[1, 0]), float(line[1, 1]))
 

@@ -1,8 +1,9 @@
 """Put in front of a camera actor's module path: hides or puts off what Ray would import only because it is there.
 
-Every Ray worker imports pyarrow to be able to pass its tables on (a camera passes none; Ray takes its absence for
-granted, ``ray._private.arrow_serialization``), requests for Google's TPUs and jsonschema to check environments.
-The latter two are stood in for until somebody uses them. Together the actor is 30 MB smaller.
+Every Ray worker imports pyarrow and starlette to be able to pass their objects on (a camera passes none; Ray takes
+their absence for granted, ``ray._private.arrow_serialization``, ``ray.util.serialization_addons``), requests for
+Google's TPUs and jsonschema to check environments. The latter two are stood in for until somebody uses them.
+Together the actor is 30 MB smaller.
 """
 
 from __future__ import annotations

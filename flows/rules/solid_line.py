@@ -17,6 +17,7 @@ from flows.domain.paths import Waypoint
 from flows.domain.ruleset import SolidLineRule
 from flows.geometry import along_and_across
 from flows.jurisdiction import JurisdictionProfile
+from flows.middle import median
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import LAG_M, Z95, metres, seconds, seconds_between, way_between
 from flows.rules.following import Finding, FollowingRule
@@ -180,7 +181,7 @@ class SolidLine(FollowingRule[_Beside]):
         end_m = self._thresholds.end_m + Z95 * max(out.point.sd_m, over.point.sd_m)
         if inside_m < end_m:
             return "line_end" if inside_m > -end_m else None
-        past_m = float(np.median([abs(m.across_m) for m in state.after]))
+        past_m = median([abs(m.across_m) for m in state.after])
         sd_m = math.hypot(max(m.sd_m for m in state.after), LAG_M / Z95)
         if past_m - self._shifted_m(state) - Z95 * sd_m <= self._config.past_m:
             return "shape"
@@ -196,7 +197,7 @@ class SolidLine(FollowingRule[_Beside]):
         known_after = [e for e in after if e is not None]
         if not known_before or not known_after:
             return 0.0
-        return abs(float(np.median(known_after)) - float(np.median(known_before))) / 2
+        return abs(median(known_after) - median(known_before)) / 2
 
     def _finding(self, state: _Beside, past_m: float, sd_m: float, at_m: float) -> Finding:
         way = [*state.before[-25:], *state.between, *state.after]
