@@ -20,7 +20,8 @@ from ray.exceptions import GetTimeoutError, RayActorError
 from cluster.applying import reachable
 from cluster.check import section_notes
 from cluster.events_file import EventsFile
-from flows.camera import FLEET, NAMESPACE, RESULTS, Surroundings
+from flows.assembly import Surroundings
+from flows.camera import FLEET, NAMESPACE, RESULTS
 from flows.domain.errors import DomeError
 from flows.domain.places import Places
 from flows.domain.site import CameraConfig, SiteConfig

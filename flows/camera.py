@@ -18,8 +18,8 @@ import ray
 from numpy.typing import NDArray
 from ray.exceptions import RayError, RayTaskError
 
+from flows.assembly import Readers, Surroundings, calibrated, evidence_of
 from flows.backoff import Backoff
-from flows.beltstage import BeltStage
 from flows.domain.belts import BeltAnswer, BeltRequest
 from flows.domain.detections import Detections
 from flows.domain.errors import (
@@ -27,29 +27,21 @@ from flows.domain.errors import (
     DetectorFailed,
     DomeError,
     FacesAway,
-    FieldError,
     ReaderAway,
     ReaderFailed,
     StoreError,
 )
 from flows.domain.events import Event
 from flows.domain.inference import DetectorSpec, DetectRequest
-from flows.domain.platehash import VARIABLE, PlateHasher
-from flows.domain.plates import PlateAnswer, PlateRecord, PlateRequest
+from flows.domain.plates import PlateAnswer, PlateRequest
 from flows.domain.site import CameraConfig
 from flows.domain.status import CameraState, CameraStatus
-from flows.evidence import EvidenceQueue
 from flows.feed import Feed, described
 from flows.gateway import first_line
 from flows.gauges import Gauges
-from flows.jurisdiction import JurisdictionProfile
 from flows.outbox import Outbox
-from flows.package import EvidenceContext, ModelRef
 from flows.pipeline import CameraPipeline
-from flows.platestage import PlateStage
-from flows.settings import Settings
 from flows.sources import open_source
-from flows.store.evidence import EvidenceStore
 from flows.store.landmarks import LandmarkStore
 from flows.store.spool import Spool
 
@@ -89,29 +81,6 @@ class Report:
     status: CameraStatus
     ids: list[str]
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all cameras of a job share.
-
-    Attributes:
-        site: The site's id.
-        profile: The law of the place.
-        settings: Where spools, evidence and caches are.
-        software: Version of this software, for evidence.
-        plates: Whether a plate reader runs.
-        faces: Whether people can be searched for: a face search runs and there is a key for what is biometric.
-        belts: Whether a belt classifier runs.
-    """
-
-    site: str
-    profile: JurisdictionProfile
-    settings: Settings
-    software: str = ""
-    plates: bool = True
-    faces: bool = False
-    belts: bool = True
 
 
 class CameraActor:
@@ -193,7 +162,7 @@ class CameraActor:
         source = open_source(self._camera, self._around.settings)
         self._message = "opening the source"
         await asyncio.to_thread(source.open)
-        camera = await asyncio.to_thread(self._calibrated)
+        camera = await asyncio.to_thread(calibrated, self._camera, self._around.settings)
         store = LandmarkStore(self._around.settings.landmarks, camera)
         pipeline = CameraPipeline.build(
             camera,
@@ -205,8 +174,12 @@ class CameraActor:
             store.save if camera.live else None,
         )
         self._outbox = Outbox(await asyncio.to_thread(self._spool), submit)
-        packaged = bool(camera.rules) or camera.read_plates
-        evidence = self._evidence(camera, source, spec) if packaged and spec is not None else None
+        loop = asyncio.get_running_loop()
+        readers = Readers(
+            Reader[PlateRequest, PlateAnswer](self._gateway, loop, "read_plate", "plate reader"),
+            Reader[BeltRequest, BeltAnswer](self._gateway, loop, "read_belts", "belt classifier"),
+        )
+        evidence = evidence_of(camera, self._around, source, spec, readers) if spec is not None else None
         faces = self._faces(self._outbox, pipeline) if self._around.faces and spec is not None else None
         return Feed(source, pipeline, spec, detector, self._outbox, evidence, faces)
 
@@ -235,37 +208,6 @@ class CameraActor:
                 self._message = f"waiting for {error}"
                 await asyncio.sleep(pause.next_s())
         return None
-
-    def _calibrated(self) -> CameraConfig:
-        """A scene brings its own survey, known once it is rendered."""
-        if self._camera.calibration is not None or self._camera.source.kind != "scene":
-            return self._camera
-        from flows.sources.scene import scene_calibration
-
-        survey = scene_calibration(self._camera, self._around.settings)
-        return self._camera.model_copy(update={"calibration": survey})
-
-    def _evidence(self, camera: CameraConfig, source: Source, spec: DetectorSpec) -> EvidenceQueue:
-        profile = self._around.profile
-        detector = ModelRef(name=spec.name, sha256=spec.version)
-        context = EvidenceContext.of(self._around.site, camera, detector, self._around.software, profile)
-        store = EvidenceStore(self._around.settings.evidence)
-        loop = asyncio.get_running_loop()
-        plate_reader = Reader[PlateRequest, PlateAnswer](self._gateway, loop, "read_plate", "plate reader")
-        belt_reader = Reader[BeltRequest, BeltAnswer](self._gateway, loop, "read_belts", "belt classifier")
-        plates = PlateStage(plate_reader, profile.plates) if self._around.plates else None
-        belts = BeltStage(belt_reader) if self._around.belts else None
-        hasher = PlateHasher.of(self._around.settings.plate_key.get_secret_value())
-
-        if self._camera.read_plates and hasher is None:
-            field = f"cameras.{self._camera.id}.read_plates"
-            raise FieldError(field, f"{VARIABLE} to be set: plates are kept as keyed hashes only", "no key")
-
-        def hash_plate(plate: PlateRecord | None) -> str:
-            """Of a plate that is surely read; without a key no passage can be told from another."""
-            return hasher.hash(plate.text) if hasher and plate and plate.confident else ""
-
-        return EvidenceQueue(source.ring, store, context, profile.evidence.clip_s, hash_plate, plates, belts)
 
 
 class Gateway:

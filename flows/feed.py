@@ -113,6 +113,7 @@ class Feed:
         outbox: Takes the events.
         evidence: Makes the packages; None where no rule needs any.
         faces: Looks for searched people; None where nobody can be searched for.
+        known: Whether an event tells what is known already; such ones are neither sent nor packaged.
     """
 
     def __init__(
@@ -124,12 +125,13 @@ class Feed:
         outbox: Outbox,
         evidence: Evidence | None = None,
         faces: Faces | None = None,
+        known: Callable[[Event], bool] = lambda _: False,
     ) -> None:
         self.camera = pipeline.camera
         self.errors: Counter[str] = Counter()
         self._source, self._pipeline, self._spec = source, pipeline, spec
         self._detector, self._outbox, self._evidence = detector, outbox, evidence
-        self._faces = faces
+        self._faces, self._known = faces, known
         self._lossless = not self.camera.live
         self._window = Window(self._lossless)
         self._room = threading.Semaphore(max(1, pipeline.lag_frames))
@@ -317,6 +319,8 @@ class Feed:
             events: Of rules, or of the packages.
             packaged: They come from the packages.
         """
+        if not packaged:
+            events = [event for event in events if not self._known(event)]
         if not events:
             return
         if self._evidence is not None:

@@ -15,7 +15,8 @@ import ray
 from ray.exceptions import RayError
 
 from flows import lean
-from flows.camera import CAMERA_CPUS, FLEET, NAMESPACE, RESULTS, CameraActor, Report, Surroundings
+from flows.assembly import Surroundings
+from flows.camera import CAMERA_CPUS, FLEET, NAMESPACE, RESULTS, CameraActor, Report
 from flows.domain.errors import DomeError
 from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import CameraStatus

@@ -5,6 +5,7 @@ No renderer and no trained detector: cars are pure red, green or blue, and :clas
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -159,6 +160,16 @@ class HangingDetector(ColourDetector):
 def load_hanging(name: str, settings: Settings) -> HangingDetector:
     """A loader likewise."""
     return HangingDetector(settings.home / "hung")
+
+
+def load_mortal(name: str, settings: Settings) -> ColourDetector:
+    """A loader whose first process dies of it."""
+    died = settings.home / "died"
+    if not died.exists():
+        died.parent.mkdir(parents=True, exist_ok=True)
+        died.touch()
+        os._exit(1)
+    return ColourDetector()
 
 
 def load(name: str, settings: object) -> ColourDetector:

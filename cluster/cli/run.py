@@ -54,7 +54,7 @@ def run(
         config, problems = load_site(site)
     except FieldError as error:
         refuse(error, site)
-    _report_left_out(problems, site)
+    report_left_out(problems, site)
     if not config.cameras:
         stderr().print("nothing to run: no camera of the site file can be used", style="bold red")
         raise typer.Exit(BAD_INPUT)
@@ -84,7 +84,8 @@ def refuse(error: Any, site: Path) -> None:
     raise typer.Exit(BAD_INPUT)
 
 
-def _report_left_out(problems: list[Any], site: Path) -> None:
+def report_left_out(problems: list[Any], site: Path) -> None:
+    """Says which cameras of a site file go unused, and why."""
     if problems:
         show_problems(problems, site, "warning")
         cameras = {p.field.split(".")[1] for p in problems if p.field.startswith("cameras.")}

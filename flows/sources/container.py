@@ -150,6 +150,18 @@ def file_anchor(
     return datetime.fromtimestamp(path.stat().st_mtime, UTC), "file-time"
 
 
+def file_span(path: Path) -> tuple[datetime | None, float]:
+    """Capture time of a file's first frame as its container tells it, None if it does not; and its length, s.
+
+    Raises:
+        SourceError: If it is absent, empty, or no video.
+    """
+    with open_file(path) as container:
+        video_stream(container, str(path))
+        length_s = (container.duration or 0) / 1e6
+        return _creation_time(container.metadata.get("creation_time", "")), length_s
+
+
 def sender_time(container: InputContainer) -> datetime | None:
     """Capture time of timestamp zero by the camera's own clock (RTCP sender reports), once one has come."""
     us = container.start_time_realtime

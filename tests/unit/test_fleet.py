@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from flows.camera import Surroundings
+from flows.assembly import Surroundings
 from flows.domain.site import CameraConfig, District, FileSource, SiteConfig, StreamSource
 from flows.domain.status import CameraStatus
 from flows.fleet import CameraGone, Fleet, FleetPolicy, Look, SiteAnswer

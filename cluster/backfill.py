@@ -1,0 +1,141 @@
+"""Archives into results: everything that recordings need, started in order and ended in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import ray
+
+from cluster.live import FLUSH_S, LiveOptions, ray_for, stopped_by_signal
+from flows.assembly import Surroundings
+from flows.backfill import Loaders, Played, Recording, play_all, recordings
+from flows.domain.site import SiteConfig
+from flows.domain.status import ResultsStatus
+from flows.jurisdiction import load_profile
+from flows.results import results_actor, retention_of
+from flows.settings import Settings
+from flows.store.redis_server import redis_for
+from flows.version import software_version
+
+log = logging.getLogger(__name__)
+
+ANSWER_S: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillOptions:
+    """How an archive is played.
+
+    Attributes:
+        since: Only what was recorded from then on ...
+        until: ... and before then.
+        actors: Most recordings played at once, a core each; 0: as many as the cluster has cores.
+        gpus: Share of an accelerator for each.
+        detector: For all cameras instead of their own.
+        address: Ray cluster to join; ``local`` starts one here.
+        settings: Of the installation.
+        loaders: Who makes the models.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    actors: int = 0
+    gpus: float = 0.0
+    detector: str | None = None
+    address: str = ""
+    settings: Settings = field(default_factory=Settings.from_env)
+    loaders: Loaders = field(default_factory=Loaders)
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """What came of an archive.
+
+    Attributes:
+        played: Of each recording, as they were done.
+        problems: What could not be used, in words.
+        results: What became of the events.
+        stopped: Somebody stopped it before the end.
+    """
+
+    played: tuple[Played, ...]
+    problems: tuple[str, ...]
+    results: ResultsStatus
+    stopped: bool = False
+
+
+def run_backfill(
+    site: SiteConfig,
+    archive: Path,
+    options: BackfillOptions,
+    on_played: Callable[[Played, int], None] = lambda *_: None,
+) -> Backfilled:
+    """Plays an archive of a site's cameras; what they had is written as if it came from them, once.
+
+    Args:
+        site: The cameras.
+        archive: One folder a camera, see :func:`flows.backfill.recordings`.
+        options: How.
+        on_played: Called for each recording with what came of it, and how many there are.
+
+    Raises:
+        SourceError: If there is no such folder.
+        DomeError: If something that all recordings need cannot be started.
+    """
+    found, problems = recordings(site, archive, options.since, options.until)
+    if options.detector:
+        found = [_with_detector(each, options.detector) for each in found]
+    _fetch(found, options)
+    with ExitStack() as stack:
+        redis_url = stack.enter_context(redis_for(options.settings))
+        stack.enter_context(ray_for(LiveOptions(address=options.address)))
+        stop = stack.enter_context(stopped_by_signal())
+        profile = load_profile(site.jurisdiction)
+        actor = results_actor(options.settings, redis_url, retention_of(profile.retention))
+        around = Surroundings(
+            site.site,
+            profile,
+            options.settings,
+            software_version(),
+            plates=bool(options.loaders.plates),
+            belts=bool(options.loaders.belts),
+        )
+        played: list[Played] = []
+        try:
+            for each in play_all(
+                found, around, redis_url, options.loaders, options.actors or _cores(), options.gpus
+            ):
+                played.append(each)
+                on_played(each, len(found))
+                if stop.is_set():
+                    break
+            results: ResultsStatus = ray.get(actor.flush.remote(FLUSH_S), timeout=FLUSH_S + ANSWER_S)
+        finally:
+            if redis_url.startswith("unix:"):  # its Redis ends with this job
+                ray.kill(actor)
+    return Backfilled(tuple(played), tuple(problems), results, stop.is_set())
+
+
+def _with_detector(recording: Recording, name: str) -> Recording:
+    camera = recording.camera.model_copy(update={"detector": name})
+    return recording.model_copy(update={"camera": camera})
+
+
+def _fetch(found: Sequence[Recording], options: BackfillOptions) -> None:
+    """Weights are fetched here, where a person sees the progress and the advice."""
+    if options.loaders.detector == Loaders().detector:
+        from models import weights
+
+        for name in sorted({each.camera.detector for each in found}):
+            weights.get(name, options.settings)
+
+
+def _cores() -> int:
+    resources: dict[str, Any] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return max(1, int(resources.get("CPU", 1)))

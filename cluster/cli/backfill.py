@@ -1,0 +1,134 @@
+"""``dome backfill``: recordings of a site's cameras through the same pipeline."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cluster.cli.readjudicate import moment
+from cluster.cli.run import refuse, report_left_out, short_type
+from cluster.cli.shell import BAD_INPUT, FAILED, counted, print_json, stderr, stdout
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from cluster.backfill import Backfilled
+    from flows.backfill import Played
+
+
+def backfill(
+    site: Annotated[Path, typer.Argument(metavar="SITE.yaml", help="The site file.")],
+    archive: Annotated[
+        Path, typer.Argument(metavar="ARCHIVE", help="A folder with one folder of recordings a camera.")
+    ],
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what was recorded from then on.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Only what was recorded before.")] = None,
+    actors: Annotated[
+        int, typer.Option(min=0, help="Most recordings played at once; 0: one for each core.")
+    ] = 0,
+    gpus: Annotated[float, typer.Option(min=0.0, help="Share of an accelerator for each of them.")] = 0.0,
+    detector: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Use this detector for all cameras.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")
+    ] = False,
+) -> None:
+    """Play what an archive holds of a site's cameras, with Ray Data; violations are written once, however often.
+
+    ARCHIVE/CAMERA/2026-09-14T08-30-00Z.mp4: a recording's name begins with its first frame's time, or its container
+    tells it. What a camera had already, from a live job or another recording, is left out. Nobody is searched for.
+    Joins the Ray of RAY_ADDRESS, else starts one here. Run it again to go on where it was stopped.
+    """
+    from cluster.backfill import BackfillOptions, run_backfill
+    from flows.domain.errors import FieldError
+    from flows.sitefile import load_site
+
+    try:
+        config, problems = load_site(site)
+    except FieldError as error:
+        refuse(error, site)
+    report_left_out(problems, site)
+    options = BackfillOptions(
+        since=moment("--since", since) if since else None,
+        until=moment("--until", until) if until else None,
+        actors=actors,
+        gpus=gpus,
+        detector=detector,
+        address=os.environ.get("RAY_ADDRESS", ""),
+    )
+    done = 0
+
+    def told(played: Played, of: int) -> None:
+        nonlocal done
+        done += 1
+        stderr().print(f"{done}/{of} {line(played)}", soft_wrap=True, markup=False)
+
+    result = run_backfill(config, archive, options, told)
+    for problem in result.problems:
+        stderr().print(f"left out: {problem}", style="yellow", soft_wrap=True, markup=False)
+    if as_json:
+        print_json(as_object(result))
+    elif result.played:
+        stdout().print(table(result))
+    if not result.played:
+        stderr().print("nothing to play: the archive holds no recording of these cameras", style="bold red")
+        raise typer.Exit(BAD_INPUT)
+    if any(each.status.state == "failed" for each in result.played) or result.stopped:
+        raise typer.Exit(FAILED)
+
+
+def line(played: Played) -> str:
+    """What came of a recording, on one line."""
+    status = played.status
+    if status.state == "failed":
+        return f"{status.camera_id} {played.path.name}: {status.message}"
+    known = f", {played.known} known already" if played.known else ""
+    return (
+        f"{status.camera_id} {played.path.name}: {counted(status.frames_read, 'frame')} in "
+        f"{status.processing_s:.0f} CPU s, {counted(sum(status.events.values()), 'event')}{known}"
+    )
+
+
+def table(result: Backfilled) -> Table:
+    """Each camera's counts over its recordings."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    made.add_column("camera")
+    for name in ("recordings", "failed", "frames", "gated", "errors", "known"):
+        made.add_column(name, justify="right")
+    made.add_column("events")
+    for camera in sorted({each.status.camera_id for each in result.played}):
+        mine = [each for each in result.played if each.status.camera_id == camera]
+        events: dict[str, int] = {}
+        for each in mine:
+            for kind, count in each.status.events.items():
+                events[kind] = events.get(kind, 0) + count
+        numbers = (
+            len(mine),
+            sum(each.status.state == "failed" for each in mine),
+            sum(each.status.frames_read for each in mine),
+            sum(each.status.gated for each in mine),
+            sum(sum(each.status.errors.values()) for each in mine),
+            sum(each.known for each in mine),
+        )
+        said = ", ".join(f"{count} {short_type(kind)}" for kind, count in sorted(events.items()))
+        made.add_row(camera, *(f"{number:,}" for number in numbers), said or "-")
+    return made
+
+
+def as_object(result: Backfilled) -> dict[str, object]:
+    """For machines."""
+    return {
+        "recordings": [each.model_dump(mode="json") for each in result.played],
+        "left_out": list(result.problems),
+        "written": result.results.written,
+        "duplicates": result.results.duplicates,
+        "stopped": result.stopped,
+    }

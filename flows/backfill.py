@@ -1,0 +1,393 @@
+"""Archive footage through the same pipeline, to the same results actor: recordings are rows of a Ray Data set.
+
+Each recording is played once, whole, by one of a pool of actors that hold the models themselves: nothing is taken
+from the detectors of the live job. Ray Data deals them out, lets the pool grow and shrink, and has a recording
+played again whose actor died; its events carry the same ids then and are written once.
+
+Nobody is searched for in an archive, and nobody is accused twice of one deed: an event is left out if its camera had
+one of its kind at that time already, from the live job or from another recording.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict
+
+from flows.assembly import Readers, Surroundings, calibrated, evidence_of
+from flows.domain.belts import BeltAnswer, BeltRequest
+from flows.domain.detections import Detections
+from flows.domain.errors import DetectorFailed, DomeError, ReaderFailed, SourceError
+from flows.domain.events import Event
+from flows.domain.inference import DetectorLike, DetectRequest, detect_at_full_size
+from flows.domain.plates import PlateAnswer, PlateRequest
+from flows.domain.site import CameraConfig, FileSource, SiteConfig
+from flows.domain.status import CameraStatus
+from flows.feed import Feed, described
+from flows.outbox import Outbox, Submit
+from flows.pipeline import CameraPipeline
+from flows.sources import open_source
+from flows.sources.container import file_span
+from flows.store.landmarks import LandmarkStore
+from flows.store.results import ResultsStore
+from flows.store.spool import Spool
+
+if TYPE_CHECKING:
+    pass
+
+SUFFIXES: Final = frozenset({".mp4", ".mkv", ".ts", ".mov", ".m4v", ".avi"})
+SAME_S: Final = 3.0
+"""Two events of one kind at one camera nearer in time than this may be one deed, seen twice."""
+FULL_S: Final = timedelta(seconds=1)
+"""Recorders cut by key frames: one recording may reach so far into the next."""
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
+
+class Recording(BaseModel):
+    """A file of one camera.
+
+    Attributes:
+        camera: The camera; its source is the file.
+        from_at: Capture time of the first frame.
+        until_at: Of the end, by the container.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    camera: CameraConfig
+    from_at: datetime
+    until_at: datetime
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return cast(FileSource, self.camera.source).path
+
+
+class Played(BaseModel):
+    """What came of a recording.
+
+    Attributes:
+        path: The file.
+        status: The camera's counts over it.
+        known: Events left out because the camera had one of their kind at that time.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: Path
+    status: CameraStatus
+    known: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loaders:
+    """Who makes the models, as ``module:function``; flows knows none of them.
+
+    Attributes:
+        detector: Makes a detector from its name and the settings.
+        plates: Makes a plate reader; empty does without.
+        belts: Makes a belt classifier; likewise.
+    """
+
+    detector: str = "models.detector:load"
+    plates: str = "models.plates.reader:PlateReader"
+    belts: str = "models.belts.reader:BeltReader"
+
+
+def recordings(
+    site: SiteConfig, archive: Path, since: datetime | None = None, until: datetime | None = None
+) -> tuple[list[Recording], list[str]]:
+    """What an archive holds of a site's cameras: ``ARCHIVE/CAMERA/*.mp4``, in order of time.
+
+    A file's name may begin with the capture time of its first frame (``2026-09-14T08-30-00Z.mp4``); otherwise its
+    container must tell it.
+
+    Args:
+        site: The cameras.
+        archive: The folder.
+        since: Only what was recorded from then on ...
+        until: ... and before then.
+
+    Returns:
+        The recordings, and in words what cannot be used.
+
+    Raises:
+        SourceError: If there is no such folder.
+    """
+    if not archive.is_dir():
+        raise SourceError(f"archive: expected a folder with one folder a camera, got {archive}")
+    cameras = {camera.id: camera for camera in site.cameras}
+    found: list[Recording] = []
+    problems: list[str] = []
+    for folder in sorted(path for path in archive.iterdir() if path.is_dir()):
+        if folder.name not in cameras:
+            problems.append(f"{folder}: the site has no camera {folder.name!r}")
+            continue
+        there: list[Recording] = []
+        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+            try:
+                there.append(_recording(cameras[folder.name], path))
+            except SourceError as error:
+                problems.append(str(error))
+        kept, overlapping = _apart(there)
+        found += kept
+        problems += overlapping
+    wanted = [
+        r for r in found if (since is None or r.until_at > since) and (until is None or r.from_at < until)
+    ]
+    return sorted(wanted, key=lambda r: (r.from_at, r.camera.id)), problems
+
+
+_TIME: Final = re.compile(
+    r"(\d{4})-?(\d\d)-?(\d\d)[T_ ](\d\d)[-:_]?(\d\d)[-:_]?(\d\d)(?:\.(\d{1,6}))?(Z|[+-]\d\d[-:]?\d\d)"
+)
+
+
+def named_time(name: str) -> datetime | None:
+    """The time with its zone that a file's name begins with; None if there is none.
+
+    >>> named_time("20260914T083000+0500-cam.mp4").isoformat()
+    '2026-09-14T03:30:00+00:00'
+    >>> named_time("2026-09-14T08-30-00.mp4") is None  # of which zone?
+    True
+    """
+    match = _TIME.match(name)
+    if match is None:
+        return None
+    *digits, part, zone = match.groups()
+    offset = "+00:00" if zone == "Z" else f"{zone[:3]}:{zone[-2:]}"
+    year, month, day, hour, minute, second = digits
+    text = f"{year}-{month}-{day}T{hour}:{minute}:{second}.{(part or '0').ljust(6, '0')}{offset}"
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def _recording(camera: CameraConfig, path: Path) -> Recording:
+    if not camera.sees:
+        raise SourceError(f"{path}: camera {camera.id!r} reports tracks and has no pictures")
+    said_at, length_s = file_span(path)
+    from_at = named_time(path.name) or said_at
+    if from_at is None:
+        raise SourceError(
+            f"{path}: expected a name that begins with the capture time and its zone (2026-09-14T08-30-00Z.mp4), or a "
+            "creation time in the file; got neither"
+        )
+    source = FileSource(path=path.absolute(), started_at=from_at)
+    return Recording(
+        camera=camera.model_copy(update={"source": source}),
+        from_at=from_at,
+        until_at=from_at + timedelta(seconds=length_s),
+    )
+
+
+def _apart(there: Sequence[Recording]) -> tuple[list[Recording], list[str]]:
+    """Without those that show again what another one shows: whoever is in both would be accused twice."""
+    kept: list[Recording] = []
+    problems = []
+    for each in sorted(there, key=lambda r: (r.from_at, r.path)):
+        if kept and each.from_at < kept[-1].until_at - FULL_S:
+            problems.append(f"{each.path}: left out, it begins before {kept[-1].path} ends")
+        else:
+            kept.append(each)
+    return kept, problems
+
+
+def play_all(
+    found: Sequence[Recording],
+    around: Surroundings,
+    redis_url: str,
+    loaders: Loaders,
+    actors: int,
+    gpus: float = 0.0,
+) -> Iterator[Played]:
+    """Plays recordings on the cluster; yields what came of each as it is done.
+
+    Args:
+        found: The recordings.
+        around: What cameras of a job share.
+        redis_url: Of the results, to know what is known.
+        loaders: Who makes the models.
+        actors: Most recordings played at once, a core each.
+        gpus: Share of an accelerator for each actor.
+    """
+    import ray.data
+
+    if not found:
+        return
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    rows = ray.data.from_items(
+        [{"recording": each.model_dump_json()} for each in found], override_num_blocks=len(found)
+    )
+    pool = ray.data.ActorPoolStrategy(
+        min_size=1, max_size=max(1, min(actors, len(found))), max_tasks_in_flight_per_actor=1
+    )
+    played = rows.map(
+        Player,
+        fn_constructor_args=(around, redis_url, loaders),
+        compute=pool,
+        num_cpus=1,
+        num_gpus=gpus or None,
+    )
+    for row in played.iter_rows():
+        yield Played.model_validate_json(row["played"])
+
+
+class Player:
+    """An actor of the pool: holds the models, plays one recording at a time.
+
+    Args:
+        around: What cameras of a job share.
+        redis_url: Of the results.
+        loaders: Who makes the models.
+        submit: Hands events on; to the results actor by default.
+    """
+
+    def __init__(
+        self, around: Surroundings, redis_url: str, loaders: Loaders, submit: Submit | None = None
+    ) -> None:
+        self._around, self._loaders = around, loaders
+        self._store = ResultsStore(redis_url)
+        self._submit = submit or _to_the_actor()
+        self._detectors: dict[str, DetectorLike] = {}
+        self._readers = Readers(
+            _Local[PlateRequest, PlateAnswer](loaders.plates, "read", "plate reader"),
+            _Local[BeltRequest, BeltAnswer](loaders.belts, "look", "belt classifier"),
+        )
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Plays a row's recording; what cannot be played says why, and keeps no other from being played."""
+        recording = Recording.model_validate_json(row["recording"])
+        try:
+            played = asyncio.run(self._play(recording))
+        except (DomeError, OSError) as error:
+            status = CameraStatus.of(recording.camera, state="failed", message=described(error))
+            played = Played(path=recording.path, status=status)
+        return {"played": played.model_dump_json()}
+
+    async def _play(self, recording: Recording) -> Played:
+        around = self._around
+        detector = self._detector(recording.camera.detector)
+        source = open_source(recording.camera, around.settings)
+        source.open()
+        camera = calibrated(recording.camera, around.settings)
+        pipeline = CameraPipeline.build(
+            camera,
+            around.profile,
+            detector.spec.names,
+            detector.spec.sure_score,
+            LandmarkStore(around.settings.landmarks, camera).load(),
+        )
+        known = Known(self._store, camera.id)
+        spool = Spool(around.settings.spool, f"archive-{_slug(recording)}", around.settings.spool_events)
+        outbox = Outbox(spool, self._submit)
+        evidence = evidence_of(camera, around, source, detector.spec, self._readers)
+        asked = _Asked(detector)
+        try:
+            feed = Feed(source, pipeline, detector.spec, asked, outbox, evidence, known=known)
+            await feed.run()
+        finally:
+            outbox.close()
+        shutil.rmtree(spool.folder, ignore_errors=True)  # all of it was taken
+        return Played(path=recording.path, status=feed.status(), known=known.count)
+
+    def _detector(self, name: str) -> DetectorLike:
+        if name not in self._detectors:
+            self._detectors[name] = cast(
+                DetectorLike, _made(self._loaders.detector, name, self._around.settings)
+            )
+        return self._detectors[name]
+
+
+class Known:
+    """Which events of a recording tell what is known already.
+
+    Args:
+        store: The results.
+        camera_id: The camera.
+    """
+
+    def __init__(self, store: ResultsStore, camera_id: str) -> None:
+        self._store, self._camera_id = store, camera_id
+        self._mine: set[str] = set()
+        self.count = 0
+
+    def __call__(self, event: Event) -> bool:
+        """Whether the camera had another event of this kind then, which this recording has not given.
+
+        Raises:
+            StoreError: If Redis is away; the recording is to be played again.
+        """
+        around_s = timedelta(seconds=SAME_S)
+        entries = self._store.captured(
+            "camera", self._camera_id, event.time - around_s, event.time + around_s
+        )
+        others = {e.event.id for e in entries if e.event.type == event.type} - self._mine - {event.id}
+        if others:
+            self.count += 1
+            return True
+        self._mine.add(event.id)
+        return False
+
+
+class _Asked:
+    """A detector of this process, as a feed asks one."""
+
+    def __init__(self, detector: DetectorLike) -> None:
+        self._detector = detector
+
+    def put(self, request: DetectRequest) -> object:
+        return request
+
+    async def detect(self, request: object) -> list[Detections]:
+        try:
+            answers = await asyncio.to_thread(
+                detect_at_full_size, self._detector, [cast(DetectRequest, request)]
+            )
+        except Exception as error:
+            raise DetectorFailed(f"detector {self._detector.spec.name}: {described(error)}") from error
+        return answers[0]
+
+
+class _Local(Generic[Request, Answer]):
+    """A reader of this process, made when it is first asked: most recordings hold no violation."""
+
+    def __init__(self, loader: str, method: str, whom: str) -> None:
+        self._loader, self._method, self._whom = loader, method, whom
+        self._ask: Callable[[Request], Answer] | None = None
+
+    def __call__(self, request: Request) -> Answer:
+        try:
+            if self._ask is None:
+                self._ask = getattr(_made(self._loader), self._method)
+            return self._ask(request)
+        except Exception as error:
+            raise ReaderFailed(f"{self._whom}: {described(error)}") from error
+
+
+def _made(loader: str, *arguments: object) -> object:
+    module, _, function = loader.partition(":")
+    return getattr(import_module(module), function)(*arguments)
+
+
+def _to_the_actor() -> Submit:
+    from flows.camera import submit
+
+    return submit
+
+
+def _slug(recording: Recording) -> str:
+    return f"{recording.camera.id}-{recording.from_at:%Y%m%dT%H%M%S%f}"

@@ -1,0 +1,115 @@
+"""An archive through Ray Data: the live job's events, once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import street
+from live_run import SPEEDERS, Run
+
+from cluster.backfill import Backfilled, BackfillOptions, run_backfill
+from flows.backfill import Loaders
+from flows.domain.events import EVIDENCE_STORED, SPEEDING
+from flows.package import verify_package
+from flows.settings import Settings
+from flows.sitefile import load_site
+from flows.store.evidence import EvidenceStore
+from flows.store.redis_server import EmbeddedRedis
+from flows.store.results import ResultsStore
+
+Play = Callable[..., Backfilled]
+EVENTS = {SPEEDING: SPEEDERS, EVIDENCE_STORED: SPEEDERS}
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> EmbeddedRedis:
+    return EmbeddedRedis(tmp_path / "redis")
+
+
+@pytest.fixture
+def play(cluster: None, tmp_path: Path, clip: Path, redis: EmbeddedRedis) -> Play:
+    """Plays the archive of two cameras with the same cars, their clocks off by so many seconds."""
+
+    def played(*late_s: float, loader: str = "street:load") -> Backfilled:
+        archive = tmp_path / "archive"
+        shutil.rmtree(archive, ignore_errors=True)
+        cameras = [f"road-{number + 1}" for number in range(len(late_s))]
+        for camera, late in zip(cameras, late_s, strict=True):
+            at = street.STARTED_AT + timedelta(seconds=late)
+            path = archive / camera / f"{at:%Y-%m-%dT%H-%M-%S}Z.mp4"
+            path.parent.mkdir(parents=True)
+            shutil.copyfile(clip, path)
+        site = tmp_path / "site.yaml"
+        site.write_text("site: test\ncameras:" + "".join(street.camera_yaml(c, clip) for c in cameras))
+        settings = Settings.from_env({"DOME_HOME": str(tmp_path / "home"), "DOME_REDIS_URL": redis.url})
+        options = BackfillOptions(settings=settings, actors=1, loaders=Loaders(loader, plates="", belts=""))
+        return run_backfill(load_site(site).config, archive, options)
+
+    return played
+
+
+def test_an_archive_gives_what_the_live_job_gives_and_is_written_once(
+    play: Play, job: Run, clip: Path, redis: EmbeddedRedis, tmp_path: Path
+) -> None:
+    first = play(0, 0)
+    assert [each.status.state for each in first.played] == ["ended"] * 2
+    assert [each.status.events for each in first.played] == [EVENTS] * 2
+    assert [each.status.frames_read for each in first.played] == [200] * 2
+    store, packages = ResultsStore(redis.url), EvidenceStore(str(tmp_path / "home" / "evidence"))
+    at = street.STARTED_AT
+    stored = store.captured("type", EVIDENCE_STORED, at, at + timedelta(minutes=1))
+    assert [verify_package(packages, str(each.event.data["folder"])) for each in stored] == [
+        []
+    ] * 2 * SPEEDERS
+    written = {e.event.id for e in store.captured("type", SPEEDING, at, at + timedelta(minutes=1))}
+    assert not list((tmp_path / "home" / "spool").glob("archive-*"))
+
+    again = play(0, 0)
+    assert [each.status.events[SPEEDING] for each in again.played] == [SPEEDERS] * 2
+
+    job.redis = redis
+    summary = job.go("site: test\ncameras:" + street.camera_yaml("road-1", clip))
+    assert summary.cameras["road-1"].events == EVENTS
+    assert {e.event.id for e in store.captured("type", SPEEDING, at, at + timedelta(minutes=1))} == written
+    assert len(written) == 2 * SPEEDERS
+
+
+def test_nobody_is_accused_again_where_the_archives_clock_is_off(
+    play: Play, job: Run, clip: Path, redis: EmbeddedRedis
+) -> None:
+    job.redis = redis
+    job.go("site: test\ncameras:" + street.camera_yaml("road-1", clip))
+    (played,) = play(1).played
+    assert played.status.state == "ended"
+    assert played.known == SPEEDERS
+    at = street.STARTED_AT
+    entries = ResultsStore(redis.url).captured("type", SPEEDING, at, at + timedelta(minutes=1))
+    assert len(entries) == SPEEDERS
+
+
+def test_a_recording_whose_actor_died_is_played_again(play: Play, redis: EmbeddedRedis) -> None:
+    (played,) = play(0, loader="street:load_mortal").played
+    assert played.status.events == EVENTS
+    at = street.STARTED_AT
+    entries = ResultsStore(redis.url).captured("type", SPEEDING, at, at + timedelta(minutes=1))
+    assert len(entries) == SPEEDERS
+
+
+def test_a_damaged_recording_keeps_no_other_from_being_played(
+    play: Play, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(clip.read_bytes()[:2000])
+    copy = shutil.copyfile
+
+    def damaged(source: Path, to: Path) -> None:
+        copy(cut if to.parent.name == "road-1" else source, to)
+
+    monkeypatch.setattr(shutil, "copyfile", damaged)
+    result = play(0, 0)
+    assert [each.status.camera_id for each in result.played] == ["road-2"]
+    assert "road-1" in result.problems[0]

@@ -1,0 +1,153 @@
+"""What an archive holds, and what is known already."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from media import write_video
+
+from flows.backfill import Known, named_time, recordings
+from flows.domain.errors import SourceError
+from flows.domain.events import SPEEDING, Event
+from flows.domain.site import SiteConfig
+from flows.sitefile import load_site
+from flows.store.results import Entry, ResultsStore
+
+AT = datetime(2026, 9, 14, 8, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> SiteConfig:
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        "site: town\ncameras:\n  - {id: a, source: 'rtsp://10.0.0.1/a'}\n  - {id: b, source: 'rtsp://10.0.0.1/b'}\n"
+        "  - {id: radar, source: {kind: tracks, path: radar.csv}, rules: []}\n"
+    )
+    return load_site(path).config
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Two seconds that do not tell when they were recorded."""
+    return write_video(tmp_path / "film.mp4", frames=50, created=None)
+
+
+def put(film: Path, archive: Path, *names: str) -> None:
+    for name in names:
+        path = archive / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(film, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("2026-09-14T08-30-00Z.mp4", "2026-09-14T08:30:00+00:00"),
+        ("20260914_133000+05-00-north.mkv", "2026-09-14T08:30:00+00:00"),
+        ("2026-09-14T08:30:00.250Z.ts", "2026-09-14T08:30:00.250000+00:00"),
+        ("2026-09-14T08-30-00.mp4", None),
+        ("2026-13-14T08-30-00Z.mp4", None),
+        ("film.mp4", None),
+    ],
+)
+def test_a_recordings_name_tells_its_time_with_its_zone_or_nothing(name: str, text: str | None) -> None:
+    said = named_time(name)
+    assert (said.isoformat() if said else None) == text
+
+
+def test_recordings_are_those_of_the_sites_cameras_in_order_of_time(
+    site: SiteConfig, film: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    put(film, archive, "b/2026-09-14T08-30-00Z.mp4", "a/day/2026-09-14T08-31-00Z.mp4", "a/notes.txt")
+    found, problems = recordings(site, archive)
+    assert [(r.camera.id, r.from_at) for r in found] == [("b", AT), ("a", AT + timedelta(minutes=1))]
+    assert not problems
+    assert found[0].until_at - found[0].from_at == timedelta(seconds=2)
+    assert found[0].camera.source.started_at == AT  # type: ignore[union-attr]
+    assert not found[0].camera.live
+    later, _ = recordings(site, archive, since=AT + timedelta(seconds=30))
+    earlier, _ = recordings(site, archive, until=AT + timedelta(seconds=30))
+    assert [r.camera.id for r in later + earlier] == ["a", "b"]
+
+
+def test_what_cannot_be_used_is_left_out_and_told(site: SiteConfig, film: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    put(film, archive, "a/film.mp4", "c/2026-09-14T08-30-00Z.mp4", "radar/2026-09-14T08-30-00Z.mp4")
+    (archive / "a" / "2026-09-14T08-30-00Z.mp4").write_bytes(b"")
+    found, problems = recordings(site, archive)
+    assert not found
+    for problem, words in zip(
+        problems, ["is empty", "expected a name", "no camera 'c'", "reports tracks"], strict=True
+    ):
+        assert words in problem
+
+
+def test_a_recording_that_shows_again_what_another_shows_is_left_out(
+    site: SiteConfig, film: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    put(
+        film,
+        archive,
+        "a/2026-09-14T08-30-00Z.mp4",
+        "a/2026-09-14T08-30-00.5Z.mp4",
+        "a/2026-09-14T08-30-01.5Z.mp4",
+    )
+    found, (problem,) = recordings(site, archive)
+    assert [r.from_at - AT for r in found] == [timedelta(0), timedelta(seconds=1.5)]
+    assert "begins before" in problem
+
+
+def test_an_archive_that_is_not_there_is_named(site: SiteConfig, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="archive: expected a folder"):
+        recordings(site, tmp_path / "none")
+
+
+@dataclass
+class Store:
+    """Of what a camera had."""
+
+    had: list[Event]
+
+    def captured(self, index: str, name: str, since: datetime, until: datetime) -> list[Any]:
+        assert (index, name) == ("camera", "a")
+        return [Entry("0-0", event) for event in self.had if since <= event.time < until]
+
+
+def event(at_s: float, kind: str = SPEEDING, key: int = 1) -> Event:
+    at = AT + timedelta(seconds=at_s)
+    return Event.of(kind, camera_id="a", district="d", at=at, data={}, key=(key,))
+
+
+def known(*had: Event) -> Known:
+    store: Any = Store(list(had))
+    asked: ResultsStore = store
+    return Known(asked, "a")
+
+
+def test_what_the_camera_had_then_is_known() -> None:
+    asked = known(event(10.0))
+    assert asked(event(12.9, key=2))
+    assert asked(event(7.1, key=3))
+    assert not asked(event(13.1, key=4))
+    assert not asked(event(10.0, "dome.violation.red_light.v1"))
+    assert asked.count == 2
+
+
+def test_the_same_event_again_is_sent_again_and_written_once() -> None:
+    assert not known(event(10.0))(event(10.0))
+
+
+def test_two_deeds_of_one_recording_do_not_hide_each_other() -> None:
+    store = Store([])
+    asked = Known(store, "a")  # type: ignore[arg-type]
+    for key in (1, 2):
+        deed = event(10.0 + key, key=key)
+        assert not asked(deed)
+        store.had.append(deed)
