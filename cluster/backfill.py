@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import ray
 
-from cluster.live import FLUSH_S, LiveOptions, ray_for, stopped_by_signal
+from cluster.live import FLUSH_S, LiveOptions, await_gone, ray_for, runs, stopped_by_signal
 from flows.assembly import Surroundings
 from flows.backfill import Loaders, Played, Recording, play_all, recordings
+from flows.camera import RESULTS
 from flows.domain.site import SiteConfig
 from flows.domain.status import ResultsStatus
 from flows.jurisdiction import load_profile
@@ -97,6 +98,9 @@ def run_backfill(
         stack.enter_context(ray_for(LiveOptions(address=options.address)))
         stop = stack.enter_context(stopped_by_signal())
         profile = load_profile(site.jurisdiction)
+        mine = not runs(RESULTS) and redis_url.startswith(
+            "unix:"
+        )  # its Redis ends with this job, and so does it
         actor = results_actor(options.settings, redis_url, retention_of(profile.retention))
         around = Surroundings(
             site.site,
@@ -117,8 +121,9 @@ def run_backfill(
                     break
             results: ResultsStatus = ray.get(actor.flush.remote(FLUSH_S), timeout=FLUSH_S + ANSWER_S)
         finally:
-            if redis_url.startswith("unix:"):  # its Redis ends with this job
+            if mine:
                 ray.kill(actor)
+                await_gone(RESULTS)
     return Backfilled(tuple(played), tuple(problems), results, stop.is_set())
 
 

@@ -280,7 +280,7 @@ class LiveJob:
             ray.kill(self.results_actor)
             names.append(RESULTS)
         for name in names:
-            _await_gone(name)
+            await_gone(name)
 
     def _tell_places(self, site: SiteConfig) -> None:
         """Citizens' reports are routed by where cameras and districts are."""
@@ -429,15 +429,20 @@ def _unclean(what: str) -> Iterator[None]:
         log.error("the end was not clean (%s): %s", what, error)
 
 
-def _await_gone(name: str) -> None:
+def await_gone(name: str) -> None:
     """Waits until an actor's name is free, so that the next job in this process or cluster can have it."""
     deadline_s = time.monotonic() + ANSWER_S
-    while time.monotonic() < deadline_s:
-        try:
-            ray.get_actor(name, NAMESPACE)
-        except ValueError:
-            return
+    while runs(name) and time.monotonic() < deadline_s:
         time.sleep(0.1)
+
+
+def runs(name: str) -> bool:
+    """Whether there is an actor of that name."""
+    try:
+        ray.get_actor(name, NAMESPACE)
+    except ValueError:
+        return False
+    return True
 
 
 def _overridden(camera: CameraConfig, detector: str | None) -> CameraConfig:

@@ -20,6 +20,7 @@ from cluster.cli import (
     evaluate,
     evidence,
     exemptions,
+    grafana,
     lead,
     readjudicate,
     rules,
@@ -97,6 +98,7 @@ for _name, _command in (
     ("search-faces", search_faces.search_faces),
     ("api", api.api),
     ("token", token.token),
+    ("grafana", grafana.grafana),
 ):
     app.command(_name, help=_help(_command))(_command)
 app.add_typer(evaluate.app, name="evaluate")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,8 +26,9 @@ EVENTS = {SPEEDING: SPEEDERS, EVIDENCE_STORED: SPEEDERS}
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> EmbeddedRedis:
-    return EmbeddedRedis(tmp_path / "redis")
+def redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path / "redis") as server:
+        yield server
 
 
 @pytest.fixture

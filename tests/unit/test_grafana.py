@@ -1,0 +1,164 @@
+"""Dashboards: what Grafana gets, and that its panels name metrics that there are."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import cluster.cli
+from cluster.grafana import FOLDER, SOURCE, dashboards, push
+from flows.domain.errors import DomeError
+from flows.gauges import COUNTS, LEVELS
+
+
+class Grafana(BaseHTTPRequestHandler):
+    """As much of Grafana's API as is asked of it (https://grafana.com/docs/grafana/latest/developers/http_api)."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        known = {
+            "/api/health": {"version": "12.0.0", "database": "ok"},
+            "/api/datasources": self.server.sources,
+        }
+        kept = self.server.kept.get(self.path)
+        self._say(200, kept or known[self.path]) if kept or self.path in known else self._say(
+            404, {"message": "none"}
+        )
+
+    def do_POST(self) -> None:
+        self._keep()
+
+    def do_PUT(self) -> None:
+        self._keep()
+
+    def _keep(self) -> None:
+        if self.headers["Authorization"] != "Bearer right":
+            self._say(401, {"message": "no"})
+            return
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.calls.append((self.command, self.path))
+        if self.path == "/api/dashboards/db":
+            board = body["dashboard"]
+            self.server.kept[f"board/{board['uid']}"] = body
+            self._say(200, {"url": f"/d/{board['uid']}"})
+            return
+        if self.path == "/api/folders":
+            self.server.kept[f"/api/folders/{body['uid']}"] = body
+        else:
+            self.server.kept[f"/api/datasources/uid/{body['uid']}"] = body
+        self._say(200, body)
+
+    def _say(self, status: int, body: object) -> None:
+        said = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    """A Grafana that has nothing yet."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Grafana)
+        self.kept: dict[str, Any] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.sources: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@pytest.fixture
+def grafana() -> Iterator[Server]:
+    server = Server()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_dashboards_are_made_and_made_anew(grafana: Server) -> None:
+    first = push(grafana.url, "right", "http://prometheus:9090")
+    assert first == [f"{grafana.url}/d/dome-cameras", f"{grafana.url}/d/dome-serving"]
+    assert grafana.kept[f"/api/folders/{FOLDER[0]}"] == {"uid": FOLDER[0], "title": FOLDER[1]}
+    assert grafana.kept[f"/api/datasources/uid/{SOURCE}"]["url"] == "http://prometheus:9090"
+    sent = grafana.kept["board/dome-cameras"]
+    assert (sent["overwrite"], sent["folderUid"]) == (True, FOLDER[0])
+    before = len(grafana.calls)
+    assert push(grafana.url, "right", "http://prometheus:9091") == first
+    assert grafana.calls[before:] == [
+        ("PUT", f"/api/datasources/uid/{SOURCE}"),
+        *[("POST", "/api/dashboards/db")] * 2,
+    ]
+    assert grafana.kept[f"/api/datasources/uid/{SOURCE}"]["url"] == "http://prometheus:9091"
+
+
+def test_without_an_address_grafanas_own_prometheus_is_asked(grafana: Server) -> None:
+    with pytest.raises(DomeError, match="expected --prometheus URL"):
+        push(grafana.url, "right")
+    grafana.sources = [{"type": "loki", "uid": "l"}, {"type": "prometheus", "uid": "its-own"}]
+    push(grafana.url, "right")
+    panels = grafana.kept["board/dome-serving"]["dashboard"]["panels"]
+    assert {panel["datasource"]["uid"] for panel in panels} == {"its-own"}
+
+
+def test_a_grafana_that_refuses_or_is_away_is_named(grafana: Server) -> None:
+    with pytest.raises(DomeError, match=r"401: expected a token that may edit \(DOME_GRAFANA_TOKEN\)"):
+        push(grafana.url, "wrong", "http://prometheus:9090")
+    with pytest.raises(DomeError, match=r"Grafana at http://127\.0\.0\.1:1"):
+        push("http://127.0.0.1:1", "right")
+
+
+def test_panels_ask_for_metrics_that_there_are() -> None:
+    cameras, serving = dashboards()
+    ours = {f"ray_dome_camera_{name}_total" for name in (*COUNTS, "events", "errors")}
+    ours |= {f"ray_dome_camera_{name}" for name in LEVELS}
+    asked = _asked(cameras)
+    assert asked <= ours
+    assert {f"ray_dome_camera_{name}" for name in ("lag_s", "spooled", "lost_total", "faces_total")} <= asked
+    assert all(name.startswith("ray_serve_") for name in _asked(serving))
+
+
+def test_panels_lie_side_by_side() -> None:
+    for board in dashboards():
+        places = [panel["gridPos"] for panel in board["panels"]]
+        taken = [
+            (x, y)
+            for p in places
+            for x in range(p["x"], p["x"] + p["w"])
+            for y in range(p["y"], p["y"] + p["h"])
+        ]
+        assert len(taken) == len(set(taken))
+        assert max(p["x"] + p["w"] for p in places) == 24
+
+
+def test_files_for_provisioning(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cluster.cli.app, ["grafana", "--out", str(tmp_path / "boards")])
+    assert done.exit_code == 0
+    written = sorted((tmp_path / "boards").iterdir())
+    assert [json.loads(path.read_text()) for path in written] == dashboards()
+
+
+def _asked(board: dict[str, Any]) -> set[str]:
+    exprs = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    queries = [variable["query"] for variable in board.get("templating", {"list": []})["list"]]
+    return {name for text in exprs + queries for name in re.findall(r"ray_\w+", text)}
