@@ -110,6 +110,8 @@ def run_backfill(
             plates=bool(options.loaders.plates),
             belts=bool(options.loaders.belts),
         )
+        if found and ray.available_resources().get("CPU", 0.0) < 1.0:  # type: ignore[no-untyped-call]
+            log.warning("no core of the cluster is free: recordings wait until one is")
         played: list[Played] = []
         try:
             for each in play_all(
