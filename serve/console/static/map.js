@@ -24,6 +24,7 @@ export function map(cameras, alarmed = [], districts = []) {
   const row = unplaced.map((c, i) => dot(c, [MARGIN + (i % 28) * 20, HEIGHT - 14 - 20 * Math.floor(i / 28)], alarmed.indexOf(c.id)));
   return s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": `${t("map")}: ${cameras.length}` },
     s("rect.ground", { width: WIDTH, height: HEIGHT, rx: 8 }), areas, points,
+    !areas.length && !cameras.length && s("text.axis", { x: WIDTH / 2, y: HEIGHT / 2 }, t("nothing_yet")),
     unplaced.length > 0 && s("text.axis", { x: MARGIN, y: HEIGHT - 34 - 20 * Math.floor((unplaced.length - 1) / 28), "text-anchor": "start" }, t("no_place")), row);
 }
 
