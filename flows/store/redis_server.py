@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import redis
 
@@ -89,7 +89,7 @@ def _answers(url: str) -> bool:
 
 
 def check_given(url: str) -> None:
-    """Refuses a Redis that cannot serve, at the start, where a person still watches.
+    """Refuses a Redis that cannot serve, at the start, where a person still watches; warns of one that may forget.
 
     Raises:
         FieldError: If the address is malformed.
@@ -97,7 +97,7 @@ def check_given(url: str) -> None:
     """
     asked = client(url, timeout_s=3.0)
     try:
-        version = str(asked.info("server")["redis_version"])
+        told: dict[str, Any] = asked.info()  # type: ignore[assignment]
     except redis.RedisError as error:
         raise StoreError(
             f"DOME_REDIS_URL: {masked(url)} does not answer: {masked(str(error))}; "
@@ -105,8 +105,19 @@ def check_given(url: str) -> None:
         ) from error
     finally:
         asked.close()
+    version = str(told["redis_version"])
     if tuple(int(part) for part in version.split(".")[:2]) < (6, 2):
         raise StoreError(f"DOME_REDIS_URL: expected Redis 6.2 or newer, got {version} at {masked(url)}")
+    if not told.get("aof_enabled"):
+        log.warning(
+            "DOME_REDIS_URL: appendonly is off at %s: what it has answered for is lost if it dies",
+            masked(url),
+        )
+    if told.get("maxmemory_policy", "noeviction") != "noeviction":
+        policy = told["maxmemory_policy"]
+        log.warning(
+            "DOME_REDIS_URL: %s at %s forgets results when it is full: set noeviction", policy, masked(url)
+        )
 
 
 class EmbeddedRedis:

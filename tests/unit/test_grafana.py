@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 import cluster.cli
 from cluster.grafana import FOLDER, SOURCE, dashboards, push
 from flows.domain.errors import DomeError
 from flows.gauges import COUNTS, LEVELS
+
+DEPLOY = Path(__file__).parents[2] / "cluster" / "deploy"
 
 
 class Grafana(BaseHTTPRequestHandler):
@@ -162,3 +165,17 @@ def _asked(board: dict[str, Any]) -> set[str]:
     exprs = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
     queries = [variable["query"] for variable in board.get("templating", {"list": []})["list"]]
     return {name for text in exprs + queries for name in re.findall(r"ray_\w+", text)}
+
+
+def test_alerts_ask_for_metrics_that_there_are() -> None:
+    yaml = YAML(typ="safe")
+    settings = yaml.load(DEPLOY / "prometheus.yml")
+    (group,) = yaml.load(DEPLOY / settings["rule_files"][0])["groups"]
+    ours = {f"ray_dome_camera_{name}_total" for name in COUNTS} | {
+        f"ray_dome_camera_{name}" for name in LEVELS
+    }
+    for rule in group["rules"]:
+        asked = set(re.findall(r"ray_\w+", rule["expr"]))
+        assert asked
+        assert asked <= ours
+        assert rule["annotations"]["summary"]
