@@ -66,7 +66,8 @@ them.
 | ``{dome}:patrol:task:ID`` | hash | a patrol's task: ``json version`` |
 | ``{dome}:patrol:tasks`` | sorted set | tasks by the time they were made, ms since 1970 |
 | ``{dome}:patrol:open`` | sorted set | tasks that are not resolved, likewise |
-| ``{dome}:patrol:places`` | geo set | tasks that are not resolved, by place |
+| ``{dome}:patrol:places:D`` | geo set | tasks of a district that are not resolved, by place; an empty D is any |
+| ``{dome}:patrol:calling:D`` | geo set | those of them that call patrols from afar, likewise |
 | ``{dome}:report...`` | | citizens' reports, see :mod:`flows.store.reports` |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
 
@@ -103,7 +104,6 @@ AUDIT_SEALED = f"{AUDIT}:sealed"
 CLOCK = f"{PREFIX}clock"
 TASKS = f"{PREFIX}patrol:tasks"
 TASKS_OPEN = f"{PREFIX}patrol:open"
-TASKS_PLACES = f"{PREFIX}patrol:places"
 
 
 def urgent_start(mark: str) -> str:
@@ -206,6 +206,16 @@ def lead(lead_id: str) -> str:
 def task(task_id: str) -> str:
     """A patrol's task."""
     return f"{PREFIX}patrol:task:{task_id}"
+
+
+def tasks_places(district: str = "") -> str:
+    """A district's tasks that are not resolved, by place; an empty district is any."""
+    return f"{PREFIX}patrol:places:{district}"
+
+
+def tasks_calling(district: str = "") -> str:
+    """Those of them that call patrols from afar, by place."""
+    return f"{PREFIX}patrol:calling:{district}"
 
 
 def plate(hashed: str, hour: int) -> str:

@@ -21,6 +21,8 @@ SAID: Final[dict[Step, Action]] = {
 }
 MOST: Final = 500
 """Tasks in a list, and those read at once: of whoever asks, however many there are elsewhere."""
+FARTHEST_M: Final = 100_000.0
+"""No case calls patrols from farther away (:class:`flows.domain.cases.SearchCase`)."""
 
 
 class PatrolStore:
@@ -94,7 +96,11 @@ class PatrolStore:
             guards=[(["HGET", keys.task(task_id), "version"], str(version))],
             commands=[
                 *_kept(after),
-                *([["ZREM", keys.TASKS_PLACES, task_id]] if after.state == "resolved" else []),
+                *(
+                    [["ZREM", index, task_id] for index in _indexes(after)]
+                    if after.state == "resolved"
+                    else []
+                ),
             ],
             entries=[entry(by, SAID[step], subject=task_id, why=note, district=task.district)],
         )
@@ -122,27 +128,26 @@ class PatrolStore:
     def near(
         self, latitude: float, longitude: float, radius_m: float, within: Collection[str] | None = None
     ) -> list[tuple[Task, float]]:
-        """Tasks that are not resolved, with the way to them as the crow flies, m; the nearest first. Likewise.
+        """The nearest tasks that are not resolved, with the way to them as the crow flies, m; the nearest first.
+
+        Within the radius, and beside them leads from farther away, which may call whoever is there. However many there
+        are elsewhere, the :data:`MOST` nearest of either are read and no others: each district has its own index.
 
         Raises:
             StoreError: If Redis is away.
         """
-        asked = MOST
-        while True:
-            rows = self._placed_near(latitude, longitude, radius_m, asked)
-            away = {name.decode(): float(metres) for name, metres in rows}
-            tasks = self._read([name for name, _ in rows])
-            tasks = [task for task in tasks if within is None or task.district in within]
-            if len(tasks) >= MOST or len(rows) < asked:
-                return [(task, away[task.id]) for task in tasks[:MOST]]
-            asked *= 4
-
-    def _placed_near(self, latitude: float, longitude: float, radius_m: float, count: int) -> Any:
+        districts = [""] if within is None else sorted(within)
+        places = [(keys.tasks_places(each), radius_m) for each in districts]
+        calling = [(keys.tasks_calling(each), FARTHEST_M) for each in districts]
         with told("read tasks near a place", self._ledger.address):
-            return self._ledger.client.geosearch(
-                keys.TASKS_PLACES, longitude=longitude, latitude=latitude, radius=radius_m, unit="m", sort="ASC",
-                count=count, withdist=True,
-            )  # fmt: skip
+            pipe = self._ledger.client.pipeline(transaction=False)
+            for index, reach_m in (*places, *calling):
+                pipe.geosearch(index, longitude=longitude, latitude=latitude, radius=reach_m, unit="m", sort="ASC",
+                               count=MOST, withdist=True)  # fmt: skip
+            found = pipe.execute()
+        away_m = _nearest(found[: len(places)]) | _nearest(found[len(places) :])
+        near = [(task, away_m[task.id]) for task in self._read([name.encode() for name in away_m])]
+        return sorted(near, key=lambda row: row[1])
 
     def _walk(self, index: str, first: str) -> Iterator[Task]:
         """The tasks of an index from the newest back to a score, read some at a time."""
@@ -186,6 +191,19 @@ def _kept(task: Task) -> list[list[str]]:
 
 
 def _placed(task: Task) -> list[list[str]]:
+    place = [str(task.longitude), str(task.latitude), task.id]
+    return [["GEOADD", index, *place] for index in _indexes(task)]
+
+
+def _indexes(task: Task) -> list[str]:
+    """Where it stands by its place, if that is known: with all tasks, with its district's, and with those that call."""
     if task.latitude is None or task.longitude is None:
         return []
-    return [["GEOADD", keys.TASKS_PLACES, str(task.longitude), str(task.latitude), task.id]]
+    of = [keys.tasks_places] if task.radius_m is None else [keys.tasks_places, keys.tasks_calling]
+    return [index(district) for index in of for district in ("", task.district)]
+
+
+def _nearest(found: Sequence[Any]) -> dict[str, float]:
+    """The nearest of what several indexes gave: m by task."""
+    rows = sorted((float(metres), name.decode()) for rows in found for name, metres in rows)
+    return {name: metres for metres, name in rows[:MOST]}

@@ -16,8 +16,6 @@ from serve.api.scopes.violations import Violations
 from serve.api.services import Services
 
 SHOWN: Final = timedelta(days=1)
-FARTHEST_M: Final = 100_000.0
-"""No case calls patrols from farther away (:class:`flows.domain.cases.SearchCase`)."""
 
 
 class Patrol:
@@ -36,7 +34,7 @@ class Patrol:
 
         Also farther ones whose own radius reaches the place: they call whoever is there.
         """
-        found = self._services.patrol.near(latitude, longitude, FARTHEST_M, self._bounds.districts)
+        found = self._services.patrol.near(latitude, longitude, radius_m, self._bounds.districts)
         away_m = {task.id: metres for task, metres in found if metres <= max(radius_m, task.radius_m or 0.0)}
         near = self._standing([task for task, _ in found if task.id in away_m])
         return sorted(

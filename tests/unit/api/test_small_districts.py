@@ -14,15 +14,16 @@ from flows.domain.patrol import Task
 from flows.domain.people import ROLES, Person
 from flows.domain.plates import PlateRecord, plate_event
 from flows.review import step
+from flows.store.patrol import PatrolStore
 
 BUSY = 7
 
 
-def task(n: int, district: str) -> Task:
+def task(n: int, district: str, **more: Any) -> Task:
     return Task.of(
         "object", f"bag-{district}-{n}", "abandoned", district=district, by="aigul",
         at=datetime.now(UTC) - timedelta(minutes=1 if district == "almaly" else 5, seconds=n), camera="c",
-        place=(51.12 + (0.0001 if district == "almaly" else 0.001), 71.43),
+        **{"place": (51.12 + (0.0001 if district == "almaly" else 0.001), 71.43)} | more,
     )  # fmt: skip
 
 
@@ -55,6 +56,42 @@ async def test_tasks(api: Any, query: str) -> None:
     own = [store.add(task(n, "esil")).id for n in range(2)]
     rows = (await api.get(f"/patrol/tasks{query}", "patrol")).json()["items"]
     assert sorted(row["task"]["id"] for row in rows) == sorted(own)
+
+
+@pytest.mark.parametrize("districts", [("esil",), ("*",), ("esil", "almaly")])
+async def test_the_nearest_tasks_and_no_others_are_read(
+    api: Any, monkeypatch: pytest.MonkeyPatch, districts: tuple[str, ...]
+) -> None:
+    store, read, asked = api.app.state.services.patrol, PatrolStore._read, []
+    own = "esil" if "almaly" not in districts and "*" not in districts else "almaly"
+    for n in range(BUSY):
+        store.add(task(n, "almaly"))
+        store.add(task(n, "esil", place=(51.121 + 0.001 * n, 71.43)))
+
+    def counted(self: PatrolStore, ids: list[bytes]) -> list[Task]:
+        asked.append(len(ids))
+        return read(self, ids)
+
+    monkeypatch.setattr(PatrolStore, "_read", counted)
+    rows = (
+        await api.get("/patrol/tasks?latitude=51.12&longitude=71.43", "patrol", districts=districts)
+    ).json()["items"]
+    assert {row["task"]["district"] for row in rows} == {own}
+    assert (len(rows), asked) == (2, [2])
+    if own == "esil":
+        assert [row["task"]["about"] for row in rows] == ["bag-esil-0", "bag-esil-1"]
+
+
+async def test_who_is_called_from_afar_hears_it_however_much_is_nearer(api: Any) -> None:
+    store = api.app.state.services.patrol
+    for n in range(BUSY):
+        store.add(task(n, "esil"))
+    far = {"place": (51.30, 71.43), "radius_m": 30_000.0}
+    calls = store.add(task(BUSY, "esil", **far)).id
+    store.add(task(BUSY, "almaly", **far))
+    rows = (await api.get("/patrol/tasks?latitude=51.12&longitude=71.43", "patrol")).json()["items"]
+    assert [row["task"]["id"] for row in rows if row["calls"]] == [calls]
+    assert len(rows) == 3
 
 
 async def test_what_waits_for_the_proceedings(api: Any) -> None:
