@@ -71,12 +71,24 @@ class EvidenceLaw(Config):
     clip_s: float = Field(default=10.0, gt=0, le=120)
 
 
+TASK_DAYS = 30
+"""Long enough to answer for what a patrol did and to write the month's report. To be confirmed by counsel."""
+
+
 class RetentionLaw(Config):
-    """How many days what is kept may be kept."""
+    """How many days what is kept may be kept.
+
+    Attributes:
+        violation_days: Violations, since they were written.
+        unconfirmed_days: A machine's hit that nobody confirmed.
+        plate_hash_days: Hashes of plates that belong to no violation and no case.
+        task_days: A patrol's task, since it was resolved or ended by itself; nobody is on the way for longer.
+    """
 
     violation_days: int = Field(ge=1)
     unconfirmed_days: int = Field(ge=1)
     plate_hash_days: int = Field(ge=1)
+    task_days: int = Field(default=TASK_DAYS, ge=1)
 
 
 class JurisdictionProfile(Config):
@@ -124,9 +136,11 @@ class JurisdictionProfile(Config):
 
     @cached_property
     def version(self) -> str:
-        """``name@digest``: any change of a value is another version."""
-        unsaid = set() if self.country else {"country"}
-        text = json.dumps(self.model_dump(mode="json", exclude=unsaid), sort_keys=True, ensure_ascii=False)
+        """``name@digest``: any change of a value is another version; what came later and is as usual changes none."""
+        said = self.model_dump(mode="json", exclude=set() if self.country else {"country"})
+        if self.retention.task_days == TASK_DAYS:
+            del said["retention"]["task_days"]
+        text = json.dumps(said, sort_keys=True, ensure_ascii=False)
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     @property

@@ -17,6 +17,7 @@ from flows.domain.masking import masked
 from flows.domain.platehash import PlateHasher
 from flows.domain.status import CameraStatus, ResultsStatus
 from flows.jurisdiction import RetentionLaw
+from flows.patrol_desk import PatrolDesk
 from flows.search_desk import SearchDesk
 from flows.section_desk import SectionDesk
 from flows.settings import Settings
@@ -29,6 +30,7 @@ from flows.store.pictures import PictureStore
 from flows.store.results import Count, ResultsStore, Retention
 from flows.store.sightings import SightingStore
 from flows.store.spool import Spool
+from flows.store.tasksweep import TaskSweep
 from flows.store.writer import Writer
 
 __all__ = ["NAME", "NAMESPACE", "Ack", "Policy", "Results", "ResultsActor", "results_actor"]
@@ -57,7 +59,9 @@ class ResultsActor:
         self._restarts = _count_start(settings)
         self._sections = SectionDesk(self._store, EvidenceStore(settings.evidence))
         self._docket = Docket(self._store, ExemptionsStore(redis_url))
-        desks = (self._sections, self._docket, _search_desk(settings, redis_url))
+        task_days = (retention or Retention()).task_days
+        patrol = PatrolDesk(TaskSweep.of(redis_url, task_days))
+        desks = (self._sections, self._docket, _search_desk(settings, redis_url), patrol)
         results = Results(ResultsStore(redis_url, retention=retention), spool, desks=desks)
         self._writer = Writer(results, on_death=lambda: os._exit(1))  # an exit that Ray counts as a crash
 
@@ -113,7 +117,9 @@ def retention_of(law: RetentionLaw) -> Retention:
     """How long results stay by the law of a place: violations until their decision can no longer be appealed."""
     usual = Retention()
     return Retention(
-        keep_days=float(law.violation_days), passage_days=min(usual.passage_days, float(law.plate_hash_days))
+        keep_days=float(law.violation_days),
+        passage_days=min(usual.passage_days, float(law.plate_hash_days)),
+        task_days=float(law.task_days),
     )
 
 

@@ -52,6 +52,8 @@ Action = Literal[
     "task.arrived",
     "task.resolved",
     "task.handed_over",
+    "task.ended",
+    "task.deleted",
     "report.confirmed",
     "report.declined",
     "report.closed",

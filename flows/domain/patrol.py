@@ -6,21 +6,27 @@
       ^                  |                   |
       +---- hand_over ---+-------------------+
 
+    open, accepted, arrived --what it is about has ended--> ended --resolve, by who was on the way--> resolved
+
 Only what people have confirmed becomes a task: a lead that two people confirmed and an operator dispatched, a violation
 that a reviewer confirmed, a thing left behind that an operator has looked at. Who has accepted a task holds it: nobody
 else moves it on. Each step names the version that its author saw, so that of two patrols one gets it.
+
+Nobody is sent to what is over: a task ends by itself when what it is about does, and says why. Who was on the way may
+still say what they found. What is over is deleted after the days that the law gives, and a lead's task has no words
+any more once its lead is gone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from flows.domain.cases import SearchCase
+from flows.domain.cases import SearchCase, runs
 from flows.domain.errors import DomeError, FieldError
 from flows.domain.events import Event, event_id
 from flows.domain.leads import Lead
@@ -28,8 +34,16 @@ from flows.domain.leads import Lead
 TASK: Final = "dome.patrol.task.v1"
 
 Kind = Literal["lead", "violation", "object"]
-TaskState = Literal["open", "accepted", "arrived", "resolved"]
+TaskState = Literal["open", "accepted", "arrived", "resolved", "ended"]
 Step = Literal["accept", "arrive", "resolve", "hand_over"]
+Ending = Literal[
+    "lead_rejected", "lead_deleted", "case_closed", "case_expired", "case_rejected", "searching_stopped",
+    "violation_closed", "object_closed", "left_open",
+]  # fmt: skip
+"""Why a task ended by itself; ``left_open``: for all the days that the law gives nobody has resolved it."""
+OVER: Final[frozenset[TaskState]] = frozenset({"resolved", "ended"})
+SHOWN: Final = timedelta(days=1)
+"""What is over is shown for so long, that whoever was on the way reads why."""
 
 CONFIRMED: Final[Mapping[Kind, frozenset[str]]] = {
     "lead": frozenset({"dispatched"}),
@@ -64,6 +78,9 @@ class Task(BaseModel):
         holder: Who has accepted it.
         note: What was said at the last step.
         version: Number of steps so far.
+        case: The search case of a lead.
+        ended: Why it ended by itself; empty if it did not.
+        over_at: When it was resolved, or ended.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,11 +101,19 @@ class Task(BaseModel):
     holder: str = ""
     note: str = ""
     version: int = 0
+    case: str = ""
+    ended: Ending | Literal[""] = ""
+    over_at: AwareDatetime | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody is sent any more."""
+        return self.state in OVER
 
     @classmethod
     def of(cls, kind: Kind, about: str, state: str, *, district: str, by: str, at: datetime, camera: str = "",
            text: str = "", place: tuple[float, float] | None = None, radius_m: float | None = None,
-           first: bool = False) -> Self:  # fmt: skip
+           first: bool = False, case: str = "") -> Self:  # fmt: skip
         """A new task.
 
         Raises:
@@ -103,7 +128,7 @@ class Task(BaseModel):
         return cls(
             id=task_id(kind, about), kind=kind, about=about, district=district, camera=camera,
             latitude=latitude, longitude=longitude, text=text, made_by=by, made_at=at, radius_m=radius_m,
-            first=first,
+            first=first, case=case,
         )  # fmt: skip
 
     @classmethod
@@ -116,7 +141,7 @@ class Task(BaseModel):
         place = None if lead.latitude is None or lead.longitude is None else (lead.latitude, lead.longitude)
         return cls.of(
             "lead", lead.id, lead.state, district=lead.district, by=by, at=at, camera=lead.camera, text=text,
-            place=place, radius_m=case.alert_radius_m, first=case.terms.first,
+            place=place, radius_m=case.alert_radius_m, first=case.terms.first, case=case.id,
         )  # fmt: skip
 
     def calls(self, away_m: float) -> bool:
@@ -124,8 +149,10 @@ class Task(BaseModel):
         return self.state == "open" and self.radius_m is not None and away_m <= self.radius_m
 
     def told(self, at: datetime) -> Event:
-        """The event that tells of its state; the same state gives the same id."""
-        data = self.model_dump(mode="json", exclude={"made_by"})
+        """The event that tells of its state; the same state gives the same id. Words about somebody who is searched
+        for are not in it: they go with their case."""
+        words = {"text", "note"} if self.kind == "lead" else set()
+        data = self.model_dump(mode="json", exclude={"made_by", *words})
         return Event.of(TASK, camera_id=self.camera, district=self.district, at=at, data=data,
                         key=(self.id, self.version))  # fmt: skip
 
@@ -139,7 +166,7 @@ def pressing(task: Task) -> bool:
     >>> pressing(child), pressing(child.model_copy(update={"state": "resolved"}))
     (True, False)
     """
-    return task.first and task.state != "resolved"
+    return task.first and not task.over
 
 
 def task_id(kind: Kind, about: str) -> str:
@@ -157,7 +184,7 @@ class _Way:
 _WAYS: Final[Mapping[Step, _Way]] = {
     "accept": _Way(frozenset({"open"}), "accepted"),
     "arrive": _Way(frozenset({"accepted"}), "arrived"),
-    "resolve": _Way(frozenset({"accepted", "arrived"}), "resolved", says_why=True),
+    "resolve": _Way(frozenset({"accepted", "arrived", "ended"}), "resolved", says_why=True),
     "hand_over": _Way(frozenset({"accepted", "arrived"}), "open", says_why=True),
 }
 
@@ -172,19 +199,22 @@ def taken(task: Task, step: Step, by: str, version: int, note: str = "") -> bool
     (False, True, False)
     """
     way = _WAYS[step]
-    made = (way.to, _holder(way, by), note.strip(), version + 1)
-    return made == (task.state, task.holder, task.note, task.version)
+    made = (way.to, _holder(way, by), note.strip())
+    between = 1 if task.ended else 0  # see _overtaken
+    return made == (task.state, task.holder, task.note) and 1 <= task.version - version <= 1 + between
 
 
-def take(task: Task, step: Step, by: str, version: int, note: str = "") -> Task:
-    """The task after a step.
+def take(task: Task, step: Step, by: str, version: int, note: str = "", at: datetime | None = None) -> Task:
+    """The task after a step, taken at a time.
 
     Raises:
         FieldError: If a note is missing where others need it.
         TaskRefused: If somebody was faster, or it is not theirs, or not in a state for it.
     """
     way = _WAYS[step]
-    if version != task.version:
+    if task.state == "ended" and (step != "resolve" or not task.holder):
+        raise TaskRefused(f"{step}: it has ended by itself ({task.ended}): nobody goes")
+    if version != task.version and not _overtaken(task, by, version):
         raise TaskRefused(
             f"{step}: expected version {task.version}, got {version}: somebody was faster, look again"
         )
@@ -200,8 +230,52 @@ def take(task: Task, step: Step, by: str, version: int, note: str = "") -> Task:
             "holder": _holder(way, by),
             "note": note.strip(),
             "version": task.version + 1,
+            "over_at": at if way.to in OVER else None,
         }
     )
+
+
+def _overtaken(task: Task, by: str, version: int) -> bool:
+    """Whether it ended just when who was on the way wrote down what they found: that is not to be lost."""
+    return task.state == "ended" and task.holder == by and version == task.version - 1
+
+
+def end(task: Task, why: Ending, at: datetime) -> Task:
+    """The task after it has ended by itself.
+
+    Raises:
+        TaskRefused: If it is over.
+    """
+    if task.over:
+        raise TaskRefused(f"end: expected a task that is not over, got one {task.state}")
+    return task.model_copy(
+        update={"state": "ended", "ended": why, "over_at": at, "version": task.version + 1}
+    )
+
+
+def wordless(task: Task) -> Task:
+    """A task that is over without what people wrote into it: its lead is gone, and all that was said of it."""
+    return task.model_copy(update={"text": "", "note": ""})
+
+
+def lead_ending(lead: Lead | None, case: SearchCase | None, stopped: bool, now: datetime) -> Ending | None:
+    """Why nobody is sent to a lead any more; None while somebody may be.
+
+    Args:
+        lead: The lead; None once it is deleted.
+        case: Its case.
+        stopped: Whether the stop switch is on.
+        now: The present: a case's end holds by the clock, whoever has put it away.
+    """
+    if lead is not None and lead.state == "rejected":
+        return "lead_rejected"
+    if case is not None and not runs(case, now):
+        if case.state == "closed":
+            return "case_closed"
+        return "case_rejected" if case.state == "rejected" else "case_expired"
+    if lead is None or case is None:
+        return "lead_deleted"
+    return "searching_stopped" if stopped else None
 
 
 def _holder(way: _Way, by: str) -> str:

@@ -65,8 +65,12 @@ them.
 | ``{dome}:audit:sealed`` | hash | ``seal``, JSON of the newest seal, and ``sha256`` of its file |
 | ``{dome}:patrol:task:ID`` | hash | a patrol's task: ``json version`` |
 | ``{dome}:patrol:tasks`` | sorted set | tasks by the time they were made, ms since 1970 |
-| ``{dome}:patrol:open`` | sorted set | tasks that are not resolved, likewise |
-| ``{dome}:patrol:places:D`` | geo set | tasks of a district that are not resolved, by place; an empty D is any |
+| ``{dome}:patrol:open`` | sorted set | tasks that are not over, likewise |
+| ``{dome}:patrol:over`` | sorted set | those that are (resolved, ended), by when they came to it, ms |
+| ``{dome}:patrol:forget`` | sorted set | the same by when they are deleted, ms |
+| ``{dome}:patrol:leads`` | set | tasks that are about leads, until those are deleted |
+| ``{dome}:patrol:untold`` | set | tasks that ended by themselves, until their event is written |
+| ``{dome}:patrol:places:D`` | geo set | tasks of a district that are not over, by place; an empty D is any |
 | ``{dome}:patrol:calling:D`` | geo set | those of them that call patrols from afar, likewise |
 | ``{dome}:report...`` | | citizens' reports, see :mod:`flows.store.reports` |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
@@ -104,6 +108,10 @@ AUDIT_SEALED = f"{AUDIT}:sealed"
 CLOCK = f"{PREFIX}clock"
 TASKS = f"{PREFIX}patrol:tasks"
 TASKS_OPEN = f"{PREFIX}patrol:open"
+TASKS_OVER = f"{PREFIX}patrol:over"
+TASKS_FORGET = f"{PREFIX}patrol:forget"
+TASKS_LEADS = f"{PREFIX}patrol:leads"
+TASKS_UNTOLD = f"{PREFIX}patrol:untold"
 
 
 def urgent_start(mark: str) -> str:
@@ -209,7 +217,7 @@ def task(task_id: str) -> str:
 
 
 def tasks_places(district: str = "") -> str:
-    """A district's tasks that are not resolved, by place; an empty district is any."""
+    """A district's tasks that are not over, by place; an empty district is any."""
     return f"{PREFIX}patrol:places:{district}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from flows.domain.cases import SYSTEM, SearchCase, covers, person, runs
 from flows.domain.errors import ChangedMeanwhile, FieldError
 from flows.domain.events import Event
 from flows.domain.leads import Lead, LeadFound, LeadView, Reason, Suppression, deadline, view_for
-from flows.domain.patrol import Task
+from flows.domain.patrol import Ending, Task, lead_ending
 from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import told
@@ -32,6 +33,19 @@ STEP: Final = 200
 KEPT_MS: Final = 31 * 86_400_000
 """A confirmed lead is deleted by whoever sweeps, kept_days after its case; Redis lets it go a month after the latest
 day on which that can be, if nobody sweeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What has become of a lead that a patrol was sent to.
+
+    Attributes:
+        ending: Why nobody is sent there any more; None while somebody may be.
+        gone: It is deleted, and so must be what was said of it.
+    """
+
+    ending: Ending | None
+    gone: bool
 
 
 class Leads(Protocol):
@@ -360,27 +374,35 @@ class LeadStore:
         life.require_search(lead, case, stopped, self._ledger.now())
         return case
 
-    def sent_to(self, ids: Sequence[str]) -> frozenset[str]:
-        """Those of some leads that somebody may set out for now: dispatched, still searched. Asks Redis twice.
+    def fates(self, tasks: Sequence[Task]) -> dict[str, Fate]:
+        """What has become of the leads that some tasks are about, by the task's id. Asks Redis twice.
 
         Raises:
             StoreError: If Redis is away.
         """
-        if not ids:
-            return frozenset()
+        if not tasks:
+            return {}
         with told("read leads that somebody is sent to", self._ledger.address):
             pipe = self._redis.pipeline(transaction=False)
-            for lead_id in ids:
-                pipe.hget(keys.lead(lead_id), "json")
-            leads = [Lead.model_validate_json(text) for text in pipe.execute() if text is not None]
-            names = sorted({lead.case for lead in leads if lead.state == "dispatched"})
+            for task in tasks:
+                pipe.hget(keys.lead(task.about), "json")
+            texts = pipe.execute()
+            leads = [None if text is None else Lead.model_validate_json(text) for text in texts]
+            names = [lead.case if lead else task.case for task, lead in zip(tasks, leads, strict=True)]
+            wanted = sorted(set(names))
             pipe.exists(keys.STOPPED)
-            for name in names:
+            for name in wanted:
                 pipe.hget(keys.case(name), "json")
             stopped, *texts = pipe.execute()
-        cases = [SearchCase.model_validate_json(text) for text in texts if text is not None]
-        running = {case.id for case in cases if not stopped and runs(case, self._ledger.now())}
-        return frozenset(lead.id for lead in leads if lead.state == "dispatched" and lead.case in running)
+        known = {
+            name: None if text is None else SearchCase.model_validate_json(text)
+            for name, text in zip(wanted, texts, strict=True)
+        }
+        now = self._ledger.now()
+        return {
+            task.id: Fate(lead_ending(lead, known[name], bool(stopped), now), lead is None)
+            for task, lead, name in zip(tasks, leads, names, strict=True)
+        }
 
     def _change(self, lead: Lead, after: Lead, by: str, action: Action) -> Change:
         key, member = keys.lead(lead.id), f"{lead.case}/{lead.id}"

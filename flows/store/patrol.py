@@ -1,15 +1,30 @@
-"""Tasks of patrols in Redis: each step together with its audit entry; those open or under way also by place."""
+"""Tasks of patrols in Redis: each step together with its audit entry; those that are not over also by place."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flows.domain.audit import Action
-from flows.domain.patrol import Kind, Step, Task, TaskRefused, pressing, take, taken, task_id
+from flows.domain.cases import SYSTEM
+from flows.domain.patrol import (
+    SHOWN,
+    Ending,
+    Kind,
+    Step,
+    Task,
+    TaskRefused,
+    end,
+    pressing,
+    take,
+    taken,
+    task_id,
+    wordless,
+)
 from flows.store import keys
+from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import Change, Clock, Ledger, Refused, entry, to_ms, utc_now
 
@@ -31,24 +46,30 @@ class PatrolStore:
     Args:
         url: Of Redis.
         clock: The present; for tests.
+        kept_days: What is over is deleted after so many days, and what nobody resolves ends after as many: the
+            profile's ``task_days``. A task keeps to those under which it came to its end.
     """
 
-    def __init__(self, url: str, clock: Clock = utc_now) -> None:
-        self._ledger = Ledger(url, clock)
+    def __init__(self, url: str, clock: Clock = utc_now, kept_days: float = 30.0) -> None:
+        self._ledger, self.kept = Ledger(url, clock), timedelta(days=kept_days)
+
+    def now(self) -> datetime:
+        """The present, which never goes back."""
+        return self._ledger.now()
 
     def close(self) -> None:
         """Gives the connections back."""
         self._ledger.close()
 
     def add(self, task: Task) -> Task:
-        """Keeps a task; one that is there already is returned as it is, one that was resolved begins anew.
+        """Keeps a task; one that is there already is returned as it is, one that is over begins anew.
 
         Raises:
             StoreError: If Redis is away.
         """
         before = self.one(task.id)
         if before is not None:
-            if before.state != "resolved":
+            if not before.over:
                 return before
             task = task.model_copy(update={"version": before.version + 1})
         held = None if before is None else str(before.version)
@@ -91,44 +112,176 @@ class PatrolStore:
             raise TaskRefused(f"task: expected one that exists, got {task_id!r}")
         if taken(task, step, by, version, note):
             return task
-        after = take(task, step, by, version, note)
-        change = Change(
-            guards=[(["HGET", keys.task(task_id), "version"], str(version))],
-            commands=[
-                *_kept(after),
-                *(
-                    [["ZREM", index, task_id] for index in _indexes(after)]
-                    if after.state == "resolved"
-                    else []
-                ),
-            ],
-            entries=[entry(by, SAID[step], subject=task_id, why=note, district=task.district)],
-        )
+        after = take(task, step, by, version, note, self.now())
+        change = Change(guards=[_unchanged(task)], commands=_kept(after, self._forget_at(after)))
+        change.entries = [entry(by, SAID[step], subject=task_id, why=note, district=task.district)]
         try:
             self._ledger.commit(change, f"{step} a task")
-        except Refused as refused:
-            raise TaskRefused(
-                f"{step}: expected version {refused.got}, got {version}: somebody was faster, look again"
-            ) from None
+        except (
+            Refused
+        ):  # somebody was faster, or it ended at this moment: it says so now, or takes it all the same
+            return self.step(task_id, step, by, version, note)
         return after
 
+    def end(self, task: Task, why: Ending, *, gone: bool = False) -> Task:
+        """Ends a task by itself, with its audit entry; whoever took a step at this moment was faster.
+
+        Args:
+            task: As it was looked at.
+            why: Why.
+            gone: What it is about is deleted: so are the words of people about it.
+
+        Raises:
+            TaskRefused: If it is over.
+            StoreError: If Redis is away.
+        """
+        after = end(task, why, self.now())
+        after = wordless(after) if gone else after
+        change = Change(guards=[_unchanged(task)])
+        change.commands = [
+            *_kept(after, self._forget_at(after, gone=gone)),
+            ["SADD", keys.TASKS_UNTOLD, task.id],
+        ]
+        change.entries = [entry(SYSTEM, "task.ended", subject=task.id, why=why, district=task.district)]
+        try:
+            self._ledger.commit(change, "end a task")
+        except Refused:
+            return self.one(task.id) or after
+        if gone:
+            self._compact()
+        return after
+
+    def empty(self, task: Task) -> Task:
+        """Takes the words out of a task that is over, because what it is about is deleted; it goes itself soon.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        after = wordless(task)
+        forget_at = self._forget_at(after, gone=True)
+        assert forget_at is not None, "it is over"
+        change = Change(guards=[_unchanged(task)])
+        change.commands = [
+            ["HSET", keys.task(task.id), "json", after.model_dump_json()],
+            ["ZADD", keys.TASKS_FORGET, "LT", str(to_ms(forget_at)), task.id],
+            ["SREM", keys.TASKS_LEADS, task.id],
+        ]
+        try:
+            self._ledger.commit(change, "empty a task")
+        except Refused:  # sent again at this moment
+            return self.one(task.id) or after
+        self._compact()
+        return after
+
+    def forget(self) -> int:
+        """Deletes tasks that have been over for as long as they may be kept; how many went.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("look for tasks to delete", self._ledger.address):
+            rows: Any = self._ledger.client.zrangebyscore(
+                keys.TASKS_FORGET, "-inf", to_ms(self.now()), withscores=True
+            )
+        went = sum(self._deleted(name.decode(), due) for name, due in rows)
+        if went:
+            self._compact()
+        return went
+
+    def _compact(self) -> None:
+        compact(self._ledger.client, self._ledger.address)
+
+    def _deleted(self, task_id: str, due_ms: float) -> int:
+        task = self.one(task_id)
+        change = Change(guards=[(["ZSCORE", keys.TASKS_FORGET, task_id], f"{due_ms:.0f}")])
+        indexes = (keys.TASKS, keys.TASKS_OPEN, keys.TASKS_OVER, keys.TASKS_FORGET)
+        change.commands = [
+            ["DEL", keys.task(task_id)],
+            *(["ZREM", index, task_id] for index in indexes),
+            *(["SREM", index, task_id] for index in (keys.TASKS_LEADS, keys.TASKS_UNTOLD)),
+        ]
+        change.entries = [entry(SYSTEM, "task.deleted", subject=task_id, why="kept for as long as the law allows",
+                                district=task.district if task is not None else "")]  # fmt: skip
+        try:
+            self._ledger.commit(change, "delete a task")
+        except Refused:  # sent again at this moment
+            return 0
+        return 1
+
+    def _forget_at(self, task: Task, *, gone: bool = False) -> datetime | None:
+        """When a task that is over is deleted; of what is gone nothing is kept but for the day in which it is shown."""
+        if task.over_at is None:
+            return None
+        return task.over_at + (min(self.kept, SHOWN) if gone else self.kept)
+
+    def unresolved(self) -> list[Task]:
+        """All tasks that are not over, the newest first: for machines.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        return list(self._walk(keys.TASKS_OPEN, "-inf"))
+
+    def of_leads(self) -> list[Task]:
+        """All tasks that are about leads, over or not, but those that are emptied: for machines.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        return self._members(keys.TASKS_LEADS)
+
+    def untold(self) -> list[Task]:
+        """Tasks that ended by themselves of which nobody has said yet that their event is written.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        return self._members(keys.TASKS_UNTOLD)
+
+    def note_told(self, tasks: Sequence[Task]) -> None:
+        """Notes that the events of their end are written.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        if tasks:
+            with told("note that tasks are told", self._ledger.address):
+                self._ledger.client.srem(keys.TASKS_UNTOLD, *(task.id for task in tasks))
+
     def newest(self, since: datetime, within: Collection[str] | None = None) -> list[Task]:
-        """Tasks made since then and those that are not resolved, the newest first (before them those that
-        press); of some districts, or of all.
+        """Tasks made since then, those that came to their end since then and those that are not over, the newest first
+        (before them those that press); of some districts, or of all.
 
         Raises:
             StoreError: If Redis is away.
         """
         found: dict[str, Task] = {}
-        for index, first in ((keys.TASKS, str(to_ms(since))), (keys.TASKS_OPEN, "-inf")):
-            wanted = (task for task in self._walk(index, first) if within is None or task.district in within)
-            found |= {task.id: task for task in itertools.islice(wanted, MOST)}
+        first = str(to_ms(since))
+        for index, low in ((keys.TASKS, first), (keys.TASKS_OVER, first), (keys.TASKS_OPEN, "-inf")):
+            found |= {task.id: task for task in self._first(index, low, within)}
         return sorted(found.values(), key=lambda t: (pressing(t), t.made_at, t.id), reverse=True)
+
+    def over(self, since: datetime, within: Collection[str] | None = None) -> list[Task]:
+        """Tasks that came to their end since then, the newest end first. Likewise.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        return list(self._first(keys.TASKS_OVER, str(to_ms(since)), within))
+
+    def _first(self, index: str, low: str, within: Collection[str] | None) -> Iterator[Task]:
+        wanted = (task for task in self._walk(index, low) if within is None or task.district in within)
+        return itertools.islice(wanted, MOST)
+
+    def _members(self, index: str) -> list[Task]:
+        with told("read tasks", self._ledger.address):
+            ids: Any = self._ledger.client.smembers(index)
+        return self._read(sorted(ids))
 
     def near(
         self, latitude: float, longitude: float, radius_m: float, within: Collection[str] | None = None
     ) -> list[tuple[Task, float]]:
-        """The nearest tasks that are not resolved, with the way to them as the crow flies, m; the nearest first.
+        """The nearest tasks that are not over, with the way to them as the crow flies, m; the nearest first.
 
         Within the radius, and beside them leads from farther away, which may call whoever is there. However many there
         are elsewhere, the :data:`MOST` nearest of either are read and no others: each district has its own index.
@@ -173,26 +326,43 @@ class PatrolStore:
 
 def make(task: Task, change: Change) -> None:
     """Adds to a change that a task begins."""
-    change.commands += [*_kept(task), ["ZADD", keys.TASKS, str(to_ms(task.made_at)), task.id], *_placed(task)]
+    change.commands += [*_kept(task), ["ZADD", keys.TASKS, str(to_ms(task.made_at)), task.id]]
+    if task.kind == "lead":
+        change.commands.append(["SADD", keys.TASKS_LEADS, task.id])
     change.entries.append(
         entry(task.made_by, "task.made", subject=task.id, why=task.text, district=task.district,
               about=f"{task.kind} {task.about}")
     )  # fmt: skip
 
 
-def _kept(task: Task) -> list[list[str]]:
-    made_ms = str(to_ms(task.made_at))
-    return [
-        ["HSET", keys.task(task.id), "json", task.model_dump_json(), "version", str(task.version)],
-        ["ZREM", keys.TASKS_OPEN, task.id]
-        if task.state == "resolved"
-        else ["ZADD", keys.TASKS_OPEN, made_ms, task.id],
-    ]
+def _unchanged(task: Task) -> tuple[list[str], str | None]:
+    """A guard: nobody has taken a step since it was read."""
+    return ["HGET", keys.task(task.id), "version"], str(task.version)
 
 
-def _placed(task: Task) -> list[list[str]]:
+def _kept(task: Task, forget_at: datetime | None = None) -> list[list[str]]:
+    """Commands that keep a task and its place in the indexes.
+
+    Args:
+        task: The task.
+        forget_at: When it is deleted; None while it is not over.
+    """
+    record = ["HSET", keys.task(task.id), "json", task.model_dump_json(), "version", str(task.version)]
+    if task.over_at is not None and forget_at is not None:
+        return [
+            record,
+            ["ZREM", keys.TASKS_OPEN, task.id],
+            ["ZADD", keys.TASKS_OVER, str(to_ms(task.over_at)), task.id],
+            ["ZADD", keys.TASKS_FORGET, str(to_ms(forget_at)), task.id],
+            *(["ZREM", index, task.id] for index in _indexes(task)),
+        ]
     place = [str(task.longitude), str(task.latitude), task.id]
-    return [["GEOADD", index, *place] for index in _indexes(task)]
+    return [
+        record,
+        ["ZADD", keys.TASKS_OPEN, str(to_ms(task.made_at)), task.id],
+        *(["ZREM", index, task.id] for index in (keys.TASKS_OVER, keys.TASKS_FORGET)),
+        *(["GEOADD", index, *place] for index in _indexes(task)),
+    ]
 
 
 def _indexes(task: Task) -> list[str]:

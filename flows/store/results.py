@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from flows.domain.events import PASSAGE, SIGNAL_CHANGED, Event
 from flows.domain.masking import masked
+from flows.domain.patrol import TASK
 from flows.domain.privacy import PRIVATE
 from flows.domain.status import CameraStatus
 from flows.store import keys
@@ -88,12 +89,14 @@ class Retention:
             after an hour a passage matches nothing any more. Lights' phases as well.
         max_passing: So many of each of these, or the lights of a few junctions, which change 4,000 times a day each,
             would push out violations that wait for a list or a reviewer.
+        task_days: What was told of patrols' tasks; profiles say ``task_days``.
     """
 
     keep_days: float = 90.0
     max_events: int = 250_000
     passage_days: float = 1.0
     max_passing: int = 50_000
+    task_days: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,8 @@ class ResultsStore:
         now_s = time.time() if now_s is None else now_s
         kept, passed_s = self._retention, now_s - self._retention.passage_days * 86400
         passing = sum(self._remove(passed_s, kept.max_passing, batch, type) for type in PASSING)
-        return passing + self._remove(now_s - kept.keep_days * 86400, kept.max_events, batch)
+        tasks = self._remove(now_s - kept.task_days * 86400, kept.max_events, batch, TASK)
+        return passing + tasks + self._remove(now_s - kept.keep_days * 86400, kept.max_events, batch)
 
     def _remove(self, first_s: float, most: int, batch: int, type: str = "") -> int:
         removed, first_ms = 0, int(first_s * 1000)

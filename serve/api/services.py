@@ -11,6 +11,7 @@ from typing import Any
 from flows.domain.people import EVERYWHERE
 from flows.domain.platehash import PlateHasher
 from flows.domain.webhook import Webhook
+from flows.jurisdiction import load_profile
 from flows.proceedings import Courier
 from flows.receivers import receiver_for
 from flows.reportdesk import ReportDesk
@@ -27,6 +28,7 @@ from flows.store.proceedings import ProceedingsStore
 from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
 from flows.store.sightings import SightingStore
+from flows.store.tasksweep import TaskSweep
 from flows.store.uploads import UploadShelf
 from flows.store.vault import Vault
 from flows.store.violations import ViolationsStore
@@ -68,6 +70,7 @@ class Services:
         sightings: Their routes.
         audit: The audit log.
         patrol: Tasks of patrols.
+        tasks: Ends those whose subject has ended.
         pictures: Cameras' newest pictures.
         seers: Models behind Serve.
         signatures: Checks what channels sign.
@@ -93,6 +96,7 @@ class Services:
     sightings: SightingStore
     audit: AuditStore
     patrol: PatrolStore
+    tasks: TaskSweep
     pictures: PictureStore
     seers: Seers
     signatures: Signatures
@@ -118,6 +122,8 @@ class Services:
         reports, inspector = ReportsStore(url), Inspector()
         looker = ClipLooker(config.detector, settings, config.jurisdiction)
         desk = ReportDesk(reports, evidence)
+        leads = LeadStore(url, vault)
+        patrol = PatrolStore(url, kept_days=load_profile(config.jurisdiction).retention.task_days)
         work = ReportWork(reports, evidence, results, inspector, looker, config.timezone, busy=desk.busy)
         return cls(
             config=config,
@@ -131,10 +137,11 @@ class Services:
             webhooks=WebhookStore(url, shown_to),
             answers=Answers(url),
             cases=CaseStore(url, vault, evidence),
-            leads=LeadStore(url, vault),
+            leads=leads,
             sightings=SightingStore(url, PlateHasher.of(settings.plate_key.get_secret_value())),
             audit=AuditStore(url),
-            patrol=PatrolStore(url),
+            patrol=patrol,
+            tasks=TaskSweep(patrol, leads, results),
             pictures=PictureStore(url),
             seers=Seers(config),
             signatures=Signatures(ChannelBook(config.channels_path), reports.unseen),
@@ -156,6 +163,13 @@ class Services:
             self._tasks.append(asyncio.create_task(repeat("webhooks", sender.deliver, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("reports", self.work.work, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("old reports", self.desk.forget, FORGET_S)))
+        self._tasks.append(asyncio.create_task(repeat("patrols' tasks", self._sweep_tasks, FORGET_S)))
+
+    def _sweep_tasks(self) -> int:
+        """As the results actor's desk does: tasks end and are deleted where no job runs, too."""
+        went = self.tasks.sweep()
+        self.results.write(self.tasks.untold())
+        return went
 
     async def close(self) -> None:
         """Ends what runs and gives the connections back."""

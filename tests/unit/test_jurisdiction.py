@@ -105,3 +105,19 @@ def test_a_profile_of_a_town_names_the_country_of_its_plates(tmp_path: Path) -> 
     theirs = load_profile("mine.yaml", tmp_path)
     assert (load_profile("kz").plates, mine.plates, theirs.plates) == ("KZ", "MINE", "UZ")
     assert theirs.version != mine.version
+
+
+def test_what_is_kept_as_usual_is_no_other_version(tmp_path: Path) -> None:
+    """A case's package holds the profile as it was: what came later must not make it another one."""
+    text, versions = MINE.format(timezone="Asia/Almaty", tolerance=3), []
+    for more in ("", ", task_days: 30", ", task_days: 31"):
+        (tmp_path / "mine.yaml").write_text(
+            text.replace(", plate_hash_days: 1", ", plate_hash_days: 1" + more)
+        )
+        versions.append(load_profile("mine.yaml", tmp_path).version)
+    assert versions[0] == versions[1] != versions[2]
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_built_in_profile_says_how_long_a_patrol_s_task_is_kept(name: str) -> None:
+    assert "task_days" in load_profile(name).retention.model_fields_set

@@ -65,25 +65,24 @@ def tasks(
     longitude: Annotated[float | None, Query(ge=-180, le=180)] = None,
     radius_m: Annotated[float, Query(gt=0, le=100_000)] = 5000.0,
 ) -> TaskList:
-    """Tasks near a place that are not resolved, and those that call patrols from farther away; without a place those,
-    too, that the last day saw."""
+    """The nearest tasks that are not over, and those that call patrols from farther away, then yours that ended by
+    themselves in the last day; without a place all that the last day saw. `ended` says why one did."""
     if latitude is None or longitude is None:
         return TaskList(items=[TaskRow(task=task) for task in scope.newest()])
     found = scope.near(latitude, longitude, radius_m)
-    return TaskList(
-        items=[TaskRow(task=task, away_m=round(metres), calls=task.calls(metres)) for task, metres in found]
-    )
+    near = [TaskRow(task=task, away_m=round(metres), calls=task.calls(metres)) for task, metres in found]
+    return TaskList(items=near + [TaskRow(task=task) for task in scope.ended()])
 
 
 @router.post("/tasks", status_code=201, responses=described(404, 409))
 @may("operator")
 def send(scope: Scope, asked: TaskAsked) -> Task:
-    """Sends patrols to something that people have confirmed, again once that was resolved; 409 for anything else."""
+    """Sends patrols to something that people have confirmed, again once that is over; 409 for anything else."""
     return scope.send(asked.kind, asked.about, asked.text)
 
 
 @router.post("/tasks/{task_id}/{step}", responses=described(404, 409))
 @may("patrol")
 def take_step(scope: Scope, task_id: TaskId, step: Step, asked: StepAsked) -> Task:
-    """Accepts a task, arrives, resolves it or hands it over; 409 if somebody was faster."""
+    """Accepts a task, arrives, resolves it or hands it over; 409 if somebody was faster, or it ended by itself."""
     return scope.step(task_id, step, asked.version, asked.note)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Final
 
 from flows.docket import case_of
 from flows.domain.errors import FieldError
-from flows.domain.patrol import Kind, Step, Task, TaskRefused, pressing, task_id
+from flows.domain.patrol import SHOWN, Kind, Step, Task, pressing, task_id
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.scope import Bounds
 from serve.api.scopes.objects import LONGEST, Objects
 from serve.api.scopes.violations import Violations
 from serve.api.services import Services
-
-SHOWN: Final = timedelta(days=1)
 
 
 class Patrol:
@@ -25,21 +21,29 @@ class Patrol:
         self._services, self._bounds = services, bounds
 
     def newest(self) -> list[Task]:
-        """Tasks of the last day and those that are not resolved: those that press, then the newest."""
+        """Tasks of the last day, those that came to their end in it and those that are not over: those that press, then
+        the newest."""
         found = self._services.patrol.newest(self._services.now() - SHOWN, self._bounds.districts)
-        return self._standing(found)
+        return sorted(self._settled(found), key=lambda task: not pressing(task))
 
     def near(self, latitude: float, longitude: float, radius_m: float) -> list[tuple[Task, float]]:
-        """Tasks that are not resolved, with the way to them in m: those that press, then the nearest.
+        """Tasks that are not over, with the way to them in m: those that press, then the nearest.
 
         Also farther ones whose own radius reaches the place: they call whoever is there.
         """
         found = self._services.patrol.near(latitude, longitude, radius_m, self._bounds.districts)
         away_m = {task.id: metres for task, metres in found if metres <= max(radius_m, task.radius_m or 0.0)}
-        near = self._standing([task for task, _ in found if task.id in away_m])
+        near = self._settled([task for task, _ in found if task.id in away_m])
         return sorted(
-            ((task, away_m[task.id]) for task in near), key=lambda row: (not pressing(row[0]), row[1])
+            ((task, away_m[task.id]) for task in near if not task.over),
+            key=lambda row: (not pressing(row[0]), row[1]),
         )
+
+    def ended(self) -> list[Task]:
+        """Tasks of the caller that ended by themselves in the last day: whoever is on the way is to read why."""
+        since = self._services.now() - SHOWN
+        own = self._services.patrol.over(since, self._bounds.districts)
+        return [task for task in own if task.state == "ended" and task.holder == self._bounds.person.sub]
 
     def send(self, kind: Kind, about: str, text: str) -> Task:
         """Makes a task of something confirmed.
@@ -50,6 +54,7 @@ class Patrol:
             CaseError: If it is a lead whose search is over.
         """
         made = self._of_lead(about, text) if kind == "lead" else self._of_seen(kind, about, text)
+        self._settled([task for task in [self._services.patrol.one(made.id)] if task is not None])
         return self._told(self._services.patrol.add(made))
 
     def tell_of_lead(self, lead_id: str) -> None:
@@ -67,18 +72,18 @@ class Patrol:
         """
         task = self._services.patrol.one(task_id)
         self._bounds.require(task.district if task is not None else None)
-        if task is not None and not self._standing([task]):
-            raise TaskRefused(f"{step}: its search is over, or somebody has rejected the lead: nobody goes")
+        assert task is not None, "it is required"
+        self._settled([task])
         return self._told(self._services.patrol.step(task_id, step, self._bounds.person.sub, version, note))
 
-    def _standing(self, tasks: Sequence[Task]) -> list[Task]:
-        """Nobody sets out for a lead that was rejected meanwhile, or whose search is over; who is on the way says what
-        they find."""
-        asked = {task.about for task in tasks if task.kind == "lead" and task.state == "open"}
-        over = asked - self._services.leads.sent_to(sorted(asked))
-        return [
-            task for task in tasks if task.kind != "lead" or task.state != "open" or task.about not in over
-        ]
+    def _settled(self, tasks: Sequence[Task]) -> list[Task]:
+        """Tasks as they are now. Nobody sets out for what is over; who is on the way hears of it and says what they
+        find."""
+        now = self._services.tasks.settle(tasks)
+        for before, after in zip(tasks, now, strict=True):
+            if before.version != after.version:
+                self._told(after)
+        return now
 
     def _told(self, task: Task) -> Task:
         """Tells those who listen; the same state again is the same event."""

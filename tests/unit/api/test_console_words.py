@@ -18,7 +18,7 @@ from flows.domain.events import OBJECT_EVENTS
 from flows.domain.frames import ClockSource
 from flows.domain.leads import LeadState
 from flows.domain.objects import AbandonedObject
-from flows.domain.patrol import Kind, Step, TaskState
+from flows.domain.patrol import Ending, Kind, Step, TaskState
 from flows.domain.people import ROLES
 from flows.domain.reports import SERVICES
 from flows.domain.reports import State as ReportState
@@ -99,7 +99,8 @@ STATES = {*get_args(State), *get_args(CaseState), *get_args(LeadState), *get_arg
           *(kind.split(".")[2] for kind in OBJECT_EVENTS), "silent"}  # fmt: skip
 FAMILIES = {
     "state": STATES, "rule": RULE_KINDS, "service": {each.code for each in SERVICES}, "purpose": PURPOSES,
-    "kind": get_args(Kind), "report": get_args(ReportState), "role": ROLES, "clock": get_args(ClockSource),
+    "kind": get_args(Kind), "ended": get_args(Ending), "report": get_args(ReportState), "role": ROLES,
+    "clock": get_args(ClockSource),
     "why": {*get_args(ReviewReason), *get_args(MachineReason)}, "action": get_args(Action),
     "fit": {each for each in get_args(Fitness) if each}, "fitness": {"displaced", "restored", "shaking", "steady"},
     "refused": {*refusals(), *get_args(SpeedReason), *get_args(Refused), "camera_moved", "camera_shakes",

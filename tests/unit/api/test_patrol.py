@@ -12,7 +12,7 @@ from searching import make_case
 
 from flows.domain.errors import StoreError
 from flows.domain.events import Event
-from flows.domain.patrol import Task
+from flows.domain.patrol import Task, task_id
 from flows.domain.status import CameraStatus
 from flows.store import keys
 
@@ -63,8 +63,8 @@ async def test_a_patrol_is_sent_to_a_lead_while_its_search_runs(api: Any, end: s
         services.cases.stop_all("somebody", "false leads everywhere")
     answer = await api.post("/patrol/tasks", {"kind": "lead", "about": lead}, "operator")
     assert answer.status_code == status, answer.text
-    tasks = (await api.get("/patrol/tasks", "operator")).json()["items"]
-    assert len(tasks) == (status == 201)
+    (row,) = (await api.get("/patrol/tasks", "operator")).json()["items"]
+    assert row["task"]["ended"] == {"": "", "closed": "case_closed", "stopped": "searching_stopped"}[end]
 
 
 async def dispatched(api: Any, place: tuple[float, float], **changes: Any) -> str:
@@ -113,17 +113,59 @@ async def test_a_missing_child_goes_before_whatever_is_newer_or_nearer(api: Any)
     assert await near(api, 51.12) == [(child, True), ("a-bag", False)]
 
 
-@pytest.mark.parametrize("end", ["rejected", "closed"])
-async def test_nobody_sets_out_for_a_lead_that_is_over(api: Any, end: str) -> None:
-    services, lead = api.app.state.services, await dispatched(api, (51.12, 71.43))
-    task = (await api.get("/patrol/tasks", "patrol")).json()["items"][0]["task"]
+def ends(api: Any, lead: str, end: str) -> None:
+    """Somebody rejects a lead, or closes its case."""
+    services = api.app.state.services
     if end == "closed":
         services.cases.close(services.leads.raw(lead).case, "somebody", "found")
     else:
         services.leads.reject(lead, "third")
+
+
+@pytest.mark.parametrize(("end", "why"), [("rejected", "lead_rejected"), ("closed", "case_closed")])
+async def test_nobody_sets_out_for_a_lead_that_is_over(api: Any, end: str, why: str) -> None:
+    lead = await dispatched(api, (51.12, 71.43))
+    task = (await api.get("/patrol/tasks", "patrol")).json()["items"][0]["task"]
+    ends(api, lead, end)
     assert await near(api, 51.12) == []
     refused = await api.post(f"/patrol/tasks/{task['id']}/accept", {"version": 0}, "patrol")
     assert (refused.status_code, "nobody goes" in refused.json()["detail"]) == (409, True)
+    (row,) = (await api.get("/patrol/tasks", "patrol")).json()["items"]
+    assert (row["task"]["state"], row["task"]["ended"]) == ("ended", why), "it says why"
+
+
+@pytest.mark.parametrize("query", ["", "?latitude=51.12&longitude=71.43"])
+async def test_who_is_on_the_way_reads_that_it_has_ended_and_says_what_they_found(
+    api: Any, query: str
+) -> None:
+    lead = await dispatched(api, (51.12, 71.43))
+    path = "/patrol/tasks/" + task_id("lead", lead)
+    assert (await api.post(f"{path}/accept", {"version": 0}, "patrol", sub="bolat")).is_success
+    ends(api, lead, "closed")
+    rows = (await api.get(f"/patrol/tasks{query}", "patrol", sub="bolat")).json()["items"]
+    assert [(row["task"]["ended"], row["task"]["holder"]) for row in rows] == [("case_closed", "bolat")]
+    others = (await api.get(f"/patrol/tasks{query}", "patrol", sub="dana")).json()["items"]
+    assert len(others) == (query == ""), "near a place only one's own"
+    asked = {"version": 1, "note": "it was somebody else"}  # written down before they read it
+    assert (await api.post(f"{path}/resolve", asked, "patrol", sub="dana")).status_code == 409
+    done = await api.post(f"{path}/resolve", asked, "patrol", sub="bolat")
+    assert (done.status_code, done.json()["state"], done.json()["note"]) == (
+        200,
+        "resolved",
+        "it was somebody else",
+    )
+    told = [e.event.data["state"] for e in api.app.state.services.results.events(type="dome.patrol.task.v1")]
+    assert told == ["open", "accepted", "ended", "resolved"]
+
+
+async def test_words_about_somebody_who_is_searched_for_are_in_no_event(api: Any) -> None:
+    lead = await dispatched(api, (51.12, 71.43))
+    path = "/patrol/tasks/" + task_id("lead", lead)
+    await api.post(f"{path}/accept", {"version": 0}, "patrol")
+    await api.post(f"{path}/resolve", {"version": 1, "note": "a boy in red"}, "patrol")
+    events = api.app.state.services.results.events(type="dome.patrol.task.v1")
+    assert [e.event.data["state"] for e in events] == ["open", "accepted", "resolved"]
+    assert not any("red" in e.event.model_dump_json() for e in events)
 
 
 async def test_of_two_patrols_one_gets_it(api: Any) -> None:

@@ -69,7 +69,7 @@ async def test_the_nearest_tasks_and_no_others_are_read(
         store.add(task(n, "esil", place=(51.121 + 0.001 * n, 71.43)))
 
     def counted(self: PatrolStore, ids: list[bytes]) -> list[Task]:
-        asked.append(len(ids))
+        asked.extend([len(ids)] if ids else [])
         return read(self, ids)
 
     monkeypatch.setattr(PatrolStore, "_read", counted)

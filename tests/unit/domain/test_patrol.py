@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flows.domain.errors import FieldError
-from flows.domain.patrol import Task, TaskRefused, take
+from flows.domain.patrol import Task, TaskRefused, end, take, taken
 
 AT = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 
@@ -69,6 +69,31 @@ def test_others_are_told_why(step: Any) -> None:
 def test_what_is_resolved_stays_so() -> None:
     with pytest.raises(TaskRefused, match="got one resolved"):
         take(make_task(state="resolved", holder="bolat"), "hand_over", "bolat", 0, "x")
+
+
+@pytest.mark.parametrize("step", ["accept", "arrive", "hand_over"])
+def test_nobody_goes_to_what_has_ended(step: Any) -> None:
+    task = end(take(make_task(), "accept", "bolat", 0), "object_closed", AT)
+    with pytest.raises(TaskRefused, match=r"ended by itself \(object_closed\): nobody goes"):
+        take(task, step, "bolat", 2, "x")
+
+
+def test_what_ended_while_somebody_wrote_down_what_they_found_takes_it_once() -> None:
+    task = end(take(make_task(), "accept", "bolat", 0), "object_closed", AT)
+    for version in (1, 2):
+        done = take(task, "resolve", "bolat", version, "an empty box", AT)
+        assert (done.state, done.ended, done.note, done.over_at) == (
+            "resolved",
+            "object_closed",
+            "an empty box",
+            AT,
+        )
+        assert taken(done, "resolve", "bolat", version, "an empty box")
+    for by, version in (("bolat", 0), ("dana", 2)):
+        with pytest.raises(TaskRefused):
+            take(task, "resolve", by, version, "an empty box")
+    with pytest.raises(TaskRefused, match="nobody goes"):
+        take(end(make_task(), "object_closed", AT), "resolve", "bolat", 1, "an empty box")
 
 
 def test_each_state_is_told_once() -> None:

@@ -111,21 +111,6 @@ def test_whoever_is_dispatched_has_a_task_in_the_same_moment(house: House) -> No
         house.leads.dispatch(lead, "erlan")
 
 
-@pytest.mark.parametrize("end", [House.over, House.closed, House.stopped])
-def test_somebody_sets_out_only_for_what_is_dispatched_and_searched(
-    house: House, end: Callable[[House], None]
-) -> None:
-    house.begin()
-    sent, taken_back, confirmed = (house.lead("dana", "erlan", track=track) for track in (7, 8, 9))
-    for lead in (sent, taken_back):
-        house.leads.dispatch(lead, "dana")
-    house.leads.reject(taken_back, "erlan")
-    asked = [sent, taken_back, confirmed, "unknown"]
-    assert house.leads.sent_to(asked) == {sent}
-    end(house)
-    assert house.leads.sent_to(asked) == house.leads.sent_to([]) == set()
-
-
 @pytest.mark.parametrize("end", [House.over, House.stopped], ids=["over", "stopped"])
 def test_nobody_confirms_once_the_search_is_over(house: House, end: Callable[[House], None]) -> None:
     house.begin(urgent=True, expires_at=T0 + 48 * HOUR)

@@ -34,5 +34,5 @@ function card(item, me) {
       item.patrol && [h("span.grow"), h(`span.pill.${item.patrol}`, `${t("patrol")}: ${t(`state.${item.patrol}`)}`)]),
     item.pictures.length > 0 && h("div.moments", item.pictures.map(shown)),
     h("dl.facts.small", h("dt", t("time")), h("dd", when(item.noticed_at)), about(item.data)),
-    [null, "resolved"].includes(item.patrol) && patrolButton("object", item, me));
+    [null, "resolved", "ended"].includes(item.patrol) && patrolButton("object", item, me));
 }

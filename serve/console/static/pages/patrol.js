@@ -5,7 +5,7 @@ import { why } from "../dialog.js";
 import { fill, h, say } from "../dom.js";
 import { metres, t, when } from "../words.js";
 
-const STEPS = { open: ["accept"], accepted: ["arrive", "resolve", "hand_over"], arrived: ["resolve", "hand_over"], resolved: [] };
+const STEPS = { open: ["accept"], accepted: ["arrive", "resolve", "hand_over"], arrived: ["resolve", "hand_over"], resolved: [], ended: ["resolve"] };
 const AFTER = { accept: "accepted", arrive: "arrived", resolve: "resolved", hand_over: "open" };
 const AGAIN_MS = 5000;
 const NOT_NOW = [401, 403, 408, 425, 429]; // says nothing of the step: who signs in again, or waits, has it taken
@@ -56,10 +56,11 @@ export async function open(main, { me, signal }) {
   const list = h("div.cards");
   const waiting = h("p.banner", { hidden: true, role: "status" });
   const called = h("p.banner.called", { hidden: true, role: "alert" });
+  const ended = h("p.banner", { hidden: true, role: "alert" });
   let heard = new Set(); // calls that were told: whoever is called is told once
   let place = null;
   const near = h("button", { onclick: locate, "aria-pressed": "false" }, t("near_me"));
-  fill(main, h("h1", t("patrol"), h("span.grow"), near), called, waiting, list);
+  fill(main, h("h1", t("patrol"), h("span.grow"), near), called, ended, waiting, list);
 
   function locate() {
     if (place) {
@@ -91,6 +92,14 @@ export async function open(main, { me, signal }) {
     heard = new Set(calls.map(({ task }) => task.id));
   }
 
+  // Who is on the way reads why nobody goes any more, and says what they found.
+  function tell() {
+    const own = rows.filter(({ task }) => task.state === "ended" && task.holder === me.sub);
+    ended.hidden = !own.length;
+    const text = own.map(({ task }) => `${t("task_ended")}: ${t(`kind.${task.kind}`)}, ${task.camera}, ${t(`ended.${task.ended}`)}`).join("; ");
+    if (ended.textContent !== text) ended.textContent = text;
+  }
+
   function taken(task) {
     rows = rows && rows.map((row) => (row.task.id === task.id && row.task.version < task.version ? { ...row, task } : row));
     draw();
@@ -101,6 +110,7 @@ export async function open(main, { me, signal }) {
     const where = place ? `?latitude=${place.latitude}&longitude=${place.longitude}&radius_m=20000` : "";
     rows = (await ask(`/patrol/tasks${where}`, { signal })).items;
     call();
+    tell();
     draw();
   }
 
@@ -112,14 +122,14 @@ export async function open(main, { me, signal }) {
   }
 
   function card(task, { away_m, calls }) {
-    const mine = me.roles.includes("patrol") && (!task.holder || task.holder === me.sub);
+    const mine = me.roles.includes("patrol") && (task.state === "open" || task.holder === me.sub);
     const act = (name) => (["resolve", "hand_over"].includes(name) ? why(t(name), (note) => step(task, name, note), t("what_found")) : step(task, name));
     return h(`article.card${calls ? ".calls" : ""}`, { "aria-label": `${t(`kind.${task.kind}`)} ${task.camera}` },
       h("header", h("h2", t(`kind.${task.kind}`)), task.first && h("span.pill.first", t("purpose.missing_child")), h(`span.pill.${task.state}`, t(`state.${task.state}`)), away_m !== null && h("span.count", metres(away_m))),
       task.text && h("p", task.text),
       h("dl.facts.small", h("dt", t("camera")), h("dd", `${task.camera}, ${task.district}`), h("dt", t("time")), h("dd", when(task.made_at)),
         task.radius_m && [h("dt", t("calls_within")), h("dd", metres(task.radius_m))],
-        task.holder && [h("dt", t("who")), h("dd", task.holder)], task.note && [h("dt", t("reason")), h("dd", task.note)]),
+        task.holder && [h("dt", t("who")), h("dd", task.holder)], task.ended && [h("dt", t("task_ended")), h("dd", t(`ended.${task.ended}`))], task.note && [h("dt", t("reason")), h("dd", task.note)]),
       mine && h("div.steps", STEPS[task.state].map((name) => h(name === "hand_over" ? "button" : "button.good.big", { onclick: () => act(name) }, t(name)))));
   }
 

@@ -1,0 +1,306 @@
+"""A patrol's task ends when what it is about does, says why, and is deleted when the law says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import redis
+from apiclient import AT, speeding
+from cryptography.fernet import Fernet
+from people import Clock
+from searching import DAY, HOUR, T0, make_case, make_lead_event
+
+from flows.docket import case_of
+from flows.domain.errors import StoreError
+from flows.domain.events import OBJECT_CLOSED, Event
+from flows.domain.patrol import TASK, Task, TaskRefused, task_id
+from flows.domain.people import ROLES, Person
+from flows.domain.plates import PlateRecord, plate_event
+from flows.patrol_desk import PatrolDesk
+from flows.review import step
+from flows.store.audit import AuditStore
+from flows.store.cases import CaseStore
+from flows.store.leads import LeadStore
+from flows.store.patrol import PatrolStore
+from flows.store.redis_server import EmbeddedRedis
+from flows.store.results import ResultsStore, Retention
+from flows.store.tasksweep import TaskSweep
+from flows.store.vault import Vault
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("tasks") / "redis") as server:
+        yield server
+
+
+class House:
+    """The stores, one clock, and ``case-1`` where a test begins it: it runs for two hours from ``T0``."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.clock, self.vault = url, Clock(), Vault(Fernet.generate_key())
+        self.cases = CaseStore(url, self.vault, clock=self.clock)
+        self.leads, self.patrol = LeadStore(url, self.vault, self.clock), PatrolStore(url, self.clock)
+        self.results, self.audit = ResultsStore(url), AuditStore(url)
+        self.tasks = TaskSweep(self.patrol, self.leads, self.results)
+        self.redis = redis.Redis.from_url(url)
+        self.redis.flushall()
+
+    def sent(self, **changes: Any) -> Task:
+        """To a lead that two confirmed and one dispatched; ``timur`` is on the way."""
+        self.cases.create(make_case(**{"expires_at": T0 + 2 * HOUR} | changes), {"p1": b"photo"})
+        if not changes.get("urgent"):
+            self.cases.authorise("case-1", "bolat")
+        self.cases.activate("case-1", "asel")
+        self.clock.on(1)
+        event = make_lead_event(self.clock.at, crop=self.vault.seal(b"crop"))
+        assert self.leads.take(event)
+        for by in ("dana", "erlan"):
+            self.leads.confirm(event.id, by)
+        self.leads.dispatch(event.id, "dana")
+        return self.patrol.step(task_id("lead", event.id), "accept", "timur", 0)
+
+    def about(self, kind: Any, about: str, at: datetime, state: str) -> Task:
+        """To something else, nobody being on the way."""
+        return self.patrol.add(
+            Task.of(kind, about, state, district="esil", by="asel", at=at, text="by pillar 4")
+        )
+
+    def after(self, task: Task) -> Task | None:
+        """The task once somebody has swept."""
+        self.tasks.sweep()
+        return self.patrol.one(task.id)
+
+    def said(self) -> list[tuple[str, str]]:
+        """Of tasks, in the audit log: what was done and why."""
+        return [(e.action, e.why) for e in self.audit.entries() if e.action.startswith("task.")]
+
+    def close(self) -> None:
+        for each in (self.cases, self.leads, self.audit):
+            each.close_connections()
+        self.patrol.close(), self.results.close(), self.redis.close()
+
+    # What ends a lead's task
+
+    def rejected(self, task: Task) -> None:
+        self.leads.reject(task.about, "erlan")
+
+    def closed(self, task: Task) -> None:
+        self.cases.close("case-1", "asel", "found")
+
+    def expired(self, task: Task) -> None:
+        self.clock.at = self.cases.get("case-1").ends_at
+
+    def unlawful(self, task: Task) -> None:
+        self.cases.reject("case-1", "bolat", "no grounds")
+
+    def stopped(self, task: Task) -> None:
+        self.cases.stop_all("dana", "false leads everywhere")
+
+
+@pytest.fixture
+def house(server: EmbeddedRedis) -> Iterator[House]:
+    house = House(server.url)
+    yield house
+    house.close()
+
+
+ENDS: list[tuple[Callable[[House, Task], None], str]] = [
+    (House.rejected, "lead_rejected"),
+    (House.closed, "case_closed"),
+    (House.expired, "case_expired"),
+    (House.unlawful, "case_rejected"),
+    (House.stopped, "searching_stopped"),
+]
+
+
+@pytest.mark.parametrize("purpose", ["missing_child", "missing_person"])
+@pytest.mark.parametrize(("end", "why"), ENDS, ids=[why for _, why in ENDS])
+def test_a_lead_s_task_ends_with_it_and_says_why(
+    house: House, end: Callable[[House, Task], None], why: str, purpose: str
+) -> None:
+    task = house.sent(purpose=purpose)
+    assert house.after(task) == task, "its search goes on"
+    end(house, task)
+    (shown,) = house.tasks.settle([task])  # whoever has swept
+    after = house.after(task)
+    assert after is not None
+    assert shown == after
+    assert (after.state, after.ended, after.holder) == ("ended", why, "timur")
+    assert house.patrol.unresolved() == []
+    assert house.patrol.over(after.over_at or T0) == [after]
+    with pytest.raises(TaskRefused, match="nobody goes"):
+        house.patrol.step(task.id, "arrive", "timur", 2)
+    assert house.said()[-1] == ("task.ended", why)
+    done = house.patrol.step(task.id, "resolve", "timur", 2, "somebody else")
+    assert (done.state, done.ended, done.note) == ("resolved", why, "somebody else")
+
+
+def test_of_a_lead_that_is_deleted_nothing_is_left_that_was_said_of_it(house: House) -> None:
+    task = house.sent()
+    house.patrol.step(task.id, "resolve", "timur", 1, "a boy in red")
+    house.rejected(task)
+    kept = house.after(task)
+    assert kept is not None
+    assert kept.note == "a boy in red", "whoever rejects a lead may be wrong until its hours are over"
+    house.clock.at = house.leads.raw(task.about).deadline_at
+    house.cases.sweep()
+    emptied = house.after(task)
+    assert emptied is not None
+    assert (emptied.note, emptied.version) == ("", kept.version)
+    house.clock.on(DAY.total_seconds())
+    assert house.after(task) is None
+    assert house.said()[-1] == ("task.deleted", "kept for as long as the law allows")
+
+
+@pytest.mark.parametrize("urgent", [True, False], ids=["nobody authorised it", "rejected"])
+def test_of_a_search_that_was_not_lawful_no_words_are_left(house: House, urgent: bool) -> None:
+    task = house.sent(urgent=urgent, expires_at=T0 + 48 * HOUR)
+    house.patrol.step(task.id, "hand_over", "timur", 1, "a boy in red")
+    if urgent:
+        house.expired(task)
+        house.cases.sweep()
+    else:
+        house.unlawful(task)
+    after = house.after(task)
+    assert after is not None
+    assert (after.ended, after.note) == ("case_expired" if urgent else "case_rejected", "")
+    house.clock.on(DAY.total_seconds() - 1)
+    assert house.after(task) == after, "it is shown for a day, that people read why"
+    house.clock.on(1)
+    assert house.after(task) is None
+
+
+def test_a_task_is_deleted_when_its_case_is_forgotten(house: House) -> None:
+    terms = make_case().terms.model_copy(update={"kept_days": 2.0})
+    task = house.sent(terms=terms)
+    house.closed(task)
+    ended = house.after(task)
+    house.clock.on(2 * DAY.total_seconds() - 1)
+    house.cases.sweep()
+    assert house.after(task) == ended
+    house.clock.on(1)
+    house.cases.sweep()
+    assert house.after(task) is None, "over for more than a day"
+
+
+def decided(house: House, *actions: Any) -> Event:
+    """A violation that people have worked on."""
+    event = speeding()
+    read = PlateRecord(outcome="read", text="123ABC02", confident=True)
+    if house.results.event(event.id) is None:
+        house.results.write([event, plate_event(event, read)])
+    for action in actions:
+        entry = house.results.event(event.id)
+        assert entry is not None
+        by = "another" if action in ("issue", "close") else "anyone"
+        person = Person(sub=by, roles=frozenset(ROLES), districts=frozenset("*"))
+        house.results.write([step(case_of(entry), action, person, AT)])
+    return event
+
+
+def test_a_violation_s_task_ends_when_nobody_may_be_sent_to_it_any_more(house: House) -> None:
+    event = decided(house, "claim", "confirm")
+    task = house.about("violation", event.id, T0, "confirmed")
+    decided(house, "issue")
+    assert house.after(task) == task
+    decided(house, "close")
+    after = house.after(task)
+    assert after is not None
+    assert (after.state, after.ended, after.text) == ("ended", "violation_closed", "by pillar 4")
+    unknown = house.about("violation", "gone", T0, "confirmed")
+    (deleted,) = house.tasks.settle([unknown])
+    assert deleted.ended == "violation_closed"
+
+
+def taken(about: str, at: datetime) -> Event:
+    return Event.of(
+        OBJECT_CLOSED, camera_id="hall", district="esil", at=at, data={"object": about}, key=(about,)
+    )
+
+
+def test_a_task_about_a_thing_ends_when_it_is_taken_away(house: House) -> None:
+    now = house.clock.at = datetime.now(UTC)
+    tasks = [house.about("object", about, now, "abandoned") for about in ("bag-1", "bag-2")]
+    house.results.write([taken("another", now)])
+    assert house.tasks.sweep() == 0
+    house.results.write([taken("bag-1", now)])
+    assert house.tasks.sweep() == 1
+    one, other = (house.patrol.one(task.id) for task in tasks)
+    assert one is not None
+    assert (one.state, one.ended) == ("ended", "object_closed")
+    assert other == tasks[1]
+    assert house.tasks.sweep() == 0
+    house.results.write([taken("bag-2", now)])
+    assert TaskSweep.of(house.url, 30.0).sweep() == 1, "whoever begins anew reads what it missed"
+
+
+def test_what_nobody_resolves_ends_and_what_is_over_is_deleted_after_the_days_of_the_law(
+    house: House,
+) -> None:
+    house.patrol = PatrolStore(house.url, house.clock, kept_days=3.0)
+    house.tasks = TaskSweep(house.patrol, house.leads, house.results)
+    task = house.about("object", "bag-1", house.clock.at, "abandoned")
+    house.clock.on(3 * DAY.total_seconds() - 1)
+    assert house.after(task) == task
+    house.clock.on(1)
+    after = house.after(task)
+    assert after is not None
+    assert (after.ended, after.text) == ("left_open", "by pillar 4")
+    house.clock.on(3 * DAY.total_seconds() - 1)
+    assert house.after(task) == after
+    house.clock.on(1)
+    assert house.after(task) is None
+    assert house.said() == [
+        ("task.made", "by pillar 4"), ("task.ended", "left_open"),
+        ("task.deleted", "kept for as long as the law allows"),
+    ]  # fmt: skip
+    assert house.redis.keys("{dome}:patrol:*") == [], "in no index either"
+
+
+def test_what_is_sent_again_is_not_deleted(house: House) -> None:
+    task = house.about("object", "bag-1", house.clock.at, "abandoned")
+    house.patrol.step(task.id, "accept", "timur", 0)
+    house.patrol.step(task.id, "resolve", "timur", 1, "an empty box")
+    house.clock.on(20 * DAY.total_seconds())
+    again = house.about("object", "bag-1", house.clock.at, "abandoned")
+    house.clock.on(20 * DAY.total_seconds())
+    assert house.after(task) == again
+
+
+def test_each_end_is_told_until_it_is_written(house: House) -> None:
+    task = house.sent()
+    house.closed(task)
+    desk = PatrolDesk(house.tasks)
+    (event,) = desk.sweep()
+    assert (event.type, event.data["ended"], event.data["holder"]) == (TASK, "case_closed", "timur")
+    assert desk.sweep() == [event], "nobody has written it"
+    house.results.write([event])
+    assert desk.sweep() == []
+    assert house.patrol.untold() == []
+
+
+def test_a_sweep_that_fails_keeps_no_end_from_being_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.closed(house.sent())
+    house.tasks.sweep()
+
+    def away() -> int:
+        raise StoreError("Redis is away")
+
+    monkeypatch.setattr(house.tasks, "sweep", away)
+    assert len(PatrolDesk(house.tasks).sweep()) == 1
+
+
+def test_what_was_told_of_tasks_goes_as_they_do(server: EmbeddedRedis, house: House) -> None:
+    store = ResultsStore(server.url, retention=Retention(task_days=3.0))
+    task, now = house.about("object", "bag-1", datetime.now(UTC), "abandoned"), datetime.now(UTC)
+    store.write([task.told(task.made_at), taken("bag-1", now)])
+    assert store.prune((now + timedelta(days=2.9)).timestamp()) == 0
+    assert store.prune((now + timedelta(days=3.1)).timestamp()) == 1
+    assert [e.event.type for e in store.events()] == [OBJECT_CLOSED]
+    store.close()
