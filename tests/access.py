@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 from apiclient import AT, PROBE_KEY, speeding, stored
 from citizens import report as citizen_report
-from searching import HOUR, T0, make_found, make_vehicle_case
+from searching import HOUR, T0, make_case, make_found, make_vehicle_case
 
 from flows.domain.events import Event
 from flows.domain.leads import Lead
-from flows.domain.patrol import Task
+from flows.domain.patrol import Task, task_id
 from flows.domain.people import ROLES, Role
 from flows.domain.places import Places
 from flows.domain.reports import Attachment, Thing, step
@@ -220,6 +220,33 @@ def case(path: str, body: Any = None, active: bool = False, lead: bool = False) 
     return make
 
 
+async def sent(api: Any, district: str, **changes: Any) -> tuple[str, str]:
+    """A lead of a person's case in the district that two have confirmed and one has dispatched; the lead and its
+    task."""
+    written.count += 1  # type: ignore[attr-defined]
+    name, services = f"case-{written.count}", api.app.state.services  # type: ignore[attr-defined]
+    steps = ({"deed": "created", "by": "somebody", "at": T0},)
+    values = {"id": name, "cameras": (), "districts": (district,), "requester": "somebody", "steps": steps}
+    services.cases.create(make_case(**values | changes), {"p1": b"photo"})
+    services.cases.authorise(name, "other")
+    services.cases.activate(name, "other")
+    event = make_found(case=name, crop=SEALED).event(
+        camera_id=f"{district}-1", district=district, at=T0 + HOUR
+    )
+    assert services.leads.take(event)
+    for by in ("first", "second"):
+        services.leads.confirm(event.id, by)
+    services.leads.dispatch(event.id, "first")
+    return event.id, task_id("lead", event.id)
+
+
+async def whom(api: Any, district: str) -> Call:
+    """Whom a task is about that the caller has accepted; the tests' people are all one login."""
+    _, task = await sent(api, district)
+    api.app.state.services.patrol.step(task, "accept", "aigul", 0)
+    return Call(f"/patrol/tasks/{task}/pictures/seen")
+
+
 def new_case_in(api: Any, district: str) -> Awaitable[Call]:
     async def make() -> Call:
         now = datetime.now(UTC)
@@ -298,6 +325,7 @@ row(
 row("GET /audit", "auditor", "list", plain("/audit"))
 row("GET /patrol/tasks", "patrol operator auditor", "list", task("/patrol/tasks"))
 row("POST /patrol/tasks", "operator", "one", task("/patrol/tasks", {"kind": "object"}))
+row("GET /patrol/tasks/{task_id}/pictures/{name}", "patrol", "one", whom)
 row("POST /patrol/tasks/{task_id}/{step}", "patrol", "one", task("/patrol/tasks/{id}/accept", {"version": 0}))
 row("GET /webhooks", "administrator auditor", "list", hook("/webhooks"))
 row("POST /webhooks", "administrator", "free", plain("/webhooks", {"url": "http://127.0.0.1:9/in"}))

@@ -12,6 +12,8 @@ Only what people have confirmed becomes a task: a lead that two people confirmed
 that a reviewer confirmed, a thing left behind that an operator has looked at. Who has accepted a task holds it: nobody
 else moves it on. Each step names the version that its author saw, so that of two patrols one gets it.
 
+Whom a lead is about, its picture and the case's photo show to who has accepted the task, and to no other patrol.
+
 Nobody is sent to what is over: a task ends by itself when what it is about does, and says why. Who was on the way may
 still say what they found. What is over is deleted after the days that the law gives, and a lead's task has no words
 any more once its lead is gone.
@@ -33,6 +35,8 @@ from flows.domain.leads import Lead
 
 TASK: Final = "dome.patrol.task.v1"
 
+Picture = Literal["seen", "probe"]
+"""Of a lead: the face as the camera saw it, and the case's photo that it was matched with."""
 Kind = Literal["lead", "violation", "object"]
 TaskState = Literal["open", "accepted", "arrived", "resolved", "ended"]
 Step = Literal["accept", "arrive", "resolve", "hand_over"]
@@ -238,6 +242,19 @@ def take(task: Task, step: Step, by: str, version: int, note: str = "", at: date
 def _overtaken(task: Task, by: str, version: int) -> bool:
     """Whether it ended just when who was on the way wrote down what they found: that is not to be lost."""
     return task.state == "ended" and task.holder == by and version == task.version - 1
+
+
+def require_on_the_way(task: Task, by: str) -> None:
+    """Only who has accepted a task sees whom they look for, and only until it is out of their hands.
+
+    Raises:
+        TaskRefused: If it is not theirs, not yet, or not any more.
+    """
+    if task.state not in ("accepted", "arrived"):
+        ended = f" by itself ({task.ended})" if task.state == "ended" else ""
+        raise TaskRefused(f"pictures: expected a task that is accepted, got one {task.state}{ended}")
+    if task.holder != by:
+        raise TaskRefused(f"pictures: {task.holder} has accepted it; nobody else sees whom it is about")
 
 
 def end(task: Task, why: Ending, at: datetime) -> Task:

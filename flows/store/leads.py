@@ -13,21 +13,25 @@ from pydantic import ValidationError
 from flows.domain import leads as life
 from flows.domain.audit import Action
 from flows.domain.cases import SYSTEM, SearchCase, covers, person, runs
-from flows.domain.errors import ChangedMeanwhile, FieldError
+from flows.domain.errors import CaseError, ChangedMeanwhile, FieldError
 from flows.domain.events import Event
 from flows.domain.leads import Lead, LeadFound, LeadView, Reason, Suppression, deadline, view_for
-from flows.domain.patrol import Ending, Task, lead_ending
+from flows.domain.patrol import Ending, Picture, Task, TaskRefused, lead_ending, require_on_the_way
 from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import GRACE_MS, Change, Clock, Ledger, Refused, entry, to_ms, utc_now
-from flows.store.patrol import make
+from flows.store.patrol import make, unchanged
 from flows.store.vault import Vault
 
 log = logging.getLogger(__name__)
 
 ATTEMPTS: Final = 8
 """People who answer one lead at the same moment take turns; so many never do."""
+Guard = tuple[list[str], str | None]
+"""A command and the answer it must give, see :class:`flows.store.ledger.Change`."""
+_LEAD_VIEWED: Final[Action] = "lead.viewed"
+_PROBE_VIEWED: Final[Action] = "probe.viewed"
 STEP: Final = 200
 """Leads read at once, where all may be asked for."""
 KEPT_MS: Final = 31 * 86_400_000
@@ -66,6 +70,10 @@ class Leads(Protocol):
 
     def crop(self, reference: str, by: str) -> bytes:
         """A picture that a lead names (``seen_crop``, ``probe_crop``): JPEG."""
+        ...
+
+    def for_patrol(self, task: Task, which: Picture, by: str) -> bytes:
+        """A picture of whom a patrol looks for: JPEG, for who has accepted the task, while it goes on."""
         ...
 
     def confirm(self, lead_id: str, by: str) -> LeadView:
@@ -176,11 +184,7 @@ class LeadStore:
         due_at = deadline(self._ledger.now(), case.terms.lead_hours, case.expires_at)
         lead = Lead.of(event, case.purpose, due_at)
         key, due_ms = keys.lead(lead.id), to_ms(due_at)
-        change = Change(guards=[
-            (["HGET", keys.case(case.id), "version"], str(case.version)),
-            (["EXISTS", keys.STOPPED], "0"),
-            (["EXISTS", key], "0"),
-        ])  # fmt: skip
+        change = Change(guards=[*_searched(case), (["EXISTS", key], "0")])
         change.commands = [
             ["HSET", key, "json", lead.model_dump_json(), "state", lead.state, "version", "0", "case", case.id,
              "crop", found.crop, "template", found.template, "model", found.model],
@@ -301,20 +305,63 @@ class LeadStore:
             )
         raise FieldError("crop", "leads/LEAD or probes/CASE/PROBE", repr(reference))
 
+    def for_patrol(self, task: Task, which: Picture, by: str) -> bytes:
+        """See :meth:`Leads.for_patrol`. The script that writes down who looks finds task, lead and case as they were
+        looked at: who is not on the way any more at that moment sees nothing.
+
+        Raises:
+            TaskRefused: If they have not accepted it, or its lead is deleted.
+            CaseError: If the lead is not one that somebody is sent to, or its search is over.
+            StoreError: If Redis is away.
+        """
+        person(by)
+        require_on_the_way(task, by)
+        try:
+            lead = self.raw(task.about)
+            case = self.running_case(lead)
+        except FieldError:
+            raise TaskRefused("pictures: the lead is deleted, and its pictures with it") from None
+        if lead.state != "dispatched":
+            raise CaseError(f"lead {lead.id}: expected one that somebody is sent to, got {lead.state}")
+        of_lead, of_probe = (
+            ["HGET", keys.lead(lead.id), "crop"],
+            ["HGET", keys.case(case.id, "probes"), lead.probe],
+        )
+        command, action, subject = (
+            (of_lead, _LEAD_VIEWED, lead.id) if which == "seen" else (of_probe, _PROBE_VIEWED, lead.probe)
+        )
+        guards = [
+            unchanged(task),
+            (["HGET", keys.lead(lead.id), "version"], str(lead.version)),
+            *_searched(case),
+        ]
+        looked = entry(by, action, case=case.id, subject=subject, picture=True, task=task.id)
+        try:
+            return self._looked(command, looked, guards)
+        except Refused:
+            raise ChangedMeanwhile(f"task {task.id}: it has changed at this moment; look again") from None
+
     def _opened(self, command: list[str], by: str, action: Action, case_id: str, subject: str) -> bytes:
+        looked = entry(by, action, case=case_id, subject=subject, picture=True)
+        try:
+            return self._looked(command, looked)
+        except Refused:
+            raise FieldError("crop", "a picture that is kept", repr(subject), "it was deleted") from None
+
+    def _looked(self, command: list[str], looked: str, guards: Sequence[Guard] = ()) -> bytes:
+        """A sealed picture, opened for somebody once it is written down that they look.
+
+        Raises:
+            Refused: If it is deleted, or something is not as it was seen.
+        """
         if self._vault is None:
             raise FieldError("DOME_PROBE_KEY", "the key that pictures are sealed with", "nothing")
         with told("read a picture", self._ledger.address):
             token: Any = self._redis.hget(command[1], command[2])
-        looked = entry(by, action, case=case_id, subject=subject, picture=True)
-        try:
-            if token is None:
-                raise Refused(0, None)
-            self._ledger.commit(
-                Change(guards=[(command, token.decode())], entries=[looked]), "view a picture"
-            )
-        except Refused:
-            raise FieldError("crop", "a picture that is kept", repr(subject), "it was deleted") from None
+        if token is None:
+            raise Refused(0, None)
+        change = Change(guards=[(command, token.decode()), *guards], entries=[looked])
+        self._ledger.commit(change, "view a picture")
         return self._vault.open(token.decode())
 
     # People answer
@@ -345,10 +392,7 @@ class LeadStore:
             after = step(lead)  # raises what forbids it, also what another has answered meanwhile
             change = self._change(lead, after, by, action)
             if case is not None:  # what was seen of it holds until it is used
-                change.guards += [
-                    (["HGET", keys.case(case.id), "version"], str(case.version)),
-                    (["EXISTS", keys.STOPPED], "0"),
-                ]
+                change.guards += _searched(case)
             if case is not None and action == "lead.dispatched":
                 make(Task.of_lead(after, case, by=by, at=self._ledger.now()), change)
             try:
@@ -480,6 +524,11 @@ class LeadStore:
 
 def _no_such(lead_id: str) -> FieldError:
     return FieldError("lead", "the id of a lead that is kept", repr(lead_id), "see: dome lead list CASE")
+
+
+def _searched(case: SearchCase) -> list[Guard]:
+    """Guards: the case has taken no step since it was read, and searching is not stopped."""
+    return [(["HGET", keys.case(case.id), "version"], str(case.version)), (["EXISTS", keys.STOPPED], "0")]
 
 
 def _alert(lead: Lead, case: SearchCase) -> list[str]:

@@ -113,7 +113,7 @@ class PatrolStore:
         if taken(task, step, by, version, note):
             return task
         after = take(task, step, by, version, note, self.now())
-        change = Change(guards=[_unchanged(task)], commands=_kept(after, self._forget_at(after)))
+        change = Change(guards=[unchanged(task)], commands=_kept(after, self._forget_at(after)))
         change.entries = [entry(by, SAID[step], subject=task_id, why=note, district=task.district)]
         try:
             self._ledger.commit(change, f"{step} a task")
@@ -137,7 +137,7 @@ class PatrolStore:
         """
         after = end(task, why, self.now())
         after = wordless(after) if gone else after
-        change = Change(guards=[_unchanged(task)])
+        change = Change(guards=[unchanged(task)])
         change.commands = [
             *_kept(after, self._forget_at(after, gone=gone)),
             ["SADD", keys.TASKS_UNTOLD, task.id],
@@ -160,7 +160,7 @@ class PatrolStore:
         after = wordless(task)
         forget_at = self._forget_at(after, gone=True)
         assert forget_at is not None, "it is over"
-        change = Change(guards=[_unchanged(task)])
+        change = Change(guards=[unchanged(task)])
         change.commands = [
             ["HSET", keys.task(task.id), "json", after.model_dump_json()],
             ["ZADD", keys.TASKS_FORGET, "LT", str(to_ms(forget_at)), task.id],
@@ -335,7 +335,7 @@ def make(task: Task, change: Change) -> None:
     )  # fmt: skip
 
 
-def _unchanged(task: Task) -> tuple[list[str], str | None]:
+def unchanged(task: Task) -> tuple[list[str], str | None]:
     """A guard: nobody has taken a step since it was read."""
     return ["HGET", keys.task(task.id), "version"], str(task.version)
 

@@ -163,10 +163,14 @@ class Services:
             self._tasks.append(asyncio.create_task(repeat("webhooks", sender.deliver, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("reports", self.work.work, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("old reports", self.desk.forget, FORGET_S)))
-        self._tasks.append(asyncio.create_task(repeat("patrols' tasks", self._sweep_tasks, FORGET_S)))
+        self._tasks.append(asyncio.create_task(repeat("patrols' tasks", self.sweep_tasks, FORGET_S)))
 
-    def _sweep_tasks(self) -> int:
-        """As the results actor's desk does: tasks end and are deleted where no job runs, too."""
+    def sweep_tasks(self) -> int:
+        """As the results actor's desk does: patrols' tasks end and are deleted where no job runs, too; how many.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
         went = self.tasks.sweep()
         self.results.write(self.tasks.untold())
         return went

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import av
+import httpx
 import pytest
-from apiclient import config_for, stored, write
+from apiclient import config_for, stored, token, write
 from browsing import CHROMIUM, check_accessible
 from searching import DAY, make_case, make_found
 
@@ -21,6 +22,7 @@ from flows.domain.events import Event, KeyMoment
 from flows.domain.places import Places
 from flows.domain.site import District
 from flows.domain.status import CameraStatus, Outline
+from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
 from flows.store.evidence import EvidenceStore
 from flows.store.leads import LeadStore
@@ -139,7 +141,7 @@ def found_lead(config: ApiConfig, radius_m: float) -> str:
 
 
 def test_a_child_s_lead_is_seen_at_once_and_confirmed_by_two_it_calls_the_patrols_near(
-    desk: Any, shots: Path, config: ApiConfig
+    desk: Any, shots: Path, config: ApiConfig, address: str
 ) -> None:
     operator = desk("operator")
     operator.wait_for_selector(".link.open")
@@ -170,7 +172,38 @@ def test_a_child_s_lead_is_seen_at_once_and_confirmed_by_two_it_calls_the_patrol
     on_a_tablet(patrol, shots / "patrol-called-tablet.png")
     patrol.click("button:text('Accept')")
     patrol.wait_for_selector(".banner.called", state="hidden")
-    leads.close_connections()
+    shown = patrol.locator(".card .pair img[src^=blob]")
+    shown.nth(1).wait_for()
+    wide = "images => images.map((image) => image.decode().then(() => image.naturalWidth))"
+    assert patrol.evaluate(f"Promise.all(({wide})([...document.querySelectorAll('.pair img')]))") == [
+        1280,
+        1280,
+    ]
+    patrol.wait_for_selector(".banner", state="hidden")
+    check_accessible(patrol)
+    patrol.screenshot(path=shots / "patrol-pictures-tablet.png")
+    patrol.click("button:text('Arrived')")
+    patrol.wait_for_selector(".pill:text('on the spot')")
+    assert shown.count() == 2
+    log = AuditStore(config.redis_url)
+    looks = [(e.who, e.action) for e in log.entries() if e.who == "timur" and e.details.get("picture")]
+    assert sorted(looks) == [("timur", "lead.viewed"), ("timur", "probe.viewed")], (
+        "each picture is fetched once"
+    )
+    for language, said in (("kk", "Кім ізделуде"), ("ru", "Кого ищут")):
+        other = opened(desk, "patrol", "patrol", sub="timur", language=language)
+        other.locator(f".pair[aria-label='{said}'] img[src^=blob]").nth(1).wait_for()
+        check_accessible(other)
+        on_a_tablet(other, shots / f"patrol-pictures-{language}.png")
+        other.close()
+    url, own = f"{address}/api/v1/cases/c-child", {"Authorization": f"Bearer {token(config, 'operator')}"}
+    why = {"why": "found by her mother", "version": httpx.get(url, headers=own).json()["version"]}
+    assert httpx.put(f"{url}/close", headers=own, json=why).is_success
+    patrol.wait_for_selector(".banner:has-text('The task has ended: Search lead, hall, the case was closed')")
+    assert shown.count() == 0
+    check_accessible(patrol)
+    patrol.screenshot(path=shots / "patrol-ended-tablet.png")
+    log.close_connections(), leads.close_connections()
 
 
 def test_a_camera_says_why_it_is_no_evidence_and_shows_its_zones_over_its_picture(

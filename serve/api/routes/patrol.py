@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.domain.patrol import Kind, Step, Task
+from flows.domain.patrol import Kind, Picture, Step, Task
 from serve.api.access import may
 from serve.api.problems import described
 from serve.api.schemas import Answer
@@ -79,6 +79,22 @@ def tasks(
 def send(scope: Scope, asked: TaskAsked) -> Task:
     """Sends patrols to something that people have confirmed, again once that is over; 409 for anything else."""
     return scope.send(asked.kind, asked.about, asked.text)
+
+
+@router.get(
+    "/tasks/{task_id}/pictures/{name}",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, **described(404, 409)},
+)
+@may("patrol")
+def picture(scope: Scope, task_id: TaskId, name: Picture) -> Response:
+    """Whom a task of yours is about: as the camera saw them, others blurred (`seen`), and the case's photo (`probe`).
+
+    For who has accepted it, until it is resolved, handed over or ended; 409 for anybody else and at any other time.
+    That you look is written down, and nothing on the way may keep it."""
+    return Response(
+        scope.picture(task_id, name), media_type="image/jpeg", headers={"Cache-Control": "no-store"}
+    )
 
 
 @router.post("/tasks/{task_id}/{step}", responses=described(404, 409))

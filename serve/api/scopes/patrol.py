@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flows.docket import case_of
 from flows.domain.errors import FieldError
-from flows.domain.patrol import SHOWN, Kind, Step, Task, pressing, task_id
+from flows.domain.patrol import SHOWN, Kind, Picture, Step, Task, pressing, task_id
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.scope import Bounds
 from serve.api.scopes.objects import LONGEST, Objects
@@ -75,6 +75,20 @@ class Patrol:
         assert task is not None, "it is required"
         self._settled([task])
         return self._told(self._services.patrol.step(task_id, step, self._bounds.person.sub, version, note))
+
+    def picture(self, task_id: str, which: Picture) -> bytes:
+        """Whom the caller looks for: JPEG.
+
+        Raises:
+            Problem: 404 for a task of others, or one that is about nobody.
+            TaskRefused: If the caller is not on the way.
+            CaseError: If the search is over.
+        """
+        task = self._services.patrol.one(task_id)
+        self._bounds.require(task.district if task is not None and task.kind == "lead" else None)
+        assert task is not None, "it is required"
+        (task,) = self._settled([task])
+        return self._services.leads.for_patrol(task, which, self._bounds.person.sub)
 
     def _settled(self, tasks: Sequence[Task]) -> list[Task]:
         """Tasks as they are now. Nobody sets out for what is over; who is on the way hears of it and says what they

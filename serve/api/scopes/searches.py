@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import logging
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import AwareDatetime
 
-from flows.domain.cases import Purpose, SearchCase, runs
-from flows.domain.errors import FieldError
+from flows.domain.cases import ENDED, Purpose, SearchCase, runs
+from flows.domain.errors import FieldError, StoreError
 from flows.domain.leads import Lead, LeadView, Reason, outlives
 from flows.domain.sightings import geojson
 from flows.jurisdiction import load_profile
@@ -22,6 +23,8 @@ from serve.api.schemas import Answer
 from serve.api.scope import Bounds
 from serve.api.scopes.patrol import Patrol
 from serve.api.services import Services
+
+log = logging.getLogger(__name__)
 
 Step = Callable[..., SearchCase]
 WAITING = 100
@@ -108,11 +111,22 @@ class Searches:
         """
         self._require(case_id)
         take: Step = getattr(self._services.cases, name)
-        return take(case_id, self._me, why, version)
+        after = take(case_id, self._me, why, version)
+        if after.state in ENDED:
+            self._call_off()
+        return after
 
     def stop_all(self, why: str) -> None:
         """The stop switch."""
         self._services.cases.stop_all(self._me, why)
+        self._call_off()
+
+    def _call_off(self) -> None:
+        """Who is on the way to a lead hears at once that its search is over; what fails here the sweep makes up for."""
+        try:
+            self._services.sweep_tasks()
+        except StoreError as error:
+            log.warning("%s; patrols hear of it from the next sweep", error)
 
     def resume(self, why: str) -> None:
         """Searching goes on."""
@@ -183,7 +197,9 @@ class Searches:
         self.require_lead(lead_id)
         leads = self._services.leads
         if name == "reject":
-            return leads.reject(lead_id, self._me, reason)
+            rejected = leads.reject(lead_id, self._me, reason)
+            self._call_off()
+            return rejected
         if name == "confirm":
             return leads.confirm(lead_id, self._me)
         view = leads.dispatch(lead_id, self._me)

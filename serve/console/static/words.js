@@ -106,6 +106,7 @@ const WORDS = {
   resolve: ["Аяқтау", "Завершить", "Resolve"],
   hand_over: ["Тапсыру", "Передать", "Hand over"],
   no_tasks: ["Тапсырма жоқ", "Заданий нет", "No tasks"],
+  looked_for: ["Кім ізделуде", "Кого ищут", "Who is looked for"],
   task_ended: ["Тапсырма тоқтатылды", "Задание прекращено", "The task has ended"],
   you_are_called: ["Сізді шақырады", "Вас вызывают", "You are called"],
   calls_within: ["Осы аралықтағыларды шақырады", "Вызывает в радиусе", "Calls patrols within"],

@@ -158,6 +158,25 @@ async def test_who_is_on_the_way_reads_that_it_has_ended_and_says_what_they_foun
     assert told == ["open", "accepted", "ended", "resolved"]
 
 
+@pytest.mark.parametrize("how", ["rejected", "closed", "unlawful", "stopped"])
+async def test_who_is_on_the_way_hears_at_once_that_the_search_is_over(api: Any, how: str) -> None:
+    lead, task = await access.sent(api, "esil")
+    await api.post(f"/patrol/tasks/{task}/accept", {"version": 0}, "patrol")
+    services = api.app.state.services
+    case = services.cases.get(services.leads.raw(lead).case)
+    body, close = {"why": "found", "version": case.version}, f"/api/v1/cases/{case.id}/close"
+    if how == "closed":
+        answer = await api.client.put(close, json=body, headers=api.signed("operator"))
+    else:
+        path, role = {"rejected": (f"/leads/{lead}/reject", "operator"), "stopped": ("/searching/stop", "operator"),
+                      "unlawful": (f"/cases/{case.id}/reject", "authoriser")}[how]  # fmt: skip
+        asked = {"rejected": {}, "stopped": {"why": "false leads"}, "unlawful": body}[how]
+        answer = await api.post(path, asked, role, sub="gulnara")
+    assert answer.is_success, answer.text
+    last = services.results.events(type="dome.patrol.task.v1")[-1].event
+    assert (last.data["state"], last.data["id"]) == ("ended", task)
+
+
 async def test_words_about_somebody_who_is_searched_for_are_in_no_event(api: Any) -> None:
     lead = await dispatched(api, (51.12, 71.43))
     path = "/patrol/tasks/" + task_id("lead", lead)

@@ -50,8 +50,50 @@ async function send(queue, signal, taken) {
   return true;
 }
 
+// Whom a patrol looks for: fetched once it has accepted the task, kept nowhere but on this page, and let go of as soon as
+// the task is out of its hands. Each look is written down, so no picture is fetched twice.
+function picturesOf(signal) {
+  const kept = new Map(); // by task: the element, and the addresses to let go of
+
+  async function put(image, task, which, entry) {
+    try {
+      const answer = await ask(`/patrol/tasks/${task.id}/pictures/${which}`, { raw: true, signal });
+      const url = URL.createObjectURL(await answer.blob());
+      if (kept.get(task.id) !== entry) return URL.revokeObjectURL(url);
+      entry.urls.push(url);
+      image.src = url;
+    } catch {
+      if (kept.get(task.id) === entry) drop(task.id); // asked for again when the page is drawn next
+    }
+  }
+
+  function drop(id) {
+    kept.get(id).urls.forEach((url) => URL.revokeObjectURL(url));
+    kept.delete(id);
+  }
+
+  function of(task) {
+    if (!kept.has(task.id)) {
+      const entry = { urls: [] };
+      kept.set(task.id, entry);
+      const figures = ["seen", "probe"].map((which) => {
+        const image = h("img", { alt: `${t(which)}: ${t("looked_for")}` });
+        put(image, task, which, entry);
+        return h("figure", image, h("figcaption", t(which)));
+      });
+      entry.element = h("div.pair", { role: "group", "aria-label": t("looked_for") }, figures);
+    }
+    return kept.get(task.id).element;
+  }
+
+  const keep = (ids) => [...kept.keys()].filter((id) => !ids.includes(id)).forEach(drop);
+  signal.addEventListener("abort", () => keep([]));
+  return { of, keep };
+}
+
 export async function open(main, { me, signal }) {
   const queue = queueOf(me.sub);
+  const pictures = picturesOf(signal);
   let rows = null;
   const list = h("div.cards");
   const waiting = h("p.banner", { hidden: true, role: "status" });
@@ -79,7 +121,15 @@ export async function open(main, { me, signal }) {
     const steps = queue.read();
     waiting.hidden = !steps.length;
     waiting.textContent = `${t("queued")}: ${steps.length}`;
-    if (rows) fill(list, rows.length ? rows.map((row) => card(ahead(row.task, steps, me.sub), row)) : h("p.empty", t("no_tasks")));
+    if (!rows) return;
+    const shown = rows.map((row) => ({ ...row, now: ahead(row.task, steps, me.sub) }));
+    pictures.keep(shown.filter(onTheWay).map(({ task }) => task.id));
+    fill(list, shown.length ? shown.map((row) => card(row.now, row)) : h("p.empty", t("no_tasks")));
+  }
+
+  // As the API has it, and as it will be: a step that waits to be sent opens nothing, and closes at once.
+  function onTheWay({ task, now }) {
+    return task.kind === "lead" && me.roles.includes("patrol") && [task, now].every(({ state, holder }) => ["accepted", "arrived"].includes(state) && holder === me.sub);
   }
 
   // A patrol within the radius of a case is called, as long as nobody is on the way.
@@ -121,12 +171,14 @@ export async function open(main, { me, signal }) {
     await load().catch(() => {});
   }
 
-  function card(task, { away_m, calls }) {
+  function card(task, row) {
+    const { away_m, calls } = row;
     const mine = me.roles.includes("patrol") && (task.state === "open" || task.holder === me.sub);
     const act = (name) => (["resolve", "hand_over"].includes(name) ? why(t(name), (note) => step(task, name, note), t("what_found")) : step(task, name));
     return h(`article.card${calls ? ".calls" : ""}`, { "aria-label": `${t(`kind.${task.kind}`)} ${task.camera}` },
       h("header", h("h2", t(`kind.${task.kind}`)), task.first && h("span.pill.first", t("purpose.missing_child")), h(`span.pill.${task.state}`, t(`state.${task.state}`)), away_m !== null && h("span.count", metres(away_m))),
       task.text && h("p", task.text),
+      onTheWay(row) && pictures.of(row.task),
       h("dl.facts.small", h("dt", t("camera")), h("dd", `${task.camera}, ${task.district}`), h("dt", t("time")), h("dd", when(task.made_at)),
         task.radius_m && [h("dt", t("calls_within")), h("dd", metres(task.radius_m))],
         task.holder && [h("dt", t("who")), h("dd", task.holder)], task.ended && [h("dt", t("task_ended")), h("dd", t(`ended.${task.ended}`))], task.note && [h("dt", t("reason")), h("dd", task.note)]),
