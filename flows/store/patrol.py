@@ -114,7 +114,9 @@ class PatrolStore:
             return task
         after = take(task, step, by, version, note, self.now())
         change = Change(guards=[unchanged(task)], commands=_kept(after, self._forget_at(after)))
-        change.entries = [entry(by, SAID[step], subject=task_id, why=note, district=task.district)]
+        change.entries = [
+            entry(by, SAID[step], subject=task_id, why=_why(task, note), district=task.district)
+        ]
         try:
             self._ledger.commit(change, f"{step} a task")
         except (
@@ -330,7 +332,7 @@ def make(task: Task, change: Change) -> None:
     if task.kind == "lead":
         change.commands.append(["SADD", keys.TASKS_LEADS, task.id])
     change.entries.append(
-        entry(task.made_by, "task.made", subject=task.id, why=task.text, district=task.district,
+        entry(task.made_by, "task.made", subject=task.id, why=_why(task, task.text), district=task.district,
               about=f"{task.kind} {task.about}")
     )  # fmt: skip
 
@@ -363,6 +365,11 @@ def _kept(task: Task, forget_at: datetime | None = None) -> list[list[str]]:
         *(["ZREM", index, task.id] for index in (keys.TASKS_OVER, keys.TASKS_FORGET)),
         *(["GEOADD", index, *place] for index in _indexes(task)),
     ]
+
+
+def _why(task: Task, words: str) -> str:
+    """What the audit log keeps of people's words: it forgets nothing, and those about a lead go with their lead."""
+    return "" if task.kind == "lead" else words
 
 
 def _indexes(task: Task) -> list[str]:

@@ -194,11 +194,12 @@ class Searches:
         Raises:
             CaseError: If the lead's life forbids it.
         """
-        self.require_lead(lead_id)
+        before = self.require_lead(lead_id)
         leads = self._services.leads
         if name == "reject":
             rejected = leads.reject(lead_id, self._me, reason)
-            self._call_off()
+            if before.state == "dispatched":
+                self._call_off()
             return rejected
         if name == "confirm":
             return leads.confirm(lead_id, self._me)

@@ -154,6 +154,20 @@ def test_of_a_lead_that_is_deleted_nothing_is_left_that_was_said_of_it(house: Ho
     house.clock.on(DAY.total_seconds())
     assert house.after(task) is None
     assert house.said()[-1] == ("task.deleted", "kept for as long as the law allows")
+    written = [value for key in house.redis.keys("*") for value in everything(house.redis, key)]
+    assert len(written) > 20
+    assert not any(b"in red" in value for value in written), "nor in the audit log"
+
+
+def everything(client: redis.Redis, key: bytes) -> Iterator[bytes]:
+    """The bytes that a key holds."""
+    kind = client.type(key)
+    if kind == b"stream":
+        yield from (value for _, fields in client.xrange(key) for value in fields.values())
+    elif kind == b"hash":
+        yield from client.hvals(key)
+    elif kind == b"string":
+        yield client.get(key) or b""
 
 
 @pytest.mark.parametrize("urgent", [True, False], ids=["nobody authorised it", "rejected"])

@@ -56,14 +56,18 @@ function picturesOf(signal) {
   const kept = new Map(); // by task: the element, and the addresses to let go of
 
   async function put(image, task, which, entry) {
-    try {
-      const answer = await ask(`/patrol/tasks/${task.id}/pictures/${which}`, { raw: true, signal });
-      const url = URL.createObjectURL(await answer.blob());
-      if (kept.get(task.id) !== entry) return URL.revokeObjectURL(url);
-      entry.urls.push(url);
-      image.src = url;
-    } catch {
-      if (kept.get(task.id) === entry) drop(task.id); // asked for again when the page is drawn next
+    while (kept.get(task.id) === entry) {
+      try {
+        const answer = await ask(`/patrol/tasks/${task.id}/pictures/${which}`, { raw: true, signal });
+        const url = URL.createObjectURL(await answer.blob());
+        if (kept.get(task.id) !== entry) return URL.revokeObjectURL(url);
+        entry.urls.push(url);
+        image.src = url;
+        return;
+      } catch (error) {
+        if (error instanceof Problem && error.status < 500 && error.status !== 429) return; // it is over: the page hears of it
+        await new Promise((go) => setTimeout(go, AGAIN_MS)); // no connection, or not now
+      }
     }
   }
 
