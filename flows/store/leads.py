@@ -21,7 +21,7 @@ from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import GRACE_MS, Change, Clock, Ledger, Refused, entry, to_ms, utc_now
-from flows.store.patrol import make, unchanged
+from flows.store.taskrecord import make, unchanged
 from flows.store.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,6 @@ ATTEMPTS: Final = 8
 """People who answer one lead at the same moment take turns; so many never do."""
 Guard = tuple[list[str], str | None]
 """A command and the answer it must give, see :class:`flows.store.ledger.Change`."""
-_LEAD_VIEWED: Final[Action] = "lead.viewed"
-_PROBE_VIEWED: Final[Action] = "probe.viewed"
 STEP: Final = 200
 """Leads read at once, where all may be asked for."""
 KEPT_MS: Final = 31 * 86_400_000
@@ -323,18 +321,9 @@ class LeadStore:
             raise TaskRefused("pictures: the lead is deleted, and its pictures with it") from None
         if lead.state != "dispatched":
             raise CaseError(f"lead {lead.id}: expected one that somebody is sent to, got {lead.state}")
-        of_lead, of_probe = (
-            ["HGET", keys.lead(lead.id), "crop"],
-            ["HGET", keys.case(case.id, "probes"), lead.probe],
-        )
-        command, action, subject = (
-            (of_lead, _LEAD_VIEWED, lead.id) if which == "seen" else (of_probe, _PROBE_VIEWED, lead.probe)
-        )
-        guards = [
-            unchanged(task),
-            (["HGET", keys.lead(lead.id), "version"], str(lead.version)),
-            *_searched(case),
-        ]
+        command, action, subject = _picture(lead, which)
+        seen_so = ["HGET", keys.lead(lead.id), "version"], str(lead.version)
+        guards = [unchanged(task), seen_so, *_searched(case)]
         looked = entry(by, action, case=case.id, subject=subject, picture=True, task=task.id)
         try:
             return self._looked(command, looked, guards)
@@ -529,6 +518,13 @@ def _no_such(lead_id: str) -> FieldError:
 def _searched(case: SearchCase) -> list[Guard]:
     """Guards: the case has taken no step since it was read, and searching is not stopped."""
     return [(["HGET", keys.case(case.id), "version"], str(case.version)), (["EXISTS", keys.STOPPED], "0")]
+
+
+def _picture(lead: Lead, which: Picture) -> tuple[list[str], Action, str]:
+    """Where a sealed picture is, and how the audit log says that it was looked at."""
+    if which == "seen":
+        return ["HGET", keys.lead(lead.id), "crop"], "lead.viewed", lead.id
+    return ["HGET", keys.case(lead.case, "probes"), lead.probe], "probe.viewed", lead.probe
 
 
 def _alert(lead: Lead, case: SearchCase) -> list[str]:

@@ -27,6 +27,7 @@ from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import Change, Clock, Ledger, Refused, entry, to_ms, utc_now
+from flows.store.taskrecord import audited, kept, make, unchanged
 
 SAID: Final[dict[Step, Action]] = {
     "accept": "task.accepted",
@@ -113,15 +114,13 @@ class PatrolStore:
         if taken(task, step, by, version, note):
             return task
         after = take(task, step, by, version, note, self.now())
-        change = Change(guards=[unchanged(task)], commands=_kept(after, self._forget_at(after)))
-        change.entries = [
-            entry(by, SAID[step], subject=task_id, why=_why(task, note), district=task.district)
-        ]
+        change = Change(guards=[unchanged(task)], commands=kept(after, self._forget_at(after)))
+        said = audited(task, note)
+        change.entries = [entry(by, SAID[step], subject=task_id, why=said, district=task.district)]
         try:
             self._ledger.commit(change, f"{step} a task")
-        except (
-            Refused
-        ):  # somebody was faster, or it ended at this moment: it says so now, or takes it all the same
+        except Refused:
+            # Somebody was faster, and it says so now; or it ended at this moment, and takes it all the same.
             return self.step(task_id, step, by, version, note)
         return after
 
@@ -141,7 +140,7 @@ class PatrolStore:
         after = wordless(after) if gone else after
         change = Change(guards=[unchanged(task)])
         change.commands = [
-            *_kept(after, self._forget_at(after, gone=gone)),
+            *kept(after, self._forget_at(after, gone=gone)),
             ["SADD", keys.TASKS_UNTOLD, task.id],
         ]
         change.entries = [entry(SYSTEM, "task.ended", subject=task.id, why=why, district=task.district)]
@@ -196,10 +195,10 @@ class PatrolStore:
     def _deleted(self, task_id: str, due_ms: float) -> int:
         task = self.one(task_id)
         change = Change(guards=[(["ZSCORE", keys.TASKS_FORGET, task_id], f"{due_ms:.0f}")])
-        indexes = (keys.TASKS, keys.TASKS_OPEN, keys.TASKS_OVER, keys.TASKS_FORGET)
+        sorted_sets = (keys.TASKS, keys.TASKS_OPEN, keys.TASKS_OVER, keys.TASKS_FORGET)
         change.commands = [
             ["DEL", keys.task(task_id)],
-            *(["ZREM", index, task_id] for index in indexes),
+            *(["ZREM", index, task_id] for index in sorted_sets),
             *(["SREM", index, task_id] for index in (keys.TASKS_LEADS, keys.TASKS_UNTOLD)),
         ]
         change.entries = [entry(SYSTEM, "task.deleted", subject=task_id, why="kept for as long as the law allows",
@@ -260,20 +259,22 @@ class PatrolStore:
         found: dict[str, Task] = {}
         first = str(to_ms(since))
         for index, low in ((keys.TASKS, first), (keys.TASKS_OVER, first), (keys.TASKS_OPEN, "-inf")):
-            found |= {task.id: task for task in self._first(index, low, within)}
+            wanted = (task for task in self._walk(index, low) if within is None or task.district in within)
+            found |= {task.id: task for task in itertools.islice(wanted, MOST)}
         return sorted(found.values(), key=lambda t: (pressing(t), t.made_at, t.id), reverse=True)
 
-    def over(self, since: datetime, within: Collection[str] | None = None) -> list[Task]:
-        """Tasks that came to their end since then, the newest end first. Likewise.
+    def ended(self, since: datetime, holder: str, within: Collection[str] | None = None) -> list[Task]:
+        """Tasks that somebody was on the way for when they ended by themselves since then, the newest end first.
+        Likewise.
 
         Raises:
             StoreError: If Redis is away.
         """
-        return list(self._first(keys.TASKS_OVER, str(to_ms(since)), within))
-
-    def _first(self, index: str, low: str, within: Collection[str] | None) -> Iterator[Task]:
-        wanted = (task for task in self._walk(index, low) if within is None or task.district in within)
-        return itertools.islice(wanted, MOST)
+        over = self._walk(keys.TASKS_OVER, str(to_ms(since)))
+        own = (task for task in over if task.state == "ended" and task.holder == holder)
+        return list(
+            itertools.islice((task for task in own if within is None or task.district in within), MOST)
+        )
 
     def _members(self, index: str) -> list[Task]:
         with told("read tasks", self._ledger.address):
@@ -324,60 +325,6 @@ class PatrolStore:
                 pipe.hget(keys.task(each.decode()), "json")
             texts = pipe.execute()
         return [Task.model_validate_json(text) for text in texts if text is not None]
-
-
-def make(task: Task, change: Change) -> None:
-    """Adds to a change that a task begins."""
-    change.commands += [*_kept(task), ["ZADD", keys.TASKS, str(to_ms(task.made_at)), task.id]]
-    if task.kind == "lead":
-        change.commands.append(["SADD", keys.TASKS_LEADS, task.id])
-    change.entries.append(
-        entry(task.made_by, "task.made", subject=task.id, why=_why(task, task.text), district=task.district,
-              about=f"{task.kind} {task.about}")
-    )  # fmt: skip
-
-
-def unchanged(task: Task) -> tuple[list[str], str | None]:
-    """A guard: nobody has taken a step since it was read."""
-    return ["HGET", keys.task(task.id), "version"], str(task.version)
-
-
-def _kept(task: Task, forget_at: datetime | None = None) -> list[list[str]]:
-    """Commands that keep a task and its place in the indexes.
-
-    Args:
-        task: The task.
-        forget_at: When it is deleted; None while it is not over.
-    """
-    record = ["HSET", keys.task(task.id), "json", task.model_dump_json(), "version", str(task.version)]
-    if task.over_at is not None and forget_at is not None:
-        return [
-            record,
-            ["ZREM", keys.TASKS_OPEN, task.id],
-            ["ZADD", keys.TASKS_OVER, str(to_ms(task.over_at)), task.id],
-            ["ZADD", keys.TASKS_FORGET, str(to_ms(forget_at)), task.id],
-            *(["ZREM", index, task.id] for index in _indexes(task)),
-        ]
-    place = [str(task.longitude), str(task.latitude), task.id]
-    return [
-        record,
-        ["ZADD", keys.TASKS_OPEN, str(to_ms(task.made_at)), task.id],
-        *(["ZREM", index, task.id] for index in (keys.TASKS_OVER, keys.TASKS_FORGET)),
-        *(["GEOADD", index, *place] for index in _indexes(task)),
-    ]
-
-
-def _why(task: Task, words: str) -> str:
-    """What the audit log keeps of people's words: it forgets nothing, and those about a lead go with their lead."""
-    return "" if task.kind == "lead" else words
-
-
-def _indexes(task: Task) -> list[str]:
-    """Where it stands by its place, if that is known: with all tasks, with its district's, and with those that call."""
-    if task.latitude is None or task.longitude is None:
-        return []
-    of = [keys.tasks_places] if task.radius_m is None else [keys.tasks_places, keys.tasks_calling]
-    return [index(district) for index in of for district in ("", task.district)]
 
 
 def _nearest(found: Sequence[Any]) -> dict[str, float]:

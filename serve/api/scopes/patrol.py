@@ -41,9 +41,8 @@ class Patrol:
 
     def ended(self) -> list[Task]:
         """Tasks of the caller that ended by themselves in the last day: whoever is on the way is to read why."""
-        since = self._services.now() - SHOWN
-        own = self._services.patrol.over(since, self._bounds.districts)
-        return [task for task in own if task.state == "ended" and task.holder == self._bounds.person.sub]
+        since, me = self._services.now() - SHOWN, self._bounds.person.sub
+        return self._services.patrol.ended(since, me, self._bounds.districts)
 
     def send(self, kind: Kind, about: str, text: str) -> Task:
         """Makes a task of something confirmed.
