@@ -145,7 +145,7 @@ def run_live(
         )
     if options.summary is not None:
         options.summary.parent.mkdir(parents=True, exist_ok=True)
-        told = summary.model_dump_json(indent=1, exclude={"cameras": {"__all__": {"outlines"}}})
+        told = summary.model_dump_json(indent=1)
         options.summary.write_text(told + "\n", encoding="utf-8")
     return summary
 

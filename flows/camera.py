@@ -35,7 +35,7 @@ from flows.domain.events import Event
 from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.plates import PlateAnswer, PlateRequest
 from flows.domain.site import CameraConfig
-from flows.domain.status import CameraState, CameraStatus
+from flows.domain.status import CameraState, CameraStatus, Outlines
 from flows.feed import Feed, described
 from flows.gateway import first_line
 from flows.gauges import Gauges
@@ -76,11 +76,13 @@ class Report:
         status: How it is doing.
         ids: Ids of events sent since the last report.
         count: Events sent so far by this instance.
+        outlines: Zones, lines and lights in its picture; None where they are what it told before.
     """
 
     status: CameraStatus
     ids: list[str]
     count: int
+    outlines: Outlines | None = None
 
 
 class CameraActor:
@@ -114,8 +116,9 @@ class CameraActor:
 
     async def report(self, since: int) -> Report:
         """The status, and the ids of the events sent since the count was ``since``."""
-        ids, count = self._outbox.ids(since) if self._feed is not None else ([], since)
-        return Report(await self.status(), ids, count)
+        if self._feed is None:
+            return Report(await self.status(), [], since)
+        return Report(self._feed.status(), *self._outbox.ids(since), self._feed.redrawn())
 
     async def look(self) -> tuple[datetime, NDArray[np.uint8]] | None:
         """A small picture for somebody who looks; see :meth:`flows.feed.Feed.look`."""

@@ -29,7 +29,7 @@ from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.passages import untold
 from flows.domain.privacy import PLATE_SEEN
 from flows.domain.sightings import unseen
-from flows.domain.status import CameraState, CameraStatus
+from flows.domain.status import CameraState, CameraStatus, Outlines
 from flows.domain.tracks import Track
 from flows.outbox import Outbox
 from flows.pipeline import CameraPipeline, without_pixels
@@ -149,6 +149,7 @@ class Feed:
         self._seen: tuple[datetime, NDArray[np.uint8]] | None = None
         self._look_until_s = self._look_due_s = 0.0
         self._settled_at: datetime | None = None
+        self._drawn: Outlines | None = None
 
     async def run(self) -> None:
         """Plays the source to its end, or until :meth:`stop`; returns when all events are delivered."""
@@ -414,9 +415,14 @@ class Feed:
             lost=self._outbox.lost,
             last_at=settled,
             unfit=self._pipeline.unfit(),
-            outlines=self._pipeline.outlines(),
             **_fitness(self._pipeline),
         )
+
+    def redrawn(self) -> Outlines | None:
+        """Zones, lines and lights in its picture where they have changed since it was asked last; None: no news."""
+        now, before = self._pipeline.outlines(), self._drawn
+        self._drawn = now
+        return None if now is before else now
 
     def _refusals(self) -> dict[str, int]:
         """Of the rules, and of those who look at what they named."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, Self
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from flows.backoff import Backoff
 from flows.domain.site import CameraConfig
-from flows.domain.status import CameraState, CameraStatus
+from flows.domain.status import CameraState, CameraStatus, Outlines
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ class Report(Protocol):
     def ids(self) -> list[str]: ...
     @property
     def count(self) -> int: ...
+    @property
+    def outlines(self) -> Outlines | None: ...
 
 
 class Handle(Protocol):
@@ -156,6 +158,9 @@ class Member:
 class Fleet:
     """Starts cameras, notices those that die and starts them again; one camera's trouble stays its own.
 
+    Attributes:
+        redrawn: Outlines that cameras told, until they are passed on.
+
     Args:
         launch: Starts one camera; returns at once.
         policy: When to do what.
@@ -170,6 +175,7 @@ class Fleet:
     ) -> None:
         self._launch, self._policy, self._clock = launch, policy or FleetPolicy(), clock
         self._members: dict[str, Member] = {}
+        self.redrawn: dict[str, Outlines] = {}
         self._ids: deque[str] = deque(maxlen=EVENTS_REMEMBERED)
         self._count = 0
 
@@ -221,6 +227,12 @@ class Fleet:
         """Ids of events that cameras sent since the count was ``since``, and the count now."""
         news = min(self._count - since, len(self._ids))
         return (list(self._ids)[-news:] if news else []), self._count
+
+    def passed_on(self, outlines: Mapping[str, Outlines]) -> None:
+        """These are where they belong; what was told meanwhile still waits."""
+        for name, shapes in outlines.items():
+            if self.redrawn.get(name) is shapes:
+                del self.redrawn[name]
 
     async def look(self, camera_ids: Iterable[str]) -> dict[str, Look]:
         """Small pictures of some cameras; those that have none now are left out."""
@@ -276,8 +288,7 @@ class Fleet:
             return  # it was replaced while it answered
         member.answered, member.answered_s, member.seen = True, self._clock(), report.count
         member.status = report.status
-        self._ids.extend(report.ids)
-        self._count += len(report.ids)
+        self._note(member, report)
         if member.answered_s - member.started_s > self._policy.healthy_s:
             member.backoff.reset()
         if report.status.state in OVER:
@@ -301,8 +312,7 @@ class Fleet:
                     member.status = await handle.stop()
                     state = member.status.state
                     report = await handle.report(member.seen)
-                self._ids.extend(report.ids)
-                self._count += len(report.ids)
+                self._note(member, report)
             except CameraGone as error:
                 member.status = member.status.model_copy(update={"message": str(error)})
             except TimeoutError:
@@ -311,6 +321,12 @@ class Fleet:
             handle.kill()
         if member.status.state not in OVER:
             member.status = member.status.model_copy(update={"state": state if state in OVER else "stopped"})
+
+    def _note(self, member: Member, report: Report) -> None:
+        self._ids.extend(report.ids)
+        self._count += len(report.ids)
+        if report.outlines is not None:
+            self.redrawn[member.camera.id] = report.outlines
 
     def _fell(self, member: Member, reason: str, pause_s: float | None = None, failed: bool = False) -> None:
         """A camera is down: its counts are kept, its next start is set."""

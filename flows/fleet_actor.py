@@ -157,8 +157,9 @@ class FleetActor:
             await asyncio.sleep(HEALTH_S)
             try:
                 results = await asyncio.to_thread(ray.get_actor, RESULTS, NAMESPACE)
-                statuses = self._fleet.status()
-                await results.put_statuses.remote(statuses)
+                statuses, outlines = self._fleet.status(), dict(self._fleet.redrawn)
+                if await results.put_statuses.remote(statuses, outlines):
+                    self._fleet.passed_on(outlines)
                 wanted = await results.wanted_pictures.remote([s.camera_id for s in statuses])
                 if looks := await self._fleet.look(wanted):
                     pictures = await asyncio.to_thread(_jpegs, looks)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from flows.domain.errors import CalibrationError
 from flows.domain.site import CameraConfig
-from flows.domain.status import Outline
+from flows.domain.status import Outline, Outlines
 from flows.ground import GroundPlane
 
 EDGE_POINTS = 8
@@ -19,9 +19,7 @@ FARTHEST = 4.0
 """Points so many pictures away are left out: near the horizon they run away."""
 
 
-def outlines(
-    camera: CameraConfig, plane: GroundPlane | None, width_px: int, height_px: int
-) -> tuple[Outline, ...]:
+def outlines(camera: CameraConfig, plane: GroundPlane | None, width_px: int, height_px: int) -> Outlines:
     """What its rules speak of, as shares of the picture's width and height.
 
     Args:

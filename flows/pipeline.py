@@ -25,7 +25,7 @@ from flows.domain.frames import Frame, NoPixels
 from flows.domain.inference import DetectorLike, DetectRequest, detect_at_full_size
 from flows.domain.paths import Path
 from flows.domain.site import CameraConfig, TracksSource
-from flows.domain.status import Outline
+from flows.domain.status import Outlines
 from flows.domain.tracks import Track
 from flows.fitness import measures, unfit
 from flows.gating import Admission, Gate
@@ -145,7 +145,7 @@ class CameraPipeline:
     ) -> None:
         self.camera, self.lag_frames = camera, lag_frames
         self._ground, self._local_day = ground, local_day
-        self._outlines: tuple[tuple[int, int], tuple[Outline, ...]] | None = None
+        self._outlines: tuple[tuple[int, int], Outlines] | None = None
         self.pins, self.watch = pins or PinBook(), watch
         self.counts = Counts()
         self.tracks: Sequence[Track] = ()
@@ -297,11 +297,11 @@ class CameraPipeline:
         size, day = (moment.width_px, moment.height_px), self._local_day(moment.at)
         return unfit(self.camera, moment.clock, self._ground, size, day, self._reason)
 
-    def outlines(self) -> tuple[Outline, ...]:
-        """Zones, lines and lights in its picture; none before the first frame."""
+    def outlines(self) -> Outlines | None:
+        """Zones, lines and lights in its picture, the same object until that changes; None before the first frame."""
         moment = self._moment
         if moment is None:
-            return ()
+            return None
         size = moment.width_px, moment.height_px
         if self._outlines is None or self._outlines[0] != size:
             self._outlines = size, outlines(self.camera, self._ground, *size)

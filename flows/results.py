@@ -15,13 +15,14 @@ from flows.domain.errors import StoreError
 from flows.domain.events import Event
 from flows.domain.masking import masked
 from flows.domain.platehash import PlateHasher
-from flows.domain.status import CameraStatus, ResultsStatus
+from flows.domain.status import CameraStatus, Outlines, ResultsStatus
 from flows.jurisdiction import RetentionLaw
 from flows.patrol_desk import PatrolDesk
 from flows.search_desk import SearchDesk
 from flows.section_desk import SectionDesk
 from flows.settings import Settings
 from flows.store.audit import AuditStore
+from flows.store.cameras import CameraStore
 from flows.store.cases import CaseStore
 from flows.store.delivery import Ack, Policy, Results
 from flows.store.evidence import EvidenceStore
@@ -54,7 +55,7 @@ class ResultsActor:
     def __init__(self, settings: Settings, redis_url: str, retention: Retention | None = None) -> None:
         self._redis_url = redis_url
         self._store = ResultsStore(redis_url)
-        self._pictures = PictureStore(redis_url)
+        self._cameras, self._pictures = CameraStore(redis_url), PictureStore(redis_url)
         spool = Spool(settings.spool, NAME, settings.spool_events)
         self._restarts = _count_start(settings)
         self._sections = SectionDesk(self._store, EvidenceStore(settings.evidence))
@@ -79,10 +80,12 @@ class ResultsActor:
         """Counters by day, district and type, at hand even while Redis is away."""
         return self._writer.results.counts()
 
-    async def put_statuses(self, statuses: Sequence[CameraStatus]) -> bool:
-        """Passes the cameras' statuses on to Redis; False while it is away (new ones follow soon)."""
+    async def put_statuses(
+        self, statuses: Sequence[CameraStatus], outlines: Mapping[str, Outlines] | None = None
+    ) -> bool:
+        """Passes the cameras' statuses on to Redis, and new outlines; False while it is away: repeat the outlines."""
         try:
-            await asyncio.to_thread(self._store.put_statuses, statuses)
+            await asyncio.to_thread(self._cameras.put, statuses, outlines)
         except StoreError as error:
             log.debug("%s", error)
             return False

@@ -179,7 +179,7 @@ def camera(path: str, picture: bool = False) -> Make:
     async def make(api: Any, district: str) -> Call:
         name = f"{district}-cam"
         services = api.app.state.services
-        services.results.put_status(CameraStatus(camera_id=name, district=district))
+        services.cameras.put([CameraStatus(camera_id=name, district=district)])
         if picture:
             services.pictures.put({name: (AT, b"\xff\xd8jpeg")})
         return Call(path.format(id=name), None, "" if picture else f'"{name}"')

@@ -31,6 +31,10 @@ class Outline(BaseModel):
     points: tuple[tuple[float, float], ...]
 
 
+Outlines = tuple[Outline, ...]
+"""A camera's."""
+
+
 class CameraStatus(BaseModel):
     """Counts since the camera was first started (a restarted actor says so in ``restarts``).
 
@@ -67,7 +71,6 @@ class CameraStatus(BaseModel):
         moved_deg: How far it is turned in the picture's plane.
         unfit: Why its measurements cannot be evidence now, in codes of :mod:`flows.fitness`; empty if they can, None
             while that is not known, and where no rule measures.
-        outlines: Its zones, lines and lights in the picture.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -101,7 +104,6 @@ class CameraStatus(BaseModel):
     moved_px: float | None = None
     moved_deg: float | None = None
     unfit: tuple[str, ...] | None = None
-    outlines: tuple[Outline, ...] = ()
 
     @classmethod
     def of(cls, camera: CameraConfig, **more: Any) -> Self:

@@ -21,9 +21,11 @@ them.
 | | | 1e13 for each degree of severity: the severest first, then the oldest |
 | ``{dome}:review:claims`` | sorted set | violations in review, by the time of the claim, ms |
 | ``{dome}:outbox:proceedings`` | stream | ``decision violation action`` that the electronic proceedings must hear of |
-| ``{dome}:filings:ID`` | hash | of a violation: what became of each filing, ``Receipt`` as JSON by its key |
+| ``{dome}:filings:ID`` | hash | of a violation: what became of each filing, or that it waits: ``Receipt`` as |
+| | | JSON by its key |
 | ``{dome}:answer:K`` | string | the API's answer to a write with an idempotency key, JSON; expires |
 | ``{dome}:camera:districts`` | hash | each camera's district |
+| ``{dome}:camera:outlines`` | hash | each camera's outlines as JSON |
 | ``{dome}:picture:wanted:C`` | string | somebody looks at the camera's picture; expires |
 | ``{dome}:picture:C`` | string | its newest picture, small: capture time in ms and JPEG; expires |
 | ``{dome}:webhooks`` | hash | id to a ``Webhook`` as JSON |
@@ -86,6 +88,7 @@ EVENTS = f"{PREFIX}events"
 DAYS = f"{PREFIX}days"
 CAMERAS = f"{PREFIX}cameras"
 CAMERA_DISTRICTS = f"{PREFIX}camera:districts"
+CAMERA_OUTLINES = f"{PREFIX}camera:outlines"
 WEBHOOKS = f"{PREFIX}webhooks"
 DISTRICTS = f"{PREFIX}districts"
 CLAIMS = f"{PREFIX}review:claims"

@@ -1,4 +1,4 @@
-"""Results in Redis: events once each, their indexes, counters, and how the cameras are doing."""
+"""Results in Redis: events once each, their indexes and counters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from flows.domain.events import PASSAGE, SIGNAL_CHANGED, Event
 from flows.domain.masking import masked
 from flows.domain.patrol import TASK
 from flows.domain.privacy import PRIVATE
-from flows.domain.status import CameraStatus
 from flows.store import keys
 from flows.store.connection import client, script, told
 from flows.store.intake import Intake
@@ -107,12 +106,10 @@ class Patience:
         answer_s: A full batch takes about 20 ms; a disk that stalls at fsync holds Redis up for a second or
             two.
         probe_s: The same for asking whether it is back, while producers wait behind the question.
-        status_s: A camera reports every few seconds; after several missed reports its status is gone.
     """
 
     answer_s: float = 3.0
     probe_s: float = 0.5
-    status_s: float = 15.0
 
 
 FIELDS = ("place", "json", "evidence", "plate", "decision")
@@ -414,76 +411,6 @@ class ResultsStore:
         with self._told("read counters"):
             found: Any = self._client.smembers(keys.DAYS)
         return sorted(d.decode() for d in found)
-
-    # How the cameras are doing
-
-    def put_statuses(self, statuses: Sequence[CameraStatus]) -> None:
-        """Keeps each camera's status until it reports again or falls silent.
-
-        Raises:
-            StoreError: If Redis is away.
-        """
-        now_s, ttl_ms = time.time(), int(self._patience.status_s * 1000)
-        with self._told("write camera statuses"):
-            pipe = self._client.pipeline(transaction=False)
-            for status in statuses:
-                pipe.set(keys.status(status.camera_id), status.model_dump_json(), px=ttl_ms)
-                pipe.zadd(keys.CAMERAS, {status.camera_id: now_s})
-                pipe.hset(keys.CAMERA_DISTRICTS, status.camera_id, status.district)
-            pipe.zremrangebyscore(keys.CAMERAS, 0, now_s - timedelta(days=1).total_seconds())
-            pipe.execute()
-
-    def put_status(self, status: CameraStatus) -> None:
-        """Like :meth:`put_statuses` for one camera."""
-        self.put_statuses([status])
-
-    def statuses(self) -> list[CameraStatus]:
-        """Cameras that reported lately, by id.
-
-        Raises:
-            StoreError: If Redis is away.
-        """
-        with self._told("read camera statuses"):
-            cameras: Any = self._client.zrange(keys.CAMERAS, 0, -1)
-            names = sorted(c.decode() for c in cameras)
-            found: Any = self._client.mget([keys.status(n) for n in names]) if names else []
-        return [CameraStatus.model_validate_json(text) for text in found if text is not None]
-
-    def status(self, camera_id: str) -> tuple[CameraStatus | None, datetime | None]:
-        """How a camera is doing, None where it fell silent; and when it reported last, None if not within a day.
-
-        Raises:
-            StoreError: If Redis is away.
-        """
-        with self._told("read a camera's status"):
-            pipe = self._client.pipeline(transaction=False)
-            pipe.get(keys.status(camera_id))
-            pipe.zscore(keys.CAMERAS, camera_id)
-            text, at_s = pipe.execute()
-        return (
-            None if text is None else CameraStatus.model_validate_json(text),
-            None if at_s is None else datetime.fromtimestamp(float(at_s), UTC),
-        )
-
-    def camera_districts(self) -> dict[str, str]:
-        """The district of every camera that ever reported.
-
-        Raises:
-            StoreError: If Redis is away.
-        """
-        with self._told("read cameras"):
-            found: Any = self._client.hgetall(keys.CAMERA_DISTRICTS)
-        return {camera.decode(): district.decode() for camera, district in found.items()}
-
-    def last_reports(self) -> dict[str, datetime]:
-        """When each camera of the last day reported last: those missing from :meth:`statuses` fell silent.
-
-        Raises:
-            StoreError: If Redis is away.
-        """
-        with self._told("read camera statuses"):
-            rows: Any = self._client.zrange(keys.CAMERAS, 0, -1, withscores=True)
-        return {name.decode(): datetime.fromtimestamp(float(at_s), UTC) for name, at_s in rows}
 
     # Inside
 

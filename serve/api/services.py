@@ -17,6 +17,7 @@ from flows.receivers import receiver_for
 from flows.reportdesk import ReportDesk
 from flows.reportwork import ReportWork
 from flows.store.audit import AuditStore
+from flows.store.cameras import CameraStore
 from flows.store.cases import CaseStore
 from flows.store.channels import ChannelBook
 from flows.store.evidence import EvidenceStore
@@ -57,7 +58,8 @@ class Services:
     Attributes:
         config: Of the API.
         identity: Reads tokens.
-        results: Events, cameras, counters.
+        results: Events, counters.
+        cameras: How the cameras are doing.
         violations: Lists of violations.
         exemptions: Lists of exempt plates.
         evidence: Evidence packages.
@@ -84,6 +86,7 @@ class Services:
     config: ApiConfig
     identity: Identity
     results: ResultsStore
+    cameras: CameraStore
     violations: ViolationsStore
     exemptions: ExemptionsStore
     evidence: EvidenceStore
@@ -129,6 +132,7 @@ class Services:
             config=config,
             identity=Identity(config.oidc, keys_for(config.oidc, settings.home)),
             results=results,
+            cameras=CameraStore(url),
             violations=ViolationsStore(url),
             exemptions=ExemptionsStore(url),
             evidence=evidence,
@@ -179,8 +183,8 @@ class Services:
         """Ends what runs and gives the connections back."""
         await ended(self._tasks)
         await self.alerts.close()
-        for each in (self.results, self.violations, self.exemptions, self.proceedings, self.webhooks, self.answers,
-                     self.pictures, self.patrol, self.reports, self.uploads, self.work.inspector,
+        for each in (self.results, self.cameras, self.violations, self.exemptions, self.proceedings, self.webhooks,
+                     self.answers, self.pictures, self.patrol, self.reports, self.uploads, self.work.inspector,
                      self.work.looker):  # fmt: skip
             each.close()
         for searching in (self.cases, self.leads, self.sightings, self.audit):

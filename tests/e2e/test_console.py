@@ -25,11 +25,11 @@ from flows.domain.places import CameraPlace, Places
 from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.site import District
 from flows.domain.status import CameraStatus
+from flows.store.cameras import CameraStore
 from flows.store.channels import ChannelBook
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.reports import ReportsStore
-from flows.store.results import ResultsStore
 from serve.api.config import ApiConfig
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
@@ -81,8 +81,8 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiConfig]:
         read = PlateRecord(outcome="read", text="123ABC02", confident=True)
         plates = [plate_event(e, read) for e in events[:-1]]  # nobody has read the severest one's
         write(server.url, *events, *plates, *(stored(e, evidence) for e in events))
-        results = ResultsStore(server.url)
-        results.put_statuses(
+        cameras = CameraStore(server.url)
+        cameras.put(
             [
                 CameraStatus(
                     camera_id=f"esil-{n}", name=f"Esil {n}", district="esil", state="running", rate_hz=25.0,
@@ -92,7 +92,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiConfig]:
                 for n in range(3)
             ]
         )  # fmt: skip
-        results.close()
+        cameras.close()
         places = [CameraPlace(id="esil-0", district="esil", latitude=51.12, longitude=71.42)]
         reports = ReportsStore(server.url)
         reports.put_places(

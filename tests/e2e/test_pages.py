@@ -23,13 +23,13 @@ from flows.domain.places import Places
 from flows.domain.site import District
 from flows.domain.status import CameraStatus, Outline
 from flows.store.audit import AuditStore
+from flows.store.cameras import CameraStore
 from flows.store.cases import CaseStore
 from flows.store.evidence import EvidenceStore
 from flows.store.leads import LeadStore
 from flows.store.pictures import PictureStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.reports import ReportsStore
-from flows.store.results import ResultsStore
 from flows.store.vault import Vault
 from serve.api.config import ApiConfig
 
@@ -105,12 +105,12 @@ def test_what_machines_name_is_said_in_the_language_of_whoever_reads(
     data = {"object": "", "measured": measured}
     about: dict[str, Any] = {"camera_id": "quay", "district": "alatau", "at": at, "data": data}
     write(config.redis_url, Event.of("dome.object.unwatched.v1", **about, key=(language,)))
-    results = ResultsStore(config.redis_url)
-    results.put_statuses([CameraStatus(
+    cameras = CameraStore(config.redis_url)
+    cameras.put([CameraStatus(
         camera_id="quay", district="alatau", state="running", refusals={"too_few": 3, "camera_moved": 1},
         errors={"decode": 2}, unfit=("camera_moved",),
     )])  # fmt: skip
-    results.close()
+    cameras.close()
     for page_name, role in (("objects", "operator"), ("cameras", "operator"), ("audit", "auditor")):
         page = opened(desk, page_name, role, language=language, districts=("alatau",))
         page.wait_for_selector(".card, tbody tr, .empty")
@@ -213,11 +213,11 @@ def test_a_camera_says_why_it_is_no_evidence_and_shows_its_zones_over_its_pictur
     lane = Outline(kind="zone", name="hall", points=((0.1, 0.95), (0.45, 0.42), (0.75, 0.45), (0.95, 0.95)))
     line = Outline(kind="line", name="gate", points=((0.2, 0.6), (0.8, 0.62)))
     about: dict[str, Any] = {"district": "esil", "state": "running", "rate_hz": 24.8, "last_at": now}
-    results, pictures = ResultsStore(config.redis_url), PictureStore(config.redis_url)
-    results.put_statuses([
+    cameras, pictures = CameraStore(config.redis_url), PictureStore(config.redis_url)
+    cameras.put([
         CameraStatus(camera_id="fit", fitness="fit", moved_px=0.3, unfit=(), **about),
-        CameraStatus(camera_id="unfit", unfit=("clock", "calibration_expired"), outlines=(lane, line), **about),
-    ])  # fmt: skip
+        CameraStatus(camera_id="unfit", unfit=("clock", "calibration_expired"), **about),
+    ], {"unfit": (lane, line)})  # fmt: skip
     with av.open(str(HALL)) as hall:
         small = next(hall.decode(video=0)).to_image(width=320, height=180)
     out = io.BytesIO()
@@ -234,7 +234,7 @@ def test_a_camera_says_why_it_is_no_evidence_and_shows_its_zones_over_its_pictur
     check_accessible(page)
     page.screenshot(path=shots / "cameras.png")
     on_a_tablet(page, shots / "cameras-tablet.png")
-    results.close(), pictures.close()
+    cameras.close(), pictures.close()
 
 
 def test_the_map_draws_the_districts_that_the_site_describes(
@@ -242,14 +242,14 @@ def test_the_map_draws_the_districts_that_the_site_describes(
 ) -> None:
     north = ((51.20, 71.30), (51.24, 71.42), (51.21, 71.55), (51.15, 71.50), (51.16, 71.33))
     south = ((51.16, 71.33), (51.15, 71.50), (51.08, 71.52), (51.06, 71.36))
-    reports, results = ReportsStore(config.redis_url), ResultsStore(config.redis_url)
+    reports, cameras = ReportsStore(config.redis_url), CameraStore(config.redis_url)
     reports.put_places(Places(districts=(
         District(id="north", name="Saryarka", polygon=north), District(id="south", polygon=south), District(id="west"),
     )))  # fmt: skip
     for n, district in enumerate(("north", "north", "south", "west")):
         place = {"latitude": 51.19 - 0.03 * n, "longitude": 71.44 - 0.04 * n}
         status = CameraStatus(camera_id=f"map-{n}", district=district, state="running", **place)
-        results.put_statuses([status])
+        cameras.put([status])
     page = desk("operator", districts=("north", "south", "west"))
     page.wait_for_selector(".map polygon.district >> nth=1")
     assert page.locator(".map circle.district").count() == 1, "west has no border"
@@ -266,4 +266,4 @@ def test_the_map_draws_the_districts_that_the_site_describes(
     own = desk("operator", sub="dana", districts=("south",))
     own.wait_for_selector(".map polygon.district")
     assert own.locator(".map polygon.district").count() == 1
-    reports.close(), results.close()
+    reports.close(), cameras.close()

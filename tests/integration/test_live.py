@@ -22,6 +22,7 @@ from flows.domain.status import CameraStatus
 from flows.gateway import app_name
 from flows.package import verify_package
 from flows.settings import Settings
+from flows.store.cameras import CameraStore
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore
@@ -251,10 +252,12 @@ def test_an_rtsp_camera_is_killed_and_comes_back_and_the_rest_goes_on(job: Run, 
 
 
 def test_cameras_come_and_go_while_a_job_runs(job: Run, clip: Path, tmp_path: Path) -> None:
-    loop = street.camera_yaml("loop", clip).replace(f"path: {clip}", f"path: {clip}, loop: true")
+    lane = "\n    zones: [{name: lane, polygon_m: [[0, 10], [3, 10], [3, 30], [0, 30]]}]"
+    loop = street.camera_yaml("loop", clip, extra=lane).replace(f"path: {clip}", f"path: {clip}, loop: true")
 
     def trouble(run: Run) -> None:
         run.until(lambda c: c["loop"].events.get(SPEEDING, 0) > 0)
+        run.until(lambda _: [shape.name for shape in cameras.outlines("loop")] == ["lane"])
         other = tmp_path / "other.yaml"
         other.write_text(site(street.camera_yaml("road-1", clip), street.camera_yaml("road-2", clip)))
         home = {"DOME_HOME": str(run.folder / "home"), "RAY_AUTH_MODE": "token"}
@@ -265,7 +268,10 @@ def test_cameras_come_and_go_while_a_job_runs(job: Run, clip: Path, tmp_path: Pa
         assert (refused.exit_code, "nothing was changed" in refused.stderr) == (1, True)
 
     job.trouble = trouble
-    summary = job.go(site(street.camera_yaml("road-1", clip), loop), until_end=False)
+    with EmbeddedRedis(tmp_path / "redis") as job.redis:
+        cameras = CameraStore(job.redis.url)
+        summary = job.go(site(street.camera_yaml("road-1", clip), loop), until_end=False)
+        cameras.close()
     check_complete(job, summary.cameras, ["road-1", "road-2"])
     gone = summary.cameras["loop"]
     assert gone.state == "stopped"

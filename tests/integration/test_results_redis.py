@@ -17,7 +17,6 @@ import pytest
 
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.events import EVIDENCE_STORED, PASSAGE, SIGNAL_CHANGED, SPEEDING, Event
-from flows.domain.status import CameraStatus
 from flows.settings import Settings
 from flows.store.delivery import Ack, Policy, Results
 from flows.store.lines import to_json
@@ -194,16 +193,6 @@ def test_following_brings_what_comes_and_ends_its_wait(store: ResultsStore, serv
     sender.start()
     assert [e.event for e in store.tail(last, block_s=10)] == make_events(2, first=3)
     sender.join()
-
-
-def test_cameras_report_and_fall_silent(server: EmbeddedRedis) -> None:
-    store = ResultsStore(server.url, patience=Patience(status_s=0.2))
-    statuses = [CameraStatus(camera_id=f"road-{n}", frames_read=n) for n in range(3)]
-    store.put_statuses(statuses[::-1])
-    assert store.statuses() == statuses
-    wait_for(lambda: store.statuses() == [])
-    assert set(store.last_reports()) == {"road-0", "road-1", "road-2"}
-    store.close()
 
 
 def test_old_events_go_with_everything_that_points_at_them(server: EmbeddedRedis) -> None:

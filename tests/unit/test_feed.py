@@ -224,3 +224,17 @@ async def test_a_change_of_size_is_counted(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "both.ts").write_bytes(small + large)
     status = await watched(tmp_path / "both.ts", Scripted(), monkeypatch)
     assert (status.state, status.frames_read, status.errors) == ("ended", 40, {"size_changed": 1})
+
+
+async def test_zones_are_told_once_as_soon_as_the_size_of_the_picture_is_known(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", 5)
+    zone = {"name": "lane", "polygon_px": [(0, 0), (16, 0), (16, 16)]}
+    source = {"kind": "file", "path": path, "started_at": ZERO}
+    camera = CameraConfig.model_validate({"id": "c", "district": "d", "source": source, "zones": [zone]})
+    pipeline = CameraPipeline.build(camera, load_profile("kz"))
+    played = FileVideo("c", path, started_at=ZERO)
+    feed = Feed(played, pipeline, SPEC, Scripted(), cast(Outbox, Kept()))
+    assert feed.redrawn() is None
+    await asyncio.wait_for(feed.run(), 20)
+    assert [shape.name for shape in feed.redrawn() or ()] == ["lane"]
+    assert feed.redrawn() is None

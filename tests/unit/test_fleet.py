@@ -12,7 +12,7 @@ import pytest
 
 from flows.assembly import Surroundings
 from flows.domain.site import CameraConfig, District, FileSource, SiteConfig, StreamSource
-from flows.domain.status import CameraStatus
+from flows.domain.status import CameraStatus, Outline, Outlines
 from flows.fleet import CameraGone, Fleet, FleetPolicy, Look, SiteAnswer
 from flows.fleet_actor import FleetActor
 
@@ -27,6 +27,7 @@ class Report:
     status: CameraStatus
     ids: list[str] = field(default_factory=list)
     count: int = 0
+    outlines: Outlines | None = None
 
 
 class FakeCamera:
@@ -34,6 +35,7 @@ class FakeCamera:
         self.status = CameraStatus(camera_id=camera.id, district="d", state="running")
         self.ids: list[str] = []
         self.picture: Look | None = None
+        self.outlines: Outlines | None = None
         self.pause_s = 0.0
         self.dead = self.hung = self.stopped = self.killed = False
 
@@ -47,7 +49,8 @@ class FakeCamera:
             await asyncio.Event().wait()
         if self.pause_s:
             await asyncio.sleep(self.pause_s)
-        return Report(self.status, self.ids[since:], len(self.ids))
+        outlines, self.outlines = self.outlines, None
+        return Report(self.status, self.ids[since:], len(self.ids), outlines)
 
     async def look(self) -> Look | None:
         if self.dead:
@@ -267,6 +270,20 @@ async def test_ids_survive_the_death_of_a_camera() -> None:
     await world.pass_time()
     assert world.fleet.sent(0) == (["1", "2", "3"], 3)
     assert world.fleet.sent(2) == (["3"], 3)
+
+
+async def test_outlines_wait_until_they_are_passed_on() -> None:
+    lane, line = (Outline(kind="zone", name=name, points=()) for name in ("lane", "line"))
+    world = await make_world(make_camera("a"), make_camera("b"))
+    assert world.fleet.redrawn == {}
+    world.started["a"][0].outlines, world.started["b"][0].outlines = (lane,), ()
+    await world.pass_time(3)
+    assert world.fleet.redrawn == {"a": (lane,), "b": ()}, "nobody has taken them: Redis is away"
+    taken = dict(world.fleet.redrawn)
+    world.started["a"][0].outlines = (lane, line)
+    await world.pass_time()
+    world.fleet.passed_on(taken)
+    assert world.fleet.redrawn == {"a": (lane, line)}, "this came while the others were on their way"
 
 
 async def test_pictures_come_from_those_that_have_one_whatever_the_others_do() -> None:

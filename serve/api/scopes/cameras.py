@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from flows.domain.site import District
-from flows.domain.status import CameraStatus
+from flows.domain.status import CameraStatus, Outlines
 from flows.store.ledger import entry, noted
 from serve.api.problems import Problem
 from serve.api.schemas import Answer
@@ -21,6 +21,7 @@ class CameraRow(Answer):
     silent: bool
     last_report_at: datetime | None = None
     status: CameraStatus | None = None
+    outlines: Outlines = ()
 
 
 class Cameras:
@@ -32,11 +33,10 @@ class Cameras:
     def all(self) -> list[CameraRow]:
         """All cameras of the caller's districts that ever reported, by id; silent ones say since when.
 
-        Without their outlines: consoles ask every few seconds, and those are most of a status.
+        Without their outlines: consoles ask every few seconds, and those change only with the site.
         """
-        bare = (status.model_copy(update={"outlines": ()}) for status in self._services.results.statuses())
-        statuses = {status.camera_id: status for status in bare}
-        reports = self._services.results.last_reports()
+        statuses = {status.camera_id: status for status in self._services.cameras.statuses()}
+        reports = self._services.cameras.last_reports()
         return [
             CameraRow(
                 id=camera,
@@ -45,7 +45,7 @@ class Cameras:
                 last_report_at=reports.get(camera),
                 status=statuses.get(camera),
             )
-            for camera, district in sorted(self._services.results.camera_districts().items())
+            for camera, district in sorted(self._services.cameras.districts().items())
             if self._bounds.person.covers(district)
         ]
 
@@ -60,15 +60,16 @@ class Cameras:
         Raises:
             Problem: 404 if there is none in the caller's districts.
         """
-        district = self._services.results.camera_districts().get(camera_id)
+        district = self._services.cameras.districts().get(camera_id)
         self._bounds.require(district)
-        status, reported_at = self._services.results.status(camera_id)
+        status, reported_at = self._services.cameras.status(camera_id)
         return CameraRow(
             id=camera_id,
             district=district or "",
             silent=status is None,
             last_report_at=reported_at,
             status=status,
+            outlines=self._services.cameras.outlines(camera_id),
         )
 
     def picture(self, camera_id: str) -> tuple[datetime, bytes]:
@@ -90,7 +91,7 @@ class Cameras:
 
     def _note(self, camera_id: str) -> None:
         said = entry(self._bounds.person.sub, "camera.viewed", subject=camera_id,
-                     district=self._services.results.camera_districts().get(camera_id, ""))  # fmt: skip
+                     district=self._services.cameras.districts().get(camera_id, ""))  # fmt: skip
         noted(self._services.config.redis_url, said, "view a camera")
 
 

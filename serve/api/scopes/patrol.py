@@ -134,7 +134,7 @@ class Patrol:
         return row.state, row.district, row.camera
 
     def _place(self, camera: str) -> tuple[float, float] | None:
-        status, _ = self._services.results.status(camera)
+        status, _ = self._services.cameras.status(camera)
         if status is None or status.latitude is None or status.longitude is None:
             return None
         return status.latitude, status.longitude

@@ -55,7 +55,7 @@ class Searches:
         """Whether all of a case lies in the caller's districts."""
         person = self._bounds.person
         if self._places is None:
-            self._places = self._services.results.camera_districts()
+            self._places = self._services.cameras.districts()
         cameras = (self._places.get(camera) for camera in case.cameras)
         if not all(person.covers(district) for district in case.districts):
             return False

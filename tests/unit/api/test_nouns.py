@@ -31,25 +31,25 @@ from serve.api.services import shown_to
 
 
 async def test_a_silent_camera_is_shown_as_silent(api: Any) -> None:
-    results = api.app.state.services.results
+    cameras = api.app.state.services.cameras
     lane = Outline(kind="zone", name="lane", points=((0.1, 0.9), (0.5, 0.4), (0.9, 0.9)))
-    results.put_status(CameraStatus(camera_id="esil-1", district="esil", frames_read=7, outlines=(lane,)))
-    results.put_status(CameraStatus(camera_id="esil-2", district="esil"))
-    results._client.delete("{dome}:status:esil-2")
+    cameras.put([CameraStatus(camera_id="esil-1", district="esil", frames_read=7)], {"esil-1": (lane,)})
+    cameras.put([CameraStatus(camera_id="esil-2", district="esil")])
+    cameras._client.delete("{dome}:status:esil-2")
     rows = {row["id"]: row for row in (await api.get("/cameras", "operator")).json()["items"]}
     assert (rows["esil-1"]["silent"], rows["esil-1"]["status"]["frames_read"]) == (False, 7)
     assert (rows["esil-2"]["silent"], rows["esil-2"]["status"]) == (True, None)
     assert rows["esil-2"]["last_report_at"]
     one = (await api.get("/cameras/esil-1", "operator")).json()
-    assert [shape["name"] for shape in one["status"]["outlines"]] == ["lane"]
-    assert rows["esil-1"]["status"]["outlines"] == [], "every console asks for the list every few seconds"
+    assert [shape["name"] for shape in one["outlines"]] == ["lane"]
+    assert rows["esil-1"]["outlines"] == [], "every console asks for the list every few seconds"
     silent = (await api.get("/cameras/esil-2", "operator")).json()
     assert silent == rows["esil-2"]
 
 
 async def test_a_picture_is_asked_for_and_who_looks_is_written_down_once(api: Any) -> None:
     services = api.app.state.services
-    services.results.put_status(CameraStatus(camera_id="esil-1", district="esil"))
+    services.cameras.put([CameraStatus(camera_id="esil-1", district="esil")])
     first = await api.get("/cameras/esil-1/picture", "operator")
     assert (first.status_code, services.pictures.wanted(["esil-1", "esil-2"])) == (503, ["esil-1"])
     services.pictures.put({"esil-1": (AT, b"jpeg"), "esil-2": (AT, b"x" * 100_000)})

@@ -31,7 +31,7 @@ def left_behind(camera: str, district: str = "esil") -> Event:
 async def sent(api: Any, camera: str, place: tuple[float, float] | None = None) -> dict[str, Any]:
     latitude, longitude = place or (None, None)
     status = CameraStatus(camera_id=camera, district="esil", latitude=latitude, longitude=longitude)
-    api.app.state.services.results.put_status(status)
+    api.app.state.services.cameras.put([status])
     api.write(left_behind(camera))
     answer = await api.post(
         "/patrol/tasks", {"kind": "object", "about": f"{camera}-bag", "text": "look"}, "operator"

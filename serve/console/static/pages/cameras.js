@@ -72,11 +72,11 @@ async function glance(id, place) {
   fill(place, h("p.note", "…"));
   for (let tries = 0; tries < 8; tries++) {
     try {
-      const [answer, { status }] = await Promise.all([ask(`/cameras/${id}/picture`, { raw: true, again: false }), ask(`/cameras/${id}`)]);
+      const [answer, { outlines }] = await Promise.all([ask(`/cameras/${id}/picture`, { raw: true, again: false }), ask(`/cameras/${id}`)]);
       const at = answer.headers.get("Dome-Captured-At");
       const url = URL.createObjectURL(await answer.blob());
       const stage = h("div.stage", h("img", { src: url, alt: id, onload: ({ target }) => {
-        stage.append(drawn(status?.outlines || [], target.naturalWidth, target.naturalHeight));
+        stage.append(drawn(outlines, target.naturalWidth, target.naturalHeight));
         URL.revokeObjectURL(url);
       } }));
       fill(place, h("figure", stage, h("figcaption", clock(at), " · ", t("looked_note"))));

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from flows.domain.status import CameraStatus, Outline
+from flows.store.cameras import CameraStore
+from flows.store.redis_server import EmbeddedRedis
+
+LANE = Outline(kind="zone", name="lane", points=((0.1, 0.9), (0.5, 0.4), (0.9, 0.9)))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("cameras") / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def store(server: EmbeddedRedis) -> Iterator[CameraStore]:
+    redis.Redis.from_url(server.url).flushall()
+    store = CameraStore(server.url, status_s=0.2)
+    yield store
+    store.close()
+
+
+def test_cameras_report_and_fall_silent(store: CameraStore) -> None:
+    statuses = [CameraStatus(camera_id=f"road-{n}", district="esil", frames_read=n) for n in range(3)]
+    store.put(statuses[::-1])
+    assert store.statuses() == statuses
+    assert store.status("road-1")[0] == statuses[1]
+    deadline_s = time.monotonic() + 20
+    while store.statuses():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    assert set(store.last_reports()) == {"road-0", "road-1", "road-2"}
+    status, reported_at = store.status("road-1")
+    assert (status, reported_at) == (None, store.last_reports()["road-1"])
+    assert store.status("road-9") == (None, None)
+    assert store.districts() == dict.fromkeys(("road-0", "road-1", "road-2"), "esil")
+
+
+def test_outlines_stay_until_others_come(store: CameraStore) -> None:
+    status = CameraStatus(camera_id="road", district="esil")
+    assert store.outlines("road") == ()
+    store.put([status], {"road": (LANE, LANE)})
+    store.put([status])
+    assert store.outlines("road") == (LANE, LANE)
+    assert "lane" not in store.statuses()[0].model_dump_json()
+    store.put([status], {"road": ()})
+    assert store.outlines("road") == (), "its zones were taken out of the site"
