@@ -69,7 +69,7 @@ class Receipt(BaseModel):
         violation: The violation's id.
         district: Its district.
         action: See :class:`Filing`.
-        state: ``delivered``; ``refused``: the receiver will not have it, a person must look.
+        state: ``waiting`` in the outbox; ``delivered``; ``refused``: the receiver will not have it, a person must look.
         at: When.
         attempts: How often it was sent.
         answer: What the receiver said.

@@ -1,14 +1,14 @@
 """The outbox of the electronic proceedings: what was issued or withdrawn, until a receiver has it.
 
-An entry is put there by the script that writes the decision, so there is one exactly for each such decision. It is
-taken out only when the receiver has answered, together with the audit entry that says so. Whoever dies in between
-sends it again; the receiver knows the key.
+An entry is put there by the script that writes the decision, so there is one exactly for each such decision; the
+script also notes it with the violation, as a receipt that waits. It is taken out only when the receiver has answered,
+together with the audit entry and the receipt that say so. Whoever dies in between sends it again; the receiver knows
+the key.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ class ProceedingsStore:
             return self.turn.mine()
 
     def waiting(
-        self, count: int = 100, within: Collection[str] | None = None, violation: str = ""
+        self, count: int = 100, within: Collection[str] | None = None
     ) -> list[tuple[str, Filing | None]]:
         """What waits, the oldest first: its place, and the filing; None if its violation is gone.
 
@@ -60,23 +60,20 @@ class ProceedingsStore:
             count: Most filings.
             within: Only of these districts; the outbox is read on until there are ``count`` of theirs, however many
                 others wait before them. None: of all.
-            violation: Only those of this one; empty is any.
 
         Raises:
             StoreError: If Redis is away.
         """
-        wanted = self._wanted(within, violation, count if within is None and not violation else STEP)
+        wanted = self._wanted(within, count if within is None else STEP)
         return [(place, self._filing(fields)) for place, fields in itertools.islice(wanted, count)]
 
-    def _wanted(
-        self, within: Collection[str] | None, violation: str, step: int
-    ) -> Iterator[tuple[str, dict[str, str]]]:
+    def _wanted(self, within: Collection[str] | None, step: int) -> Iterator[tuple[str, dict[str, str]]]:
         since = "-"
         while True:
             with told("read the outbox", self._ledger.address):
                 rows: Any = self._redis.xrange(keys.PROCEEDINGS, min=since, count=step)
             told_of = [(p.decode(), {k.decode(): v.decode() for k, v in f.items()}) for p, f in rows]
-            ids = list(dict.fromkeys(f["violation"] for _, f in told_of if violation in ("", f["violation"])))
+            ids = list(dict.fromkeys(f["violation"] for _, f in told_of))
             here = set(ids if within is None else self._results.those_within(ids, within))
             yield from (row for row in told_of if row[1]["violation"] in here)
             if len(rows) < step:
@@ -112,14 +109,15 @@ class ProceedingsStore:
         self._ledger.commit(change, "settle a filing")
 
     def receipts(self, violation_id: str) -> list[Receipt]:
-        """What became of a violation's filings.
+        """What became of a violation's filings, those that still wait as well: in the order of their decisions.
 
         Raises:
             StoreError: If Redis is away.
         """
         with told("read filings", self._ledger.address):
-            found: Any = self._redis.hvals(keys.filings(violation_id))
-        return [Receipt.model_validate(json.loads(text)) for text in found]
+            decisions: Any = self._redis.lrange(keys.decisions(violation_id), 0, -1)
+            found: Any = self._redis.hmget(keys.filings(violation_id), decisions) if decisions else []
+        return [Receipt.model_validate_json(text) for text in found if text is not None]
 
     def _filing(self, named: dict[str, str]) -> Filing | None:
         entry, decided = self._results.event(named["violation"]), self._results.event(named["decision"])

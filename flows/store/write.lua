@@ -107,6 +107,9 @@ for i = 2, #ARGV, 13 do
       if export ~= '' then
         redis.call('XADD', prefix .. 'outbox:proceedings', '*', 'decision', id, 'violation', violation,
           'action', export)
+        redis.call('HSET', prefix .. 'filings:' .. violation, id, cjson.encode({
+          key = id, violation = violation, district = district, action = export, state = 'waiting',
+        }))
       end
     elseif state ~= '' then
       redis.call('HSET', record, 'district', district, 'ms', ms, 'severity', severity,

@@ -14,9 +14,9 @@ class Exports:
     def __init__(self, services: Services, bounds: Bounds) -> None:
         self._services, self._bounds = services, bounds
 
-    def waiting(self, count: int, violation: str = "") -> list[Receipt]:
-        """Filings that the receiver does not have yet, the oldest first; of one violation where it is named."""
-        waiting = self._services.proceedings.waiting(count, self._bounds.districts, violation)
+    def waiting(self, count: int) -> list[Receipt]:
+        """Filings that the receiver does not have yet, the oldest first."""
+        waiting = self._services.proceedings.waiting(count, self._bounds.districts)
         return [
             Receipt(key=f.key, violation=f.violation, district=f.district, action=f.action, state="waiting")
             for _, f in waiting
@@ -30,4 +30,4 @@ class Exports:
             Problem: 404 if there is no such violation in the caller's districts.
         """
         Violations(self._services, self._bounds).one(violation_id)
-        return self._services.proceedings.receipts(violation_id) + self.waiting(1000, violation_id)
+        return self._services.proceedings.receipts(violation_id)

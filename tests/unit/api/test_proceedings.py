@@ -170,6 +170,31 @@ def test_what_is_refused_for_good_is_put_aside_and_shown(bureau: Bureau) -> None
     assert (receipt.state, receipt.attempts, bureau.store.length()) == ("refused", REFUSALS, 0)
 
 
+def test_a_violation_knows_its_filings_without_a_walk_through_the_outbox(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others, made = [bureau.issued(n) for n in range(3)], bureau.issued(3)
+    bureau.take(made, "cancel")
+
+    def states() -> list[tuple[str, str]]:
+        return [(r.action, r.state) for r in bureau.store.receipts(made.id)]
+
+    with monkeypatch.context() as away:
+        away.setattr(bureau.store._redis, "xrange", None)
+        assert states() == [("issue", "waiting"), ("withdraw", "waiting")]
+        assert [r.district for r in bureau.store.receipts(others[0].id)] == ["esil"]
+    (*_, (place, filing), _) = bureau.store.waiting()
+    assert filing is not None
+    bureau.store.settle(place, Receipt(key=filing.key, violation=made.id, action="issue", state="delivered"))
+    assert states() == [("issue", "delivered"), ("withdraw", "waiting")]
+    bureau.courier.deliver()
+    assert states() == [("issue", "delivered"), ("withdraw", "delivered")]
+    bureau.results.write([made])
+    assert states() == [("issue", "delivered"), ("withdraw", "delivered")], (
+        "what is written twice is told once"
+    )
+
+
 def test_one_process_delivers_at_a_time(bureau: Bureau) -> None:
     bureau.issued(0)
     other = ProceedingsStore(bureau.url, bureau.results)
