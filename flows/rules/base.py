@@ -20,7 +20,6 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.roadway import Roadway
 from flows.rules.culprits import Culprits
 from flows.rules.pins import PinBook
-from flows.rules.speeders import Speeders
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,8 @@ class Site:
         ground: The surveyed plane; None where there is no survey.
         road: Zones and lines on the ground; None where they are given in the picture and there is no survey.
         pins: Takes what a rule wants shown later; see :mod:`flows.rules.pins`.
-        speeders: Who was reported by any of the camera's speeding rules.
-        culprits: The same by rule, of those that go on from one zone to the next.
+        culprits: Who was reported by any of the camera's rules of a kind: of kinds of offences that go on from one zone
+            into the next.
     """
 
     camera: CameraConfig
@@ -70,7 +69,6 @@ class Site:
     ground: GroundPlane | None
     road: Roadway | None
     pins: PinBook = field(default_factory=PinBook)
-    speeders: Speeders = field(default_factory=Speeders)
     culprits: dict[str, Culprits] = field(default_factory=dict)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from flows.domain.paths import Waypoint
@@ -19,37 +20,68 @@ SAME_ACROSS_M: Final = 1.8
 """Across its way: less than a lane, so that a neighbour is another vehicle."""
 TWICE_S: Final = 0.5
 """Two tracks that are at the same place at nearly the same time are on one vehicle."""
-CROWD: Final = 64
-"""Most vehicles remembered."""
+KEPT = timedelta(minutes=5)
+"""So long after it was last seen a vehicle is remembered: whoever went on under another number and stood at a light
+may be found out only then."""
 
 
 @dataclass(slots=True)
-class _Culprit:
-    """A reported vehicle where it was last seen."""
+class Culprit:
+    """A reported vehicle.
+
+    Attributes:
+        numbers: The tracker's for it ...
+        followed: ... and those under which it still follows it.
+        where: Where it was, and how it moved.
+        seen_at: When it was last seen.
+    """
 
     numbers: set[int]
-    last: Waypoint
+    followed: set[int]
+    where: Waypoint
+    seen_at: datetime
 
 
 class Culprits:
-    """The vehicles that one rule has reported."""
+    """The vehicles that one rule has reported: all that are in sight, and those that were a while ago."""
 
     def __init__(self) -> None:
-        self._all: list[_Culprit] = []
+        self._all: list[Culprit] = []
 
-    def add(self, track: int, point: Waypoint) -> None:
-        """It has had its event."""
-        self._all = [*self._all[-CROWD + 1 :], _Culprit({track}, point)]
+    def __iter__(self) -> Iterator[Culprit]:
+        return iter(self._all)
+
+    def add(self, track: int, where: Waypoint, seen_at: datetime | None = None) -> None:
+        """It has had its event.
+
+        Args:
+            track: Its number.
+            where: Where it was, and how it moved.
+            seen_at: When it was last seen; at that place if None.
+        """
+        now = seen_at or where.at
+        self._all = [c for c in self._all if c.followed or now - c.seen_at <= KEPT]
+        self._all.append(Culprit({track}, {track}, where, now))
+
+    def has(self, track: int) -> bool:
+        """Whether a vehicle was reported under this number."""
+        return any(self._of(track))
 
     def follow(self, track: int, point: Waypoint) -> None:
         """A vehicle was seen; of interest if it was reported."""
         for culprit in self._of(track):
-            culprit.last = point
+            culprit.where, culprit.seen_at = point, point.at
 
     def lose(self, track: int) -> None:
         """The tracker may have gone over to another vehicle."""
         for culprit in self._of(track):
             culprit.numbers.discard(track)
+            culprit.followed.discard(track)
+
+    def end(self, track: int) -> None:
+        """The tracker has given a vehicle up; other rules may still ask for it."""
+        for culprit in self._of(track):
+            culprit.followed.discard(track)
 
     def knows(self, track: int, first: Waypoint, now: Waypoint) -> bool:
         """True if this vehicle was reported: under this number, or under one that ended where this began.
@@ -60,12 +92,13 @@ class Culprits:
             now: Where it is.
         """
         for culprit in self._all:
-            if track in culprit.numbers or _goes_on(culprit.last, first) or _is_there(culprit.last, now):
+            if track in culprit.numbers or _goes_on(culprit.where, first) or _is_there(culprit.where, now):
                 culprit.numbers.add(track)
+                culprit.followed.add(track)
                 return True
         return False
 
-    def _of(self, track: int) -> Iterator[_Culprit]:
+    def _of(self, track: int) -> Iterator[Culprit]:
         return (c for c in self._all if track in c.numbers)
 
 

@@ -128,6 +128,7 @@ class FollowingRule(ABC, Generic[State]):
         elif track.cls in self._classes:
             self._cannot_say(track, moment)
         self._trails.forget(track.id)
+        self._culprits.end(track.id)
         self._refused.pop(track.id, None)
         return events
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from flows.domain.errors import CalibrationError
 from flows.domain.events import Event, KeyMoment
 from flows.domain.frames import VOUCHED_CLOCKS
+from flows.domain.paths import Waypoint
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import TracksSource
 from flows.domain.tracks import Sighting, Track
@@ -26,8 +27,8 @@ from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
+from flows.rules.culprits import Culprits
 from flows.rules.reporting import Reporter
-from flows.rules.speeders import Speeder
 from flows.speed import (
     KMH,
     Refusal,
@@ -120,7 +121,7 @@ class Speeding:
         self._clock = ClockWatch()
         self._picture_px: dict[int, set[tuple[int, int]]] = {}
         self._classes: dict[int, set[str]] = {}
-        self._speeders = site.speeders
+        self._culprits = site.culprits.setdefault(self.kind, Culprits())
 
     def refusals(self) -> dict[str, int]:
         """How often a verdict was refused, by reason."""
@@ -143,13 +144,14 @@ class Speeding:
         """Judges a vehicle whose track has ended."""
         self._clock.see(moment)
         events = self._judge(track, moment)
+        self._culprits.end(track.id)
         self._judged_until.pop(track.id, None)
         self._picture_px.pop(track.id, None)
         self._classes.pop(track.id, None)
         return events
 
     def _judge(self, track: Track, moment: Moment) -> list[Event]:
-        if track.cls not in self._config.classes or self._speeders.has(track.id):
+        if track.cls not in self._config.classes or self._culprits.has(track.id):
             return []
         sightings = under_way(self._pending(track, moment))
         if not sightings:
@@ -169,7 +171,7 @@ class Speeding:
                 self._refusals["class_unsure"] += 1
             return []
         again = self._seen_before(verdict)
-        self._remember(track.id, verdict)
+        self._culprits.add(track.id, _middle(verdict), verdict.last.at)
         return [] if again else [self._event(track, verdict, moment)]
 
     def _pending(self, track: Track, moment: Moment) -> list[Sighting]:
@@ -272,15 +274,14 @@ class Speeding:
 
     def _seen_before(self, verdict: SpeedEstimate) -> bool:
         """True if a reported vehicle, gone on as it went, would be here: its track broke in two."""
-        limits = self._thresholds
-        middle_at = verdict.first.at + (verdict.last.at - verdict.first.at) / 2
-        for old in self._speeders.all:
-            if (verdict.first.at - old.last_at).total_seconds() > limits.same_gap_s:
+        limits, middle = self._thresholds, _middle(verdict)
+        for culprit in self._culprits:
+            if (verdict.first.at - culprit.seen_at).total_seconds() > limits.same_gap_s:
                 continue
-            speed = math.hypot(*old.velocity_mps)
-            ahead = np.array(old.velocity_mps) / speed
-            since_s = (middle_at - old.at).total_seconds()
-            off = np.array(verdict.middle_m) - np.array(old.middle_m) - since_s * np.array(old.velocity_mps)
+            old = culprit.where
+            ahead, speed = old.heading, old.speed_mps
+            since_s = (middle.at - old.at).total_seconds()
+            off = middle.xy_m - old.xy_m - since_s * old.velocity_mps
             along, across = abs(float(off @ ahead)), abs(float(off[0] * ahead[1] - off[1] * ahead[0]))
             # Both speeds are uncertain; so is the way extrapolated with them.
             slack = limits.same_along_m + abs(since_s) * (verdict.high_kmh - verdict.low_kmh) / 2 / KMH
@@ -288,11 +289,6 @@ class Speeding:
             if alike and along <= slack and across <= limits.same_across_m:
                 return True
         return False
-
-    def _remember(self, track: int, verdict: SpeedEstimate) -> None:
-        middle_at = verdict.first.at + (verdict.last.at - verdict.first.at) / 2
-        seen = Speeder(track, middle_at, verdict.last.at, verdict.middle_m, verdict.velocity_mps)
-        self._speeders.add(seen)
 
     def _event(self, track: Track, verdict: SpeedEstimate, moment: Moment) -> Event:
         limit_kmh = self._limit_kmh(track)
@@ -393,6 +389,14 @@ def _longest(sightings: Sequence[Sighting], moving: NDArray[np.bool_]) -> list[S
     runs = edges.reshape(-1, 2).tolist()
     first, last = max(runs, key=lambda r: sightings[r[1] - 1].at - sightings[r[0]].at, default=(0, 0))
     return list(sightings[first:last])
+
+
+def _middle(verdict: SpeedEstimate) -> Waypoint:
+    """Where the vehicle was in the middle of the measured stretch, and how it moved."""
+    at = verdict.first.at + (verdict.last.at - verdict.first.at) / 2
+    velocity_mps = np.array(verdict.velocity_mps)
+    heading = velocity_mps / math.hypot(*velocity_mps)
+    return Waypoint(at, np.array(verdict.middle_m), math.nan, velocity_mps, heading)
 
 
 def _height(sighting: Sighting) -> float:
