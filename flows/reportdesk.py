@@ -337,5 +337,6 @@ class ReportDesk:
 def _expect(report: Report, version: int, what: str) -> None:
     if version != report.version:
         raise ReportRefused(
-            f"{what}: expected version {report.version}, got {version}: somebody was faster, look again"
+            f"{what}: expected version {report.version}, got {version}: somebody was faster, look again",
+            code="changed",
         )

@@ -58,7 +58,7 @@ def step(
     why = _reason(action, reason, plate)
     held = case.decision
     if action == "issue" and held is not None and held.by == person.sub:
-        raise StepRefused(f"issue: {person.sub} confirmed it; expected another person")
+        raise StepRefused(f"issue: {person.sub} confirmed it; expected another person", code="four_eyes")
     decision = _next(case, action, state, why, person.sub, at).model_copy(update={"detail": detail})
     if plate:
         decision = decision.model_copy(update={"plate": normal_plate(plate)})
@@ -125,10 +125,11 @@ def _checked(case: Case, decision: Decision, lists: Mapping[str, ExemptionList])
     """Held against the lists once more, with the plate that a person read: a list may have come meanwhile."""
     probe = Case(case.violation, case.evidence, case.read, decision)
     if decision.withdrawn and not decision.withdrawn.startswith(READER):
-        raise StepRefused(f"{decision.withdrawn} was withdrawn; reject it")
+        raise StepRefused(f"{decision.withdrawn} was withdrawn; reject it", code="withdrawn")
     if not probe.plate:
-        raise StepRefused("its plate is unread; confirm it with the plate that you read, or reject it")
+        told = "its plate is unread; confirm it with the plate that you read, or reject it"
+        raise StepRefused(told, code="plate_unread")
     finding = judge(probe, lists)
     if finding.state in ("dismissed", "held_stale_exemptions"):
-        raise StepRefused(f"{finding.detail}; reject it, or wait for a fresh list")
+        raise StepRefused(f"{finding.detail}; reject it, or wait for a fresh list", code="exempt")
     return decision.model_copy(update={"lists": finding.lists})

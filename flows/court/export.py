@@ -51,6 +51,8 @@ KEPT_KINDS: Final = ("picture", "crop", "plate")
 class ExportRefused(DomeError):
     """A case of which no sound package can be made."""
 
+    code = "package"
+
 
 @dataclass(frozen=True, slots=True)
 class Captured:

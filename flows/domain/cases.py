@@ -365,7 +365,8 @@ def authorise(case: SearchCase, by: str, at: datetime, why: str = "") -> SearchC
         raise _not_now(case, "authorised", "a draft, or an urgent case that is active")
     if by == case.requester:
         raise CaseError(
-            f"case {case.id}: expected another person than the requester to authorise it, got {by!r}"
+            f"case {case.id}: expected another person than the requester to authorise it, got {by!r}",
+            code="four_eyes",
         )
     state: CaseState = "active" if case.state == "active" else "authorised"
     return _after(case, state, "authorised", by, at, why)
@@ -396,7 +397,8 @@ def reject(case: SearchCase, by: str, at: datetime, why: str) -> SearchCase:
         raise _not_now(case, "rejected", "a case that has not ended")
     if by == case.requester:
         raise CaseError(
-            f"case {case.id}: expected another person than the requester to reject it; close it instead"
+            f"case {case.id}: expected another person than the requester to reject it; close it instead",
+            code="four_eyes",
         )
     return _after(case, "rejected", "rejected", by, at, reason(why))
 

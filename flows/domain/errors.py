@@ -4,7 +4,19 @@ from __future__ import annotations
 
 
 class DomeError(Exception):
-    """Root of every error that is raised on purpose; the command line prints it without a traceback."""
+    """Root of every error that is raised on purpose; the command line prints it without a traceback.
+
+    Args:
+        *told: What is wrong, for people.
+        code: The same in a word, by which the console finds it in the language of whoever reads; where there is none,
+            it says what the HTTP status says.
+    """
+
+    code: str = ""
+
+    def __init__(self, *told: object, code: str = "") -> None:
+        super().__init__(*told)
+        self.code = code or self.code
 
 
 class FieldError(DomeError):
@@ -78,6 +90,10 @@ class Unopened(StoreError):
 class CaseError(DomeError):
     """A step that the life of a search case or a lead does not allow now, or not by this person."""
 
+    code = "case"
+
 
 class ChangedMeanwhile(CaseError):
     """Somebody else took a step at the same moment; look again, then decide."""
+
+    code = "changed"

@@ -212,7 +212,9 @@ def confirm(lead: Lead, by: str, at: datetime) -> Lead:
     """
     _open_for(lead, by, at)
     if lead.answer_of(by) is not None:
-        raise CaseError(f"lead {lead.id}: {by} has answered already; expected another person")
+        raise CaseError(
+            f"lead {lead.id}: {by} has answered already; expected another person", code="four_eyes"
+        )
     state: LeadState = "confirmed" if lead.state == "confirmed_once" else "confirmed_once"
     return _answered(lead, state, Answer(by=by, at=at, verdict="confirmed"))
 
@@ -237,7 +239,8 @@ def dispatch(lead: Lead) -> Lead:
     if lead.state != "confirmed":
         raise CaseError(
             f"lead {lead.id}: nobody is sent before two people have confirmed it; expected confirmed, got "
-            + ("unconfirmed" if lead.state in UNANSWERED else lead.state)
+            + ("unconfirmed" if lead.state in UNANSWERED else lead.state),
+            code="four_eyes",
         )
     return lead.model_copy(update={"state": "dispatched", "version": lead.version + 1})
 
@@ -255,7 +258,8 @@ def require_search(lead: Lead, case: SearchCase, stopped: bool, now: datetime) -
         CaseError: If the case does not run, or searching is stopped. Rejecting needs neither.
     """
     if stopped:
-        raise CaseError(f"lead {lead.id}: searching is stopped; expected somebody to resume it first")
+        told = f"lead {lead.id}: searching is stopped; expected somebody to resume it first"
+        raise CaseError(told, code="stopped")
     if not runs(case, now):
         got = f"active until {case.ends_at.isoformat()}" if case.state == "active" else case.state
         raise CaseError(f"lead {lead.id}: expected case {case.id} to be active, got {got}")

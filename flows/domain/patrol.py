@@ -60,6 +60,8 @@ CONFIRMED: Final[Mapping[Kind, frozenset[str]]] = {
 class TaskRefused(DomeError):
     """A step that the task's state, its holder or its version does not allow."""
 
+    code = "task"
+
 
 class Task(BaseModel):
     """One task.

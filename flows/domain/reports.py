@@ -296,6 +296,8 @@ class Report(BaseModel):
 class ReportRefused(DomeError):
     """A step that a report's state does not allow."""
 
+    code = "report"
+
 
 def tracking_id(channel: str, reference: str) -> str:
     """The number on the receipt: the same report of a channel gives the same one.

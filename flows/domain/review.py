@@ -45,6 +45,8 @@ ReviewReason = Literal[
 class StepRefused(DomeError):
     """A step that the violation's state, or its holder, does not allow."""
 
+    code = "step"
+
 
 class NotTheirs(DomeError):
     """A step that this person's roles do not allow."""
@@ -117,7 +119,8 @@ def take(action: Action, state: State, person: Person, *, holder: str = "", befo
             f"{action}: expected a violation {' or '.join(sorted(step.sources))}, got one {state}"
         )
     if state == "in_review" and holder != person.sub:
-        raise StepRefused(f"{action}: {holder or 'somebody else'} is reviewing it; wait, or take another")
+        told = f"{action}: {holder or 'somebody else'} is reviewing it; wait, or take another"
+        raise StepRefused(told, code="held")
     return before if action == "release" and before in DETECTED else step.to  # type: ignore[return-value]
 
 

@@ -45,6 +45,8 @@ TURN_S: Final = 60.0
 class ReportChanged(DomeError):
     """Somebody else has changed the report meanwhile; look at it again."""
 
+    code = "changed"
+
 
 class ReportsStore:
     """Reads and writes reports. Safe to use from several threads.

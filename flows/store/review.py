@@ -24,6 +24,8 @@ LOOKED_AT: Final = 20
 class Overtaken(DomeError):
     """Somebody else decided first; look again."""
 
+    code = "changed"
+
 
 class ReviewDesk:
     """Takes people's steps to Redis.

@@ -64,7 +64,9 @@ class StopSwitch:
         if switch is None:
             raise CaseError("searching is not stopped: there is nothing to resume")
         if json.loads(switch)["by"] == by:
-            raise CaseError(f"searching was stopped by {by}: expected another person to resume it")
+            raise CaseError(
+                f"searching was stopped by {by}: expected another person to resume it", code="four_eyes"
+            )
         change = Change(guards=[(["GET", keys.STOPPED], switch.decode())], strict=True)
         change.entries = [entry(by, "searching.resumed", why=why)]
         change.commands = [["DEL", keys.STOPPED], ["INCR", keys.CASES_VERSION]]

@@ -39,6 +39,8 @@ _BRANDS: Final = (
 class UploadRefused(DomeError):
     """A file that is not accepted; says why in words for its sender."""
 
+    code = "upload"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -31,6 +31,8 @@ FRESH_S: Final = 300.0
 class Unknown(DomeError):
     """Nobody can be made of what came instead of a good token; says why, without the token."""
 
+    code = "token"
+
 
 class Keys(Protocol):
     """Public keys by id."""

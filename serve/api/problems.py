@@ -34,6 +34,7 @@ class Problem(Exception):
         detail: What is wrong, for people.
         errors: The fields concerned.
         headers: More headers.
+        code: In a word what the status alone does not say; the console finds its own words by it.
         **more: Members beside those of the RFC.
     """
 
@@ -44,11 +45,12 @@ class Problem(Exception):
         *,
         errors: Sequence[Mapping[str, Any]] = (),
         headers: Mapping[str, str] | None = None,
+        code: str = "",
         **more: Any,
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.errors = status, detail, errors
-        self.headers, self.more = dict(headers or {}), more
+        self.headers, self.more = dict(headers or {}), ({"code": code} if code else {}) | more
 
     def body(self) -> dict[str, Any]:
         """The members."""
@@ -76,13 +78,15 @@ def problem_of(error: Exception) -> Problem:
                     "hint": error.hint}  # fmt: skip
             return Problem(422, masked(str(error)), errors=[told])
         case UploadRefused():
-            return Problem(422, str(error), errors=[{"field": "file", "expected": str(error)}])
+            return Problem(
+                422, str(error), errors=[{"field": "file", "expected": str(error)}], code=error.code
+            )
         case NotTheirs():
             return Problem(403, str(error))
         case HelperAway() | StoreError() | DetectorAway() | ReaderAway():
             return Problem(503, masked(str(error)), headers={"Retry-After": str(AGAIN_S)})
         case DomeError():
-            return Problem(409, masked(str(error)))
+            return Problem(409, masked(str(error)), code=error.code)
         case RequestValidationError():
             return Problem(422, "the request has fields that cannot be accepted", errors=_fields(error))
         case HTTPException():
@@ -116,6 +120,7 @@ PROBLEM_SCHEMA: Final[dict[str, Any]] = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "code": {"type": "string"},
         "errors": {"type": "array", "items": {"type": "object"}},
     },
 }

@@ -56,7 +56,7 @@ async def sign_in(request: Request, asked: SignIn, response: Response) -> Person
     try:
         person = await services_of(request).identity.person(asked.token)
     except Unknown as error:
-        raise Problem(401, str(error)) from None
+        raise Problem(401, str(error), code=error.code) from None
     response.set_cookie(COOKIE, asked.token, max_age=SESSION_S, path="/", httponly=True, samesite="strict",
                         secure=request.url.scheme == "https")  # fmt: skip
     return person

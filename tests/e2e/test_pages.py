@@ -119,6 +119,27 @@ def test_what_machines_name_is_said_in_the_language_of_whoever_reads(
         assert re.findall("[A-Za-z]{3,}", said) == [], said
 
 
+REFUSED = [
+    (409, {"code": "held", "detail": "anna is reviewing it"}, "Это рассматривает другой человек"),
+    (403, {"detail": "expected the role auditor"}, "На это у вас нет прав"),
+    (502, {}, "Ошибка на сервере, она записана в журнал"),
+    (0, {}, "Нет связи с сервером"),
+    (409, {"code": "new", "detail": "it is full"}, "Сейчас это невозможно (it is full)"),
+    (422, {"detail": "too far", "errors": [{"field": "body.alert_radius_m", "expected": "less"}]},
+     "Введённое значение не принято: Радиус вызова (too far)"),
+]  # fmt: skip
+
+
+def test_what_the_api_refuses_is_said_in_the_language_of_the_page(desk: Any) -> None:
+    explain = "async ([status, said]) => new (await import('/console/api.js')).Problem(status, said).message"
+    russian, english = (opened(desk, "cameras", "operator", language=language) for language in ("ru", "en"))
+    assert [russian.evaluate(explain, [status, said]) for status, said, _ in REFUSED] == [
+        r[2] for r in REFUSED
+    ]
+    assert english.evaluate(explain, [409, REFUSED[0][1]]) == "anna is reviewing it", "as the API says it"
+    assert english.evaluate(explain, [0, {}]) == "No connection to the server"
+
+
 def found_lead(config: ApiConfig, radius_m: float) -> str:
     """A child is searched for in esil, and a machine takes somebody before a camera for them."""
     url, vault = config.redis_url, Vault.of(config.settings.probe_key.get_secret_value())

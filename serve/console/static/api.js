@@ -1,13 +1,28 @@
 // The API, as a browser with a session asks it.
 
+import { said, spoken } from "./words.js";
+
 const BASE = "/api/v1";
+
+// A field by the word that its label says; as it is called where it has none.
+const label = (path) => path.split(".").reverse().map((name) => said(`field.${name}`) || said(name)).find(Boolean) || path;
 
 export class Problem extends Error {
   constructor(status, body) {
-    const fields = (body.errors || []).map((e) => `${e.field}: ${e.detail || e.expected || ""}`);
-    super([body.detail || body.title || `HTTP ${status}`, ...fields].join("; "));
+    super(explained(status, body));
     this.status = status;
   }
+}
+
+// The API explains itself in English. Others get the page's own words: for the code, or at least for the status; what
+// they could mend, and a status alone does not say, stands behind them as it is.
+function explained(status, { code, detail = "", errors = [] }) {
+  const own = said(`problem.${code}`);
+  const words = own || said(`problem.${status}`) || said(`problem.${status < 500 ? 409 : 500}`);
+  if (spoken() === "en") return [detail || words, ...errors.map((e) => `${e.field}: ${e.detail || e.expected || ""}`)].join("; ");
+  const fields = errors.map((e) => label(e.field)).join(", ");
+  const more = !own && detail && [409, 422].includes(status) ? ` (${detail})` : "";
+  return words + (fields && `: ${fields}`) + more;
 }
 
 const AGAIN = [409, 429, 503]; // with Retry-After: nothing is wrong with what was asked
@@ -23,7 +38,8 @@ export async function ask(path, { method = "GET", body, signal, raw = false, aga
   const until = Date.now() + (again ? (method === "GET" ? READ_MS : WRITE_MS) : 0);
   for (;;) {
     const answer = await fetch(url, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) }).catch((error) => {
-      if (signal?.aborted || Date.now() + 1000 > until) throw error;
+      if (signal?.aborted) throw error;
+      if (Date.now() + 1000 > until) throw new Problem(0, {});
       return null; // the connection broke off
     });
     if (answer?.ok) return raw ? answer : answer.status === 204 ? null : answer.json();

@@ -292,11 +292,10 @@ export function speak(chosen) {
   document.documentElement.lang = chosen;
 }
 
-// A word of the table; what is not in it is shown as it is, with spaces.
-export function t(key) {
-  const row = WORDS[key];
-  return row ? row[ORDER.indexOf(language)] : key.replace(/^[a-z]+\./, "").replaceAll("_", " ");
-}
+// A word of the table; undefined where it is not in it.
+export const said = (key) => WORDS[key]?.[ORDER.indexOf(language)];
+// The same; what is not in it is shown as it is, with spaces.
+export const t = (key) => said(key) ?? key.replace(/^[a-z]+\./, "").replaceAll("_", " ");
 
 export const unit = (name) => t(`unit.${name}`);
 export const measure = (name) => t(`measured.${name}`);

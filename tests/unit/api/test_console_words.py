@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import pickle
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, get_args
 
 import pytest
@@ -14,6 +17,7 @@ from flows.adjudication import Reason as MachineReason
 from flows.domain.audit import Action
 from flows.domain.belts import Doubt
 from flows.domain.cases import PURPOSES, CaseState
+from flows.domain.errors import ChangedMeanwhile, DomeError, StoreError
 from flows.domain.events import OBJECT_EVENTS
 from flows.domain.frames import ClockSource
 from flows.domain.leads import LeadState
@@ -23,11 +27,14 @@ from flows.domain.people import ROLES
 from flows.domain.reports import SERVICES
 from flows.domain.reports import State as ReportState
 from flows.domain.review import Action as ReviewAction
-from flows.domain.review import ReviewReason, State
+from flows.domain.review import ReviewReason, State, StepRefused
 from flows.domain.ruleset import RULE_KINDS
 from flows.domain.status import CameraState, Fitness
 from flows.encounter import Refused
 from flows.speed import Reason as SpeedReason
+from flows.uploads.kinds import UploadRefused
+from serve.api import routes
+from serve.api.problems import problem_of
 
 ROOT = Path(__file__).resolve().parents[3]
 STATIC = ROOT / "serve/console/static"
@@ -95,6 +102,50 @@ def measures() -> set[str]:
     return found
 
 
+def problems() -> set[str]:
+    """Codes and statuses with which the API refuses, as its source and the errors behind it write them."""
+    found = {"0", "500"}  # nobody answered; nobody foresaw it
+    for path in [*ROOT.glob("flows/**/*.py"), *ROOT.glob("serve/**/*.py")]:
+        text = path.read_text()
+        for node in (
+            ast.walk(ast.parse(text)) if "code=" in text or "code = " in text or "Problem(" in text else ()
+        ):
+            name = getattr(getattr(node, "func", None), "id", "")
+            parts: list[Any] = []
+            if isinstance(node, ast.Call) and (name == "Problem" or name in ERRORS):
+                parts = [k.value for k in node.keywords if k.arg == "code"]
+                parts += node.args[:1] if name == "Problem" else []
+            elif isinstance(node, ast.ClassDef) and node.name in ERRORS:
+                parts = [each.value for each in node.body if isinstance(each, ast.Assign)]
+            found |= {str(p.value) for p in parts if isinstance(p, ast.Constant)}
+    return found
+
+
+def kinds(root: type[Exception]) -> Iterator[type[Exception]]:
+    for each in root.__subclasses__():
+        yield from (each, *kinds(each))
+
+
+ERRORS = {kind.__name__ for kind in kinds(DomeError)}
+
+
+def bodies() -> Iterator[str]:
+    """Names of the fields that the console sends."""
+    for module in iter_modules(routes.__path__):
+        for route in import_module(f"{routes.__name__}.{module.name}").router.routes:
+            if route.path not in OF_CHANNELS and getattr(route, "body_field", None) is not None:
+                yield from fields(route.body_field.field_info.annotation)
+
+
+def fields(kind: Any) -> Iterator[str]:
+    for name, field in getattr(kind, "model_fields", {}).items():
+        yield from (name, *fields(field.annotation))
+    for part in get_args(kind):
+        yield from fields(part)
+
+
+OF_CHANNELS = {"/reports", "/reports/uploads", "/webhooks"}
+"""Programs send these, and read English."""
 STATES = {*get_args(State), *get_args(CaseState), *get_args(LeadState), *get_args(TaskState), *get_args(CameraState),
           *(kind.split(".")[2] for kind in OBJECT_EVENTS), "silent"}  # fmt: skip
 FAMILIES = {
@@ -106,6 +157,7 @@ FAMILIES = {
     "refused": {*refusals(), *get_args(SpeedReason), *get_args(Refused), "camera_moved", "camera_shakes",
                 *(f"belt_{doubt}" for doubt in get_args(Doubt) if doubt)},
     "unit": {"km/h", "m", "s", "deg", "widths", "probability", "km", "min", "h", "d"},
+    "problem": problems(),
     "cls": {"car", "truck", "bus", "motorcycle", "thing"},
 }  # fmt: skip
 BARE = {
@@ -129,6 +181,31 @@ def test_every_word_that_a_page_asks_for_is_there() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_code_has_its_words(family: str) -> None:
     assert [code for code in sorted(FAMILIES[family]) if f"{family}.{code}" not in WORDS] == []
+
+
+def test_every_way_to_refuse_is_found() -> None:
+    assert {"401", "403", "404", "422", "503", "held", "four_eyes", "changed", "task", "token"} <= problems()
+
+
+def test_every_field_that_the_console_sends_has_its_words() -> None:
+    sent = set(bodies())
+    assert {"why", "plate", "alert_radius_m", "begins_at", "version"} <= sent, "they are found"
+    assert [name for name in sorted(sent) if not {name, f"field.{name}"} & WORDS.keys()] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StepRefused("it is held", code="held"), "held"),
+        (StepRefused("its state"), "step"),
+        (ChangedMeanwhile("look again"), "changed"),
+        (UploadRefused("no picture"), "upload"),
+        (StoreError("away"), None),
+    ],
+)
+def test_a_refusal_says_in_a_word_what_it_is(error: DomeError, code: str | None) -> None:
+    body = problem_of(pickle.loads(pickle.dumps(error))).body()
+    assert (body.get("code"), body["detail"]) == (code, str(error))
 
 
 def test_every_step_measure_and_moment_has_its_words() -> None:
