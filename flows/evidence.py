@@ -1,4 +1,4 @@
-"""Makes an event's evidence package: pictures, crops and a clip, cut from the stream as it was received.
+"""Makes events' evidence packages: each once its clip is over, and again where nobody could read or write it.
 
 A package is a folder with a manifest. The same recording gives the same bytes, so that a camera that starts
 again makes the same package again.
@@ -11,38 +11,28 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from flows.beltstage import UNAVAILABLE, BeltStage
-from flows.blurring import blur_boxes
 from flows.domain.belts import is_candidate
-from flows.domain.errors import ReaderAway, ReaderFailed, SourceError, StoreError
+from flows.domain.errors import ReaderAway, ReaderFailed, StoreError
 from flows.domain.events import (
     EVIDENCE_STORED,
     OBJECT_EVENTS,
     PASSAGE,
     Event,
-    KeyMoment,
-    Violation,
     evidence_folder,
-    needs_evidence,
     with_evidence_folder,
 )
-from flows.domain.objects import AbandonedObject
-from flows.domain.passages import Passage, told
+from flows.domain.passages import told
 from flows.domain.plates import PlateRecord, plate_event
-from flows.domain.sightings import VehicleSeen, seen, unseen
-from flows.jpeg import jpeg
-from flows.package import ClipIndex, EvidenceContext, Manifest, PackagedFile, sha256
+from flows.domain.sightings import seen, unseen
+from flows.package import EvidenceContext, Manifest, sha256
+from flows.packing import Footage, Packing, crops_of, moments_of
 from flows.pinned import PinShelf
-from flows.platestage import END_PATIENCE_S, PAUSES_S, Crop, PlateStage, has_plate
+from flows.platestage import END_PATIENCE_S, PAUSES_S, PlateStage, has_plate
 from flows.sources.packets import RingPacket
-from flows.sources.remux import Clip, Still, cut, stills
 from flows.sources.ring import PacketRing
 from flows.store.evidence import EvidenceStore
 
@@ -55,8 +45,6 @@ _MARGIN = timedelta(seconds=1)
 _REACH = timedelta(seconds=18)
 """The clip shows no moment longer ago than this before the last one: the ring holds 20 s, and the detector lags.
 Earlier moments, which a rule has pinned, are shown by their pictures alone."""
-_CROP_MARGIN = 0.15
-"""Of the box's width and height, on each side: a detector's box may cut off a bumper with its plate."""
 _MAX_WAITING = 32
 """Packages waiting for the end of their clip; one more, and the oldest is made at once, cut short."""
 _RETRY_BYTES = 16 << 20
@@ -64,20 +52,11 @@ _RETRY_BYTES = 16 << 20
 _MAX_SIGHTINGS = 16
 """Vehicles that did nothing and wait for a reader; one more, and the oldest is let go: packages come first."""
 
-_Xyxy = tuple[float, float, float, float]
-
 
 @dataclass(slots=True)
-class _Waiting:
+class _Waiting(Footage):
     """A package whose clip is not over yet; it keeps the packets it needs, whatever the ring lets go."""
 
-    event: Event
-    moments: list[KeyMoment]
-    from_at: datetime
-    to_at: datetime
-    around: datetime
-    packets: list[RingPacket]
-    pinned: dict[datetime, list[RingPacket]]
     unwritten: int = 0
     """Times that it could not be written."""
     asked: int = 0
@@ -86,22 +65,6 @@ class _Waiting:
     """Monotonic time before which it is not to be tried again."""
     last: bool = False
     """This attempt must do, with or without the plate."""
-
-
-@dataclass(slots=True)
-class _Making:
-    """A package being put together."""
-
-    files: list[PackagedFile] = field(default_factory=list)
-    contents: dict[str, bytes] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    clip: ClipIndex | None = None
-    crops: list[Crop] = field(default_factory=list)
-    plate: PlateRecord | None = None
-
-    def add(self, file: PackagedFile, data: bytes) -> None:
-        self.files.append(file)
-        self.contents[file.name] = data
 
 
 class EvidenceQueue:
@@ -153,7 +116,7 @@ class EvidenceQueue:
         A candidate waits like a violation. Events that are neither, or name no moments with a box in the
         picture, need no package.
         """
-        moments = _moments(event)
+        moments = moments_of(event)
         if not moments:
             return
         shown = [m.at for m in moments if moments[-1].at - m.at <= _REACH]
@@ -310,7 +273,7 @@ class EvidenceQueue:
         with self._lock:
             self._waiting.append(waiting)
 
-    def _add_plate(self, making: _Making, waiting: _Waiting) -> None:
+    def _add_plate(self, making: Packing, waiting: _Waiting) -> None:
         if self._plates is None or not has_plate(waiting.event):
             return
         try:
@@ -324,7 +287,7 @@ class EvidenceQueue:
             making.problems.append(f"plate: {error}")
             return
         if picture is not None and making.files:
-            making.plate = _add_plate_picture(making, making.plate, picture)
+            making.plate = making.add_plate(making.plate, picture)
 
     def _sighted(self, waiting: _Waiting) -> list[Event]:
         """The sighting of a vehicle that did nothing: its pictures are read here and kept nowhere.
@@ -333,7 +296,7 @@ class EvidenceQueue:
         """
         if self._plates is None:
             return []
-        making = _Making(crops=_crops(waiting))
+        making = Packing(crops=crops_of(waiting))
         self._add_plate(making, waiting)
         hashed = self._hash_plate(making.plate)
         self.counts["sighted" if hashed else "unread"] += 1
@@ -342,13 +305,13 @@ class EvidenceQueue:
     def _package(self, waiting: _Waiting) -> list[Event]:
         if unseen(waiting.event):
             return self._sighted(waiting)
-        making = _Making()
-        _add_pictures(making, waiting)
+        making = Packing()
+        making.add_pictures(waiting)
         self._add_plate(making, waiting)
         if (
             waiting.event.type not in OBJECT_EVENTS
         ):  # a clip is as it was received: nobody in it can be blurred
-            _add_clip(making, waiting)
+            making.add_clip(waiting)
         manifest = Manifest(
             event=waiting.event,
             context=self._context,
@@ -385,19 +348,6 @@ class EvidenceQueue:
         return [stored] if held.plate is None else [plate_event(event, held.plate), stored]
 
 
-def _moments(event: Event) -> list[KeyMoment]:
-    if unseen(event):
-        return list(VehicleSeen.of(event).moments)
-    if not (needs_evidence(event) or is_candidate(event)):
-        return []
-    if event.type in OBJECT_EVENTS:
-        moments = list(AbandonedObject.model_validate(event.data).moments)
-    else:
-        known = Passage.of(event) if event.type == PASSAGE else Violation.model_validate(event.data)
-        moments = list(known.moments)
-    return sorted((m for m in moments if m.xyxy is not None), key=lambda m: m.at)
-
-
 def _joined(held: list[RingPacket], newer: list[RingPacket]) -> list[RingPacket]:
     """What was secured and what came since; the ring may have let go of the older part."""
     known = {id(p) for p in held}
@@ -407,128 +357,3 @@ def _joined(held: list[RingPacket], newer: list[RingPacket]) -> list[RingPacket]
 def _held_bytes(waiting: Sequence[_Waiting]) -> int:
     """Of their recordings, which share packets with one another."""
     return sum({id(p): len(p.data) for w in waiting for p in w.packets}.values())
-
-
-def _add_pictures(making: _Making, waiting: _Waiting) -> None:
-    others = _bystanders(waiting.event)
-    for moment in waiting.moments:
-        try:
-            still = stills(waiting.pinned.get(moment.at) or waiting.packets, [moment.at])[0]
-        except SourceError as error:
-            making.problems.append(f"picture {moment.name!r}: {error}")
-            continue
-        if still.at != moment.at:
-            making.problems.append(
-                f"picture {moment.name!r}: shows {still.at.isoformat()}, the nearest frame held"
-            )
-        if boxes := others.get(moment.name):
-            still = Still(still.at, blur_boxes(still.bgr, boxes))
-        _add_picture(making, moment, still)
-
-
-def _crops(waiting: _Waiting) -> list[Crop]:
-    """The vehicle in the moments that are held, and nothing else of the pictures."""
-    crops = []
-    for moment in waiting.moments:
-        try:
-            still = stills(waiting.packets, [moment.at])[0]
-        except SourceError as error:
-            log.debug("a view of a vehicle is not held: %s", error)
-            continue
-        assert moment.xyxy is not None
-        left, top, right, bottom = _crop_box(moment.xyxy, still.bgr.shape[1], still.bgr.shape[0])
-        if still.at == moment.at and right > left and bottom > top:
-            crops.append(Crop(moment.name, still.bgr[top:bottom, left:right].copy()))
-    return crops
-
-
-def _bystanders(event: Event) -> dict[str, list[_Xyxy]]:
-    """Boxes of people who must not be recognisable, by moment: those to whom a thing left behind does not belong."""
-    return AbandonedObject.model_validate(event.data).bystanders if event.type in OBJECT_EVENTS else {}
-
-
-def _add_picture(making: _Making, moment: KeyMoment, still: Still) -> None:
-    assert moment.xyxy is not None  # _moments() has seen to it
-    height, width = still.bgr.shape[:2]
-    left, top, right, bottom = _crop_box(moment.xyxy, width, height)
-    stem = "".join(c if c.isalnum() else "-" for c in moment.name.lower()) or "moment"
-    taken = {f.name for f in making.files}
-    if f"{stem}.jpg" in taken:
-        stem = f"{stem}-{len(making.files)}"
-    whole = jpeg(still.bgr)
-    making.add(_described(f"{stem}.jpg", "picture", whole, still.at, moment.name, moment.xyxy), whole)
-    if right > left and bottom > top:
-        crop = jpeg(still.bgr[top:bottom, left:right])
-        box = (float(left), float(top), float(right), float(bottom))
-        making.add(_described(f"{stem}-crop.jpg", "crop", crop, still.at, moment.name, box), crop)
-        making.crops.append(Crop(moment.name, still.bgr[top:bottom, left:right]))
-
-
-def _add_plate_picture(making: _Making, plate: PlateRecord, bgr: NDArray[np.uint8]) -> PlateRecord:
-    """The plate's picture as a file of the package; the record names it."""
-    shown = next(f for f in making.files if f.kind == "crop" and f.moment == plate.moment)
-    data = jpeg(bgr)
-    file = _described("plate.jpg", "plate", data, shown.captured_at, plate.moment, None)
-    making.add(file, data)
-    return plate.model_copy(update={"crop": file.name})
-
-
-def _described(
-    name: str,
-    kind: Literal["picture", "crop", "plate"],
-    data: bytes,
-    at: datetime,
-    moment: str,
-    xyxy: _Xyxy | None,
-) -> PackagedFile:
-    return PackagedFile(
-        name=name,
-        kind=kind,
-        media_type="image/jpeg",
-        size=len(data),
-        sha256=sha256(data),
-        captured_at=at,
-        moment=moment,
-        xyxy=xyxy,
-    )
-
-
-def _crop_box(xyxy: Sequence[float], width: int, height: int) -> tuple[int, int, int, int]:
-    left, top, right, bottom = xyxy
-    dx, dy = _CROP_MARGIN * (right - left), _CROP_MARGIN * (bottom - top)
-    return (
-        int(np.clip(np.floor(left - dx), 0, width)),
-        int(np.clip(np.floor(top - dy), 0, height)),
-        int(np.clip(np.ceil(right + dx), 0, width)),
-        int(np.clip(np.ceil(bottom + dy), 0, height)),
-    )
-
-
-def _add_clip(making: _Making, waiting: _Waiting) -> None:
-    try:
-        clip = cut(waiting.packets, waiting.from_at, waiting.to_at, waiting.around)
-    except SourceError as error:
-        making.problems.append(f"clip: {error}")
-        return
-    name = "clip.mp4" if clip.media_type == "video/mp4" else "clip.mkv"
-    file = PackagedFile(
-        name=name,
-        kind="clip",
-        media_type=clip.media_type,
-        size=len(clip.data),
-        sha256=sha256(clip.data),
-        captured_at=clip.frames[0].at,
-    )
-    making.add(file, clip.data)
-    making.clip = _index(clip)
-    making.problems += [f"clip: {reason}" for reason in clip.cut_short]
-
-
-def _index(clip: Clip) -> ClipIndex:
-    return ClipIndex(
-        first_at=clip.frames[0].at,
-        pts_us=[f.pts_us for f in clip.frames],
-        source_pts=[f.source_pts for f in clip.frames],
-        source_time_base=str(clip.source_time_base),
-        cut_short=list(clip.cut_short),
-    )

@@ -374,7 +374,7 @@ _UNITS: Final = {"kmh": "km/h", "m": "m", "s": "s", "deg": "deg", "mps2": "m/s²
 
 
 def _slug(name: str) -> str:
-    """As the camera names the file of a moment (:mod:`flows.evidence`)."""
+    """As the camera names the file of a moment (:mod:`flows.packing`)."""
     return "".join(c if c.isalnum() else "-" for c in name.lower())
 
 
