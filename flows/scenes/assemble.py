@@ -26,6 +26,7 @@ STREAMS = {
     "light": 6,
     "survey": 7,
     "look": 8,
+    "company": 9,
 }
 """Each part has random numbers of its own, so that a change in one leaves the others as they were."""
 LIGHTS = {"dusk": 0.25, "day": 0.75}

@@ -12,6 +12,7 @@ from flows.domain.errors import FieldError
 
 Light = Literal["day", "dusk", "night", "rain"]
 Direction = Literal["oncoming", "receding", "both"]
+Company = Literal["abreast", "truck"]
 
 
 class SceneOptions(BaseModel):
@@ -35,6 +36,8 @@ class SceneOptions(BaseModel):
         case: Only these scripted cases, by role, separated by ``+`` (``runs_red+stops``).
         median: Whether an island parts the directions at a crosswalk.
         cross_traffic: Whether others drive on the road across.
+        company: Who is lawfully with each vehicle that acts: a car ``abreast`` of it, or a ``truck`` that hides it
+            (or the person before it) from the camera for a while, where one keeps clear; nobody if None.
         face: Photograph of a head for who is searched for in a hall (``case: searched``).
         drive: Side of the car on which drivers sit, where people are seen in cars.
         noise: Factor on the sensor noise; 0 switches it off.
@@ -68,6 +71,7 @@ class SceneOptions(BaseModel):
     case: str | None = None
     median: bool | None = None
     cross_traffic: bool = True
+    company: Company | None = None
     face: Path | None = None
     drive: Literal["left", "right"] = "left"
     noise: float = Field(default=1.0, ge=0, le=10)

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from flows.domain.ruleset import BusLaneRule
-from flows.scenes import bodies, people, poses, streetscape, traffic
+from flows.scenes import bodies, company, people, poses, streetscape, traffic
 from flows.scenes.assemble import ALL_LIGHTS, assemble, stream
 from flows.scenes.bodies import ambulance
+from flows.scenes.camera import PinholeCamera
 from flows.scenes.judges.places import BusLaneJudge
 from flows.scenes.layout import Area, Layout
 from flows.scenes.motion import Arcs, sidestep
@@ -44,10 +45,12 @@ def build(seed: int, options: SceneOptions) -> Scene:
     camera = poses.camera(pose, street, stream("camera", "buslane", seed), options)
     duration_s = options.duration_s or 26.0
     stage = Stage(duration_s, stream("plan", "buslane", seed))
-    _act(stage, street, options, duration_s, seed)
+    _act(stage, street, camera, options, duration_s, seed)
     x = street.bus_lane_x_m
     lane = Area((x - LANE_M / 2, x + LANE_M / 2), stretch, 180.0 if towards else 0.0)
-    judge = BusLaneJudge(BusLaneRule(lane="buslane"), alike=("bus", "turns_across", "beside_lane"))
+    judge = BusLaneJudge(
+        BusLaneRule(lane="buslane"), alike=("bus", "turns_across", "beside_lane", company.BESIDE)
+    )
     folk = stream("people", "buslane", seed)
     walkers = people.walkers(street, int(folk.integers(0, 4)), folk, (22.0, 44.0))
     return assemble(
@@ -64,15 +67,24 @@ def build(seed: int, options: SceneOptions) -> Scene:
     )
 
 
-def _act(stage: Stage, street: Street, options: SceneOptions, duration_s: float, seed: int) -> None:
-    rng = stream("traffic", "buslane", seed)
+def _act(
+    stage: Stage, street: Street, camera: PinholeCamera, options: SceneOptions, duration_s: float, seed: int
+) -> None:
+    rng, own = stream("traffic", "buslane", seed), stream("company", "buslane", seed)
+    x = street.bus_lane_x_m
+
+    def lawful(cls: str, lane_m: float) -> bool:
+        return lane_m != x or cls == "bus"
+
     count = max(1, round(duration_s / SECONDS_A_CASE))
     for k, case in enumerate(cases(options.case, CASES, rng, count)):
         for attempt in range(8):
             slot = (k + 0.5 + float(rng.uniform(-0.3, 0.3)) * (1 + attempt)) / count
-            if stage.add(_case(case, street, float(np.clip(slot, 0.04, 0.96)) * duration_s, rng)):
+            actor = _case(case, street, float(np.clip(slot, 0.04, 0.96)) * duration_s, rng)
+            if stage.add(actor):
+                if options.company is not None:
+                    company.join(stage, actor, street, camera, options.company, own, lawful)
                 break
-    x = street.bus_lane_x_m
     wanted = options.n_vehicles if options.n_vehicles is not None else round(duration_s * 0.3)
     fill(
         stage,

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from flows.scenes import bodies, people, poses, streetscape
+from flows.scenes import bodies, company, people, poses, streetscape
 from flows.scenes.assemble import ALL_LIGHTS, assemble, lanes, stream, ways
 from flows.scenes.kinds.crossing import CROSSWALK_Y_M, layout
 from flows.scenes.motion import Bends, Motion, Straight
-from flows.scenes.options import SceneOptions
-from flows.scenes.plan import CROSSWALK_M, STOP_LINE_M, Street
+from flows.scenes.options import Company, SceneOptions
+from flows.scenes.plan import CROSSWALK_M, LANE_M, STOP_LINE_M, Street
 from flows.scenes.scene import Scene
 from flows.scenes.stage import Stage, cases
 from flows.scenes.traffic import Lane
@@ -56,7 +56,7 @@ def build(seed: int, options: SceneOptions) -> Scene:
     stage = Stage(duration_s, stream("plan", "giveway", seed))
     _act(stage, street, options, duration_s, seed)
     folk = stream("people", "giveway", seed)
-    alike = ("stops_in_time", "passes_behind", "beyond_median", WAITING)
+    alike = ("stops_in_time", "passes_behind", "beyond_median", WAITING, company.BESIDE)
     return assemble(
         "giveway",
         seed,
@@ -110,7 +110,7 @@ class _Crosser:
 
 
 def _act(stage: Stage, street: Street, options: SceneOptions, duration_s: float, seed: int) -> None:
-    rng = stream("traffic", "giveway", seed)
+    rng, own = stream("traffic", "giveway", seed), stream("company", "giveway", seed)
     only = (options.case or "").split("+") if options.case else None
     waits = WAITING in only if only else bool(rng.random() < 0.5)
     if waits:
@@ -125,7 +125,9 @@ def _act(stage: Stage, street: Street, options: SceneOptions, duration_s: float,
         busy: set[float] = set()
         offends = cases(options.case, (OFFENCE,), rng, 1) if only or rng.random() < 0.85 else []
         for case in offends + cases(options.case, others, rng, 2):
-            _try(stage, street, crosser, case, busy, rng)
+            lane = _try(stage, street, crosser, case, busy, rng)
+            if lane is not None and options.company is not None:
+                _beside(stage, street, crosser, case, lane, busy, options.company, own)
         at_s = crosser.off_s + float(rng.uniform(1.4, 2.4))
         if waits and at_s < duration_s - 4.0:
             _fill_gap(stage, street, at_s, rng)
@@ -146,8 +148,8 @@ def _waiting(street: Street, rng: np.random.Generator) -> Actor:
 
 def _try(
     stage: Stage, street: Street, crosser: _Crosser, case: str, busy: set[float], rng: np.random.Generator
-) -> None:
-    """Adds somebody who does ``case`` to ``crosser`` in a lane where there is room."""
+) -> Lane | None:
+    """Adds somebody who does ``case`` to ``crosser`` in a lane where there is room, and says in which."""
     open_ = [lane for lane in lanes(street) if lane.x_m not in busy]
     if case == "beyond_median":
         # On the side that the person is done with, or comes to much later.
@@ -162,6 +164,40 @@ def _try(
             replace(_driver(case, lane, street, crosser, body, v, rng), role=case)
         ):
             busy.add(lane.x_m)
+            return lane
+    return None
+
+
+def _beside(
+    stage: Stage,
+    street: Street,
+    crosser: _Crosser,
+    case: str,
+    lane: Lane,
+    busy: set[float],
+    kind: Company,
+    rng: np.random.Generator,
+) -> None:
+    """Adds company in the next lane of the same direction: who stops for the person where the other does not.
+
+    Rather in the lane that the person comes through first: there a truck that has stopped hides them from the other.
+    """
+    does = "stops_in_time" if case == OFFENCE else case
+    body = bodies.make("car" if kind == "abreast" else "truck", rng)
+    next_ = [
+        one
+        for one in lanes(street)
+        if one.heading_deg == lane.heading_deg
+        and abs(abs(one.x_m - lane.x_m) - LANE_M) < 0.1
+        and one.x_m not in busy
+    ]
+    for one in sorted(next_, key=lambda one: -one.x_m * crosser.side):
+        made = [
+            _driver(does, one, street, crosser, body, float(rng.uniform(*SPEEDS_KMH)) / 3.6, rng)
+            for _ in range(TRIES)
+        ]
+        if company.add_first(stage, made):
+            busy.add(one.x_m)
             return
 
 

@@ -13,12 +13,13 @@ import numpy as np
 from flows.domain.ruleset import RedLightRule, StopLineRule
 from flows.scenes import bodies, poses, streetscape, traffic
 from flows.scenes.assemble import ALL_LIGHTS, APPEAR_Y_M, assemble, stream
+from flows.scenes.company import BESIDE
 from flows.scenes.following import Driver
 from flows.scenes.judges.lights import RedLightJudge, StopLineJudge
 from flows.scenes.layout import Area, Layout
 from flows.scenes.lights import Light, Programme, mast
 from flows.scenes.motion import Arcs
-from flows.scenes.options import SceneOptions
+from flows.scenes.options import Company, SceneOptions
 from flows.scenes.plan import LANE_M, Crossroad, Street
 from flows.scenes.scene import Scene
 from flows.scenes.setting import Setting
@@ -28,6 +29,8 @@ from flows.scenes.traffic import Lane
 from flows.scenes.world import Actor
 
 CASES = ("runs_red", "stops", "creeps", "stops", "creeps", "late_amber", "runs_red")
+OFFENCES, GOES_ON = ("runs_red", "creeps", "turns_on_red"), ("turns_on_arrow", "late_amber")
+"""Cases in which a driver goes on over the line, at fault or not."""
 ARROW_CASES = ("turns_on_arrow", "turns_on_red", "turns_on_arrow")
 BEFORE_M = 3.4
 """From the stop line to the road across."""
@@ -132,8 +135,10 @@ def _layout(street: Street, lights: tuple[Light, ...]) -> Layout:
         lines=lines,
         lights=lights,
         judges=(
-            StopLineJudge(StopLineRule(stop_line="stop", signal="main"), alike=("stops", "late_amber")),
-            RedLightJudge(red, alike=("stops", "late_amber", "creeps", "turns_on_arrow")),
+            StopLineJudge(
+                StopLineRule(stop_line="stop", signal="main"), alike=("stops", "late_amber", BESIDE)
+            ),
+            RedLightJudge(red, alike=("stops", "late_amber", "creeps", "turns_on_arrow", BESIDE)),
         ),
     )
 
@@ -151,6 +156,8 @@ def _traffic(
         drivers += _lane(
             lane, lane == lanes[-1] and len(lights) > 1, street, lights, options, duration_s, rng
         )
+    if options.company is not None:
+        drivers = _in_company(drivers, street, lights, options.company, duration_s, seed)
 
     def free(driver: Driver, t_s: float) -> bool:
         arrow = lights[1].programme.at(t_s)[0] if len(lights) > 1 else "off"
@@ -228,6 +235,55 @@ def _red(
         first = _driver(case, lane, line_m, first_s, rng)
     follow = {"": "", "turns_on_red": "turns_on_arrow", "turns_on_arrow": "turns_on_arrow"}.get(case, "stops")
     return [first, *(_driver(follow, lane, line_m, t, rng) for t in after if t < green_s - 1.0)]
+
+
+def _in_company(
+    drivers: list[Driver],
+    street: Street,
+    lights: tuple[Light, ...],
+    company: Company,
+    duration_s: float,
+    seed: int,
+) -> list[Driver]:
+    """The same drivers, but at each red the lanes beside one who offends have one who reaches the line with it.
+
+    Whoever would have come to the line of such a lane during the red before that one does not come at all.
+    """
+    rng = stream("company", "junction", seed)
+    for red_s, green_s in lights[0].programme.spells("red", duration_s):
+        span = red_s - AMBER_S, green_s
+        there = [d for d in drivers if span[0] <= _at_line_s(d, street) < span[1]]
+        acting = [d for d in there if d.role in OFFENCES] or [d for d in there if d.role in GOES_ON]
+        if not acting:
+            continue
+        first = acting[int(rng.integers(len(acting)))]
+        at_s = _at_line_s(first, street)
+        for x, heading in street.lanes_m:
+            if heading != 0 or abs(abs(x - first.lane.x_m) - LANE_M) > 0.1:
+                continue
+            own = [d for d in drivers if d.lane.x_m == x]
+            if not own or any(d.role.startswith("turns") for d in own):
+                continue  # who turns does not drive beside anybody
+            early = {id(d) for d in own if span[0] - 2.0 <= _at_line_s(d, street) < at_s + 2.5}
+            drivers = [d for d in drivers if id(d) not in early]
+            drivers.append(_level_with(first, own[0].lane, street, company, rng))
+    return drivers
+
+
+def _level_with(
+    first: Driver, lane: Lane, street: Street, company: Company, rng: np.random.Generator
+) -> Driver:
+    """Who comes to the line of a lane just as another does in theirs, and obeys the light."""
+    line_m = _line_m(lane, street)
+    body = bodies.make("car" if company == "abreast" else "truck", rng)
+    enters_s = _at_line_s(first, street) - (line_m - body.length_m / 2) / first.free_mps
+    past_m = float(rng.uniform(-1.4, -0.3))
+    return Driver(lane, body, first.free_mps, enters_s, role=BESIDE, past_m=past_m)
+
+
+def _at_line_s(driver: Driver, street: Street) -> float:
+    """When a driver's front would be at the line, driving freely."""
+    return driver.enters_s + (_line_m(driver.lane, street) - driver.body.length_m / 2) / driver.free_mps
 
 
 def _driver(role: str, lane: Lane, line_m: float, at_s: float, rng: np.random.Generator) -> Driver:

@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 
 from flows.domain.ruleset import ProhibitedTurnRule, SolidLineRule, WrongWayRule
-from flows.scenes import people, poses, streetscape, traffic
+from flows.scenes import company, people, poses, streetscape, traffic
 from flows.scenes.assemble import ALL_LIGHTS, assemble, stream
+from flows.scenes.camera import PinholeCamera
 from flows.scenes.judges.lanes import SolidLineJudge, TurnJudge, WrongWayJudge
 from flows.scenes.layout import Area, Layout
 from flows.scenes.motion import Arcs, Piece, sidestep
@@ -47,7 +48,7 @@ def build(seed: int, options: SceneOptions) -> Scene:
     camera = poses.camera(pose, street, stream("camera", "lanes", seed), options)
     duration_s = options.duration_s or 26.0
     stage = Stage(duration_s, stream("plan", "lanes", seed))
-    _act(stage, street, options, duration_s, seed)
+    _act(stage, street, camera, options, duration_s, seed)
     folk = stream("people", "lanes", seed)
     walkers = [] if crossed else people.walkers(street, int(folk.integers(0, 5)), folk)
     return assemble(
@@ -90,7 +91,10 @@ def _layout(street: Street) -> Layout:
         areas["west"] = Area((-edge - 9.0, -edge - 0.8), (road.y_m, road.far_m))
         turns.append(ProhibitedTurnRule(enters="south", leaves="west"))
     lines = {"divide": ((divide, low), (divide, high))}
-    legal = ("overtakes_in_lane", "swerves", "keeps_lane", "right_turn", "straight_on", "from_opposite")
+    legal = (
+        *("overtakes_in_lane", "swerves", "keeps_lane", "right_turn", "straight_on", "from_opposite"),
+        company.BESIDE,
+    )
     return Layout(
         areas=areas,
         lines=lines,
@@ -102,8 +106,10 @@ def _layout(street: Street) -> Layout:
     )
 
 
-def _act(stage: Stage, street: Street, options: SceneOptions, duration_s: float, seed: int) -> None:
-    rng = stream("traffic", "lanes", seed)
+def _act(
+    stage: Stage, street: Street, camera: PinholeCamera, options: SceneOptions, duration_s: float, seed: int
+) -> None:
+    rng, own = stream("traffic", "lanes", seed), stream("company", "lanes", seed)
     known: tuple[str, ...] = OPEN_CASES if street.crossroad is None else TURN_CASES
     if min(street.away, street.towards) < 2:  # too narrow to turn round, and no second lane to overtake in
         known = tuple(case for case in known if case not in ("u_turn", "overtakes_in_lane"))
@@ -111,7 +117,10 @@ def _act(stage: Stage, street: Street, options: SceneOptions, duration_s: float,
     for k, case in enumerate(cases(options.case, known, rng, count)):
         for attempt in range(8):
             slot = (k + 0.5 + float(rng.uniform(-0.3, 0.3)) * (1 + attempt)) / count
-            if stage.add(_case(case, street, float(np.clip(slot, 0.04, 0.96)) * duration_s, rng)):
+            actor = _case(case, street, float(np.clip(slot, 0.04, 0.96)) * duration_s, rng)
+            if stage.add(actor):
+                if options.company is not None:
+                    company.join(stage, actor, street, camera, options.company, own)
                 break
     wanted = options.n_vehicles if options.n_vehicles is not None else round(duration_s * 0.35)
     fill(
