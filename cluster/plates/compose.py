@@ -10,6 +10,7 @@ from PIL import Image, ImageFilter
 
 from cluster.plates.looks import Plate, any_plate
 from cluster.plates.surroundings import scene
+from cluster.plates.towbar import TowBar
 from cluster.plates.wear import Wear, worn
 
 Corners = NDArray[np.float64]
@@ -76,14 +77,21 @@ def compose(
 
 
 def vehicle(
-    plate: Plate, size_px: tuple[int, int], rng: np.random.Generator, placing: Placing, wear: Wear
+    plate: Plate,
+    size_px: tuple[int, int],
+    rng: np.random.Generator,
+    placing: Placing,
+    wear: Wear,
+    covered: TowBar | None = None,
 ) -> Composed:
-    """A picture of a vehicle that bears just this plate."""
+    """A picture of a vehicle that bears just this plate, maybe behind a tow bar."""
     picture = scene(size_px, rng)
     corners = place(plate, size_px, rng, placing)
     if rng.random() < 0.5:
         _recess(picture, corners, rng)
     paste(picture, plate, corners)
+    if covered is not None:
+        covered.draw(picture, plate, corners)
     box = np.array([box_of(corners)], np.float32)
     return Composed(worn(np.asarray(picture), rng, wear), box, (plate,))
 
