@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from flows.scenes import look
+from flows.scenes.bodies import car
 from flows.scenes.camera import PinholeCamera
 from flows.scenes.layout import Layout
 from flows.scenes.options import SceneOptions
@@ -72,7 +74,7 @@ def assemble(
     lights: Mapping[str, float] = LIGHTS,
 ) -> Scene:
     """The scene, with its light and its survey; ``lights`` says how often each light is seen."""
-    light_rng = stream("light", kind, seed)
+    light_rng, everyone = stream("light", kind, seed), renumbered(groups)
     light = options.light or _drawn(lights, float(light_rng.random()))
     calibration = survey(
         camera,
@@ -89,11 +91,16 @@ def assemble(
         camera=camera,
         look=look.make(light, light_rng),
         setting=setting,
-        world=World(renumbered(groups)),
+        world=World(tuple(_towing(one) for one in everyone) if options.tow_bar else everyone),
         calibration=calibration,
         half_m=street.half_m,
         layout=layout or Layout(),
     )
+
+
+def _towing(actor: Actor) -> Actor:
+    """The same one, with a tow bar if it is a car; nothing random, so that all else stays as it is without."""
+    return replace(actor, body=car.with_tow_bar(actor.body)) if actor.body.cls == "car" else actor
 
 
 def _drawn(shares: Mapping[str, float], at: float) -> str:

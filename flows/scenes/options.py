@@ -39,6 +39,7 @@ class SceneOptions(BaseModel):
         company: Who is lawfully with each vehicle that acts: a car ``abreast`` of it, or a ``truck`` that hides it
             (or the person before it) from the camera for a while, where one keeps clear; nobody if None.
         face: Photograph of a head for who is searched for in a hall (``case: searched``).
+        tow_bar: Whether cars have a tow ball before their rear plate, which hides a part of it.
         drive: Side of the car on which drivers sit, where people are seen in cars.
         noise: Factor on the sensor noise; 0 switches it off.
         knock_at_s: Second at which somebody knocks against the camera, which then looks elsewhere ...
@@ -72,6 +73,7 @@ class SceneOptions(BaseModel):
     median: bool | None = None
     cross_traffic: bool = True
     company: Company | None = None
+    tow_bar: bool = False
     face: Path | None = None
     drive: Literal["left", "right"] = "left"
     noise: float = Field(default=1.0, ge=0, le=10)

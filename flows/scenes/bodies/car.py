@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,6 +63,9 @@ SHAPES = {
     "offroad": Shape(4.7, 1.92, 1.82, 0.62, 0.58, 0.015, 0.04, 0.62, 0.73),
     "van": Shape(5.2, 1.98, 2.15, 0.56, 0.46, 0.01, 0.03, 0.68, 0.84, windows=False),
 }
+TOW_BALL_M, TOW_M, TOW_SEEN = 0.05, 0.13, 0.25
+"""Diameter of a tow ball (ISO 1103), how far behind the plate it stands, and how steeply a camera looks down at it:
+14 degrees, which a gantry does at 26 m."""
 SHARES = {"sedan": 0.36, "hatchback": 0.22, "estate": 0.10, "offroad": 0.24, "van": 0.08}
 """How often each is seen."""
 
@@ -122,6 +125,18 @@ def make(
         pane=cabin.pane(room, crew.glass) if crew is not None else None,
         screen_m=room.screen_m,
     )
+
+
+def with_tow_bar(body: Body) -> Body:
+    """The same car with a tow ball on a swan's neck behind its rear plate, as cameras from above see it."""
+    (rear,) = [mount for mount in body.plates if not mount.forward]
+    x, y, z = rear.centre_m
+    behind_y, middle_z = y - TOW_M, z + TOW_M * TOW_SEEN - 0.01
+    builder = MeshBuilder()
+    builder.blob((x, behind_y, middle_z), (TOW_BALL_M / 2,) * 3, METAL)
+    builder.cylinder((x, behind_y, middle_z / 2 + 0.15), 0.012, middle_z - 0.3, BLACK, sides=8)
+    builder.box((x, y - TOW_M / 2 + 0.1, 0.27), (0.06, TOW_M + 0.2, 0.06), BLACK)
+    return replace(body, mesh=body.mesh.joined(builder.build()))
 
 
 def _lower_body(
