@@ -25,7 +25,7 @@ from flows.rules.reporting import doubt
 from flows.rules.shape import Shapes
 from flows.rules.trail import Look, TrailConfig
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 
@@ -42,6 +42,8 @@ class SolidLineConfig:
         beside_m: Farther across the line a vehicle is on another road.
         end_m: A crossing so near to an end of the line, beyond its error, may be round it: paths cut corners.
         crosses_s: From surely on one side to surely beyond; who takes longer rides on the line.
+        straight_s: Between two looks so far apart its path is as good as straight; in longer gaps it may have crossed
+            anywhere between them, round the line's end, too.
         judged_by_s: The shape of the box is compared over so long before and after.
     """
 
@@ -52,6 +54,7 @@ class SolidLineConfig:
     beside_m: float = 15.0
     end_m: float = 2.0
     crosses_s: float = 6.0
+    straight_s: float = 1.0
     judged_by_s: float = 0.8
 
 
@@ -175,12 +178,15 @@ class SolidLine(FollowingRule[_Beside]):
             return "rides_on_line"
         if self._config.allowed_from == ("left" if out.across_m > 0 else "right"):
             return None
-        share = abs(out.across_m) / (abs(out.across_m) + abs(over.across_m))
-        at_m = out.along_m + share * (over.along_m - out.along_m)
-        inside_m = min(at_m, self._length_m - at_m)
+        near, far = _crossing([out, *state.between, over])
+        share = abs(near.across_m) / max(abs(near.across_m) + abs(far.across_m), 1e-6)
+        at_m = near.along_m + share * (far.along_m - near.along_m)
+        seen = seconds_between(near.point, far.point) <= self._thresholds.straight_s
+        where_m = [at_m] if seen else [near.along_m, far.along_m]
+        inside_m = min(min(m, self._length_m - m) for m in where_m)
         end_m = self._thresholds.end_m + Z95 * max(out.point.sd_m, over.point.sd_m)
         if inside_m < end_m:
-            return "line_end" if inside_m > -end_m else None
+            return "line_end" if inside_m > -end_m or not seen else None
         past_m = median([abs(m.across_m) for m in state.after])
         sd_m = math.hypot(max(m.sd_m for m in state.after), LAG_M / Z95)
         if past_m - self._shifted_m(state) - Z95 * sd_m <= self._config.past_m:
@@ -214,6 +220,13 @@ class SolidLine(FollowingRule[_Beside]):
             way=[m.point for m in way],
             facts={"line": self._config.line, "crossed_at_m": round(at_m, 1)},
         )
+
+
+def _crossing(way: list[_Mark]) -> tuple[_Mark, _Mark]:
+    """The last look on the side that it came from, and the first beyond the line after it."""
+    came = math.copysign(1, way[0].across_m)
+    last = max(i for i, mark in enumerate(way[:-1]) if mark.across_m * came >= 0)
+    return way[last], way[last + 1]
 
 
 def describe(config: SolidLineRule, profile: JurisdictionProfile) -> str:

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import driving
+import numpy as np
 import pytest
 from quick import first
 from roads import Drive, arc, over, road, straight, swapped, tell, violation
 
 from flows.domain.events import Event
+from flows.domain.paths import Waypoint
 from flows.domain.ruleset import SolidLineRule
 from flows.jurisdiction import load_profile
-from flows.rules.solid_line import SolidLine, describe
+from flows.rules.following import Finding
+from flows.rules.solid_line import SolidLine, _Beside, describe
+from flows.rules.trail import Look
 
 LINE = SolidLineRule(line="divide")
 """Along x = 0 from y = 12 to 60; lanes of 3.5 m on both sides of it."""
@@ -116,6 +121,33 @@ def test_a_crossing_at_the_very_end_is_refused() -> None:
     refusing = rule()
     assert tell(refusing, [over(1, (1.75, -15), (1.75, 3), (-1.75, 22), (-1.75, 70), kmh=45)]) == []
     assert refusing.refusals() == {"line_end": 1}
+
+
+ROUND_THE_END = over(1, (1.75, 0), (1.75, 62), *arc((-3.5, 62), 5.25, 0, 90), (-30, 67.25), kmh=24)
+
+
+def looked_at(drive: Drive, covered_s: tuple[float, float]) -> list[Finding | str | None]:
+    """What the rule says of a drive of which a nearer vehicle covers a part for a while."""
+    judging, state = rule(), _Beside()
+    tell(judging, [beside(9, 5.25)])  # so that it knows the clock
+    said: list[Finding | str | None] = []
+    for at_s in np.arange(0.0, drive.until_s, 0.1):
+        middle, ahead = drive.place(float(at_s))
+        point = Waypoint(driving.START + timedelta(seconds=float(at_s)), middle, 0.15, ahead, ahead)
+        clear = not covered_s[0] <= at_s <= covered_s[1]
+        said.append(judging._see(state, Look(point, "car", clear)))
+    return [word for word in said if word is not None]
+
+
+def test_who_turned_off_behind_the_line_while_a_truck_hid_it_did_not_cross_it() -> None:
+    assert looked_at(ROUND_THE_END, (7.0, 10.4)) == ["line_end"]
+    assert looked_at(ROUND_THE_END, (0.0, 0.0)) == []
+
+
+def test_who_crossed_amid_the_line_while_a_truck_hid_it_has_crossed_it() -> None:
+    (found,) = looked_at(OVER, (2.0, 3.2))
+    assert isinstance(found, Finding)
+    assert found.measured["past"].low > 0.4
 
 
 def test_a_track_that_breaks_after_it_is_one_event() -> None:
