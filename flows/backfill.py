@@ -11,6 +11,7 @@ one of its kind at that time already, from the live job or from another recordin
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -35,13 +36,10 @@ from flows.feed import Feed, described
 from flows.outbox import Outbox, Submit
 from flows.pipeline import CameraPipeline
 from flows.sources import open_source
-from flows.sources.container import file_span
+from flows.sources.container import file_span, plausible
 from flows.store.landmarks import LandmarkStore
 from flows.store.results import ResultsStore
 from flows.store.spool import Spool
-
-if TYPE_CHECKING:
-    pass
 
 SUFFIXES: Final = frozenset({".mp4", ".mkv", ".ts", ".mov", ".m4v", ".avi"})
 SAME_S: Final = 3.0
@@ -127,15 +125,23 @@ def recordings(
     """
     if not archive.is_dir():
         raise SourceError(f"archive: expected a folder with one folder a camera, got {archive}")
+    try:
+        inside = sorted(archive.iterdir())
+    except OSError as error:
+        raise SourceError(f"archive: expected a folder that can be read, got {error}") from error
     cameras = {camera.id: camera for camera in site.cameras}
     found: list[Recording] = []
-    problems: list[str] = []
-    for folder in sorted(path for path in archive.iterdir() if path.is_dir()):
+    problems = [
+        f"{path}: expected a folder of its camera around it ({archive}/CAMERA/{path.name})"
+        for path in inside
+        if path.suffix.lower() in SUFFIXES and path.is_file()
+    ]
+    for folder in (path for path in inside if path.is_dir()):
         if folder.name not in cameras:
             problems.append(f"{folder}: the site has no camera {folder.name!r}")
             continue
         there: list[Recording] = []
-        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+        for path in _files(folder, problems):
             try:
                 there.append(_recording(cameras[folder.name], path))
             except SourceError as error:
@@ -147,6 +153,22 @@ def recordings(
         r for r in found if (since is None or r.until_at > since) and (until is None or r.from_at < until)
     ]
     return sorted(wanted, key=lambda r: (r.from_at, r.camera.id)), problems
+
+
+def _files(folder: Path, problems: list[str]) -> list[Path]:
+    """Video files below a folder, also behind links, each folder once; what cannot be read is told."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for where, inside, names in os.walk(
+        folder, followlinks=True, onerror=lambda error: problems.append(f"cannot be read: {error}")
+    ):
+        place = os.path.realpath(where)
+        if place in seen:  # a link that leads back
+            inside.clear()
+            continue
+        seen.add(place)
+        found += [Path(where, name) for name in names if Path(name).suffix.lower() in SUFFIXES]
+    return sorted(found)
 
 
 _TIME: Final = re.compile(
@@ -171,7 +193,7 @@ def named_time(name: str) -> datetime | None:
     text = f"{year}-{month}-{day}T{hour}:{minute}:{second}.{(part or '0').ljust(6, '0')}{offset}"
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -184,6 +206,11 @@ def _recording(camera: CameraConfig, path: Path) -> Recording:
         raise SourceError(
             f"{path}: expected a name that begins with the capture time and its zone (2026-09-14T08-30-00Z.mp4), or a "
             "creation time in the file; got neither"
+        )
+    if not plausible(from_at):
+        raise SourceError(
+            f"{path}: expected a capture time between the year 2000 and now, got {from_at.isoformat()}: was its "
+            "recorder's clock set? Rename it"
         )
     source = FileSource(path=path.absolute(), started_at=from_at)
     return Recording(
@@ -198,8 +225,9 @@ def _apart(there: Sequence[Recording]) -> tuple[list[Recording], list[str]]:
     kept: list[Recording] = []
     problems = []
     for each in sorted(there, key=lambda r: (r.from_at, r.path)):
-        if kept and each.from_at < kept[-1].until_at - FULL_S:
-            problems.append(f"{each.path}: left out, it begins before {kept[-1].path} ends")
+        last = kept[-1] if kept else None
+        if last and (each.from_at == last.from_at or each.from_at < last.until_at - FULL_S):
+            problems.append(f"{each.path}: left out, it begins before {last.path} ends")
         else:
             kept.append(each)
     return kept, problems

@@ -6,6 +6,7 @@ concat lists) are not on the list, and the protocol is pinned.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -157,8 +158,8 @@ def file_span(path: Path) -> tuple[datetime | None, float]:
         SourceError: If it is absent, empty, or no video.
     """
     with open_file(path) as container:
-        video_stream(container, str(path))
-        length_s = (container.duration or 0) / 1e6
+        stream = video_stream(container, str(path))
+        length_s = container.duration / 1e6 if container.duration else _read_length_s(container, stream)
         return _creation_time(container.metadata.get("creation_time", "")), length_s
 
 
@@ -168,13 +169,28 @@ def sender_time(container: InputContainer) -> datetime | None:
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=us) if us else None
 
 
+def plausible(at: datetime) -> bool:
+    """Whether a recording may have been made then: its recorder's clock was set."""
+    return _OLDEST < at < datetime.now(UTC) + timedelta(days=1)
+
+
+def _read_length_s(container: InputContainer, stream: VideoStream) -> float:
+    """Length by the packets' own times: whoever was cut off while it recorded has not written it down."""
+    times: list[int] = []
+    with suppress(av.FFmpegError):  # damaged further on: as long as what can be read
+        for packet in container.demux(stream):
+            if packet.pts is not None:
+                times.append(packet.pts)
+    return float((max(times) - min(times)) * stream.time_base) if times and stream.time_base else 0.0
+
+
 def _creation_time(text: str) -> datetime | None:
     try:
         created = datetime.fromisoformat(text)
     except ValueError:
         return None
     created = created if created.tzinfo else created.replace(tzinfo=UTC)
-    return created if _OLDEST < created < datetime.now(UTC) + timedelta(days=1) else None
+    return created if plausible(created) else None
 
 
 def _reason(error: Exception) -> str:
@@ -183,7 +199,10 @@ def _reason(error: Exception) -> str:
 
 
 def _lacks_index(path: Path) -> bool:
-    """An MP4 whose ``moov`` box never came."""
-    with path.open("rb") as file:
-        names = {name for name, _, _ in iso_boxes(file, path.stat().st_size)}
+    """An MP4 whose ``moov`` box never came; a file that nobody here may read is none."""
+    try:
+        with path.open("rb") as file:
+            names = {name for name, _, _ in iso_boxes(file, path.stat().st_size)}
+    except OSError:
+        return False
     return b"ftyp" in names and b"moov" not in names

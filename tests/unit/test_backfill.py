@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 from media import write_video
 
@@ -102,6 +104,97 @@ def test_a_recording_that_shows_again_what_another_shows_is_left_out(
     found, (problem,) = recordings(site, archive)
     assert [r.from_at - AT for r in found] == [timedelta(0), timedelta(seconds=1.5)]
     assert "begins before" in problem
+
+
+def test_of_two_that_begin_at_once_one_is_played_however_short(
+    site: SiteConfig, film: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    short = write_video(tmp_path / "short.mp4", frames=10, created=None)
+    put(short, archive, "a/2026-09-14T08-30-00Z.mp4", "a/copy/2026-09-14T08-30-00Z.mp4")
+    found, (problem,) = recordings(site, archive)
+    assert len(found) == 1
+    assert "begins before" in problem
+
+
+def test_a_recording_that_was_cut_off_is_as_long_as_its_packets_say(
+    site: SiteConfig, film: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    whole = write_video(tmp_path / "whole.mkv", frames=100, created=None)
+    cut = archive / "a" / "2026-09-14T08-30-00Z.mkv"
+    cut.parent.mkdir(parents=True)
+    cut.write_bytes(_without_duration(whole.read_bytes()))
+    with av.open(str(cut)) as container:
+        assert container.duration is None
+    put(film, archive, "a/2026-09-14T08-30-01Z.mp4")
+    (kept,), (problem,) = recordings(site, archive, since=AT + timedelta(seconds=3))
+    assert (kept.until_at - kept.from_at).total_seconds() == pytest.approx(4, abs=0.1)
+    assert "begins before" in problem
+
+
+def _without_duration(data: bytes) -> bytes:
+    """Matroska as it lies there while it is recorded: its duration (0x4489) and its streams' are not written yet."""
+    return data.replace(b"\x44\x89\x88", b"\xec\x89\x00").replace(b"DURATION", b"DURATIOX")
+
+
+def test_recordings_behind_links_are_found_once(site: SiteConfig, film: Path, tmp_path: Path) -> None:
+    archive, disk = tmp_path / "archive", tmp_path / "disk"
+    put(film, disk, "2026-09-14T08-30-00Z.MP4")
+    (archive / "a").mkdir(parents=True)
+    (archive / "a" / "day").symlink_to(disk)
+    (disk / "again").symlink_to(archive / "a")
+    (archive / "a" / "2026-09-14T09-30-00Z.mp4").symlink_to(tmp_path / "gone.mp4")
+    (found,), (problem,) = recordings(site, archive)
+    assert found.path == archive / "a" / "day" / "2026-09-14T08-30-00Z.MP4"
+    assert "no such file" in problem
+
+
+def test_what_may_not_be_read_is_told_and_keeps_nothing_else_back(
+    site: SiteConfig, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "archive"
+    put(film, archive, "a/2026-09-14T08-30-00Z.mp4", "a/day/2026-09-14T09-30-00Z.mp4")
+    put(film, archive, "a/2026-09-14T10-30-00Z.mp4", "2026-09-14T08-30-00Z.mp4")
+    opened, listed = Path.open, os.scandir
+
+    def refused(path: Path, *args: Any, **named: Any) -> Any:
+        if "10-30" in path.name:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **named)
+
+    def closed(path: Any) -> Any:
+        if str(path).endswith("day"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(os, "scandir", closed)
+    monkeypatch.setattr(av, "open", _refusing(av.open))
+    (found,), problems = recordings(site, archive)
+    assert found.from_at == AT
+    for problem, words in zip(problems, ["expected a folder of its camera", "day", "10-30"], strict=True):
+        assert words in problem
+
+
+def _refusing(real: Any) -> Any:
+    def opened(name: str, *args: Any, **named: Any) -> Any:
+        if "10-30" in name:
+            raise PermissionError(13, "Permission denied", name)
+        return real(name, *args, **named)
+
+    return opened
+
+
+def test_a_recorders_clock_that_was_never_set_is_not_believed(
+    site: SiteConfig, film: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    put(film, archive, "a/1970-01-01T00-00-09Z.mp4", "a/2099-01-01T00-00-00Z.mp4")
+    put(film, archive, "a/0001-01-01T00-00-00+0500.mp4")
+    found, problems = recordings(site, archive)
+    assert not found
+    assert sum("was its recorder's clock set?" in problem for problem in problems) == 2
 
 
 def test_an_archive_that_is_not_there_is_named(site: SiteConfig, tmp_path: Path) -> None:
