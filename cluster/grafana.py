@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from grafana_client.api import GrafanaApi
 from grafana_client.client import GrafanaClientError, GrafanaException
 
-from flows.domain.errors import DomeError
+from flows.domain.errors import DomeError, FieldError
 from flows.domain.masking import masked
 
 FOLDER: Final = ("digital-dome", "Digital Dome")
@@ -167,20 +168,22 @@ def push(url: str, token: str, prometheus_url: str | None = None) -> list[str]:
     Args:
         url: Of Grafana.
         token: Of a service account that may edit; empty where the address holds name and password.
-        prometheus_url: Where Grafana finds Prometheus; None: its default data source is used.
+        prometheus_url: Where Grafana finds Prometheus; None: the one it has is used, of several its default.
 
     Returns:
         Addresses of the dashboards.
 
     Raises:
+        FieldError: If the address is none.
         DomeError: If Grafana does not answer, or refuses.
     """
+    origin = _origin(url)
     try:
-        grafana: Any = GrafanaApi.from_url(url, token or None)  # untyped
+        grafana: Any = GrafanaApi.from_url(url.rstrip("/") + "/", token or None)  # untyped
         _folder(grafana)
         source_uid = _source(grafana, prometheus_url)
         return [
-            url.rstrip("/")
+            origin
             + str(
                 grafana.dashboard.update_dashboard(
                     {"dashboard": each, "folderUid": FOLDER[0], "overwrite": True, "message": "Digital Dome"}
@@ -190,6 +193,19 @@ def push(url: str, token: str, prometheus_url: str | None = None) -> list[str]:
         ]
     except (GrafanaException, OSError) as error:
         raise DomeError(f"Grafana at {masked(url)}: {_why(error)}") from error
+
+
+def _origin(url: str) -> str:
+    """The address without name, password and path: Grafana's own answers say where below it they lie."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https") and parts.hostname:
+            port = f":{parts.port}" if parts.port else ""
+            host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+            return f"{parts.scheme}://{host}{port}"
+    except ValueError:  # a port that is none
+        pass
+    raise FieldError("URL", "the address of a Grafana, such as http://grafana:3000", repr(masked(url)))
 
 
 def _folder(grafana: Any) -> None:
@@ -205,9 +221,9 @@ def _folder(grafana: Any) -> None:
 def _source(grafana: Any, prometheus_url: str | None) -> str:
     """Uid of the data source that panels ask."""
     if prometheus_url is None:
-        for source in grafana.datasource.list_datasources():
-            if source["type"] == "prometheus":
-                return str(source["uid"])
+        theirs = [s for s in grafana.datasource.list_datasources() if s["type"] == "prometheus"]
+        if theirs:
+            return str(max(theirs, key=lambda s: bool(s.get("isDefault")))["uid"])
         raise DomeError("Grafana has no Prometheus data source: expected --prometheus URL, got nothing")
     wanted = {
         "uid": SOURCE, "name": "Digital Dome", "type": "prometheus", "access": "proxy", "url": prometheus_url,

@@ -30,7 +30,7 @@ def grafana(
     DOME_GRAFANA_TOKEN is the token of a service account that may edit. Prometheus finds Ray's metrics by
     /tmp/ray/prom_metrics_service_discovery.json on the head node.
     """
-    from cluster.grafana import dashboards, push
+    from cluster.grafana import SOURCE, dashboards, push
     from flows.domain.errors import FieldError
 
     if out is not None:
@@ -38,7 +38,11 @@ def grafana(
         for each in dashboards():
             path = out / f"{each['uid']}.json"
             path.write_text(json.dumps(each, indent=1) + "\n", encoding="utf-8")
-        stdout().print(f"{counted(len(dashboards()), 'dashboard')} written to {out}", markup=False)
+        stdout().print(
+            f"{counted(len(dashboards()), 'dashboard')} written to {out}; they ask the data source with uid {SOURCE}",
+            markup=False,
+            soft_wrap=True,
+        )
         return
     if not url:
         raise FieldError("URL", "the address of a Grafana, or --out DIR", "nothing")

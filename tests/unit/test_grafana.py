@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 import cluster.cli
 from cluster.grafana import FOLDER, SOURCE, dashboards, push
-from flows.domain.errors import DomeError
+from flows.domain.errors import DomeError, FieldError
 from flows.gauges import COUNTS, LEVELS
 
 DEPLOY = Path(__file__).parents[2] / "cluster" / "deploy"
@@ -32,6 +33,7 @@ class Grafana(BaseHTTPRequestHandler):
             "/api/health": {"version": "12.0.0", "database": "ok"},
             "/api/datasources": self.server.sources,
         }
+        self.path = self.path.removeprefix(self.server.below)
         kept = self.server.kept.get(self.path)
         self._say(200, kept or known[self.path]) if kept or self.path in known else self._say(
             404, {"message": "none"}
@@ -44,15 +46,19 @@ class Grafana(BaseHTTPRequestHandler):
         self._keep()
 
     def _keep(self) -> None:
-        if self.headers["Authorization"] != "Bearer right":
+        if self.headers["Authorization"] not in (
+            "Bearer right",
+            f"Basic {b64encode(b'ann:s3cret').decode()}",
+        ):
             self._say(401, {"message": "no"})
             return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.path = self.path.removeprefix(self.server.below)
         self.server.calls.append((self.command, self.path))
         if self.path == "/api/dashboards/db":
             board = body["dashboard"]
             self.server.kept[f"board/{board['uid']}"] = body
-            self._say(200, {"url": f"/d/{board['uid']}"})
+            self._say(200, {"url": f"{self.server.below}/d/{board['uid']}"})
             return
         if self.path == "/api/folders":
             self.server.kept[f"/api/folders/{body['uid']}"] = body
@@ -81,7 +87,8 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Grafana)
         self.kept: dict[str, Any] = {}
         self.calls: list[tuple[str, str]] = []
-        self.sources: list[dict[str, str]] = []
+        self.sources: list[dict[str, Any]] = []
+        self.below = ""
 
     @property
     def url(self) -> str:
@@ -124,6 +131,37 @@ def test_without_an_address_grafanas_own_prometheus_is_asked(grafana: Server) ->
     assert {panel["datasource"]["uid"] for panel in panels} == {"its-own"}
 
 
+def test_of_several_the_default_one_is_asked(grafana: Server) -> None:
+    grafana.sources = [
+        {"type": "prometheus", "uid": "first", "isDefault": False},
+        {"type": "prometheus", "uid": "default", "isDefault": True},
+    ]
+    push(grafana.url, "right")
+    panels = grafana.kept["board/dome-serving"]["dashboard"]["panels"]
+    assert {panel["datasource"]["uid"] for panel in panels} == {"default"}
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_grafana_below_a_path_is_reached_and_no_password_is_printed(grafana: Server, slash: str) -> None:
+    grafana.below = "/grafana"
+    address = grafana.url.replace("//", "//ann:s3cret@") + grafana.below + slash
+    done = CliRunner().invoke(
+        cluster.cli.app,
+        ["grafana", address, "--prometheus", "http://prometheus:9090"],
+        env={"DOME_GRAFANA_TOKEN": ""},
+    )
+    assert done.exit_code == 0
+    assert "s3cret" not in done.output
+    assert done.output.split() == [f"{grafana.url}/grafana/d/dome-{name}" for name in ("cameras", "serving")]
+
+
+@pytest.mark.parametrize("url", ["grafana:3000", "nonsense", "http://", "http://ann:s3cret@grafana:99999"])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(FieldError, match="URL: expected the address of a Grafana") as refused:
+        push(url, "right")
+    assert "s3cret" not in str(refused.value)
+
+
 def test_a_grafana_that_refuses_or_is_away_is_named(grafana: Server) -> None:
     with pytest.raises(DomeError, match=r"401: expected a token that may edit \(DOME_GRAFANA_TOKEN\)"):
         push(grafana.url, "wrong", "http://prometheus:9090")
@@ -157,6 +195,7 @@ def test_panels_lie_side_by_side() -> None:
 def test_files_for_provisioning(tmp_path: Path) -> None:
     done = CliRunner().invoke(cluster.cli.app, ["grafana", "--out", str(tmp_path / "boards")])
     assert done.exit_code == 0
+    assert f"data source with uid {SOURCE}" in done.output  # which must be provisioned as well
     written = sorted((tmp_path / "boards").iterdir())
     assert [json.loads(path.read_text()) for path in written] == dashboards()
 
