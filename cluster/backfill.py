@@ -16,6 +16,7 @@ from cluster.live import FLUSH_S, LiveOptions, await_gone, ray_for, runs, stoppe
 from flows.assembly import Surroundings
 from flows.backfill import Loaders, Played, Recording, play_all, recordings
 from flows.camera import RESULTS
+from flows.domain.errors import FieldError
 from flows.domain.site import SiteConfig
 from flows.domain.status import ResultsStatus
 from flows.jurisdiction import load_profile
@@ -87,6 +88,7 @@ def run_backfill(
 
     Raises:
         SourceError: If there is no such folder.
+        FieldError: If no machine of the cluster has such an accelerator.
         DomeError: If something that all recordings need cannot be started.
     """
     found, problems = recordings(site, archive, options.since, options.until)
@@ -97,6 +99,8 @@ def run_backfill(
         redis_url = stack.enter_context(redis_for(options.settings))
         stack.enter_context(ray_for(LiveOptions(address=options.address)))
         stop = stack.enter_context(stopped_by_signal())
+        if options.gpus > (had := _resource("GPU")):
+            raise FieldError("--gpus", f"at most what the cluster has ({had:g})", f"{options.gpus:g}")
         profile = load_profile(site.jurisdiction)
         mine = not runs(RESULTS) and redis_url.startswith(
             "unix:"
@@ -144,5 +148,10 @@ def _fetch(found: Sequence[Recording], options: BackfillOptions) -> None:
 
 
 def _cores() -> int:
+    return max(1, int(_resource("CPU")))
+
+
+def _resource(name: str) -> float:
+    """So much the cluster has in all."""
     resources: dict[str, Any] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return max(1, int(resources.get("CPU", 1)))
+    return float(resources.get(name, 0.0))

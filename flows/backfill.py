@@ -11,9 +11,11 @@ one of its kind at that time already, from the live job or from another recordin
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,9 +26,10 @@ from typing import Any, Final, Generic, TypeVar, cast
 from pydantic import BaseModel, ConfigDict
 
 from flows.assembly import Readers, Surroundings, calibrated, evidence_of
+from flows.backoff import Backoff
 from flows.domain.belts import BeltAnswer, BeltRequest
 from flows.domain.detections import Detections
-from flows.domain.errors import DetectorFailed, DomeError, ReaderFailed, SourceError
+from flows.domain.errors import DetectorFailed, DomeError, ReaderFailed, SourceError, StoreError
 from flows.domain.events import Event
 from flows.domain.inference import DetectorLike, DetectRequest, detect_at_full_size
 from flows.domain.plates import PlateAnswer, PlateRequest
@@ -38,12 +41,20 @@ from flows.pipeline import CameraPipeline
 from flows.sources import open_source
 from flows.sources.container import file_span, plausible
 from flows.store.landmarks import LandmarkStore
-from flows.store.results import ResultsStore
+from flows.store.results import Entry, ResultsStore
 from flows.store.spool import Spool
 
+log = logging.getLogger(__name__)
+
 SUFFIXES: Final = frozenset({".mp4", ".mkv", ".ts", ".mov", ".m4v", ".avi"})
+RETRIES: Final = 3
+"""Times that a recording is played again whose actor died: a machine may go, but some recordings kill decoders."""
 SAME_S: Final = 3.0
 """Two events of one kind at one camera nearer in time than this may be one deed, seen twice."""
+MOST: Final = 10_000
+"""Events looked at around one: more than a camera has in that time, passages and lights among them."""
+PATIENCE_S: Final = 60.0
+"""A Redis that was started again has loaded its data by then."""
 FULL_S: Final = timedelta(seconds=1)
 """Recorders cut by key frames: one recording may reach so far into the next."""
 
@@ -257,6 +268,7 @@ def play_all(
         return
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
+    context.max_errored_blocks = -1  # a recording of which actors die keeps no other from being played
     rows = ray.data.from_items(
         [{"recording": each.model_dump_json()} for each in found], override_num_blocks=len(found)
     )
@@ -269,9 +281,16 @@ def play_all(
         compute=pool,
         num_cpus=1,
         num_gpus=gpus or None,
+        max_task_retries=RETRIES,
     )
+    waiting = {each.path: each for each in found}
     for row in played.iter_rows():
-        yield Played.model_validate_json(row["played"])
+        each = Played.model_validate_json(row["played"])
+        del waiting[each.path]
+        yield each
+    for recording in waiting.values():
+        why = f"{1 + RETRIES} processes died of it, the others were played; see Ray's logs"
+        yield failed(recording, why)
 
 
 class Player:
@@ -301,9 +320,10 @@ class Player:
         recording = Recording.model_validate_json(row["recording"])
         try:
             played = asyncio.run(self._play(recording))
-        except (DomeError, OSError) as error:
-            status = CameraStatus.of(recording.camera, state="failed", message=described(error))
-            played = Played(path=recording.path, status=status)
+        except Exception as error:  # whatever one recording brings up, the others are played
+            if not isinstance(error, DomeError | OSError):
+                log.exception("%s", recording.path)
+            played = failed(recording, described(error))
         return {"played": played.model_dump_json()}
 
     async def _play(self, recording: Recording) -> Played:
@@ -327,6 +347,8 @@ class Player:
         try:
             feed = Feed(source, pipeline, detector.spec, asked, outbox, evidence, known=known)
             await feed.run()
+        except StoreError as error:
+            raise StoreError(f"{error}{_waits(len(outbox), spool.folder)}") from error
         finally:
             outbox.close()
         shutil.rmtree(spool.folder, ignore_errors=True)  # all of it was taken
@@ -346,29 +368,43 @@ class Known:
     Args:
         store: The results.
         camera_id: The camera.
+        patience_s: Time for Redis to come back.
     """
 
-    def __init__(self, store: ResultsStore, camera_id: str) -> None:
-        self._store, self._camera_id = store, camera_id
+    def __init__(self, store: ResultsStore, camera_id: str, patience_s: float = PATIENCE_S) -> None:
+        self._store, self._camera_id, self._patience_s = store, camera_id, patience_s
         self._mine: set[str] = set()
         self.count = 0
 
     def __call__(self, event: Event) -> bool:
         """Whether the camera had another event of this kind then, which this recording has not given.
 
+        One that is there itself is this recording's, played before: what else of it is there hides nothing, and its
+        package, which may not have been made then, is made now.
+
         Raises:
-            StoreError: If Redis is away; the recording is to be played again.
+            StoreError: If Redis stays away; the recording is to be played again.
         """
-        around_s = timedelta(seconds=SAME_S)
-        entries = self._store.captured(
-            "camera", self._camera_id, event.time - around_s, event.time + around_s
-        )
-        others = {e.event.id for e in entries if e.event.type == event.type} - self._mine - {event.id}
-        if others:
+        had = {entry.event.id for entry in self._around(event) if entry.event.type == event.type}
+        if event.id not in had and had - self._mine:
             self.count += 1
             return True
         self._mine.add(event.id)
         return False
+
+    def _around(self, event: Event) -> list[Entry]:
+        """What the camera had then; waits for a Redis that starts again, or a recording would be played for nothing."""
+        around = timedelta(seconds=SAME_S)
+        deadline_s, pause = time.monotonic() + self._patience_s, Backoff(0.2, 5.0)
+        while True:
+            try:
+                return self._store.captured(
+                    "camera", self._camera_id, event.time - around, event.time + around, MOST
+                )
+            except StoreError:
+                if time.monotonic() > deadline_s:
+                    raise
+                time.sleep(pause.next_s())
 
 
 class _Asked:
@@ -409,6 +445,16 @@ class _Local(Generic[Request, Answer]):
 def _made(loader: str, *arguments: object) -> object:
     module, _, function = loader.partition(":")
     return getattr(import_module(module), function)(*arguments)
+
+
+def failed(recording: Recording, why: str) -> Played:
+    """What came of one that could not be played."""
+    status = CameraStatus.of(recording.camera, state="failed", message=why)
+    return Played(path=recording.path, status=status)
+
+
+def _waits(events: int, folder: Path) -> str:
+    return f"; {events} of its events wait in {folder} until it is played again" if events else ""
 
 
 def _to_the_actor() -> Submit:

@@ -172,6 +172,13 @@ def load_mortal(name: str, settings: Settings) -> ColourDetector:
     return ColourDetector()
 
 
+def load_deadly(name: str, settings: Settings) -> ColourDetector:
+    """A loader of which every process dies that wants the detector ``deadly``."""
+    if name == "deadly":
+        os._exit(1)
+    return ColourDetector()
+
+
 def load(name: str, settings: object) -> ColourDetector:
     """A loader for the detector deployment: ``street:load``."""
     return ColourDetector(0.01)

@@ -25,9 +25,14 @@ def backfill(
         Path, typer.Argument(metavar="ARCHIVE", help="A folder with one folder of recordings a camera.")
     ],
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Only what was recorded from then on.")
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Only what was recorded from then on: a day, or a time with its zone."
+        ),
     ] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Only what was recorded before.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what was recorded before then, likewise.")
+    ] = None,
     actors: Annotated[
         int, typer.Option(min=0, help="Most recordings played at once; 0: one for each core.")
     ] = 0,
@@ -41,9 +46,11 @@ def backfill(
 ) -> None:
     """Play what an archive holds of a site's cameras, with Ray Data; violations are written once, however often.
 
-    ARCHIVE/CAMERA/2026-09-14T08-30-00Z.mp4: a recording's name begins with its first frame's time, or its container
-    tells it. What a camera had already, from a live job or another recording, is left out. Nobody is searched for.
-    Joins the Ray of RAY_ADDRESS, else starts one here. Run it again to go on where it was stopped.
+    ARCHIVE/CAMERA/2026-09-14T08-30-00Z.mp4, in folders below as well: a recording's name begins with its first frame's
+    time and zone, or its container tells it. What a camera had already, from a live job or another recording, is left
+    out. Nobody is searched for. Joins the Ray of RAY_ADDRESS, else starts one here; machines of a cluster must see
+    ARCHIVE at the same place. Once stopped, give the same command again: all is played again and written once, --since
+    spares the time. Exit status 1: not all of it was played.
     """
     from cluster.backfill import BackfillOptions, run_backfill
     from flows.domain.errors import FieldError
@@ -62,11 +69,13 @@ def backfill(
         detector=detector,
         address=os.environ.get("RAY_ADDRESS", ""),
     )
-    done = 0
+    if options.since and options.until and options.until <= options.since:
+        raise FieldError("--until", f"a time after --since {since}", repr(until))
+    done = count = 0
 
     def told(played: Played, of: int) -> None:
-        nonlocal done
-        done += 1
+        nonlocal done, count
+        done, count = done + 1, of
         stderr().print(f"{done}/{of} {line(played)}", soft_wrap=True, markup=False)
 
     result = run_backfill(config, archive, options, told)
@@ -79,8 +88,16 @@ def backfill(
     if not result.played:
         stderr().print("nothing to play: the archive holds no recording of these cameras", style="bold red")
         raise typer.Exit(BAD_INPUT)
-    if any(each.status.state == "failed" for each in result.played) or result.stopped:
+    if result.stopped:
+        stderr().print(f"stopped: {done} of {count} recordings were played; --since goes on from there")
+    if result.stopped or not all(whole(each) for each in result.played):
         raise typer.Exit(FAILED)
+
+
+def whole(played: Played) -> bool:
+    """Whether a recording was played to its end, its frames were looked at and its events kept."""
+    status = played.status
+    return status.state == "ended" and status.frames_read > 0 and not status.dropped and not status.lost
 
 
 def line(played: Played) -> str:
@@ -88,10 +105,13 @@ def line(played: Played) -> str:
     status = played.status
     if status.state == "failed":
         return f"{status.camera_id} {played.path.name}: {status.message}"
-    known = f", {played.known} known already" if played.known else ""
+    more = f", {played.known} known already" if played.known else ""
+    more += f", {counted(status.dropped, 'frame')} not looked at" if status.dropped else ""
+    more += f", {counted(status.lost, 'event')} lost" if status.lost else ""
+    more += f"; {status.message}" if status.message else ""
     return (
         f"{status.camera_id} {played.path.name}: {counted(status.frames_read, 'frame')} in "
-        f"{status.processing_s:.0f} CPU s, {counted(sum(status.events.values()), 'event')}{known}"
+        f"{status.processing_s:.0f} CPU s, {counted(sum(status.events.values()), 'event')}{more}"
     )
 
 
@@ -112,7 +132,7 @@ def table(result: Backfilled) -> Table:
                 events[kind] = events.get(kind, 0) + count
         numbers = (
             len(mine),
-            sum(each.status.state == "failed" for each in mine),
+            sum(not whole(each) for each in mine),
             sum(each.status.frames_read for each in mine),
             sum(each.status.gated for each in mine),
             sum(sum(each.status.errors.values()) for each in mine),

@@ -13,6 +13,7 @@ from live_run import SPEEDERS, Run
 
 from cluster.backfill import Backfilled, BackfillOptions, run_backfill
 from flows.backfill import Loaders
+from flows.domain.errors import FieldError
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
 from flows.package import verify_package
 from flows.settings import Settings
@@ -35,7 +36,9 @@ def redis(tmp_path: Path) -> Iterator[EmbeddedRedis]:
 def play(cluster: None, tmp_path: Path, clip: Path, redis: EmbeddedRedis) -> Play:
     """Plays the archive of two cameras with the same cars, their clocks off by so many seconds."""
 
-    def played(*late_s: float, loader: str = "street:load") -> Backfilled:
+    def played(
+        *late_s: float, loader: str = "street:load", first: str = "colour", gpus: float = 0.0
+    ) -> Backfilled:
         archive = tmp_path / "archive"
         shutil.rmtree(archive, ignore_errors=True)
         cameras = [f"road-{number + 1}" for number in range(len(late_s))]
@@ -45,9 +48,11 @@ def play(cluster: None, tmp_path: Path, clip: Path, redis: EmbeddedRedis) -> Pla
             path.parent.mkdir(parents=True)
             shutil.copyfile(clip, path)
         site = tmp_path / "site.yaml"
-        site.write_text("site: test\ncameras:" + "".join(street.camera_yaml(c, clip) for c in cameras))
+        text = "site: test\ncameras:" + "".join(street.camera_yaml(c, clip) for c in cameras)
+        site.write_text(text.replace("detector: colour", f"detector: {first}", 1))
         settings = Settings.from_env({"DOME_HOME": str(tmp_path / "home"), "DOME_REDIS_URL": redis.url})
-        options = BackfillOptions(settings=settings, actors=1, loaders=Loaders(loader, plates="", belts=""))
+        loaders = Loaders(loader, plates="", belts="")
+        options = BackfillOptions(settings=settings, actors=1, gpus=gpus, loaders=loaders)
         return run_backfill(load_site(site).config, archive, options)
 
     return played
@@ -70,7 +75,8 @@ def test_an_archive_gives_what_the_live_job_gives_and_is_written_once(
     assert not list((tmp_path / "home" / "spool").glob("archive-*"))
 
     again = play(0, 0)
-    assert [each.status.events[SPEEDING] for each in again.played] == [SPEEDERS] * 2
+    assert [each.status.events for each in again.played] == [EVENTS] * 2
+    assert [each.known for each in again.played] == [0] * 2
 
     job.redis = redis
     summary = job.go("site: test\ncameras:" + street.camera_yaml("road-1", clip))
@@ -98,6 +104,19 @@ def test_a_recording_whose_actor_died_is_played_again(play: Play, redis: Embedde
     at = street.STARTED_AT
     entries = ResultsStore(redis.url).captured("type", SPEEDING, at, at + timedelta(minutes=1))
     assert len(entries) == SPEEDERS
+
+
+def test_a_recording_that_kills_every_actor_is_given_up_and_the_others_are_played(play: Play) -> None:
+    result = play(0, 0, loader="street:load_deadly", first="deadly")
+    played = {each.status.camera_id: each.status for each in result.played}
+    assert played["road-2"].events == EVENTS
+    assert played["road-1"].state == "failed"
+    assert "died of it" in played["road-1"].message
+
+
+def test_an_accelerator_that_nobody_has_is_not_waited_for(play: Play) -> None:
+    with pytest.raises(FieldError, match=r"--gpus: expected at most what the cluster has \(0\), got 1"):
+        play(0, gpus=1)
 
 
 def test_a_damaged_recording_keeps_no_other_from_being_played(

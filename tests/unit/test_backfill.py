@@ -12,11 +12,18 @@ from typing import Any
 import av
 import pytest
 from media import write_video
+from typer.testing import CliRunner
 
-from flows.backfill import Known, named_time, recordings
-from flows.domain.errors import SourceError
+import cluster.cli
+from cluster.cli.backfill import line, whole
+from flows.assembly import Surroundings
+from flows.backfill import Known, Loaders, Played, Player, named_time, recordings
+from flows.domain.errors import SourceError, StoreError
 from flows.domain.events import SPEEDING, Event
 from flows.domain.site import SiteConfig
+from flows.domain.status import CameraStatus
+from flows.jurisdiction import load_profile
+from flows.settings import Settings
 from flows.sitefile import load_site
 from flows.store.results import Entry, ResultsStore
 
@@ -208,9 +215,17 @@ class Store:
 
     had: list[Event]
 
-    def captured(self, index: str, name: str, since: datetime, until: datetime) -> list[Any]:
+    away: int = 0
+
+    def captured(
+        self, index: str, name: str, since: datetime, until: datetime, count: int = 100
+    ) -> list[Any]:
         assert (index, name) == ("camera", "a")
-        return [Entry("0-0", event) for event in self.had if since <= event.time < until]
+        if self.away:
+            self.away -= 1
+            raise StoreError("Redis is away")
+        there = [Entry("0-0", event) for event in self.had if since <= event.time < until]
+        return there[::-1][:count]
 
 
 def event(at_s: float, kind: str = SPEEDING, key: int = 1) -> Event:
@@ -218,10 +233,10 @@ def event(at_s: float, kind: str = SPEEDING, key: int = 1) -> Event:
     return Event.of(kind, camera_id="a", district="d", at=at, data={}, key=(key,))
 
 
-def known(*had: Event) -> Known:
-    store: Any = Store(list(had))
+def known(*had: Event, away: int = 0, patience_s: float = 60.0) -> Known:
+    store: Any = Store(list(had), away)
     asked: ResultsStore = store
-    return Known(asked, "a")
+    return Known(asked, "a", patience_s)
 
 
 def test_what_the_camera_had_then_is_known() -> None:
@@ -244,3 +259,99 @@ def test_two_deeds_of_one_recording_do_not_hide_each_other() -> None:
         deed = event(10.0 + key, key=key)
         assert not asked(deed)
         store.had.append(deed)
+
+
+def test_a_recording_that_is_played_again_sends_all_of_its_own_again() -> None:
+    """Its packages may not have been made the first time."""
+    had = [event(10.0), event(11.0, key=2)]
+    asked = known(*had)
+    assert not any(asked(each) for each in had)
+    assert asked.count == 0
+
+
+def test_what_is_known_is_found_behind_hundreds_of_others() -> None:
+    others = [event(10.1 + key / 1000, "dome.vehicle.passed.v1", key) for key in range(500)]
+    assert known(event(10.0), *others)(event(10.2, key=2))
+
+
+def test_a_redis_that_comes_back_is_waited_for_and_one_that_stays_away_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flows.backfill.time.sleep", lambda _: None)
+    assert known(event(10.0), away=3)(event(11.0, key=2))
+    with pytest.raises(StoreError, match="Redis is away"):
+        known(away=3, patience_s=-1.0)(event(11.0))
+
+
+def load_broken(name: str, settings: Settings) -> None:
+    """A loader of a detector that nobody foresaw."""
+    raise KeyError(name)
+
+
+def play(loader: str, site: SiteConfig, film: Path, tmp_path: Path) -> Played:
+    put(film, tmp_path / "archive", "a/2026-09-14T08-30-00Z.mp4")
+    (found,), _ = recordings(site, tmp_path / "archive")
+    settings = Settings.from_env({"DOME_HOME": str(tmp_path / "home")})
+    around = Surroundings("town", load_profile(site.jurisdiction), settings)
+    player = Player(around, "redis://127.0.0.1:1/0", Loaders(loader, plates="", belts=""), submit=_nobody)
+    played = Played.model_validate_json(player({"recording": found.model_dump_json()})["played"])
+    assert (played.path, played.status.state) == (found.path, "failed")
+    return played
+
+
+def test_whatever_a_recording_brings_up_is_its_own_failure(
+    site: SiteConfig, film: Path, tmp_path: Path
+) -> None:
+    played = play(f"{__name__}:load_broken", site, film, tmp_path)
+    assert played.status.message == "KeyError: 'embedded'"
+
+
+class AwayFeed:
+    """Has an event that nobody takes, then cannot ask what is known."""
+
+    def __init__(self, *arguments: Any, **_: Any) -> None:
+        self._outbox = arguments[4]
+
+    async def run(self) -> None:
+        self._outbox.put([event(1.0)])
+        raise StoreError("Redis is away")
+
+
+def test_events_that_wait_on_disk_are_told(
+    site: SiteConfig, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.backfill.Feed", AwayFeed)
+    told = play("street:load", site, film, tmp_path).status.message
+    folder = tmp_path / "home" / "spool" / "archive-a-20260914T083000000000"
+    assert told == f"Redis is away; 1 of its events wait in {folder} until it is played again"
+    assert list(folder.glob("*.jsonl"))
+
+
+async def _nobody(lines: Any) -> Any:
+    raise StoreError("nobody takes them")
+
+
+@pytest.mark.parametrize(
+    ("status", "is_whole", "words"),
+    [
+        ({"state": "ended", "frames_read": 9}, True, "9 frames in"),
+        ({"state": "ended"}, False, "0 frames in"),
+        ({"state": "ended", "frames_read": 9, "dropped": 8}, False, "8 frames not looked at"),
+        ({"state": "ended", "frames_read": 9, "lost": 1}, False, "1 event lost"),
+        ({"state": "ended", "frames_read": 9, "message": "9 of 20 frames"}, True, "; 9 of 20 frames"),
+        ({"state": "failed", "message": "no such file"}, False, "a.mp4: no such file"),
+    ],
+)
+def test_what_was_not_looked_at_or_kept_is_told(status: dict[str, Any], is_whole: bool, words: str) -> None:
+    played = Played(path=Path("a.mp4"), status=CameraStatus(camera_id="a", **status))
+    assert whole(played) == is_whole
+    assert words in line(played)
+
+
+def test_times_in_the_wrong_order_are_refused(site: SiteConfig, tmp_path: Path) -> None:
+    times = ["--since", "2026-09-02", "--until", "2026-09-01"]
+    done = CliRunner().invoke(
+        cluster.cli.app, ["backfill", str(tmp_path / "site.yaml"), str(tmp_path), *times]
+    )
+    assert done.exit_code == 2
+    assert "--until: expected a time after --since 2026-09-02, got '2026-09-01'" in done.output
