@@ -14,7 +14,7 @@ import ray
 
 from cluster.live import FLUSH_S, LiveOptions, await_gone, ray_for, runs, stopped_by_signal
 from flows.assembly import Surroundings
-from flows.backfill import Loaders, Played, Recording, play_all, recordings
+from flows.backfill import SPOOLED, Loaders, Played, Recording, play_all, recordings
 from flows.camera import RESULTS
 from flows.domain.errors import FieldError
 from flows.domain.site import SiteConfig
@@ -116,6 +116,8 @@ def run_backfill(
         )
         if found and ray.available_resources().get("CPU", 0.0) < 1.0:  # type: ignore[no-untyped-call]
             log.warning("no core of the cluster is free: recordings wait until one is")
+        for note in notes(found):
+            log.warning("%s", note)
         played: list[Played] = []
         try:
             for each in play_all(
@@ -130,7 +132,25 @@ def run_backfill(
             if mine:
                 ray.kill(actor)
                 await_gone(RESULTS)
+    for folder in unsent(options.settings.spool):
+        log.warning("%s: events wait there until their recording is played again", folder)
     return Backfilled(tuple(played), tuple(problems), results, stop.is_set())
+
+
+def notes(found: Sequence[Recording]) -> list[str]:
+    """What an archive does less well than live cameras."""
+    gates = {each.camera.id for each in found if any(r.kind == "section_speed" for r in each.camera.rules)}
+    if not gates:
+        return []
+    return [
+        f"section_speed: what passed {', '.join(sorted(gates))} is paired where both ends are played at about the same "
+        "capture time and no live job watches the section; --actors 1 is surest"
+    ]
+
+
+def unsent(spool: Path) -> list[Path]:
+    """Where events of recordings wait whose playing ended early, then or now, on this machine."""
+    return sorted({path.parent for path in spool.glob(f"{SPOOLED}*/*.jsonl")})
 
 
 def _with_detector(recording: Recording, name: str) -> Recording:

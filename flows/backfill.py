@@ -47,6 +47,8 @@ from flows.store.spool import Spool
 log = logging.getLogger(__name__)
 
 SUFFIXES: Final = frozenset({".mp4", ".mkv", ".ts", ".mov", ".m4v", ".avi"})
+SPOOLED: Final = "archive-"
+"""Begins the names of recordings' spools."""
 RETRIES: Final = 3
 """Times that a recording is played again whose actor died: a machine may go, but some recordings kill decoders."""
 SAME_S: Final = 3.0
@@ -340,7 +342,7 @@ class Player:
             LandmarkStore(around.settings.landmarks, camera).load(),
         )
         known = Known(self._store, camera.id)
-        spool = Spool(around.settings.spool, f"archive-{_slug(recording)}", around.settings.spool_events)
+        spool = Spool(around.settings.spool, f"{SPOOLED}{_slug(recording)}", around.settings.spool_events)
         outbox = Outbox(spool, self._submit)
         evidence = evidence_of(camera, around, source, detector.spec, self._readers)
         asked = _Asked(detector)

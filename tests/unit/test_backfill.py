@@ -15,11 +15,13 @@ from media import write_video
 from typer.testing import CliRunner
 
 import cluster.cli
+from cluster.backfill import notes, unsent
 from cluster.cli.backfill import line, whole
 from flows.assembly import Surroundings
 from flows.backfill import Known, Loaders, Played, Player, named_time, recordings
 from flows.domain.errors import SourceError, StoreError
 from flows.domain.events import SPEEDING, Event
+from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.site import SiteConfig
 from flows.domain.status import CameraStatus
 from flows.jurisdiction import load_profile
@@ -324,7 +326,21 @@ def test_events_that_wait_on_disk_are_told(
     told = play("street:load", site, film, tmp_path).status.message
     folder = tmp_path / "home" / "spool" / "archive-a-20260914T083000000000"
     assert told == f"Redis is away; 1 of its events wait in {folder} until it is played again"
-    assert list(folder.glob("*.jsonl"))
+    assert unsent(tmp_path / "home" / "spool") == [folder]
+
+
+def test_who_plays_gates_of_a_section_is_told_what_is_paired(
+    site: SiteConfig, film: Path, tmp_path: Path
+) -> None:
+    put(film, tmp_path / "archive", "a/2026-09-14T08-30-00Z.mp4")
+    (found,), _ = recordings(site, tmp_path / "archive")
+    assert not notes([found])
+    rule = SectionSpeedRule.model_validate(
+        {"section": "hill", "role": "entry", "length_m": 1500, "limit_kmh": 60, "gate": "gate"}
+    )
+    gate = found.model_copy(update={"camera": found.camera.model_copy(update={"rules": (rule,)})})
+    (note,) = notes([found, gate, gate])
+    assert "what passed a is paired where" in note
 
 
 async def _nobody(lines: Any) -> Any:
