@@ -17,10 +17,11 @@ from flows.assembly import Surroundings
 from flows.backfill import SPOOLED, Loaders, Played, Recording, play_all, recordings
 from flows.camera import RESULTS
 from flows.domain.errors import FieldError
-from flows.domain.site import SiteConfig
+from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import ResultsStatus
-from flows.jurisdiction import load_profile
+from flows.jurisdiction import JurisdictionProfile, load_profile
 from flows.results import results_actor, retention_of
+from flows.rules.reporting import standing_of
 from flows.settings import Settings
 from flows.store.redis_server import redis_for
 from flows.version import software_version
@@ -116,7 +117,7 @@ def run_backfill(
         )
         if found and ray.available_resources().get("CPU", 0.0) < 1.0:  # type: ignore[no-untyped-call]
             log.warning("no core of the cluster is free: recordings wait until one is")
-        for note in notes(found):
+        for note in notes(found, profile):
             log.warning("%s", note)
         played: list[Played] = []
         try:
@@ -137,15 +138,26 @@ def run_backfill(
     return Backfilled(tuple(played), tuple(problems), results, stop.is_set())
 
 
-def notes(found: Sequence[Recording]) -> list[str]:
+def notes(found: Sequence[Recording], profile: JurisdictionProfile) -> list[str]:
     """What an archive does less well than live cameras."""
     gates = {each.camera.id for each in found if any(r.kind == "section_speed" for r in each.camera.rules)}
-    if not gates:
-        return []
-    return [
-        f"section_speed: what passed {', '.join(sorted(gates))} is paired where both ends are played at about the same "
-        "capture time and no live job watches the section; --actors 1 is surest"
-    ]
+    told = []
+    if gates:
+        told.append(
+            f"section_speed: what passed {', '.join(sorted(gates))} is paired where both ends are played at about the "
+            "same capture time and no live job watches the section; --actors 1 is surest"
+        )
+    listed = [each.from_at for each in found if _asks_lists(each.camera, profile)]
+    if listed:
+        told.append(
+            f"exemptions: lists of today decide on what was recorded since {min(listed):%Y-%m-%d}; load such "
+            "(dome exemptions load) as still name who was exempt then"
+        )
+    return told
+
+
+def _asks_lists(camera: CameraConfig, profile: JurisdictionProfile) -> bool:
+    return any(standing_of(rule.kind, camera, profile).exemptions for rule in camera.rules)
 
 
 def unsent(spool: Path) -> list[Path]:

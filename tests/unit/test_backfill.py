@@ -329,18 +329,21 @@ def test_events_that_wait_on_disk_are_told(
     assert unsent(tmp_path / "home" / "spool") == [folder]
 
 
-def test_who_plays_gates_of_a_section_is_told_what_is_paired(
-    site: SiteConfig, film: Path, tmp_path: Path
-) -> None:
+def test_what_an_archive_does_less_well_is_told(site: SiteConfig, film: Path, tmp_path: Path) -> None:
     put(film, tmp_path / "archive", "a/2026-09-14T08-30-00Z.mp4")
     (found,), _ = recordings(site, tmp_path / "archive")
-    assert not notes([found])
-    rule = SectionSpeedRule.model_validate(
-        {"section": "hill", "role": "entry", "length_m": 1500, "limit_kmh": 60, "gate": "gate"}
+    profile = load_profile(site.jurisdiction)
+    assert not notes([found], profile)
+    rule = {"section": "hill", "role": "entry", "length_m": 1500, "limit_kmh": 60, "gate": "gate"}
+    gate, listed = (
+        found.model_copy(
+            update={"camera": found.camera.model_copy(update={"rules": (SectionSpeedRule(**rule, **more),)})}
+        )
+        for more in ({}, {"exemptions": ("permits",)})
     )
-    gate = found.model_copy(update={"camera": found.camera.model_copy(update={"rules": (rule,)})})
-    (note,) = notes([found, gate, gate])
+    (note,) = notes([found, gate, gate], profile)
     assert "what passed a is paired where" in note
+    assert "lists of today decide on what was recorded since 2026-09-14" in notes([listed], profile)[1]
 
 
 async def _nobody(lines: Any) -> Any:
