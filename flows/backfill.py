@@ -46,7 +46,13 @@ from flows.store.spool import Spool
 
 log = logging.getLogger(__name__)
 
-SUFFIXES: Final = frozenset({".mp4", ".mkv", ".ts", ".mov", ".m4v", ".avi"})
+SUFFIXES: Final = frozenset(
+    {
+        *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".flv", ".asf", ".mxf"),
+        *(".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".dav"),
+    }
+)
+"""What recorders call the containers that are known (``flows.sources.container.FORMATS``) and that hold times."""
 SPOOLED: Final = "archive-"
 """Begins the names of recordings' spools."""
 RETRIES: Final = 3

@@ -147,6 +147,16 @@ def _without_duration(data: bytes) -> bytes:
     return data.replace(b"\x44\x89\x88", b"\xec\x89\x00").replace(b"DURATION", b"DURATIOX")
 
 
+@pytest.mark.parametrize("suffix", ["TS", "dav", "webm", "mpg"])
+def test_recorders_call_their_files_as_they_like(
+    site: SiteConfig, film: Path, tmp_path: Path, suffix: str
+) -> None:
+    put(film, tmp_path / "archive", f"a/2026-09-14T08-30-00Z.{suffix}", "a/2026-09-14T08-30-00Z.jpg")
+    (found,), problems = recordings(site, tmp_path / "archive")
+    assert found.path.suffix == f".{suffix}"
+    assert not problems
+
+
 def test_recordings_behind_links_are_found_once(site: SiteConfig, film: Path, tmp_path: Path) -> None:
     archive, disk = tmp_path / "archive", tmp_path / "disk"
     put(film, disk, "2026-09-14T08-30-00Z.MP4")
