@@ -193,6 +193,11 @@ def push(url: str, token: str, prometheus_url: str | None = None) -> list[str]:
         ]
     except (GrafanaException, OSError) as error:
         raise DomeError(f"Grafana at {masked(url)}: {_why(error)}") from error
+    except (KeyError, TypeError, ValueError) as error:  # a page where an answer should be
+        raise DomeError(
+            f"Grafana at {masked(url)}: expected Grafana's API, got something else's answer; is there a sign-in page "
+            "before it, or a path missing?"
+        ) from error
 
 
 def _origin(url: str) -> str:

@@ -67,9 +67,9 @@ class Grafana(BaseHTTPRequestHandler):
         self._say(200, body)
 
     def _say(self, status: int, body: object) -> None:
-        said = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        said = json.dumps(body).encode() if not self.server.page else self.server.page
+        self.send_response(200 if self.server.page else status)
+        self.send_header("Content-Type", "text/html" if self.server.page else "application/json")
         self.send_header("Content-Length", str(len(said)))
         self.end_headers()
         self.wfile.write(said)
@@ -89,6 +89,7 @@ class Server(ThreadingHTTPServer):
         self.calls: list[tuple[str, str]] = []
         self.sources: list[dict[str, Any]] = []
         self.below = ""
+        self.page = b""
 
     @property
     def url(self) -> str:
@@ -160,6 +161,13 @@ def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(FieldError, match="URL: expected the address of a Grafana") as refused:
         push(url, "right")
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("prometheus", [None, "http://prometheus:9090"])
+def test_a_sign_in_page_is_no_grafana(grafana: Server, prometheus: str | None) -> None:
+    grafana.page = b"<html>Sign in</html>"
+    with pytest.raises(DomeError, match="expected Grafana's API, got something else's answer"):
+        push(grafana.url, "right", prometheus)
 
 
 def test_a_grafana_that_refuses_or_is_away_is_named(grafana: Server) -> None:
