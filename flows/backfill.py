@@ -277,6 +277,9 @@ def play_all(
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1  # a recording of which actors die keeps no other from being played
+    # One recording an actor at a time, and another actor while all are busy: by default the pool would grow only when
+    # each had a second one waiting, that is, never.
+    context.autoscaling_config.actor_pool_util_upscaling_threshold = 1.0
     rows = ray.data.from_items(
         [{"recording": each.model_dump_json()} for each in found], override_num_blocks=len(found)
     )

@@ -37,7 +37,7 @@ def play(cluster: None, tmp_path: Path, clip: Path, redis: EmbeddedRedis) -> Pla
     """Plays the archive of two cameras with the same cars, their clocks off by so many seconds."""
 
     def played(
-        *late_s: float, loader: str = "street:load", first: str = "colour", gpus: float = 0.0
+        *late_s: float, loader: str = "street:load", first: str = "colour", actors: int = 1, gpus: float = 0.0
     ) -> Backfilled:
         archive = tmp_path / "archive"
         shutil.rmtree(archive, ignore_errors=True)
@@ -52,7 +52,7 @@ def play(cluster: None, tmp_path: Path, clip: Path, redis: EmbeddedRedis) -> Pla
         site.write_text(text.replace("detector: colour", f"detector: {first}", 1))
         settings = Settings.from_env({"DOME_HOME": str(tmp_path / "home"), "DOME_REDIS_URL": redis.url})
         loaders = Loaders(loader, plates="", belts="")
-        options = BackfillOptions(settings=settings, actors=1, gpus=gpus, loaders=loaders)
+        options = BackfillOptions(settings=settings, actors=actors, gpus=gpus, loaders=loaders)
         return run_backfill(load_site(site).config, archive, options)
 
     return played
@@ -112,6 +112,12 @@ def test_a_recording_that_kills_every_actor_is_given_up_and_the_others_are_playe
     assert played["road-2"].events == EVENTS
     assert played["road-1"].state == "failed"
     assert "died of it" in played["road-1"].message
+
+
+def test_recordings_are_played_side_by_side(play: Play) -> None:
+    result = play(0, 0, loader="street:load_together", actors=2)
+    assert [each.status.message for each in result.played] == ["", ""]
+    assert [each.status.events for each in result.played] == [EVENTS] * 2
 
 
 def test_an_accelerator_that_nobody_has_is_not_waited_for(play: Play) -> None:
