@@ -47,10 +47,10 @@ def hand_in(site: SiteConfig, settings: Settings, address: str = "") -> SiteAnsw
     Raises:
         DomeError: If no live job runs there, or it does not answer.
     """
-    from cluster.live import LiveOptions, ray_for
+    from cluster.session import ray_for
 
     address = address or os.environ.get("RAY_ADDRESS") or _address_of(settings)
-    with ray_for(LiveOptions(address=address)):
+    with ray_for(address):
         try:
             said: SiteAnswer = ray.get(ray.get_actor(FLEET, NAMESPACE).hand_in.remote(site), timeout=ANSWER_S)
         except ValueError:

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import ray
 
-from cluster.live import FLUSH_S, LiveOptions, await_gone, ray_for, runs, stopped_by_signal
+from cluster.live import FLUSH_S
+from cluster.session import await_gone, ray_for, runs, stopped_by_signal
 from flows.assembly import Surroundings
 from flows.backfill import SPOOLED, Loaders, Played, Recording, play_all, recordings
 from flows.camera import RESULTS
@@ -98,7 +99,7 @@ def run_backfill(
     _fetch(found, options)
     with ExitStack() as stack:
         redis_url = stack.enter_context(redis_for(options.settings))
-        stack.enter_context(ray_for(LiveOptions(address=options.address)))
+        stack.enter_context(ray_for(options.address))
         stop = stack.enter_context(stopped_by_signal())
         if options.gpus > (had := _resource("GPU")):
             raise FieldError("--gpus", f"at most what the cluster has ({had:g})", f"{options.gpus:g}")

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +16,9 @@ from ray.exceptions import GetTimeoutError, RayActorError
 from cluster.applying import reachable
 from cluster.check import section_notes
 from cluster.events_file import EventsFile
+from cluster.session import await_gone, ray_for, stopped_by_signal
 from flows.assembly import Surroundings
-from flows.camera import FLEET, NAMESPACE, RESULTS
+from flows.camera import FLEET, RESULTS
 from flows.domain.errors import DomeError
 from flows.domain.places import Places
 from flows.domain.site import CameraConfig, SiteConfig
@@ -39,7 +36,6 @@ from flows.version import software_version
 
 log = logging.getLogger(__name__)
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 ANSWER_S: Final = 15.0
 """Longest wait for the fleet's or the results actor's answer before the round goes on without."""
 DRAINED_S: Final = FleetPolicy().drain_s + ANSWER_S
@@ -48,7 +44,6 @@ FLUSH_S: Final = 30.0
 READERS_S: Final = 60.0
 """Longest wait for the plate reader's start; packages made without it say that they are incomplete. Likewise for the
 belt classifier: what it was not asked about is counted."""
-INIT_ATTEMPTS: Final = 3
 
 OnProgress = Callable[[list[CameraStatus], ResultsStatus], None]
 
@@ -111,7 +106,7 @@ def run_live(
     cameras = [_overridden(camera, options.detector) for camera in site.cameras]
     with ExitStack() as stack:
         redis_url = stack.enter_context(redis_for(options.settings))
-        stack.enter_context(ray_for(options))
+        stack.enter_context(ray_for(options.address, options.dashboard))
         stack.enter_context(reachable(options.settings))
         stop = stack.enter_context(
             stopped_by_signal()
@@ -361,88 +356,12 @@ class LiveJob:
 
 
 @contextmanager
-def ray_for(options: LiveOptions) -> Iterator[None]:
-    """Ray, as long as the job lasts: the one that runs, the one at the address, or one of its own."""
-    if ray.is_initialized():
-        yield
-        return
-    address = options.address or os.environ.get("RAY_ADDRESS") or "local"
-    common: dict[str, Any] = {
-        "namespace": NAMESPACE,
-        "log_to_driver": False,
-        "logging_level": logging.WARNING,
-    }
-    if address == "local":
-        # Workers inherit it, so that they find this code wherever the command was given.
-        before = os.environ.get("PYTHONPATH")
-        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
-        # Serve's controller looks ten times a second by default: a thirtieth of a core, whatever there is to do.
-        os.environ.setdefault("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", "0.5")
-        common |= {"include_dashboard": options.dashboard, "dashboard_host": "127.0.0.1"}
-    _init(address, common)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _init(address: str, arguments: dict[str, Any]) -> None:
-    """Starts or joins Ray. Its node gives its own agent 15 s to come up (ray-project/ray#65983), which a slow
-    disk or a busy machine exceeds the first time; the second time the files are in memory."""
-    for attempt in range(INIT_ATTEMPTS):
-        try:
-            ray.init(address, **arguments)
-            return
-        except Exception as error:  # Ray raises nothing more specific
-            ray.shutdown()
-            if "timed out during startup" not in str(error) or attempt == INIT_ATTEMPTS - 1:
-                raise DomeError(f"Ray cannot be used ({address}): {error}") from error
-            log.warning("Ray did not start in time, trying again")
-
-
-@contextmanager
-def stopped_by_signal() -> Iterator[threading.Event]:
-    """An event that SIGINT or SIGTERM sets; a second signal acts as it would have without."""
-    stop = threading.Event()
-    before: dict[signal.Signals, Any] = {}
-
-    def heed(number: int, _: object) -> None:
-        stop.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    if threading.current_thread() is threading.main_thread():
-        for each in (signal.SIGINT, signal.SIGTERM):
-            before[each] = signal.signal(each, heed)
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-@contextmanager
 def _unclean(what: str) -> Iterator[None]:
     """An end that is not clean is told, and goes on."""
     try:
         yield
     except (RayActorError, GetTimeoutError) as error:
         log.error("the end was not clean (%s): %s", what, error)
-
-
-def await_gone(name: str) -> None:
-    """Waits until an actor's name is free, so that the next job in this process or cluster can have it."""
-    deadline_s = time.monotonic() + ANSWER_S
-    while runs(name) and time.monotonic() < deadline_s:
-        time.sleep(0.1)
-
-
-def runs(name: str) -> bool:
-    """Whether there is an actor of that name."""
-    try:
-        ray.get_actor(name, NAMESPACE)
-    except ValueError:
-        return False
-    return True
 
 
 def _overridden(camera: CameraConfig, detector: str | None) -> CameraConfig:

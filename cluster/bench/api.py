@@ -51,12 +51,12 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
 @contextmanager
 def served(home: Path) -> Iterator[tuple[Any, str, EmbeddedRedis]]:
     """The API on Ray Serve, with everything of its own: its configuration, its address, its Redis."""
-    from cluster.live import LiveOptions, ray_for
+    from cluster.session import ray_for
     from serve.api.config import ApiConfig
     from serve.app import ApiArgs, ensure_api, start_serve
 
     settings = Settings.from_env({"DOME_HOME": str(home)})
-    with EmbeddedRedis(home / "redis") as server, ray_for(LiveOptions(settings=settings)):
+    with EmbeddedRedis(home / "redis") as server, ray_for():
         limits = {
             "rate_hz": 100_000.0,
             "burst": 100_000,

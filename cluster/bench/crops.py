@@ -22,7 +22,8 @@ import psutil
 import flows.scenes
 from cluster.bench.accuracy import scene_code
 from cluster.bench.report import Figure, at_most
-from cluster.live import LiveJob, LiveOptions, ray_for, run_live
+from cluster.live import LiveJob, LiveOptions, run_live
+from cluster.session import ray_for
 from flows.domain.belts import SEAT_BELT
 from flows.domain.events import SPEEDING
 from flows.domain.ruleset import SeatBeltRule, SpeedingRule
@@ -69,7 +70,7 @@ def run(quick: bool = False) -> list[Figure]:
     base = Settings.from_env()
     clip, truth = rendered(base)
     watched_s = MINUTE_S / 3 if quick else MINUTE_S
-    with tempfile.TemporaryDirectory(prefix="dome-bench-") as home, ray_for(LiveOptions(settings=base)):
+    with tempfile.TemporaryDirectory(prefix="dome-bench-") as home, ray_for():
         update = {"home": Path(home), "spool": Path(home, "spool"), "evidence": f"{home}/evidence"}
         settings = base.model_copy(update={**update, "redis_url": None})
         without = _watched(clip, truth, settings, watched_s, looks=False)

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from cluster.bench import clips
 from cluster.bench.processes import cpu_s, workers
 from cluster.bench.report import Figure, at_least, at_most
-from cluster.live import LiveJob, LiveOptions, ray_for, run_live
+from cluster.live import LiveJob, LiveOptions, run_live
+from cluster.session import ray_for
 from flows.domain.inference import DetectorLike
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import (
@@ -65,7 +66,7 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
     """Measures everything on a Ray of its own; makes its clips below the cache the first time."""
     scale = Scale(1, 400, 8.0) if quick else Scale(3, 1600, 20.0)
     base = Settings.from_env()
-    with tempfile.TemporaryDirectory(prefix="dome-bench-") as home, ray_for(LiveOptions(settings=base)):
+    with tempfile.TemporaryDirectory(prefix="dome-bench-") as home, ray_for():
         update = {"home": Path(home), "spool": Path(home, "spool"), "evidence": f"{home}/evidence"}
         settings = base.model_copy(update={**update, "redis_url": None, "weights": (*base.weights, WEIGHTS)})
         bench = PathBench(settings, base.cache / "bench", scale)

@@ -43,12 +43,12 @@ def api(
 
 def serve_console(settings: Settings, url: str, host: str, port: int) -> None:
     """Serves the API and the console until Ctrl-C, and says where people sign in."""
-    from cluster.live import LiveOptions, ray_for, stopped_by_signal
+    from cluster.session import ray_for, stopped_by_signal
     from serve.api.config import ApiConfig
     from serve.app import ApiArgs, ensure_api, start_serve
 
     config = ApiConfig.from_env(url, settings)
-    with ray_for(LiveOptions(settings=settings)), stopped_by_signal() as stop:
+    with ray_for(), stopped_by_signal() as stop:
         start_serve((host, port))
         ensure_api(ApiArgs(config=config))
         for line in _doors(config, f"http://{host}:{port}"):

@@ -12,7 +12,7 @@ import ray
 import street
 from live_run import Run
 
-from cluster.live import LiveOptions, ray_for
+from cluster.session import ray_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,7 +30,7 @@ def cluster(clusters: ExitStack) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "tests", ROOT / "tests/integration")))
     if ray.is_initialized():  # another module's, without the tests' own paths
         ray.shutdown()
-    clusters.enter_context(ray_for(LiveOptions()))
+    clusters.enter_context(ray_for())
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,8 @@ from searching import make_case
 
 from cluster.bench.processes import workers
 from cluster.bench.walkers import Sender, Walker, head_of, portrait, stranger
-from cluster.live import LiveOptions, ray_for
+from cluster.live import LiveOptions
+from cluster.session import ray_for
 from flows.domain.cases import SearchTerms, Window
 from flows.faces.cutting import decoded
 from flows.settings import Settings
@@ -110,10 +111,10 @@ def canary(cluster: None, clusters: ExitStack, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(VARIABLE, listening.name)  # before Ray starts: its workers inherit it
     if ray.is_initialized():
         ray.shutdown()
-    with ray_for(LiveOptions()):
+    with ray_for():
         yield listening
     monkeypatch.undo()
-    clusters.enter_context(ray_for(LiveOptions()))  # for the tests after this one
+    clusters.enter_context(ray_for())  # for the tests after this one
 
 
 @pytest.fixture

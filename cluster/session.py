@@ -1,0 +1,109 @@
+"""Ray for as long as a job lasts, and the signals that end it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import ray
+
+from flows.camera import NAMESPACE
+from flows.domain.errors import DomeError
+
+log = logging.getLogger(__name__)
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+INIT_ATTEMPTS: Final = 3
+GONE_S: Final = 15.0
+"""Longest wait for an actor's end."""
+
+
+@contextmanager
+def ray_for(address: str = "", dashboard: bool = False) -> Iterator[None]:
+    """Ray, as long as a job lasts: the one that runs, the one at the address, or one of its own.
+
+    Args:
+        address: Cluster to join; ``local`` starts one here. ``RAY_ADDRESS`` by default, else ``local``.
+        dashboard: Start Ray's dashboard (on 127.0.0.1) where Ray is started here.
+
+    Raises:
+        DomeError: If it cannot be started or joined.
+    """
+    if ray.is_initialized():
+        yield
+        return
+    address = address or os.environ.get("RAY_ADDRESS") or "local"
+    common: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "log_to_driver": False,
+        "logging_level": logging.WARNING,
+    }
+    if address == "local":
+        # Workers inherit it, so that they find this code wherever the command was given.
+        before = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([before] if before else [])])
+        # Serve's controller looks ten times a second by default: a thirtieth of a core, whatever there is to do.
+        os.environ.setdefault("RAY_SERVE_CONTROL_LOOP_INTERVAL_S", "0.5")
+        common |= {"include_dashboard": dashboard, "dashboard_host": "127.0.0.1"}
+    _init(address, common)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _init(address: str, arguments: dict[str, Any]) -> None:
+    """Starts or joins Ray. Its node gives its own agent 15 s to come up (ray-project/ray#65983), which a slow
+    disk or a busy machine exceeds the first time; the second time the files are in memory."""
+    for attempt in range(INIT_ATTEMPTS):
+        try:
+            ray.init(address, **arguments)
+            return
+        except Exception as error:  # Ray raises nothing more specific
+            ray.shutdown()
+            if "timed out during startup" not in str(error) or attempt == INIT_ATTEMPTS - 1:
+                raise DomeError(f"Ray cannot be used ({address}): {error}") from error
+            log.warning("Ray did not start in time, trying again")
+
+
+@contextmanager
+def stopped_by_signal() -> Iterator[threading.Event]:
+    """An event that SIGINT or SIGTERM sets; a second signal acts as it would have without."""
+    stop = threading.Event()
+    before: dict[signal.Signals, Any] = {}
+
+    def heed(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    if threading.current_thread() is threading.main_thread():
+        for each in (signal.SIGINT, signal.SIGTERM):
+            before[each] = signal.signal(each, heed)
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def await_gone(name: str) -> None:
+    """Waits until an actor's name is free, so that the next job in this process or cluster can have it."""
+    deadline_s = time.monotonic() + GONE_S
+    while runs(name) and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+
+
+def runs(name: str) -> bool:
+    """Whether there is an actor of that name."""
+    try:
+        ray.get_actor(name, NAMESPACE)
+    except ValueError:
+        return False
+    return True
