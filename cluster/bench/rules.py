@@ -3,9 +3,10 @@
 Scenes in which drivers offend and others only seem to (:mod:`flows.scenes.kinds`), at seeds that nothing was built
 or tuned on, go through the same pipeline object as in the live job: as rendered clips with the embedded detector
 (``--boxes detector``), or without pictures, as the truth's boxes with a detector's errors (``--boxes truth``), which
-tells the detector's share from the rules'. Offences by less than a clear margin, hidden ones, and those of vehicles
-on an exemption list are neither asked for nor wrong. ``--hard`` asks for false reports above all, in scenes where
-whoever acts has lawful company: a car abreast, or a truck that hides it for a while, in sun, at night and in the rain.
+tells the detector's share from the rules'. Offences by less than a clear margin, hidden ones, those of vehicles on an
+exemption list, and those that the clip's end leaves undecided (:data:`DECIDES_S`) are neither asked for nor wrong.
+``--hard`` asks for false reports above all, in scenes where whoever acts has lawful company: a car abreast, or a truck
+that hides it for a while, in sun, at night and in the rain.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from flows.pipeline import CameraPipeline
 from flows.rules import BUILDERS
 from flows.scenes.company import BESIDE
 from flows.scenes.options import Company, Light
-from flows.scenes.truth import SceneTruth
+from flows.scenes.truth import EventTruth, SceneTruth
 from flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,6 +71,15 @@ HOW: Final[dict[Boxes, str]] = {
     "detector": "rendered pictures, embedded detector",
     "truth": "no pictures: truth boxes with noise",
 }
+CROSSES_S: Final = 3.0
+"""The truth of both rules at a light lets an offence begin so long before the front is on the line."""
+DECIDES_S: Final = {"stop_line": 3.0, "red_light": 3.0}
+"""So long after the front was on the line a clip must go on, or what happened there is not asked for.
+
+Who brakes at 2 m/s² to stand up to 3.6 m beyond a line needs 1.9 s from the line on, and a crossing is judged 1 s after
+it was sure (``CrossingConfig.confirms_s``): until then nobody could tell whether it was one, and which of the two. The
+other rules' truth itself asks for what is to be seen after the deed, or they need no time after it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,8 @@ class Tally:
         accused: Of these, those that were reported.
         beside: Of the negatives, lawful companions of somebody who acts ...
         beside_accused: ... and those of them that were reported.
-        doubtful: Borderline, hidden or exempt ones: not asked for.
+        doubtful: Borderline, hidden or exempt ones, and ...
+        late: ... those that the clip's end leaves undecided: not asked for.
         refusals: Verdicts that the rule refused, by reason.
         findings: One line for each mistake.
     """
@@ -126,6 +137,7 @@ class Tally:
     beside: int = 0
     beside_accused: int = 0
     doubtful: int = 0
+    late: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     findings: list[str] = field(default_factory=list)
 
@@ -267,12 +279,17 @@ def count(clip: Clip, rule: str, truth: SceneTruth, events: Sequence[Event], tal
     """Adds what one rule did in one clip."""
     type_ = f"{PREFIX}{rule}.v1"
     mine = [event for event in events if event.type == type_]
-    due = tuple(event for event in truth.events if event.type == type_)
+    clear = [event for event in truth.events if event.type == type_]
+    due = tuple(
+        event.model_copy(update={"ignore": True}) if undecided(rule, event, truth) else event
+        for event in clear
+    )
     alike = {one.track: one.role for one in truth.innocent if one.type == type_}
     score = evaluate_events(truth.model_copy(update={"events": due}), mine)
     tally.tp, tally.fp, tally.fn = tally.tp + score.tp, tally.fp + score.fp, tally.fn + score.fn
     tally.negatives += len(alike)
-    tally.doubtful += sum(event.ignore for event in due)
+    doubtful = sum(event.ignore for event in clear)
+    tally.doubtful, tally.late = tally.doubtful + doubtful, tally.late + sum(e.ignore for e in due) - doubtful
     index = TruthIndex(truth)
     accused = set()
     for event in mine:
@@ -292,6 +309,14 @@ def count(clip: Clip, rule: str, truth: SceneTruth, events: Sequence[Event], tal
     tally.beside += len(beside)
     tally.beside_accused += len(accused & beside)
     tally.findings += [f"{rule}: {clip.kind} {clip.seed}: MISSED {words}" for words in score.missed]
+
+
+def undecided(rule: str, event: EventTruth, truth: SceneTruth) -> bool:
+    """Whether the clip ends before the rule could say anything of an offence."""
+    if rule not in DECIDES_S:
+        return False
+    over_s = (truth.frames[-1].at - event.from_at).total_seconds() - CROSSES_S
+    return over_s < DECIDES_S[rule]
 
 
 def _known(event: Event) -> dict[str, object]:
@@ -325,7 +350,7 @@ def figures(tallies: dict[str, Tally], boxes: Boxes) -> list[report.Figure]:
                 PRECISION,
                 "share",
                 f"{counted(tally.tp, reports)}; {tally.accused} of {tally.negatives} hard negatives "
-                f"accused; {tally.doubtful} borderline left out; {how}{note}",
+                f"accused; {tally.doubtful} borderline and {tally.late} at the clip's end left out; {how}{note}",
             )
         )
         refused = ", ".join(f"{reason} {n}" for reason, n in tally.refusals.most_common(4))

@@ -1,51 +1,56 @@
-"""The rules' bench: scenes in which everybody has company, and what is said of them."""
-
 from __future__ import annotations
 
-import sys
-from collections import Counter
+from datetime import timedelta
 
+import driving
 import pytest
+from driving import START
 
-from cluster.bench import __main__ as bench
-from cluster.bench.rules import HARD_CLIPS, HARD_SEED, Tally, clips, hard_clips, hard_figures
+from cluster.bench import rules
+from flows.scenes.truth import CameraTruth, EventTruth, FrameTruth, SceneTruth
 
-
-def test_hard_scenes_have_company_of_both_sorts_in_every_light() -> None:
-    chosen = hard_clips()
-    assert Counter(clip.kind for clip in chosen) == HARD_CLIPS
-    assert {clip.company for clip in chosen} == {"abreast", "truck"}
-    for kind in HARD_CLIPS:
-        mine = [clip for clip in chosen if clip.kind == kind]
-        assert {clip.light for clip in mine[:3]} == {"day", "night"}
-    assert "rain" in {clip.light for clip in chosen}
+LASTS_S = 10.0
 
 
-def test_hard_scenes_have_seeds_of_their_own() -> None:
-    seeds = [clip.seed for clip in hard_clips()]
-    assert seeds == list(range(HARD_SEED, HARD_SEED + len(seeds)))
-    assert not set(seeds) & {clip.seed for clip in clips(quick=False)}
+def truth(rule: str, on_line_s: float) -> SceneTruth:
+    """A clip of ten seconds; the front of its only vehicle is on the line at a time."""
+    offence = EventTruth(
+        type=f"dome.violation.{rule}.v1",
+        track=1,
+        cls="car",
+        from_at=START + timedelta(seconds=on_line_s - 3.0),
+        until_at=START + timedelta(seconds=on_line_s + 6.0),
+    )
+    frames = tuple(FrameTruth(index=i, at=START + timedelta(seconds=0.1 * i)) for i in range(101))
+    return SceneTruth(
+        scene="junction",
+        seed=1,
+        options={},
+        width_px=1280,
+        height_px=720,
+        fps=10.0,
+        started_at=START,
+        calibration=driving.survey(driving.camera()),
+        limit_kmh=60.0,
+        camera=CameraTruth(intrinsics=[], position_m=(0, 0, 0), rotation=[]),
+        frames=frames,
+        events=(offence,),
+    )
 
 
-def test_a_clip_without_wishes_asks_for_none() -> None:
-    (clip, *_) = clips(quick=True)
-    assert (clip.company, clip.light, clip.lanes) == (None, None, None)
-
-
-@pytest.mark.parametrize(("false", "met"), [(0, True), (1, False)])
-def test_one_companion_accused_is_one_too_many(false: int, met: bool) -> None:
-    tally = Tally(tp=20, fp=false, fn=3, negatives=15, accused=false, beside=6, beside_accused=false)
-    rows = {row.figure: row for row in hard_figures({"wrong_way": tally}, "truth")}
-    assert rows["companions accused"].ok is met
-    assert rows["wrong_way: false reports in company"].value == false
-    assert rows["all rules in company: precision"].value == pytest.approx(20 / (20 + false))
-    assert "20 of 23" in rows["wrong_way: false reports in company"].detail
-
-
-def test_hard_goes_with_rules_alone(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("rule", "left_s", "asked"),
+    [
+        ("stop_line", 2.5, False),
+        ("stop_line", 3.5, True),
+        ("red_light", 2.5, False),
+        ("red_light", 3.5, True),
+        ("solid_line", 1.0, True),
+    ],
+)
+def test_what_the_end_of_a_clip_leaves_undecided_is_not_asked_for(
+    rule: str, left_s: float, asked: bool
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["bench", "plates", "--hard"])
-    with pytest.raises(SystemExit):
-        bench.main()
-    assert "rules --hard" in capsys.readouterr().err
+    tally, clip = rules.Tally(), rules.Clip("junction", 1)
+    rules.count(clip, rule, truth(rule, LASTS_S - left_s), [], tally)
+    assert (tally.fn, tally.late, tally.doubtful) == (int(asked), int(not asked), 0)
