@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from flows.domain.paths import Path, Waypoint
@@ -33,9 +33,11 @@ class StandingConfig:
         same_iou: Boxes that overlap so far, at different times, may be one vehicle's: a parked one may be
             half hidden. Vehicles that stand side by side overlap less.
         stays_iou: Boxes that overlap so far are at one place, whatever the metres say far from the camera.
-        equal_iou: Boxes that overlap so far are one vehicle's, even if the tracker has it driving there.
+        equal_iou: Boxes that overlap so far are one vehicle's, even if the tracker has it driving there or something
+            nearer covers part of it.
         same_m: Without boxes: places so near to each other are one vehicle's.
-        covered_share: A box so far covered by a nearer one says nothing.
+        covered_share: A box so far covered by a nearer one says nothing of a place: it may end where that one begins.
+            Who stood there under the same number and has the same box as before still stands there.
         left_s: A number that leaves may have gone over to somebody who passed: for so long a number that
             begins at the place takes over that this vehicle was reported.
         remember_s: A reported vehicle that nobody saw leave is remembered for so long.
@@ -64,7 +66,8 @@ class Stand:
 
     Attributes:
         first: Where it was first still.
-        last: Where it was last seen.
+        last: Where it was last seen; the place is that of its last look in plain sight.
+        plain: Its last look that nothing nearer covered.
         cls: What it is taken for.
         coming_at: When it was last seen moving before; None if it stood when it was first seen.
         owner: The number that has it now; None while it is out of sight.
@@ -84,6 +87,7 @@ class Stand:
     coming_at: datetime | None
     owner: int | None
     counted_s: float
+    plain: Waypoint
     recent: deque[Waypoint] = field(default_factory=deque)
     unseen_s: float = 0.0
     away_at: datetime | None = None
@@ -176,7 +180,7 @@ class Standings:
         point = path.now
         stand = next((s for s in self._stands if s.owner == track.id), None)
         if hidden:
-            return None
+            return self._see_part(stand, point) if stand is not None else None
         if stand is None and track.id not in self._known and self._stood_always(path):
             stand = self._take_over(point, counted_s)
         if stand is not None and self._is_at(stand, point):
@@ -187,13 +191,23 @@ class Standings:
         self._arrive(track, path, counted_s)
         return None
 
+    def _see_part(self, stand: Stand, point: Waypoint) -> Stand | None:
+        """Something nearer covers part of it: whoever goes away behind that takes its box along."""
+        settled = stand.stood_s >= self._config.settles_s
+        gone_s = (point.at - stand.last.at).total_seconds()
+        same = iou(stand.plain.xyxy, point.xyxy) >= self._config.equal_iou
+        if not (settled and same) or gone_s > self._lost_s:
+            return None
+        stand.last, stand.away_at = replace(stand.plain, at=point.at, xyxy=point.xyxy), None
+        return stand
+
     def _is_at(self, stand: Stand, point: Waypoint) -> bool:
         config = self._config
         settled = stand.stood_s >= config.settles_s
         reach_m = config.leaves_m if settled else config.still_m
         if _apart_m(stand.first, point) <= reach_m + point.sd_m / 2:
             return True
-        return settled and iou(stand.last.xyxy, point.xyxy) >= config.stays_iou
+        return settled and iou(stand.plain.xyxy, point.xyxy) >= config.stays_iou
 
     def _extend(self, stand: Stand, track: Track, point: Waypoint, counted_s: float) -> None:
         gap_s = (point.at - stand.last.at).total_seconds()
@@ -204,6 +218,7 @@ class Standings:
         elif stand.owner != track.id:
             stand.unseen_s += gap_s
         stand.owner, stand.last, stand.cls, stand.away_at = track.id, point, track.cls, None
+        stand.plain = point
         stand.looks, stand.scores = stand.looks + 1, stand.scores + track.sightings[-1].score
         recent = stand.recent
         if not recent or (point.at - recent[-1].at).total_seconds() >= 1.0:
@@ -234,7 +249,7 @@ class Standings:
             if _speed_is_none(point):
                 self._stands.remove(stand)  # its place is taken
         coming_at = path.points[-2].at if len(path.points) > 1 and track.id in self._known else None
-        stand = Stand(point, point, track.cls, coming_at, track.id, counted_s)
+        stand = Stand(point, point, track.cls, coming_at, track.id, counted_s, point)
         self._extend(stand, track, point, counted_s)
         self._stands.append(stand)
 
@@ -242,7 +257,7 @@ class Standings:
         """A number that begins at a place: whoever stood there out of sight goes on under it."""
         here = [s for s in self._stands if self._is_alone(s) and self._same(s, point)]
         if here:
-            return max(here, key=lambda s: (iou(s.last.xyxy, point.xyxy), -_apart_m(s.last, point)))
+            return max(here, key=lambda s: (iou(s.plain.xyxy, point.xyxy), -_apart_m(s.last, point)))
         for at, stand in self._left:
             if self._same(stand, point):  # somebody's number left, not the vehicle
                 self._left.remove((at, stand))
@@ -258,13 +273,13 @@ class Standings:
 
     def _equal(self, stand: Stand, point: Waypoint) -> bool:
         """Whether two numbers are on one vehicle: no two stand in the very same place."""
-        if stand.last.xyxy is not None and point.xyxy is not None:
-            return iou(stand.last.xyxy, point.xyxy) >= self._config.equal_iou
+        if stand.plain.xyxy is not None and point.xyxy is not None:
+            return iou(stand.plain.xyxy, point.xyxy) >= self._config.equal_iou
         return _apart_m(stand.last, point) <= self._config.still_m
 
     def _same(self, stand: Stand, point: Waypoint) -> bool:
-        if stand.last.xyxy is not None and point.xyxy is not None:
-            return iou(stand.last.xyxy, point.xyxy) >= self._config.same_iou
+        if stand.plain.xyxy is not None and point.xyxy is not None:
+            return iou(stand.plain.xyxy, point.xyxy) >= self._config.same_iou
         return _apart_m(stand.last, point) <= self._config.same_m
 
     def _stood_always(self, path: Path) -> bool:

@@ -103,6 +103,18 @@ def test_it_survives_a_bus_that_hides_it_and_takes_its_number() -> None:
     assert violation(event).track == 7
 
 
+@pytest.mark.parametrize("pose", first("gantry", "roadside", "high"))
+@pytest.mark.parametrize(("leaves_s", "reported"), [(40.0, [1, 2]), (17.0, [2])])
+def test_who_stands_in_part_behind_another_stands(pose: str, leaves_s: float, reported: list[int]) -> None:
+    """From the ninth second on a car that draws in behind it covers its lower part, until it leaves and after."""
+    car, nearer = (
+        stops(1, 30, leaves_s - 3.0, arrives_s=3.0),
+        ((5.0, 3.9, -10.0), (9.0, 3.9, 25.0), (60.0, 3.9, 25.0)),
+    )
+    events = judged(car, Drive(2, nearer), eye=driving.camera(pose))
+    assert [violation(e).track for e in violations(events)] == reported
+
+
 def test_a_reported_car_that_was_hidden_for_minutes_is_not_reported_again() -> None:
     hidden = replace(parked(1, x=3.9, y=24, s=(0, 400)), unseen=((40.0, 240.0),), numbers=((240.0, 5),))
     passing = [straight(10 + k, x=0, y=(0, 60), kmh=40, start_s=45.0 + 10 * k) for k in range(15)]
