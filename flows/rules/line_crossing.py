@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from statistics import median
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from flows.geometry import inside_polygon
 from flows.roadway import Area
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
+from flows.rules.crown import CrownSight
 from flows.rules.following import Finding, FollowingRule
 from flows.rules.signal_log import SignalLog, Spell
 from flows.rules.stopping_line import Front, StoppingLine
@@ -31,6 +33,8 @@ SPEED_SD_MPS: Final = 0.5
 """Standard error of a path's speed at best; here it is only told, nobody is fined for it."""
 STRAIGHT: Final = math.cos(math.radians(20.0))
 """Who heads so after the junction as before it has not turned there."""
+STIFF: Final = ("car", "truck", "bus")
+"""Whose upper edge is a body's: a rider's is a head, that leans and sits up."""
 Outcome = Literal["ran", "stopped"]
 
 
@@ -55,6 +59,8 @@ class CrossingConfig:
             allowed it to turn.
         through_m: Seen before the line and again beyond the junction, a vehicle went through it if the straight way
             leads so far through it.
+        crowns: The height of a vehicle's upper edge is the median of so many looks in plain sight, the last ones ...
+        least_crowns: ... and of so many at least: in one or two the detector may be off.
     """
 
     stands_s: float = 3.0
@@ -70,6 +76,8 @@ class CrossingConfig:
     off_mps: float = 2.0
     leaves_s: float = 12.0
     through_m: float = 5.0
+    crowns: int = 9
+    least_crowns: int = 5
 
 
 @dataclass(slots=True)
@@ -87,6 +95,7 @@ class Crossing:
         turns: An arrow may have allowed the crossing, if it leaves where the arrow points.
         out: It was surely outside the junction again after it was in it.
         done: Judged.
+        crowns_m: Heights of its upper edge over the road in the last looks in plain sight.
     """
 
     way: list[Front] = field(default_factory=list)
@@ -99,6 +108,7 @@ class Crossing:
     turns: bool = False
     out: bool = False
     done: bool = False
+    crowns_m: list[float] = field(default_factory=list)
 
 
 class LineCrossingRule(FollowingRule[Crossing]):
@@ -120,7 +130,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
         light: RedLightRule | None,
         thresholds: CrossingConfig | None = None,
     ) -> None:
-        super().__init__(config, site, version, Crossing, TrailConfig(settle_s=0.2, steady_s=0.6))
+        super().__init__(
+            config, site, version, Crossing, TrailConfig(settle_s=0.2, steady_s=0.6, cut_share=0.5)
+        )
         self._thresholds, self._grace_s = thresholds or CrossingConfig(), config.grace_s
         self._signal = SignalLog(config.signal)
         # A stop line of its own is that of the lanes that have no arrow.
@@ -129,12 +141,14 @@ class LineCrossingRule(FollowingRule[Crossing]):
         self._junction: Area | None = None
         self._exit: Area | None = None
         self._line: StoppingLine | None = None
+        self._crown: CrownSight | None = None
         if site.road is None:
             return
         behind = config.junction or (light.junction if light else None)
         self._junction = site.road.areas[light.junction] if light else None
         self._exit = site.road.areas[light.arrow_exit] if light and light.arrow_exit else None
         pictures = site.ground is not None and site.camera.source.kind != "tracks"
+        self._crown = CrownSight(site.ground) if site.ground is not None and pictures else None
         camera_m = site.ground.camera_m[0] if site.ground is not None and pictures else None
         self._line = StoppingLine(
             site.road.lines[config.stop_line], site.road.areas[behind] if behind else None, camera_m
@@ -151,8 +165,16 @@ class LineCrossingRule(FollowingRule[Crossing]):
             return None
         front = self._line.front(look.point, look.cls)
         beside = state.past is None and front.inside_m < -self._thresholds.beside_m
-        if beside or not (look.clear or (front.away and front.before)):
+        if look.clear:
+            self._learn(state, look)
+        if beside:
             return self._covered(state)
+        safe = (front.away and front.before) or (front.facing and front.past)  # whatever may hide its foot
+        if not (look.clear or safe):
+            known = self._by_crown(state, look, front) if front.away else None
+            if known is None or not known.past:
+                return self._unproven(state)
+            front = known
         if front.before:
             self._approach(state, front)
             return None
@@ -176,6 +198,34 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if seconds_between(state.past.point, front.point) < self._thresholds.stays_s:
             return None
         return self._beyond(state, front)
+
+    def _learn(self, state: Crossing, look: Look) -> None:
+        """How high its upper edge is, while all of it is to be seen."""
+        if self._crown is not None and look.crown and look.point.xyxy is not None:
+            height_m = self._crown.height_m(look.point, self._picture_px)
+            state.crowns_m = [*state.crowns_m, height_m][-self._thresholds.crowns :]
+
+    def _by_crown(self, state: Crossing, look: Look, front: Front) -> Front | None:
+        """The front of a vehicle whose foot may be cut off: as its foot has it, or its upper edge, whichever is less.
+
+        None if its upper edge does not tell, either.
+        """
+        known = look.crown and look.cls in STIFF and len(state.crowns_m) >= self._thresholds.least_crowns
+        if self._crown is None or self._line is None or not known or look.point.xyxy is None:
+            return None
+        point = self._crown.place(look.point, median(state.crowns_m), self._picture_px)
+        least = min(front, self._line.front(point, look.cls), key=lambda f: f.past_m - f.margin_m)
+        return replace(least, covered=True)
+
+    @property
+    def _picture_px(self) -> tuple[int, int]:
+        return self._moment.width_px, self._moment.height_px
+
+    def _unproven(self, state: Crossing) -> Finding | str | None:
+        """In part covered, and not surely beyond the line now: neither was it before, if that was covered as well."""
+        if state.red is None and state.past is not None and state.past.covered:
+            state.past = state.inside = None
+        return self._covered(state)
 
     def _covered(self, state: Crossing) -> Finding | str | None:
         """Where it is cannot be told; that it did not get into the junction before its red was over can."""

@@ -36,6 +36,8 @@ class Front:
         inside_sd_m: Standard error of that.
         over: Whether the vehicle heads over the line, towards the junction.
         away: Seen from behind: what hides its foot makes it seem farther on than it is.
+        facing: Seen from ahead: what hides its foot makes it seem less far on.
+        covered: Something nearer covers part of it: told by its upper edge too.
     """
 
     point: Waypoint
@@ -46,6 +48,8 @@ class Front:
     inside_sd_m: float
     over: bool
     away: bool
+    facing: bool = False
+    covered: bool = False
 
     @property
     def margin_m(self) -> float:
@@ -95,7 +99,8 @@ class StoppingLine:
         sd_m = _sd_m(point, left, towards, spread_m / 2)
         inside_m = min(along_m, self._length_m - along_m)
         beside_sd_m = point.sd_along_m(np.array([left[1], -left[0]]))
-        return Front(point, side * across_m, sd_m, along_m, inside_m, beside_sd_m, over, towards < -0.5)
+        away, facing = towards < -0.5, towards > 0.5
+        return Front(point, side * across_m, sd_m, along_m, inside_m, beside_sd_m, over, away, facing)
 
     def _towards(self, point: Waypoint) -> float:
         """Cosine between where a vehicle points and where the camera is; 0 without a camera."""

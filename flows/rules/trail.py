@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -42,6 +42,10 @@ class TrailConfig:
         kick_sd: ... beside so many standard errors of the path's own.
         kick_s: Velocities are compared over so long.
         covered_share: A box so far covered by a nearer one may have shifted.
+        cut_share: Of whose lower edge so much may lie at or behind a nearer box's upper edge may be cut off there: a
+            detector that tells only what is to be seen gives boxes that adjoin. More than 1 where that does not matter.
+        cut_near: They adjoin if they are so near, in shares of its height: both edges are off by some pixels.
+        guessed_share: One so far covered is a guess, its upper edge as well, and for as long after it.
         recover_s: The smoothed path shows a shift for so long after it.
     """
 
@@ -59,6 +63,9 @@ class TrailConfig:
     kick_sd: float = 2.0
     kick_s: float = 0.4
     covered_share: float = 0.1
+    cut_share: float = 1.1
+    cut_near: float = 0.15
+    guessed_share: float = 0.5
     recover_s: float = 0.5
 
 
@@ -69,9 +76,10 @@ class Look:
     Attributes:
         point: Where the vehicle was; its heading is known.
         cls: What it was taken for then.
-        clear: No nearer vehicle hid part of it.
+        clear: No nearer vehicle hid part of it, or of its foot.
         broken: This may be another vehicle than in the look before: what was known is void.
         mixed: The track was broken before: another vehicle took a great part in the vote over its class.
+        crown: Its box's upper edge is its own: no nearer box reaches over it, or covers half of its box.
     """
 
     point: Waypoint
@@ -79,6 +87,7 @@ class Look:
     clear: bool
     broken: bool = False
     mixed: bool = False
+    crown: bool = False
 
 
 @dataclass(slots=True)
@@ -93,6 +102,7 @@ class _Trail:
         own: ... since.
         recent: Waypoints whose velocities are compared.
         covered_at: When a nearer vehicle hid it.
+        topped_at: When one reached over its upper edge, or hid so much that this was a guess.
     """
 
     last: Waypoint | None = None
@@ -102,6 +112,7 @@ class _Trail:
     own: int = 0
     recent: deque[Waypoint] = field(default_factory=deque)
     covered_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
+    topped_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
 
 
 class Trails:
@@ -117,11 +128,17 @@ class Trails:
 
     def take(self, tracks: Sequence[Track], moment: Moment) -> Iterator[tuple[Track, list[Look]]]:
         """The new looks of this frame; several at once when a vehicle's heading becomes known."""
-        hidden = covered(tracks, moment.at, self._config.covered_share)
+        config = self._config
+        hidden = covered(tracks, moment.at, config.covered_share)
+        if config.cut_share <= 1.0:
+            hidden |= cut_off(tracks, moment.at, config.cut_share, config.cut_near)
+        topped = crowned_over(tracks, moment.at, config.guessed_share)
         for track in tracks:
             trail = self._trails.setdefault(track.id, _Trail())
             if track.id in hidden:
                 trail.covered_at.append(moment.at)
+            if track.id in topped:
+                trail.topped_at.append(moment.at)
             path = moment.paths.get(track.id)
             if path is not None and path.points and path.now.heads:
                 yield track, self._looks(trail, track, path)
@@ -147,7 +164,8 @@ class Trails:
             settle_s = self._config.distrust_s if trail.broke else self._config.settle_s
             if _s(trail.started_at, point.at) >= settle_s:
                 clear = not self._was_covered(trail, point.at)
-                looks.append(Look(point, track.cls, clear, mixed=mixed))
+                crown = not self._was(trail.topped_at, point.at)
+                looks.append(Look(point, track.cls, clear, mixed=mixed, crown=crown))
             elif broken:
                 looks.append(Look(point, track.cls, clear=False, broken=True, mixed=True))
         return looks
@@ -207,23 +225,73 @@ class Trails:
         return size > config.kick_mps + noise + config.grip_mps2 * gone_s
 
     def _was_covered(self, trail: _Trail, at: datetime) -> bool:
+        return self._was(trail.covered_at, at)
+
+    def _was(self, times: Iterable[datetime], at: datetime) -> bool:
+        """Now or a moment ago."""
         since = at - timedelta(seconds=self._config.recover_s)
-        return any(since <= c <= at for c in trail.covered_at)
+        return any(since <= c <= at for c in times)
 
 
 def covered(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
     """Numbers of the tracks whose box in this frame is covered by a nearer one to at least this share."""
+    seen, box = _boxes(tracks, at)
+    hides = _nearer(box) & (_common(box) >= share)
+    return _hidden(seen, hides)
+
+
+def cut_off(tracks: Sequence[Track], at: datetime, share: float, near: float) -> set[int]:
+    """Numbers of the tracks whose box may end below where a nearer one begins.
+
+    Args:
+        tracks: Those seen at a moment, and others.
+        at: The moment.
+        share: Of a lower edge's width that a nearer box has to be before.
+        near: Boxes adjoin that are so near, in shares of the farther one's height.
+    """
+    seen, box = _boxes(tracks, at)
+    low, high = np.maximum(box[:, None, 0], box[None, :, 0]), np.minimum(box[:, None, 2], box[None, :, 2])
+    size = np.maximum(box[:, 2:] - box[:, :2], 1e-9)
+    wide = (high - low) / size[:, None, 0] >= share
+    ends = box[None, :, 1] <= box[:, None, 3] + near * size[:, None, 1]
+    hides = _nearer(box) & wide & ends
+    return _hidden(seen, hides)
+
+
+def crowned_over(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
+    """Numbers of the tracks whose box's upper edge may be hidden by a nearer one, or guessed.
+
+    A nearer box reaches over the edge, or covers the box to at least this share.
+    """
+    seen, box = _boxes(tracks, at)
+    common = _common(box)
+    over = (common > 0.0) & (box[None, :, 1] < box[:, None, 1])
+    hides = _nearer(box) & (over | (common >= share))
+    return _hidden(seen, hides)
+
+
+def _hidden(seen: Sequence[Track], hides: NDArray[np.bool_]) -> set[int]:
+    """Numbers of those whom anybody hides; ``(N, N)`` whether the second hides the first."""
+    return {seen[int(row)].id for row in np.unique(np.nonzero(hides)[0])}
+
+
+def _boxes(tracks: Sequence[Track], at: datetime) -> tuple[list[Track], Array]:
+    """Those seen in this frame and their boxes ``(N, 4)`` px."""
     seen = [t for t in tracks if t.last_at == at and np.isfinite(t.sightings[-1].xyxy).all()]
-    if len(seen) < 2:
-        return set()
-    box = np.array([t.sightings[-1].xyxy for t in seen], np.float64)
+    return seen, np.array([t.sightings[-1].xyxy for t in seen], np.float64).reshape(-1, 4)
+
+
+def _common(box: Array) -> Array:
+    """``(N, N)`` share of the first box that the second covers."""
     low = np.maximum(box[:, None, :2], box[None, :, :2])
     high = np.minimum(box[:, None, 2:], box[None, :, 2:])
-    common = np.prod(np.clip(high - low, 0.0, None), axis=2)
     area = np.maximum(np.prod(box[:, 2:] - box[:, :2], axis=1), 1e-9)
-    nearer = box[None, :, 3] > box[:, None, 3]  # whoever stands lower in the picture is nearer
-    hides = nearer & (common / area[:, None] >= share)
-    return {t.id for t, hidden in zip(seen, hides.any(axis=1), strict=True) if hidden}
+    return np.asarray(np.prod(np.clip(high - low, 0.0, None), axis=2) / area[:, None])
+
+
+def _nearer(box: Array) -> NDArray[np.bool_]:
+    """``(N, N)`` whether the second is nearer than the first: whoever stands lower in the picture is."""
+    return np.asarray(box[None, :, 3] > box[:, None, 3])
 
 
 def leapt(points: Sequence[Waypoint], config: TrailConfig | None = None) -> bool:

@@ -17,6 +17,7 @@ from flows.rules.line_crossing import LineCrossingRule
 from flows.rules.red_light import RedLight
 from flows.rules.stop_line import StopLine
 from flows.rules.trail import Trails
+from flows.scenes.camera import PinholeCamera
 
 RED = RedLightRule(stop_line="stop", junction="junction", signal="main")
 LINE = StopLineRule(stop_line="stop", signal="main")
@@ -277,3 +278,37 @@ def test_who_stood_beyond_the_line_until_red_was_over_has_an_event_however_it_is
     reds, lines = judged(drive, lights={"main": [(0, "red"), (8, "green")], "arrow": [(0, "off")]})
     assert reds == []
     assert [violation(e).track for e in lines] == [1]
+
+
+@pytest.mark.parametrize("pose", first("gantry", "roadside", "high"))
+@pytest.mark.parametrize(("at_y", "reported"), [(30.25, [1]), (27.4, [])])
+def test_the_upper_edge_tells_where_one_is_whose_foot_another_hides(
+    pose: str, at_y: float, reported: list[int]
+) -> None:
+    """Its front stops 2.5 m beyond the line, or 0.35 m before it; who draws up behind cuts off the foot of its box,
+    which puts either farther on by two metres and more."""
+    behind = [(1.2, 1.75, -14.0), (4.2, 1.75, at_y - 11.5), (5.7, 1.75, at_y - 5.5), (24.0, 1.75, at_y - 5.5)]
+    story = stops(at_y=at_y, then_s=22.0), Drive(2, (*behind, (30.0, 1.75, at_y + 34.5)))
+    lights: Lights = {"main": [(0, "red"), (20, "green")]}
+    reds, lines = judged(*story, lights=lights, eye=driving.camera(pose), hz=6.0)
+    assert reds == []
+    assert [violation(e).track for e in lines] == reported
+
+
+@pytest.mark.parametrize(("at_y", "reported"), [(29.0, [1]), (27.4, [])])
+def test_seen_from_ahead_a_hidden_foot_can_only_be_farther_on(at_y: float, reported: list[int]) -> None:
+    """Another stands between it and a camera beyond the junction, until it goes on."""
+    eye = PinholeCamera.looking(
+        (4.5, 62.0, 6.8),
+        (1.75, 32.0, 0.0),
+        width_px=driving.WIDTH_PX,
+        height_px=driving.HEIGHT_PX,
+        hfov_deg=45.0,
+    )
+    nearer = Drive(
+        2, ((0.0, 1.75, -6.0), (2.6, 1.75, at_y + 5.5), (24.0, 1.75, at_y + 5.5), (30.0, 1.75, 90.0))
+    )
+    lights: Lights = {"main": [(0, "green"), (2, "red"), (20, "green")]}
+    reds, lines = judged(stops(at_y=at_y, then_s=22.0), nearer, lights=lights, eye=eye, hz=6.0)
+    assert reds == []
+    assert [violation(e).track for e in lines] == reported

@@ -1,0 +1,77 @@
+"""The upper edge of a vehicle's box, its crown: what tells how far on a vehicle is when another covers its foot.
+
+Whoever stands behind a vehicle covers it from below, and where its box ends then is where the other one begins, or what
+a detector makes up: cut short, it seems farther on than it is. Nothing covers it from above. How high over the road
+the line of sight to its upper edge passes its middle is known from looks in plain sight; at that height the same edge
+says where it is now, to within what the edge moves over the roof as the view gets flatter: 0.3 m in 7 m.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.paths import Waypoint
+from flows.ground import GroundPlane
+
+Array = NDArray[np.float64]
+
+EDGE_PX: Final = 3.0
+"""Standard error of an upper edge in a picture 1280 px wide, as much as in plain sight. Measured."""
+VIEW_M: Final = 0.2
+"""Standard error from the change of the view."""
+
+
+class CrownSight:
+    """Upper edges of boxes in the pictures of one surveyed camera.
+
+    Args:
+        ground: The surveyed plane.
+    """
+
+    def __init__(self, ground: GroundPlane) -> None:
+        self._ground = ground
+        self._cameras: dict[tuple[int, int], Array] = {}
+
+    def height_m(self, point: Waypoint, picture_px: tuple[int, int]) -> float:
+        """How high over the road the plane of sight to the upper edge passes the body's middle, m."""
+        row = self._row(point, picture_px)
+        return -float(row[:2] @ point.xy_m + row[3]) / float(row[2])
+
+    def place(self, point: Waypoint, height_m: float, picture_px: tuple[int, int]) -> Waypoint:
+        """Where a vehicle is by its upper edge, wherever its foot seems to be.
+
+        Args:
+            point: Where it is by its foot; its heading and its box are known.
+            height_m: Of its upper edge, see :meth:`height_m`.
+            picture_px: Width and height of the full-resolution picture.
+        """
+        row, camera = self._row(point, picture_px), self._camera(picture_px)
+        crown = np.array([*point.xy_m, height_m, 1.0])
+        px_per_m = float(row[:2] @ point.heading) / float(camera[2] @ crown)
+        ahead_m = -float(row @ crown) / float(row[:2] @ point.heading)
+        sd_m = math.hypot(EDGE_PX * picture_px[0] / 1280 / px_per_m, VIEW_M)
+        way = np.outer(point.heading, point.heading)
+        return replace(
+            point,
+            xy_m=point.xy_m + point.heading * ahead_m,
+            sd_m=math.hypot(point.sd_m, sd_m),
+            spread_m2=None if point.spread_m2 is None else point.spread_m2 + way * sd_m**2,
+        )
+
+    def _row(self, point: Waypoint, picture_px: tuple[int, int]) -> Array:
+        """``(4,)`` the plane through the camera and the upper edge's row: its product with (x, y, z, 1) is 0."""
+        assert point.xyxy is not None
+        camera = self._camera(picture_px)
+        return np.asarray(camera[1] - point.xyxy[1] * camera[2])
+
+    def _camera(self, picture_px: tuple[int, int]) -> Array:
+        """``(3, 4)`` metres to px."""
+        camera = self._cameras.get(picture_px)
+        if camera is None:
+            camera = self._cameras[picture_px] = self._ground.for_picture(*picture_px).projection()[0]
+        return camera
