@@ -21,7 +21,8 @@ from flows.ground import GroundPlane
 Array = NDArray[np.float64]
 
 EDGE_PX: Final = 3.0
-"""Standard error of an upper edge in a picture 1280 px wide, as much as in plain sight. Measured."""
+"""Standard error of an upper edge in a picture 1280 px wide, as the median of a second. Measured: 3.0 px of vehicles
+that another covers, hardly less than the 3.9 px of one look; a detector is wrong the same way for a while."""
 VIEW_M: Final = 0.2
 """Standard error from the change of the view."""
 
@@ -42,18 +43,24 @@ class CrownSight:
         row = self._row(point, picture_px)
         return -float(row[:2] @ point.xy_m + row[3]) / float(row[2])
 
-    def place(self, point: Waypoint, height_m: float, picture_px: tuple[int, int]) -> Waypoint:
-        """Where a vehicle is by its upper edge, wherever its foot seems to be.
+    def ahead_m(self, point: Waypoint, height_m: float, picture_px: tuple[int, int]) -> float:
+        """How much farther along its heading a vehicle is by its upper edge than by its foot, m.
 
         Args:
-            point: Where it is by its foot; its heading and its box are known.
+            point: Where it is by its foot, or seems to be; its heading and its box are known.
             height_m: Of its upper edge, see :meth:`height_m`.
             picture_px: Width and height of the full-resolution picture.
         """
+        row = self._row(point, picture_px)
+        return -float(row @ [*point.xy_m, height_m, 1.0]) / float(row[:2] @ point.heading)
+
+    def place(
+        self, point: Waypoint, ahead_m: float, height_m: float, picture_px: tuple[int, int]
+    ) -> Waypoint:
+        """Where a vehicle is by its upper edge: so far ahead of where its foot seems to be."""
         row, camera = self._row(point, picture_px), self._camera(picture_px)
-        crown = np.array([*point.xy_m, height_m, 1.0])
-        px_per_m = float(row[:2] @ point.heading) / float(camera[2] @ crown)
-        ahead_m = -float(row @ crown) / float(row[:2] @ point.heading)
+        away = float(camera[2] @ [*point.xy_m, height_m, 1.0])
+        px_per_m = float(row[:2] @ point.heading) / away
         sd_m = math.hypot(EDGE_PX * picture_px[0] / 1280 / px_per_m, VIEW_M)
         way = np.outer(point.heading, point.heading)
         return replace(

@@ -96,6 +96,7 @@ class Crossing:
         out: It was surely outside the junction again after it was in it.
         done: Judged.
         crowns_m: Heights of its upper edge over the road in the last looks in plain sight.
+        aheads: How much farther on its upper edge has it than its foot, m, in the last looks while it was covered.
     """
 
     way: list[Front] = field(default_factory=list)
@@ -109,6 +110,7 @@ class Crossing:
     out: bool = False
     done: bool = False
     crowns_m: list[float] = field(default_factory=list)
+    aheads: list[tuple[Waypoint, float]] = field(default_factory=list)
 
 
 class LineCrossingRule(FollowingRule[Crossing]):
@@ -213,7 +215,11 @@ class LineCrossingRule(FollowingRule[Crossing]):
         known = look.crown and look.cls in STIFF and len(state.crowns_m) >= self._thresholds.least_crowns
         if self._crown is None or self._line is None or not known or look.point.xyxy is None:
             return None
-        point = self._crown.place(look.point, median(state.crowns_m), self._picture_px)
+        height_m, now = median(state.crowns_m), look.point
+        state.aheads.append((now, self._crown.ahead_m(now, height_m, self._picture_px)))
+        state.aheads = [a for a in state.aheads if seconds_between(a[0], now) <= self._thresholds.confirms_s]
+        ahead_m = median(ahead_m for _, ahead_m in state.aheads)
+        point = self._crown.place(now, ahead_m, height_m, self._picture_px)
         least = min(front, self._line.front(point, look.cls), key=lambda f: f.past_m - f.margin_m)
         return replace(least, covered=True)
 

@@ -40,7 +40,8 @@ def test_a_car_whose_foot_is_cut_off_is_where_its_upper_edge_is(pose: str) -> No
     assert heights_m == pytest.approx([1.5] * 3, abs=0.35)
     true = seen(pose, 28.0)
     foot = replace(true, xy_m=true.xy_m + np.array([0.0, 3.0]))  # so far on it seems to be
-    told = sight.place(foot, heights_m[-1], PICTURE_PX)
+    ahead_m = sight.ahead_m(foot, heights_m[-1], PICTURE_PX)
+    told = sight.place(foot, ahead_m, heights_m[-1], PICTURE_PX)
     assert told.xy_m == pytest.approx(true.xy_m, abs=0.6)
     assert abs(told.xy_m[1] - 28.0) < 2 * told.sd_along_m(foot.heading)
     assert told.sd_along_m(foot.heading) > foot.sd_along_m(foot.heading)
