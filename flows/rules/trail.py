@@ -41,7 +41,7 @@ class TrailConfig:
         kick_mps: Changes of velocity up to this are a body's that is not what it was taken for ...
         kick_sd: ... beside so many standard errors of the path's own.
         kick_s: Velocities are compared over so long.
-        covered_share: A box so far covered by a nearer one may have shifted.
+        covered_share: A box so far covered by a nearer one may have shifted. More than 1 where only its foot matters.
         cut_share: Of whose lower edge so much may lie at or behind a nearer box's upper edge may be cut off there: a
             detector that tells only what is to be seen gives boxes that adjoin. More than 1 where that does not matter.
         cut_near: They adjoin if they are so near, in shares of its height: both edges are off by some pixels.

@@ -12,7 +12,7 @@ from roads import START, Drive, Lights, Story, arc, over, rect, road, straight, 
 from flows.domain.events import Event
 from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
 from flows.jurisdiction import load_profile
-from flows.rules import red_light, stop_line
+from flows.rules import red_light, stop_line, trail
 from flows.rules.line_crossing import LineCrossingRule
 from flows.rules.red_light import RedLight
 from flows.rules.stop_line import StopLine
@@ -312,3 +312,14 @@ def test_seen_from_ahead_a_hidden_foot_can_only_be_farther_on(at_y: float, repor
     reds, lines = judged(stops(at_y=at_y, then_s=22.0), nearer, lights=lights, eye=eye, hz=6.0)
     assert reds == []
     assert [violation(e).track for e in lines] == reported
+
+
+def test_what_covers_a_side_does_not_hide_how_far_on_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The box of a neighbour reaches a tenth over that of a car from the first look on; its foot is to be seen."""
+    monkeypatch.setattr(trail, "covered", lambda tracks, _, share: {t.id for t in tracks if share <= 0.1})
+    lights: Lights = {"main": [(0, "red"), (20, "green")]}
+    for at_y, reported in ((30.25, [1]), (27.4, [])):
+        story = stops(at_y=at_y, then_s=22.0)
+        reds, lines = judged(story, lights=lights, eye=driving.camera(), hz=6.0)
+        assert reds == []
+        assert [violation(e).track for e in lines] == reported
