@@ -155,7 +155,7 @@ class CameraPipeline:
         self._sampler = Sampler(camera.sample_hz)
         self._signals = SignalBook(camera)
         self._objects = ObjectBook(camera.sees and needs_pixels(camera.rules))
-        self._probable = PROBABLE * sure_score
+        self._sure, self._probable = sure_score, PROBABLE * sure_score
         self._moved = [False] * max(1, lag_frames)  # ring: after how many settled frames did something move
         self._settled = 0
         self._moment: Moment | None = None
@@ -359,7 +359,8 @@ class CameraPipeline:
         if not isinstance(found, Detections):
             return moment
         seen = self._objects.settle(moment.at)
-        return replace(moment, found=found[found.score >= self._probable], pixels=seen)
+        probable = found[found.score >= self._probable]
+        return replace(moment, found=probable, pixels=seen, sure_score=self._sure)
 
     def _on_ground(self, tracks: Sequence[Track], moment: Moment) -> Moment:
         """The moment with the paths of the tracks seen in it."""

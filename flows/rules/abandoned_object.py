@@ -80,11 +80,11 @@ class AbandonedObjects:
         now_s = self._seconds(moment.at)
         self._size = moment.width_px, moment.height_px
         self._yard.look_at(*self._size)
-        people, low, bags = self._sort(moment)
+        people, unsure, bags = self._sort(moment)
         followed = {track.sightings[-1].xyxy.tobytes(): track.id for track in tracks}
         ids = [followed.get(box.tobytes(), 0) for box in people]
         self._present.keep({at: self._seconds(at) for at in self._moments()}, now_s)
-        self._present.see_low(low, now_s)
+        self._present.see_unsure(unsure, now_s)
         self._company.see(people, ids, now_s, moment.pixels, self._size)
         events: list[Event] = []
         if moment.pixels is not None:
@@ -105,19 +105,25 @@ class AbandonedObjects:
         return (at - self._start).total_seconds()
 
     def _sort(self, moment: Moment) -> tuple[list[Box], list[Box], list[tuple[str, Box]]]:
-        """People, who is too low to be followed as one, and what a detector knows as a bag; vehicles are kept aside."""
-        people, low, bags, self._vehicles = [], [], [], []
-        for cls, box in zip(moment.found.class_names(), moment.found.xyxy, strict=True):
-            is_low = cls == "person" and self._sieve.is_low(box)
-            if is_low:
-                low.append(box)
-            if cls == "person" and not is_low:
-                people.append(box)
+        """People, who may be one or none, and what a detector knows as a bag; vehicles are kept aside.
+
+        Too low for people are mostly bags. And a detector that tells all that may be people tells four where there is
+        one: those would bring things, and watch them.
+        """
+        people: list[Box] = []
+        unsure: list[Box] = []
+        bags: list[tuple[str, Box]] = []
+        self._vehicles = []
+        found = moment.found
+        for cls, box, score in zip(found.class_names(), found.xyxy, found.score, strict=True):
+            if cls == "person":
+                is_one = score >= moment.sure_score and not self._sieve.is_low(box)
+                (people if is_one else unsure).append(box)
             elif cls in self._config.classes:
                 bags.append((cls, box))
             elif (cls in VEHICLES or cls == "bicycle") and not self._sieve.is_small(box):
                 self._vehicles.append(box)
-        return people, low, bags
+        return people, unsure, bags
 
     def _hear(self, look: PixelLook, now_s: float) -> list[Life]:
         """Takes what the pixels say; what was told of and is lost, so that people look."""

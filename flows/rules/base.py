@@ -37,6 +37,7 @@ class Moment:
         signals: What the camera's traffic lights show, by name.
         found: What the detector saw in this frame, probable or sure; empty in ``forget``.
         pixels: What newly stands still, if the pixels were looked at since the moment before.
+        sure_score: Score from which the detector is believed at once; what it saw below that is only probable.
     """
 
     at: datetime
@@ -48,6 +49,7 @@ class Moment:
     signals: Mapping[str, SignalState] = field(default_factory=dict)
     found: Detections = field(default_factory=Detections.empty)
     pixels: PixelLook | None = None
+    sure_score: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

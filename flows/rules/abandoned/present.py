@@ -1,8 +1,8 @@
 """Who is in the pictures that may be stored, for as long as one may be: whoever is in one must not be recognisable.
 
 The rule forgets people after :attr:`flows.objects.company.CompanyConfig.remembers_s`, and follows nobody as low as a
-bag, for those are mostly bags. Of a picture both are wrong: a child is as low, and an owner may stay for an hour
-before leaving what was put down.
+bag, for those are mostly bags, nor whom the detector only may have seen. Of a picture all this is wrong: a child is as
+low, a doubtful one may be somebody, and an owner may stay for an hour before leaving what was put down.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Shown:
     """Somebody in a picture.
 
     Attributes:
-        number: Of the person in the company; 0 for who is too low to be followed.
+        number: Of the person in the company; 0 for who may be somebody and is not followed.
         box: ``(4,)`` px, around all places where they were found about then.
     """
 
@@ -48,7 +48,7 @@ class Present:
 
     def __init__(self, company: Company) -> None:
         self._company = company
-        self._low: deque[tuple[float, Box]] = deque()
+        self._unsure: deque[tuple[float, Box]] = deque()
         self._kept: dict[datetime, list[Shown]] = {}
 
     def keep(self, moments: Mapping[datetime, float], now_s: float) -> None:
@@ -66,11 +66,11 @@ class Present:
             if moment in self._kept or now_s - at_s >= old_s
         }
 
-    def see_low(self, boxes: Sequence[Box], at_s: float) -> None:
-        """Takes whom a detector calls a person and who is too low to be followed as one; after :meth:`keep`."""
-        self._low += ((at_s, box) for box in boxes)
-        while self._low and self._low[0][0] < at_s - self._company.config.remembers_s:
-            self._low.popleft()
+    def see_unsure(self, boxes: Sequence[Box], at_s: float) -> None:
+        """Takes whom a detector calls a person and who is not followed as one; after :meth:`keep`."""
+        self._unsure += ((at_s, box) for box in boxes)
+        while self._unsure and self._unsure[0][0] < at_s - self._company.config.remembers_s:
+            self._unsure.popleft()
 
     def at(self, moment: datetime, at_s: float) -> list[Shown]:
         """Who is in the picture of a moment, which is ``at_s`` on the rule's clock."""
@@ -82,12 +82,12 @@ class Present:
             near = [place.box for place in person.between(at_s - SEEN_S, at_s + SEEN_S)]
             if near:
                 out.append(Shown(person.number, _around(near)))
-        return [*out, *(Shown(0, box) for box in self._low_at(at_s))]
+        return [*out, *(Shown(0, box) for box in self._unsure_at(at_s))]
 
-    def _low_at(self, at_s: float) -> list[Box]:
+    def _unsure_at(self, at_s: float) -> list[Box]:
         """Those nobody follows, with one box for a body that is found in look after look."""
         out: list[Box] = []
-        for seen_s, box in self._low:
+        for seen_s, box in self._unsure:
             if abs(seen_s - at_s) > SEEN_S:
                 continue
             same = next((k for k, other in enumerate(out) if filled(box, other) > SAME), None)

@@ -50,6 +50,7 @@ class Tale:
 
     Nothing is heard of it from ``silent_s`` on: its place was learnt anew.
     Only a corner of it shows until ``corner_until_s``; who is ``imagined`` looks like the owner, who has gone by then.
+    Of who is ``doubtful`` the detector is not sure.
     """
 
     people: dict[str, Callable[[float], float | None]]
@@ -60,6 +61,7 @@ class Tale:
     imagined: Sequence[np.ndarray] = ()
     look: str = "new"
     extra: Callable[[float], Sequence[tuple[str, list[float]]]] = lambda t: ()
+    doubtful: Callable[[float], Sequence[list[float]]] = lambda t: ()
     unseen: Callable[[str, float], bool] = lambda name, t: False
     seconds: float = 60.0
     rate_hz: float = 4.0
@@ -119,6 +121,8 @@ def rule_and_events(
             x0, y0, x1, y1 = (round(v / 16) for v in box)
             cells[y0:y1, x0 : x1 + 1] = CLOTHES[0]
             boxes.append(("person", box))
+        sure = len(boxes)
+        boxes += [("person", box) for box in tale.doubtful(t)]
         things: list[Thing] = []
         begins, ends = tale.stands
         if t >= begins + 3.0 and not gone_told and t < tale.silent_s:  # pixels are sure after three seconds
@@ -132,13 +136,14 @@ def rule_and_events(
             things += [replace(things[0], number=2 + n, xyxy=box) for n, box in enumerate(tale.also)]
         found = Detections(
             np.array([b for _, b in boxes], np.float32).reshape(-1, 4),
-            np.full(len(boxes), 0.9, np.float32),
+            np.where(np.arange(len(boxes)) < sure, 0.9, 0.25).astype(np.float32),
             np.array([NAMES.index(n) for n, _ in boxes], np.int32),
             NAMES,
         )
         at = START + timedelta(seconds=t)
         look = PixelLook(at, tuple(things), changed=changed, cells=cells)
-        moment = Moment(at, k, WIDTH, HEIGHT, ClockState("site", START), found=found, pixels=look)
+        clock = ClockState("site", START)
+        moment = Moment(at, k, WIDTH, HEIGHT, clock, found=found, pixels=look, sure_score=0.4)
         events += judge.observe([], moment)
         wanted.append(pins.wanted)
     return judge, events, wanted
@@ -356,6 +361,15 @@ def test_who_is_only_imagined_watches_nothing() -> None:
     """A detector sees somebody in the owner's clothes beside it, where no pixel has changed."""
     events = play(Tale({"owner": LEAVES}, imagined=[person(BAG_M + 1.0)]))
     assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+
+
+def test_whom_a_detector_may_have_seen_brings_and_watches_nothing() -> None:
+    """Boxes around somebody, of which it is not sure, are no company of theirs; in pictures they are hidden."""
+    events = play(Tale({"owner": LEAVES}, doubtful=lambda t: [person(BAG_M + 0.6)] if t > 2.0 else []))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+    told = AbandonedObject.model_validate(events[0].data)
+    assert told.owner_number == 1
+    assert all(told.bystanders.values())
 
 
 STANDS_OVER = walk((0, 2), (6, 9.9), (30, 9.9), (36, 20))

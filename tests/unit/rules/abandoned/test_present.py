@@ -27,7 +27,7 @@ class Scene:
 
     def look(self, at_s: float, people: list[Box], low: list[Box], pictures_s: list[float]) -> None:
         self.present.keep({START + timedelta(seconds=s): s for s in pictures_s}, at_s)
-        self.present.see_low(low, at_s)
+        self.present.see_unsure(low, at_s)
         self.company.see(people, [0] * len(people), at_s, None, SIZE)
 
     def boxes(self, at_s: float) -> list[list[float]]:
@@ -37,7 +37,7 @@ class Scene:
 def test_a_low_one_who_trembles_is_one_box_and_two_are_two() -> None:
     scene = Scene()
     for k in range(4):
-        scene.present.see_low([a_box(100.0 + k, 40.0), a_box(300.0, 40.0)], 10.0 + 0.1 * k)
+        scene.present.see_unsure([a_box(100.0 + k, 40.0), a_box(300.0, 40.0)], 10.0 + 0.1 * k)
     assert scene.boxes(10.0) == [[86.0, 560.0, 117.0, 600.0], [286.0, 560.0, 314.0, 600.0]]
 
 
