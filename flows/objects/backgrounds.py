@@ -19,6 +19,8 @@ Mask = NDArray[np.bool_]
 
 COLUMNS: Final = 240
 """Cells across the picture: at 1080p a cell is 8 px, and a bag 25 m away still covers three by two of them."""
+RESTORED: Final = 0.3
+"""Share of a blob's cells that may differ from what was there before where that is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,12 @@ class Backgrounds:
 
     def absorb(self, where: Mask) -> None:
         """What stands there belongs to the place from now on."""
+        self._before[where] = self.slow[where]
         self.slow[where] = self.fast[where]
+
+    def restored(self, where: Mask) -> bool:
+        """Whether a place looks as it did before something was absorbed there: that has gone, and nothing is new."""
+        return not bool(self._differ(self.fast, self._before)[where].mean() > RESTORED)
 
     def _begin(self, cells: Grid, at_s: float) -> None:
         shape = cells.shape[:2]
@@ -116,6 +123,7 @@ class Backgrounds:
         self.since_s, self.before_s = np.full(shape, at_s), np.full(shape, at_s)
         self._next_since_s, self._next_before_s = np.full(shape, at_s), np.full(shape, at_s)
         self._next_seen_s = np.full(shape, at_s)
+        self._before = np.full((*shape, 3), -np.inf, np.float32)
         self._credit_s, self._looks = np.zeros(shape, np.float32), np.zeros(shape, np.int16)
         self._noise = np.full(shape, self.config.noise[0], np.float32)
         self.changed, self.seen = np.zeros(shape, bool), np.ones(shape, bool)
@@ -142,6 +150,9 @@ class Backgrounds:
             if abs(gain - 1.0) > 0.002 or np.abs(offset).max() > 0.2:
                 ground[..., 0] *= gain
                 ground += offset
+                if name == "slow":
+                    self._before[..., 0] *= gain
+                    self._before += offset
 
     def _settle(self, cells: Grid, at_s: float, before_s: float, credit_s: float) -> None:
         """Moves the fast background to what has kept its value for long enough."""
@@ -196,19 +207,30 @@ def _approach(grid: Grid, to: Grid, share: Grid) -> None:
 
 
 def _light(ground: Grid, cells: Grid) -> tuple[float, Grid]:
-    """Gain of the luma, and offsets ``(3,)``, that carry ``ground`` to ``cells`` where nothing has changed."""
-    off = cells - ground
-    middle = np.median(off, axis=0)
-    deviation = np.abs(off - middle)
+    """Gain of the luma, and offsets ``(3,)``, that carry ``ground`` to ``cells`` where nothing has changed.
+
+    Row by row of a channel each: numpy takes the means and medians of three columns five times as long.
+    """
+    a, b = np.ascontiguousarray(ground.T), np.ascontiguousarray(cells.T)
+    off = b - a
+    off -= _middle(off)
+    np.abs(off, out=off)
     # 1.5 times the median absolute deviation is a sigma that half the cells may not spoil.
-    still = (deviation <= 3 * np.maximum(1.5 * np.median(deviation, axis=0), 1.0)).all(axis=1)
-    a, b = ground[still], cells[still]
-    if len(a) < 20:
+    near = off <= 3 * np.maximum(1.5 * _middle(off), 1.0)
+    still = near[0] & near[1] & near[2]
+    a, b = a[:, still], b[:, still]
+    if a.shape[1] < 20:
         return 1.0, np.zeros(3, np.float32)
-    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
-    luma, to = a[:, 0] - mean_a[0], b[:, 0] - mean_b[0]
+    mean_a, mean_b = a.mean(axis=1), b.mean(axis=1)
+    luma, to = a[0] - mean_a[0], b[0] - mean_b[0]
     spread = float(luma @ luma)
-    gain = float(luma @ to) / spread if spread > len(a) else 1.0
+    gain = float(luma @ to) / spread if spread > a.shape[1] else 1.0
     offset = (mean_b - mean_a).astype(np.float32)
     offset[0] = mean_b[0] - gain * mean_a[0]
     return gain, offset
+
+
+def _middle(rows: Grid) -> Grid:
+    """``(N, 1)`` the upper median of each row, in a tenth of the time of ``np.median``."""
+    half = rows.shape[1] // 2
+    return np.asarray(np.partition(rows, half, axis=1)[:, half, None], np.float32)

@@ -188,7 +188,7 @@ class ObjectBook:
                 old.cells = old.cells | held.cells
                 old.thing = replace(old.thing, xyxy=self._box(old.cells), noticed_at=at)
                 return
-        if held.thing.look in ("light", "uncovered"):
+        if held.thing.look in ("light", "uncovered") or self._grounds.restored(held.cells):
             self._grounds.absorb(blob)
             return
         self._held.append(held)

@@ -32,7 +32,7 @@ from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
@@ -68,6 +68,7 @@ class AbandonedObjects:
         self._start: datetime | None = None
         self._look: PixelLook | None = None
         self._vehicles: list[Box] = []
+        self._bodies: list[Box] = []
         self._size = (0, 0)
 
     def refusals(self) -> dict[str, int]:
@@ -81,6 +82,7 @@ class AbandonedObjects:
         self._size = moment.width_px, moment.height_px
         self._yard.look_at(*self._size)
         people, unsure, bags = self._sort(moment)
+        self._bodies = [*people, *unsure, *(box for _, box in bags)]
         followed = {track.sightings[-1].xyxy.tobytes(): track.id for track in tracks}
         ids = [followed.get(box.tobytes(), 0) for box in people]
         self._present.keep({at: self._seconds(at) for at in self._moments()}, now_s)
@@ -186,6 +188,12 @@ class AbandonedObjects:
         """One step of a thing's life."""
         if life.gone_at is not None:
             return self._end(life, moment, now_s)
+        if life.thing.standing == "stands":
+            life.shown += 1
+            life.solid += any(filled(life.thing.xyxy, box) > KNOWN for box in self._bodies)
+        if life.dismissed == "light" and life.is_solid(self._thresholds):
+            life.dismissed = ""
+            self._refusals["light"] -= 1
         if life.dismissed:
             return []
         life.look(self._is_somebody(life), now_s)
@@ -207,8 +215,7 @@ class AbandonedObjects:
             return False  # somebody who stands there; when they have gone, what stays is another blob
         if not self._measure(life):
             return False
-        if self._sieve.is_light(life, self._lives.values()):
-            self._dismiss(life, "light")
+        if self._is_light(life):
             return False
         life.owners = self._owners.bringers(thing, self._seconds(thing.before_at), life.since_s)
         if not life.owners:
@@ -220,6 +227,13 @@ class AbandonedObjects:
         assert self._start is not None
         life.left_at = self._start + timedelta(seconds=life.left_s)
         return True
+
+    def _is_light(self, life: Life) -> bool:
+        """Whether it is light that fell in, and no detector sees a body there."""
+        light = not life.is_solid(self._thresholds) and self._sieve.is_light(life, self._lives.values())
+        if light:
+            self._dismiss(life, "light")
+        return light
 
     def _measure(self, life: Life) -> bool:
         """Whether by its size, and by its place, it may be a thing; False as long as its size is unknown."""
@@ -245,12 +259,11 @@ class AbandonedObjects:
             return [self._teller.escalated(life, moment, now_s)]
         if not life.is_due(self._config, now_s) or self._is_somebody(life):
             return []
+        if self._sieve.is_within_somebody(life.thing, life.since_s):
+            return []
         if now_s - self._seconds(life.thing.noticed_at) < self._thresholds.keeps_s:
             return []
-        if self._sieve.is_light(life, self._lives.values()):
-            self._dismiss(life, "light")
-            return []
-        if self._is_part(life) or self._leans(life, now_s) or not self._measure(life):
+        if self._is_light(life) or self._is_part(life) or self._leans(life, now_s) or not self._measure(life):
             return []
         event = self._teller.abandoned(life, moment, now_s)
         life.state, life.abandoned_s, life.event = "abandoned", now_s, event
@@ -259,12 +272,18 @@ class AbandonedObjects:
     def _is_part(self, life: Life) -> bool:
         """Whether it is part of what was told already; parts of what is told now are taken up into it.
 
-        A thing may come to stand bit by bit, first what its owner does not hide.
+        A thing may come to stand bit by bit, first what its owner does not hide; by then another may stand by it.
         """
         for other in self._lives.values():
-            if other is life or other.gone_at is not None or other.dismissed or not other.judged:
+            if other is life or other.gone_at is not None or not _is_beside(other.thing.xyxy, life.box):
                 continue
-            if not _is_beside(other.thing.xyxy, life.box) or other.owners.keys().isdisjoint(life.owners):
+            together = abs(other.since_s - life.since_s) <= self._thresholds.around_s
+            if together and other.dismissed == "size" and max(other.size_m) > self._config.most_m:
+                self._dismiss(life, "part")  # of light on the floor, whose rim comes by itself
+                return True
+            if other.dismissed or not other.judged:
+                continue
+            if not together and other.owners.keys().isdisjoint(life.owners):
                 continue
             if other.event is not None:
                 self._dismiss(life, "part")

@@ -65,6 +65,8 @@ class Life:
         looks: Looks at it, and of these those in which a person or a vehicle covered it.
         covered: See ``looks``.
         covered_s: The last of those.
+        shown: Looks in which nothing stood before it.
+        solid: Of these, those in which a detector saw a body there, whatever it took it for.
         known_as: What a detector called it.
         event: Its first event, once there is one.
         abandoned_s: When that was made.
@@ -91,6 +93,8 @@ class Life:
     looks: int = 0
     covered: int = 0
     covered_s: float = 0.0
+    shown: int = 0
+    solid: int = 0
     known_as: str = ""
     event: Event | None = None
     abandoned_s: float = 0.0
@@ -117,6 +121,10 @@ class Life:
         """Whether it is, by all looks, a person or a vehicle, and has been until of late."""
         mostly = self.covered > config.covered * self.looks
         return mostly and now_s - self.covered_s < config.freed_s
+
+    def is_solid(self, config: ObjectConfig) -> bool:
+        """Whether a detector has seen a body there for long enough: light has none."""
+        return self.solid >= max(config.solid_looks, config.solid * self.shown)
 
     def watched(self, watch: Watch, now_s: float, at: datetime) -> None:
         """Notes what was seen of its owners."""

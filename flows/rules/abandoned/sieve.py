@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -57,14 +57,29 @@ class Sieve:
             return True
         height = float(box[3] - box[1])
         return any(
-            covered(box, by=person.last.box) > config.person_share
-            and height > config.person_height * person.last.height_px
-            # What "stands" there since the thing does, and never walked, is the thing, mistaken for a person.
-            and (self._company.walked(person) or person.first_s < since_s - config.before_s)
-            and not self.is_itself(thing, since_s, person)
-            for person in self._company.people
-            if self._company.seen_lately(person)
+            height > config.person_height * person.last.height_px for person in self._over(thing, since_s)
         )
+
+    def is_within_somebody(self, thing: Thing, since_s: float) -> bool:
+        """Whether all that is seen of a thing lies within somebody: it may be their arm, or their legs.
+
+        Whoever comes back to where they stood fills their own place again, of which a part was still waiting to be
+        cleared. A thing on the floor is seen without them as soon as they move on.
+        """
+        return any(True for _ in self._over(thing, since_s))
+
+    def _over(self, thing: Thing, since_s: float) -> Iterator[Person]:
+        """Whose box covers a thing now, and who is not the thing itself, mistaken for a person."""
+        config = self._config
+        for person in self._company.people:
+            if (
+                self._company.seen_lately(person)
+                and covered(thing.xyxy, by=person.last.box) > config.person_share
+                # What "stands" there since the thing does, and never walked, is the thing.
+                and (self._company.walked(person) or person.first_s < since_s - config.before_s)
+                and not self.is_itself(thing, since_s, person)
+            ):
+                yield person
 
     def is_itself(self, thing: Thing, since_s: float, person: Person) -> bool:
         """Whether "somebody" is the thing, mistaken for a person, who goes by the number of whoever brought it.
@@ -99,12 +114,18 @@ class Sieve:
             return "tall"
         if not rule.least_m <= max(size_m) <= rule.most_m or min(size_m) < LEANEST * rule.least_m:
             return "size"
-        if _is_cut(box, picture_px):
+        if _is_cut(box, picture_px) or self._reaches_out(box, picture_px):
             return "cut_off"
         inside = self._yard.inside
         if (rule.zone and not inside(rule.zone, box)) or any(inside(name, box) for name in rule.except_zones):
             return "zone"
         return ""
+
+    def _reaches_out(self, box: Box, picture_px: tuple[int, int]) -> bool:
+        """Whether whoever leans on it may be outside the picture, to its left or right: it may be at their feet."""
+        scale = self._yard.px_per_m(foot_of(box)) or 0.0
+        aside_px = min(float(box[0]), picture_px[0] - float(box[2]))
+        return aside_px < self._config.leans_m * scale
 
     def is_light(self, life: Life, others: Iterable[Life]) -> bool:
         """Whether it came in the same moment as others, each in another place: light that fell in, not hands.

@@ -26,6 +26,8 @@ class ObjectConfig:
         keeps_s: It has kept its shape for so long before it is told: somebody who goes bit by bit does not.
         leans_m: What stands nearer than this to something as high as a person is theirs for as long, whoever they are.
         covered: A blob that is a person in more than this share of its looks is one ...
+        solid: A blob in which a detector sees a body in this share of the looks that show it ...
+        solid_looks: ... and in so many, is no light: a detector imagines no body in one place for long.
         freed_s: ... until so long after: an owner who stands over their bag for half a minute and leaves has left it.
         together_s: What came within so long of one another ...
         together: ... in so many places, none of them a person, is light that fell in: nobody has so many hands ...
@@ -60,6 +62,8 @@ class ObjectConfig:
     keeps_s: float = 4.0
     leans_m: float = 0.8
     covered: float = 1 / 3
+    solid: float = 0.5
+    solid_looks: int = 4
     freed_s: float = 4.0
     together_s: float = 0.7
     together: int = 3

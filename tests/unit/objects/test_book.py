@@ -229,3 +229,9 @@ def test_what_has_gone_is_told_once_even_if_nobody_settled_for_a_while() -> None
     assert seen is not None
     assert [t.standing for t in seen.things] == ["gone"]
     assert book.settle(START + timedelta(seconds=20)) is None
+
+
+def test_what_was_there_since_the_start_and_is_put_back_is_nothing_new() -> None:
+    """The place that it left was taken for the place as it is."""
+    looks = watch(lambda p, t: None if 5 <= t < 11 else bag(p), 18)
+    assert not [thing for thing in told(looks).values() if thing.look == "new"]

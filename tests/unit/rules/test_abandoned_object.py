@@ -327,6 +327,36 @@ def test_what_comes_in_many_places_at_once_is_light() -> None:
     assert (events, judge.refusals()) == ([], {"light": 3})
 
 
+def test_light_has_no_body_that_a_detector_sees() -> None:
+    """Of three places that changed in one moment, one holds what a detector calls a suitcase, or somebody low."""
+    apart = [BAG + np.array([dx * SCALE, 0, dx * SCALE, 0], np.float32) for dx in (-2.0, -4.0)]
+    tale = Tale({"owner": LEAVES}, also=apart, doubtful=lambda t: [BAG.tolist()] if t >= 6 else [])
+    judge, events, _ = rule_and_events(tale)
+    assert (types(events)[:1], judge.refusals()) == ([OBJECT_ABANDONED], {"light": 2})
+
+
+def test_the_rim_of_light_on_the_floor_is_part_of_it() -> None:
+    patch = np.array([BAG[2] + 2, BAG[1] + 4, BAG[2] + 2 + 2 * SCALE, BAG[3] + 8], np.float32)
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=[patch]))
+    assert (events, judge.refusals()) == ([], {"size": 1, "part": 1})
+
+
+def test_parts_of_one_thing_are_one_whoever_stood_by_each() -> None:
+    """Its handle came to stand when somebody else had stopped beside it."""
+    beside = BAG + np.array([26, 0, 26, 0], np.float32)
+    left, right = walk((0, 2), (6, 8.6), (9, 8.6), (15, 0)), walk((0, 18), (6, 11.8), (9, 11.8), (15, 20))
+    judge, events, _ = rule_and_events(Tale({"left": left, "right": right}, also=[beside]))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+    assert judge.refusals() == {"part": 1}
+
+
+def test_what_is_seen_within_somebody_is_not_told_until_they_have_moved_on() -> None:
+    """It may be an arm or a leg of theirs."""
+    stranger = walk((16, 2), (18, 10.1), (40, 10.1), (44, 20))
+    events = play(Tale({"owner": LEAVES, "b": walk((0, 0), (0.5, 0)), "other": stranger}))
+    assert seconds(events[0]) >= 40.0
+
+
 def test_two_bags_put_down_at_once_are_two_things() -> None:
     beside = [BAG + np.array([-0.7 * SCALE, 0, -0.7 * SCALE, 0], np.float32)]
     assert types(play(Tale({"owner": LEAVES}, also=beside)))[:2] == [OBJECT_ABANDONED] * 2

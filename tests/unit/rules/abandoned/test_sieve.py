@@ -63,6 +63,8 @@ def thing(where: Box = BAG, since_s: float = 0.0) -> Thing:
         ((1.4, 0.5), BAG, "size"),
         ((0.1, 0.15), BAG, "size"),
         ((0.4, 0.5), box(640, 720, 40, 50), "cut_off"),
+        ((0.4, 0.5), box(90, 600, 40, 50), "cut_off"),  # whoever sits by it may be outside
+        ((0.4, 0.5), box(110, 600, 40, 50), ""),
     ],
 )
 def test_by_its_size_and_the_edge_of_the_picture(size_m: tuple[float, float], where: Box, why: str) -> None:
@@ -121,3 +123,13 @@ def test_a_number_that_went_to_the_thing_is_told_by_its_clothes(
     (person,) = (p for p in company.people if p.track == 7)
     assert sieve.is_itself(thing(low), 4.6, person) is itself
     assert sieve.is_somebody(thing(low), 4.6, []) is not itself
+
+
+def test_what_is_seen_within_somebody_may_be_them() -> None:
+    sieve, company = make_sieve()
+    for k in range(12):
+        company.see([box(590 + 4 * k, 600, 50, 170)], [7], 0.4 * k, None, SIZE)
+    arm = thing(box(630, 540, 20, 50))
+    assert sieve.is_within_somebody(arm, 4.0)
+    assert not sieve.is_somebody(arm, 4.0, [])
+    assert not sieve.is_within_somebody(thing(box(700, 600, 40, 50)), 4.0)
