@@ -68,6 +68,7 @@ class AbandonedObjects:
         self._start: datetime | None = None
         self._look: PixelLook | None = None
         self._vehicles: list[Box] = []
+        self._unsure: list[Box] = []
         self._bodies: list[Box] = []
         self._size = (0, 0)
 
@@ -82,7 +83,7 @@ class AbandonedObjects:
         self._size = moment.width_px, moment.height_px
         self._yard.look_at(*self._size)
         people, unsure, bags = self._sort(moment)
-        self._bodies = [*people, *unsure, *(box for _, box in bags)]
+        self._unsure, self._bodies = unsure, [*people, *unsure, *(box for _, box in bags)]
         followed = {track.sightings[-1].xyxy.tobytes(): track.id for track in tracks}
         ids = [followed.get(box.tobytes(), 0) for box in people]
         self._present.keep({at: self._seconds(at) for at in self._moments()}, now_s)
@@ -197,6 +198,7 @@ class AbandonedObjects:
         if life.dismissed:
             return []
         life.look(self._is_somebody(life), now_s)
+        life.kept += self._sieve.sits_at_edge(life.thing, self._unsure, self._size)
         for cls, box in bags:
             if filled(life.thing.xyxy, box) > KNOWN:
                 life.known_as = cls
@@ -260,6 +262,8 @@ class AbandonedObjects:
         if not life.is_due(self._config, now_s) or self._is_somebody(life):
             return []
         if self._sieve.is_within_somebody(life.thing, life.since_s):
+            return []
+        if life.kept > self._thresholds.covered * life.looks:
             return []
         if now_s - self._seconds(life.thing.noticed_at) < self._thresholds.keeps_s:
             return []

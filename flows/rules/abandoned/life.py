@@ -65,6 +65,7 @@ class Life:
         looks: Looks at it, and of these those in which a person or a vehicle covered it.
         covered: See ``looks``.
         covered_s: The last of those.
+        kept: Looks in which somebody was by it whom the picture's edge cuts off.
         shown: Looks in which nothing stood before it.
         solid: Of these, those in which a detector saw a body there, whatever it took it for.
         known_as: What a detector called it.
@@ -93,6 +94,7 @@ class Life:
     looks: int = 0
     covered: int = 0
     covered_s: float = 0.0
+    kept: int = 0
     shown: int = 0
     solid: int = 0
     known_as: str = ""

@@ -12,10 +12,12 @@ from flows.domain.things import Box, Thing
 from flows.objects.company import Company, Person, covered, filled, unlike
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.thresholds import ObjectConfig
-from flows.rules.yardstick import Yardstick, foot_of
+from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
 EDGE: Final = 0.003
 """Share of the picture's width within which its edge cuts something off."""
+TREMBLES: Final = 0.01
+"""Share of the picture's width within which a detector's box of what the edge cuts off ends."""
 LEANEST: Final = 0.3
 """A thing's smaller side against the least size that is asked for: an umbrella against a bag."""
 GUESSED: Final = 0.75
@@ -114,18 +116,22 @@ class Sieve:
             return "tall"
         if not rule.least_m <= max(size_m) <= rule.most_m or min(size_m) < LEANEST * rule.least_m:
             return "size"
-        if _is_cut(box, picture_px) or self._reaches_out(box, picture_px):
+        if _is_cut(box, picture_px):
             return "cut_off"
         inside = self._yard.inside
         if (rule.zone and not inside(rule.zone, box)) or any(inside(name, box) for name in rule.except_zones):
             return "zone"
         return ""
 
-    def _reaches_out(self, box: Box, picture_px: tuple[int, int]) -> bool:
-        """Whether whoever leans on it may be outside the picture, to its left or right: it may be at their feet."""
-        scale = self._yard.px_per_m(foot_of(box)) or 0.0
-        aside_px = min(float(box[0]), picture_px[0] - float(box[2]))
-        return aside_px < self._config.leans_m * scale
+    def sits_at_edge(self, thing: Thing, unsure: Iterable[Box], picture_px: tuple[int, int]) -> bool:
+        """Whether somebody of whom the picture shows a part only is by a thing: their height says nothing of them."""
+        scale = self._yard.px_per_m(foot_of(thing.xyxy)) or 0.0
+        return any(
+            min(float(box[0]), picture_px[0] - float(box[2])) <= TREMBLES * picture_px[0]
+            and gap_px(box, thing.xyxy) <= self._config.leans_m * scale
+            and filled(box, thing.xyxy) < self._config.itself
+            for box in unsure
+        )
 
     def is_light(self, life: Life, others: Iterable[Life]) -> bool:
         """Whether it came in the same moment as others, each in another place: light that fell in, not hands.

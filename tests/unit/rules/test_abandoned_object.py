@@ -357,6 +357,15 @@ def test_what_is_seen_within_somebody_is_not_told_until_they_have_moved_on() -> 
     assert seconds(events[0]) >= 40.0
 
 
+def test_what_stands_at_the_feet_of_somebody_half_outside_the_picture_is_theirs() -> None:
+    """Somebody brought it to them and left; a detector sees their legs in every other look."""
+    bag, legs = np.array([20, 576, 44, 600], np.float32), [1.0, 550.0, 30.0, 620.0]
+    people = {"bringer": walk((0, 8), (6, 1.2), (9, 1.2), (15, 12)), "folk": walk((0, 16), (20, 10))}
+    tale = Tale(people, box=bag, doubtful=lambda t: [legs] if round(4 * t) % 2 else [])
+    assert play(tale) == []
+    assert types(play(Tale(people, box=bag)))[:1] == [OBJECT_ABANDONED]
+
+
 def test_two_bags_put_down_at_once_are_two_things() -> None:
     beside = [BAG + np.array([-0.7 * SCALE, 0, -0.7 * SCALE, 0], np.float32)]
     assert types(play(Tale({"owner": LEAVES}, also=beside)))[:2] == [OBJECT_ABANDONED] * 2

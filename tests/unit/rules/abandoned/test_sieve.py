@@ -63,8 +63,6 @@ def thing(where: Box = BAG, since_s: float = 0.0) -> Thing:
         ((1.4, 0.5), BAG, "size"),
         ((0.1, 0.15), BAG, "size"),
         ((0.4, 0.5), box(640, 720, 40, 50), "cut_off"),
-        ((0.4, 0.5), box(90, 600, 40, 50), "cut_off"),  # whoever sits by it may be outside
-        ((0.4, 0.5), box(110, 600, 40, 50), ""),
     ],
 )
 def test_by_its_size_and_the_edge_of_the_picture(size_m: tuple[float, float], where: Box, why: str) -> None:
@@ -133,3 +131,18 @@ def test_what_is_seen_within_somebody_may_be_them() -> None:
     assert sieve.is_within_somebody(arm, 4.0)
     assert not sieve.is_somebody(arm, 4.0, [])
     assert not sieve.is_within_somebody(thing(box(700, 600, 40, 50)), 4.0)
+
+
+@pytest.mark.parametrize(
+    ("where", "by_it"),
+    [
+        (np.array([2, 500, 60, 640], np.float32), True),
+        (np.array([60, 500, 118, 640], np.float32), False),  # wholly in sight, and as low as a bag
+        (np.array([2, 300, 60, 440], np.float32), False),
+        (np.array([3, 548, 121, 602], np.float32), False),
+    ],
+    ids=["somebody's legs", "a bag", "elsewhere", "the thing itself"],
+)
+def test_somebody_of_whom_the_edge_leaves_the_legs_is_by_it(where: Box, by_it: bool) -> None:
+    sieve, _ = make_sieve()
+    assert sieve.sits_at_edge(thing(box(70, 600, 100, 50)), [where], SIZE) is by_it
