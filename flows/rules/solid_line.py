@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -178,12 +179,9 @@ class SolidLine(FollowingRule[_Beside]):
             return "rides_on_line"
         if self._config.allowed_from == ("left" if out.across_m > 0 else "right"):
             return None
-        near, far = _crossing([out, *state.between, over])
-        share = abs(near.across_m) / max(abs(near.across_m) + abs(far.across_m), 1e-6)
-        at_m = near.along_m + share * (far.along_m - near.along_m)
-        seen = seconds_between(near.point, far.point) <= self._thresholds.straight_s
-        where_m = [at_m] if seen else [near.along_m, far.along_m]
-        inside_m = min(min(m, self._length_m - m) for m in where_m)
+        crossings = _crossings([out, *state.between, over])
+        at_m, seen = _at_m(*crossings[-1]), self._is_seen(*crossings[-1])
+        inside_m = min(self._inside_m(near, far) for near, far in crossings)
         end_m = self._thresholds.end_m + Z95 * max(out.point.sd_m, over.point.sd_m)
         if inside_m < end_m:
             return "line_end" if inside_m > -end_m or not seen else None
@@ -192,6 +190,20 @@ class SolidLine(FollowingRule[_Beside]):
         if past_m - self._shifted_m(state) - Z95 * sd_m <= self._config.past_m:
             return "shape"
         return self._finding(state, past_m, sd_m, at_m)
+
+    def _is_seen(self, near: _Mark, far: _Mark) -> bool:
+        return seconds_between(near.point, far.point) <= self._thresholds.straight_s
+
+    def _inside_m(self, near: _Mark, far: _Mark) -> float:
+        """How far inside the line's ends it came over it, at least; negative where it may have been beyond them."""
+        seen = self._is_seen(near, far)
+        where_m = [_at_m(near, far)] if seen else [near.along_m, far.along_m]
+        inside_m = min(min(m, self._length_m - m) for m in where_m)
+        if seen or float(near.point.heading @ far.point.heading) >= 0.0:
+            return inside_m
+        # It has turned round, perhaps at the line's end: to there and back.
+        speed_mps = max(near.point.speed_mps, far.point.speed_mps)
+        return inside_m - speed_mps * seconds_between(near.point, far.point) / 2
 
     def _shifted_m(self, state: _Beside) -> float:
         """By how much the box's middle may have shifted: half of what its width changed without reason."""
@@ -222,11 +234,16 @@ class SolidLine(FollowingRule[_Beside]):
         )
 
 
-def _crossing(way: list[_Mark]) -> tuple[_Mark, _Mark]:
-    """The last look on the side that it came from, and the first beyond the line after it."""
+def _crossings(way: list[_Mark]) -> list[tuple[_Mark, _Mark]]:
+    """Looks on the side that it came from with the next one, if that is beyond: who goes to and fro has several."""
     came = math.copysign(1, way[0].across_m)
-    last = max(i for i, mark in enumerate(way[:-1]) if mark.across_m * came >= 0)
-    return way[last], way[last + 1]
+    return [(a, b) for a, b in pairwise(way) if a.across_m * came >= 0 > b.across_m * came]
+
+
+def _at_m(near: _Mark, far: _Mark) -> float:
+    """Where along the line it crossed between two looks."""
+    share = abs(near.across_m) / max(abs(near.across_m) + abs(far.across_m), 1e-6)
+    return near.along_m + share * (far.along_m - near.along_m)
 
 
 def describe(config: SolidLineRule, profile: JurisdictionProfile) -> str:

@@ -133,7 +133,9 @@ def looked_at(drive: Drive, covered_s: tuple[float, float]) -> list[Finding | st
     said: list[Finding | str | None] = []
     for at_s in np.arange(0.0, drive.until_s, 0.1):
         middle, ahead = drive.place(float(at_s))
-        point = Waypoint(driving.START + timedelta(seconds=float(at_s)), middle, 0.15, ahead, ahead)
+        at = driving.START + timedelta(seconds=float(at_s))
+        velocity_mps = (drive.place(float(at_s) + 0.05)[0] - drive.place(float(at_s) - 0.05)[0]) / 0.1
+        point = Waypoint(at, middle, 0.15, velocity_mps, ahead)
         clear = not covered_s[0] <= at_s <= covered_s[1]
         said.append(judging._see(state, Look(point, "car", clear)))
     return [word for word in said if word is not None]
@@ -142,6 +144,17 @@ def looked_at(drive: Drive, covered_s: tuple[float, float]) -> list[Finding | st
 def test_who_turned_off_behind_the_line_while_a_truck_hid_it_did_not_cross_it() -> None:
     assert looked_at(ROUND_THE_END, (7.0, 10.4)) == ["line_end"]
     assert looked_at(ROUND_THE_END, (0.0, 0.0)) == []
+
+
+def test_who_turned_round_at_the_end_of_the_line_while_a_truck_hid_it_did_not_cross_it() -> None:
+    """Before and after it is 5 m inside the line, going one way and the other."""
+    turns = over(1, (3.5, 0), (3.5, 61), *arc((0, 61), 3.5, 0, 180), (-3.5, 61), (-3.5, 20), kmh=24)
+    assert looked_at(turns, (8.25, 11.65)) == ["line_end"]
+
+
+def test_who_came_over_before_the_line_began_and_trembles_on_it_has_not_surely_crossed_it() -> None:
+    trembles = over(1, (1.75, -2), (-0.2, 8), (0.1, 17), (-1.75, 27), (-1.75, 70), kmh=24)
+    assert looked_at(trembles, (0.0, 0.0)) == []
 
 
 def test_who_crossed_amid_the_line_while_a_truck_hid_it_has_crossed_it() -> None:
