@@ -274,9 +274,10 @@ class AbandonedObjects:
         return [event]
 
     def _is_part(self, life: Life) -> bool:
-        """Whether it is part of what was told already; parts of what is told now are taken up into it.
+        """Whether it is part of what was told already, or has just taken up a part that others brought.
 
-        A thing may come to stand bit by bit, first what its owner does not hide; by then another may stand by it.
+        Parts of what is told now are taken up into it. A thing may come to stand bit by bit, first what its owner
+        does not hide; by then another may stand by it.
         """
         for other in self._lives.values():
             if other is life or other.gone_at is not None or not _is_beside(other.thing.xyxy, life.box):
@@ -294,6 +295,9 @@ class AbandonedObjects:
                 return True
             life.whole = _around(life.box, other.thing.xyxy)
             self._dismiss(other, "part")
+            if other.owners.keys() - life.owners.keys():
+                life.owners = {**other.owners, **life.owners}
+                return True  # not before its other owners have been looked for as well
         return False
 
     def _leans(self, life: Life, now_s: float) -> bool:

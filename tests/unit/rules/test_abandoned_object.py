@@ -350,6 +350,12 @@ def test_parts_of_one_thing_are_one_whoever_stood_by_each() -> None:
     assert judge.refusals() == {"part": 1}
 
 
+def test_of_one_thing_whoever_stood_by_a_part_watches_all_of_it() -> None:
+    beside = BAG + np.array([26, 0, 26, 0], np.float32)
+    passes, stays = walk((0, 2), (6, 8.6), (9, 8.6), (15, 0)), walk((0, 18), (6, 11.8), (60, 11.8))
+    assert play(Tale({"passes": passes, "stays": stays}, also=[beside])) == []
+
+
 def test_what_is_seen_within_somebody_is_not_told_until_they_have_moved_on() -> None:
     """It may be an arm or a leg of theirs."""
     stranger = walk((16, 2), (18, 10.1), (40, 10.1), (44, 20))
