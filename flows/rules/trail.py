@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ Array = NDArray[np.float64]
 
 OWN_VOTE = 2.0
 """Times as many sightings as those before a break, and the vote over the class is this vehicle's."""
+SAMPLES: Final = (np.arange(40) + 0.5) / 40
+"""Where along a lower edge it is asked whether a nearer box is before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,21 +244,21 @@ def covered(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
 
 
 def cut_off(tracks: Sequence[Track], at: datetime, share: float, near: float) -> set[int]:
-    """Numbers of the tracks whose box may end below where a nearer one begins.
+    """Numbers of the tracks whose box may end below where nearer ones begin.
 
     Args:
         tracks: Those seen at a moment, and others.
         at: The moment.
-        share: Of a lower edge's width that a nearer box has to be before.
+        share: Of a lower edge's width that nearer boxes have to be before, all together.
         near: Boxes adjoin that are so near, in shares of the farther one's height.
     """
     seen, box = _boxes(tracks, at)
-    low, high = np.maximum(box[:, None, 0], box[None, :, 0]), np.minimum(box[:, None, 2], box[None, :, 2])
-    size = np.maximum(box[:, 2:] - box[:, :2], 1e-9)
-    wide = (high - low) / size[:, None, 0] >= share
+    size = box[:, 2:] - box[:, :2]
+    x = box[:, :1] + size[:, :1] * SAMPLES  # along each lower edge
+    before = (x[:, None] >= box[None, :, :1]) & (x[:, None] <= box[None, :, 2:3])
     ends = box[None, :, 1] <= box[:, None, 3] + near * size[:, None, 1]
-    hides = _nearer(box) & wide & ends
-    return _hidden(seen, hides)
+    hidden = (before & (_nearer(box) & ends)[..., None]).any(axis=1).mean(axis=1)
+    return {t.id for t, hid in zip(seen, hidden, strict=True) if hid >= share}
 
 
 def crowned_over(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from flows.domain.tracks import Sighting, Track
+from flows.rules.trail import cut_off
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+Box = tuple[float, float, float, float]
+CAR: Box = (100, 100, 200, 180)
+LEFT: Box = (40, 150, 140, 260)
+RIGHT: Box = (160, 150, 260, 260)
+
+
+def hidden(*boxes: Box) -> set[int]:
+    tracks = []
+    for number, box in enumerate(boxes, 1):
+        track = Track(number, "car")
+        track.sightings.append(Sighting(START, 0, np.array(box, np.float32), 0.9))
+        tracks.append(track)
+    return cut_off(tracks, START, 0.5, 0.15)
+
+
+@pytest.mark.parametrize(
+    ("nearer", "is_cut"),
+    [
+        ((), False),
+        ((LEFT,), False),
+        ((RIGHT,), False),
+        ((LEFT, RIGHT), True),
+        ((LEFT, LEFT), False),
+        (((90, 170, 160, 260),), True),
+        (((90, 190, 160, 260),), True),
+        (((90, 200, 160, 260),), False),
+    ],
+    ids=["alone", "left", "right", "both", "left twice", "covered", "adjoins", "apart"],
+)
+def test_who_shows_less_than_half_of_the_lower_edge_may_be_cut_off_there(
+    nearer: tuple[Box, ...], is_cut: bool
+) -> None:
+    assert hidden(CAR, *nearer) == ({1} if is_cut else set())
+
+
+def test_nobody_hides_nobody() -> None:
+    assert hidden() == set()
