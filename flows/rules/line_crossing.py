@@ -172,7 +172,8 @@ class LineCrossingRule(FollowingRule[Crossing]):
             self._learn(state, look)
         if beside:
             return self._covered(state)
-        safe = (front.away and front.before) or (front.facing and front.past)  # whatever may hide its foot
+        # Whatever may hide its foot, as long as a detector does not make it up.
+        safe = (front.away and front.before) or (front.facing and front.past and look.crown)
         if not (look.clear or safe):
             known = self._by_crown(state, look, front) if front.away else None
             if known is None or not known.past:

@@ -5,18 +5,21 @@ from datetime import timedelta
 from typing import Any
 
 import driving
+import numpy as np
 import pytest
 from quick import first
 from roads import START, Drive, Lights, Story, arc, over, rect, road, straight, swapped, violation
 
 from flows.domain.events import Event
+from flows.domain.paths import Waypoint
 from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
 from flows.jurisdiction import load_profile
 from flows.rules import red_light, stop_line, trail
-from flows.rules.line_crossing import LineCrossingRule
+from flows.rules.following import Finding
+from flows.rules.line_crossing import Crossing, LineCrossingRule
 from flows.rules.red_light import RedLight
 from flows.rules.stop_line import StopLine
-from flows.rules.trail import Trails
+from flows.rules.trail import Look, Trails
 from flows.scenes.camera import PinholeCamera
 
 RED = RedLightRule(stop_line="stop", junction="junction", signal="main")
@@ -323,3 +326,35 @@ def test_what_covers_a_side_does_not_hide_how_far_on_one_is(monkeypatch: pytest.
         reds, lines = judged(story, lights=lights, eye=driving.camera(), hz=6.0)
         assert reds == []
         assert [violation(e).track for e in lines] == reported
+
+
+def looked_at(*looks: tuple[float, float, bool, bool], eye: PinholeCamera) -> Finding | str | None:
+    """What becomes of a car of which there are looks of ``(second, y_m, clear, crown)``, under red, when it is gone."""
+    judging, state = rule(StopLine, LINE, eye=eye), Crossing()
+    # So that it knows the clock and the light.
+    Story([ahead(9, start_s=14.0, x=-3.5)], lights={"main": [(0, "red")]}, eye=eye, hz=5.0).tell(judging)
+    for at_s, y, clear, crown in looks:
+        at, ahead_m = START + timedelta(seconds=at_s), np.array((0.0, 1.0))
+        point = Waypoint(at, np.array((1.75, y)), 0.15, 5 * ahead_m, ahead_m, spread_m2=np.eye(2) * 0.15**2)
+        found = judging._see(state, Look(point, "car", clear, crown=crown))
+        if found is not None:
+            return found
+    return judging._leave(state)
+
+
+FROM_AHEAD = PinholeCamera.looking(
+    (4.5, 62.0, 6.8),
+    (1.75, 32.0, 0.0),
+    width_px=driving.WIDTH_PX,
+    height_px=driving.HEIGHT_PX,
+    hfov_deg=45.0,
+)
+
+
+@pytest.mark.parametrize("guessed", [False, True])
+def test_a_foot_that_a_detector_makes_up_is_nowhere(guessed: bool) -> None:
+    """From ahead: of a box that a nearer one covers by half its lower edge is a guess, and may be that one's."""
+    comes = [(5.0 + 0.2 * k, 20.0 + 0.5 * k, True, True) for k in range(10)]
+    stands = [(7.0 + 0.2 * k, 31.0, False, not guessed) for k in range(12)]
+    found = looked_at(*comes, *stands, eye=FROM_AHEAD)
+    assert isinstance(found, Finding) is not guessed
