@@ -188,10 +188,14 @@ class LineCrossingRule(FollowingRule[Crossing]):
             return None
         state.way.append(front)
         if not front.past:
-            if state.red is None:  # a box that jumped
-                state.past = state.inside = None
+            # A box that jumped, or plain sight after one whose foot was covered.
+            if state.red is None or (state.past is not None and state.past.covered):
+                state.past = state.inside = state.red = None
+                state.turns = state.out = False
             return None
-        state.past = state.past or front
+        state.past = (
+            replace(state.past, covered=state.past.covered and front.covered) if state.past else front
+        )
         slow = front.point.speed_mps < self._thresholds.stands_mps
         state.stands = (state.stands or front) if slow else None
         if self._junction is not None:

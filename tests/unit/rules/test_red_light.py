@@ -328,9 +328,11 @@ def test_what_covers_a_side_does_not_hide_how_far_on_one_is(monkeypatch: pytest.
         assert [violation(e).track for e in lines] == reported
 
 
-def looked_at(*looks: tuple[float, float, bool, bool], eye: PinholeCamera) -> Finding | str | None:
+def looked_at(
+    *looks: tuple[float, float, bool, bool], eye: PinholeCamera, configs: tuple[RuleConfig, ...] = (LINE,)
+) -> Finding | str | None:
     """What becomes of a car of which there are looks of ``(second, y_m, clear, crown)``, under red, when it is gone."""
-    judging, state = rule(StopLine, LINE, eye=eye), Crossing()
+    judging, state = rule(StopLine, *configs, eye=eye), Crossing()
     # So that it knows the clock and the light.
     Story([ahead(9, start_s=14.0, x=-3.5)], lights={"main": [(0, "red")]}, eye=eye, hz=5.0).tell(judging)
     for at_s, y, clear, crown in looks:
@@ -358,3 +360,19 @@ def test_a_foot_that_a_detector_makes_up_is_nowhere(guessed: bool) -> None:
     stands = [(7.0 + 0.2 * k, 31.0, False, not guessed) for k in range(12)]
     found = looked_at(*comes, *stands, eye=FROM_AHEAD)
     assert isinstance(found, Finding) is not guessed
+
+
+@pytest.mark.parametrize(("is_at_y", "confirmed"), [(31.0, True), (27.6, False)])
+def test_plain_sight_has_the_last_word_on_who_was_covered(
+    is_at_y: float, confirmed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Covered, it seemed to stand beyond the line; then all of it is seen, beyond the line or at it."""
+    monkeypatch.setattr(
+        LineCrossingRule, "_by_crown", lambda _, state, look, front: replace(front, covered=True)
+    )
+    comes = [(5.0 + 0.2 * k, 20.0 + 0.5 * k, True, True) for k in range(10)]
+    hidden = [(7.0 + 0.2 * k, 31.0, False, True) for k in range(8)]
+    shown = [(8.6 + 0.2 * k, is_at_y, True, True) for k in range(5)]
+    trembles = [(9.6, 27.6, True, True)]
+    found = looked_at(*comes, *hidden, *shown, *trembles, eye=driving.camera(), configs=(LINE, RED))
+    assert isinstance(found, Finding) is confirmed
