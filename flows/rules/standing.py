@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Track
 from flows.rules.base import Moment
-from flows.rules.trail import covered
+from flows.rules.trail import covered, rests_of
 from flows.tracking.boxes import iou
 
 
@@ -66,7 +66,7 @@ class Stand:
 
     Attributes:
         first: Where it was first still.
-        last: Where it was last seen; the place is that of its last look in plain sight.
+        last: Where it was last seen; the place is that of its last look in plain sight, the box what is to be seen.
         plain: Its last look that nothing nearer covered.
         cls: What it is taken for.
         coming_at: When it was last seen moving before; None if it stood when it was first seen.
@@ -134,6 +134,7 @@ class Standings:
             counted_s: The clock of countable time.
         """
         hidden = covered(tracks, moment.at, self._config.covered_share)
+        rests = rests_of(tracks, moment.at)
         self._present = {track.id for track in tracks}
         seen = []
         for track in tracks:
@@ -141,6 +142,8 @@ class Standings:
             if path is None or not path.points or path.now.at != moment.at or track.cls not in self._classes:
                 continue
             stand = self._see(track, path, track.id in hidden, counted_s)
+            if stand is not None and track.id in rests:
+                stand.last = replace(stand.last, xyxy=rests[track.id])
             self._known.add(track.id)
             if stand is not None:
                 seen.append(stand)
@@ -164,7 +167,7 @@ class Standings:
     def excused(self, stand: Stand) -> bool:
         """Whether its number has had its event at another place, or its vehicle under another number."""
         others = [s for s in self._stands if s.reported and s is not stand]
-        return stand.owner in self._excused or any(self._equal(s, stand.last) for s in others)
+        return stand.owner in self._excused or any(self._equal(s, stand.plain) for s in others)
 
     def candidates(self) -> list[Stand]:
         """Who surely stands, in sight or hidden for a while, and has no violation yet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -18,9 +18,12 @@ from flows.domain.tracks import Track
 from flows.rules.base import Moment
 
 Array = NDArray[np.float64]
+Xyxy = tuple[float, float, float, float]
 
 OWN_VOTE = 2.0
 """Times as many sightings as those before a break, and the vote over the class is this vehicle's."""
+PART: Final = 0.1
+"""A box so far covered by a nearer one shows that one as well: its plate, which is read better, too."""
 SAMPLES: Final = (np.arange(40) + 0.5) / 40
 """Where along a lower edge it is asked whether a nearer box is before it."""
 
@@ -77,7 +80,7 @@ class Look:
     """One believable waypoint.
 
     Attributes:
-        point: Where the vehicle was; its heading is known.
+        point: Where the vehicle was; its heading is known. Of a box that a nearer one covers it has the rest.
         cls: What it was taken for then.
         clear: No nearer vehicle hid part of it, or of its foot.
         broken: This may be another vehicle than in the look before: what was known is void.
@@ -106,6 +109,7 @@ class _Trail:
         recent: Waypoints whose velocities are compared.
         covered_at: When a nearer vehicle hid it.
         topped_at: When one reached over its upper edge, or hid so much that this was a guess.
+        rests: What nearer ones left of its box.
     """
 
     last: Waypoint | None = None
@@ -116,6 +120,7 @@ class _Trail:
     recent: deque[Waypoint] = field(default_factory=deque)
     covered_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
     topped_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
+    rests: deque[tuple[datetime, Xyxy]] = field(default_factory=lambda: deque(maxlen=64))
 
 
 class Trails:
@@ -136,12 +141,15 @@ class Trails:
         if config.cut_share <= 1.0:
             hidden |= cut_off(tracks, moment.at, config.cut_share, config.cut_near)
         topped = crowned_over(tracks, moment.at, config.guessed_share)
+        rests = rests_of(tracks, moment.at)
         for track in tracks:
             trail = self._trails.setdefault(track.id, _Trail())
             if track.id in hidden:
                 trail.covered_at.append(moment.at)
             if track.id in topped:
                 trail.topped_at.append(moment.at)
+            if track.id in rests:
+                trail.rests.append((moment.at, rests[track.id]))
             path = moment.paths.get(track.id)
             if path is not None and path.points and path.now.heads:
                 yield track, self._looks(trail, track, path)
@@ -168,7 +176,9 @@ class Trails:
             if _s(trail.started_at, point.at) >= settle_s:
                 clear = not self._was_covered(trail, point.at)
                 crown = not self._was(trail.topped_at, point.at)
-                looks.append(Look(point, track.cls, clear, mixed=mixed, crown=crown))
+                rest = next((rest for at, rest in trail.rests if at == point.at), point.xyxy)
+                shown = replace(point, xyxy=rest)
+                looks.append(Look(shown, track.cls, clear, mixed=mixed, crown=crown))
             elif broken:
                 looks.append(Look(point, track.cls, clear=False, broken=True, mixed=True))
         return looks
@@ -271,6 +281,33 @@ def crowned_over(tracks: Sequence[Track], at: datetime, share: float) -> set[int
     over = (common > 0.0) & (box[None, :, 1] < box[:, None, 1])
     hides = _nearer(box) & (over | (common >= share))
     return _hidden(seen, hides)
+
+
+def rests_of(tracks: Sequence[Track], at: datetime) -> dict[int, Xyxy]:
+    """What nearer boxes leave of boxes of which they cover a part: an upper edge is never moved."""
+    seen, box = _boxes(tracks, at)
+    common = np.where(_nearer(box), _common(box), 0.0)
+    return {
+        seen[i].id: _rest(box[i], box[common[i] > 0.0]) for i in np.flatnonzero((common >= PART).any(axis=1))
+    }
+
+
+def _rest(box: Array, nearer: Array) -> Xyxy:
+    """The largest part of a box above or beside each nearer one; with one that is all over it, as it is."""
+    x0, y0, x1, y1 = (float(v) for v in box)
+    for left, top, right, _ in nearer:
+        parts = [
+            part
+            for part in (
+                (x0, y0, x1, min(y1, top)),
+                (x0, y0, min(x1, left), y1),
+                (max(x0, right), y0, x1, y1),
+            )
+            if part[2] > part[0] and part[3] > part[1]
+        ]
+        if parts:
+            x0, y0, x1, y1 = max(parts, key=lambda p: (p[2] - p[0]) * (p[3] - p[1]))
+    return float(x0), float(y0), float(x1), float(y1)
 
 
 def _hidden(seen: Sequence[Track], hides: NDArray[np.bool_]) -> set[int]:

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import driving
+import numpy as np
 import pytest
+import roads
 from quick import first
 from roads import Drive, Lights, parked, rect, road, straight, tell, violation
 
 from flows.domain.events import Event
 from flows.domain.ruleset import ProhibitedStoppingRule
+from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
+from flows.objects.company import covered
+from flows.rules.base import Moment
 from flows.rules.prohibited_stopping import STANDING_ENDED, ProhibitedStopping, describe
 from flows.tracking.boxes import iou
 
@@ -113,6 +120,28 @@ def test_who_stands_in_part_behind_another_stands(pose: str, leaves_s: float, re
     )
     events = judged(car, Drive(2, nearer), eye=driving.camera(pose))
     assert [violation(e).track for e in violations(events)] == reported
+
+
+def test_pictures_of_who_stands_behind_another_do_not_show_that_ones_plate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(roads, "visible", lambda box, nearer: box.copy())
+    boxes: dict[tuple[int, datetime], np.ndarray] = {}
+    eye = driving.camera("gantry")
+
+    class Watching(ProhibitedStopping):
+        def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+            boxes.update({(t.id, t.last_at): t.sightings[-1].xyxy for t in tracks})
+            return super().observe(tracks, moment)
+
+    site = road(STOP, zones={"kerb": rect(2.4, 15, 5.4, 40)}, eye=eye)
+    nearer = Drive(2, ((5.0, 3.9, -10.0), (9.0, 3.9, 23.5), (26.0, 3.9, 23.5)))
+    events = tell(Watching(STOP, site), [stops(1, 30, 37.0, arrives_s=3.0), nearer], eye=eye, hz=5.0)
+    (event,) = violations(events)
+    last = violation(event).moments[-1]
+    assert last.name == "still_stands"
+    assert covered(boxes[2, last.at], by=np.array(last.xyxy)) < 0.01
+    assert covered(boxes[2, last.at], by=boxes[1, last.at]) > 0.05
 
 
 def test_a_reported_car_that_was_hidden_for_minutes_is_not_reported_again() -> None:

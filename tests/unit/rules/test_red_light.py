@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import driving
 import numpy as np
 import pytest
+import roads
 from quick import first
 from roads import START, Drive, Lights, Story, arc, over, rect, road, straight, swapped, violation
 
 from flows.domain.events import Event
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
+from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
+from flows.objects.company import covered
 from flows.rules import red_light, stop_line, trail
+from flows.rules.base import Moment
 from flows.rules.following import Finding
 from flows.rules.line_crossing import Crossing, LineCrossingRule
 from flows.rules.red_light import RedLight
@@ -376,3 +381,36 @@ def test_plain_sight_has_the_last_word_on_who_was_covered(
     trembles = [(9.6, 27.6, True, True)]
     found = looked_at(*comes, *hidden, *shown, *trembles, eye=driving.camera(), configs=(LINE, RED))
     assert isinstance(found, Finding) is confirmed
+
+
+class Watching(StopLine):
+    """Notes everybody's boxes."""
+
+    boxes: dict[tuple[int, datetime], np.ndarray]
+
+    def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        self.boxes |= {(t.id, t.last_at): t.sightings[-1].xyxy for t in tracks}
+        return super().observe(tracks, moment)
+
+
+@pytest.mark.parametrize("pose", ["gantry", "high"])
+def test_pictures_of_who_was_covered_show_no_plate_but_its_own(
+    pose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who draws up behind is in part within the box of who stands beyond the line."""
+    monkeypatch.setattr(roads, "visible", lambda box, nearer: box.copy())
+    monkeypatch.setattr(Watching, "boxes", {}, raising=False)
+    behind = [(1.2, 1.75, -14.0), (4.2, 1.75, 18.75), (5.7, 1.75, 24.75), (24.0, 1.75, 24.75)]
+    story = stops(at_y=30.25, then_s=22.0), Drive(2, tuple(behind))
+    lights: Lights = {"main": [(0, "red"), (20, "green")]}
+    eye = driving.camera(pose)
+    judging = rule(Watching, LINE, RED, eye=eye)
+    (event,) = Story(story, lights=lights, eye=eye, hz=6.0).tell(judging)
+    facts = violation(event)
+    assert facts.track == 1
+    shows = [
+        covered(judging.boxes[2, m.at], by=np.array(m.xyxy))
+        for m in facts.moments
+        if (2, m.at) in judging.boxes
+    ]
+    assert max(shows) < 0.1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flows.domain.tracks import Sighting, Track
-from flows.rules.trail import cut_off
+from flows.rules.trail import cut_off, rests_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 Box = tuple[float, float, float, float]
@@ -15,13 +15,17 @@ LEFT: Box = (40, 150, 140, 260)
 RIGHT: Box = (160, 150, 260, 260)
 
 
-def hidden(*boxes: Box) -> set[int]:
-    tracks = []
+def tracks(*boxes: Box) -> list[Track]:
+    made = []
     for number, box in enumerate(boxes, 1):
         track = Track(number, "car")
         track.sightings.append(Sighting(START, 0, np.array(box, np.float32), 0.9))
-        tracks.append(track)
-    return cut_off(tracks, START, 0.5, 0.15)
+        made.append(track)
+    return made
+
+
+def hidden(*boxes: Box) -> set[int]:
+    return cut_off(tracks(*boxes), START, 0.5, 0.15)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +50,22 @@ def test_who_shows_less_than_half_of_the_lower_edge_may_be_cut_off_there(
 
 def test_nobody_hides_nobody() -> None:
     assert hidden() == set()
+
+
+TRUCK: Box = (100, 100, 200, 300)
+
+
+@pytest.mark.parametrize(
+    ("nearer", "rest"),
+    [
+        ((110, 210, 190, 320), (100, 100, 200, 210)),
+        ((160, 120, 260, 320), (100, 100, 160, 300)),
+        ((40, 120, 140, 320), (140, 100, 200, 300)),
+        ((110, 290, 190, 320), None),
+        ((110, 90, 190, 280), None),
+        ((90, 90, 210, 310), TRUCK),
+    ],
+    ids=["behind it", "on its right", "on its left", "hardly", "farther", "all over it"],
+)
+def test_what_is_left_of_a_box_shows_nobody_else(nearer: Box, rest: Box | None) -> None:
+    assert rests_of(tracks(TRUCK, nearer), START).get(1) == rest
