@@ -39,7 +39,8 @@ class BackfillOptions:
     Attributes:
         since: Only what was recorded from then on ...
         until: ... and before then.
-        actors: Most recordings played at once, a core each; 0: as many as the cluster has cores.
+        actors: Most recordings played at once; 0: as many as the cluster has cores.
+        cpus: Cores that Ray keeps free for each.
         gpus: Share of an accelerator for each.
         detector: For all cameras instead of their own.
         address: Ray cluster to join; ``local`` starts one here.
@@ -50,6 +51,7 @@ class BackfillOptions:
     since: datetime | None = None
     until: datetime | None = None
     actors: int = 0
+    cpus: float = 1.0
     gpus: float = 0.0
     detector: str | None = None
     address: str = ""
@@ -104,9 +106,8 @@ def run_backfill(
         if options.gpus > (had := _resource("GPU")):
             raise FieldError("--gpus", f"at most what the cluster has ({had:g})", f"{options.gpus:g}")
         profile = load_profile(site.jurisdiction)
-        mine = not runs(RESULTS) and redis_url.startswith(
-            "unix:"
-        )  # its Redis ends with this job, and so does it
+        # An embedded Redis ends with this job, and so does who writes to it.
+        mine = not runs(RESULTS) and redis_url.startswith("unix:")
         actor = results_actor(options.settings, redis_url, retention_of(profile.retention))
         around = Surroundings(
             site.site,
@@ -116,14 +117,15 @@ def run_backfill(
             plates=bool(options.loaders.plates),
             belts=bool(options.loaders.belts),
         )
-        if found and ray.available_resources().get("CPU", 0.0) < 1.0:  # type: ignore[no-untyped-call]
+        if found and ray.available_resources().get("CPU", 0.0) < options.cpus:  # type: ignore[no-untyped-call]
             log.warning("no core of the cluster is free: recordings wait until one is")
         for note in notes(found, profile):
             log.warning("%s", note)
         played: list[Played] = []
         try:
+            actors = options.actors or _cores()
             for each in play_all(
-                found, around, redis_url, options.loaders, options.actors or _cores(), options.gpus
+                found, around, redis_url, options.loaders, actors, options.cpus, options.gpus
             ):
                 played.append(each)
                 on_played(each, len(found))

@@ -258,6 +258,7 @@ def play_all(
     redis_url: str,
     loaders: Loaders,
     actors: int,
+    cpus: float = 1.0,
     gpus: float = 0.0,
 ) -> Iterator[Played]:
     """Plays recordings on the cluster; yields what came of each as it is done.
@@ -267,7 +268,8 @@ def play_all(
         around: What cameras of a job share.
         redis_url: Of the results, to know what is known.
         loaders: Who makes the models.
-        actors: Most recordings played at once, a core each.
+        actors: Most recordings played at once.
+        cpus: Cores that Ray keeps free for each actor.
         gpus: Share of an accelerator for each actor.
     """
     import ray.data
@@ -290,7 +292,7 @@ def play_all(
         Player,
         fn_constructor_args=(around, redis_url, loaders),
         compute=pool,
-        num_cpus=1,
+        num_cpus=cpus,
         num_gpus=gpus or None,
         max_task_retries=RETRIES,
     )

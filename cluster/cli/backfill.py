@@ -36,6 +36,7 @@ def backfill(
     actors: Annotated[
         int, typer.Option(min=0, help="Most recordings played at once; 0: one for each core.")
     ] = 0,
+    cpus: Annotated[float, typer.Option(min=0.0, help="Cores that Ray keeps free for each of them.")] = 1.0,
     gpus: Annotated[float, typer.Option(min=0.0, help="Share of an accelerator for each of them.")] = 0.0,
     detector: Annotated[
         str | None, typer.Option(metavar="NAME", help="Use this detector for all cameras.")
@@ -65,6 +66,7 @@ def backfill(
         since=moment("--since", since) if since else None,
         until=moment("--until", until) if until else None,
         actors=actors,
+        cpus=cpus,
         gpus=gpus,
         detector=detector,
         address=os.environ.get("RAY_ADDRESS", ""),

@@ -52,7 +52,8 @@ def play(cluster: None, tmp_path: Path, clip: Path, redis: EmbeddedRedis) -> Pla
         site.write_text(text.replace("detector: colour", f"detector: {first}", 1))
         settings = Settings.from_env({"DOME_HOME": str(tmp_path / "home"), "DOME_REDIS_URL": redis.url})
         loaders = Loaders(loader, plates="", belts="")
-        options = BackfillOptions(settings=settings, actors=actors, gpus=gpus, loaders=loaders)
+        # What other tests have deployed in this Ray keeps its cores.
+        options = BackfillOptions(settings=settings, actors=actors, cpus=0.1, gpus=gpus, loaders=loaders)
         return run_backfill(load_site(site).config, archive, options)
 
     return played
