@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -36,6 +35,7 @@ from flows.domain.plates import PlateAnswer, PlateRequest
 from flows.domain.site import CameraConfig, FileSource, SiteConfig
 from flows.domain.status import CameraStatus
 from flows.feed import Feed, described
+from flows.loading import made
 from flows.outbox import Outbox, Submit
 from flows.pipeline import CameraPipeline
 from flows.sources import open_source
@@ -370,7 +370,7 @@ class Player:
     def _detector(self, name: str) -> DetectorLike:
         if name not in self._detectors:
             self._detectors[name] = cast(
-                DetectorLike, _made(self._loaders.detector, name, self._around.settings)
+                DetectorLike, made(self._loaders.detector, name, self._around.settings)
             )
         return self._detectors[name]
 
@@ -449,15 +449,10 @@ class _Local(Generic[Request, Answer]):
     def __call__(self, request: Request) -> Answer:
         try:
             if self._ask is None:
-                self._ask = getattr(_made(self._loader), self._method)
+                self._ask = getattr(made(self._loader), self._method)
             return self._ask(request)
         except Exception as error:
             raise ReaderFailed(f"{self._whom}: {described(error)}") from error
-
-
-def _made(loader: str, *arguments: object) -> object:
-    module, _, function = loader.partition(":")
-    return getattr(import_module(module), function)(*arguments)
 
 
 def failed(recording: Recording, why: str) -> Played:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -128,10 +129,7 @@ def table(result: Backfilled) -> Table:
     made.add_column("events")
     for camera in sorted({each.status.camera_id for each in result.played}):
         mine = [each for each in result.played if each.status.camera_id == camera]
-        events: dict[str, int] = {}
-        for each in mine:
-            for kind, count in each.status.events.items():
-                events[kind] = events.get(kind, 0) + count
+        events = sum((Counter(each.status.events) for each in mine), Counter[str]())
         numbers = (
             len(mine),
             sum(not whole(each) for each in mine),

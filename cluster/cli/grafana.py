@@ -35,11 +35,12 @@ def grafana(
 
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        for each in dashboards():
+        boards = dashboards()
+        for each in boards:
             path = out / f"{each['uid']}.json"
             path.write_text(json.dumps(each, indent=1) + "\n", encoding="utf-8")
         stdout().print(
-            f"{counted(len(dashboards()), 'dashboard')} written to {out}; they ask the data source with uid {SOURCE}",
+            f"{counted(len(boards), 'dashboard')} written to {out}; they ask the data source with uid {SOURCE}",
             markup=False,
             soft_wrap=True,
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import cast
 
 import numpy as np
 from ray import serve
 
 from flows.domain.belts import BeltAnswer, BeltLook, BeltReaderLike, BeltRequest
+from flows.loading import made
 from serve.deployments.engine import Engine
 from serve.deployments.pictures import check_pictures
 
@@ -22,8 +22,7 @@ class BeltsDeployment:
     """
 
     def __init__(self, loader: str) -> None:
-        module, _, function = loader.partition(":")
-        self._reader = cast(BeltReaderLike, getattr(import_module(module), function)())
+        self._reader = cast(BeltReaderLike, made(loader))
         self._engine = Engine("belts")
 
     async def look(self, request: BeltRequest) -> BeltAnswer:

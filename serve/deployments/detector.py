@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any, cast
 
 import numpy as np
@@ -12,6 +11,7 @@ from ray import serve
 
 from flows.domain.detections import Detections
 from flows.domain.inference import DetectorLike, DetectorSpec, DetectRequest, detect_at_full_size
+from flows.loading import made
 from flows.settings import Settings
 from serve.deployments.engine import HUNG_S, Engine
 
@@ -43,8 +43,7 @@ class DetectorDeployment:
     """
 
     def __init__(self, name: str, settings: Settings, loader: str, hung_s: float = HUNG_S) -> None:
-        module, _, function = loader.partition(":")
-        self._detector = cast(DetectorLike, getattr(import_module(module), function)(name, settings))
+        self._detector = cast(DetectorLike, made(loader, name, settings))
         self._engine = Engine("detector", hung_s)
         self._batching = Batching()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Final, cast
 
 from ray import serve
@@ -20,6 +19,7 @@ from flows.domain.faces import FaceAnswer, FaceRequest, SeesFaces
 from flows.faces.searcher import FaceSearcher
 from flows.faces.thresholds import built_in
 from flows.leaks import without_dumps
+from flows.loading import made
 from flows.settings import Settings
 from flows.store.searching import Searching
 from flows.store.vault import Vault
@@ -45,8 +45,7 @@ class FacesDeployment:
 
     def __init__(self, settings: Settings, redis_url: str, loader: str) -> None:
         without_dumps()
-        module, _, function = loader.partition(":")
-        eyes = cast(SeesFaces, getattr(import_module(module), function)(settings.faces, settings))
+        eyes = cast(SeesFaces, made(loader, settings.faces, settings))
         source = Searching(redis_url, Vault.of(settings.probe_key.get_secret_value()))
         self._searcher = FaceSearcher(eyes, source, built_in(settings.faces), lambda: datetime.now(UTC))
         self._engine = Engine("faces", GALLERY_S)  # one thread: the gallery changes only between two looks

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import cast
 
 import numpy as np
 from ray import serve
 
 from flows.domain.plates import PlateAnswer, PlateReaderLike, PlateRequest
+from flows.loading import made
 from serve.deployments.engine import Engine
 from serve.deployments.pictures import check_pictures
 
@@ -22,8 +22,7 @@ class PlatesDeployment:
     """
 
     def __init__(self, loader: str) -> None:
-        module, _, function = loader.partition(":")
-        self._reader = cast(PlateReaderLike, getattr(import_module(module), function)())
+        self._reader = cast(PlateReaderLike, made(loader))
         self._engine = Engine("plates")
 
     async def read(self, request: PlateRequest) -> PlateAnswer:
