@@ -275,7 +275,7 @@ def test_an_operator_sends_a_patrol_that_steps_on_though_the_connection_fails(
     patrol.goto(patrol.url.split("#")[0] + "#/patrol")
     patrol.click("button:text('Accept')")
     patrol.wait_for_selector(".pill:text('accepted')")
-    patrol.wait_for_selector(".banner", state="hidden")
+    patrol.wait_for_selector(".banner[role=status]", state="hidden")
     patrol.route("**/api/v1/patrol/tasks/**", lambda route: route.abort())
     patrol.click("button:text('Arrived')")
     patrol.wait_for_selector(".pill:text('on the spot')")
@@ -288,8 +288,43 @@ def test_an_operator_sends_a_patrol_that_steps_on_though_the_connection_fails(
     kept = patrol.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('dome.patrol'))")
     assert kept == ["dome.patrol.queue.bolat"], "who signs in next sends none of it"
     patrol.unroute("**/api/v1/patrol/tasks/**")
-    patrol.wait_for_selector(".banner", state="hidden")
+    patrol.wait_for_selector(".banner[role=status]", state="hidden")
     patrol.wait_for_selector(".pill:text('resolved')")
+
+
+def test_a_step_taken_while_another_is_on_its_way_is_sent_after_it_and_once(
+    desk: Any, config: ApiConfig
+) -> None:
+    left = Event.of(
+        "dome.object.abandoned.v1",
+        camera_id="esil-1",
+        district="esil",
+        at=datetime.now(UTC),
+        data={"object": "bag-2"},
+    )
+    write(config.redis_url, left)
+    operator = desk("operator")
+    operator.goto(operator.url.split("#")[0] + "#/objects")
+    operator.click("article[aria-label='bag-2'] button:text('Send a patrol')")
+    operator.fill("#why", "a suitcase by the entrance")
+    operator.click("dialog .good")
+    operator.wait_for_selector("#said p")
+    patrol = desk("patrol", sub="daniyar")
+    held, sent = [], []
+    patrol.on(
+        "request",
+        lambda request: sent.append(request.url.rsplit("/", 1)[-1]) if request.method == "POST" else None,
+    )
+    patrol.route("**/patrol/tasks/*/accept", lambda route: held.append(route))
+    patrol.goto(patrol.url.split("#")[0] + "#/patrol")
+    patrol.click("button:text('Accept')")
+    patrol.click("button:text('Arrived')")
+    patrol.wait_for_selector(".banner:text('2')")
+    for route in held:
+        route.continue_()
+    patrol.wait_for_selector(".banner[role=status]", state="hidden")
+    patrol.wait_for_selector(".pill:text('on the spot')")
+    assert sent == ["accept", "arrive"]
 
 
 def filed(

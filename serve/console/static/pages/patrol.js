@@ -31,8 +31,16 @@ function ahead(task, rows, sub) {
   return task;
 }
 
+// One sends at a time: a second step taken while the first is on its way must not send the first again.
+let sending = Promise.resolve();
+function send(...what) {
+  const sent = sending.then(() => sendAll(...what));
+  sending = sent.catch(() => {});
+  return sent;
+}
+
 // Sends what waits until somebody leaves the page or it cannot be sent now; hands on each task as it is then.
-async function send(queue, signal, taken) {
+async function sendAll(queue, signal, taken) {
   for (let rows = queue.read(); rows.length && !signal.aborted; rows = queue.read()) {
     const [{ path, body, key }] = rows;
     let answer;
