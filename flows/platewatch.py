@@ -19,6 +19,7 @@ from flows.domain.site import CameraConfig
 from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment
+from flows.rules.trail import Rests
 
 PLATED: Final = frozenset({"car", "truck", "bus", "motorcycle"})
 
@@ -82,14 +83,16 @@ class PlateWatch:
         self._limits = thresholds or PlateWatchConfig()
         self._vehicles: dict[int, _Vehicle] = {}
         self._refusals: Counter[str] = Counter()
+        self._rests = Rests()
 
     def refusals(self) -> dict[str, int]:
-        """Vehicles of which no view was large and whole enough."""
+        """Vehicles of which no view was large and whole enough, or none that nobody covered."""
         return dict(self._refusals)
 
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """Notes the largest views; speaks of who has passed."""
         events: list[Event] = []
+        self._rests.see(tracks, moment.at)
         for track in tracks:
             vehicle = self._vehicles.setdefault(track.id, _Vehicle())
             if vehicle.told or track.cls not in PLATED or track.last_at != moment.at:
@@ -97,18 +100,21 @@ class PlateWatch:
             self._look(vehicle, track, moment)
             best = vehicle.largest
             if best is not None and moment.at - best.at >= timedelta(seconds=self._limits.passed_s):
-                events.append(self._tell(vehicle, track))
+                events += self._tell(vehicle, track)
         return events
 
     def forget(self, track: Track, moment: Moment) -> list[Event]:
         """Speaks of who is gone before it had passed."""
         vehicle = self._vehicles.pop(track.id, None)
+        events: list[Event] = []
         if vehicle is None or vehicle.told or track.cls not in PLATED:
-            return []
-        if vehicle.largest is None:
+            pass
+        elif vehicle.largest is None:
             self._refusals["read_plates.too_small"] += 1
-            return []
-        return [self._tell(vehicle, track)]
+        else:
+            events = self._tell(vehicle, track)
+        self._rests.forget(track.id)
+        return events
 
     def _look(self, vehicle: _Vehicle, track: Track, moment: Moment) -> None:
         left, top, right, bottom = (float(v) for v in track.sightings[-1].xyxy)
@@ -119,9 +125,10 @@ class PlateWatch:
             and right <= moment.width_px - edge
             and bottom <= moment.height_px - edge
         )
-        if not whole or right - left < self._limits.legible_px:
+        shown = self._rests.of(track.id, moment.at, (left, top, right, bottom)) if whole else None
+        if shown is None or shown[2] - shown[0] < self._limits.legible_px:
             return
-        view = _View(moment.at, (left, top, right, bottom))
+        view = _View(moment.at, shown)
         if vehicle.largest is None or view.area > vehicle.largest.area * self._limits.larger:
             vehicle.largest = view
         self._keep(vehicle, view)
@@ -138,9 +145,15 @@ class PlateWatch:
                 kept.append(each)
         vehicle.views = kept
 
-    def _tell(self, vehicle: _Vehicle, track: Track) -> Event:
+    def _tell(self, vehicle: _Vehicle, track: Track) -> list[Event]:
         vehicle.told = True
-        views = sorted(vehicle.views, key=lambda v: v.at)
+        # Who covered it may have been known a moment later only.
+        rests = [(v.at, self._rests.of(track.id, v.at, v.xyxy)) for v in vehicle.views]
+        views = sorted((_View(at, xyxy) for at, xyxy in rests if xyxy is not None), key=lambda v: v.at)
+        vehicle.views = []
+        if not views:
+            self._refusals["read_plates.covered"] += 1
+            return []
         best = max(views, key=lambda v: v.area)
         seen = VehicleSeen(
             camera=self._camera.id,
@@ -153,5 +166,4 @@ class PlateWatch:
             longitude=self._camera.longitude,
             moments=tuple(KeyMoment(name=f"view-{n}", at=v.at, xyxy=v.xyxy) for n, v in enumerate(views, 1)),
         )
-        vehicle.views = []
-        return seen.event()
+        return [seen.event()]

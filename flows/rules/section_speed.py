@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -29,6 +29,7 @@ from flows.roadway import heading
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter, calibration_facts, clock_facts, moment_of, standing_of
+from flows.rules.trail import Rests
 from flows.speed import KMH
 
 Array = NDArray[np.float64]
@@ -119,6 +120,7 @@ class SectionSpeed:
         self._crossed_at: dict[int, datetime] = {}
         self._done: set[int] = set()
         self._clock = ClockWatch()
+        self._rests = Rests()
         self._last: tuple[datetime, int] | None = None
         self._distrusted_until: datetime | None = None
 
@@ -130,6 +132,7 @@ class SectionSpeed:
         """Notes who crosses, and tells of those who crossed a little while ago."""
         self._clock.see(moment)
         self._watch_pace(moment)
+        self._rests.see(tracks, moment.at)
         events: list[Event] = []
         for track in tracks:
             path = moment.paths.get(track.id)
@@ -156,6 +159,7 @@ class SectionSpeed:
         for memory in (self._looked_at, self._crossed_at):
             memory.pop(track.id, None)
         self._done.discard(track.id)
+        self._rests.forget(track.id)
         return events
 
     def _cannot_say(self, track: Track, moment: Moment) -> None:
@@ -284,12 +288,26 @@ class SectionSpeed:
             cls=track.cls,
             speed_kmh=round(found.speed_mps * KMH, 2),
             position_m=found.position_m,
-            moments=_moments(path, found),
+            moments=self._moments(path, found),
             rule_version=VERSION,
             parameters=self._reporter.parameters,
             clock=clock_facts(moment.clock),
             calibration=calibration_facts(ground) if ground is not None else {},
         ).event()
+
+    def _moments(self, path: Path, found: _Crossing) -> tuple[KeyMoment, ...]:
+        """The gate, and where the plate is largest: what nearer vehicles leave to be seen."""
+        gate = self._shown(path, found.nearest)
+        shown = [p for p in (self._shown(path, p) for p in path.points) if p.xyxy is not None]
+        named = [moment_of("gate", gate)]
+        largest = max(shown, key=_height_px, default=None)
+        if largest is not None and _height_px(largest) > 1.2 * _height_px(gate):
+            named.append(moment_of("closest", largest))
+        return tuple(sorted((m for m in named if m is not None), key=lambda m: m.at))
+
+    def _shown(self, path: Path, point: Waypoint) -> Waypoint:
+        rest = None if point.xyxy is None else self._rests.of(path.id, point.at, point.xyxy)
+        return replace(point, xyxy=rest)
 
 
 def terms_of(config: SectionSpeedRule, site: Site) -> SectionTerms:
@@ -322,16 +340,6 @@ def describe(config: SectionSpeedRule, profile: JurisdictionProfile) -> str:
 
 def _tolerance(config: SectionSpeedRule, law: RuleLaw) -> float:
     return law.tolerance_kmh if config.tolerance_kmh is None else config.tolerance_kmh
-
-
-def _moments(path: Path, found: _Crossing) -> tuple[KeyMoment, ...]:
-    """The gate, and where the plate is largest."""
-    named = [moment_of("gate", found.nearest)]
-    seen = [p for p in path.points if p.xyxy is not None]
-    largest = max(seen, key=_height_px, default=None)
-    if largest is not None and _height_px(largest) > 1.2 * _height_px(found.nearest):
-        named.append(moment_of("closest", largest))
-    return tuple(sorted((m for m in named if m is not None), key=lambda m: m.at))
 
 
 def _height_px(point: Waypoint) -> float:

@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.paths import Path, Waypoint
-from flows.domain.tracks import Track
+from flows.domain.tracks import Sighting, Track
 from flows.rules.base import Moment
 
 Array = NDArray[np.float64]
@@ -24,6 +24,10 @@ OWN_VOTE = 2.0
 """Times as many sightings as those before a break, and the vote over the class is this vehicle's."""
 PART: Final = 0.1
 """A box so far covered by a nearer one shows that one as well: its plate, which is read better, too."""
+SAME: Final = 0.8
+"""Boxes that have so much of each other in common are one vehicle's, tracked twice: it hides nothing of itself."""
+KEPT: Final = timedelta(seconds=30.0)
+"""No picture is cut from what is older: the evidence ring holds 20 s."""
 SAMPLES: Final = (np.arange(40) + 0.5) / 40
 """Where along a lower edge it is asked whether a nearer box is before it."""
 
@@ -290,6 +294,61 @@ def rests_of(tracks: Sequence[Track], at: datetime) -> dict[int, Xyxy]:
     return {
         seen[i].id: _rest(box[i], box[common[i] > 0.0]) for i in np.flatnonzero((common >= PART).any(axis=1))
     }
+
+
+class Rests:
+    """What there is to be seen of each vehicle in each of the last frames, and of nobody else: for plates.
+
+    A plate is read wherever it is in a crop, so whatever a nearer box covers is left out, however little.
+    """
+
+    def __init__(self) -> None:
+        self._rests: dict[int, dict[datetime, Xyxy | None]] = {}
+        self._known: set[int] = set()
+
+    def see(self, tracks: Sequence[Track], at: datetime) -> None:
+        """Notes who covers whom now, and who did before the tracker was sure of somebody.
+
+        Args:
+            tracks: Those seen in this frame.
+            at: Its time.
+        """
+        fresh = [t for t in tracks if t.id not in self._known]
+        self._known.update(t.id for t in fresh)
+        since = at - KEPT
+        for then in {at} | {s.at for t in fresh for s in t.sightings if s.at > since}:
+            self._note(tracks, then)
+        for rests in self._rests.values():
+            while rests and (oldest := next(iter(rests))) <= since:
+                del rests[oldest]
+
+    def of(self, track: int, at: datetime, xyxy: Xyxy) -> Xyxy | None:
+        """What is to be seen of a box; None where a nearer one is all over it."""
+        return self._rests.get(track, {}).get(at, xyxy)
+
+    def forget(self, track: int) -> None:
+        """The track has ended."""
+        self._rests.pop(track, None)
+        self._known.discard(track)
+
+    def _note(self, tracks: Sequence[Track], at: datetime) -> None:
+        # Who walks before a vehicle, or rides it, bears no plate.
+        sightings = [(t.id, _sighting(t, at)) for t in tracks if t.cls != "person"]
+        shown = [(i, s.xyxy) for i, s in sightings if s is not None and np.isfinite(s.xyxy).all()]
+        box = np.array([xyxy for _, xyxy in shown], np.float64).reshape(-1, 4)
+        common = _common(box)
+        twice = np.minimum(common, common.T) >= SAME
+        covers = _nearer(box) & (common > 0.0) & ~twice
+        for row in np.flatnonzero(covers.any(axis=1)):
+            nearer = box[covers[row]]
+            rest = _rest(box[row], nearer)
+            bare = not (_common(np.vstack([rest, nearer]))[0, 1:] > 0.0).any()
+            self._rests.setdefault(shown[row][0], {})[at] = rest if bare else None
+
+
+def _sighting(track: Track, at: datetime) -> Sighting | None:
+    """The track's sighting at a moment; a late one is asked for most."""
+    return next((s for s in takewhile(lambda s: s.at >= at, reversed(track.sightings)) if s.at == at), None)
 
 
 def _rest(box: Array, nearer: Array) -> Xyxy:

@@ -86,6 +86,40 @@ def test_a_vehicle_is_told_once_with_its_largest_views() -> None:
     assert min(gaps) >= timedelta(seconds=0.15)
 
 
+def drive_two(
+    nearer: Callable[[Box], Box], sure_from: int = 0
+) -> tuple[list[VehicleSeen], PlateWatch, list[Box]]:
+    """A car that comes nearer, and another before it all the time, of which the tracker is sure from a frame on."""
+    watch, first, second = PlateWatch(camera(), load_profile("kz")), Track(3, "car"), Track(4, "car")
+    events, boxes = list[Event](), growing(30)
+    for n, box in enumerate(boxes):
+        at = AT + timedelta(seconds=n / 10)
+        for track, xyxy in ((first, box), (second, nearer(box))):
+            track.sightings.append(Look(at, n, np.array(xyxy, np.float32), 0.9))
+        events += watch.observe([first, second] if n >= sure_from else [first], moment(at, n))
+    for track in (first, second):
+        events += watch.forget(track, moment(track.last_at, len(boxes)))
+    return [VehicleSeen.of(e) for e in events], watch, boxes
+
+
+@pytest.mark.parametrize("sure_from", [0, 29])
+def test_views_of_a_covered_vehicle_end_where_the_nearer_one_begins(sure_from: int) -> None:
+    """Else the nearer one's plate is read, which shows best, and a vehicle is seen where it was not."""
+    told, _, boxes = drive_two(lambda box: (box[0], box[1] + 40, box[0] + 100, box[3] + 10), sure_from)
+    (car,) = (t for t in told if t.track == 3)
+    for view in car.moments:
+        assert view.xyxy is not None
+        covering = boxes[round((view.at - AT).total_seconds() * 10)]
+        assert view.xyxy[3] <= covering[1] + 40 or view.xyxy[0] >= covering[0] + 100
+
+
+@pytest.mark.parametrize("sure_from", [0, 29])
+def test_of_who_is_all_behind_another_no_plate_is_read(sure_from: int) -> None:
+    told, watch, _ = drive_two(lambda box: (box[0] - 30, box[1] - 15, box[2] + 30, box[3] + 15), sure_from)
+    assert [t.track for t in told] == [4]
+    assert sum(watch.refusals().values()) == 1
+
+
 def test_it_is_told_while_the_ring_still_holds_its_pictures() -> None:
     watch = PlateWatch(camera(), load_profile("kz"))
     spoken_at = []

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 import driving
+import numpy as np
 import pytest
 
 from flows.domain.events import PASSAGE, Event
@@ -102,6 +103,27 @@ def test_a_passage_is_timed_and_says_how_well() -> None:
     assert passage.terms.article_for(25) == "KoAP RK 592(2)"
     assert passage.moments[0].name == "gate"
     assert passage.calibration["id"] == "survey-7"
+
+
+@pytest.mark.parametrize("share", [0.5, 1.1])
+def test_pictures_of_a_covered_vehicle_do_not_show_who_covers_it(share: float) -> None:
+    house, boxes = House(), drive()
+    car, other = Track(1, "car", confirmed=True), Track(2, "car", confirmed=True)
+    events: list[Event] = []
+    for s in boxes:
+        x0, y0, x1, y1 = (float(v) for v in s.xyxy)
+        nearer = np.array((x0 - 30, y1 - share * (y1 - y0), x1 + 30, y1 + 10), np.float32)
+        car.sightings.append(s)
+        other.sightings.append(replace(s, xyxy=nearer))
+        paths = house.paths.step([car], *SIZE)
+        events += house.rule.observe([car, other], Moment(s.at, s.frame_index, *SIZE, driving.clock(), paths))
+    path = house.paths.forget(car)
+    assert path is not None
+    events += house.rule.forget(car, Moment(boxes[-1].at, 9999, *SIZE, driving.clock(), {1: path}))
+    covers = {s.at: s.xyxy for s in other.sightings}
+    shown = [m for m in Passage.of(events[0]).moments if m.xyxy is not None]
+    assert len(shown) == (0 if share > 1 else 2)
+    assert all(m.xyxy[3] <= covers[m.at][1] + 0.1 for m in shown if m.xyxy is not None)
 
 
 def test_a_passage_carries_no_plate_until_it_was_read() -> None:

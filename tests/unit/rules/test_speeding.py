@@ -90,6 +90,33 @@ def test_a_speeding_vehicle_is_one_event_with_its_evidence() -> None:
     assert facts.position_m is not None
 
 
+@pytest.mark.parametrize("share", [0.5, 1.1])
+def test_pictures_of_who_is_covered_do_not_show_who_covers_it(share: float) -> None:
+    """A slow one draws along before it, over half of its box or all of it, at the end."""
+    speeding, boxes = rule(), drive(85.0)
+    car, other = Track(1, "car", confirmed=True), Track(2, "car", confirmed=True)
+    events: list[Event] = []
+    for k, s in enumerate(boxes):
+        x0, y0, x1, y1 = (float(v) for v in s.xyxy)
+        nearer = (x0 - 30, y1 - share * (y1 - y0), x1 + 30, y1 + 10)
+        car.sightings.append(s)
+        now = moment(s.at)
+        if k >= len(boxes) // 2:
+            other.sightings.append(replace(s, xyxy=np.array(nearer, np.float32)))
+        events += speeding.observe([car, other] if other.sightings else [car], now)
+    events += speeding.forget(car, moment(boxes[-1].at))
+    (event,) = events
+    moments = {m.name: m for m in violation(event).moments}
+    covers = {s.at: s.xyxy for s in other.sightings}
+    shown = [m for m in moments.values() if m.xyxy is not None]
+    assert shown
+    for m in shown:
+        assert m.at not in covers or m.xyxy[3] <= covers[m.at][1] + 0.1  # type: ignore[index]
+    assert moments["first"].xyxy is not None
+    assert (moments["last"].xyxy is None) == (share > 1)
+    assert ("closest" in moments) == (share > 1)
+
+
 @pytest.mark.parametrize(("kmh", "count"), [(55.0, 0), (69.0, 0), (70.6, 0), (75.0, 1)])
 def test_only_what_is_surely_over_limit_and_tolerance(kmh: float, count: int) -> None:
     assert len(judge(rule(), driving.track(drive(kmh)))) == count

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from flows.domain.tracks import Sighting, Track
-from flows.rules.trail import cut_off, rests_of
+from flows.rules.trail import Rests, cut_off, rests_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 Box = tuple[float, float, float, float]
@@ -69,3 +69,45 @@ TRUCK: Box = (100, 100, 200, 300)
 )
 def test_what_is_left_of_a_box_shows_nobody_else(nearer: Box, rest: Box | None) -> None:
     assert rests_of(tracks(TRUCK, nearer), START).get(1) == rest
+
+
+@pytest.mark.parametrize(
+    ("nearer", "rest"),
+    [
+        ((110, 290, 190, 320), (100, 100, 200, 290)),
+        ((196, 120, 260, 320), (100, 100, 196, 300)),
+        ((110, 90, 190, 280), TRUCK),
+        ((60, 60, 240, 320), None),
+        ((99, 102, 201, 303), TRUCK),
+    ],
+    ids=["hardly behind it", "hardly beside it", "farther", "all over it", "itself, tracked twice"],
+)
+def test_for_plates_nothing_that_a_nearer_box_covers_is_shown(nearer: Box, rest: Box | None) -> None:
+    rests = Rests()
+    rests.see(tracks(TRUCK, nearer), START)
+    assert rests.of(1, START, TRUCK) == rest
+
+
+def test_whoever_walks_before_a_vehicle_bears_no_plate() -> None:
+    rests, (truck, walker) = Rests(), tracks(TRUCK, (110, 210, 190, 320))
+    walker.cls = "person"
+    rests.see([truck, walker], START)
+    assert rests.of(1, START, TRUCK) == TRUCK
+
+
+def test_who_covered_another_before_the_tracker_was_sure_of_it_did_so_all_the_same() -> None:
+    rests, (truck, nearer) = Rests(), tracks(TRUCK, (110, 210, 190, 320))
+    rests.see([truck], START)
+    assert rests.of(1, START, TRUCK) == TRUCK
+    later = START + timedelta(seconds=0.1)
+    for track in (truck, nearer):
+        track.sightings.append(Sighting(later, 1, track.sightings[-1].xyxy, 0.9))
+    rests.see([truck, nearer], later)
+    assert {rests.of(1, at, TRUCK) for at in (START, later)} == {(100, 100, 200, 210)}
+
+
+def test_what_no_picture_is_cut_from_any_more_is_forgotten() -> None:
+    rests, (truck, nearer) = Rests(), tracks(TRUCK, (110, 210, 190, 320))
+    rests.see([truck, nearer], START)
+    rests.see([truck], START + timedelta(minutes=1))
+    assert rests.of(1, START, TRUCK) == TRUCK
