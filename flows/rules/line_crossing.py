@@ -63,6 +63,8 @@ class CrossingConfig:
         through_m: Seen before the line and again beyond the junction, a vehicle went through it if the straight way
             leads so far through it.
         crowns: The height of a vehicle's upper edge is the median of so many looks in plain sight, the last ones ...
+        keeps_s: The way is remembered for so long before the crossing and after it: all of it is judged sooner, and who
+            stands at the line waits there for as long as it likes.
         least_crowns: ... and of so many at least: in one or two the detector may be off.
     """
 
@@ -81,6 +83,7 @@ class CrossingConfig:
     through_m: float = 5.0
     crowns: int = 9
     least_crowns: int = 5
+    keeps_s: float = 30.0
 
 
 @dataclass(slots=True)
@@ -173,7 +176,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if beside:
             return self._covered(state)
         # Whatever may hide its foot, as long as a detector does not make it up.
-        safe = (front.away and front.before) or (front.facing and front.past and look.crown)
+        safe = look.crown and ((front.away and front.before) or (front.facing and front.past))
         if not (look.clear or safe):
             known = self._by_crown(state, look, front) if front.away else None
             if known is None or not known.past:
@@ -186,7 +189,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             state.early = front
         if (state.before is None and state.early is None) or state.done:
             return None
-        state.way.append(front)
+        self._walk(state, front)
         if not front.past:
             # A box that jumped, or plain sight after one whose foot was covered.
             if state.red is None or (state.past is not None and state.past.covered):
@@ -206,6 +209,16 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if seconds_between(state.past.point, front.point) < self._thresholds.stays_s:
             return None
         return self._beyond(state, front)
+
+    def _walk(self, state: Crossing, front: Front) -> None:
+        """Remembers where it was round the crossing, if there is one yet, and where it is."""
+        way, keeps_s = state.way, self._thresholds.keeps_s
+        crossed = (state.past or front).point
+        if way and seconds_between(crossed, way[-1].point) > keeps_s:
+            way.pop()
+        way.append(front)
+        while seconds_between(way[0].point, crossed) > keeps_s:
+            del way[0]
 
     def _learn(self, state: Crossing, look: Look) -> None:
         """How high its upper edge is, while all of it is to be seen."""

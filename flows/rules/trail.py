@@ -278,13 +278,24 @@ def cut_off(tracks: Sequence[Track], at: datetime, share: float, near: float) ->
 def crowned_over(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
     """Numbers of the tracks whose box's upper edge may be hidden by a nearer one, or guessed.
 
-    A nearer box reaches over the edge, or covers the box to at least this share.
+    A nearer box reaches over the edge, or nearer ones together cover the box to at least this share.
     """
     seen, box = _boxes(tracks, at)
-    common = _common(box)
-    over = (common > 0.0) & (box[None, :, 1] < box[:, None, 1])
-    hides = _nearer(box) & (over | (common >= share))
-    return _hidden(seen, hides)
+    nearer = _nearer(box)
+    common = np.where(nearer, _common(box), 0.0)
+    over = _hidden(seen, (common > 0.0) & (box[None, :, 1] < box[:, None, 1]))
+    doubtful = np.flatnonzero(common.sum(axis=1) >= share)
+    return over | {seen[i].id for i in doubtful if _share_hidden(box[i], box[common[i] > 0.0]) >= share}
+
+
+def _share_hidden(box: Array, nearer: Array) -> float:
+    """Which share of a box others cover all together."""
+    if len(nearer) == 1:
+        return float(_common(np.vstack([box, nearer]))[0, 1])
+    x, y = (box[i] + (box[i + 2] - box[i]) * SAMPLES for i in (0, 1))
+    across = (x >= nearer[:, :1]) & (x <= nearer[:, 2:3])
+    along = (y >= nearer[:, 1:2]) & (y <= nearer[:, 3:])
+    return float((across[:, None, :] & along[:, :, None]).any(axis=0).mean())
 
 
 def rests_of(tracks: Sequence[Track], at: datetime) -> dict[int, Xyxy]:

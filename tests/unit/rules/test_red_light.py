@@ -367,6 +367,30 @@ def test_a_foot_that_a_detector_makes_up_is_nowhere(guessed: bool) -> None:
     assert isinstance(found, Finding) is not guessed
 
 
+@pytest.mark.parametrize("guessed", [False, True])
+def test_a_foot_that_a_detector_makes_up_brings_nobody_back_before_the_line(guessed: bool) -> None:
+    """It stands beyond the line, as it did before red; of who draws up behind it takes the foot for its own."""
+    stood = [(5.0 + 0.2 * k, 31.0, True, True) for k in range(10)]
+    behind = [(7.0 + 0.2 * k, 26.0, False, not guessed) for k in range(5)]
+    shown = [(8.0 + 0.2 * k, 31.0, True, True) for k in range(12)]
+    found = looked_at(*stood, *behind, *shown, eye=driving.camera())
+    assert isinstance(found, Finding) is not guessed
+
+
+@pytest.mark.parametrize("at_y", [27.6, 31.0])
+def test_who_stands_for_an_hour_is_remembered_no_longer(at_y: float) -> None:
+    """Neither at the line, nor beyond it under red and at it again."""
+    judging, state = rule(StopLine, LINE, RED, eye=driving.camera()), Crossing()
+    Story([ahead(9, start_s=14.0, x=-3.5)], lights={"main": [(0, "red")]}, hz=5.0).tell(judging)
+    ys = [20.0, at_y, at_y, at_y, at_y, at_y, at_y, *([27.6] * 36_000)]
+    for k, y in enumerate(ys):
+        at, north = START + timedelta(seconds=5 + k / 5), np.array((0.0, 1.0))
+        point = Waypoint(at, np.array((1.75, y)), 0.15, 0.1 * north, north, spread_m2=np.eye(2) * 0.15**2)
+        judging._see(state, Look(point, "car", clear=True, crown=True))
+    assert len(state.way) < 400
+    assert state.way[-1].point.at == START + timedelta(seconds=5 + (len(ys) - 1) / 5)
+
+
 @pytest.mark.parametrize(("is_at_y", "confirmed"), [(31.0, True), (27.6, False)])
 def test_plain_sight_has_the_last_word_on_who_was_covered(
     is_at_y: float, confirmed: bool, monkeypatch: pytest.MonkeyPatch

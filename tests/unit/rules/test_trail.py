@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from flows.domain.tracks import Sighting, Track
-from flows.rules.trail import Rests, cut_off, rests_of
+from flows.rules.trail import Rests, crowned_over, cut_off, rests_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 Box = tuple[float, float, float, float]
@@ -111,3 +111,17 @@ def test_what_no_picture_is_cut_from_any_more_is_forgotten() -> None:
     rests.see([truck, nearer], START)
     rests.see([truck], START + timedelta(minutes=1))
     assert rests.of(1, START, TRUCK) == TRUCK
+
+
+@pytest.mark.parametrize(
+    ("nearer", "guessed"),
+    [
+        ([(100, 210, 145, 320), (155, 210, 200, 320)], False),
+        ([(80, 180, 150, 320), (150, 190, 220, 320)], True),
+        ([(100, 210, 190, 320), (105, 205, 195, 330)], False),
+        ([(90, 190, 210, 320)], True),
+    ],
+    ids=["little", "two, all together", "two, one behind the other", "one"],
+)
+def test_two_who_cover_half_of_a_box_together_make_it_a_guess(nearer: list[Box], guessed: bool) -> None:
+    assert (1 in crowned_over(tracks(TRUCK, *nearer), START, 0.5)) is guessed
