@@ -18,6 +18,9 @@ Look = Literal["new", "uncovered", "light", "framed"]
 contents in an old frame (a screen, a poster)."""
 
 
+Absorbed = Literal["uncovered", "light", "restored"]
+
+
 @dataclass(frozen=True, slots=True)
 class Thing:
     """Something that newly stands still.
@@ -57,6 +60,8 @@ class PixelLook:
         movers: ``(N, 4)`` float32 full-resolution px: upright blobs of what differs and is no such thing, mostly
             people, whom a detector may have missed.
         changed: ``(rows, columns)`` bool: cells that differ from what was there before, whoever or whatever it is.
+        absorbed: Looks of what stood still and belongs to the place from now on without having been a thing: what was
+            there before something else was absorbed is ``restored``.
         cells: ``(rows, columns, 3)`` uint8: luma and the two differences of colour (128 is none) of each cell.
     """
 
@@ -65,6 +70,7 @@ class PixelLook:
     movers: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32))
     changed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), bool))
     cells: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
+    absorbed: tuple[Absorbed, ...] = ()
 
     def share_changed(self, xyxy: Box, width_px: int, height_px: int) -> float:
         """Which share of a box (full-resolution px) differs from what was there before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,9 +11,11 @@ from typing import Final
 import numpy as np
 
 from flows.domain.frames import Frame, Picture
-from flows.domain.things import PixelLook, Standing, Thing
+from flows.domain.things import Absorbed, PixelLook, Standing, Thing
 from flows.objects.backgrounds import COLUMNS, Backgrounds, cells_of
 from flows.objects.blobs import Mask, blobs, bounds, closed, grown, look_of
+
+log = logging.getLogger(__name__)
 
 LOOKS_EVERY: Final = timedelta(seconds=0.24)
 """Four looks a second, whatever the camera's rate: what stands still needs no more."""
@@ -81,6 +84,7 @@ class ObjectBook:
         self._seen_at: datetime | None = None
         self._held: list[_Held] = []
         self._candidates: list[_Candidate] = []
+        self._absorbed: list[Absorbed] = []
         self._next = 1
         self._size = (1, 1)
 
@@ -97,7 +101,8 @@ class ObjectBook:
         while self._looks and self._looks[0].at <= at:
             seen = self._looks.popleft()
             gone = tuple(t for t in found.things if t.standing == "gone") if found else ()
-            found = replace(seen, things=(*gone, *seen.things))
+            absorbed = (*(found.absorbed if found else ()), *seen.absorbed)
+            found = replace(seen, things=(*gone, *seen.things), absorbed=absorbed)
         return found
 
     def see(self, picture: Picture, at: datetime) -> PixelLook:
@@ -114,10 +119,12 @@ class ObjectBook:
             self._held, self._candidates = [], []
             return PixelLook(at, (), changed=np.zeros(cells.shape[:2], bool), cells=shown)
         standing = self._grounds.standing
+        self._absorbed = []
         gone = self._watch(standing, at, dt_s)
         self._find(standing, at, dt_s)
         things = tuple(held.thing for held in self._held)
-        return PixelLook(at, (*gone, *things), self._movers(), self._grounds.changed, shown)
+        absorbed = tuple(self._absorbed)
+        return PixelLook(at, (*gone, *things), self._movers(), self._grounds.changed, shown, absorbed)
 
     def _watch(self, standing: Mask, at: datetime, dt_s: float) -> tuple[Thing, ...]:
         """What the known things do; those that have gone are told for the last time."""
@@ -188,7 +195,14 @@ class ObjectBook:
                 old.cells = old.cells | held.cells
                 old.thing = replace(old.thing, xyxy=self._box(old.cells), noticed_at=at)
                 return
-        if held.thing.look in ("light", "uncovered") or self._grounds.restored(held.cells):
+        why: Absorbed | None = None
+        if held.thing.look == "light" or held.thing.look == "uncovered":
+            why = held.thing.look
+        elif self._grounds.restored(held.cells):
+            why = "restored"
+        if why is not None:
+            log.info("%s: what stands at %s is %s, no thing", at, self._box(blob).round().tolist(), why)
+            self._absorbed.append(why)
             self._grounds.absorb(blob)
             return
         self._held.append(held)

@@ -130,6 +130,7 @@ class AbandonedObjects:
 
     def _hear(self, look: PixelLook, now_s: float) -> list[Life]:
         """Takes what the pixels say; what was told of and is lost, so that people look."""
+        self._refusals.update(look.absorbed)
         for thing in look.things:
             life = self._lives.get(thing.number)
             if life is None and thing.standing != "gone":

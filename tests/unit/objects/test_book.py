@@ -235,3 +235,9 @@ def test_what_was_there_since_the_start_and_is_put_back_is_nothing_new() -> None
     """The place that it left was taken for the place as it is."""
     looks = watch(lambda p, t: None if 5 <= t < 11 else bag(p), 18)
     assert not [thing for thing in told(looks).values() if thing.look == "new"]
+
+
+def test_what_is_taken_for_the_place_itself_is_told() -> None:
+    looks = watch(lambda p, t: bag(p) if t < 6 or t >= 14 else None, seconds=22.0)
+    assert [why for look in looks for why in look.absorbed] == ["uncovered", "restored"]
+    assert told(looks) == {}

@@ -269,6 +269,13 @@ def test_people_are_told_when_nobody_can_say_any_more_whether_it_stands_there() 
     assert rule.refusals() == {"place_learnt_anew": 1}
 
 
+def test_what_is_taken_for_the_place_itself_is_counted() -> None:
+    judge, _, _ = rule_and_events(Tale({}, seconds=1.0))
+    look = PixelLook(START + timedelta(seconds=2), absorbed=("uncovered", "restored"))
+    judge.observe([], Moment(look.at, 99, WIDTH, HEIGHT, ClockState("site", START), pixels=look))
+    assert {why: judge.refusals().get(why) for why in look.absorbed} == {"uncovered": 1, "restored": 1}
+
+
 def test_of_what_was_never_told_nothing_is_said_when_it_is_lost() -> None:
     assert play(Tale({"owner": STAYS}, silent_s=12.0, seconds=70.0)) == []
 
