@@ -44,6 +44,15 @@ class Packages(Protocol):
     def remove(self, folder: str) -> bool: ...
 
 
+def written_at(entry: Entry) -> datetime:
+    """When an event was written: its place in the stream begins with the milliseconds.
+
+    >>> written_at(Entry("1780000000000-3", None)).isoformat()
+    '2026-05-28T20:26:40+00:00'
+    """
+    return datetime.fromtimestamp(int(entry.place.partition("-")[0]) / 1000, UTC)
+
+
 class SectionDesk:
     """Matches passages and looks after their packages.
 
@@ -72,7 +81,10 @@ class SectionDesk:
 
     def take(self, event: Event) -> list[Event]:
         """Called when a passage was written: the violation that it completes, with its evidence."""
-        match = self.book.take(Passage.of(event), self._now())
+        return self._take(event, self._now())
+
+    def _take(self, event: Event, came_at: datetime) -> list[Event]:
+        match = self.book.take(Passage.of(event), came_at)
         self._remove()
         return list(self._stated(match)) if match is not None and match.exceeds else []
 
@@ -90,7 +102,12 @@ class SectionDesk:
 
     def _restore(self) -> list[Event]:
         entries = self._archive.captured("type", PASSAGE, *EVER, RESTORED)
-        return [made for entry in reversed(entries) for made in self.take(entry.event)]
+        now = self._now()
+        return [
+            made
+            for entry in reversed(entries)
+            for made in self._take(entry.event, min(now, written_at(entry)))
+        ]
 
     def _stated(self, match: Match) -> Iterator[Event]:
         """The violation, its package, stored when the vehicle passed, and its plate, read then."""

@@ -45,7 +45,9 @@ class SectionLimits:
         implausible: So many times faster on average than at the faster gate is no driving.
         doubtful: So many times faster needs a person's look: many slow down before a camera, few by so much.
         same_s: Two passages of a plate at one gate within this time are one vehicle that was tracked twice.
-        late_s: One camera's passages may come out of order by so much: packages are made in parallel.
+        late_s: One camera's passages may come out of order by so much: packages are made in parallel. What comes later
+            than that after it was captured is of an archive, or waited for a network, and says nothing of how far
+            live cameras are; nor do those say how far an archive is, of which recordings are played in any order.
         most: Passages of one section that wait; beyond it the oldest are let go and counted.
         keep_s: Passages are let go so long after they came, even if the other camera is silent.
     """
@@ -96,6 +98,7 @@ class _Section:
 
     plates: dict[str, list[Passage]] = field(default_factory=dict)
     order: list[tuple[datetime, str, str]] = field(default_factory=list)  # a heap: time, id, plate
+    late: list[tuple[datetime, str, str]] = field(default_factory=list)  # another: of what came late
     ids: dict[str, datetime] = field(default_factory=dict)
     newest_at: dict[str, datetime] = field(default_factory=dict)
     longest_s: float = 0.0
@@ -125,7 +128,7 @@ class SectionBook:
 
         Args:
             passage: With its plate's hash.
-            now: When it came, for letting it go; its own time if None.
+            now: When it came, for letting it go; its own time if None. What comes late is let go by this alone.
         """
         if not passage.plate:
             self.refusals["unread"] += 1
@@ -140,10 +143,12 @@ class SectionBook:
             self._released.append(passage)
             return None
         insort(known, passage, key=_in_order)
-        heapq.heappush(section.order, (passage.at, passage.id, passage.plate))
-        section.ids[passage.id] = now or passage.at
-        newest = section.newest_at.get(passage.role, passage.at)
-        section.newest_at[passage.role] = max(newest, passage.at)
+        section.ids[passage.id] = came_at = now or passage.at
+        late = (came_at - passage.at).total_seconds() > self._limits.late_s
+        heapq.heappush(section.late if late else section.order, (passage.at, passage.id, passage.plate))
+        if not late:
+            newest = section.newest_at.get(passage.role, passage.at)
+            section.newest_at[passage.role] = max(newest, passage.at)
         section.longest_s = max(section.longest_s, self._longest_s(passage.terms))
         found = self._judged(known, passage)
         self._expire(section)
@@ -153,11 +158,12 @@ class SectionBook:
         """Lets go of what came long ago. Called every now and then."""
         for section in self._sections.values():
             first = now - timedelta(seconds=self._limits.keep_s)
-            old = [row for row in section.order if section.ids[row[1]] < first]
-            section.order = [row for row in section.order if section.ids[row[1]] >= first]
-            heapq.heapify(section.order)
-            for _, id, plate in old:
-                self._drop(section, id, plate)
+            for heap in (section.order, section.late):
+                old = [row for row in heap if section.ids[row[1]] < first]
+                heap[:] = [row for row in heap if section.ids[row[1]] >= first]
+                heapq.heapify(heap)
+                for _, id, plate in old:
+                    self._drop(section, id, plate)
 
     def released(self) -> list[Passage]:
         """Passages that belong to no violation and match nothing any more, each told once: their packages can be
@@ -226,10 +232,11 @@ class SectionBook:
         return min(self._limits.longest_s, terms.length_m * KMH / self._limits.slowest_kmh)
 
     def _expire(self, section: _Section) -> None:
-        """Cameras tell in the order of time: once both are past it, nothing can match an old passage."""
+        """Live cameras tell in the order of time: once both are past it, nothing of theirs can match an old passage."""
         while len(section.ids) > self._limits.most:
             self.refusals["forgotten"] += 1
-            self._drop(section, *heapq.heappop(section.order)[1:])
+            heap = section.late or section.order
+            self._drop(section, *heapq.heappop(heap)[1:])
         if len(section.newest_at) < 2:
             return
         past_s = section.longest_s + self._limits.late_s

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sections import TERMS, passage
+from sections import START, TERMS, passage
 from typer.testing import CliRunner
 from violations import AT, package, permits, plate, violation
 
@@ -45,7 +45,7 @@ class House:
 
     def start(self) -> None:
         """The actor's logic, afresh: it remembers nothing."""
-        self.sections = SectionDesk(self.store, self.evidence, now=lambda: self.now)
+        self.sections = SectionDesk(self.store, self.evidence, now=lambda: START + timedelta(minutes=5))
         self.docket = Docket(self.store, self.lists, now=lambda: self.now)
         self.clock_s = 0.0
         self.results = Results(

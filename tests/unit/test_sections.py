@@ -195,6 +195,42 @@ def test_a_silent_camera_does_not_keep_passages_for_ever() -> None:
     assert len(book.released()) == 1
 
 
+LATER = timedelta(hours=20)
+
+
+def beside_a_live_job(book: SectionBook, *passages: Passage) -> list[Match]:
+    """Passages of an archive, while both cameras go on telling of now."""
+    found: list[Match] = []
+    for n, p in enumerate(passages):
+        for role in ("entry", "exit"):
+            now_s = LATER.total_seconds() + n
+            book.take(passage(role, now_s, f"live-{role}-{n}"), now=START + timedelta(seconds=now_s + 5))
+        match = book.take(p, now=START + LATER + timedelta(seconds=n))
+        found += [match] if match is not None else []
+    return found
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_an_archive_beside_a_live_job_loses_nobody_and_accuses_nobody_twice(order: tuple[int, ...]) -> None:
+    book = SectionBook()
+    fast = [passage("entry", 0), passage("exit", TRAVEL_S)]
+    lawful = [passage("entry", 4000, "hash-c"), passage("exit", 4000 + 60, "hash-c")]
+    played = [[*fast, *lawful][n] for n in order]
+    found = beside_a_live_job(book, *played, *played)
+    assert len({violation_of(m, {}).id for m in found if m.exceeds}) == 1
+    assert sum(m.exceeds for m in found) == 1
+
+
+def test_an_archive_keeps_no_passage_of_a_live_job_waiting() -> None:
+    book = SectionBook()
+    take(book, passage("entry", 50_000, "hash-b"), passage("exit", 50_001, "hash-c"))
+    book.take(passage("entry", 0), now=START + timedelta(seconds=50_002))
+    take(book, passage("entry", 60_000, "later"), passage("exit", 60_000, "later"))
+    assert {p.plate for p in book.released()} == {"hash-b", "hash-c"}
+    book.sweep(START + timedelta(seconds=50_003 + 86_400))
+    assert [p.at for p in book.released()] == [START]
+
+
 @pytest.mark.slow
 def test_it_is_bounded() -> None:
     book = SectionBook(SectionLimits(most=50))
