@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -389,23 +390,23 @@ class Known:
         self._mine: set[str] = set()
         self.count = 0
 
-    def __call__(self, event: Event) -> bool:
+    def __call__(self, event: Event, stop: threading.Event) -> bool:
         """Whether the camera had another event of this kind then, which this recording has not given.
 
         One that is there itself is this recording's, played before: what else of it is there hides nothing, and its
         package, which may not have been made then, is made now.
 
         Raises:
-            StoreError: If Redis stays away; the recording is to be played again.
+            StoreError: If Redis stays away, or is still away when the feed stops; the recording is to be played again.
         """
-        had = {entry.event.id for entry in self._around(event) if entry.event.type == event.type}
+        had = {entry.event.id for entry in self._around(event, stop) if entry.event.type == event.type}
         if event.id not in had and had - self._mine:
             self.count += 1
             return True
         self._mine.add(event.id)
         return False
 
-    def _around(self, event: Event) -> list[Entry]:
+    def _around(self, event: Event, stop: threading.Event) -> list[Entry]:
         """What the camera had then; waits for a Redis that starts again, or a recording would be played for nothing."""
         around = timedelta(seconds=SAME_S)
         deadline_s, pause = time.monotonic() + self._patience_s, Backoff(0.2, 5.0)
@@ -415,9 +416,8 @@ class Known:
                     "camera", self._camera_id, event.time - around, event.time + around, MOST
                 )
             except StoreError:
-                if time.monotonic() > deadline_s:
+                if time.monotonic() > deadline_s or stop.wait(pause.next_s()):
                     raise
-                time.sleep(pause.next_s())
 
 
 class _Asked:

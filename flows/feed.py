@@ -113,7 +113,8 @@ class Feed:
         outbox: Takes the events.
         evidence: Makes the packages; None where no rule needs any.
         faces: Looks for searched people; None where nobody can be searched for.
-        known: Whether an event tells what is known already; such ones are neither sent nor packaged.
+        known: Whether an event tells what is known already; such ones are neither sent nor packaged. Asked in a
+            thread, for it may wait for whoever knows, until it is told to stop.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class Feed:
         outbox: Outbox,
         evidence: Evidence | None = None,
         faces: Faces | None = None,
-        known: Callable[[Event], bool] = lambda _: False,
+        known: Callable[[Event, threading.Event], bool] | None = None,
     ) -> None:
         self.camera = pipeline.camera
         self.errors: Counter[str] = Counter()
@@ -244,7 +245,7 @@ class Feed:
             self._asking.add(asking)
             asking.add_done_callback(self._asking.discard)
         for item in self._window.ready():
-            self._publish(self._guarded("step", self._settled, item) or [])
+            self._publish(await self._news(self._guarded("step", self._settled, item) or []))
             if self._evidence is not None:
                 self._guarded("evidence", self._evidence.keep, self._pipeline.pins.wanted)
             await self._look_at_faces(item)
@@ -313,6 +314,12 @@ class Feed:
         if self._lossless:
             await self._faces.finish()
 
+    async def _news(self, events: list[Event]) -> list[Event]:
+        """Those of which nobody knows yet."""
+        if self._known is None:
+            return events
+        return [event for event in events if not await asyncio.to_thread(self._known, event, self._stop)]
+
     def _publish(self, events: list[Event], packaged: bool = False) -> None:
         """Sends events on; those that need a package have it made, what waits for it before it is sent.
 
@@ -320,8 +327,6 @@ class Feed:
             events: Of rules, or of the packages.
             packaged: They come from the packages.
         """
-        if not packaged:
-            events = [event for event in events if not self._known(event)]
         if not events:
             return
         if self._evidence is not None:
@@ -350,7 +355,7 @@ class Feed:
         self._publish(stored or [], packaged=True)
 
     async def _finish(self, decoding: asyncio.Future[None]) -> None:
-        self._publish(self._guarded("step", self._pipeline.close) or [])
+        self._publish(await self._news(self._guarded("step", self._pipeline.close) or []))
         if self._faces is not None:
             await self._faces.finish()
         if self._making is not None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
+import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -24,6 +28,7 @@ from flows.domain.events import SPEEDING, Event
 from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.site import SiteConfig
 from flows.domain.status import CameraStatus
+from flows.feed import Feed
 from flows.jurisdiction import load_profile
 from flows.settings import Settings
 from flows.sitefile import load_site
@@ -251,17 +256,20 @@ def known(*had: Event, away: int = 0, patience_s: float = 60.0) -> Known:
     return Known(asked, "a", patience_s)
 
 
+RUNS = threading.Event()
+
+
 def test_what_the_camera_had_then_is_known() -> None:
     asked = known(event(10.0))
-    assert asked(event(12.9, key=2))
-    assert asked(event(7.1, key=3))
-    assert not asked(event(13.1, key=4))
-    assert not asked(event(10.0, "dome.violation.red_light.v1"))
+    assert asked(event(12.9, key=2), RUNS)
+    assert asked(event(7.1, key=3), RUNS)
+    assert not asked(event(13.1, key=4), RUNS)
+    assert not asked(event(10.0, "dome.violation.red_light.v1"), RUNS)
     assert asked.count == 2
 
 
 def test_the_same_event_again_is_sent_again_and_written_once() -> None:
-    assert not known(event(10.0))(event(10.0))
+    assert not known(event(10.0))(event(10.0), RUNS)
 
 
 def test_two_deeds_of_one_recording_do_not_hide_each_other() -> None:
@@ -269,7 +277,7 @@ def test_two_deeds_of_one_recording_do_not_hide_each_other() -> None:
     asked = Known(store, "a")  # type: ignore[arg-type]
     for key in (1, 2):
         deed = event(10.0 + key, key=key)
-        assert not asked(deed)
+        assert not asked(deed, RUNS)
         store.had.append(deed)
 
 
@@ -277,22 +285,49 @@ def test_a_recording_that_is_played_again_sends_all_of_its_own_again() -> None:
     """Its packages may not have been made the first time."""
     had = [event(10.0), event(11.0, key=2)]
     asked = known(*had)
-    assert not any(asked(each) for each in had)
+    assert not any(asked(each, RUNS) for each in had)
     assert asked.count == 0
 
 
 def test_what_is_known_is_found_behind_hundreds_of_others() -> None:
     others = [event(10.1 + key / 1000, "dome.vehicle.passed.v1", key) for key in range(500)]
-    assert known(event(10.0), *others)(event(10.2, key=2))
+    assert known(event(10.0), *others)(event(10.2, key=2), RUNS)
 
 
-def test_a_redis_that_comes_back_is_waited_for_and_one_that_stays_away_is_told(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("flows.backfill.time.sleep", lambda _: None)
-    assert known(event(10.0), away=3)(event(11.0, key=2))
+class Impatient(threading.Event):
+    """Runs on, and no pause is waited for."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return False
+
+
+def test_a_redis_that_comes_back_is_waited_for_and_one_that_stays_away_is_told() -> None:
+    assert known(event(10.0), away=3)(event(11.0, key=2), Impatient())
     with pytest.raises(StoreError, match="Redis is away"):
-        known(away=3, patience_s=-1.0)(event(11.0))
+        known(away=3, patience_s=-1.0)(event(11.0), Impatient())
+
+
+def test_whoever_waits_for_redis_is_stopped_at_once() -> None:
+    stop, asked = threading.Event(), known(away=1000)
+    threading.Timer(0.2, stop.set).start()
+    began_s = time.monotonic()
+    with pytest.raises(StoreError, match="Redis is away"):
+        asked(event(11.0), stop)
+    assert time.monotonic() - began_s < 5.0
+
+
+async def test_a_feed_lives_on_while_its_knowledge_waits_for_redis() -> None:
+    """Its loop makes packages and answers meanwhile; a stop ends the wait."""
+    pipeline: Any = SimpleNamespace(camera=SimpleNamespace(live=False, id="a"), lag_frames=0)
+    source: Any = SimpleNamespace(close=lambda: None)
+    nobody: Any = None
+    feed = Feed(source, pipeline, nobody, nobody, nobody, known=known(away=1000))
+    asking = asyncio.create_task(feed._news([event(11.0)]))
+    await asyncio.sleep(0.1)
+    assert not asking.done()
+    feed.stop()
+    with pytest.raises(StoreError):
+        await asyncio.wait_for(asking, 10.0)
 
 
 def load_broken(name: str, settings: Settings) -> None:
