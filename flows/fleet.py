@@ -223,6 +223,11 @@ class Fleet:
         """All cameras, also those that are dead or not yet started, in the order they were added."""
         return [self._told(member) for member in self._members.values()]
 
+    def expected(self) -> dict[str, str]:
+        """Live cameras that are to run, whatever has become of them, each with its district."""
+        cameras = [m.camera for m in self._members.values() if m.camera.live and not m.over]
+        return {camera.id: camera.district for camera in cameras}
+
     def sent(self, since: int) -> tuple[list[str], int]:
         """Ids of events that cameras sent since the count was ``since``, and the count now."""
         news = min(self._count - since, len(self._ids))

@@ -22,6 +22,7 @@ from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import CameraStatus
 from flows.fleet import CameraGone, Fleet, FleetPolicy, Look, SiteAnswer
 from flows.gateway import first_line, start_gateway
+from flows.gauges import FleetGauges
 from flows.jpeg import jpeg
 
 log = logging.getLogger(__name__)
@@ -153,8 +154,10 @@ class FleetActor:
             self._tasks = [asyncio.create_task(self._fleet.run()), asyncio.create_task(self._tell_health())]
 
     async def _tell_health(self) -> None:
+        gauges = FleetGauges()
         while True:
             await asyncio.sleep(HEALTH_S)
+            gauges.tell(self._fleet.expected())
             try:
                 results = await asyncio.to_thread(ray.get_actor, RESULTS, NAMESPACE)
                 statuses, outlines = self._fleet.status(), dict(self._fleet.redrawn)

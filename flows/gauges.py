@@ -6,6 +6,7 @@ value costs Prometheus a time series for ever.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from ray.util.metrics import Counter, Gauge
@@ -28,6 +29,28 @@ LEVELS: Final = {
     "lag_s": "Age of the newest processed frame behind the newest captured one, seconds.",
     "spooled": "Events waiting on the camera's disk.",
 }
+
+
+FLEET_LEVELS: Final = {
+    "expected": "1 for each live camera that is to run; 0 once it has been taken out of the site.",
+}
+
+
+class FleetGauges:
+    """What a job knows of its cameras, ``dome_fleet_*``: a camera whose own metrics are gone cannot say so."""
+
+    def __init__(self) -> None:
+        self._expected = Gauge("dome_fleet_expected", FLEET_LEVELS["expected"], ("camera", "district"))
+        self._told: dict[str, str] = {}
+
+    def tell(self, expected: Mapping[str, str]) -> None:
+        """Passes on which cameras are to run, with their districts. Called every few seconds."""
+        for camera, district in self._told.items():
+            if expected.get(camera) != district:
+                self._expected.set(0.0, {"camera": camera, "district": district})
+        for camera, district in expected.items():
+            self._expected.set(1.0, {"camera": camera, "district": district})
+        self._told = dict(expected)
 
 
 class Gauges:

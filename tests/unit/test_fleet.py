@@ -190,6 +190,20 @@ async def test_a_live_camera_that_failed_is_tried_again() -> None:
     assert world["a"].state == "running"
 
 
+async def test_a_live_camera_is_expected_whatever_has_become_of_it_until_it_is_taken_out() -> None:
+    world = World()
+    world.refuse = lambda camera: camera.id == "b"
+    await world.fleet.apply([make_camera("a", live=True), make_camera("b", live=True), make_camera("c")])
+    await world.pass_time(2)
+    world.started["a"][-1].dead = True
+    await world.pass_time(2)
+    assert world.fleet.expected() == {"a": "d", "b": "d"}
+    await world.fleet.apply([make_camera("b", live=True)])
+    assert world.fleet.expected() == {"b": "d"}
+    await world.fleet.stop()
+    assert world.fleet.expected() == {}
+
+
 async def test_a_hung_camera_is_killed_and_started_again() -> None:
     world = await make_world(make_camera("a"), policy=FleetPolicy(silent_s=10))
     world.started["a"][0].hung = True

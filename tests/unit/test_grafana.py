@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import cluster.cli
 from cluster.grafana import FOLDER, SOURCE, dashboards, push
 from flows.domain.errors import DomeError, FieldError
-from flows.gauges import COUNTS, LEVELS
+from flows.gauges import COUNTS, FLEET_LEVELS, LEVELS, FleetGauges
 
 DEPLOY = Path(__file__).parents[2] / "cluster" / "deploy"
 
@@ -221,8 +221,35 @@ def test_alerts_ask_for_metrics_that_there_are() -> None:
     ours = {f"ray_dome_camera_{name}_total" for name in COUNTS} | {
         f"ray_dome_camera_{name}" for name in LEVELS
     }
+    ours |= {f"ray_dome_fleet_{name}" for name in FLEET_LEVELS}
     for rule in group["rules"]:
         asked = set(re.findall(r"ray_\w+", rule["expr"]))
         assert asked
         assert asked <= ours
         assert rule["annotations"]["summary"]
+
+
+def test_a_camera_of_which_all_figures_are_gone_is_missed() -> None:
+    """No rate of its own can be 0 then: whoever knows that it is to run must say so, and that somebody knows at all."""
+    (group,) = YAML(typ="safe").load(DEPLOY / "alerts.yml")["groups"]
+    exprs = {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    expected, reporting = exprs["CameraMissing"].split(" unless on (camera, district) ")
+    assert (expected, reporting) == ("ray_dome_fleet_expected > 0", "ray_dome_camera_frames_read_total")
+    assert exprs["NoJob"] == "absent(ray_dome_fleet_expected)"
+
+
+def test_who_is_to_run_is_told_until_it_leaves_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[tuple[str, str], float] = {}
+
+    class Gauge:
+        def __init__(self, name: str, text: str, keys: tuple[str, ...]) -> None:
+            assert (name, keys) == ("dome_fleet_expected", ("camera", "district"))
+
+        def set(self, value: float, tags: dict[str, str]) -> None:
+            told[tags["camera"], tags["district"]] = value
+
+    monkeypatch.setattr("flows.gauges.Gauge", Gauge)
+    gauges = FleetGauges()
+    gauges.tell({"a": "north", "b": "north", "c": "south"})
+    gauges.tell({"a": "north", "b": "south"})
+    assert told == {("a", "north"): 1, ("b", "north"): 0, ("b", "south"): 1, ("c", "south"): 0}
