@@ -44,15 +44,6 @@ class Packages(Protocol):
     def remove(self, folder: str) -> bool: ...
 
 
-def written_at(entry: Entry) -> datetime:
-    """When an event was written: its place in the stream begins with the milliseconds.
-
-    >>> written_at(Entry("1780000000000-3", None)).isoformat()
-    '2026-05-28T20:26:40+00:00'
-    """
-    return datetime.fromtimestamp(int(entry.place.partition("-")[0]) / 1000, UTC)
-
-
 class SectionDesk:
     """Matches passages and looks after their packages.
 
@@ -106,7 +97,7 @@ class SectionDesk:
         return [
             made
             for entry in reversed(entries)
-            for made in self._take(entry.event, min(now, written_at(entry)))
+            for made in self._take(entry.event, min(now, entry.written_at))
         ]
 
     def _stated(self, match: Match) -> Iterator[Event]:
