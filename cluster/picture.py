@@ -78,7 +78,11 @@ def draw_violation(
 
 
 def draw_object(
-    rgb: NDArray[np.uint8], thing: AbandonedObject, plane: GroundPlane | None, caption: Caption
+    rgb: NDArray[np.uint8],
+    thing: AbandonedObject,
+    plane: GroundPlane | None,
+    caption: Caption,
+    others: Sequence[Sequence[float]] = (),
 ) -> Image.Image:
     """The frame with a thing that was left: how near its owner would watch it, and for how long nobody did.
 
@@ -87,8 +91,9 @@ def draw_object(
         thing: What was told.
         plane: Ground plane of this picture, to draw the distance; None leaves it out.
         caption: What stands below.
+        others: Boxes of people and of other things, px: what is told covers none of them if it can.
     """
-    sheet = _Sheet(Image.fromarray(rgb).convert("RGB"))
+    sheet = _Sheet(Image.fromarray(rgb).convert("RGB"), others)
     watched_m = thing.threshold.get("distance_m")
     if plane is not None and thing.position_m is not None and watched_m is not None:
         sheet.ring(plane.to_px(_circle(thing.position_m, watched_m)))
@@ -104,8 +109,8 @@ def draw_object(
 class _Sheet:
     """A picture and the overlay that grows on it; all coordinates are the picture's px."""
 
-    def __init__(self, picture: Image.Image) -> None:
-        self.picture = picture
+    def __init__(self, picture: Image.Image, others: Sequence[Sequence[float]] = ()) -> None:
+        self.picture, self.others = picture, list(others)
         self.unit = picture.height / 720
         size = (picture.width * SUPERSAMPLE, picture.height * SUPERSAMPLE)
         self.overlay = Image.new("RGBA", size, (0, 0, 0, 0))
@@ -214,9 +219,16 @@ class _Sheet:
         x = xyxy[2] + gap if right else max(8 * self.unit, xyxy[0] - gap - width)
         y = (xyxy[1] + xyxy[3]) / 2 - height / 2
         y = min(max(y, 264 * self.unit), self.picture.height - height - 84 * self.unit)
-        edge = (xyxy[2] + 3, x) if right else (xyxy[0] - 3, x + width)
+        x, y = self._free((x, y), (width, height), xyxy)
+        middle = (xyxy[0] + xyxy[2]) / 2
+        if x < middle < x + width:  # below or above it
+            edge_x, edge_y = middle, xyxy[3] + 3 if y > xyxy[1] else xyxy[1] - 3
+            to_x, to_y = middle, y if y > xyxy[1] else y + height
+        else:
+            edge_x, edge_y = xyxy[2] + 3 if x > middle else xyxy[0] - 3, (xyxy[1] + xyxy[3]) / 2
+            to_x, to_y = x if x > middle else x + width, y + height / 2
         self.pen.line(
-            self._at(edge[0], (xyxy[1] + xyxy[3]) / 2, edge[1], y + height / 2),
+            self._at(edge_x, edge_y, to_x, to_y),
             fill=(*ACCENT, 255),
             width=self._wide(2),
         )
@@ -225,6 +237,27 @@ class _Sheet:
             self._at(x, y, x + 5 * self.unit, y + height), self._wide(2.5), fill=(*ACCENT, 255)
         )
         return x, y, width
+
+    def _free(
+        self, wanted: tuple[float, float], size: tuple[float, float], marked: Sequence[float]
+    ) -> tuple[float, float]:
+        """The left and top nearest to the wanted ones where a panel covers nobody, or least of them."""
+        u, (width, height) = self.unit, size
+        left, top = 8 * u, 264 * u
+        right, low = self.picture.width - width - 8 * u, self.picture.height - height - 84 * u
+        places: list[tuple[float, float]] = [wanted] + [
+            (x, y)
+            for x in np.linspace(left, right, 48).tolist()
+            for y in np.linspace(top, max(top, low), 24).tolist()
+        ]
+
+        def cost(place: tuple[float, float]) -> tuple[float, float]:
+            x, y = place
+            panel = (x - 4 * u, y - 4 * u, x + width + 4 * u, y + height + 4 * u)
+            hidden = sum(_common(panel, other) for other in (*self.others, marked))
+            return hidden, (x - wanted[0]) ** 2 + (y - wanted[1]) ** 2
+
+        return min(places, key=cost)
 
     def _speed(self, x: float, y: float, width: float, violation: Violation) -> None:
         """The speed in large figures, with its interval on a scale against the limit."""
@@ -303,6 +336,15 @@ class _Sheet:
         place = self._at(box[0], box[1] + drop, box[2], box[3] + drop)
         ImageDraw.Draw(shade).rounded_rectangle(place, self._wide(10), fill=(0, 0, 0, 150))
         self.overlay.alpha_composite(shade.filter(ImageFilter.GaussianBlur(self._wide(7))))
+
+
+def _common(a: Sequence[float], b: Sequence[float]) -> float:
+    """Area that two boxes have in common.
+
+    >>> _common((0, 0, 4, 4), (2, 3, 9, 9)), _common((0, 0, 1, 1), (1, 0, 2, 1))
+    (2, 0)
+    """
+    return max(0, min(a[2], b[2]) - max(a[0], b[0])) * max(0, min(a[3], b[3]) - max(a[1], b[1]))
 
 
 def _spaced(points: Sequence[tuple[float, float]], least: float) -> list[tuple[float, float]]:

@@ -253,8 +253,21 @@ def draw_left(station: Station, out: Path) -> Path | None:
     plane = GroundPlane.fit(truth.calibration).for_picture(truth.width_px, truth.height_px)
     caption = Caption(clip.camera.name, clip.camera.district.title(), event.time, event.id)
     rgb = frame_at(clip.video, event.time - truth.started_at)
-    draw_object(rgb, AbandonedObject.model_validate(event.data), plane, caption).save(out, quality=88)
+    others = bystanders(clip, event)
+    draw_object(rgb, AbandonedObject.model_validate(event.data), plane, caption, others).save(out, quality=88)
     return out
+
+
+def bystanders(clip: Clip, event: Event) -> list[tuple[float, float, float, float]]:
+    """Boxes of everybody and everything else in the frame of an event, by the truth."""
+    frame = min(clip.truth.frames, key=lambda f: abs(f.at - event.time))
+    x0, y0, x1, y1 = AbandonedObject.model_validate(event.data).xyxy
+    middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
+    return [
+        o.xyxy
+        for o in frame.objects
+        if o.cls == "person" or not (o.xyxy[0] < middle_x < o.xyxy[2] and o.xyxy[1] < middle_y < o.xyxy[3])
+    ]
 
 
 def _violation(event: Event) -> Violation:

@@ -192,6 +192,10 @@ def test_the_picture_marks_what_was_left_and_where_its_owner_would_watch_it(
     columns = np.nonzero(yellow)[1]
     assert columns.min() < x0 - 40, "the line on the floor is farther out ..."
     assert columns.max() > x1 + 40, "... on both sides"
+    for x0, y0, x1, y1 in (tuple(map(round, box)) for box in report.bystanders(hall, found)):
+        assert (pixels[max(0, y0) : y1, max(0, x0) : x1].max(axis=2) > 60).mean() > 0.95, (
+            "no panel covers them"
+        )
     assert report.draw_left(station(hall, [], [], {}), tmp_path / "none.jpg") is None
 
 
