@@ -80,7 +80,8 @@ class RetentionLaw(Config):
 
     Attributes:
         violation_days: Violations, since they were written.
-        unconfirmed_days: A machine's hit that nobody confirmed.
+        unconfirmed_days: A machine's hit that nobody confirmed, since it was written or decided on last: a violation
+            goes with its decisions, its plate and its package, unless somebody has it in review, or confirmed it.
         plate_hash_days: Hashes of plates that belong to no violation and no case.
         task_days: A patrol's task, since it was resolved or ended by itself; nobody is on the way for longer.
     """

@@ -18,7 +18,7 @@ from flows.domain.platehash import PlateHasher
 from flows.domain.status import CameraStatus, Outlines, ResultsStatus
 from flows.jurisdiction import RetentionLaw
 from flows.patrol_desk import PatrolDesk
-from flows.search_desk import SearchDesk
+from flows.search_desk import SearchDesk, Sweeps
 from flows.section_desk import SectionDesk
 from flows.settings import Settings
 from flows.store.audit import AuditStore
@@ -32,6 +32,7 @@ from flows.store.results import Count, ResultsStore, Retention
 from flows.store.sightings import SightingStore
 from flows.store.spool import Spool
 from flows.store.tasksweep import TaskSweep
+from flows.store.unconfirmed import UnconfirmedSweep
 from flows.store.writer import Writer
 
 __all__ = ["NAME", "NAMESPACE", "Ack", "Policy", "Results", "ResultsActor", "results_actor"]
@@ -62,7 +63,10 @@ class ResultsActor:
         self._docket = Docket(self._store, ExemptionsStore(redis_url))
         task_days = (retention or Retention()).task_days
         patrol = PatrolDesk(TaskSweep.of(redis_url, task_days))
-        desks = (self._sections, self._docket, _search_desk(settings, redis_url), patrol)
+        days = (retention or Retention()).unconfirmed_days
+        self._unconfirmed = UnconfirmedSweep.of(redis_url, settings.evidence, days) if days else None
+        searches = _search_desk(settings, redis_url, self._unconfirmed)
+        desks = (self._sections, self._docket, searches, patrol)
         results = Results(ResultsStore(redis_url, retention=retention), spool, desks=desks)
         self._writer = Writer(results, on_death=lambda: os._exit(1))  # an exit that Ray counts as a crash
 
@@ -74,7 +78,10 @@ class ResultsActor:
         """How it is doing."""
         known = self._writer.results.status(self._restarts)
         refused = {f"section_speed.{why}": n for why, n in dict(self._sections.book.refusals).items()}
-        return known.model_copy(update={"refusals": refused, "decisions": dict(self._docket.counts)})
+        deleted = dict(self._unconfirmed.counts) if self._unconfirmed is not None else {}
+        return known.model_copy(
+            update={"refusals": refused, "decisions": dict(self._docket.counts), "deleted": deleted}
+        )
 
     async def counts(self) -> list[Count]:
         """Counters by day, district and type, at hand even while Redis is away."""
@@ -123,6 +130,7 @@ def retention_of(law: RetentionLaw) -> Retention:
         keep_days=float(law.violation_days),
         passage_days=min(usual.passage_days, float(law.plate_hash_days)),
         task_days=float(law.task_days),
+        unconfirmed_days=float(law.unconfirmed_days),
     )
 
 
@@ -170,11 +178,12 @@ def results_actor(settings: Settings, redis_url: str, retention: Retention | Non
     return actor
 
 
-def _search_desk(settings: Settings, redis_url: str) -> SearchDesk:
+def _search_desk(settings: Settings, redis_url: str, also: Sweeps | None) -> SearchDesk:
     cases = CaseStore(redis_url, files=EvidenceStore(settings.evidence))
     hasher = PlateHasher.of(settings.plate_key.get_secret_value())
     sightings = SightingStore(redis_url, hasher)
-    return SearchDesk((cases, sightings), AuditStore(redis_url), Seals(settings.audit))
+    sweeps = (cases, sightings) if also is None else (cases, sightings, also)
+    return SearchDesk(sweeps, AuditStore(redis_url), Seals(settings.audit))
 
 
 def _count_start(settings: Settings) -> int:

@@ -42,6 +42,7 @@ Action = Literal[
     "searching.resumed",
     "clock.set",
     "violation.decided",
+    "violation.deleted",
     "violation.filed",
     "camera.viewed",
     "evidence.exported",

@@ -132,6 +132,7 @@ class ResultsStatus(BaseModel):
         restarts: Times the actor was started again.
         refusals: Pairs of passages that were refused, by reason.
         decisions: Decisions on violations that this instance made, by state.
+        deleted: Violations that this instance deleted because nobody had confirmed them for too long, by state.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -146,6 +147,7 @@ class ResultsStatus(BaseModel):
     restarts: int = 0
     refusals: dict[str, int] = Field(default_factory=dict)
     decisions: dict[str, int] = Field(default_factory=dict)
+    deleted: dict[str, int] = Field(default_factory=dict)
 
 
 class Summary(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -168,6 +169,23 @@ class EvidenceStore:
                 return False
             self._files.remove(_inside(folder))
         except OSError as error:
+            raise StoreError(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error
+        return True
+
+    def discard(self, folder: str, violation: str) -> bool:
+        """Removes the package of a violation that was deleted; False if it is kept for another one.
+
+        Raises:
+            StoreError: If it cannot be removed now.
+        """
+        try:
+            place = _inside(folder)
+            if self._files.exists(place / KEEP):
+                why = json.loads(self._files.read(place / KEEP))
+                if not isinstance(why, dict) or why.get("violation") != violation:
+                    return False
+            self._files.remove(place)
+        except (OSError, ValueError) as error:
             raise StoreError(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error
         return True
 

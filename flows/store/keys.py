@@ -20,6 +20,7 @@ them.
 | ``{dome}:review:queue:D`` | sorted set | a district's violations that wait for a reviewer: capture time, ms, less |
 | | | 1e13 for each degree of severity: the severest first, then the oldest |
 | ``{dome}:review:claims`` | sorted set | violations in review, by the time of the claim, ms |
+| ``{dome}:violations:unremoved`` | set | packages of violations that were deleted, until they are removed: JSON |
 | ``{dome}:outbox:proceedings`` | stream | ``decision violation action`` that the electronic proceedings must hear of |
 | ``{dome}:filings:ID`` | hash | of a violation: what became of each filing, or that it waits: ``Receipt`` as |
 | | | JSON by its key |
@@ -77,8 +78,8 @@ them.
 | ``{dome}:report...`` | | citizens' reports, see :mod:`flows.store.reports` |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
 
-The scripts beside this file (``write.lua``, ``prune.lua``, ``exempt.lua``, ``commit.lua``,
-``note.lua``) build the same names from :data:`PREFIX`.
+The scripts beside this file (``write.lua``, ``prune.lua``, ``forget.lua``, ``unconfirmed.lua``, ``exempt.lua``,
+``commit.lua``, ``note.lua``) build the same names from :data:`PREFIX`.
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ WEBHOOKS = f"{PREFIX}webhooks"
 DISTRICTS = f"{PREFIX}districts"
 CLAIMS = f"{PREFIX}review:claims"
 PROCEEDINGS = f"{PREFIX}outbox:proceedings"
+VIOLATIONS_UNREMOVED = f"{PREFIX}violations:unremoved"
 EXEMPTIONS = f"{PREFIX}exemptions"
 EXEMPTION_VERSIONS = f"{PREFIX}exemptions:versions"
 CASES = f"{PREFIX}cases"

@@ -89,6 +89,8 @@ class Retention:
         max_passing: So many of each of these, or the lights of a few junctions, which change 4,000 times a day each,
             would push out violations that wait for a list or a reviewer.
         task_days: What was told of patrols' tasks; profiles say ``task_days``.
+        unconfirmed_days: Violations that nobody confirmed, with their packages; profiles say ``unconfirmed_days``.
+            None: as long as all others, and packages for good.
     """
 
     keep_days: float = 90.0
@@ -96,6 +98,7 @@ class Retention:
     passage_days: float = 1.0
     max_passing: int = 50_000
     task_days: float = 30.0
+    unconfirmed_days: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class ResultsStore:
         self._client = client(url, self._patience.answer_s)
         self._probe = client(url, self._patience.probe_s)
         self._write = self._writer.register_script(script("sha256", "note", "write"))
-        self._prune = self._writer.register_script(script("prune"))
+        self._prune = self._writer.register_script(script("forget", "prune"))
         self._intake = Intake(url, clock)
 
     def close(self) -> None:

@@ -186,6 +186,7 @@ export const CODES = {
   "action.searching.stopped": ["барлық іздеу тоқтатылды", "весь розыск остановлен", "all searching stopped"],
   "action.searching.resumed": ["іздеу жалғасты", "розыск возобновлён", "searching resumed"],
   "action.clock.set": ["сағат қойылды", "часы переведены", "clock set"],
+  "action.violation.deleted": ["расталмаған бұзушылық жойылды", "неподтверждённое нарушение удалено", "unconfirmed violation deleted"],
   "action.violation.decided": ["бұзушылық шешілді", "решение по нарушению", "violation decided"],
   "action.violation.filed": ["бұзушылық тіркелді", "нарушение передано", "violation filed"],
   "action.camera.viewed": ["камера қаралды", "камера просмотрена", "camera viewed"],

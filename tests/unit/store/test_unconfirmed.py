@@ -1,0 +1,188 @@
+"""What nobody confirmed goes when the law says so, with its package; what anybody holds or confirmed stays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from people import Clock
+from violations import AT, package, plate, violation
+
+from flows.adjudication import Decision
+from flows.domain.errors import StoreError
+from flows.domain.events import DECISION, Event
+from flows.domain.review import STATES, State
+from flows.jurisdiction import load_profile
+from flows.results import retention_of
+from flows.store.audit import AuditStore
+from flows.store.evidence import EvidenceStore
+from flows.store.redis_server import EmbeddedRedis
+from flows.store.results import Entry, ResultsStore
+from flows.store.unconfirmed import UNCONFIRMED, UnconfirmedSweep
+
+DAYS = timedelta(days=1)
+FOLDER = "lane-1/2026-09-01/a"
+FOUND = ("stands", "needs_review", "undecided")
+STAY = [state for state in STATES if state not in UNCONFIRMED]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("unconfirmed") / "redis") as server:
+        yield server
+
+
+class House:
+    """The stores, and a clock that is set on by days: what is written is written now."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self.clock = url, Clock()
+        self.clock.at = self.now = datetime.now(UTC)
+        self.redis = redis.Redis.from_url(url)
+        self.redis.flushall()
+        self.results, self.audit = ResultsStore(url), AuditStore(url)
+        self.evidence, self.folder = EvidenceStore(str(folder)), folder
+        self.sweeper = UnconfirmedSweep(url, self.results, self.evidence, 30.0, self.clock)
+
+    def writes(self, state: str = "stands", ago: timedelta = DAYS / 24) -> Event:
+        """A violation with its plate and its package."""
+        n = round((self.now - ago - AT).total_seconds() / 60)
+        made = violation(n, exemptions=(), state=state, evidence=FOLDER)
+        self.evidence.write(FOLDER, {"first.jpg": b"picture"}, b"{}")
+        self.results.write([made, plate(made), package(made)])
+        return made
+
+    def decides(self, of: Event, state: State, number: int = 1, after: timedelta = timedelta()) -> None:
+        said = Decision(
+            violation=of.id,
+            state=state,
+            reason="other",
+            number=number,
+            by="dana",
+            decided_at=self.now + after,
+        )
+        self.results.write(
+            [Event.of(DECISION, camera_id="lane-1", district="alatau", at=of.time, key=(of.id, number),
+                      data=said.model_dump(mode="json"))]
+        )  # fmt: skip
+
+    def after(self, days: float) -> int:
+        self.clock.at = self.now + days * DAYS
+        return self.sweeper.sweep()
+
+    @property
+    def has_package(self) -> bool:
+        return (self.folder / FOLDER).exists()
+
+    def deleted(self) -> list[str]:
+        return [e.subject for e in self.audit.entries() if e.action == "violation.deleted"]
+
+    def close(self) -> None:
+        self.audit.close_connections(), self.results.close(), self.redis.close()
+
+
+@pytest.fixture
+def house(server: EmbeddedRedis, tmp_path: Path) -> Iterator[House]:
+    house = House(server.url, tmp_path / "evidence")
+    yield house
+    house.close()
+
+
+@pytest.mark.parametrize("state", UNCONFIRMED)
+def test_what_a_machine_found_and_nobody_confirmed_goes_with_all_that_is_kept_of_it(
+    house: House, state: State
+) -> None:
+    made = house.writes(state if state in FOUND else "undecided")
+    if state not in FOUND:
+        house.decides(made, state)
+    assert house.after(29.9) == 0
+    assert house.results.event(made.id) is not None
+    assert house.has_package
+    assert house.after(30.2) == 1
+    assert house.results.events(count=100) == []
+    assert not house.has_package
+    left = [key.decode() for key in house.redis.keys("*")]
+    held = [
+        k
+        for k in left
+        if made.id in k or any(w in k for w in (":state:", ":violations:", ":review:", ":times:"))
+    ]
+    assert held == []
+    assert house.deleted() == [made.id]
+    assert house.sweeper.counts == {state: 1}
+
+
+@pytest.mark.parametrize("state", STAY)
+def test_what_is_in_somebody_s_hands_or_was_confirmed_stays(house: House, state: State) -> None:
+    made = house.writes()
+    house.decides(made, state)
+    assert house.after(300) == 0
+    assert house.results.event(made.id) is not None
+    assert house.has_package
+    assert house.deleted() == []
+
+
+def test_days_count_from_when_it_was_decided_on_last(house: House) -> None:
+    """Confirmed, and sent back to reviewers by a mass correction after twenty days."""
+    made = house.writes()
+    house.decides(made, "confirmed", 1)
+    house.decides(made, "needs_review", 2, after=20 * DAYS)
+    assert house.after(49.9) == 0
+    assert house.after(50.1) == 1
+    assert house.results.events(count=100) == [], "nor are its decisions kept"
+
+
+def test_days_count_from_when_it_was_written_whenever_that_was_on_record(house: House) -> None:
+    made = house.writes(ago=100 * DAYS)
+    assert house.after(29.9) == 0
+    assert house.results.event(made.id) is not None
+    assert house.after(30.1) == 1
+
+
+def test_a_step_that_somebody_takes_at_that_moment_wins(house: House) -> None:
+    made = house.writes()
+
+    class Late:
+        def entries(self, ids: Sequence[str]) -> list[Entry]:
+            found = house.results.entries(ids)
+            house.decides(made, "in_review")
+            return found
+
+    house.sweeper = UnconfirmedSweep(house.url, Late(), house.evidence, 30.0, house.clock)
+    assert house.after(31) == 0
+    assert house.has_package
+    assert house.deleted() == []
+
+
+def test_a_package_that_cannot_be_removed_now_is_removed_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.writes()
+
+    def away(folder: str, violation: str) -> bool:
+        raise StoreError("the disk is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.evidence, "discard", away)
+        assert house.after(31) == 1
+    assert house.has_package
+    assert house.after(32) == 0
+    assert not house.has_package
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_passage_s_package_goes_with_its_own_violation_only(house: House, mine: bool) -> None:
+    made = house.writes()
+    why = {"violation": made.id if mine else "another"}
+    house.evidence.keep(FOLDER, json.dumps(why).encode())
+    assert house.after(31) == 1
+    assert house.has_package is not mine
+
+
+def test_a_job_keeps_to_its_profile() -> None:
+    law = load_profile("kz").retention
+    assert retention_of(law).unconfirmed_days == law.unconfirmed_days == 30
