@@ -8,25 +8,29 @@ line (it did not get there for some seconds, or red ended, or it was gone). So n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any, Final, Literal
 
 import numpy as np
 
-from flows.domain.events import Measured
+from flows.domain.errors import CalibrationError
+from flows.domain.events import Event, Measured
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import RedLightRule, StopLineRule
+from flows.domain.tracks import Track
 from flows.geometry import inside_polygon
 from flows.roadway import Area
+from flows.rules import body_length
 from flows.rules.base import Moment, Site
+from flows.rules.body_length import Length
 from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
 from flows.rules.crown import CrownSight
 from flows.rules.following import Finding, FollowingRule
 from flows.rules.signal_log import SignalLog, Spell
 from flows.rules.stopping_line import Front, StoppingLine
-from flows.rules.trail import Look, TrailConfig
+from flows.rules.trail import Look, TrailConfig, covered
 
 KMH: Final = 3.6
 SPEED_SD_MPS: Final = 0.5
@@ -38,6 +42,10 @@ TRAILS: Final = TrailConfig(settle_s=0.2, steady_s=0.6, covered_share=1.1, cut_s
 seem farther on by more than 0.2 m. By how much it is shifted aside matters at a line's ends only."""
 STIFF: Final = ("car", "truck", "bus")
 """Whose upper edge is a body's: a rider's is a head, that leans and sits up."""
+ALIKE: Final = 0.97
+"""Cosine of 14 degrees: looks from before a turn show a body from elsewhere, along another way."""
+SIDES: Final = 0.01
+"""A nearer box over so much of one may end its side: it does not tell how long its vehicle is."""
 Outcome = Literal["ran", "stopped"]
 
 
@@ -66,6 +74,7 @@ class CrossingConfig:
         keeps_s: The way is remembered for so long before the crossing and after it: all of it is judged sooner, and who
             stands at the line waits there for as long as it likes.
         least_crowns: ... and of so many at least: in one or two the detector may be off.
+        remeasures: A length is measured again after so many new looks: a fit costs 50 ms.
     """
 
     stands_s: float = 3.0
@@ -84,6 +93,7 @@ class CrossingConfig:
     crowns: int = 9
     least_crowns: int = 5
     keeps_s: float = 30.0
+    remeasures: int = 3
 
 
 @dataclass(slots=True)
@@ -103,6 +113,9 @@ class Crossing:
         done: Judged.
         crowns_m: Heights of its upper edge over the road in the last looks in plain sight.
         aheads: How much farther on its upper edge has it than its foot, m, in the last looks while it was covered.
+        whole: Looks at all of it, one a step of its way: by them its length is measured.
+        measured_at: How many there were when it was measured last.
+        length: As it was measured then; None while only its class's is known.
     """
 
     way: list[Front] = field(default_factory=list)
@@ -117,6 +130,9 @@ class Crossing:
     done: bool = False
     crowns_m: list[float] = field(default_factory=list)
     aheads: list[tuple[Waypoint, float]] = field(default_factory=list)
+    whole: list[Waypoint] = field(default_factory=list)
+    measured_at: int = 0
+    length: Length | None = None
 
 
 class LineCrossingRule(FollowingRule[Crossing]):
@@ -147,7 +163,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
         self._junction: Area | None = None
         self._exit: Area | None = None
         self._line: StoppingLine | None = None
+        self._whole = False
         self._crown: CrownSight | None = None
+        self._ground, self._touched = site.ground, set[int]()
         if site.road is None:
             return
         behind = config.junction or (light.junction if light else None)
@@ -166,10 +184,20 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if self._arrow is not None:
             self._arrow.see(moment.signals.get(self._arrow.name))
 
+    def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        """See :meth:`FollowingRule.observe`."""
+        self._touched = covered(tracks, moment.at, SIDES)
+        return super().observe(tracks, moment)
+
+    def _follow(self, track: Track, look: Look, moment: Moment) -> list[Event]:
+        whole = look.point.at == moment.at and track.id not in self._touched
+        self._whole = whole and look.clear and not look.broken
+        return super()._follow(track, look, moment)
+
     def _see(self, state: Crossing, look: Look) -> Finding | str | None:
         if self._line is None:
             return None
-        front = self._line.front(look.point, look.cls)
+        front = self._front(state, look)
         beside = state.past is None and front.inside_m < -self._thresholds.beside_m
         if look.clear:
             self._learn(state, look)
@@ -220,6 +248,36 @@ class LineCrossingRule(FollowingRule[Crossing]):
         while seconds_between(way[0].point, crossed) > keeps_s:
             del way[0]
 
+    def _front(self, state: Crossing, look: Look) -> Front:
+        """Where the front is; of a long vehicle that drives away, by its own length as soon as it matters."""
+        assert self._line is not None
+        point, long = look.point, look.cls in body_length.LONG
+        front = self._line.front(point, look.cls, state.length)
+        if not (front.away and long):
+            return front
+        if self._whole:
+            last = state.whole[-1] if state.whole else None
+            if last is None or math.hypot(*(point.xy_m - last.xy_m)) >= body_length.STEP_M:
+                state.whole.append(point)
+        matters = self._signal.now is not None and self._signal.now.phase == "red"
+        fresh = len(state.whole) >= state.measured_at + self._thresholds.remeasures
+        if front.before or front.past or not (matters and fresh):
+            return front
+        state.measured_at = len(state.whole)
+        straight = [p for p in state.whole if float(p.heading @ point.heading) >= ALIKE]
+        state.length = self._measure(straight, look.cls)
+        return self._line.front(point, look.cls, state.length)
+
+    def _measure(self, whole: Sequence[Waypoint], cls: str) -> Length | None:
+        """How long a vehicle is by its own boxes."""
+        if self._crown is None or self._ground is None:
+            return None
+        try:
+            ground = self._ground.for_picture(*self._picture_px)
+        except CalibrationError:  # not the picture that was surveyed
+            return None
+        return body_length.measure(whole, cls, ground)
+
     def _learn(self, state: Crossing, look: Look) -> None:
         """How high its upper edge is, while all of it is to be seen."""
         if self._crown is not None and look.crown and look.point.xyxy is not None:
@@ -239,7 +297,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
         state.aheads = [a for a in state.aheads if seconds_between(a[0], now) <= self._thresholds.confirms_s]
         ahead_m = median(ahead_m for _, ahead_m in state.aheads)
         point = self._crown.place(now, ahead_m, height_m, self._picture_px)
-        least = min(front, self._line.front(point, look.cls), key=lambda f: f.past_m - f.margin_m)
+        least = min(
+            front, self._line.front(point, look.cls, state.length), key=lambda f: f.past_m - f.margin_m
+        )
         return replace(least, covered=True)
 
     @property
@@ -395,6 +455,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
             "red_begun_by": red.begun_by.isoformat(),
             "signal_confidence": round(red.confidence, 3),
         }
+        if state.length is not None:
+            facts["length_m"] = round(state.length.value_m, 2)
+            facts["length_sd_m"] = round(state.length.sd_m, 2)
         return Finding(
             at=past.point,
             measured={

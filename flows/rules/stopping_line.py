@@ -13,6 +13,7 @@ from flows.domain.paths import Waypoint
 from flows.geometry import along_and_across
 from flows.motion import BODIES, UNKNOWN_BODY
 from flows.roadway import Area, Line
+from flows.rules.body_length import Length
 from flows.rules.certainty import LAG_M, Z95
 
 Array = NDArray[np.float64]
@@ -84,19 +85,25 @@ class StoppingLine:
             middle = junction.polygon_m.mean(axis=0)
             self._side = math.copysign(1.0, along_and_across(middle, self._points)[1])
 
-    def front(self, point: Waypoint, cls: str) -> Front:
+    def front(self, point: Waypoint, cls: str, measured: Length | None = None) -> Front:
         """Where the front is.
 
         Args:
             point: The vehicle; its heading is known.
             cls: What it is taken for.
+            measured: How long it is, if its boxes have told more than its class does.
         """
         length_m, spread_m = BODIES.get(cls, UNKNOWN_BODY).length
-        along_m, across_m, left = along_and_across(point.xy_m + point.heading * length_m / 2, self._points)
+        towards, known_m = self._towards(point), spread_m
+        ahead_m = length_m / 2
+        if measured is not None and measured.cls == cls:
+            # The end that is seen is where it is: the other one is off by what the class's length is.
+            ahead_m += (measured.value_m - length_m) * (1.0 - towards) / 2
+            known_m = measured.sd_m
+        along_m, across_m, left = along_and_across(point.xy_m + point.heading * ahead_m, self._points)
         side = self._side or math.copysign(1.0, float(point.heading @ left))
         over = side * float(point.heading @ left) >= ACROSS
-        towards = self._towards(point)
-        sd_m = _sd_m(point, left, towards, spread_m / 2)
+        sd_m = _sd_m(point, left, towards, spread_m / 2, known_m / 2)
         inside_m = min(along_m, self._length_m - along_m)
         beside_sd_m = point.sd_along_m(np.array([left[1], -left[0]]))
         away, facing = towards < -0.5, towards > 0.5
@@ -110,13 +117,13 @@ class StoppingLine:
         return float(point.heading @ sight) / max(math.hypot(*sight), 1e-6)
 
 
-def _sd_m(point: Waypoint, left: Array, towards: float, half_spread_m: float) -> float:
+def _sd_m(point: Waypoint, left: Array, towards: float, half_spread_m: float, half_known_m: float) -> float:
     """Standard error of the front across the line.
 
     A camera sees one end of a vehicle. Coming closer it shows its front, and an unknown length does not matter;
-    going away it shows its rear, and the length's error counts whole. A path's error holds half of it for its
-    middle, as far as it was seen from an end.
+    going away it shows its rear, and the length's error counts whole: the class's spread, or that of its own length
+    if it was measured. A path's error holds half of the class's for its middle, as far as it was seen from an end.
     """
     whole, across = point.sd_along_m(left), abs(float(point.heading @ left))
-    middle, front = half_spread_m * abs(towards) * across, half_spread_m * (1.0 - towards) * across
+    middle, front = half_spread_m * abs(towards) * across, half_known_m * (1.0 - towards) * across
     return math.hypot(math.sqrt(max(whole**2 - middle**2, LEAST_SD_M**2)), front)

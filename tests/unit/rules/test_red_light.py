@@ -18,7 +18,7 @@ from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
 from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
 from flows.objects.company import covered
-from flows.rules import red_light, stop_line, trail
+from flows.rules import line_crossing, red_light, stop_line, trail
 from flows.rules.base import Moment
 from flows.rules.following import Finding
 from flows.rules.line_crossing import Crossing, LineCrossingRule
@@ -438,3 +438,34 @@ def test_pictures_of_who_was_covered_show_no_plate_but_its_own(
         if (2, m.at) in judging.boxes
     ]
     assert max(shows) < 0.1
+
+
+def truck(length_m: float, front_y: float, **how: Any) -> Drive:
+    """Comes up to the line and stands with its front at ``front_y`` until second 22."""
+    made = stops(at_y=front_y - length_m / 2, then_s=22.0)
+    return replace(made, cls="truck", size_m=(length_m, 2.4), **how)
+
+
+@pytest.mark.parametrize("pose", first("roadside", "high"))
+@pytest.mark.parametrize(
+    ("length_m", "front_y", "reported"),
+    [(8.5, 33.4, [1]), (10.2, 33.2, [1]), (10.2, 29.5, []), (6.3, 29.5, [])],
+)
+def test_from_aside_a_truck_tells_by_its_own_length_how_far_beyond_the_line_it_stands(
+    pose: str, length_m: float, front_y: float, reported: list[int]
+) -> None:
+    """By its class's length alone its front is known to 3.6 m only."""
+    lights: Lights = {"main": [(0, "red"), (20, "green")]}
+    reds, lines = judged(truck(length_m, front_y), lights=lights, eye=driving.camera(pose), hz=8.0)
+    assert reds == []
+    assert [violation(e).track for e in lines] == reported
+    for facts in (violation(e) for e in lines):
+        past = facts.measured["past_line"]
+        assert 0 < past.low < past.high
+
+
+def test_a_truck_whose_sides_another_covers_is_not_measured_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_crossing, "covered", lambda tracks, _, share: {t.id for t in tracks})
+    lights: Lights = {"main": [(0, "red"), (20, "green")]}
+    _, lines = judged(truck(10.2, 33.2), lights=lights, eye=driving.camera("high"), hz=8.0)
+    assert lines == []
