@@ -4,6 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+# Every camera, detector and results actor is a Python of its own: where nothing compiled may be kept, each compiles Ray
+# and all of this again when it starts, which is two thirds of its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo check style types quick test bench bench-accuracy bench-api train train-plates train-belts lock clean
 
