@@ -77,6 +77,7 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> dict[str, Probe | Exception]:
         return answer
 
     monkeypatch.setattr("cluster.cli.check._probe", probe)
+    monkeypatch.setattr("cluster.cli.check._survey", lambda *_: None)  # a scene would be rendered for its own
     return answers
 
 
