@@ -317,9 +317,11 @@ def test_a_step_taken_while_another_is_on_its_way_is_sent_after_it_and_once(
     )
     patrol.route("**/patrol/tasks/*/accept", lambda route: held.append(route))
     patrol.goto(patrol.url.split("#")[0] + "#/patrol")
-    patrol.click("button:text('Accept')")
+    with patrol.expect_request("**/patrol/tasks/*/accept"):
+        patrol.click("button:text('Accept')")
     patrol.click("button:text('Arrived')")
     patrol.wait_for_selector(".banner:text('2')")
+    assert len(held) == 1
     for route in held:
         route.continue_()
     patrol.wait_for_selector(".banner[role=status]", state="hidden")

@@ -173,7 +173,7 @@ def test_a_child_s_lead_is_seen_at_once_and_confirmed_by_two_it_calls_the_patrol
     patrol.wait_for_selector("button[aria-pressed=true]")
     lead = found_lead(config, radius_m=2000)
     operator.wait_for_selector(".lead-row.first:has-text('Missing child')")
-    operator.wait_for_selector(".tile.presses", timeout=15_000)
+    operator.wait_for_selector(".tile.presses")
     check_accessible(operator)
     operator.screenshot(path=shots / "now-lead.png")
     assert patrol.locator(".card").count() == 0, "a machine's hit calls nobody"
@@ -200,7 +200,7 @@ def test_a_child_s_lead_is_seen_at_once_and_confirmed_by_two_it_calls_the_patrol
         1280,
         1280,
     ]
-    patrol.wait_for_selector(".banner", state="hidden")
+    patrol.wait_for_selector(".banner[role=status]", state="hidden")
     check_accessible(patrol)
     patrol.screenshot(path=shots / "patrol-pictures-tablet.png")
     patrol.click("button:text('Arrived')")
