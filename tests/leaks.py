@@ -159,10 +159,11 @@ class Search:
 
     def folder(self, kind: str, folder: Path) -> None:
         """All files below a folder."""
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                with suppress(FileNotFoundError):  # a file that comes and goes
-                    self.bytes(f"{kind}:{path}", path.read_bytes())
+        for below, _, names in os.walk(folder):  # which a folder that comes and goes does not end
+            for path in (Path(below) / name for name in sorted(names)):
+                if path.is_file() and not path.is_symlink():
+                    with suppress(FileNotFoundError):  # likewise a file
+                        self.bytes(f"{kind}:{path}", path.read_bytes())
 
     def metrics(self) -> None:
         """What Prometheus would be given by each node of the cluster."""
@@ -177,9 +178,11 @@ class Search:
         for process in psutil.process_iter(["name"]):
             if process.info["name"] not in ("raylet", "plasma_store"):
                 continue
-            folder = Path(f"/proc/{process.pid}/fd")
+            links: list[Path] = []
+            with suppress(FileNotFoundError, ProcessLookupError):  # another Ray's, which has just ended
+                links = list(Path(f"/proc/{process.pid}/fd").iterdir())
             seen = set()
-            for link in folder.iterdir():
+            for link in links:
                 with suppress(FileNotFoundError):  # closed since it was listed; a mapping is never closed
                     target = str(link.readlink())
                     if "plasma" in target and target not in seen:
