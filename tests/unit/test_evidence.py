@@ -89,6 +89,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("clip") / "a.mp4", 300)
 
 
+@pytest.mark.slow
 def test_a_package_holds_pictures_crops_and_clip_each_with_its_hash(tmp_path: Path, clip: Path) -> None:
     store = EvidenceStore(str(tmp_path / "evidence"))
     event = make_violation()

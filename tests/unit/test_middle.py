@@ -30,6 +30,7 @@ def test_of_nothing_there_is_none() -> None:
         median([])
 
 
+@pytest.mark.slow
 def test_a_camera_that_measures_and_looks_for_landmarks_carries_no_masked_arrays() -> None:
     code = """
 import sys

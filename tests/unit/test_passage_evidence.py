@@ -37,6 +37,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("clip") / "a.mp4", 200)
 
 
+@pytest.mark.slow
 def test_a_passage_is_told_when_its_package_is_written(tmp_path: Path, clip: Path) -> None:
     at = STARTED_AT + timedelta(seconds=4)
     made = Passage(

@@ -78,6 +78,7 @@ def packaged(clip: Path, where: Path, event: Event, wanted: dict[int, Set[dateti
     return manifest, {f.moment: store.read(folder, f.name) for f in manifest.files if f.kind == "picture"}
 
 
+@pytest.mark.slow
 def test_a_pinned_picture_is_the_one_that_was_received_however_long_ago(tmp_path: Path, clip: Path) -> None:
     event = event_of(40, 640)
     pinned = {41: {at(40)}, 300: {at(40), at(290)}, 640: {at(40)}, 650: set()}

@@ -569,6 +569,7 @@ async def test_who_works_on_a_report_says_which_of_what_was_found_it_is_about(
     assert (status["state"], status["note"]) == ("forwarded", ""), "the reporter is told nothing of it"
 
 
+@pytest.mark.slow
 async def test_a_choice_that_could_not_be_told_is_told_when_it_is_sent_again(
     api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

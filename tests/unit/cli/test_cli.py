@@ -114,6 +114,7 @@ def test_damaged_weights_fail_verification(dome, tmp_path: Path, monkeypatch) ->
 MOT_TRUTH = "".join(f"{f},1,{10 + f},20,40,80,1,-1,-1,-1\n" for f in range(1, 30))
 
 
+@pytest.mark.slow
 def test_evaluate_tracking_prints_the_four_figures(dome, tmp_path: Path) -> None:
     truth, found = tmp_path / "gt.txt", tmp_path / "det.txt"
     truth.write_text(MOT_TRUTH)

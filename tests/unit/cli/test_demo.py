@@ -163,6 +163,7 @@ def test_the_picture_shows_the_moment(clip: Clip, tmp_path: Path) -> None:
     assert reddish.sum() > 100, "the vehicle is marked"
 
 
+@pytest.mark.slow
 def test_a_frame_is_found_by_its_time(clip: Clip) -> None:
     grey = report.frame_at(clip.video, timedelta(seconds=2.0))
 

@@ -51,6 +51,7 @@ def passage(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     return made(PASSAGE, tmp_path_factory.mktemp("passage"))
 
 
+@pytest.mark.slow
 def test_the_demo_s_case_is_lawful_and_covers_the_passage_and_nothing_else(hall: Clip, passage: Clip) -> None:
     values = search.asked(search.cameras([hall, passage]), MORNING, NOW)
 

@@ -125,6 +125,7 @@ def test_an_authority_that_is_away_or_no_address_is_told() -> None:
         request_stamp("file:///etc/passwd", b"x")
 
 
+@pytest.mark.slow
 def test_a_stamped_package_says_when_it_surely_existed(authority: Path, url: str, tmp_path: Path) -> None:
     root = (authority / "ca.pem").read_bytes()
     made = export(material(), sealing(stamp=lambda data: request_stamp(url, data), authority=root))

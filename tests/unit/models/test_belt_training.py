@@ -59,6 +59,7 @@ def test_probabilities_come_true() -> None:
     assert scale == pytest.approx(0.5, rel=0.15)
 
 
+@pytest.mark.slow
 def test_what_is_exported_answers_as_what_was_trained(tmp_path: Path) -> None:
     torch.manual_seed(3)
     network = belts.windscreen_network().eval()

@@ -231,6 +231,7 @@ def test_what_has_gone_is_told_once_even_if_nobody_settled_for_a_while() -> None
     assert book.settle(START + timedelta(seconds=20)) is None
 
 
+@pytest.mark.slow
 def test_what_was_there_since_the_start_and_is_put_back_is_nothing_new() -> None:
     """The place that it left was taken for the place as it is."""
     looks = watch(lambda p, t: None if 5 <= t < 11 else bag(p), 18)

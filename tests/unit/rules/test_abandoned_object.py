@@ -357,6 +357,7 @@ def test_parts_of_one_thing_are_one_whoever_stood_by_each() -> None:
     assert judge.refusals() == {"part": 1}
 
 
+@pytest.mark.slow
 def test_of_one_thing_whoever_stood_by_a_part_watches_all_of_it() -> None:
     beside = BAG + np.array([26, 0, 26, 0], np.float32)
     passes, stays = walk((0, 2), (6, 8.6), (9, 8.6), (15, 0)), walk((0, 18), (6, 11.8), (60, 11.8))
@@ -370,6 +371,7 @@ def test_what_is_seen_within_somebody_is_not_told_until_they_have_moved_on() -> 
     assert seconds(events[0]) >= 40.0
 
 
+@pytest.mark.slow
 def test_what_stands_at_the_feet_of_somebody_half_outside_the_picture_is_theirs() -> None:
     """Somebody brought it to them and left; a detector sees their legs in every other look."""
     bag, legs = np.array([20, 576, 44, 600], np.float32), [1.0, 550.0, 30.0, 620.0]
@@ -409,6 +411,7 @@ def test_a_corner_that_grows_to_a_thing_is_one() -> None:
     assert (events, judge.refusals()) == ([], {"size": 1})
 
 
+@pytest.mark.slow
 def test_who_is_only_imagined_watches_nothing() -> None:
     """A detector sees somebody in the owner's clothes beside it, where no pixel has changed."""
     events = play(Tale({"owner": LEAVES}, imagined=[person(BAG_M + 1.0)]))
@@ -503,6 +506,7 @@ def test_a_child_as_low_as_a_bag_is_in_no_picture_and_the_bag_in_all(survey: boo
         assert np.all(np.array(box[2:]) >= child[2:])
 
 
+@pytest.mark.slow
 def test_an_owner_who_waits_long_hides_nobody_of_the_placing_picture() -> None:
     """Longer than people are remembered: who stood there when it was put down is in that picture all the same."""
     people = {"owner": walk((0, 2), (6, 9.5), (200, 9.5), (206, 20)), "other": walk((0, 16), (20, 16))}

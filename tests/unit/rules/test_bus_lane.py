@@ -150,6 +150,7 @@ class Rules:
         return [event for each in self._rules for event in each.forget(track, moment)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bus_lane", "wrong_way"])
 def test_who_goes_on_into_the_next_zone_is_reported_once(kind: str) -> None:
     zones = {"near": rect(1.75, 2, 5.25, 60), "far": rect(1.75, 60, 5.25, 118)}

@@ -58,6 +58,7 @@ def test_who_was_lost_may_come_back_for_minutes(tells: str) -> None:
     assert not culprits.knows(3, place(5.0), place(60.0)), "it began too late"
 
 
+@pytest.mark.slow
 def test_a_slow_one_is_reported_once_though_many_overtake_it() -> None:
     rule = WrongWayRule(lane="west")
     site = road(rule, zones={"west": rect(-7, 5, 0, 175)}, headings={"west": 180.0})

@@ -373,6 +373,7 @@ def test_a_car_that_vanishes_on_the_crosswalk_is_refused() -> None:
     none(gone, walker(-4.5, 4.5, 3.0), because="not_seen_leaving")
 
 
+@pytest.mark.slow
 def test_somebody_hidden_for_a_moment_is_still_there() -> None:
     way = walker(-4.5, 4.5, 3.0).way
     one(car(10, 5.9), Someone("person", lambda t: way(t) if not 5.9 < t < 6.4 else None))

@@ -110,6 +110,7 @@ def test_it_survives_a_bus_that_hides_it_and_takes_its_number() -> None:
     assert violation(event).track == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pose", first("gantry", "roadside", "high"))
 @pytest.mark.parametrize(("leaves_s", "reported"), [(40.0, [1, 2]), (17.0, [2])])
 def test_who_stands_in_part_behind_another_stands(pose: str, leaves_s: float, reported: list[int]) -> None:
@@ -122,6 +123,7 @@ def test_who_stands_in_part_behind_another_stands(pose: str, leaves_s: float, re
     assert [violation(e).track for e in violations(events)] == reported
 
 
+@pytest.mark.slow
 def test_pictures_of_who_stands_behind_another_do_not_show_that_ones_plate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -144,12 +146,14 @@ def test_pictures_of_who_stands_behind_another_do_not_show_that_ones_plate(
     assert covered(boxes[2, last.at], by=boxes[1, last.at]) > 0.05
 
 
+@pytest.mark.slow
 def test_a_reported_car_that_was_hidden_for_minutes_is_not_reported_again() -> None:
     hidden = replace(parked(1, x=3.9, y=24, s=(0, 400)), unseen=((40.0, 240.0),), numbers=((240.0, 5),))
     passing = [straight(10 + k, x=0, y=(0, 60), kmh=40, start_s=45.0 + 10 * k) for k in range(15)]
     assert len(violations(judged(hidden, *passing, hz=2.0))) == 1
 
 
+@pytest.mark.slow
 def test_time_comes_from_the_clock_not_from_frames() -> None:
     """While nothing moves, the gate passes one frame in two seconds."""
     for seconds, count in ((45, 1), (18, 0)):
@@ -187,11 +191,13 @@ def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
         assert judged(*story, eye=driving.camera("gantry")) == []
 
 
+@pytest.mark.slow
 def test_two_beside_one_another_are_two_events() -> None:
     events = judged(parked(1, x=3.9, y=22, s=(0, 50)), parked(2, x=3.9, y=28.5, s=(0, 50)), stops(3, 35, 40))
     assert sorted(violation(e).track for e in violations(events)) == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_who_comes_after_a_reported_car_has_left_is_judged_too() -> None:
     events = judged(stops(1, 28, 35), stops(2, 28, 35, arrives_s=55))
     assert [violation(e).track for e in violations(events)] == [1, 2]

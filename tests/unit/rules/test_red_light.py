@@ -141,6 +141,7 @@ def test_who_stops_beyond_the_line_has_not_run_the_light() -> None:
     assert [m.name for m in facts.moments] == ["before", "past", "last"]
 
 
+@pytest.mark.slow
 def test_it_is_told_while_its_pictures_are_still_there() -> None:
     story = Story([stops(at_y=30.25, then_s=90.0, goes=False)], lights={"main": [(0, "red")]}, until_s=16.0)
     made = rule(StopLine, LINE, RED)
@@ -156,6 +157,7 @@ def test_who_stops_and_then_goes_at_red_has_one_event() -> None:
     assert [len(events) for events in late] == [0, 1]
 
 
+@pytest.mark.slow
 def test_crossed_at_red_and_in_the_junction_at_green_is_a_stop_line() -> None:
     reds, lines = judged(ahead(kmh=18), lights={"main": [(0, "red"), (8.2, "green")]})
     assert (len(reds), len(lines)) == (0, 1)
@@ -276,6 +278,7 @@ def test_who_comes_forth_beside_the_junction_has_not_gone_straight_through_it() 
     assert reds == []
 
 
+@pytest.mark.slow
 def test_who_stood_beyond_the_line_until_red_was_over_has_an_event_however_it_is_lost_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -288,6 +291,7 @@ def test_who_stood_beyond_the_line_until_red_was_over_has_an_event_however_it_is
     assert [violation(e).track for e in lines] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pose", first("gantry", "roadside", "high"))
 @pytest.mark.parametrize(("at_y", "reported"), [(30.25, [1]), (27.4, [])])
 def test_the_upper_edge_tells_where_one_is_whose_foot_another_hides(
@@ -303,6 +307,7 @@ def test_the_upper_edge_tells_where_one_is_whose_foot_another_hides(
     assert [violation(e).track for e in lines] == reported
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("at_y", "reported"), [(29.0, [1]), (27.4, [])])
 def test_seen_from_ahead_a_hidden_foot_can_only_be_farther_on(at_y: float, reported: list[int]) -> None:
     """Another stands between it and a camera beyond the junction, until it goes on."""
@@ -322,6 +327,7 @@ def test_seen_from_ahead_a_hidden_foot_can_only_be_farther_on(at_y: float, repor
     assert [violation(e).track for e in lines] == reported
 
 
+@pytest.mark.slow
 def test_what_covers_a_side_does_not_hide_how_far_on_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """The box of a neighbour reaches a tenth over that of a car from the first look on; its foot is to be seen."""
     monkeypatch.setattr(trail, "covered", lambda tracks, _, share: {t.id for t in tracks if share <= 0.1})
@@ -417,6 +423,7 @@ class Watching(StopLine):
         return super().observe(tracks, moment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pose", ["gantry", "high"])
 def test_pictures_of_who_was_covered_show_no_plate_but_its_own(
     pose: str, monkeypatch: pytest.MonkeyPatch

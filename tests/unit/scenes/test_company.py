@@ -96,6 +96,7 @@ def test_nobody_goes_through_company(kind: str, who: str) -> None:
                 assert not polygons_touch(p, q), f"tracks {a.track} and {b.track} at {t_s:.1f} s"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("who", ["abreast", "truck"])
 def test_at_a_junction_one_goes_on_and_the_one_beside_stops(who: str) -> None:
     scene = made("junction", who)
@@ -110,6 +111,7 @@ def test_at_a_junction_one_goes_on_and_the_one_beside_stops(who: str) -> None:
     assert any(level)
 
 
+@pytest.mark.slow
 def test_in_the_lane_for_buses_nobody_has_a_truck_or_a_car_for_company() -> None:
     scene = made("buslane", "truck")
     (zone,) = [area for name, area in scene.layout.areas.items() if name == "buslane"]

@@ -24,6 +24,7 @@ def test_a_picture_shows_its_number() -> None:
     assert changed.min() > 400, "only the region at the right differs"
 
 
+@pytest.mark.slow
 def test_a_tow_bar_stands_before_the_rear_plate_and_changes_nothing_else() -> None:
     plain = scenes.build("road", 3, duration_s=4.0, direction="receding", pose="gantry")
     towing = scenes.build("road", 3, duration_s=4.0, direction="receding", pose="gantry", tow_bar=True)

@@ -63,6 +63,7 @@ def test_another_seed_gives_another_scene() -> None:
     assert other.annotation(40) != make_truth("road").frames[40]
 
 
+@pytest.mark.slow
 def test_truth_survives_its_file() -> None:
     text = make_truth("road").model_dump_json()
     assert SceneTruth.model_validate_json(text).model_dump_json() == text
@@ -161,6 +162,7 @@ def test_nothing_moves_in_the_empty_street() -> None:
     assert all(frame.objects == first.objects for frame in rest)
 
 
+@pytest.mark.slow
 def test_people_cross_and_drivers_stop() -> None:
     scene, truth = make_scene("crossing"), make_truth("crossing")
     on_road = {

@@ -95,6 +95,7 @@ def test_pauses_grow_to_the_longest_and_start_small_again_after_success(tmp_path
     assert world.pauses == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 0.5, 1.0]
 
 
+@pytest.mark.slow
 def test_pauses_never_overflow_however_long_the_camera_is_away(tmp_path: Path) -> None:
     world = World()
     away: list[Path | Exception] = [SourceError("refused")] * 3000

@@ -20,6 +20,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> FacePair:
     return load("dlib", Settings.from_env({"DOME_HOME": str(tmp_path_factory.mktemp("home"))}))
 
 
+@pytest.mark.slow
 def test_the_default_pair_needs_no_download_and_says_its_licences(pair: FacePair) -> None:
     assert pair.licences == {"face-dlib-landmarks": "CC0-1.0", "face-dlib": "CC0-1.0"}
     assert all(len(digest) == 64 for digest in pair.versions.values())

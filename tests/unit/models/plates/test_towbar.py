@@ -25,6 +25,7 @@ def test_the_characters_of_the_lowest_line_are_found(maker: object, count: int) 
         assert len(towbar.characters(maker(np.random.default_rng(seed)))) == count
 
 
+@pytest.mark.slow
 def test_a_tow_bar_hides_a_part_of_one_character_and_not_its_head() -> None:
     for seed in range(8):
         rng = np.random.default_rng(seed)
