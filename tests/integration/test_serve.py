@@ -145,7 +145,7 @@ async def test_requests_of_several_cameras_are_joined_where_it_pays(gateway: obj
         name=JOINED,
         loader="test_serve:load_counting",
         num_cpus=0.1,
-        batching=Batching(requests=4, wait_s=0.5),
+        batching=Batching(requests=4, wait_s=1.0),
     )
     await asyncio.to_thread(ensure_app, args)
     request = ray.put(DetectRequest(np.zeros((2, 32, 32, 3), np.uint8), (64, 64)))
