@@ -112,6 +112,7 @@ class ReaderArgs(BaseModel):
         min_replicas: Kept when nothing is read. One: starting costs more than a day of its waiting.
         max_replicas: A vehicle a second keeps one busy.
         num_cpus: Of one replica, which works in bursts of half a second: what Ray reserves, no limit.
+        checked_s: Between two checks of a replica; one that died is replaced after the next. Who asks asks again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -120,6 +121,7 @@ class ReaderArgs(BaseModel):
     min_replicas: int = Field(default=1, ge=0)
     max_replicas: int = Field(default=2, ge=1)
     num_cpus: float = Field(default=0.1, gt=0)
+    checked_s: float = Field(default=30.0, gt=0)
 
 
 class PlatesArgs(ReaderArgs):
@@ -156,7 +158,7 @@ def _reader(deployment: Any, args: ReaderArgs) -> Application:  # the decorator 
             "downscale_delay_s": 300.0,
         },
         logging_config={"enable_access_log": False, "log_level": "WARNING"},
-        health_check_period_s=30.0,
+        health_check_period_s=args.checked_s,
         health_check_timeout_s=30.0,
         graceful_shutdown_timeout_s=5.0,
         ray_actor_options={"num_cpus": args.num_cpus},
@@ -358,8 +360,11 @@ def ensure_app(args: DetectorArgs) -> None:
     name = app_name(args.name)
     running = serve.status().applications.get(name)
     if running is not None and running.status == ApplicationStatus.RUNNING:
-        wanted, found = _version(args), _running_version(name)
-        if wanted in ("", found):
+        wanted = _version(args)
+        if not wanted:
+            return  # whatever runs would do: asking it costs a process
+        found = _running_version(name)
+        if wanted == found:
             return
         log.info("%s runs with weights %.12s, deploying %.12s", name, found, wanted)
     try:
