@@ -17,6 +17,7 @@ from flows.domain.events import EVIDENCE_STORED
 from flows.gateway import BELTS_APP
 from flows.package import Manifest, verify_package
 from flows.store.evidence import MANIFEST, EvidenceStore
+from serve.app import BeltsArgs, start_belts, start_serve
 
 RULE = "[{kind: seat_belt, min_width_px: 60}]"
 
@@ -71,6 +72,8 @@ def test_a_killed_classifier_is_replaced_and_asked_again(job: Run, clip: Path) -
         run.until(lambda c: c["road"].detected > 20)
         kill("ray::ServeReplica:belts")
 
+    start_serve()  # the job finds it running: its death is noticed sooner than others' would be
+    start_belts(BeltsArgs(loader="belts_fake:load", checked_s=1))
     job.options, job.trouble = LiveOptions(belts="belts_fake:load"), trouble
     summary = job.go(site(clip))
     found = Counter(event.type for event in job.events())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from citizens import photo, report
 from media import write_video
 from PIL import Image
 
-from flows.domain.reports import Attachment, Thing
+from flows.domain.reports import Attachment, Report, Thing
+from flows.reportwork import Looked
 from flows.settings import Settings
 from flows.uploads.frames import ClipFrame, clip_frames
 from flows.uploads.inspector import HelperAway, Inspector
@@ -70,20 +72,35 @@ def attachment(data: bytes, kind: str) -> Attachment:
     return Attachment(sha256=hashlib.sha256(data).hexdigest(), size=len(data), media_type=kind)
 
 
-def test_a_clip_is_looked_at_beside_the_api_and_a_photo_too(tmp_path: Path) -> None:
-    claim = report(service="speeding", happened_at=datetime.now(UTC))
-    looker, clip = ClipLooker("embedded", Settings.from_env({})), attachment(DEMO.read_bytes(), "video/mp4")
+@pytest.fixture(scope="module")
+def claim() -> Report:
+    return report(service="speeding", happened_at=datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def looker() -> Iterator[ClipLooker]:
+    looker = ClipLooker("embedded", Settings.from_env({}))
+    yield looker
+    looker.close()
+
+
+@pytest.fixture(scope="module")
+def demo(looker: ClipLooker, claim: Report) -> Looked:
+    """What was seen in the demo's clip: a look at all of it takes a quarter of a minute of a core."""
+    with Inspector() as inspector:
+        return looker.look(DEMO, inspector.inspect(DEMO), attachment(DEMO.read_bytes(), "video/mp4"), claim)
+
+
+def test_a_clip_is_looked_at_beside_the_api_and_a_photo_too(
+    demo: Looked, looker: ClipLooker, claim: Report, tmp_path: Path
+) -> None:
     (tmp_path / "a.jpg").write_bytes(photo())
-    try:
-        with Inspector() as inspector:
-            looked = looker.look(DEMO, inspector.inspect(DEMO), clip, claim)
-            picture = looker.look(tmp_path / "a.jpg", inspector.inspect(tmp_path / "a.jpg"),
-                                  attachment(photo(), "image/jpeg"), claim)  # fmt: skip
-    finally:
-        looker.close()
-    assert sorted(Path(name).suffix for name in looked.shown) == [".jpg", ".mp4"]
-    assert ["speeding" in said for said in looked.unknown] == [True]
-    assert looked.proposals == ()
+    with Inspector() as inspector:
+        picture = looker.look(tmp_path / "a.jpg", inspector.inspect(tmp_path / "a.jpg"),
+                              attachment(photo(), "image/jpeg"), claim)  # fmt: skip
+    assert sorted(Path(name).suffix for name in demo.shown) == [".jpg", ".mp4"]
+    assert ["speeding" in said for said in demo.unknown] == [True]
+    assert demo.proposals == ()
     assert list(picture.shown) == [f"{attachment(photo(), '').sha256[:32]}.shown.jpg"]
 
 
@@ -97,19 +114,20 @@ def recognisable(original: np.ndarray, shown: bytes, thing: Thing) -> bool:
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "video/mp4"])
-def test_what_a_person_says_it_is_about_is_made_anew_without_another_look(tmp_path: Path, kind: str) -> None:
+def test_what_a_person_says_it_is_about_is_made_anew_without_another_look(
+    demo: Looked, looker: ClipLooker, claim: Report, tmp_path: Path, kind: str
+) -> None:
     frame = frames(DEMO)[20].bgr[:, :, ::-1]
     path = DEMO
     if kind == "image/jpeg":
         path = tmp_path / "a.jpg"
         Image.fromarray(np.ascontiguousarray(frame)).save(path, quality=95)
-    claim = report(service="speeding", happened_at=datetime.now(UTC))
-    file, looker = attachment(path.read_bytes(), kind), ClipLooker("embedded", Settings.from_env({}))
+    file = attachment(path.read_bytes(), kind)
     blind = ClipLooker("no-such-detector", Settings.from_env({}))
     try:
         with Inspector() as inspector:
             seen = inspector.inspect(path)
-            first = looker.look(path, seen, file, claim)
+            first = demo if path == DEMO else looker.look(path, seen, file, claim)
             other = next(t for t in first.things if not t.kept)
             chosen = file.model_copy(update={"thing": other.id, "choices": 1})
             second = looker.look(path, seen, chosen, claim, first.found)
@@ -117,7 +135,6 @@ def test_what_a_person_says_it_is_about_is_made_anew_without_another_look(tmp_pa
             with pytest.raises(HelperAway):
                 blind.look(path, seen, chosen, claim, first.found)
     finally:
-        looker.close()
         blind.close()
     assert set(first.shown).isdisjoint(second.shown)
     assert [t.id for t in second.things if t.kept] == [other.id]

@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 import street
 from live_run import SPEEDERS, Run, kill
+from ray import serve
 
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
 from flows.domain.platehash import PlateHasher
 from flows.domain.plates import PLATE_READ
 from flows.domain.privacy import PLATE_SEEN
+from flows.gateway import PLATES_APP
 from flows.package import Manifest, verify_package
 from flows.store.connection import client
 from flows.store.evidence import MANIFEST, EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
+from serve.app import PlatesArgs, start_plates, start_serve
 
 KEY = "k1:" + "07" * 16
 HASHER = PlateHasher.of(KEY)
@@ -59,6 +62,9 @@ def test_a_killed_plate_reader_is_replaced_and_asked_again(job: Run, clip: Path)
         run.until(lambda c: c["road"].detected > 20)
         kill("ray::ServeReplica:plates")
 
+    start_serve()  # the job finds it running: its death is noticed sooner than others' would be
+    serve.delete(PLATES_APP)
+    start_plates(PlatesArgs(loader="plates_fake:load", checked_s=1))
     job.plates, job.trouble = "plates_fake:load", trouble
     job.go(site(clip))
     found = Counter(event.type for event in job.events())
