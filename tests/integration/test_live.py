@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -70,24 +71,31 @@ def test_files_become_events_with_evidence(job: Run, clip: Path) -> None:
     assert speeds == pytest.approx([72, 90, 65], rel=0.06)
 
 
-def test_the_same_footage_gives_the_same_events(job: Run, clip: Path) -> None:
-    one = site(street.camera_yaml("road", clip))
-    job.go(one, "first.jsonl")
-    summary = job.go(one, "second.jsonl")
-    assert job.events("first.jsonl") == job.events("second.jsonl")
-    assert summary.results.written == 0
-    assert summary.results.duplicates == 2 * SPEEDERS
-
-
-def test_a_camera_actor_is_small_and_lean(job: Run, clip: Path) -> None:
+@pytest.fixture(scope="module")
+def measured(cluster: None, clip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[float]]:
+    """A job that is done, and how many MB its cameras' processes had for themselves while it ran."""
     sizes: list[float] = []
 
     def measure(run: Run) -> None:
         run.until(lambda c: c["road"].detected > 100)
         sizes.extend(p.memory_full_info().uss / 1e6 for p in workers("ray::CameraActor"))
 
-    job.trouble = measure
-    job.go(site(street.camera_yaml("road", clip)))
+    run = Run(tmp_path_factory.mktemp("measured"), trouble=measure)
+    run.go(site(street.camera_yaml("road", clip)), "first.jsonl")
+    return run, sizes
+
+
+def test_the_same_footage_gives_the_same_events(measured: tuple[Run, list[float]], clip: Path) -> None:
+    job = replace(measured[0], trouble=None)
+    summary = job.go(site(street.camera_yaml("road", clip)), "second.jsonl")
+    assert len(job.events("first.jsonl")) == 2 * SPEEDERS
+    assert job.events("first.jsonl") == job.events("second.jsonl")
+    assert summary.results.written == 0
+    assert summary.results.duplicates == 2 * SPEEDERS
+
+
+def test_a_camera_actor_is_small_and_lean(measured: tuple[Run, list[float]]) -> None:
+    _, sizes = measured
     assert len(sizes) == 1
     # The figure itself is the bench's; here 640 px pictures and a package in the making weigh more. This
     # notices a heavy import: torch, cv2, pandas or ray.serve would each add 50 to 200 MB.
