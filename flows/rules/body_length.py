@@ -26,6 +26,12 @@ Array = NDArray[np.float64]
 
 LONG: Final = ("truck", "bus")
 """Whose length their class tells to several metres only."""
+EXTREMES_M: Final = {"truck": (5.0, 20.0), "bus": (5.5, 18.75)}
+"""The shortest that are called so, a van and a minibus, and the longest that may drive: a road train of 20 m and an
+articulated bus (TR CU 018/2011)."""
+STRANGE_SD: Final = 2.0
+"""A length so many spreads off the class's is of a body of another shape, whose sides the coarse one does not explain:
+half of what is beyond may be the fit's error. Of semitrailers of 16.5 m it made 18.6."""
 STEP_M: Final = 0.4
 """Looks are so far apart: between two of one place a detector errs the same way."""
 LEAST: Final = 8
@@ -94,7 +100,8 @@ def measure(points: Sequence[Waypoint], cls: str, ground: GroundPlane) -> Length
         return None
     value_m = math.exp(float(motion.theta[LENGTH]))
     own_m = value_m * math.sqrt(float(motion.covariance[LENGTH, LENGTH]))
-    sd_m = math.hypot(own_m * student(SURE, motion.freedom) / SURE, MODEL_M)
+    strange_m = max(0.0, abs(value_m - body.length[0]) - STRANGE_SD * body.length[1]) / 2
+    sd_m = math.hypot(own_m * student(SURE, motion.freedom) / SURE, MODEL_M, strange_m)
     return Length(cls, value_m, sd_m, len(points)) if sd_m < body.length[1] else None
 
 

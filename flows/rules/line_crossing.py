@@ -297,10 +297,8 @@ class LineCrossingRule(FollowingRule[Crossing]):
         state.aheads = [a for a in state.aheads if seconds_between(a[0], now) <= self._thresholds.confirms_s]
         ahead_m = median(ahead_m for _, ahead_m in state.aheads)
         point = self._crown.place(now, ahead_m, height_m, self._picture_px)
-        least = min(
-            front, self._line.front(point, look.cls, state.length), key=lambda f: f.past_m - f.margin_m
-        )
-        return replace(least, covered=True)
+        crowned = self._line.front(point, look.cls, state.length)
+        return replace(min(front, crowned, key=lambda f: f.least_m), covered=True)
 
     @property
     def _picture_px(self) -> tuple[int, int]:
@@ -400,7 +398,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         ago_s = (front.point.at - red.begun_by).total_seconds() - self._grace_s
         speed, gains = max(0.0, front.point.speed_mps - limits.off_mps), limits.gains_mps2
         gained_s = min(ago_s, speed / gains)  # faster and faster until then, from standing at worst
-        return front.past_m + front.margin_m < speed * gained_s - gains * gained_s**2 / 2
+        return front.most_m < speed * gained_s - gains * gained_s**2 / 2
 
     @staticmethod
     def _beside_m(front: Front) -> float:
@@ -463,7 +461,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             measured={
                 "red_for": self._red_for(before, past, red),
                 "speed_at_line": self._speed(state, past),
-                "past_line": _measured(past.past_m, past.sd_m, "m"),
+                "past_line": _past_line(past),
             },
             threshold={"grace_s": self._grace_s},
             moments=moments,
@@ -482,10 +480,8 @@ class LineCrossingRule(FollowingRule[Crossing]):
         clock = self._moment.clock
         low = (before.point.at - red.begun_by).total_seconds()
         if not before.before:  # only before it as it seems
-            back_m = before.past_m + before.margin_m
-            low = max(
-                self._grace_s, low - back_m / max(before.point.speed_mps - self._thresholds.off_mps, 1.0)
-            )
+            speed_mps = max(before.point.speed_mps - self._thresholds.off_mps, 1.0)
+            low = max(self._grace_s, low - before.most_m / speed_mps)
         value = (before.point.at - red.begun_by).total_seconds() + began_s + crossed_s
         high = (past.point.at - red.since).total_seconds()
         off = Z95 * math.hypot(math.sqrt(2) * clock.time_error_s, clock.scale_error * high)
@@ -515,6 +511,8 @@ def red_light_at(site: Site, rule: StopLineRule) -> RedLightRule | None:
     return min(same, key=lambda r: r.stop_line != rule.stop_line, default=None)
 
 
-def _measured(value: float, sd: float, unit: str) -> Measured:
-    low, high = value - Z95 * sd, value + Z95 * sd
-    return Measured(value=round(value, 3), low=round(low, 3), high=round(high, 3), unit=unit)
+def _past_line(past: Front) -> Measured:
+    """How far beyond the line the front was."""
+    low = past.past_m - Z95 * past.sd_m - past.shorter_m
+    high = past.past_m + Z95 * past.sd_m + past.longer_m
+    return Measured(value=round(past.past_m, 3), low=round(low, 3), high=round(high, 3), unit="m")

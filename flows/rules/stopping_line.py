@@ -13,7 +13,7 @@ from flows.domain.paths import Waypoint
 from flows.geometry import along_and_across
 from flows.motion import BODIES, UNKNOWN_BODY
 from flows.roadway import Area, Line
-from flows.rules.body_length import Length
+from flows.rules.body_length import EXTREMES_M, Length
 from flows.rules.certainty import LAG_M, Z95
 
 Array = NDArray[np.float64]
@@ -39,6 +39,8 @@ class Front:
         away: Seen from behind: what hides its foot makes it seem farther on than it is.
         facing: Seen from ahead: what hides its foot makes it seem less far on.
         covered: Something nearer covers part of it: told by its upper edge too.
+        shorter_m: Of so much more than its errors explain its length may fall short: the front is less far on ...
+        longer_m: ... or exceed what it is taken for: the front is farther on.
     """
 
     point: Waypoint
@@ -51,21 +53,28 @@ class Front:
     away: bool
     facing: bool = False
     covered: bool = False
+    shorter_m: float = 0.0
+    longer_m: float = 0.0
 
     @property
-    def margin_m(self) -> float:
-        """How far off ``past_m`` may be."""
-        return Z95 * self.sd_m + LAG_M
+    def least_m(self) -> float:
+        """Surely so far beyond the line."""
+        return self.past_m - Z95 * self.sd_m - LAG_M - self.shorter_m
+
+    @property
+    def most_m(self) -> float:
+        """Surely no farther beyond it."""
+        return self.past_m + Z95 * self.sd_m + LAG_M + self.longer_m
 
     @property
     def before(self) -> bool:
         """Surely not over the line yet."""
-        return self.past_m < -self.margin_m
+        return self.most_m < 0.0
 
     @property
     def past(self) -> bool:
         """Surely over it."""
-        return self.past_m > self.margin_m
+        return self.least_m > 0.0
 
 
 class StoppingLine:
@@ -106,8 +115,21 @@ class StoppingLine:
         sd_m = _sd_m(point, left, towards, spread_m / 2, known_m / 2)
         inside_m = min(along_m, self._length_m - along_m)
         beside_sd_m = point.sd_along_m(np.array([left[1], -left[0]]))
-        away, facing = towards < -0.5, towards > 0.5
-        return Front(point, side * across_m, sd_m, along_m, inside_m, beside_sd_m, over, away, facing)
+        unseen = (1.0 - towards) / 2 * abs(float(point.heading @ left))
+        shorter_m, longer_m = (unseen * off_m for off_m in _beyond_m(cls, known_m))
+        return Front(
+            point,
+            side * across_m,
+            sd_m,
+            along_m,
+            inside_m,
+            beside_sd_m,
+            over,
+            away=towards < -0.5,
+            facing=towards > 0.5,
+            shorter_m=shorter_m,
+            longer_m=longer_m,
+        )
 
     def _towards(self, point: Waypoint) -> float:
         """Cosine between where a vehicle points and where the camera is; 0 without a camera."""
@@ -115,6 +137,22 @@ class StoppingLine:
             return 0.0
         sight = self._camera_m - point.xy_m
         return float(point.heading @ sight) / max(math.hypot(*sight), 1e-6)
+
+
+def _beyond_m(cls: str, known_m: float) -> tuple[float, float]:
+    """By how much more than its standard error explains a body may be shorter, and longer, than it is taken for.
+
+    A class is no bell curve: a lorry with its trailer is six spreads longer than a lorry, a minibus four shorter than
+    a bus. A measurement leaves of such a difference the share that it leaves of the class's variance.
+
+    >>> _beyond_m("car", 0.5), tuple(round(m, 1) for m in _beyond_m("truck", 1.8))
+    ((0.0, 0.0), (0.0, 8.5))
+    """
+    length_m, spread_m = BODIES.get(cls, UNKNOWN_BODY).length
+    least_m, most_m = EXTREMES_M.get(cls, (length_m, length_m))
+    left = (known_m / spread_m) ** 2
+    shorter_m, longer_m = (left * off_m - Z95 * known_m for off_m in (length_m - least_m, most_m - length_m))
+    return max(0.0, shorter_m), max(0.0, longer_m)
 
 
 def _sd_m(point: Waypoint, left: Array, towards: float, half_spread_m: float, half_known_m: float) -> float:

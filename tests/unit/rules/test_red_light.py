@@ -476,3 +476,25 @@ def test_a_truck_whose_sides_another_covers_is_not_measured_by_them(monkeypatch:
     lights: Lights = {"main": [(0, "red"), (20, "green")]}
     _, lines = judged(truck(10.2, 33.2), lights=lights, eye=driving.camera("high"), hz=8.0)
     assert lines == []
+
+
+JAM: Lights = {"main": [(0, "green"), (6, "amber"), (7, "red"), (40, "green")], "arrow": [(0, "off")]}
+
+
+@pytest.mark.parametrize("pose", first("roadside", "high", "gantry"))
+@pytest.mark.parametrize(
+    ("cls", "size_m", "front_y", "lights"),
+    [
+        ("bus", (6.0, 2.2), 29.5, {"main": [(0, "red"), (20, "green")]}),
+        ("truck", (16.5, 2.4), 29.6, {"main": [(0, "red"), (20, "green")]}),
+        ("truck", (16.5, 2.4), 34.0, JAM),
+        ("bus", (18.0, 2.5), 34.0, JAM),
+    ],
+    ids=["a minibus waits", "a semitrailer waits", "one crossed at green into a jam", "a long bus did so"],
+)
+def test_whoever_is_far_shorter_or_longer_than_its_class_is_innocent_all_the_same(
+    pose: str, cls: str, size_m: tuple[float, float], front_y: float, lights: Lights
+) -> None:
+    """From behind a minibus that waits seemed 5 m beyond the line, and a semitrailer beyond it still before it."""
+    drive = replace(truck(size_m[0], front_y), cls=cls, size_m=size_m)
+    assert judged(drive, lights=lights, eye=driving.camera(pose), hz=8.0) == ([], [])
