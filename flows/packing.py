@@ -6,12 +6,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.blurring import blur_boxes
+from flows.cropping import shown
 from flows.domain.belts import is_candidate
 from flows.domain.errors import SourceError
 from flows.domain.events import OBJECT_EVENTS, PASSAGE, Event, KeyMoment, Violation, needs_evidence
@@ -26,9 +27,6 @@ from flows.sources.packets import RingPacket
 from flows.sources.remux import Clip, Still, cut, stills
 
 log = logging.getLogger(__name__)
-
-CROP_MARGIN: Final = 0.15
-"""Of the box's width and height, on each side: a detector's box may cut off a bumper with its plate."""
 
 _Xyxy = tuple[float, float, float, float]
 
@@ -195,13 +193,12 @@ def _bystanders(event: Event) -> dict[str, list[_Xyxy]]:
 
 def _crop_box(xyxy: Sequence[float], bgr: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     height, width = bgr.shape[:2]
-    left, top, right, bottom = xyxy
-    dx, dy = CROP_MARGIN * (right - left), CROP_MARGIN * (bottom - top)
+    left, top, right, bottom = shown(np.array([xyxy], np.float64))[0]
     return (
-        int(np.clip(np.floor(left - dx), 0, width)),
-        int(np.clip(np.floor(top - dy), 0, height)),
-        int(np.clip(np.ceil(right + dx), 0, width)),
-        int(np.clip(np.ceil(bottom + dy), 0, height)),
+        int(np.clip(np.floor(left), 0, width)),
+        int(np.clip(np.floor(top), 0, height)),
+        int(np.clip(np.ceil(right), 0, width)),
+        int(np.clip(np.ceil(bottom), 0, height)),
     )
 
 

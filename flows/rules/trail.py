@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.cropping import showing, shown
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.rules.base import Moment
@@ -310,7 +311,8 @@ def rests_of(tracks: Sequence[Track], at: datetime) -> dict[int, Xyxy]:
 class Rests:
     """What there is to be seen of each vehicle in each of the last frames, and of nobody else: for plates.
 
-    A plate is read wherever it is in a crop, so whatever a nearer box covers is left out, however little.
+    A plate is read wherever it is in a crop, so whatever a nearer box covers is left out, however little, also of what
+    a crop shows round the box: beside a long bus that was half of a car.
     """
 
     def __init__(self) -> None:
@@ -345,16 +347,33 @@ class Rests:
     def _note(self, tracks: Sequence[Track], at: datetime) -> None:
         # Who walks before a vehicle, or rides it, bears no plate.
         sightings = [(t.id, _sighting(t, at)) for t in tracks if t.cls != "person"]
-        shown = [(i, s.xyxy) for i, s in sightings if s is not None and np.isfinite(s.xyxy).all()]
-        box = np.array([xyxy for _, xyxy in shown], np.float64).reshape(-1, 4)
-        common = _common(box)
+        found = [(i, s.xyxy) for i, s in sightings if s is not None and np.isfinite(s.xyxy).all()]
+        box = np.array([xyxy for _, xyxy in found], np.float64).reshape(-1, 4)
+        common, crop = _common(box), shown(box)
         twice = np.minimum(common, common.T) >= SAME
-        covers = _nearer(box) & (common > 0.0) & ~twice
+        covers = _nearer(box) & _meet(crop, box) & ~twice
         for row in np.flatnonzero(covers.any(axis=1)):
-            nearer = box[covers[row]]
-            rest = _rest(box[row], nearer)
-            bare = not (_common(np.vstack([rest, nearer]))[0, 1:] > 0.0).any()
-            self._rests.setdefault(shown[row][0], {})[at] = rest if bare else None
+            rests, nearer = self._rests.setdefault(found[row][0], {}), box[covers[row]]
+            before = rests.get(at, found[row][1])  # whoever covered it then may be out of sight by now
+            if before is not None:
+                rests[at] = _bare(np.array(before), nearer)
+
+
+def _bare(box: Array, nearer: Array) -> Xyxy | None:
+    """The part of a box of which a picture shows nothing of nearer ones; None with one that is all over it."""
+    rest = np.array([_rest(box, nearer)])
+    if _meet(rest, nearer).any():
+        return None
+    seen = np.array([_rest(shown(rest)[0], nearer)])
+    x0, y0, x1, y1 = (float(v) for v in showing(seen)[0])
+    return None if _meet(seen, nearer).any() else (x0, y0, x1, y1)
+
+
+def _meet(box: Array, others: Array) -> NDArray[np.bool_]:
+    """``(N, M)`` whether boxes ``(N, 4)`` and others ``(M, 4)`` have anything in common."""
+    low = np.maximum(box[:, None, :2], others[None, :, :2])
+    high = np.minimum(box[:, None, 2:], others[None, :, 2:])
+    return np.asarray((high - low > 1e-6).all(axis=2))
 
 
 def _sighting(track: Track, at: datetime) -> Sighting | None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from flows.domain.tracks import Sighting, Track
+from flows.packing import _crop_box
 from flows.rules.trail import Rests, crowned_over, cut_off, rests_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -72,20 +73,36 @@ def test_what_is_left_of_a_box_shows_nobody_else(nearer: Box, rest: Box | None) 
 
 
 @pytest.mark.parametrize(
-    ("nearer", "rest"),
+    ("nearer", "seen"),
     [
-        ((110, 290, 190, 320), (100, 100, 200, 290)),
-        ((196, 120, 260, 320), (100, 100, 196, 300)),
-        ((110, 90, 190, 280), TRUCK),
-        ((60, 60, 240, 320), None),
-        ((99, 102, 201, 303), TRUCK),
+        ((110, 290, 190, 320), (85, 71, 215, 290)),
+        ((196, 120, 260, 320), (85, 70, 196, 330)),
+        ((210, 120, 260, 320), (85, 70, 210, 330)),
+        ((216, 120, 260, 320), (85, 70, 215, 330)),
+        ((110, 90, 190, 280), (85, 70, 215, 330)),
+        ((60, 60, 240, 340), None),
+        ((99, 102, 201, 303), (85, 70, 215, 330)),
     ],
-    ids=["hardly behind it", "hardly beside it", "farther", "all over it", "itself, tracked twice"],
+    ids=[
+        "hardly behind",
+        "hardly beside",
+        "close beside",
+        "beside",
+        "farther",
+        "all over it",
+        "tracked twice",
+    ],
 )
-def test_for_plates_nothing_that_a_nearer_box_covers_is_shown(nearer: Box, rest: Box | None) -> None:
+def test_for_plates_a_picture_shows_nothing_of_a_nearer_vehicle(nearer: Box, seen: Box | None) -> None:
+    """Nor round the box, where a crop shows more than that."""
     rests = Rests()
     rests.see(tracks(TRUCK, nearer), START)
-    assert rests.of(1, START, TRUCK) == rest
+    assert picture(rests.of(1, START, TRUCK)) == seen
+
+
+def picture(box: Box | None) -> Box | None:
+    """What a package's crop of a box shows."""
+    return None if box is None else _crop_box(box, np.zeros((720, 1280, 3), np.uint8))
 
 
 def test_whoever_walks_before_a_vehicle_bears_no_plate() -> None:
@@ -103,7 +120,18 @@ def test_who_covered_another_before_the_tracker_was_sure_of_it_did_so_all_the_sa
     for track in (truck, nearer):
         track.sightings.append(Sighting(later, 1, track.sightings[-1].xyxy, 0.9))
     rests.see([truck, nearer], later)
-    assert {rests.of(1, at, TRUCK) for at in (START, later)} == {(100, 100, 200, 210)}
+    assert {picture(rests.of(1, at, TRUCK)) for at in (START, later)} == {(85, 83, 215, 210)}
+
+
+def test_who_covered_another_is_not_forgotten_when_more_is_learnt_of_that_moment() -> None:
+    """One beside it is out of sight when the tracker is sure of a third."""
+    rests, (truck, beside, behind) = Rests(), tracks(TRUCK, (180, 120, 260, 320), (110, 250, 170, 340))
+    rests.see([truck, beside], START)
+    later = START + timedelta(seconds=0.1)
+    for track in (truck, behind):
+        track.sightings.append(Sighting(later, 1, track.sightings[-1].xyxy, 0.9))
+    rests.see([truck, behind], later)
+    assert picture(rests.of(1, START, TRUCK)) == (88, 77, 180, 250)
 
 
 def test_what_no_picture_is_cut_from_any_more_is_forgotten() -> None:
