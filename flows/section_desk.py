@@ -40,7 +40,7 @@ class Packages(Protocol):
     """Where their packages are (:class:`flows.store.evidence.EvidenceStore`)."""
 
     def read(self, folder: str, name: str) -> bytes: ...
-    def keep(self, folder: str, why: bytes) -> None: ...
+    def keep(self, folder: str, violation: str) -> None: ...
     def remove(self, folder: str) -> bool: ...
 
 
@@ -139,7 +139,7 @@ class SectionDesk:
 
     def _keep(self, passage: Passage, violation: Event) -> None:
         try:
-            self._packages.keep(passage.evidence, json.dumps({"violation": violation.id}).encode())
+            self._packages.keep(passage.evidence, violation.id)
         except StoreError as error:
             log.error("passage %s: %s", passage.id, error)
 

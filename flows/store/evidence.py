@@ -17,7 +17,7 @@ from flows.domain.errors import StoreError
 MANIFEST = "manifest.json"
 """Written last: a folder without it is no package."""
 KEEP = "keep.json"
-"""A folder with it is never removed: it names the violation that the package belongs to."""
+"""A folder with it is not removed: it names the violations that the package belongs to. A passage may belong to two."""
 
 
 class _Files(Protocol):
@@ -147,15 +147,18 @@ class EvidenceStore:
         except OSError as error:
             raise StoreError(f"evidence cannot be written to {self.address}: {error}") from error
 
-    def keep(self, folder: str, why: bytes) -> None:
-        """Marks a package as one that is never removed.
+    def keep(self, folder: str, violation: str) -> None:
+        """Marks a package as a violation's: it is kept as long as that, or another whose it is.
 
         Raises:
             StoreError: If it cannot be written now.
         """
         try:
-            self._files.write(_inside(folder) / KEEP, why)
-        except OSError as error:
+            place = _inside(folder)
+            owners = self._owners(place)
+            if violation not in owners:
+                self._write_owners(place, [*owners, violation])
+        except (OSError, ValueError) as error:
             raise StoreError(f"evidence cannot be kept in {self.address}/{folder}: {error}") from error
 
     def remove(self, folder: str) -> bool:
@@ -180,14 +183,26 @@ class EvidenceStore:
         """
         try:
             place = _inside(folder)
-            if self._files.exists(place / KEEP):
-                why = json.loads(self._files.read(place / KEEP))
-                if not isinstance(why, dict) or why.get("violation") != violation:
-                    return False
+            owners = self._owners(place)
+            if others := [each for each in owners if each != violation]:
+                if others != owners:
+                    self._write_owners(place, others)
+                return False
             self._files.remove(place)
         except (OSError, ValueError) as error:
             raise StoreError(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error
         return True
+
+    def _owners(self, place: PurePosixPath) -> list[str]:
+        """Violations that a package belongs to; of one that names none who can be told, an empty name."""
+        if not self._files.exists(place / KEEP):
+            return []
+        said = json.loads(self._files.read(place / KEEP))
+        named = said.get("violations", [said.get("violation", "")]) if isinstance(said, dict) else [""]
+        return [str(each) for each in named]
+
+    def _write_owners(self, place: PurePosixPath, owners: list[str]) -> None:
+        self._files.write(place / KEEP, json.dumps({"violations": owners}).encode())
 
 
 def _inside(folder: str) -> PurePosixPath:

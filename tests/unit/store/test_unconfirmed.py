@@ -19,7 +19,7 @@ from flows.domain.review import STATES, State
 from flows.jurisdiction import load_profile
 from flows.results import retention_of
 from flows.store.audit import AuditStore
-from flows.store.evidence import EvidenceStore
+from flows.store.evidence import KEEP, EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import Entry, ResultsStore
 from flows.store.unconfirmed import UNCONFIRMED, UnconfirmedSweep
@@ -174,13 +174,26 @@ def test_a_package_that_cannot_be_removed_now_is_removed_later(
     assert not house.has_package
 
 
-@pytest.mark.parametrize("mine", [True, False])
-def test_a_passage_s_package_goes_with_its_own_violation_only(house: House, mine: bool) -> None:
+@pytest.mark.parametrize("owners", [("mine",), ("another",), ("mine", "another"), ("another", "mine")])
+def test_a_passage_s_package_goes_with_the_last_violation_that_it_belongs_to(
+    house: House, owners: tuple[str, ...]
+) -> None:
+    """Of two drives out of a section that began with one passage, one may be confirmed and the other not."""
     made = house.writes()
-    why = {"violation": made.id if mine else "another"}
-    house.evidence.keep(FOLDER, json.dumps(why).encode())
+    for owner in owners:
+        house.evidence.keep(FOLDER, made.id if owner == "mine" else owner)
     assert house.after(31) == 1
-    assert house.has_package is not mine
+    assert house.has_package is ("another" in owners)
+    if house.has_package:
+        house.evidence.discard(FOLDER, "another")
+        assert not house.has_package
+
+
+def test_a_package_that_an_older_version_kept_is_another_violation_s_all_the_same(house: House) -> None:
+    house.writes()
+    house.evidence.put(FOLDER, KEEP, json.dumps({"violation": "another"}).encode())
+    assert house.after(31) == 1
+    assert house.has_package
 
 
 def test_a_job_keeps_to_its_profile() -> None:
