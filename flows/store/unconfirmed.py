@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -36,6 +37,9 @@ READ: Final = 500
 """Violations read at a time."""
 EVERY: Final = timedelta(minutes=10)
 """Days are counted; looking for what is over costs a walk over all that is old."""
+BUSY_S: Final = 1.0
+"""Deletes for so long at a time, and removes packages likewise: no event is written meanwhile, and an installation that
+has kept everything so far has years to delete, of an object store at a tenth of a second each."""
 
 
 class Archive(Protocol):
@@ -80,7 +84,8 @@ class UnconfirmedSweep:
         return cls(url, ResultsStore(url), EvidenceStore(evidence), kept_days)
 
     def sweep(self) -> int:
-        """Deletes what is over; how many violations it was. Called every half minute, looks now and then.
+        """Deletes what is over; how many violations it was. Called every half minute, looks now and then, and goes on
+        the next time where there was too much.
 
         Raises:
             StoreError: If Redis is away.
@@ -89,7 +94,12 @@ class UnconfirmedSweep:
         if self._due_at is not None and now < self._due_at:
             return 0
         self._due_at = now + EVERY
-        went = sum(self._go(each, now) for state in UNCONFIRMED for each in self._over(state, now))
+        until_s, went = time.monotonic() + BUSY_S, 0
+        for each in (each for state in UNCONFIRMED for each in self._over(state, now)):
+            went += self._go(each, now)
+            if time.monotonic() > until_s:
+                self._due_at = None
+                break
         if went:
             log.info("deleted %d violations that nobody confirmed within %g days", went, self._kept.days)
         compact(self._redis, self._address, bool(went))
@@ -139,7 +149,11 @@ class UnconfirmedSweep:
         """Removes their packages; those that cannot be removed now are tried again."""
         with told("read which packages must go", self._address):
             waiting: Any = self._redis.smembers(keys.VIOLATIONS_UNREMOVED)
+        until_s = time.monotonic() + BUSY_S
         for each in waiting:
+            if time.monotonic() > until_s:
+                self._due_at = None
+                break
             which = json.loads(each)
             try:
                 self._packages.discard(which["folder"], which["violation"])

@@ -158,6 +158,17 @@ def test_a_step_that_somebody_takes_at_that_moment_wins(house: House) -> None:
     assert house.deleted() == []
 
 
+def test_what_is_too_much_for_once_goes_bit_by_bit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever deletes is whoever writes: events would wait for hours."""
+    for n in range(3):
+        house.writes(ago=n * DAYS)
+    monkeypatch.setattr("flows.store.unconfirmed.BUSY_S", 0.0)
+    assert [house.after(31) for _ in range(4)] == [1, 1, 1, 0]
+    monkeypatch.undo()
+    assert house.after(32) == 0
+    assert not house.has_package
+
+
 def test_a_package_that_cannot_be_removed_now_is_removed_later(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
