@@ -208,7 +208,11 @@ class SectionSpeed:
         if isinstance(found, str):
             self._refusals[found] += 1
             return []
-        return [self._event(track, path, found, moment)]
+        moments = self._moments(path, found)
+        if found.nearest.xyxy is not None and all(m.xyxy is None for m in moments):
+            self._refusals["covered"] += 1  # without a picture no plate is read, and nobody would hear of it
+            return []
+        return [self._event(track, found, moments, moment)]
 
     def _timed(self, track: Track, path: Path, moment: Moment) -> _Crossing | str:
         """The crossing, or why it cannot be timed."""
@@ -275,7 +279,7 @@ class SectionSpeed:
         anchor_s = ANCHOR_ERROR_S[clock.source]
         return math.hypot(found.sd_s, clock.time_error_s, kept_s, anchor_s, clock.unsettled_s)
 
-    def _event(self, track: Track, path: Path, found: _Crossing, moment: Moment) -> Event:
+    def _event(self, track: Track, found: _Crossing, moments: tuple[KeyMoment, ...], moment: Moment) -> Event:
         camera, ground = self._site.camera, self._site.ground
         return Passage(
             camera=camera.id,
@@ -288,7 +292,7 @@ class SectionSpeed:
             cls=track.cls,
             speed_kmh=round(found.speed_mps * KMH, 2),
             position_m=found.position_m,
-            moments=self._moments(path, found),
+            moments=moments,
             rule_version=VERSION,
             parameters=self._reporter.parameters,
             clock=clock_facts(moment.clock),

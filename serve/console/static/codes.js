@@ -129,6 +129,7 @@ export const CODES = {
   "refused.too_slow": ["тым баяу", "слишком медленно", "too slow"],
   "refused.too_small": ["тым кіші", "слишком мелко", "too small"],
   "refused.read_plates.too_small": ["нөмір оқуға тым кіші", "слишком мелко для номера", "too small for a plate"],
+  "refused.covered": ["басқа көлік жауып тұр", "закрыт другой машиной", "hidden by another vehicle"],
   "refused.read_plates.covered": ["нөмірді басқа көлік жауып тұр", "номер закрыт другой машиной", "another vehicle hides the plate"],
   "refused.unseen_before": ["бұрын көрінбеді", "до этого не виден", "unseen before"],
   "refused.rides_on_line": ["сызық бойымен жүр", "едет по линии", "rides on the line"],

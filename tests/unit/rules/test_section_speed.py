@@ -121,8 +121,9 @@ def test_pictures_of_a_covered_vehicle_do_not_show_who_covers_it(share: float) -
     assert path is not None
     events += house.rule.forget(car, Moment(boxes[-1].at, 9999, *SIZE, driving.clock(), {1: path}))
     covers = {s.at: s.xyxy for s in other.sightings}
-    shown = [m for m in Passage.of(events[0]).moments if m.xyxy is not None]
+    shown = [m for event in events for m in Passage.of(event).moments if m.xyxy is not None]
     assert len(shown) == (0 if share > 1 else 2)
+    assert house.rule.refusals() == ({"covered": 1} if share > 1 else {})
     assert all(m.xyxy[3] <= covers[m.at][1] + 0.1 for m in shown if m.xyxy is not None)
 
 
