@@ -263,20 +263,38 @@ class LineCrossingRule(FollowingRule[Crossing]):
         fresh = len(state.whole) >= state.measured_at + self._thresholds.remeasures
         if front.before or front.past or not (matters and fresh):
             return front
-        state.measured_at = len(state.whole)
-        straight = [p for p in state.whole if float(p.heading @ point.heading) >= ALIKE]
-        state.length = self._measure(straight, look.cls)
+        self._measure(state, look.cls, point)
         return self._line.front(point, look.cls, state.length)
 
-    def _measure(self, whole: Sequence[Waypoint], cls: str) -> Length | None:
-        """How long a vehicle is by its own boxes."""
+    def _measure(self, state: Crossing, cls: str, now: Waypoint) -> None:
+        """How long a vehicle is by its own boxes, as far as it headed as it does now."""
+        state.measured_at, state.length = len(state.whole), None
         if self._crown is None or self._ground is None:
-            return None
+            return
+        straight = [p for p in state.whole if float(p.heading @ now.heading) >= ALIKE]
         try:
             ground = self._ground.for_picture(*self._picture_px)
         except CalibrationError:  # not the picture that was surveyed
-            return None
-        return body_length.measure(whole, cls, ground)
+            return
+        state.length = body_length.measure(straight, cls, ground)
+
+    def _holds(self, state: Crossing) -> bool:
+        """Whether it came over the line by all that was seen of its length, too: of several measurements one is off."""
+        assert self._line is not None
+        assert state.past is not None
+        if state.length is None:
+            return True
+        cls, past, before = state.length.cls, state.past, state.before
+        if len(state.whole) > state.measured_at:
+            self._measure(state, cls, past.point)
+        state.past = replace(self._line.front(past.point, cls, state.length), covered=past.covered)
+        if before is not None:
+            state.before = replace(self._line.front(before.point, cls, state.length), covered=before.covered)
+        if state.past.past and (state.before is None or state.before.before):
+            return True
+        state.past = state.inside = state.stands = None
+        state.before = before if state.before is not None and state.before.before else None
+        return False
 
     def _learn(self, state: Crossing, look: Look) -> None:
         """How high its upper edge is, while all of it is to be seen."""
@@ -331,6 +349,8 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if state.done or state.past is None:
             return None
         if state.red is None:
+            if not self._holds(state):
+                return None
             reason = self._judge(state)
             if reason is not None or state.red is None:
                 return self._end(state, reason)
@@ -360,6 +380,8 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if gone_s < self._thresholds.confirms_s:
             return None
         if state.red is None:
+            if not self._holds(state):
+                return None
             reason = self._judge(state)
             if reason is not None or state.red is None:
                 return self._end(state, reason)

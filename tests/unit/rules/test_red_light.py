@@ -18,8 +18,9 @@ from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
 from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
 from flows.objects.company import covered
-from flows.rules import line_crossing, red_light, stop_line, trail
+from flows.rules import body_length, line_crossing, red_light, stop_line, trail
 from flows.rules.base import Moment
+from flows.rules.body_length import Length
 from flows.rules.following import Finding
 from flows.rules.line_crossing import Crossing, LineCrossingRule
 from flows.rules.red_light import RedLight
@@ -476,6 +477,18 @@ def test_a_truck_whose_sides_another_covers_is_not_measured_by_them(monkeypatch:
     lights: Lights = {"main": [(0, "red"), (20, "green")]}
     _, lines = judged(truck(10.2, 33.2), lights=lights, eye=driving.camera("high"), hz=8.0)
     assert lines == []
+
+
+def test_a_length_that_more_looks_do_not_bear_out_convicts_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By all until second 4 its front is 2 m beyond the line, by all until it stands before it."""
+    early = START + timedelta(seconds=4.0)
+
+    def measure(points: Sequence[Waypoint], *_: Any) -> Length:
+        return Length("truck", 12.0 if points[-1].at < early else 8.0, 0.5, len(points))
+
+    monkeypatch.setattr(body_length, "measure", measure)
+    lights: Lights = {"main": [(0, "red"), (20, "green")]}
+    assert judged(truck(8.0, 29.4), lights=lights, eye=driving.camera("roadside"), hz=8.0) == ([], [])
 
 
 JAM: Lights = {"main": [(0, "green"), (6, "amber"), (7, "red"), (40, "green")], "arrow": [(0, "off")]}
