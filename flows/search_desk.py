@@ -55,6 +55,8 @@ class SearchDesk:
                 each()
             except DomeError as error:
                 log.error("%s", error)
+            except Exception:  # what one cannot read must not keep the log from being sealed
+                log.exception("a sweep failed")
         return []
 
     def _seal(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from auditlog import FakeLog
 from searching import T0
 
@@ -23,8 +24,9 @@ class Sweep:
         return 0
 
 
-def test_every_sweep_is_made_and_the_log_is_sealed_whatever_fails(tmp_path: Path) -> None:
-    failing, other = Sweep(StoreError("Redis is away")), Sweep()
+@pytest.mark.parametrize("error", [StoreError("Redis is away"), ValueError("a decision of another version")])
+def test_every_sweep_is_made_and_the_log_is_sealed_whatever_fails(tmp_path: Path, error: Exception) -> None:
+    failing, other = Sweep(error), Sweep()
     desk = SearchDesk((failing, other), FakeLog("case.created"), Seals(tmp_path), lambda: T0)
     assert desk.sweep() == []
     assert (failing.swept, other.swept) == (1, 1)
