@@ -71,9 +71,9 @@ class CrossingConfig:
         through_m: Seen before the line and again beyond the junction, a vehicle went through it if the straight way
             leads so far through it.
         crowns: The height of a vehicle's upper edge is the median of so many looks in plain sight, the last ones ...
+        least_crowns: ... and of so many at least: in one or two the detector may be off.
         keeps_s: The way is remembered for so long before the crossing and after it: all of it is judged sooner, and who
             stands at the line waits there for as long as it likes.
-        least_crowns: ... and of so many at least: in one or two the detector may be off.
         remeasures: A length is measured again after so many new looks: a fit costs 50 ms.
     """
 
