@@ -336,7 +336,7 @@ class Rests:
                 del rests[oldest]
 
     def of(self, track: int, at: datetime, xyxy: Xyxy) -> Xyxy | None:
-        """What is to be seen of a box; None where a nearer one is all over it."""
+        """The box whose picture shows what is to be seen of one; None where a nearer one is all over that."""
         return self._rests.get(track, {}).get(at, xyxy)
 
     def forget(self, track: int) -> None:
