@@ -18,7 +18,9 @@ Look = Literal["new", "uncovered", "light", "framed"]
 contents in an old frame (a screen, a poster)."""
 
 
-Absorbed = Literal["uncovered", "light", "restored"]
+Shift = tuple[float, float, float]
+"""Of luma, blue difference and red difference, grey levels."""
+Absorbed = Literal["uncovered", "light", "restored", "early"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Thing:
         standing: Whether it is seen now.
         look: What its edges say.
         contrast: How much it differs from what was there before, in times of what would be noticed.
+        shift: By how much its luma and its two differences of colour do, grey levels, in the middle.
         gone_at: When its place was first seen empty; None while it stands.
         instead_of: The thing that it was part of, until the rest of that had gone.
     """
@@ -46,6 +49,7 @@ class Thing:
     standing: Standing
     look: Look
     contrast: float
+    shift: Shift = (0.0, 0.0, 0.0)
     gone_at: datetime | None = None
     instead_of: int = 0
 
@@ -61,7 +65,7 @@ class PixelLook:
             people, whom a detector may have missed.
         changed: ``(rows, columns)`` bool: cells that differ from what was there before, whoever or whatever it is.
         absorbed: Looks of what stood still and belongs to the place from now on without having been a thing: what was
-            there before something else was absorbed is ``restored``.
+            there before something else was absorbed is ``restored``, what came while the place was learnt ``early``.
         cells: ``(rows, columns, 3)`` uint8: luma and the two differences of colour (128 is none) of each cell.
     """
 

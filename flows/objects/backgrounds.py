@@ -73,6 +73,7 @@ class Backgrounds:
     """Both backgrounds; :meth:`see` is called for every look in order of capture time.
 
     Attributes:
+        began_s: When it was begun to learn the place.
         slow: ``(rows, columns, 3)`` the place, in the light of the last look.
         fast: The same as it stands at the moment.
         since_s: ``(rows, columns)`` when the fast one took its value, seconds on the caller's clock.
@@ -84,7 +85,7 @@ class Backgrounds:
     def __init__(self, config: BackgroundConfig | None = None) -> None:
         self.config = config or BackgroundConfig()
         self.slow: Grid = np.zeros((0, 0, 3), np.float32)
-        self._at_s = self._age_s = 0.0
+        self.began_s = self._at_s = self._age_s = 0.0
 
     def see(self, cells: Grid, at_s: float) -> bool:
         """Takes a look; False where the place had to be learnt anew and nothing before counts."""
@@ -127,7 +128,8 @@ class Backgrounds:
         self._credit_s, self._looks = np.zeros(shape, np.float32), np.zeros(shape, np.int16)
         self._noise = np.full(shape, self.config.noise[0], np.float32)
         self.changed, self.seen = np.zeros(shape, bool), np.ones(shape, bool)
-        self._at_s, self._age_s = at_s, 0.0
+        self.began_s = self._at_s = at_s
+        self._age_s = 0.0
 
     def _limits(self) -> tuple[Grid, Grid]:
         spread = self.config.sigmas * self._noise

@@ -21,6 +21,8 @@ LOOKS_EVERY: Final = timedelta(seconds=0.24)
 """Four looks a second, whatever the camera's rate: what stands still needs no more."""
 LEAST_CELLS: Final = 5
 """Of a blob: three by two cells less a corner."""
+LEAST_SIDE: Final = 2
+"""Of a blob, in cells: one cell wide is the rim of something that has not moved."""
 MOST_SHARE: Final = 0.25
 """Of the picture: what covers more is no thing on the floor."""
 NO_COLOUR: Final = np.array([0, 128, 128], np.float32)
@@ -171,7 +173,7 @@ class ObjectBook:
         for blob in blobs(closed(standing), LEAST_CELLS):
             known = bool((blob & taken).any())
             for part in blobs(blob & ~grown(taken), LEAST_CELLS) if known else (blob,):
-                if part.mean() > MOST_SHARE:
+                if part.mean() > MOST_SHARE or _is_rim(part):
                     continue
                 candidate = self._steadied(part, dt_s)
                 if candidate.steady_s >= (SPLIT_S if known else STEADY_S) and candidate.looks >= 2:
@@ -200,6 +202,8 @@ class ObjectBook:
             why = held.thing.look
         elif self._grounds.restored(held.cells):
             why = "restored"
+        elif self._is_early(held):
+            why = "early"
         if why is not None:
             log.info("%s: what stands at %s is %s, no thing", at, self._box(blob).round().tolist(), why)
             self._absorbed.append(why)
@@ -207,13 +211,19 @@ class ObjectBook:
             return
         self._held.append(held)
 
+    def _is_early(self, held: _Held) -> bool:
+        """Whether it has stood since the place was being learnt: whoever was there then is part of what was learnt."""
+        grounds = self._grounds
+        return bool(np.median(grounds.since_s[held.cells]) < grounds.began_s + grounds.config.warm_s)
+
     def _thing(self, blob: Mask, at: datetime) -> _Held:
         grounds = self._grounds
         assert self._start is not None
         own = blob & grounds.standing
         own = own if own.any() else blob
         since_s, before_s = (float(np.median(grid[own])) for grid in (grounds.since_s, grounds.before_s))
-        off = np.abs(grounds.fast - grounds.slow)[own].max(axis=1)
+        off = (grounds.fast - grounds.slow)[own]
+        luma, blue, red = (float(v) for v in np.median(off, axis=0))
         thing = Thing(
             number=self._next,
             xyxy=self._box(blob),
@@ -222,7 +232,8 @@ class ObjectBook:
             noticed_at=at,
             standing="stands",
             look=look_of(blob, grounds.fast, grounds.slow),
-            contrast=float(np.median(off)) / grounds.config.luma,
+            contrast=float(np.median(np.abs(off).max(axis=1))) / grounds.config.luma,
+            shift=(luma, blue, red),
         )
         self._next += 1
         return _Held(thing, own, grounds.fast[own].copy())
@@ -250,6 +261,11 @@ def _grid(width_px: int, height_px: int) -> tuple[int, int]:
     """Columns and rows of cells."""
     columns = min(COLUMNS, width_px)
     return columns, max(1, round(height_px * columns / width_px))
+
+
+def _is_rim(blob: Mask) -> bool:
+    x0, y0, x1, y1 = bounds(blob)
+    return min(x1 - x0, y1 - y0) < LEAST_SIDE
 
 
 def _overlap(a: Mask, b: Mask) -> float:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from flows.domain.ruleset import AbandonedObjectRule
-from flows.domain.things import Box, Thing
+from flows.domain.things import Box, Shift, Thing
 from flows.objects.company import Company, Person, covered, filled, unlike
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.thresholds import ObjectConfig
@@ -20,6 +20,10 @@ TREMBLES: Final = 0.01
 """Share of the picture's width within which a detector's box of what the edge cuts off ends."""
 LEANEST: Final = 0.3
 """A thing's smaller side against the least size that is asked for: an umbrella against a bag."""
+REFLECTS: Final = 3.0
+"""One light changes the luma of two surfaces by up to so many times as much ..."""
+TINT: Final = 6.0
+"""... and their colours alike, to so many grey levels."""
 GUESSED: Final = 0.75
 """Heights guessed by other people are a quarter off at times."""
 
@@ -77,8 +81,12 @@ class Sieve:
             if (
                 self._company.seen_lately(person)
                 and covered(thing.xyxy, by=person.last.box) > config.person_share
-                # What "stands" there since the thing does, and never walked, is the thing.
-                and (self._company.walked(person) or person.first_s < since_s - config.before_s)
+                # What "stands" there since the thing does, is hardly higher, and never walked, is the thing.
+                and (
+                    self._company.walked(person)
+                    or person.first_s < since_s - config.before_s
+                    or float(thing.xyxy[3] - thing.xyxy[1]) <= config.person_height * person.last.height_px
+                )
                 and not self.is_itself(thing, since_s, person)
             ):
                 yield person
@@ -136,11 +144,14 @@ class Sieve:
     def is_light(self, life: Life, others: Iterable[Life]) -> bool:
         """Whether it came in the same moment as others, each in another place: light that fell in, not hands.
 
-        People who come to rest in one moment are many places as well, and are left out.
+        Light makes all of them brighter, or all darker, in one colour. People who come to rest in one moment are many
+        places as well, and are left out.
         """
         config, places = self._config, [foot_of(life.thing.xyxy)]
         for other in others:
             if other is life or other.covered > config.covered * other.looks:
+                continue
+            if not _alike(other.thing.shift, life.thing.shift):
                 continue
             apart_s = abs((other.thing.since_at - life.thing.since_at).total_seconds())
             foot = foot_of(other.thing.xyxy)
@@ -149,6 +160,12 @@ class Sieve:
             ):
                 places.append(foot)
         return len(places) >= config.together
+
+
+def _alike(a: Shift, b: Shift) -> bool:
+    """Whether one light may have changed both places: surfaces throw back more of it or less."""
+    less, more = sorted((abs(a[0]), abs(b[0])))
+    return a[0] * b[0] > 0 and more <= REFLECTS * less and max(abs(a[1] - b[1]), abs(a[2] - b[2])) <= TINT
 
 
 def _is_cut(box: Box, picture_px: tuple[int, int]) -> bool:

@@ -28,7 +28,11 @@ class ObjectJudge:
     alike: tuple[str, ...] = ()
 
     def verdicts(self, trails: Mapping[int, Trail], layout: Layout) -> Iterator[Verdict]:
-        """Everything that was left alone for long enough to be reported, for sure or not."""
+        """Everything that was left alone for long enough to be reported, for sure or not.
+
+        Not for sure where the owner waits out of the camera's sight, behind a pillar or beyond the picture's edge: the
+        rule reports that, too.
+        """
         for track, trail in trails.items():
             thing = trail.actor
             if isinstance(thing, Luggage) and thing.placed_s is not None:
@@ -41,16 +45,20 @@ class ObjectJudge:
         until_s = thing.taken_s if thing.taken_s is not None else float(trail.t_s[-1])
         owner = next((t for t in trails.values() if t.actor.role == thing.owner), None)
         lies = (trail.t_s >= thing.placed_s) & (trail.t_s <= until_s)
-        away = lies.copy()
+        away, hidden = lies.copy(), lies.copy()
         if owner is not None:
             x, y = (np.interp(trail.t_s, owner.t_s, owner.xy_m[:, k]) for k in (0, 1))
             there = (trail.t_s >= owner.t_s[0]) & (trail.t_s <= owner.t_s[-1])
             apart = np.hypot(*(np.column_stack([x, y]) - trail.xy_m).T)
             away &= ~there | (apart > self.rule.distance_m)
+            hidden &= ~there | (np.interp(trail.t_s, owner.t_s, owner.seen) < 0.5)
         alone = max(spells(away), key=lambda s: s.stop - s.start, default=slice(0, 0))
         lasts_s = (alone.stop - alone.start) * STEP_S
         if lasts_s < min(self.rule.gone_s, self.rule.away_s):
-            return
+            out_of_sight = max(spells(hidden), key=lambda s: s.stop - s.start, default=slice(0, 0))
+            if (out_of_sight.stop - out_of_sight.start) * STEP_S < self.rule.gone_s:
+                return
+            alone, lasts_s = out_of_sight, 0.0
         sure = lasts_s >= self.rule.away_s + CLEAR_S and float(trail.seen[alone].mean()) >= SEEN
         facts = {
             "placed_s": round(thing.placed_s, 2),

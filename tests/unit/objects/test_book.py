@@ -242,3 +242,30 @@ def test_what_is_taken_for_the_place_itself_is_told() -> None:
     looks = watch(lambda p, t: bag(p) if t < 6 or t >= 14 else None, seconds=22.0)
     assert [why for look in looks for why in look.absorbed] == ["uncovered", "restored"]
     assert told(looks) == {}
+
+
+def rim(picture: NDArray[np.int16], t: float) -> None:
+    """Something stands one pixel elsewhere since somebody pushed it."""
+    if t >= 6:
+        picture[40:60, 70] = 30
+
+
+def soon(picture: NDArray[np.int16], t: float) -> None:
+    if t >= 1:
+        bag(picture)
+
+
+@pytest.mark.parametrize(("paint", "absorbed"), [(rim, []), (soon, ["early"])])
+def test_rims_and_what_came_while_the_place_was_learnt_are_no_things(
+    paint: Paint, absorbed: list[str]
+) -> None:
+    looks = watch(paint, seconds=12.0)
+    assert told(looks) == {}
+    assert [why for look in looks for why in look.absorbed] == absorbed
+
+
+def test_a_thing_says_by_how_much_its_place_has_changed() -> None:
+    looks = watch(lambda p, t: bag(p) if t >= 6 else None, seconds=12.0)
+    luma, blue, red = next(iter(told(looks).values())).shift
+    assert luma < -40.0
+    assert max(abs(blue), abs(red)) > 5.0

@@ -15,7 +15,7 @@ from flows.domain.frames import ClockState
 from flows.domain.objects import AbandonedObject
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.site import CalibrationConfig, CameraConfig, FileSource, SurveyPoint, Zone
-from flows.domain.things import PixelLook, Standing, Thing
+from flows.domain.things import PixelLook, Shift, Standing, Thing
 from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
 from flows.rules.abandoned_object import AbandonedObjects
@@ -56,6 +56,7 @@ class Tale:
     people: dict[str, Callable[[float], float | None]]
     stands: tuple[float, float | None] = (6.0, None)
     also: Sequence[np.ndarray] = ()
+    shifts: Sequence[Shift] = ((30.0, 0.0, 0.0),)
     box: np.ndarray = field(default_factory=lambda: BAG)
     corner_until_s: float = 0.0
     imagined: Sequence[np.ndarray] = ()
@@ -133,7 +134,10 @@ def rule_and_events(
                 things[0] = replace(
                     things[0], xyxy=np.array([*tale.box[:2], *(tale.box[:2] + 6)], np.float32)
                 )
-            things += [replace(things[0], number=2 + n, xyxy=box) for n, box in enumerate(tale.also)]
+            things += [
+                replace(things[0], number=2 + n, xyxy=box, shift=tale.shifts[(1 + n) % len(tale.shifts)])
+                for n, box in enumerate(tale.also)
+            ]
         found = Detections(
             np.array([b for _, b in boxes], np.float32).reshape(-1, 4),
             np.where(np.arange(len(boxes)) < sure, 0.9, 0.25).astype(np.float32),
@@ -160,6 +164,7 @@ def thing(tale: Tale, standing: Standing) -> Thing:
         standing=standing,
         look=tale.look,  # type: ignore[arg-type]
         contrast=4.0,
+        shift=tale.shifts[0],
         gone_at=START + timedelta(seconds=ends) if standing == "gone" and ends is not None else None,
     )
 
@@ -334,6 +339,20 @@ def test_what_comes_in_many_places_at_once_is_light() -> None:
     assert (events, judge.refusals()) == ([], {"light": 3})
 
 
+@pytest.mark.parametrize(
+    "shifts",
+    [
+        ((-72.0, 6.0, -3.0), (18.0, 0.0, 0.0)),  # a bag is put down as the sun falls in
+        ((-39.0, -24.0, 19.0), (-36.0, 0.0, 2.0), (-82.0, -20.0, 54.0)),  # bags, and somebody who stops
+    ],
+)
+def test_what_changed_in_another_way_came_by_itself(shifts: Sequence[Shift]) -> None:
+    """Light makes all places brighter or all darker, in one colour."""
+    apart = [BAG + np.array([dx * SCALE, 0, dx * SCALE, 0], np.float32) for dx in (-2.0, -4.0)]
+    _, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=apart, shifts=shifts))
+    assert types(events)[:1] == [OBJECT_ABANDONED]
+
+
 def test_light_has_no_body_that_a_detector_sees() -> None:
     """Of three places that changed in one moment, one holds what a detector calls a suitcase, or somebody low."""
     apart = [BAG + np.array([dx * SCALE, 0, dx * SCALE, 0], np.float32) for dx in (-2.0, -4.0)]
@@ -369,6 +388,13 @@ def test_what_is_seen_within_somebody_is_not_told_until_they_have_moved_on() -> 
     stranger = walk((16, 2), (18, 10.1), (40, 10.1), (44, 20))
     events = play(Tale({"owner": LEAVES, "b": walk((0, 0), (0.5, 0)), "other": stranger}))
     assert seconds(events[0]) >= 40.0
+
+
+def test_a_part_of_somebody_who_sits_there_as_long_as_it_does_is_theirs() -> None:
+    """They came with it, and were never seen to walk; a thing taken for a person is as high as that "person"."""
+    sits = [*person(BAG_M, 1.3)]
+    tale = Tale({"owner": LEAVES}, extra=lambda t: [("person", sits)] if t >= 6 else [])
+    assert play(tale) == []
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from flows import scenes
 from flows.domain.ruleset import (
+    AbandonedObjectRule,
     BusLaneRule,
     FailureToYieldRule,
     ProhibitedStoppingRule,
@@ -19,10 +21,12 @@ from flows.scenes import bodies
 from flows.scenes.judges.base import Trail
 from flows.scenes.judges.crosswalk import YieldJudge
 from flows.scenes.judges.lights import RedLightJudge, StopLineJudge
+from flows.scenes.judges.objects import ObjectJudge
 from flows.scenes.judges.places import BusLaneJudge, StoppingJudge
 from flows.scenes.layout import Area, Layout
 from flows.scenes.lights import Light, Programme
 from flows.scenes.motion import Motion, Straight
+from flows.scenes.scripts import Luggage
 from flows.scenes.truth import SceneTruth
 from flows.scenes.world import Actor
 
@@ -155,8 +159,6 @@ def test_an_exempt_vehicle_in_the_lane_for_buses_is_nobody_s_to_find() -> None:
     car = trail(10.0, 5.0)
     (verdict,) = judge.verdicts({1: car}, layout)
     assert verdict.sure
-    from dataclasses import replace
-
     ambulance = replace(car, actor=replace(car.actor, role="ambulance"))
     (verdict,) = judge.verdicts({1: ambulance}, layout)
     assert not verdict.sure
@@ -194,3 +196,19 @@ def test_who_is_beyond_the_island_need_not_be_waited_for() -> None:
     car = trail(8.0, -20.0, x_m=3.0)
     far_side = person(-4.0, 0.0)
     assert list(judge.verdicts({1: car, 2: far_side}, Layout(areas=areas))) == []
+
+
+@pytest.mark.parametrize(
+    ("owner_x_m", "hidden_s", "sure"),
+    [(8.0, 0.0, [True]), (1.0, 0.0, []), (1.0, 4.0, []), (1.0, 8.0, [False])],
+)
+def test_who_waits_out_of_sight_may_be_taken_to_have_left(
+    owner_x_m: float, hidden_s: float, sure: list[bool]
+) -> None:
+    rule = AbandonedObjectRule(distance_m=3.0, away_s=12.0, gone_s=6.0)
+    owner = person(owner_x_m, 0.0, 40.0)
+    owner = replace(owner, actor=replace(owner.actor, role="waits"), seen=~(owner.t_s < hidden_s))
+    still = person(0.0, 0.0, 40.0)
+    bag = Luggage(1, still.actor.body, still.actor.path, still.actor.motion, owner="waits", placed_s=0.0)
+    judge = ObjectJudge(rule)
+    assert [v.sure for v in judge.verdicts({1: replace(still, actor=bag), 2: owner}, Layout())] == sure

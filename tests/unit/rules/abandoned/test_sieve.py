@@ -53,7 +53,7 @@ def make_sieve(zones: Sequence[Zone] = (), **rule: object) -> tuple[Sieve, Compa
 
 def thing(where: Box = BAG, since_s: float = 0.0) -> Thing:
     since = START + timedelta(seconds=since_s)
-    return Thing(1, where, since, since, since, "stands", "new", 4.0)
+    return Thing(1, where, since, since, since, "stands", "new", 4.0, (20.0, 0.0, 0.0))
 
 
 @pytest.mark.parametrize(
