@@ -41,6 +41,7 @@ from flows.rules.abandoned_object import needs_pixels
 from flows.rules.base import Moment, Rule
 from flows.rules.pins import PinBook
 from flows.rules.sought import never_fire
+from flows.rules.trail import Rests
 from flows.sampling import Sampler
 from flows.signals import SignalBook
 from flows.steadiness import Steadiness
@@ -152,6 +153,7 @@ class CameraPipeline:
         """The confirmed tracks of the last frame that was stepped with detections."""
         self._gate, self._tracker, self._rules = gate, tracker, list(rules)
         self._paths = paths
+        self._rests = Rests()
         self._sampler = Sampler(camera.sample_hz)
         self._signals = SignalBook(camera)
         self._objects = ObjectBook(camera.sees and needs_pixels(camera.rules))
@@ -256,7 +258,8 @@ class CameraPipeline:
             confirmed = [t for t in tracks if t.confirmed]
             self.tracks = confirmed
             moment = self._on_ground(confirmed, self._with_pixels(moment, found))
-            events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
+            self._rests.see(confirmed, frame.at)
+            events = [self._rests.alone(e) for rule in self._rules for e in rule.observe(confirmed, moment)]
             return self._counted(changes + self._vouched(events + self._forget(moment), frame.at))
         finally:
             self._settle()
@@ -382,7 +385,8 @@ class CameraPipeline:
                 continue
             path = self._paths.forget(track) if self._paths else None
             its = replace(moment, paths={track.id: path} if path else {})
-            events += [e for rule in self._rules for e in rule.forget(track, its)]
+            events += [self._rests.alone(e) for rule in self._rules for e in rule.forget(track, its)]
+            self._rests.forget(track.id)
         return events
 
     def _settle(self) -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.cropping import showing, shown
+from flows.domain.events import Event
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.rules.base import Moment
@@ -339,6 +340,18 @@ class Rests:
         """The box whose picture shows what is to be seen of one; None where a nearer one is all over that."""
         return self._rests.get(track, {}).get(at, xyxy)
 
+    def alone(self, event: Event) -> Event:
+        """A violation whose pictures show nothing of nearer vehicles, however little these cover of it.
+
+        Where one is all over it the box stays: the picture of that moment is of what happened.
+        """
+        moments = cast("list[dict[str, Any]]", event.data.get("moments") or [])
+        rests = self._rests.get(cast("int", event.data.get("track", 0)), {})
+        if not moments or not rests:
+            return event
+        cut = [_shown_alone(moment, rests) for moment in moments]
+        return event.model_copy(update={"data": event.data | {"moments": cut}})
+
     def forget(self, track: int) -> None:
         """The track has ended."""
         self._rests.pop(track, None)
@@ -357,6 +370,15 @@ class Rests:
             before = rests.get(at, found[row][1])  # whoever covered it then may be out of sight by now
             if before is not None:
                 rests[at] = _bare(np.array(before), nearer)
+
+
+def _shown_alone(moment: dict[str, Any], rests: Mapping[datetime, Xyxy | None]) -> dict[str, Any]:
+    """A moment as JSON; with what is to be seen of its vehicle in place of its box."""
+    rest = rests.get(datetime.fromisoformat(moment["at"]))
+    if rest is None:
+        return moment
+    low, high = (math.ceil(100 * v) / 100 for v in rest[:2]), (math.floor(100 * v) / 100 for v in rest[2:])
+    return moment | {"xyxy": [*low, *high]}
 
 
 def _bare(box: Array, nearer: Array) -> Xyxy | None:

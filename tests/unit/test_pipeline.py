@@ -1,24 +1,28 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import street
 from numpy.typing import NDArray
 
+from flows.cropping import CROP_MARGIN
 from flows.domain.detections import Detections
 from flows.domain.errors import CalibrationError
 from flows.domain.events import SPEEDING, Event
 from flows.domain.frames import ClockState, Frame
 from flows.domain.ruleset import AbandonedObjectRule, FailureToYieldRule, Rule, SpeedingRule
 from flows.domain.site import CameraConfig, FileSource, GateConfig, StreamSource, Zone
+from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
 from flows.pipeline import LAG_FRAMES, CameraPipeline, run_frames, without_pixels
+from flows.rules.base import Moment
 from flows.sampling import Sampler
 from flows.sources.picture import ArrayPicture
 
@@ -153,6 +157,44 @@ def test_a_rule_that_fails_does_not_shift_what_the_gate_knows(monkeypatch: pytes
         pipeline.admit(frame)
         with pytest.raises(ZeroDivisionError):
             pipeline.step(frame, Detections.empty())
+
+
+def test_pictures_of_every_rule_s_violations_show_nobody_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plate is read wherever it is in a crop, and the nearer vehicle's is read best."""
+    pipeline = CameraPipeline.build(make_camera(), PROFILE)
+    truck, nearer = (100.0, 100.0, 200.0, 300.0), (210.0, 120.0, 300.0, 320.0)
+
+    class Tells:
+        kind = "tells"
+
+        def refusals(self) -> dict[str, int]:
+            return {}
+
+        def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+            return [
+                Event.of("dome.violation.red_light.v1", camera_id="road", district="d", at=moment.at, data={
+                    "track": track.id, "moments": [{"name": "past", "at": moment.at.isoformat(), "xyxy": list(box)}],
+                })
+                for track in tracks
+                if (box := tuple(track.sightings[-1].xyxy.tolist())) == truck
+            ]  # fmt: skip
+
+        def forget(self, *_: object) -> list[Event]:
+            return []
+
+    monkeypatch.setattr(pipeline, "_rules", [Tells()])
+    found = Detections(
+        np.array([truck, nearer], np.float32), np.full(2, 0.9, np.float32), np.zeros(2, np.int32), ("car",)
+    )
+    events = []
+    for frame in make_frames(6):
+        pipeline.admit(frame)
+        events += pipeline.step(frame, found)
+    assert events
+    for event in events:
+        (moment,) = cast("list[dict[str, Any]]", event.data["moments"])
+        x0, _, x1, _ = moment["xyxy"]
+        assert x1 + CROP_MARGIN * (x1 - x0) <= nearer[0] + 0.01
 
 
 def test_live_cameras_let_the_gate_know_at_once() -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from flows.domain.events import Event, KeyMoment
 from flows.domain.tracks import Sighting, Track
 from flows.packing import _crop_box
 from flows.rules.trail import Rests, crowned_over, cut_off, rests_of
@@ -103,6 +104,35 @@ def test_for_plates_a_picture_shows_nothing_of_a_nearer_vehicle(nearer: Box, see
 def picture(box: Box | None) -> Box | None:
     """What a package's crop of a box shows."""
     return None if box is None else _crop_box(box, np.zeros((720, 1280, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("nearer", "seen"),
+    [
+        ((210, 120, 260, 320), (85, 70, 210, 330)),
+        ((216, 120, 260, 320), (85, 70, 215, 330)),
+        ((60, 60, 240, 340), (85, 70, 215, 330)),
+    ],
+    ids=["close beside", "beside", "all over it"],
+)
+def test_no_violation_s_picture_shows_the_plate_of_a_nearer_vehicle(nearer: Box, seen: Box) -> None:
+    """Whatever the rule; where a nearer one is all over it, the picture is of what happened."""
+    rests, later = Rests(), START + timedelta(seconds=1)
+    rests.see(tracks(TRUCK, nearer), START)
+    moments = [
+        {"name": "past", "at": START.isoformat(), "xyxy": [*TRUCK]},
+        {"name": "leaving", "at": later.isoformat()},
+    ]
+    told = Event.of(
+        "dome.violation.red_light.v1",
+        camera_id="c",
+        district="d",
+        at=START,
+        data={"track": 1, "moments": moments},
+    )
+    past, leaving = (KeyMoment.model_validate(m) for m in rests.alone(told).data["moments"])
+    assert picture(past.xyxy) == seen
+    assert leaving.xyxy is None
 
 
 def test_whoever_walks_before_a_vehicle_bears_no_plate() -> None:
