@@ -66,7 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("models/embedded/detector.onnx"), help="the model")
     parser.add_argument("--scenes", type=int, default=SCENES, help="scenes to render (%(default)s)")
     parser.add_argument("--epochs", type=int, default=36, help="times each picture is seen (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=30, help="of processor time a process (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=32, help="of processor time a process (%(default)s)")
     parser.add_argument("--width", type=int, default=64, help="channels at stride 8 (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes, one a core (%(default)s)")
     parser.add_argument("--device", default="cpu", help="or an accelerator as torch names it: cuda")
