@@ -137,9 +137,7 @@ class _Worker:
         self._parameters = list(self._network.parameters())
         self._state = {name: value for name, value in self._network.state_dict().items() if value.ndim}
         self._average = [value.clone() for value in self._state.values()]
-        self._optimizer = torch.optim.AdamW(
-            _groups(self._network, plan.decay), betas=(0.9, 0.99), fused=True
-        )
+        self._optimizer = torch.optim.AdamW(_groups(self._network, plan.decay), betas=(0.9, 0.99), fused=True)
         self._halved = self._device.type == "cpu" and halves_pay()
         self._step, self._steps = 0, plan.epochs * self._batches.count
         self._began_s, self._elapsed_s = time.monotonic(), 0.0
