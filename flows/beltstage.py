@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from flows.domain.belts import AskedForBelts, BeltLook, doubts, request_of, violation_of
+from flows.domain.belts import AskedForBelts, BeltLook, doubts, looks_of, request_of, violation_of
 from flows.domain.errors import SourceError
 from flows.domain.events import Event, KeyMoment
 from flows.platestage import PAUSES_S
@@ -54,20 +54,19 @@ class BeltStage:
     ask: AskedForBelts
     pauses_s: tuple[float, ...] = PAUSES_S
 
-    def judge(self, candidate: Event, moments: Sequence[KeyMoment], packets: Sequence[RingPacket]) -> Verdict:
+    def judge(self, candidate: Event, packets: Sequence[RingPacket]) -> Verdict:
         """Looks at a candidate.
 
         Args:
             candidate: See :mod:`flows.domain.belts`.
-            moments: Its looks, with boxes.
-            packets: The recording of them.
+            packets: The recording of its looks.
 
         Raises:
             ReaderAway: If nobody answered.
             ReaderFailed: If the classifier fails on these pictures.
         """
         try:
-            looks = looks_at(moments, packets)
+            looks = looks_at(looks_of(candidate), packets)
         except SourceError:
             return Verdict(None, frozenset({NO_PICTURE}))
         answer = self.ask(request_of(candidate, looks))

@@ -226,7 +226,7 @@ class EvidenceQueue:
             self._refused[UNAVAILABLE] += 1
             return []
         try:
-            verdict = self._belts.judge(waiting.event, waiting.moments, waiting.packets)
+            verdict = self._belts.judge(waiting.event, waiting.packets)
         except (ReaderAway, ReaderFailed) as error:
             waiting.asked += 1
             if waiting.asked <= len(self._belts.pauses_s) and not waiting.last:

@@ -24,8 +24,8 @@ from cluster.bench.accuracy import in_sight, scene_code
 from cluster.bench.report import Figure, at_least, at_most, show, write
 from flows import pipeline as pipelines
 from flows.beltstage import BeltStage
-from flows.domain.belts import BeltAnswer, BeltRequest, is_candidate
-from flows.domain.events import Event, KeyMoment, Violation
+from flows.domain.belts import BeltAnswer, BeltRequest, is_candidate, looks_of
+from flows.domain.events import KeyMoment
 from flows.domain.shares import counted, wilson
 from flows.domain.site import CameraConfig, GateConfig, SceneSource
 from flows.evaluation.events import TruthIndex
@@ -140,8 +140,8 @@ def play(clip: Clip, detector: DetectorLike, reader: BeltReader, settings: Setti
     for event in pipelines.run(source, pipeline, detector):
         if not is_candidate(event):
             continue
-        moments = moments_of(event)
-        verdict = BeltStage(ask).judge(event, moments, source.ring.since(moments[0].at))
+        moments = looks_of(event)
+        verdict = BeltStage(ask).judge(event, source.ring.since(moments[0].at))
         overlaps = index.overlaps(moments)
         track = max(overlaps, key=overlaps.__getitem__, default=-1)
         tally.refused.update(verdict.refused)
@@ -168,12 +168,6 @@ def pipeline_of(clip: Clip, truth: SceneTruth, sure_score: float = 0.6) -> Camer
         rules=truth.rules,
     )
     return CameraPipeline.build(camera, load_profile("kz"), sure_score=sure_score)
-
-
-def moments_of(candidate: Event) -> list[KeyMoment]:
-    """A candidate's looks."""
-    known = {key: value for key, value in candidate.data.items() if key in Violation.model_fields}
-    return Violation.model_validate(known).moments
 
 
 def rendered(clip: Clip, settings: Settings) -> tuple[Path, SceneTruth]:

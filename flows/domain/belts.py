@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.domain.events import Event, Measured, Violation
+from flows.domain.events import Event, KeyMoment, Measured, Violation
 
 CANDIDATE: Final = "dome.candidate.seat_belt.v1"
 SEAT_BELT: Final = "dome.violation.seat_belt.v1"
@@ -122,7 +122,16 @@ def candidate_of(violation: Event, asked: Mapping[str, Any]) -> Event:
         asked: ``seats`` whose belts are of interest, ``driver_on``, and ``evaluated``: the networks whose
             verdicts need no review at this camera, by name; empty where all do.
     """
-    return violation.model_copy(update={"type": CANDIDATE, "data": {**violation.data, "asked": dict(asked)}})
+    question = {**asked, "looks": violation.data["moments"]}
+    return violation.model_copy(update={"type": CANDIDATE, "data": {**violation.data, "asked": question}})
+
+
+def looks_of(candidate: Event) -> list[KeyMoment]:
+    """The moments to look at, each with the whole box, from which a windscreen is found.
+
+    Those of the violation may have less of it: their pictures show nothing of a nearer vehicle.
+    """
+    return [KeyMoment.model_validate(moment) for moment in _asked(candidate)["looks"]]
 
 
 def request_of(candidate: Event, looks: tuple[BeltLook, ...]) -> BeltRequest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -60,7 +61,10 @@ Play = Callable[..., tuple[list[Event], EvidenceQueue, EvidenceStore]]
 @pytest.fixture
 def play(tmp_path: Path, clip: Path) -> Play:
     def played(
-        belts: Belts | None, plates: Reader | None = None, pauses_s: tuple[float, ...] = (0.01, 0.01)
+        belts: Belts | None,
+        plates: Reader | None = None,
+        pauses_s: tuple[float, ...] = (0.01, 0.01),
+        asked: Event | None = None,
     ) -> tuple[list[Event], EvidenceQueue, EvidenceStore]:
         store = EvidenceStore(str(tmp_path / "evidence"))
         source = FileVideo("cam-1", clip, started_at=STARTED_AT)
@@ -75,7 +79,7 @@ def play(tmp_path: Path, clip: Path) -> Play:
         made: list[Event] = []
         for frame in source.frames():
             if frame.index == 60:
-                queue.add(candidate())
+                queue.add(asked or candidate())
             if frame.index % 10 == 0:
                 made += queue.due(frame.at)
         made += queue.flush()
@@ -104,9 +108,18 @@ def test_a_missing_belt_is_a_violation_with_its_package_and_plate(play: Play) ->
     assert queue.refusals() == {}
 
 
-def test_the_classifier_gets_the_vehicle_at_full_resolution_with_its_box(play: Play) -> None:
-    belts = Belts(BELTED)
-    play(belts)
+@pytest.mark.parametrize("beside", [0.0, 8.0], ids=["alone", "beside a nearer one"])
+def test_the_classifier_gets_the_vehicle_at_full_resolution_with_its_whole_box(
+    play: Play, beside: float
+) -> None:
+    """Pictures show nothing of a nearer vehicle; a windscreen is found from where the sides of its own are."""
+    belts, asked = Belts(BELTED), candidate()
+    cut = [
+        moment | {"xyxy": [x0, y0, x1 - beside, y1]}
+        for moment in cast("list[dict[str, Any]]", asked.data["moments"])
+        for x0, y0, x1, y1 in [moment["xyxy"]]
+    ]
+    play(belts, asked=asked.model_copy(update={"data": asked.data | {"moments": cut}}))
     (request,) = belts.asked
     assert request.driver_on == "left"
     for look, index in zip(request.looks, (40, 55), strict=True):
