@@ -227,9 +227,12 @@ def count(clip: HallClip, truth: SceneTruth, events: Sequence[Event], tally: Tal
     score = score_scene(truth, events)
     tally.tp, tally.fp, tally.fn = tally.tp + score.tp, tally.fp + score.fp, tally.fn + score.fn
     tally.closed, tally.right = tally.closed + score.closed, tally.right + score.outcome_right
-    cases = clip.case.split("+")
-    tally.negatives += sum(case in NEGATIVES for case in cases)
-    tally.left_out += sum(e.ignore for e in truth.events if e.type == OBJECT_ABANDONED)
+    due = [e for e in truth.events if e.type == OBJECT_ABANDONED]
+    # Who waits out of sight may be reported: that is no negative.
+    tally.negatives += len(
+        set(NEGATIVES).intersection(clip.case.split("+")) - {e.facts.get("role") for e in due}
+    )
+    tally.left_out += sum(e.ignore for e in due)
     if score.delay_s:
         tally.delays_s.append(score.delay_s["mean"])
     tally.findings += [f"hall {clip.seed} {clip.case}: MISSED {words}" for words in score.missed]
