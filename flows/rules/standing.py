@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Track
 from flows.rules.base import Moment
-from flows.rules.trail import covered, rests_of
+from flows.rules.trail import Rests, covered, rests_of
 from flows.tracking.boxes import iou
 
 
@@ -65,7 +65,7 @@ class Stand:
     """One vehicle that stands, or is coming to a stand.
 
     Attributes:
-        first: Where it was first still.
+        first: Where it was first still; the box is what a picture shows without anything nearer.
         last: Where it was last seen; the place is that of its last look in plain sight, the box what is to be seen.
         plain: Its last look that nothing nearer covered.
         cls: What it is taken for.
@@ -122,6 +122,7 @@ class Standings:
         self._left: list[tuple[datetime, Stand]] = []
         self._ended: list[Stand] = []
         self._excused: dict[int, str] = {}
+        self._rests = Rests()
         self._known: set[int] = set()
         self._present: set[int] = set()
 
@@ -135,6 +136,7 @@ class Standings:
         """
         hidden = covered(tracks, moment.at, self._config.covered_share)
         rests = rests_of(tracks, moment.at)
+        self._rests.see(tracks, moment.at)
         self._present = {track.id for track in tracks}
         seen = []
         for track in tracks:
@@ -146,6 +148,7 @@ class Standings:
                 stand.last = replace(stand.last, xyxy=rests[track.id])
             self._known.add(track.id)
             if stand is not None:
+                self._bare(stand)
                 seen.append(stand)
         self._tidy(moment.at)
         return seen
@@ -154,6 +157,7 @@ class Standings:
         """A number has ended; whoever stood under it may still be there."""
         self._known.discard(track)
         self._excused.pop(track, None)
+        self._rests.forget(track)
         for stand in self._stands:
             if stand.owner == track:
                 stand.owner = None
@@ -178,6 +182,15 @@ class Standings:
         """Reported vehicles that have left since the last call."""
         ended, self._ended = self._ended, []
         return ended
+
+    def _bare(self, stand: Stand) -> None:
+        """Its first picture shows nothing of nearer vehicles; by the verdict nobody knows any more who was there."""
+        first = stand.first
+        if stand.owner is None or first.xyxy is None:
+            return
+        rest = self._rests.of(stand.owner, first.at, first.xyxy)
+        if rest is not None and rest != first.xyxy:
+            stand.first = replace(first, xyxy=rest)
 
     def _see(self, track: Track, path: Path, hidden: bool, counted_s: float) -> Stand | None:
         point = path.now

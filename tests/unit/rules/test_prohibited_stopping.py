@@ -12,6 +12,7 @@ import roads
 from quick import first
 from roads import Drive, Lights, parked, rect, road, straight, tell, violation
 
+from flows.cropping import shown
 from flows.domain.events import Event
 from flows.domain.ruleset import ProhibitedStoppingRule
 from flows.domain.tracks import Track
@@ -144,6 +145,31 @@ def test_pictures_of_who_stands_behind_another_do_not_show_that_ones_plate(
     assert last.name == "still_stands"
     assert covered(boxes[2, last.at], by=np.array(last.xyxy)) < 0.01
     assert covered(boxes[2, last.at], by=boxes[1, last.at]) > 0.05
+
+
+def test_pictures_of_how_it_came_do_not_show_who_stands_close_behind_it_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Their box hardly meets its own; the picture shows more than that, and reads the plate that is nearer."""
+    monkeypatch.setattr(roads, "visible", lambda box, nearer: box.copy())
+    boxes: dict[tuple[int, datetime], np.ndarray] = {}
+    eye = driving.camera("gantry")
+
+    class Watching(ProhibitedStopping):
+        def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+            boxes.update({(t.id, t.last_at): t.sightings[-1].xyxy for t in tracks})
+            return super().observe(tracks, moment)
+
+    site = road(STOP, zones={"kerb": rect(2.4, 15, 5.4, 40)}, eye=eye)
+    nearer = parked(2, x=3.9, y=22.5, s=(0.0, 45.0))
+    config = STOP.model_copy(update={"max_s": 30.0})
+    events = tell(Watching(config, site), [stops(1, 30, 40.0, arrives_s=3.0), nearer], eye=eye, hz=5.0)
+    (event,) = [e for e in violations(events) if violation(e).track == 1]
+    came = violation(event).moments[0]
+    assert came.name == "stands"
+    picture = shown(np.array([came.xyxy]))[0]
+    assert covered(picture, by=boxes[2, came.at]) < 0.001
+    assert covered(shown(boxes[1, came.at][None].astype(float))[0], by=boxes[2, came.at]) > 0.005
 
 
 @pytest.mark.slow
