@@ -23,7 +23,9 @@ LEANEST: Final = 0.3
 REFLECTS: Final = 3.0
 """One light changes the luma of two surfaces by up to so many times as much ..."""
 TINT: Final = 6.0
-"""... and their colours alike, to so many grey levels."""
+"""... and their colours by as much, or by less of that, to so many grey levels."""
+FAINT: Final = 9.0
+"""A change of luma that is not noticed does not say whether it is brighter: a lamp of another colour."""
 GUESSED: Final = 0.75
 """Heights guessed by other people are a quarter off at times."""
 
@@ -163,9 +165,22 @@ class Sieve:
 
 
 def _alike(a: Shift, b: Shift) -> bool:
-    """Whether one light may have changed both places: surfaces throw back more of it or less."""
-    less, more = sorted((abs(a[0]), abs(b[0])))
-    return a[0] * b[0] > 0 and more <= REFLECTS * less and max(abs(a[1] - b[1]), abs(a[2] - b[2])) <= TINT
+    """Whether one light may have changed both places: surfaces throw back more of it or less, and of its colour.
+
+    A warm lamp on a light and a dark floor, and on a floor and what is red already:
+
+    >>> _alike((60.0, -24.0, 16.0), (24.0, -10.0, 6.0)), _alike((60.0, -24.0, 16.0), (24.0, -10.0, 40.0))
+    (True, False)
+    """
+    weak, strong = (np.array(shift) for shift in sorted((a, b), key=lambda shift: abs(shift[0])))
+    least = 1.0
+    if abs(strong[0]) > FAINT:
+        if strong[0] * weak[0] <= 0 or abs(strong[0]) > REFLECTS * abs(weak[0]):
+            return False
+        least = weak[0] / strong[0]
+    of = float(strong[1:] @ strong[1:])
+    share = np.clip(strong[1:] @ weak[1:] / of, least, 1.0) if of > 0 else 1.0
+    return bool(np.abs(share * strong[1:] - weak[1:]).max() <= TINT)
 
 
 def _is_cut(box: Box, picture_px: tuple[int, int]) -> bool:

@@ -342,6 +342,20 @@ def test_what_comes_in_many_places_at_once_is_light() -> None:
 @pytest.mark.parametrize(
     "shifts",
     [
+        ((62.0, -26.0, 18.0), (24.0, -10.0, 6.0), (40.0, -17.0, 12.0)),  # light and dark floors
+        ((2.0, -14.0, 11.0), (-3.0, -13.0, 12.0), (4.0, -15.0, 9.0)),  # as bright as before
+        ((-50.0, 9.0, -7.0), (-28.0, 5.0, -2.0), (-41.0, 8.0, -6.0)),  # it goes out
+    ],
+)
+def test_a_lamp_of_another_colour_is_light(shifts: Sequence[Shift]) -> None:
+    apart = [BAG + np.array([dx * SCALE, 0, dx * SCALE, 0], np.float32) for dx in (-2.0, -4.0)]
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=apart, shifts=shifts))
+    assert (events, judge.refusals()) == ([], {"light": 3})
+
+
+@pytest.mark.parametrize(
+    "shifts",
+    [
         ((-72.0, 6.0, -3.0), (18.0, 0.0, 0.0)),  # a bag is put down as the sun falls in
         ((-39.0, -24.0, 19.0), (-36.0, 0.0, 2.0), (-82.0, -20.0, 54.0)),  # bags, and somebody who stops
     ],
