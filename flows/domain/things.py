@@ -13,14 +13,14 @@ Box = NDArray[np.float32]
 
 Standing = Literal["stands", "hidden", "gone"]
 """It is seen to stand there; something stands before it; its place is as it was before it came."""
-Look = Literal["new", "uncovered", "light", "framed"]
+Look = Literal["new", "uncovered", "light", "framed", "early"]
 """By its edges: something new, a place that something was taken from, the same surface in another light, or new
-contents in an old frame (a screen, a poster)."""
+contents in an old frame (a screen, a poster). By its time: what came while the place was still being learnt."""
 
 
 Shift = tuple[float, float, float]
 """Of luma, blue difference and red difference, grey levels."""
-Absorbed = Literal["uncovered", "light", "restored", "early"]
+Absorbed = Literal["uncovered", "light", "restored"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Thing:
         before_at: Capture time of the last look before that.
         noticed_at: Capture time of the look that made sure that it stands as it does now.
         standing: Whether it is seen now.
-        look: What its edges say.
+        look: What its edges say, and its time.
         contrast: How much it differs from what was there before, in times of what would be noticed.
         shift: By how much its luma and its two differences of colour do, grey levels, in the middle.
         gone_at: When its place was first seen empty; None while it stands.
@@ -65,7 +65,7 @@ class PixelLook:
             people, whom a detector may have missed.
         changed: ``(rows, columns)`` bool: cells that differ from what was there before, whoever or whatever it is.
         absorbed: Looks of what stood still and belongs to the place from now on without having been a thing: what was
-            there before something else was absorbed is ``restored``, what came while the place was learnt ``early``.
+            there before something else was absorbed is ``restored``.
         cells: ``(rows, columns, 3)`` uint8: luma and the two differences of colour (128 is none) of each cell.
     """
 

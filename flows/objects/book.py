@@ -202,8 +202,8 @@ class ObjectBook:
             why = held.thing.look
         elif self._grounds.restored(held.cells):
             why = "restored"
-        elif self._is_early(held):
-            why = "early"
+        elif self._came_slowly(held):
+            why = "light"
         if why is not None:
             log.info("%s: what stands at %s is %s, no thing", at, self._box(blob).round().tolist(), why)
             self._absorbed.append(why)
@@ -211,10 +211,9 @@ class ObjectBook:
             return
         self._held.append(held)
 
-    def _is_early(self, held: _Held) -> bool:
-        """Whether it has stood since the place was being learnt: whoever was there then is part of what was learnt."""
-        grounds = self._grounds
-        return bool(np.median(grounds.since_s[held.cells]) < grounds.began_s + grounds.config.warm_s)
+    def _came_slowly(self, held: _Held) -> bool:
+        """Whether at no moment something stood there that had not before: light comes and goes so, and no thing."""
+        return bool(np.median(self._grounds.since_s[held.cells]) <= self._grounds.began_s)
 
     def _thing(self, blob: Mask, at: datetime) -> _Held:
         grounds = self._grounds
@@ -224,6 +223,9 @@ class ObjectBook:
         since_s, before_s = (float(np.median(grid[own])) for grid in (grounds.since_s, grounds.before_s))
         off = (grounds.fast - grounds.slow)[own]
         luma, blue, red = (float(v) for v in np.median(off, axis=0))
+        look = look_of(blob, grounds.fast, grounds.slow)
+        # Not taken for the place: whoever came then may go, and leave something where they stood.
+        early = look == "new" and since_s < grounds.began_s + grounds.config.warm_s
         thing = Thing(
             number=self._next,
             xyxy=self._box(blob),
@@ -231,7 +233,7 @@ class ObjectBook:
             before_at=self._start + timedelta(seconds=before_s),
             noticed_at=at,
             standing="stands",
-            look=look_of(blob, grounds.fast, grounds.slow),
+            look="early" if early else look,
             contrast=float(np.median(np.abs(off).max(axis=1))) / grounds.config.luma,
             shift=(luma, blue, red),
         )

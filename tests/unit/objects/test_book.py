@@ -255,13 +255,41 @@ def soon(picture: NDArray[np.int16], t: float) -> None:
         bag(picture)
 
 
-@pytest.mark.parametrize(("paint", "absorbed"), [(rim, []), (soon, ["early"])])
-def test_rims_and_what_came_while_the_place_was_learnt_are_no_things(
-    paint: Paint, absorbed: list[str]
+@pytest.mark.parametrize(("paint", "looks_like"), [(rim, []), (soon, ["early"])])
+def test_rims_are_no_things_and_what_came_while_the_place_was_learnt_says_so(
+    paint: Paint, looks_like: list[str]
 ) -> None:
     looks = watch(paint, seconds=12.0)
-    assert told(looks) == {}
-    assert [why for look in looks for why in look.absorbed] == absorbed
+    assert [thing.look for thing in told(looks).values()] == looks_like
+
+
+def leaves_a_bag(picture: NDArray[np.int16], t: float) -> None:
+    """Somebody comes a second after the lights went on, and puts down a bag where they stood."""
+    if 1 <= t < 12:
+        picture[40:75, 70:82] = (60, 90, 40)
+    if t >= 12:
+        picture[62:70, 72:80] = (215, 210, 200)
+
+
+def test_what_they_leave_who_came_while_the_place_was_learnt_is_told() -> None:
+    looks = watch(leaves_a_bag, seconds=18.0)
+    ((since_at, standing),) = [(t.since_at, t.standing) for t in told(looks).values() if t.look == "new"]
+    assert (since_at - START).total_seconds() == pytest.approx(12.0, abs=0.3)
+    assert standing == "stands"
+
+
+def dawn(picture: NDArray[np.int16], t: float) -> None:
+    """Light creeps over a plain wall, and later somebody leaves a bag before it."""
+    picture[2:28, 100:140] += np.int16(60 * min(1.0, max(0.0, (t - 6) / 12)))
+    if t >= 26:
+        picture[12:20, 115:125] = (40, 30, 90)
+
+
+def test_light_that_comes_little_by_little_is_the_place() -> None:
+    looks = watch(dawn, seconds=32.0)
+    assert {why for look in looks for why in look.absorbed} == {"light"}
+    (thing,) = told(looks).values()
+    assert (thing.since_at - START).total_seconds() == pytest.approx(26.0, abs=0.3)
 
 
 def test_a_thing_says_by_how_much_its_place_has_changed() -> None:

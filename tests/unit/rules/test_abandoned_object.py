@@ -295,7 +295,7 @@ def test_what_is_taken_before_it_was_abandoned_says_nothing() -> None:
     assert play(Tale({"owner": LEAVES}, stands=(6.0, 14.0))) == []
 
 
-@pytest.mark.parametrize("look", ["framed", "light", "uncovered"])
+@pytest.mark.parametrize("look", ["framed", "light", "uncovered", "early"])
 def test_screens_light_and_what_was_uncovered_are_none(look: str) -> None:
     judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, look=look))
     assert events == []
