@@ -126,7 +126,8 @@ class Packing:
         if right > left and bottom > top:
             crop = still.bgr[top:bottom, left:right]
             self._add_jpeg(f"{stem}-crop.jpg", "crop", crop, still.at, moment.name, box)
-            self.crops.append(Crop(moment.name, crop))
+            if not moment.covered:
+                self.crops.append(Crop(moment.name, crop))
 
     def _add_jpeg(
         self,
@@ -171,9 +172,11 @@ def moments_of(event: Event) -> list[KeyMoment]:
 
 
 def crops_of(footage: Footage) -> list[Crop]:
-    """The vehicle in the moments that are held, and nothing else of the pictures."""
+    """The vehicle in the moments that are held, and nothing else of the pictures; none where another covers it."""
     crops = []
     for moment in footage.moments:
+        if moment.covered:
+            continue
         try:
             still = stills(footage.packets, [moment.at])[0]
         except SourceError as error:

@@ -62,7 +62,7 @@ class PlateStage:
         """
         looked = spread(crops, MOST_CROPS)
         if not looked:
-            return PlateRecord(outcome="unread", reason="no picture of the vehicle is held"), None
+            return PlateRecord(outcome="unread", reason="no picture of the vehicle alone is held"), None
         answer = self.ask(PlateRequest(tuple(crop.bgr for crop in looked), self.country))
         return record(answer, looked), picture(answer, looked)
 

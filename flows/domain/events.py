@@ -123,6 +123,7 @@ class KeyMoment(BaseModel):
         name: What it shows, for example ``first`` or ``closest``.
         at: Capture time, aware UTC; names a frame of the stream exactly.
         xyxy: The object's box there, full-resolution px; None where there are no pictures.
+        covered: A nearer vehicle is all over it: its picture shows both, and no plate is read there.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -130,6 +131,7 @@ class KeyMoment(BaseModel):
     name: str
     at: AwareDatetime
     xyxy: tuple[float, float, float, float] | None = None
+    covered: bool = False
 
 
 class Measured(BaseModel):

@@ -343,9 +343,9 @@ class Rests:
     def alone(self, event: Event) -> Event:
         """A violation whose pictures show nothing of nearer vehicles, however little these cover of it.
 
-        Where one is all over it the box stays: the picture of that moment is of what happened. So does the box of a
-        moment that is older than what is remembered, or was of another number: rules that tell of such cut it then.
-        A moment without a box gets none.
+        Where one is all over it the box stays, for the picture of that moment is of what happened; it is ``covered``.
+        So does the box of a moment that is older than what is remembered, or was of another number: rules that tell
+        of such cut it then. A moment without a box gets none.
         """
         moments = cast("list[dict[str, Any]]", event.data.get("moments") or [])
         rests = self._rests.get(cast("int", event.data.get("track", 0)), {})
@@ -376,9 +376,12 @@ class Rests:
 
 def _shown_alone(moment: dict[str, Any], rests: Mapping[datetime, Xyxy | None]) -> dict[str, Any]:
     """A moment as JSON; with what is to be seen of its vehicle in place of its box."""
-    rest = rests.get(datetime.fromisoformat(moment["at"]))
-    if rest is None or moment.get("xyxy") is None:
+    at = datetime.fromisoformat(moment["at"])
+    if at not in rests or moment.get("xyxy") is None:
         return moment
+    rest = rests[at]
+    if rest is None:
+        return moment | {"covered": True}
     low, high = (math.ceil(100 * v) / 100 for v in rest[:2]), (math.floor(100 * v) / 100 for v in rest[2:])
     return moment | {"xyxy": [*low, *high]}
 

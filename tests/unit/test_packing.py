@@ -51,6 +51,19 @@ def test_moments_of_one_name_have_files_of_their_own_and_nothing_outside_is_crop
     assert packing.crops[0].bgr.shape == (66, 52, 3), "a margin on each side"
 
 
+def test_no_plate_is_read_where_a_nearer_vehicle_is_all_over_the_one_reported(footage: Footage) -> None:
+    """It would be the nearer one's; the picture and its crop are in the package all the same."""
+    first, beside, last = footage.moments
+    covered = replace(footage, moments=[first.model_copy(update={"covered": True}), beside, last])
+    packing = Packing()
+    packing.add_pictures(covered)
+    assert [file.name for file in packing.files if file.kind == "crop"] == [
+        "look-crop.jpg",
+        "look-3-crop.jpg",
+    ]
+    assert len(packing.crops) == len(crops_of(covered)) == 1
+
+
 def test_what_is_not_held_any_more_is_named(footage: Footage) -> None:
     packing = Packing()
     packing.add_pictures(replace(footage, packets=[]))

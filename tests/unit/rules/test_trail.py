@@ -13,6 +13,7 @@ from flows.rules.trail import Rests, crowned_over, cut_off, rests_of
 START = datetime(2026, 6, 1, tzinfo=UTC)
 Box = tuple[float, float, float, float]
 CAR: Box = (100, 100, 200, 180)
+ALL_OVER: Box = (60, 60, 240, 340)
 LEFT: Box = (40, 150, 140, 260)
 RIGHT: Box = (160, 150, 260, 260)
 
@@ -111,7 +112,7 @@ def picture(box: Box | None) -> Box | None:
     [
         ((210, 120, 260, 320), (85, 70, 210, 330)),
         ((216, 120, 260, 320), (85, 70, 215, 330)),
-        ((60, 60, 240, 340), (85, 70, 215, 330)),
+        (ALL_OVER, (85, 70, 215, 330)),
     ],
     ids=["close beside", "beside", "all over it"],
 )
@@ -134,6 +135,7 @@ def test_no_violation_s_picture_shows_the_plate_of_a_nearer_vehicle(nearer: Box,
     past, *others = (KeyMoment.model_validate(m) for m in rests.alone(told).data["moments"])
     assert picture(past.xyxy) == seen
     assert [moment.xyxy for moment in others] == [None, None]
+    assert past.covered == (nearer == ALL_OVER)
 
 
 def test_whoever_walks_before_a_vehicle_bears_no_plate() -> None:
