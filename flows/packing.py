@@ -122,7 +122,7 @@ class Packing:
         if f"{stem}.jpg" in self.contents:
             stem = f"{stem}-{len(self.files)}"
         self._add_jpeg(f"{stem}.jpg", "picture", still.bgr, still.at, moment.name, moment.xyxy)
-        left, top, right, bottom = box = _crop_box(moment.xyxy, still.bgr)
+        left, top, right, bottom = box = _crop_box(moment.shown or moment.xyxy, still.bgr)
         if right > left and bottom > top:
             crop = still.bgr[top:bottom, left:right]
             self._add_jpeg(f"{stem}-crop.jpg", "crop", crop, still.at, moment.name, box)
@@ -183,7 +183,7 @@ def crops_of(footage: Footage) -> list[Crop]:
             log.debug("a view of a vehicle is not held: %s", error)
             continue
         assert moment.xyxy is not None
-        left, top, right, bottom = _crop_box(moment.xyxy, still.bgr)
+        left, top, right, bottom = _crop_box(moment.shown or moment.xyxy, still.bgr)
         if still.at == moment.at and right > left and bottom > top:
             crops.append(Crop(moment.name, still.bgr[top:bottom, left:right].copy()))
     return crops

@@ -123,7 +123,8 @@ class KeyMoment(BaseModel):
         name: What it shows, for example ``first`` or ``closest``.
         at: Capture time, aware UTC; names a frame of the stream exactly.
         xyxy: The object's box there, full-resolution px; None where there are no pictures.
-        covered: A nearer vehicle is all over it: its picture shows both, and no plate is read there.
+        shown: The part of the box whose crop shows nothing of a nearer vehicle; None: all of it.
+        covered: A nearer vehicle is all over it: its crop shows both, and no plate is read there.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -131,6 +132,7 @@ class KeyMoment(BaseModel):
     name: str
     at: AwareDatetime
     xyxy: tuple[float, float, float, float] | None = None
+    shown: tuple[float, float, float, float] | None = None
     covered: bool = False
 
 

@@ -341,11 +341,11 @@ class Rests:
         return self._rests.get(track, {}).get(at, xyxy)
 
     def alone(self, event: Event) -> Event:
-        """A violation whose pictures show nothing of nearer vehicles, however little these cover of it.
+        """A violation whose crops show nothing of nearer vehicles, however little these cover of it.
 
-        Where one is all over it the box stays, for the picture of that moment is of what happened; it is ``covered``.
-        So does the box of a moment that is older than what is remembered, or was of another number: rules that tell
-        of such cut it then. A moment without a box gets none.
+        Its moments keep their boxes and say what is ``shown``; where a nearer one is all over it they are ``covered``.
+        Of a moment that is older than what is remembered, or was of another number, nothing is said: rules that tell
+        of such cut the box itself.
         """
         moments = cast("list[dict[str, Any]]", event.data.get("moments") or [])
         rests = self._rests.get(cast("int", event.data.get("track", 0)), {})
@@ -375,7 +375,7 @@ class Rests:
 
 
 def _shown_alone(moment: dict[str, Any], rests: Mapping[datetime, Xyxy | None]) -> dict[str, Any]:
-    """A moment as JSON; with what is to be seen of its vehicle in place of its box."""
+    """A moment as JSON, with what is to be seen of its vehicle."""
     at = datetime.fromisoformat(moment["at"])
     if at not in rests or moment.get("xyxy") is None:
         return moment
@@ -383,7 +383,7 @@ def _shown_alone(moment: dict[str, Any], rests: Mapping[datetime, Xyxy | None]) 
     if rest is None:
         return moment | {"covered": True}
     low, high = (math.ceil(100 * v) / 100 for v in rest[:2]), (math.floor(100 * v) / 100 for v in rest[2:])
-    return moment | {"xyxy": [*low, *high]}
+    return moment | {"shown": [*low, *high]}
 
 
 def _bare(box: Array, nearer: Array) -> Xyxy | None:

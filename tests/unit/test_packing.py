@@ -64,6 +64,20 @@ def test_no_plate_is_read_where_a_nearer_vehicle_is_all_over_the_one_reported(fo
     assert len(packing.crops) == len(crops_of(covered)) == 1
 
 
+def test_a_crop_shows_no_more_than_it_may(footage: Footage) -> None:
+    first, beside, last = footage.moments
+    x0, y0, x1, y1 = SHOWN
+    half = first.model_copy(update={"shown": (x0, y0, (x0 + x1) / 2, y1)})
+    packing = Packing()
+    packing.add_pictures(replace(footage, moments=[half, beside, last]))
+    pictures = [file.xyxy for file in packing.files if file.kind == "picture"]
+    assert pictures[0] == pictures[2] == SHOWN, "all of it is marked"
+    narrow, whole = packing.crops
+    assert narrow.bgr.shape[1] < 0.6 * whole.bgr.shape[1]
+    shapes = [crop.bgr.shape for crop in crops_of(replace(footage, moments=[half, beside, last]))]
+    assert shapes == [narrow.bgr.shape, whole.bgr.shape]
+
+
 def test_what_is_not_held_any_more_is_named(footage: Footage) -> None:
     packing = Packing()
     packing.add_pictures(replace(footage, packets=[]))

@@ -193,7 +193,8 @@ def test_pictures_of_every_rule_s_violations_show_nobody_nearer(monkeypatch: pyt
     assert events
     for event in events:
         (moment,) = cast("list[dict[str, Any]]", event.data["moments"])
-        x0, _, x1, _ = moment["xyxy"]
+        assert tuple(moment["xyxy"]) == truck, "it is marked, and found again, by all of its box"
+        x0, _, x1, _ = moment["shown"]
         assert x1 + CROP_MARGIN * (x1 - x0) <= nearer[0] + 0.01
 
 

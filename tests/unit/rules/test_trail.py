@@ -133,8 +133,9 @@ def test_no_violation_s_picture_shows_the_plate_of_a_nearer_vehicle(nearer: Box,
         data={"track": 1, "moments": moments},
     )
     past, *others = (KeyMoment.model_validate(m) for m in rests.alone(told).data["moments"])
-    assert picture(past.xyxy) == seen
-    assert [moment.xyxy for moment in others] == [None, None]
+    assert past.xyxy == TRUCK, "it is marked, and found again, by all of its box"
+    assert picture(past.shown or past.xyxy) == seen
+    assert [(moment.xyxy, moment.shown) for moment in others] == [(None, None)] * 2
     assert past.covered == (nearer == ALL_OVER)
 
 
