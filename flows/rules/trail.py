@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 from typing import Any, Final, cast
@@ -86,7 +86,7 @@ class Look:
     """One believable waypoint.
 
     Attributes:
-        point: Where the vehicle was; its heading is known. Of a box that a nearer one covers it has the rest.
+        point: Where the vehicle was; its heading is known.
         cls: What it was taken for then.
         clear: No nearer vehicle hid part of it, or of its foot.
         broken: This may be another vehicle than in the look before: what was known is void.
@@ -115,7 +115,6 @@ class _Trail:
         recent: Waypoints whose velocities are compared.
         covered_at: When a nearer vehicle hid it.
         topped_at: When one reached over its upper edge, or hid so much that this was a guess.
-        rests: What nearer ones left of its box.
     """
 
     last: Waypoint | None = None
@@ -126,7 +125,6 @@ class _Trail:
     recent: deque[Waypoint] = field(default_factory=deque)
     covered_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
     topped_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
-    rests: deque[tuple[datetime, Xyxy]] = field(default_factory=lambda: deque(maxlen=64))
 
 
 class Trails:
@@ -147,15 +145,12 @@ class Trails:
         if config.cut_share <= 1.0:
             hidden |= cut_off(tracks, moment.at, config.cut_share, config.cut_near)
         topped = crowned_over(tracks, moment.at, config.guessed_share)
-        rests = rests_of(tracks, moment.at)
         for track in tracks:
             trail = self._trails.setdefault(track.id, _Trail())
             if track.id in hidden:
                 trail.covered_at.append(moment.at)
             if track.id in topped:
                 trail.topped_at.append(moment.at)
-            if track.id in rests:
-                trail.rests.append((moment.at, rests[track.id]))
             path = moment.paths.get(track.id)
             if path is not None and path.points and path.now.heads:
                 yield track, self._looks(trail, track, path)
@@ -182,9 +177,7 @@ class Trails:
             if _s(trail.started_at, point.at) >= settle_s:
                 clear = not self._was_covered(trail, point.at)
                 crown = not self._was(trail.topped_at, point.at)
-                rest = next((rest for at, rest in trail.rests if at == point.at), point.xyxy)
-                shown = replace(point, xyxy=rest)
-                looks.append(Look(shown, track.cls, clear, mixed=mixed, crown=crown))
+                looks.append(Look(point, track.cls, clear, mixed=mixed, crown=crown))
             elif broken:
                 looks.append(Look(point, track.cls, clear=False, broken=True, mixed=True))
         return looks
