@@ -254,6 +254,15 @@ def test_other_pages_show_what_there_is(desk: Any, shots: Path, name: str, role:
     page.screenshot(path=shots / f"{name}.png")
 
 
+def send_a_patrol(desk: Any, thing: str) -> None:
+    operator = desk("operator")
+    operator.goto(operator.url.split("#")[0] + "#/objects")
+    operator.click(f"article[aria-label='{thing}'] button:text('Send a patrol')")
+    operator.fill("#why", "a suitcase by the entrance")
+    operator.click("dialog .good")
+    operator.wait_for_selector("#said p")
+
+
 def test_an_operator_sends_a_patrol_that_steps_on_though_the_connection_fails(
     desk: Any, shots: Path, config: ApiConfig
 ) -> None:
@@ -264,12 +273,7 @@ def test_an_operator_sends_a_patrol_that_steps_on_though_the_connection_fails(
             "dome.object.abandoned.v1", camera_id="esil-1", district="esil", at=datetime.now(UTC), data=data
         ),
     )
-    operator = desk("operator")
-    operator.goto(operator.url.split("#")[0] + "#/objects")
-    operator.click("button:text('Send a patrol')")
-    operator.fill("#why", "a suitcase by the entrance")
-    operator.click("dialog .good")
-    operator.wait_for_selector("#said p")
+    send_a_patrol(desk, "bag-1")
     patrol = desk("patrol", sub="bolat")
     patrol.set_viewport_size({"width": 800, "height": 1200})
     patrol.goto(patrol.url.split("#")[0] + "#/patrol")
@@ -303,12 +307,7 @@ def test_a_step_taken_while_another_is_on_its_way_is_sent_after_it_and_once(
         data={"object": "bag-2"},
     )
     write(config.redis_url, left)
-    operator = desk("operator")
-    operator.goto(operator.url.split("#")[0] + "#/objects")
-    operator.click("article[aria-label='bag-2'] button:text('Send a patrol')")
-    operator.fill("#why", "a suitcase by the entrance")
-    operator.click("dialog .good")
-    operator.wait_for_selector("#said p")
+    send_a_patrol(desk, "bag-2")
     patrol = desk("patrol", sub="daniyar")
     held, sent = [], []
     patrol.on(

@@ -18,7 +18,7 @@ from flows.domain.ruleset import ProhibitedStoppingRule
 from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
 from flows.objects.company import covered
-from flows.rules.base import Moment
+from flows.rules.base import Moment, Site
 from flows.rules.prohibited_stopping import STANDING_ENDED, ProhibitedStopping, describe
 from flows.tracking.boxes import iou
 
@@ -124,27 +124,33 @@ def test_who_stands_in_part_behind_another_stands(pose: str, leaves_s: float, re
     assert [violation(e).track for e in violations(events)] == reported
 
 
+class Watching(ProhibitedStopping):
+    """Notes everybody's boxes."""
+
+    def __init__(self, config: ProhibitedStoppingRule, site: Site) -> None:
+        super().__init__(config, site)
+        self.boxes: dict[tuple[int, datetime], np.ndarray] = {}
+
+    def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        self.boxes |= {(t.id, t.last_at): t.sightings[-1].xyxy for t in tracks}
+        return super().observe(tracks, moment)
+
+
 @pytest.mark.slow
 def test_pictures_of_who_stands_behind_another_do_not_show_that_ones_plate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(roads, "visible", lambda box, nearer: box.copy())
-    boxes: dict[tuple[int, datetime], np.ndarray] = {}
     eye = driving.camera("gantry")
-
-    class Watching(ProhibitedStopping):
-        def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
-            boxes.update({(t.id, t.last_at): t.sightings[-1].xyxy for t in tracks})
-            return super().observe(tracks, moment)
-
     site = road(STOP, zones={"kerb": rect(2.4, 15, 5.4, 40)}, eye=eye)
     nearer = Drive(2, ((5.0, 3.9, -10.0), (9.0, 3.9, 23.5), (26.0, 3.9, 23.5)))
-    events = tell(Watching(STOP, site), [stops(1, 30, 37.0, arrives_s=3.0), nearer], eye=eye, hz=5.0)
+    judging = Watching(STOP, site)
+    events = tell(judging, [stops(1, 30, 37.0, arrives_s=3.0), nearer], eye=eye, hz=5.0)
     (event,) = violations(events)
     last = violation(event).moments[-1]
     assert last.name == "still_stands"
-    assert covered(boxes[2, last.at], by=np.array(last.xyxy)) < 0.01
-    assert covered(boxes[2, last.at], by=boxes[1, last.at]) > 0.05
+    assert covered(judging.boxes[2, last.at], by=np.array(last.xyxy)) < 0.01
+    assert covered(judging.boxes[2, last.at], by=judging.boxes[1, last.at]) > 0.05
 
 
 def test_pictures_of_how_it_came_do_not_show_who_stands_close_behind_it_either(
@@ -152,24 +158,20 @@ def test_pictures_of_how_it_came_do_not_show_who_stands_close_behind_it_either(
 ) -> None:
     """Their box hardly meets its own; the picture shows more than that, and reads the plate that is nearer."""
     monkeypatch.setattr(roads, "visible", lambda box, nearer: box.copy())
-    boxes: dict[tuple[int, datetime], np.ndarray] = {}
     eye = driving.camera("gantry")
-
-    class Watching(ProhibitedStopping):
-        def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
-            boxes.update({(t.id, t.last_at): t.sightings[-1].xyxy for t in tracks})
-            return super().observe(tracks, moment)
-
     site = road(STOP, zones={"kerb": rect(2.4, 15, 5.4, 40)}, eye=eye)
     nearer = parked(2, x=3.9, y=22.5, s=(0.0, 45.0))
     config = STOP.model_copy(update={"max_s": 30.0})
-    events = tell(Watching(config, site), [stops(1, 30, 40.0, arrives_s=3.0), nearer], eye=eye, hz=5.0)
+    judging = Watching(config, site)
+    events = tell(judging, [stops(1, 30, 40.0, arrives_s=3.0), nearer], eye=eye, hz=5.0)
     (event,) = [e for e in violations(events) if violation(e).track == 1]
     came = violation(event).moments[0]
     assert came.name == "stands"
     picture = shown(np.array([came.xyxy]))[0]
-    assert covered(picture, by=boxes[2, came.at]) < 0.001
-    assert covered(shown(boxes[1, came.at][None].astype(float))[0], by=boxes[2, came.at]) > 0.005
+    assert covered(picture, by=judging.boxes[2, came.at]) < 0.001
+    assert (
+        covered(shown(judging.boxes[1, came.at][None].astype(float))[0], by=judging.boxes[2, came.at]) > 0.005
+    )
 
 
 @pytest.mark.slow
