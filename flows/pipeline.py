@@ -39,9 +39,9 @@ from flows.platewatch import PlateWatch
 from flows.rules import build_rules
 from flows.rules.abandoned_object import needs_pixels
 from flows.rules.base import Moment, Rule
+from flows.rules.hiding import Rests
 from flows.rules.pins import PinBook
 from flows.rules.sought import never_fire
-from flows.rules.trail import Rests
 from flows.sampling import Sampler
 from flows.signals import SignalBook
 from flows.steadiness import Steadiness
@@ -316,7 +316,13 @@ class CameraPipeline:
         changes = self._signals.settle(frame.at)
         lights = self._signals.states
         self._moment = Moment(
-            frame.at, frame.index, picture.width_px, picture.height_px, frame.clock, signals=lights
+            frame.at,
+            frame.index,
+            picture.width_px,
+            picture.height_px,
+            frame.clock,
+            rests=self._rests,
+            signals=lights,
         )
         if self.watch is not None:
             changes += self.watch.settle(frame.at)

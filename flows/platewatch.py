@@ -19,7 +19,7 @@ from flows.domain.site import CameraConfig
 from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment
-from flows.rules.trail import Rests
+from flows.rules.hiding import Rests
 
 PLATED: Final = frozenset({"car", "truck", "bus", "motorcycle"})
 
@@ -83,7 +83,6 @@ class PlateWatch:
         self._limits = thresholds or PlateWatchConfig()
         self._vehicles: dict[int, _Vehicle] = {}
         self._refusals: Counter[str] = Counter()
-        self._rests = Rests()
 
     def refusals(self) -> dict[str, int]:
         """Vehicles of which no view was large and whole enough, or none that nobody covered."""
@@ -92,7 +91,6 @@ class PlateWatch:
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """Notes the largest views; speaks of who has passed."""
         events: list[Event] = []
-        self._rests.see(tracks, moment.at)
         for track in tracks:
             vehicle = self._vehicles.setdefault(track.id, _Vehicle())
             if vehicle.told or track.cls not in PLATED or track.last_at != moment.at:
@@ -100,7 +98,7 @@ class PlateWatch:
             self._look(vehicle, track, moment)
             best = vehicle.largest
             if best is not None and moment.at - best.at >= timedelta(seconds=self._limits.passed_s):
-                events += self._tell(vehicle, track)
+                events += self._tell(vehicle, track, moment.rests)
         return events
 
     def forget(self, track: Track, moment: Moment) -> list[Event]:
@@ -112,8 +110,7 @@ class PlateWatch:
         elif vehicle.largest is None:
             self._refusals["read_plates.too_small"] += 1
         else:
-            events = self._tell(vehicle, track)
-        self._rests.forget(track.id)
+            events = self._tell(vehicle, track, moment.rests)
         return events
 
     def _look(self, vehicle: _Vehicle, track: Track, moment: Moment) -> None:
@@ -125,7 +122,9 @@ class PlateWatch:
             and right <= moment.width_px - edge
             and bottom <= moment.height_px - edge
         )
-        shown = self._rests.of(track.id, moment.at, (left, top, right, bottom)) if whole else None
+        if not whole or right - left < self._limits.legible_px:
+            return
+        shown = moment.rests.of(track.id, moment.at, (left, top, right, bottom))
         if shown is None or shown[2] - shown[0] < self._limits.legible_px:
             return
         view = _View(moment.at, shown)
@@ -145,11 +144,11 @@ class PlateWatch:
                 kept.append(each)
         vehicle.views = kept
 
-    def _tell(self, vehicle: _Vehicle, track: Track) -> list[Event]:
+    def _tell(self, vehicle: _Vehicle, track: Track, rests: Rests) -> list[Event]:
         vehicle.told = True
         # Who covered it may have been known a moment later only.
-        rests = [(v.at, self._rests.of(track.id, v.at, v.xyxy)) for v in vehicle.views]
-        views = sorted((_View(at, xyxy) for at, xyxy in rests if xyxy is not None), key=lambda v: v.at)
+        shown = [(v.at, rests.of(track.id, v.at, v.xyxy)) for v in vehicle.views]
+        views = sorted((_View(at, xyxy) for at, xyxy in shown if xyxy is not None), key=lambda v: v.at)
         vehicle.views = []
         if not views:
             self._refusals["read_plates.covered"] += 1

@@ -34,6 +34,7 @@ from flows.motion import BODIES
 from flows.paths import FixBook, PathBook
 from flows.roadway import Roadway
 from flows.rules.base import Moment, Rule, Site
+from flows.rules.hiding import Rests
 from flows.scenes.camera import PinholeCamera
 
 Array = NDArray[np.float64]
@@ -256,6 +257,7 @@ class Story:
         self._noise: dict[int, Array] = {}
         self._tracks: dict[int, Track] = {}
         self._votes: dict[int, Counter[str]] = {}
+        self._rests = Rests()
         self.book: FixBook | PathBook = FixBook(self.noise_m)
         if self.eye is not None:
             self.book = PathBook(self.ground or GroundPlane.fit(driving.survey(self.eye)))
@@ -273,7 +275,8 @@ class Story:
             looked_s = at_s
             seen = self._look(at_s, index)
             paths = self.book.step(seen, driving.WIDTH_PX, driving.HEIGHT_PX)
-            events += rule.observe(seen, self._moment(at_s, index, paths))
+            self._rests.see(seen, self.start + timedelta(seconds=at_s))
+            events += self._alone(rule.observe(seen, self._moment(at_s, index, paths)))
             events += self._end(rule, at_s, index, max(LOST_S, 1.5 * (self.gate_s or 0)))
         return events + self._end(rule, end_s, int(end_s * self.hz), -1.0)
 
@@ -359,7 +362,11 @@ class Story:
         at = self.start + timedelta(seconds=at_s)
         clock = ClockState(self.clock, self.start, self.hz, 0.001, time_error_s=0.002, scale_error=1e-5)
         signals = {name: self._state(phases, at_s) for name, phases in self.lights.items()}
-        return Moment(at, index, driving.WIDTH_PX, driving.HEIGHT_PX, clock, paths, signals)
+        size = driving.WIDTH_PX, driving.HEIGHT_PX
+        return Moment(at, index, *size, clock, paths, signals, rests=self._rests)
+
+    def _alone(self, events: Sequence[Event]) -> list[Event]:
+        return [self._rests.alone(event) for event in events]
 
     def _state(self, phases: Sequence[tuple[float, Phase]], at_s: float) -> SignalState:
         since, phase = max((p for p in phases if p[0] <= at_s), default=(0.0, "unknown"))
@@ -375,7 +382,9 @@ class Story:
             self._votes.pop(number)
             if track.confirmed:
                 path = self.book.forget(track)
-                events += rule.forget(track, self._moment(at_s, index, {number: path} if path else {}))
+                moment = self._moment(at_s, index, {number: path} if path else {})
+                events += self._alone(rule.forget(track, moment))
+                self._rests.forget(number)
         return events
 
 

@@ -122,16 +122,12 @@ def candidate_of(violation: Event, asked: Mapping[str, Any]) -> Event:
         asked: ``seats`` whose belts are of interest, ``driver_on``, and ``evaluated``: the networks whose
             verdicts need no review at this camera, by name; empty where all do.
     """
-    question = {**asked, "looks": violation.data["moments"]}
-    return violation.model_copy(update={"type": CANDIDATE, "data": {**violation.data, "asked": question}})
+    return violation.model_copy(update={"type": CANDIDATE, "data": {**violation.data, "asked": {**asked}}})
 
 
 def looks_of(candidate: Event) -> list[KeyMoment]:
-    """The moments to look at, each with the whole box, from which a windscreen is found.
-
-    Those of the violation may have less of it: their pictures show nothing of a nearer vehicle.
-    """
-    return [KeyMoment.model_validate(moment) for moment in _asked(candidate)["looks"]]
+    """The moments to look at, each with the whole box, from which a windscreen is found."""
+    return Violation.model_validate(candidate.data).moments
 
 
 def request_of(candidate: Event, looks: tuple[BeltLook, ...]) -> BeltRequest:

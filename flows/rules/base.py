@@ -19,6 +19,7 @@ from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
 from flows.roadway import Roadway
 from flows.rules.culprits import Culprits
+from flows.rules.hiding import Rests
 from flows.rules.pins import PinBook
 
 
@@ -38,6 +39,7 @@ class Moment:
         found: What the detector saw in this frame, probable or sure; empty in ``forget``.
         pixels: What newly stands still, if the pixels were looked at since the moment before.
         sure_score: Score from which the detector is believed at once; what it saw below that is only probable.
+        rests: What is to be seen of each vehicle now and in the last frames, and of nobody nearer.
     """
 
     at: datetime
@@ -50,6 +52,7 @@ class Moment:
     found: Detections = field(default_factory=Detections.empty)
     pixels: PixelLook | None = None
     sure_score: float = 0.0
+    rests: Rests = field(default_factory=Rests)
 
 
 @dataclass(frozen=True, slots=True)

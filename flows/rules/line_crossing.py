@@ -28,9 +28,10 @@ from flows.rules.body_length import Length
 from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
 from flows.rules.crown import CrownSight
 from flows.rules.following import Finding, FollowingRule
+from flows.rules.hiding import covered
 from flows.rules.signal_log import SignalLog, Spell
 from flows.rules.stopping_line import Front, StoppingLine
-from flows.rules.trail import Look, TrailConfig, covered
+from flows.rules.trail import Look, TrailConfig
 
 KMH: Final = 3.6
 SPEED_SD_MPS: Final = 0.5

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,8 +28,8 @@ from flows.motion import BODIES, UNKNOWN_BODY
 from flows.roadway import heading
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
+from flows.rules.hiding import Rests
 from flows.rules.reporting import Reporter, calibration_facts, clock_facts, moment_of, standing_of
-from flows.rules.trail import Rests
 from flows.speed import KMH
 
 Array = NDArray[np.float64]
@@ -120,7 +120,6 @@ class SectionSpeed:
         self._crossed_at: dict[int, datetime] = {}
         self._done: set[int] = set()
         self._clock = ClockWatch()
-        self._rests = Rests()
         self._last: tuple[datetime, int] | None = None
         self._distrusted_until: datetime | None = None
 
@@ -132,7 +131,6 @@ class SectionSpeed:
         """Notes who crosses, and tells of those who crossed a little while ago."""
         self._clock.see(moment)
         self._watch_pace(moment)
-        self._rests.see(tracks, moment.at)
         events: list[Event] = []
         for track in tracks:
             path = moment.paths.get(track.id)
@@ -159,7 +157,6 @@ class SectionSpeed:
         for memory in (self._looked_at, self._crossed_at):
             memory.pop(track.id, None)
         self._done.discard(track.id)
-        self._rests.forget(track.id)
         return events
 
     def _cannot_say(self, track: Track, moment: Moment) -> None:
@@ -208,8 +205,8 @@ class SectionSpeed:
         if isinstance(found, str):
             self._refusals[found] += 1
             return []
-        moments = self._moments(path, found)
-        if found.nearest.xyxy is not None and all(m.xyxy is None for m in moments):
+        moments, rests = self._moments(path, found, moment.rests), moment.rests
+        if all(m.xyxy is not None and rests.of(track.id, m.at, m.xyxy) is None for m in moments):
             self._refusals["covered"] += 1  # without a picture no plate is read, and nobody would hear of it
             return []
         return [self._event(track, found, moments, moment)]
@@ -299,19 +296,18 @@ class SectionSpeed:
             calibration=calibration_facts(ground) if ground is not None else {},
         ).event()
 
-    def _moments(self, path: Path, found: _Crossing) -> tuple[KeyMoment, ...]:
-        """The gate, and where the plate is largest: what nearer vehicles leave to be seen."""
-        gate = self._shown(path, found.nearest)
-        shown = [p for p in (self._shown(path, p) for p in path.points) if p.xyxy is not None]
-        named = [moment_of("gate", gate)]
-        largest = max(shown, key=_height_px, default=None)
-        if largest is not None and _height_px(largest) > 1.2 * _height_px(gate):
-            named.append(moment_of("closest", largest))
-        return tuple(sorted((m for m in named if m is not None), key=lambda m: m.at))
+    def _moments(self, path: Path, found: _Crossing, rests: Rests) -> tuple[KeyMoment, ...]:
+        """The gate, and where what nearer vehicles leave of it is largest."""
 
-    def _shown(self, path: Path, point: Waypoint) -> Waypoint:
-        rest = None if point.xyxy is None else self._rests.of(path.id, point.at, point.xyxy)
-        return replace(point, xyxy=rest)
+        def tall_px(point: Waypoint) -> float:
+            rest = None if point.xyxy is None else rests.of(path.id, point.at, point.xyxy)
+            return 0.0 if rest is None else rest[3] - rest[1]
+
+        named = [moment_of("gate", found.nearest)]
+        largest = max(path.points, key=tall_px)
+        if tall_px(largest) > 1.2 * tall_px(found.nearest):
+            named.append(moment_of("closest", largest))
+        return tuple(sorted(named, key=lambda m: m.at))
 
 
 def terms_of(config: SectionSpeedRule, site: Site) -> SectionTerms:
@@ -344,10 +340,6 @@ def describe(config: SectionSpeedRule, profile: JurisdictionProfile) -> str:
 
 def _tolerance(config: SectionSpeedRule, law: RuleLaw) -> float:
     return law.tolerance_kmh if config.tolerance_kmh is None else config.tolerance_kmh
-
-
-def _height_px(point: Waypoint) -> float:
-    return 0.0 if point.xyxy is None else point.xyxy[3] - point.xyxy[1]
 
 
 def _line(at_s: Array, xy: Array) -> tuple[Array, Array]:

@@ -28,8 +28,8 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
 from flows.rules.culprits import Culprits
+from flows.rules.hiding import Rests, Xyxy
 from flows.rules.reporting import Reporter
-from flows.rules.trail import Rests
 from flows.speed import (
     KMH,
     Refusal,
@@ -120,7 +120,6 @@ class Speeding:
         self._refusals: Counter[str] = Counter()
         self._judged_until: dict[int, datetime] = {}
         self._clock = ClockWatch()
-        self._rests = Rests()
         self._picture_px: dict[int, set[tuple[int, int]]] = {}
         self._classes: dict[int, set[str]] = {}
         self._culprits = site.culprits.setdefault(self.kind, Culprits())
@@ -133,7 +132,6 @@ class Speeding:
         """Judges vehicles that have been in sight for long."""
         events: list[Event] = []
         self._clock.see(moment)
-        self._rests.see(tracks, moment.at)
         for track in tracks:
             self._picture_px.setdefault(track.id, set()).add((moment.width_px, moment.height_px))
             self._classes.setdefault(track.id, set()).add(track.cls)
@@ -148,7 +146,6 @@ class Speeding:
         self._clock.see(moment)
         events = self._judge(track, moment)
         self._culprits.end(track.id)
-        self._rests.forget(track.id)
         self._judged_until.pop(track.id, None)
         self._picture_px.pop(track.id, None)
         self._classes.pop(track.id, None)
@@ -305,7 +302,7 @@ class Speeding:
             article=self._profile.law("speeding").article_for(excess),
             measured={"speed": verdict.measured},
             threshold={"limit_kmh": limit_kmh, "tolerance_kmh": self._tolerance_kmh},
-            moments=self._moments(track, verdict),
+            moments=self._moments(track, verdict, moment.rests),
             position_m=verdict.position_m,
             trace=verdict.trace,
             facts={
@@ -320,11 +317,10 @@ class Speeding:
             },
         )
 
-    def _moments(self, track: Track, verdict: SpeedEstimate) -> list[KeyMoment]:
+    def _moments(self, track: Track, verdict: SpeedEstimate, rests: Rests) -> list[KeyMoment]:
         """Both ends of the measured stretch, and between them the nearest moment where that shows more.
 
-        Pictures show what nearer vehicles leave to be seen, and none an end that is all behind one: then the moment
-        between that shows most is shown as well.
+        Where a nearer vehicle is all over it at an end, the moment between that shows most is shown as well.
         """
         ends = {"first": verdict.first, "last": verdict.last}
         if self._error_m is not None:  # no pictures
@@ -332,22 +328,15 @@ class Speeding:
         tallest = max(_height(s) for s in ends.values())
         if _height(verdict.closest) > self._thresholds.closest_larger * tallest:
             ends["closest"] = verdict.closest
-        moments = [KeyMoment(name=name, at=s.at, xyxy=self._shown(track, s)) for name, s in ends.items()]
-        if any(m.xyxy is None for m in moments):
-            moments = [m for m in moments if m.name != "closest"]
-            moments += self._clearest(track, verdict)
+        if any(rests.of(track.id, s.at, _corners(s)) is None for s in ends.values()):
+            between = [s for s in track.sightings if verdict.first.at < s.at < verdict.last.at]
+            clearest = max(
+                between, key=lambda s: _shows_px2(rests.of(track.id, s.at, _corners(s))), default=None
+            )
+            if clearest is not None:
+                ends["closest"] = clearest
+        moments = [KeyMoment(name=name, at=s.at, xyxy=_corners(s)) for name, s in ends.items()]
         return sorted(moments, key=lambda m: m.at)
-
-    def _clearest(self, track: Track, verdict: SpeedEstimate) -> list[KeyMoment]:
-        """The moment between the ends that shows most of it, if any shows it."""
-        between = [s for s in track.sightings if verdict.first.at < s.at < verdict.last.at]
-        shown = [(s.at, xyxy) for s in between if (xyxy := self._shown(track, s)) is not None]
-        most = max(shown, key=lambda s: (s[1][2] - s[1][0]) * (s[1][3] - s[1][1]), default=None)
-        return [] if most is None else [KeyMoment(name="closest", at=most[0], xyxy=most[1])]
-
-    def _shown(self, track: Track, sighting: Sighting) -> tuple[float, float, float, float] | None:
-        """What is to be seen of it then, and of nobody nearer."""
-        return self._rests.of(track.id, sighting.at, _corners(sighting))
 
 
 def describe(config: SpeedingRule, profile: JurisdictionProfile) -> str:
@@ -425,6 +414,10 @@ def _height(sighting: Sighting) -> float:
     return float(sighting.xyxy[3] - sighting.xyxy[1])
 
 
-def _corners(sighting: Sighting) -> tuple[float, float, float, float]:
+def _shows_px2(rest: Xyxy | None) -> float:
+    return 0.0 if rest is None else (rest[2] - rest[0]) * (rest[3] - rest[1])
+
+
+def _corners(sighting: Sighting) -> Xyxy:
     x1, y1, x2, y2 = (round(float(v), 2) for v in sighting.xyxy)
     return x1, y1, x2, y2

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Track
 from flows.rules.base import Moment
-from flows.rules.trail import Rests, covered, rests_of
+from flows.rules.hiding import Rests, covered
 from flows.tracking.boxes import iou
 
 
@@ -122,7 +122,6 @@ class Standings:
         self._left: list[tuple[datetime, Stand]] = []
         self._ended: list[Stand] = []
         self._excused: dict[int, str] = {}
-        self._rests = Rests()
         self._known: set[int] = set()
         self._present: set[int] = set()
 
@@ -135,8 +134,6 @@ class Standings:
             counted_s: The clock of countable time.
         """
         hidden = covered(tracks, moment.at, self._config.covered_share)
-        rests = rests_of(tracks, moment.at)
-        self._rests.see(tracks, moment.at)
         self._present = {track.id for track in tracks}
         seen = []
         for track in tracks:
@@ -144,11 +141,11 @@ class Standings:
             if path is None or not path.points or path.now.at != moment.at or track.cls not in self._classes:
                 continue
             stand = self._see(track, path, track.id in hidden, counted_s)
-            if stand is not None and track.id in rests:
-                stand.last = replace(stand.last, xyxy=rests[track.id])
             self._known.add(track.id)
             if stand is not None:
-                self._bare(stand)
+                stand.first, stand.last = (
+                    _alone(p, track.id, moment.rests) for p in (stand.first, stand.last)
+                )
                 seen.append(stand)
         self._tidy(moment.at)
         return seen
@@ -157,7 +154,6 @@ class Standings:
         """A number has ended; whoever stood under it may still be there."""
         self._known.discard(track)
         self._excused.pop(track, None)
-        self._rests.forget(track)
         for stand in self._stands:
             if stand.owner == track:
                 stand.owner = None
@@ -182,15 +178,6 @@ class Standings:
         """Reported vehicles that have left since the last call."""
         ended, self._ended = self._ended, []
         return ended
-
-    def _bare(self, stand: Stand) -> None:
-        """Its first picture shows nothing of nearer vehicles; by the verdict nobody knows any more who was there."""
-        first = stand.first
-        if stand.owner is None or first.xyxy is None:
-            return
-        rest = self._rests.of(stand.owner, first.at, first.xyxy)
-        if rest is not None and rest != first.xyxy:
-            stand.first = replace(first, xyxy=rest)
 
     def _see(self, track: Track, path: Path, hidden: bool, counted_s: float) -> Stand | None:
         point = path.now
@@ -313,6 +300,12 @@ class Standings:
     def _is_lost(self, stand: Stand, now: datetime) -> bool:
         unseen_s = (now - stand.last.at).total_seconds()
         return unseen_s > (self._config.remember_s if stand.reported else self._lost_s)
+
+
+def _alone(point: Waypoint, track: int, rests: Rests) -> Waypoint:
+    """With what is to be seen of it: by the verdict nobody knows any more who was before it, or under which number."""
+    rest = None if point.xyxy is None else rests.of(track, point.at, point.xyxy)
+    return point if rest is None else replace(point, xyxy=rest)
 
 
 def _apart_m(a: Waypoint, b: Waypoint) -> float:

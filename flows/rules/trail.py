@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise, takewhile
-from typing import Any, Final, cast
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.cropping import showing, shown
-from flows.domain.events import Event
 from flows.domain.paths import Path, Waypoint
-from flows.domain.tracks import Sighting, Track
+from flows.domain.tracks import Track
 from flows.rules.base import Moment
+from flows.rules.hiding import covered, crowned_over, cut_off
 
 Array = NDArray[np.float64]
-Xyxy = tuple[float, float, float, float]
 
 OWN_VOTE = 2.0
 """Times as many sightings as those before a break, and the vote over the class is this vehicle's."""
-PART: Final = 0.1
-"""A box so far covered by a nearer one shows that one as well: its plate, which is read better, too."""
-SAME: Final = 0.8
-"""Boxes that have so much of each other in common are one vehicle's, tracked twice: it hides nothing of itself."""
-KEPT: Final = timedelta(seconds=30.0)
-"""No picture is cut from what is older: the evidence ring holds 20 s."""
-SAMPLES: Final = (np.arange(40) + 0.5) / 40
-"""Where along a lower edge it is asked whether a nearer box is before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,204 +232,6 @@ class Trails:
         """Now or a moment ago."""
         since = at - timedelta(seconds=self._config.recover_s)
         return any(since <= c <= at for c in times)
-
-
-def covered(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
-    """Numbers of the tracks whose box in this frame is covered by a nearer one to at least this share."""
-    seen, box = _boxes(tracks, at)
-    hides = _nearer(box) & (_common(box) >= share)
-    return _hidden(seen, hides)
-
-
-def cut_off(tracks: Sequence[Track], at: datetime, share: float, near: float) -> set[int]:
-    """Numbers of the tracks whose box may end below where nearer ones begin.
-
-    Args:
-        tracks: Those seen at a moment, and others.
-        at: The moment.
-        share: Of a lower edge's width that nearer boxes have to be before, all together.
-        near: Boxes adjoin that are so near, in shares of the farther one's height.
-    """
-    seen, box = _boxes(tracks, at)
-    size = box[:, 2:] - box[:, :2]
-    x = box[:, :1] + size[:, :1] * SAMPLES  # along each lower edge
-    before = (x[:, None] >= box[None, :, :1]) & (x[:, None] <= box[None, :, 2:3])
-    ends = box[None, :, 1] <= box[:, None, 3] + near * size[:, None, 1]
-    hidden = (before & (_nearer(box) & ends)[..., None]).any(axis=1).mean(axis=1)
-    return {t.id for t, hid in zip(seen, hidden, strict=True) if hid >= share}
-
-
-def crowned_over(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
-    """Numbers of the tracks whose box's upper edge may be hidden by a nearer one, or guessed.
-
-    A nearer box reaches over the edge, or nearer ones together cover the box to at least this share.
-    """
-    seen, box = _boxes(tracks, at)
-    nearer = _nearer(box)
-    common = np.where(nearer, _common(box), 0.0)
-    over = _hidden(seen, (common > 0.0) & (box[None, :, 1] < box[:, None, 1]))
-    doubtful = np.flatnonzero(common.sum(axis=1) >= share)
-    return over | {seen[i].id for i in doubtful if _share_hidden(box[i], box[common[i] > 0.0]) >= share}
-
-
-def _share_hidden(box: Array, nearer: Array) -> float:
-    """Which share of a box others cover all together."""
-    if len(nearer) == 1:
-        return float(_common(np.vstack([box, nearer]))[0, 1])
-    x, y = (box[i] + (box[i + 2] - box[i]) * SAMPLES for i in (0, 1))
-    across = (x >= nearer[:, :1]) & (x <= nearer[:, 2:3])
-    along = (y >= nearer[:, 1:2]) & (y <= nearer[:, 3:])
-    return float((across[:, None, :] & along[:, :, None]).any(axis=0).mean())
-
-
-def rests_of(tracks: Sequence[Track], at: datetime) -> dict[int, Xyxy]:
-    """What nearer boxes leave of boxes of which they cover a part: an upper edge is never moved."""
-    seen, box = _boxes(tracks, at)
-    common = np.where(_nearer(box), _common(box), 0.0)
-    return {
-        seen[i].id: _rest(box[i], box[common[i] > 0.0]) for i in np.flatnonzero((common >= PART).any(axis=1))
-    }
-
-
-class Rests:
-    """What there is to be seen of each vehicle in each of the last frames, and of nobody else: for plates.
-
-    A plate is read wherever it is in a crop, so whatever a nearer box covers is left out, however little, also of what
-    a crop shows round the box: beside a long bus that was half of a car.
-    """
-
-    def __init__(self) -> None:
-        self._rests: dict[int, dict[datetime, Xyxy | None]] = {}
-        self._known: set[int] = set()
-
-    def see(self, tracks: Sequence[Track], at: datetime) -> None:
-        """Notes who covers whom now, and who did before the tracker was sure of somebody.
-
-        Args:
-            tracks: Those seen in this frame.
-            at: Its time.
-        """
-        fresh = [t for t in tracks if t.id not in self._known]
-        self._known.update(t.id for t in fresh)
-        since = at - KEPT
-        for then in {at} | {s.at for t in fresh for s in t.sightings if s.at > since}:
-            self._note(tracks, then)
-        for rests in self._rests.values():
-            while rests and (oldest := next(iter(rests))) <= since:
-                del rests[oldest]
-
-    def of(self, track: int, at: datetime, xyxy: Xyxy) -> Xyxy | None:
-        """The box whose picture shows what is to be seen of one; None where a nearer one is all over that."""
-        return self._rests.get(track, {}).get(at, xyxy)
-
-    def alone(self, event: Event) -> Event:
-        """A violation whose crops show nothing of nearer vehicles, however little these cover of it.
-
-        Its moments keep their boxes and say what is ``shown``; where a nearer one is all over it they are ``covered``.
-        Of a moment that is older than what is remembered, or was of another number, nothing is said: rules that tell
-        of such cut the box itself.
-        """
-        moments = cast("list[dict[str, Any]]", event.data.get("moments") or [])
-        rests = self._rests.get(cast("int", event.data.get("track", 0)), {})
-        if not moments or not rests:
-            return event
-        cut = [_shown_alone(moment, rests) for moment in moments]
-        return event.model_copy(update={"data": event.data | {"moments": cut}})
-
-    def forget(self, track: int) -> None:
-        """The track has ended."""
-        self._rests.pop(track, None)
-        self._known.discard(track)
-
-    def _note(self, tracks: Sequence[Track], at: datetime) -> None:
-        # Who walks before a vehicle, or rides it, bears no plate.
-        sightings = [(t.id, _sighting(t, at)) for t in tracks if t.cls != "person"]
-        found = [(i, s.xyxy) for i, s in sightings if s is not None and np.isfinite(s.xyxy).all()]
-        box = np.array([xyxy for _, xyxy in found], np.float64).reshape(-1, 4)
-        common, crop = _common(box), shown(box)
-        twice = np.minimum(common, common.T) >= SAME
-        covers = _nearer(box) & _meet(crop, box) & ~twice
-        for row in np.flatnonzero(covers.any(axis=1)):
-            rests, nearer = self._rests.setdefault(found[row][0], {}), box[covers[row]]
-            before = rests.get(at, found[row][1])  # whoever covered it then may be out of sight by now
-            if before is not None:
-                rests[at] = _bare(np.array(before), nearer)
-
-
-def _shown_alone(moment: dict[str, Any], rests: Mapping[datetime, Xyxy | None]) -> dict[str, Any]:
-    """A moment as JSON, with what is to be seen of its vehicle."""
-    at = datetime.fromisoformat(moment["at"])
-    if at not in rests or moment.get("xyxy") is None:
-        return moment
-    rest = rests[at]
-    if rest is None:
-        return moment | {"covered": True}
-    low, high = (math.ceil(100 * v) / 100 for v in rest[:2]), (math.floor(100 * v) / 100 for v in rest[2:])
-    return moment | {"shown": [*low, *high]}
-
-
-def _bare(box: Array, nearer: Array) -> Xyxy | None:
-    """The part of a box of which a picture shows nothing of nearer ones; None with one that is all over it."""
-    rest = np.array([_rest(box, nearer)])
-    if _meet(rest, nearer).any():
-        return None
-    seen = np.array([_rest(shown(rest)[0], nearer)])
-    x0, y0, x1, y1 = (float(v) for v in showing(seen)[0])
-    return None if _meet(seen, nearer).any() else (x0, y0, x1, y1)
-
-
-def _meet(box: Array, others: Array) -> NDArray[np.bool_]:
-    """``(N, M)`` whether boxes ``(N, 4)`` and others ``(M, 4)`` have anything in common."""
-    low = np.maximum(box[:, None, :2], others[None, :, :2])
-    high = np.minimum(box[:, None, 2:], others[None, :, 2:])
-    return np.asarray((high - low > 1e-6).all(axis=2))
-
-
-def _sighting(track: Track, at: datetime) -> Sighting | None:
-    """The track's sighting at a moment; a late one is asked for most."""
-    return next((s for s in takewhile(lambda s: s.at >= at, reversed(track.sightings)) if s.at == at), None)
-
-
-def _rest(box: Array, nearer: Array) -> Xyxy:
-    """The largest part of a box above or beside each nearer one; with one that is all over it, as it is."""
-    x0, y0, x1, y1 = (float(v) for v in box)
-    for left, top, right, _ in nearer:
-        parts = [
-            part
-            for part in (
-                (x0, y0, x1, min(y1, top)),
-                (x0, y0, min(x1, left), y1),
-                (max(x0, right), y0, x1, y1),
-            )
-            if part[2] > part[0] and part[3] > part[1]
-        ]
-        if parts:
-            x0, y0, x1, y1 = max(parts, key=lambda p: (p[2] - p[0]) * (p[3] - p[1]))
-    return float(x0), float(y0), float(x1), float(y1)
-
-
-def _hidden(seen: Sequence[Track], hides: NDArray[np.bool_]) -> set[int]:
-    """Numbers of those whom anybody hides; ``(N, N)`` whether the second hides the first."""
-    return {seen[int(row)].id for row in np.unique(np.nonzero(hides)[0])}
-
-
-def _boxes(tracks: Sequence[Track], at: datetime) -> tuple[list[Track], Array]:
-    """Those seen in this frame and their boxes ``(N, 4)`` px."""
-    seen = [t for t in tracks if t.last_at == at and np.isfinite(t.sightings[-1].xyxy).all()]
-    return seen, np.array([t.sightings[-1].xyxy for t in seen], np.float64).reshape(-1, 4)
-
-
-def _common(box: Array) -> Array:
-    """``(N, N)`` share of the first box that the second covers."""
-    low = np.maximum(box[:, None, :2], box[None, :, :2])
-    high = np.minimum(box[:, None, 2:], box[None, :, 2:])
-    area = np.maximum(np.prod(box[:, 2:] - box[:, :2], axis=1), 1e-9)
-    return np.asarray(np.prod(np.clip(high - low, 0.0, None), axis=2) / area[:, None])
-
-
-def _nearer(box: Array) -> NDArray[np.bool_]:
-    """``(N, N)`` whether the second is nearer than the first: whoever stands lower in the picture is."""
-    return np.asarray(box[None, :, 3] > box[:, None, 3])
 
 
 def leapt(points: Sequence[Waypoint], config: TrailConfig | None = None) -> bool:

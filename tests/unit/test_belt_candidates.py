@@ -115,7 +115,7 @@ def test_the_classifier_gets_the_vehicle_at_full_resolution_with_its_whole_box(
     """Pictures show nothing of a nearer vehicle; a windscreen is found from where the sides of its own are."""
     belts, asked = Belts(BELTED), candidate()
     cut = [
-        moment | {"xyxy": [x0, y0, x1 - beside, y1]}
+        moment | {"shown": [x0, y0, x1 - beside, y1]}
         for moment in cast("list[dict[str, Any]]", asked.data["moments"])
         for x0, y0, x1, y1 in [moment["xyxy"]]
     ]

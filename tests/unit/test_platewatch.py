@@ -31,6 +31,7 @@ from flows.pipeline import CameraPipeline
 from flows.platestage import PlateStage
 from flows.platewatch import PlateWatch
 from flows.rules.base import Moment
+from flows.rules.hiding import Rests
 from flows.sources.file import FileVideo
 from flows.store.evidence import EvidenceStore
 
@@ -69,8 +70,9 @@ def drive(
     return events + watch.forget(track, moment(track.last_at, len(boxes))), watch
 
 
-def moment(at: datetime, index: int) -> Moment:
-    return Moment(at, index, 1280, 720, ClockState("site", AT, 10.0, 0.0))  # type: ignore[call-arg]
+def moment(at: datetime, index: int, rests: Rests | None = None) -> Moment:
+    clock = ClockState("site", AT, 10.0, 0.0)  # type: ignore[call-arg]
+    return Moment(at, index, 1280, 720, clock, rests=rests or Rests())
 
 
 def test_a_vehicle_is_told_once_with_its_largest_views() -> None:
@@ -91,14 +93,16 @@ def drive_two(
 ) -> tuple[list[VehicleSeen], PlateWatch, list[Box]]:
     """A car that comes nearer, and another before it all the time, of which the tracker is sure from a frame on."""
     watch, first, second = PlateWatch(camera(), load_profile("kz")), Track(3, "car"), Track(4, "car")
-    events, boxes = list[Event](), growing(30)
+    events, boxes, rests = list[Event](), growing(30), Rests()
     for n, box in enumerate(boxes):
         at = AT + timedelta(seconds=n / 10)
         for track, xyxy in ((first, box), (second, nearer(box))):
             track.sightings.append(Look(at, n, np.array(xyxy, np.float32), 0.9))
-        events += watch.observe([first, second] if n >= sure_from else [first], moment(at, n))
+        seen = [first, second] if n >= sure_from else [first]
+        rests.see(seen, at)
+        events += watch.observe(seen, moment(at, n, rests))
     for track in (first, second):
-        events += watch.forget(track, moment(track.last_at, len(boxes)))
+        events += watch.forget(track, moment(track.last_at, len(boxes), rests))
     return [VehicleSeen.of(e) for e in events], watch, boxes
 
 

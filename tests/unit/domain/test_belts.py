@@ -70,7 +70,7 @@ def test_a_missing_belt_makes_the_candidate_a_violation_that_says_how_sure_it_is
 def test_windscreens_are_found_from_whole_boxes_and_violations_show_what_is_to_be_seen() -> None:
     """A nearer vehicle beside it takes off its sides, and with them where the glass is."""
     made = candidate()
-    rest = [{**moment, "xyxy": [0, 0, 6, 10]} for moment in made.data["moments"]]
+    rest = [{**moment, "shown": [0, 0, 6, 10]} for moment in made.data["moments"]]
     cut = made.model_copy(update={"data": {**made.data, "moments": rest}})
     assert [look.xyxy for look in looks_of(cut)] == [(0, 0, 10, 10)]
     found = violation_of(cut, answer(BARE, WORN))

@@ -25,7 +25,7 @@ from flows.rules.following import Finding
 from flows.rules.line_crossing import Crossing, LineCrossingRule
 from flows.rules.red_light import RedLight
 from flows.rules.stop_line import StopLine
-from flows.rules.trail import Look, Rests, Trails
+from flows.rules.trail import Look, Trails
 from flows.scenes.camera import PinholeCamera
 
 RED = RedLightRule(stop_line="stop", junction="junction", signal="main")
@@ -415,15 +415,13 @@ def test_plain_sight_has_the_last_word_on_who_was_covered(
 
 
 class Watching(StopLine):
-    """Notes everybody's boxes, and what is to be seen of each as a camera's pipeline does."""
+    """Notes everybody's boxes."""
 
     boxes: dict[tuple[int, datetime], np.ndarray]
-    rests: Rests
 
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         self.boxes |= {(t.id, t.last_at): t.sightings[-1].xyxy for t in tracks}
-        self.rests.see(tracks, moment.at)
-        return [self.rests.alone(event) for event in super().observe(tracks, moment)]
+        return super().observe(tracks, moment)
 
 
 @pytest.mark.slow
@@ -434,7 +432,6 @@ def test_pictures_of_who_was_covered_show_no_plate_but_its_own(
     """Who draws up behind is in part within the box of who stands beyond the line."""
     monkeypatch.setattr(roads, "visible", lambda box, nearer: box.copy())
     monkeypatch.setattr(Watching, "boxes", {}, raising=False)
-    monkeypatch.setattr(Watching, "rests", Rests(), raising=False)
     behind = [(1.2, 1.75, -14.0), (4.2, 1.75, 18.75), (5.7, 1.75, 24.75), (24.0, 1.75, 24.75)]
     story = stops(at_y=30.25, then_s=22.0), Drive(2, tuple(behind))
     lights: Lights = {"main": [(0, "red"), (20, "green")]}

@@ -55,7 +55,6 @@ def test_a_car_that_comes_is_one_candidate_with_its_best_moments() -> None:
         "seats": ["driver", "passenger"],
         "driver_on": "left",
         "evaluated": {},
-        "looks": event.data["moments"],
     }
 
 

@@ -22,6 +22,7 @@ from flows.jurisdiction import load_profile
 from flows.paths import PathBook
 from flows.roadway import Roadway
 from flows.rules.base import Moment, Site
+from flows.rules.hiding import Rests
 from flows.rules.section_speed import SectionSpeed, describe
 from flows.sources.clock import StreamClock
 
@@ -109,22 +110,26 @@ def test_a_passage_is_timed_and_says_how_well() -> None:
 def test_pictures_of_a_covered_vehicle_do_not_show_who_covers_it(share: float) -> None:
     house, boxes = House(), drive()
     car, other = Track(1, "car", confirmed=True), Track(2, "car", confirmed=True)
-    events: list[Event] = []
+    events, rests = list[Event](), Rests()
     for s in boxes:
         x0, y0, x1, y1 = (float(v) for v in s.xyxy)
         nearer = np.array((x0 - 30, y1 - share * (y1 - y0), x1 + 30, y1 + 10), np.float32)
         car.sightings.append(s)
         other.sightings.append(replace(s, xyxy=nearer))
         paths = house.paths.step([car], *SIZE)
-        events += house.rule.observe([car, other], Moment(s.at, s.frame_index, *SIZE, driving.clock(), paths))
+        rests.see([car, other], s.at)
+        now = Moment(s.at, s.frame_index, *SIZE, driving.clock(), paths, rests=rests)
+        events += house.rule.observe([car, other], now)
     path = house.paths.forget(car)
     assert path is not None
-    events += house.rule.forget(car, Moment(boxes[-1].at, 9999, *SIZE, driving.clock(), {1: path}))
+    events += house.rule.forget(
+        car, Moment(boxes[-1].at, 9999, *SIZE, driving.clock(), {1: path}, rests=rests)
+    )
     covers = {s.at: s.xyxy for s in other.sightings}
-    shown = [m for event in events for m in Passage.of(event).moments if m.xyxy is not None]
+    shown = [(m.at, m.shown) for event in events for m in Passage.of(rests.alone(event)).moments]
     assert len(shown) == (0 if share > 1 else 2)
     assert house.rule.refusals() == ({"covered": 1} if share > 1 else {})
-    assert all(m.xyxy[3] <= covers[m.at][1] + 0.1 for m in shown if m.xyxy is not None)
+    assert all(rest is not None and rest[3] <= covers[at][1] + 0.1 for at, rest in shown)
 
 
 def test_a_passage_carries_no_plate_until_it_was_read() -> None:

@@ -22,6 +22,7 @@ from flows.pipeline import CameraPipeline, run_frames
 from flows.roadway import Roadway
 from flows.rules import build_rules
 from flows.rules.base import Moment, Site
+from flows.rules.hiding import Rests
 from flows.rules.speeding import Speeding, describe
 from flows.speed import Refusal, SpeedEstimate
 
@@ -95,25 +96,24 @@ def test_pictures_of_who_is_covered_do_not_show_who_covers_it(share: float) -> N
     """A slow one draws along before it, over half of its box or all of it, at the end."""
     speeding, boxes = rule(), drive(85.0)
     car, other = Track(1, "car", confirmed=True), Track(2, "car", confirmed=True)
-    events: list[Event] = []
+    events, rests = list[Event](), Rests()
     for k, s in enumerate(boxes):
         x0, y0, x1, y1 = (float(v) for v in s.xyxy)
         nearer = (x0 - 30, y1 - share * (y1 - y0), x1 + 30, y1 + 10)
         car.sightings.append(s)
-        now = moment(s.at)
         if k >= len(boxes) // 2:
             other.sightings.append(replace(s, xyxy=np.array(nearer, np.float32)))
-        events += speeding.observe([car, other] if other.sightings else [car], now)
-    events += speeding.forget(car, moment(boxes[-1].at))
+        seen = [car, other] if other.sightings else [car]
+        rests.see(seen, s.at)
+        events += speeding.observe(seen, replace(moment(s.at), rests=rests))
+    events += speeding.forget(car, replace(moment(boxes[-1].at), rests=rests))
     (event,) = events
-    moments = {m.name: m for m in violation(event).moments}
+    moments = {m.name: m for m in violation(rests.alone(event)).moments}
     covers = {s.at: s.xyxy for s in other.sightings}
-    shown = [m for m in moments.values() if m.xyxy is not None]
-    assert shown
-    for m in shown:
-        assert m.at not in covers or m.xyxy[3] <= covers[m.at][1] + 0.1  # type: ignore[index]
-    assert moments["first"].xyxy is not None
-    assert (moments["last"].xyxy is None) == (share > 1)
+    assert all(m.shown is not None for m in moments.values() if m.at in covers and not m.covered)
+    assert all(m.shown[3] <= covers[m.at][1] + 0.1 for m in moments.values() if m.shown is not None)
+    assert not moments["first"].covered
+    assert moments["last"].covered == (share > 1)
     assert ("closest" in moments) == (share > 1)
 
 

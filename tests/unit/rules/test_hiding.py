@@ -8,7 +8,7 @@ import pytest
 from flows.domain.events import Event, KeyMoment
 from flows.domain.tracks import Sighting, Track
 from flows.packing import _crop_box
-from flows.rules.trail import Rests, crowned_over, cut_off, rests_of
+from flows.rules.hiding import Rests, crowned_over, cut_off
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 Box = tuple[float, float, float, float]
@@ -56,22 +56,6 @@ def test_nobody_hides_nobody() -> None:
 
 
 TRUCK: Box = (100, 100, 200, 300)
-
-
-@pytest.mark.parametrize(
-    ("nearer", "rest"),
-    [
-        ((110, 210, 190, 320), (100, 100, 200, 210)),
-        ((160, 120, 260, 320), (100, 100, 160, 300)),
-        ((40, 120, 140, 320), (140, 100, 200, 300)),
-        ((110, 290, 190, 320), None),
-        ((110, 90, 190, 280), None),
-        ((90, 90, 210, 310), TRUCK),
-    ],
-    ids=["behind it", "on its right", "on its left", "hardly", "farther", "all over it"],
-)
-def test_what_is_left_of_a_box_shows_nobody_else(nearer: Box, rest: Box | None) -> None:
-    assert rests_of(tracks(TRUCK, nearer), START).get(1) == rest
 
 
 @pytest.mark.parametrize(
