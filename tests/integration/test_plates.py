@@ -20,7 +20,7 @@ from flows.package import Manifest, verify_package
 from flows.store.connection import client
 from flows.store.evidence import MANIFEST, EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
-from serve.app import PlatesArgs, start_plates, start_serve
+from serve.app import PlatesArgs, await_reader, start_plates, start_serve
 
 KEY = "k1:" + "07" * 16
 HASHER = PlateHasher.of(KEY)
@@ -39,6 +39,9 @@ def manifests(run: Run) -> list[Manifest]:
 
 
 def test_every_violation_gets_its_plate(job: Run, clip: Path) -> None:
+    start_serve()  # a job waits for no reader that is still starting: whoever drives meanwhile has no plate
+    start_plates(PlatesArgs(loader="plates_fake:load"))
+    assert await_reader(PLATES_APP, 60)
     job.plates = "plates_fake:load"
     job.go(site(clip))
     found = Counter(event.type for event in job.events())
