@@ -105,6 +105,7 @@ def test_what_moves_passes_in_every_frame(size: tuple[int, int], step_px: float,
     assert all(a.passes for a in got[52:])
 
 
+@pytest.mark.slow
 def test_what_has_parked_becomes_background_and_is_noticed_when_it_leaves() -> None:
     ground = street()
     parked = ground.copy()

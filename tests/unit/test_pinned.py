@@ -104,6 +104,7 @@ def recorded(clip: Path) -> PacketRing:
     return source.ring
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_and_given_back(clip: Path) -> None:
     ring = recorded(clip)
     whole = PinShelf(ring)

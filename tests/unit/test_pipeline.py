@@ -138,6 +138,7 @@ def test_a_survey_that_determines_no_plane_is_refused() -> None:
         CameraPipeline.build(make_camera(calibration=bad), PROFILE)
 
 
+@pytest.mark.slow
 def test_a_rule_that_fails_does_not_shift_what_the_gate_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     pipeline = CameraPipeline.build(make_camera(), PROFILE)
 

@@ -128,6 +128,7 @@ def test_put_back_it_is_fit_again() -> None:
     assert changes[-1][1:] == ("fit", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hz", [0.7, 1.1, 2.3, 4.0, 7.7])
 def test_a_sway_is_no_knock(hz: float) -> None:
     def sways(s: float) -> Sight:
@@ -140,6 +141,7 @@ def test_a_sway_is_no_knock(hz: float) -> None:
     assert changes[-1][0] < 37
 
 
+@pytest.mark.slow
 def test_knocked_in_the_wind_it_is_displaced() -> None:
     def story(s: float) -> Sight:
         return moved(2.0 * np.sin(15 * s) + (9.0 if s >= 30 else 0.0)) if s >= 20 else STILL
@@ -180,6 +182,7 @@ def test_what_fades_away_is_night_even_if_something_else_comes_into_sight() -> N
     assert events == []
 
 
+@pytest.mark.slow
 def test_a_camera_that_was_turned_away_is_displaced_however_far() -> None:
     changes, events, _ = watch(lambda s: ELSEWHERE if s >= 20 else STILL, 60)
     assert said(events) == ["displaced"]

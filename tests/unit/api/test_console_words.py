@@ -179,6 +179,7 @@ def test_every_word_that_a_page_asks_for_is_there() -> None:
     assert len(list(asked())) > 150, "they are found"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_code_has_its_words(family: str) -> None:
     codes = FAMILIES[family]

@@ -108,6 +108,7 @@ async def test_the_second_confirmation_is_blind(api: Any) -> None:
     assert (await answer("second", "dispatch")).json()["lead"]["state"] == "dispatched"
 
 
+@pytest.mark.slow
 async def test_who_asks_for_a_search_does_not_authorise_it(api: Any) -> None:
     asked = (await access.new_case_in(api, "esil")).body
     made = (await api.post("/cases", asked, "operator", "authoriser", sub="asel")).json()
@@ -173,6 +174,7 @@ async def test_a_persons_case_has_no_route(api: Any) -> None:
     assert (answer.status_code, "vehicle" in answer.json()["detail"]) == (409, True)
 
 
+@pytest.mark.slow
 async def test_an_auditor_sees_their_districts_only(api: Any) -> None:
     for district in ("esil", "almaly"):
         violation = speeding(0, district)
@@ -265,6 +267,7 @@ async def test_whoever_makes_a_webhook_is_given_a_secret_of_the_standard(api: An
     assert 24 <= len(base64.b64decode(made["secret"].removeprefix("whsec_"), validate=True)) <= 64
 
 
+@pytest.mark.slow
 def test_a_secret_from_before_they_were_marked_signs_as_it_did(redis_url: str, sending: Any) -> None:
     store, service, sender = sending
     secret = "Zm9v-YmFy_cXV4Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV"

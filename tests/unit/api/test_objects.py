@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from apiclient import stored
 
 from flows.domain.events import Event
@@ -50,6 +51,7 @@ async def test_pictures_say_where_in_them_the_thing_is_and_the_newest_of_each_mo
     assert all(p["xyxy"] == [10.0, 20.0, 30.0, 44.0] for p in row["pictures"])
 
 
+@pytest.mark.slow
 async def test_what_a_patrol_has_dealt_with_is_open_no_more(api: Any) -> None:
     at = datetime.now(UTC)
     event = Event.of(

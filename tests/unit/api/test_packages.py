@@ -4,6 +4,7 @@ from typing import Any
 
 import access
 import numpy as np
+import pytest
 from packages import decision, store_package, violation
 
 from flows.court.verify import verify
@@ -13,6 +14,7 @@ from flows.store import keys
 from flows.store.evidence import EvidenceStore
 
 
+@pytest.mark.slow
 async def test_a_case_is_handed_out_as_a_zip_that_verifies(api: Any) -> None:
     event = violation()
     store: EvidenceStore = api.app.state.services.evidence
@@ -31,6 +33,7 @@ async def test_a_case_is_handed_out_as_a_zip_that_verifies(api: Any) -> None:
     assert [[e["action"] for e in log] for log in seen] == [["violation.decided", "evidence.exported"], []]
 
 
+@pytest.mark.slow
 async def test_a_lead_is_handed_out_once_two_have_confirmed_it_and_who_takes_it_is_in_the_log(
     api: Any,
 ) -> None:
@@ -54,6 +57,7 @@ async def test_a_lead_is_handed_out_once_two_have_confirmed_it_and_who_takes_it_
     assert (await api.get(f"/leads/{lead}/package", "authoriser")).status_code == 200, "kept as evidence"
 
 
+@pytest.mark.slow
 async def test_evidence_that_was_touched_is_refused_and_another_district_s_does_not_exist(api: Any) -> None:
     event = violation()
     store: EvidenceStore = api.app.state.services.evidence

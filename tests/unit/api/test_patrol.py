@@ -91,6 +91,7 @@ async def near(api: Any, latitude: float, radius_m: int = 500) -> list[tuple[str
     return [(row["task"]["about"], row["calls"]) for row in answer.json()["items"]]
 
 
+@pytest.mark.slow
 async def test_a_dispatched_lead_calls_the_patrols_within_its_case_s_radius(api: Any) -> None:
     lead = await dispatched(api, (51.12, 71.43))
     assert await near(api, 51.12) == [(lead, True)]
@@ -122,6 +123,7 @@ def ends(api: Any, lead: str, end: str) -> None:
         services.leads.reject(lead, "third")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("end", "why"), [("rejected", "lead_rejected"), ("closed", "case_closed")])
 async def test_nobody_sets_out_for_a_lead_that_is_over(api: Any, end: str, why: str) -> None:
     lead = await dispatched(api, (51.12, 71.43))

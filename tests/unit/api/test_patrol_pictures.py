@@ -100,6 +100,7 @@ async def test_nobody_sees_them_before_they_accept(api: Any) -> None:
     await refused(api, task, 409, "timur", "patrol", "operator")
 
 
+@pytest.mark.slow
 async def test_no_other_patrol_sees_them_and_no_other_role(api: Any) -> None:
     _, task = await accepted(api)
     await refused(api, task, 409, "dana")
@@ -107,6 +108,7 @@ async def test_no_other_patrol_sees_them_and_no_other_role(api: Any) -> None:
         await refused(api, task, 403, "timur", role)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["resolve", "hand_over"])
 async def test_nobody_sees_them_once_the_task_is_out_of_their_hands(api: Any, step: str) -> None:
     _, task = await accepted(api)
@@ -119,6 +121,7 @@ async def test_nobody_sees_them_once_the_task_is_out_of_their_hands(api: Any, st
         assert (await api.get(path(task), "patrol", sub="dana")).content == b"jpeg"
 
 
+@pytest.mark.slow
 async def test_nobody_sees_them_outside_of_their_districts(api: Any) -> None:
     _, task = await accepted(api)
     await refused(api, task, 404, districts=("almaly",))

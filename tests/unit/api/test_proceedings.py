@@ -170,6 +170,7 @@ def test_what_is_refused_for_good_is_put_aside_and_shown(bureau: Bureau) -> None
     assert (receipt.state, receipt.attempts, bureau.store.length()) == ("refused", REFUSALS, 0)
 
 
+@pytest.mark.slow
 def test_a_violation_knows_its_filings_without_a_walk_through_the_outbox(
     bureau: Bureau, monkeypatch: pytest.MonkeyPatch
 ) -> None:

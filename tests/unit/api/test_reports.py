@@ -154,6 +154,7 @@ async def test_a_step_that_could_not_be_told_is_told_when_it_is_sent_again(
     assert [entry["who"] for entry in log] == ["aigul"], "taken once"
 
 
+@pytest.mark.slow
 async def test_nothing_of_who_reported_is_shown_to_those_who_work_on_it(api: Any, egov: Channel) -> None:
     tracking = (await egov.report("secret-reference-4711")).json()["id"]
     await looked_at(api)
@@ -264,6 +265,7 @@ async def test_a_photo_larger_than_photos_may_be_is_refused_with_its_first_piece
     assert (too_large.status_code, too_large.json()["errors"][0]["field"]) == (422, "size")
 
 
+@pytest.mark.slow
 async def test_an_upload_that_broke_off_goes_on_where_it_was(api: Any, egov: Channel, bank: Channel) -> None:
     data = photo(size=(640, 480))
     asked = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -286,6 +288,7 @@ async def test_an_upload_that_broke_off_goes_on_where_it_was(api: Any, egov: Cha
     )
 
 
+@pytest.mark.slow
 async def test_a_file_that_is_not_what_its_hash_says_is_thrown_away(egov: Channel) -> None:
     data = photo()
     begun = (await egov.json("POST", "/reports/uploads", {"size": len(data), "sha256": "0" * 64})).json()
@@ -294,6 +297,7 @@ async def test_a_file_that_is_not_what_its_hash_says_is_thrown_away(egov: Channe
     assert (answer.status_code, "send it again" in answer.json()["detail"]) == (422, True)
 
 
+@pytest.mark.slow
 async def test_a_piece_that_is_too_long_is_refused(egov: Channel) -> None:
     begun = (await egov.json("POST", "/reports/uploads", {"size": 100, "sha256": "0" * 64})).json()
     assert (await egov.piece(begun["id"], 0, photo()[:101])).status_code == 422
@@ -426,6 +430,7 @@ async def test_what_was_kept_long_enough_goes_with_its_files(api: Any, egov: Cha
     assert not list((Path(api.config.settings.evidence) / "reports").iterdir())
 
 
+@pytest.mark.slow
 async def test_files_whose_report_never_came_go_after_a_day(
     api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -661,6 +666,7 @@ async def test_events_of_cameras_nearby_at_that_time_are_attached(api: Any, egov
     assert (await api.get(f"/reports/{far}", "operator")).json()["nearby_ids"] == []
 
 
+@pytest.mark.slow
 async def test_a_report_from_nowhere_is_seen_by_those_who_look_everywhere_and_given_on(
     api: Any, egov: Channel
 ) -> None:
@@ -679,6 +685,7 @@ async def test_a_report_from_nowhere_is_seen_by_those_who_look_everywhere_and_gi
     assert (await api.get(f"/reports/{tracking}", "operator", districts=["almaly"])).status_code == 200
 
 
+@pytest.mark.slow
 async def test_declining_says_why_to_who_reported(api: Any, egov: Channel) -> None:
     tracking = (await egov.report()).json()["id"]
     await looked_at(api)
@@ -692,6 +699,7 @@ async def test_declining_says_why_to_who_reported(api: Any, egov: Channel) -> No
     assert (row["status"], row["status_notes"]) == ("closed", "declined: Stopping is allowed there")
 
 
+@pytest.mark.slow
 async def test_looking_gives_way_to_receipts_and_goes_on(api: Any, egov: Channel) -> None:
     services = api.app.state.services
     nobody_else(services)
@@ -706,6 +714,7 @@ async def test_looking_gives_way_to_receipts_and_goes_on(api: Any, egov: Channel
     assert services.reports.waiting() == 0
 
 
+@pytest.mark.slow
 async def test_a_report_that_cannot_be_worked_on_keeps_nobody_waiting(
     api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -744,6 +753,7 @@ async def test_a_report_whose_files_have_no_room_in_the_same_stays_by_itself(api
     assert (found.state, found.merged_into, services.reports.get(full.id)) == ("forwarded", "", full)
 
 
+@pytest.mark.slow
 async def test_what_is_refused_is_removed_once_that_is_written_and_what_is_gone_is_refused(
     api: Any, egov: Channel
 ) -> None:
@@ -764,6 +774,7 @@ async def test_what_is_refused_is_removed_once_that_is_written_and_what_is_gone_
     assert (found.state, list(folder.iterdir())) == ("forwarded", [])
 
 
+@pytest.mark.slow
 async def test_pages_go_on_where_they_were(api: Any, egov: Channel) -> None:
     made = [(await egov.report(str(n), latitude=43.21 + n / 100)).json()["id"] for n in range(5)]
     first = (await api.get("/reports?limit=2", "operator")).json()
@@ -817,6 +828,7 @@ async def test_a_form_may_be_as_long_with_an_idempotency_key_as_without(api: Any
     assert answer.status_code == 201, answer.text
 
 
+@pytest.mark.slow
 async def test_open311_lists_what_can_be_reported_and_says_errors_in_its_own_form(
     api: Any, egov: Channel
 ) -> None:

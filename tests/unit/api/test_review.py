@@ -32,6 +32,7 @@ async def step(
     return answer.json()
 
 
+@pytest.mark.slow
 async def test_a_violation_goes_all_the_way(api: Any) -> None:
     violation = speeding(0)
     api.write(*with_plate(violation))
@@ -49,6 +50,7 @@ async def test_a_violation_goes_all_the_way(api: Any) -> None:
     assert (await api.get("/violations?state=stands")).json()["items"] == []
 
 
+@pytest.mark.slow
 async def test_the_record_states_no_reason_that_nobody_gave(api: Any) -> None:
     one, two = speeding(0), speeding(1)
     api.write(*with_plate(one), *with_plate(two))

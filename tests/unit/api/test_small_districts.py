@@ -94,6 +94,7 @@ async def test_who_is_called_from_afar_hears_it_however_much_is_nearer(api: Any)
     assert len(rows) == 3
 
 
+@pytest.mark.slow
 async def test_what_waits_for_the_proceedings(api: Any) -> None:
     anyone = Person(sub="anyone", roles=frozenset(ROLES), districts=frozenset("*"))
     another = anyone.model_copy(update={"sub": "another"})

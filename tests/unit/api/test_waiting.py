@@ -29,6 +29,7 @@ async def lead(api: Any, district: str = "esil", first: bool = False) -> str:
     return made
 
 
+@pytest.mark.slow
 async def test_children_come_first_and_what_was_answered_or_decided_waits_no_more(
     api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,6 +149,7 @@ def test_the_photo_is_the_head_s(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [f"{portrait.LOOK}.png"]
 
 
+@pytest.mark.slow
 def test_a_packaged_clip_names_no_path_of_whoever_rendered_it() -> None:
     for camera in CAMERAS:
         truth = SceneTruth.model_validate_json((clips.PACKAGED / f"{camera.id}.json").read_bytes())

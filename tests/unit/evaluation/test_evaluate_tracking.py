@@ -45,6 +45,7 @@ def sequence(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_perfect_detections_lose_only_the_frames_before_belief(sequence: Path) -> None:
     score = evaluate_tracking(sequence / "gt.txt", sequence / "det.txt", FPS)
     assert (score.misses, score.false_alarms, score.switches, score.tracks) == (4, 0, 0, 2)

@@ -238,6 +238,7 @@ def test_what_was_there_since_the_start_and_is_put_back_is_nothing_new() -> None
     assert not [thing for thing in told(looks).values() if thing.look == "new"]
 
 
+@pytest.mark.slow
 def test_what_is_taken_for_the_place_itself_is_told() -> None:
     looks = watch(lambda p, t: bag(p) if t < 6 or t >= 14 else None, seconds=22.0)
     assert [why for look in looks for why in look.absorbed] == ["uncovered", "restored"]
@@ -271,6 +272,7 @@ def leaves_a_bag(picture: NDArray[np.int16], t: float) -> None:
         picture[62:70, 72:80] = (215, 210, 200)
 
 
+@pytest.mark.slow
 def test_what_they_leave_who_came_while_the_place_was_learnt_is_told() -> None:
     looks = watch(leaves_a_bag, seconds=18.0)
     ((since_at, standing),) = [(t.since_at, t.standing) for t in told(looks).values() if t.look == "new"]
@@ -285,6 +287,7 @@ def dawn(picture: NDArray[np.int16], t: float) -> None:
         picture[12:20, 115:125] = (40, 30, 90)
 
 
+@pytest.mark.slow
 def test_light_that_comes_little_by_little_is_the_place() -> None:
     looks = watch(dawn, seconds=32.0)
     assert {why for look in looks for why in look.absorbed} == {"light"}
@@ -292,6 +295,7 @@ def test_light_that_comes_little_by_little_is_the_place() -> None:
     assert (thing.since_at - START).total_seconds() == pytest.approx(26.0, abs=0.3)
 
 
+@pytest.mark.slow
 def test_a_thing_says_by_how_much_its_place_has_changed() -> None:
     looks = watch(lambda p, t: bag(p) if t >= 6 else None, seconds=12.0)
     luma, blue, red = next(iter(told(looks).values())).shift

@@ -302,11 +302,13 @@ def test_screens_light_and_what_was_uncovered_are_none(look: str) -> None:
     assert judge.refusals() == {look: 1}
 
 
+@pytest.mark.slow
 def test_a_person_who_stands_still_is_none() -> None:
     box = np.array(person(10.0), np.float32)
     assert play(Tale({"somebody": walk((0, 2), (6, 10), (60, 10))}, box=box)) == []
 
 
+@pytest.mark.slow
 def test_a_parked_car_and_a_door_are_too_large() -> None:
     car = np.array([500, 520, 760, 600], np.float32)
     tale = Tale(
@@ -325,6 +327,7 @@ def test_what_nobody_brought_is_none() -> None:
     assert (events, judge.refusals()) == ([], {"nobody_brought_it": 1})
 
 
+@pytest.mark.slow
 def test_things_may_stand_in_a_zone_that_is_excepted() -> None:
     zone = Zone(name="bay", polygon_px=((540, 500), (660, 500), (660, 640), (540, 640)))
     rule = RULE.model_copy(update={"except_zones": ("bay",)})
@@ -353,6 +356,7 @@ def test_a_lamp_of_another_colour_is_light(shifts: Sequence[Shift]) -> None:
     assert (events, judge.refusals()) == ([], {"light": 3})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shifts",
     [
@@ -381,6 +385,7 @@ def test_the_rim_of_light_on_the_floor_is_part_of_it() -> None:
     assert (events, judge.refusals()) == ([], {"size": 1, "part": 1})
 
 
+@pytest.mark.slow
 def test_parts_of_one_thing_are_one_whoever_stood_by_each() -> None:
     """Its handle came to stand when somebody else had stopped beside it."""
     beside = BAG + np.array([26, 0, 26, 0], np.float32)
@@ -397,6 +402,7 @@ def test_of_one_thing_whoever_stood_by_a_part_watches_all_of_it() -> None:
     assert play(Tale({"passes": passes, "stays": stays}, also=[beside])) == []
 
 
+@pytest.mark.slow
 def test_what_is_seen_within_somebody_is_not_told_until_they_have_moved_on() -> None:
     """It may be an arm or a leg of theirs."""
     stranger = walk((16, 2), (18, 10.1), (40, 10.1), (44, 20))
@@ -404,6 +410,7 @@ def test_what_is_seen_within_somebody_is_not_told_until_they_have_moved_on() -> 
     assert seconds(events[0]) >= 40.0
 
 
+@pytest.mark.slow
 def test_a_part_of_somebody_who_sits_there_as_long_as_it_does_is_theirs() -> None:
     """They came with it, and were never seen to walk; a thing taken for a person is as high as that "person"."""
     sits = [*person(BAG_M, 1.3)]

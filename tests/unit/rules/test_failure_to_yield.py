@@ -304,6 +304,7 @@ def test_somebody_who_steps_out_right_before_the_car() -> None:
     none(car(14, 5.0), walker(3.8, -4.5, 4.0, mps=0.8), because="no_fair_chance")
 
 
+@pytest.mark.slow
 def test_a_car_that_is_over_the_crosswalk_already() -> None:
     none(car(3, 6.0), walker(4.2, -4.5, 6.6))
 
@@ -314,6 +315,7 @@ def test_somebody_who_walks_along_the_pavement() -> None:
     none(car(10, 7.0), Someone("person", lambda t: (3.3, -10 + 1.4 * t)))  # a zone drawn over the kerb
 
 
+@pytest.mark.slow
 def test_a_car_that_turns_off_before() -> None:
     def turns(t: float) -> tuple[float, float]:
         s = 6.0 * (t - 3.0)
@@ -326,6 +328,7 @@ def test_a_car_that_turns_off_before() -> None:
     none(Someone("car", turns), walker(-4.5, 4.5, 3.0))
 
 
+@pytest.mark.slow
 def test_a_car_that_turns_in_and_leaves_before_anybody_comes() -> None:
     def turns(t: float) -> tuple[float, float]:
         s = 6.0 * (t - 2.5)
@@ -342,10 +345,12 @@ def test_a_rider_and_a_driver_are_no_pedestrians() -> None:
     none(car(8, 6.0), Someone("person", lambda t: (-6 + 6.0 * (t - 5.0), 0.0)))
 
 
+@pytest.mark.slow
 def test_green_gives_the_car_the_way(tmp_path: FilePath) -> None:
     none(car(10, 5.9), walker(-4.5, 4.5, 3.0), lights=light(tmp_path, "green"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phase", ["unknown", "amber"])
 def test_a_light_that_cannot_be_told_decides_nothing(tmp_path: FilePath, phase: Phase) -> None:
     none(car(10, 5.9), walker(-4.5, 4.5, 3.0), lights=light(tmp_path, phase), because="signal_unclear")
@@ -354,10 +359,12 @@ def test_a_light_that_cannot_be_told_decides_nothing(tmp_path: FilePath, phase: 
 # What cannot be known
 
 
+@pytest.mark.slow
 def test_places_known_too_badly_are_refused() -> None:
     none(car(10, 5.9), walker(-4.5, 4.5, 3.0), error_m=3.0, noise_m=0.3, because="too_uncertain")
 
 
+@pytest.mark.slow
 def test_a_car_that_appears_on_the_crosswalk_is_refused() -> None:
     way = car(10, 5.9).way
     none(
@@ -379,6 +386,7 @@ def test_somebody_hidden_for_a_moment_is_still_there() -> None:
     one(car(10, 5.9), Someone("person", lambda t: way(t) if not 5.9 < t < 6.4 else None))
 
 
+@pytest.mark.slow
 def test_somebody_not_seen_when_it_matters_is_left_out() -> None:
     way = walker(-4.5, 4.5, 3.0).way
     none(car(10, 5.9), Someone("person", lambda t: way(t) if not 4.5 < t < 7.5 else None))
@@ -398,5 +406,6 @@ def test_the_rule_says_what_it_does() -> None:
     assert "not while light is green; KoAP RK 600 (to be confirmed by counsel)" in said
 
 
+@pytest.mark.slow
 def test_a_box_narrower_than_a_person_is_still_one() -> None:
     one(car(10, 6.1), walker(-4.5, 4.5, 3.0), rule={"half_lane_m": 0.3})

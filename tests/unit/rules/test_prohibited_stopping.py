@@ -77,6 +77,7 @@ def test_a_camera_sees_it_too(pose: str, cls: str) -> None:
     assert [violation(e).track for e in violations(events)] == [1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pose", EYES)
 def test_it_may_have_stood_there_always(pose: str) -> None:
     events = judged(parked(1, x=3.9, y=26, s=(0, 40)), eye=driving.camera(pose))
@@ -84,6 +85,7 @@ def test_it_may_have_stood_there_always(pose: str) -> None:
     assert event.data["seen_to_stop"] is False
 
 
+@pytest.mark.slow
 def test_what_is_hardly_a_vehicle_in_every_frame_is_none() -> None:
     """A shadow on the zigzag is taken for a car as surely at the hundredth look as at the first."""
     kerb = rule(eye=driving.camera("gantry"))
@@ -153,6 +155,7 @@ def test_pictures_of_who_stands_behind_another_do_not_show_that_ones_plate(
     assert covered(judging.boxes[2, last.at], by=judging.boxes[1, last.at]) > 0.05
 
 
+@pytest.mark.slow
 def test_pictures_of_how_it_came_do_not_show_who_stands_close_behind_it_either(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -253,6 +256,7 @@ def test_a_queue_at_a_light_may_be_let_off() -> None:
     assert judged(stays, config=config, lights=dark) == []
 
 
+@pytest.mark.slow
 def test_a_place_that_is_not_sure_is_refused_and_counted() -> None:
     refusing = rule()
     assert tell(refusing, [stops(1, 28, 60, x=2.5)], hz=5.0) == []

@@ -37,6 +37,7 @@ FROM_WEST = over(4, (-25, 36), (-9.25, 36), *arc((-9.25, 26), 10, 90, 0)[1:], (0
 FROM_EAST = over(5, (30, 36), (-30, 36), kmh=35)
 
 
+@pytest.mark.slow
 def test_a_turn_is_one_event_with_what_was_measured() -> None:
     (event,) = judged(LEFT, STRAIGHT, FROM_NORTH, FROM_EAST)
     facts = violation(event)
@@ -49,6 +50,7 @@ def test_a_turn_is_one_event_with_what_was_measured() -> None:
     assert facts.trace[-1][1] < facts.trace[0][1] - 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", first(*range(3)))
 def test_a_camera_sees_it_too(seed: int) -> None:
     eye = driving.camera("high")

@@ -384,6 +384,7 @@ def test_a_foot_that_a_detector_makes_up_brings_nobody_back_before_the_line(gues
     assert isinstance(found, Finding) is not guessed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_y", [27.6, 31.0])
 def test_who_stands_for_an_hour_is_remembered_no_longer(at_y: float) -> None:
     """Neither at the line, nor beyond it under red and at it again."""
@@ -455,6 +456,7 @@ def truck(length_m: float, front_y: float, **how: Any) -> Drive:
     return replace(made, cls="truck", size_m=(length_m, 2.4), **how)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pose", first("roadside", "high"))
 @pytest.mark.parametrize(
     ("length_m", "front_y", "reported"),
@@ -473,6 +475,7 @@ def test_from_aside_a_truck_tells_by_its_own_length_how_far_beyond_the_line_it_s
         assert 0 < past.low < past.high
 
 
+@pytest.mark.slow
 def test_a_truck_whose_sides_another_covers_is_not_measured_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(line_crossing, "covered", lambda tracks, _, share: {t.id for t in tracks})
     lights: Lights = {"main": [(0, "red"), (20, "green")]}
@@ -480,6 +483,7 @@ def test_a_truck_whose_sides_another_covers_is_not_measured_by_them(monkeypatch:
     assert lines == []
 
 
+@pytest.mark.slow
 def test_a_length_that_more_looks_do_not_bear_out_convicts_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """By all until second 4 its front is 2 m beyond the line, by all until it stands before it."""
     early = START + timedelta(seconds=4.0)
@@ -495,6 +499,7 @@ def test_a_length_that_more_looks_do_not_bear_out_convicts_nobody(monkeypatch: p
 JAM: Lights = {"main": [(0, "green"), (6, "amber"), (7, "red"), (40, "green")], "arrow": [(0, "off")]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pose", first("roadside", "high", "gantry"))
 @pytest.mark.parametrize(
     ("cls", "size_m", "front_y", "lights"),

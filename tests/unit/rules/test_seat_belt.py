@@ -37,6 +37,7 @@ def told(*drives: Drive, config: SeatBeltRule = RULE, **how: Any) -> list[Event]
     return tell(rule(config, **how), list(drives), eye=EYE)
 
 
+@pytest.mark.slow
 def test_a_car_that_comes_is_one_candidate_with_its_best_moments() -> None:
     (event,) = told(COMES, GOES)
     assert event.type == CANDIDATE
@@ -73,6 +74,7 @@ def test_nobody_else_is_looked_at(story: list[Drive]) -> None:
     assert judge.refusals() == {}
 
 
+@pytest.mark.slow
 def test_who_is_too_small_to_look_into_is_counted() -> None:
     config = SeatBeltRule(min_width_px=600)
     judge = rule(config)

@@ -39,6 +39,7 @@ OVERTAKES = over(1, (1.75, 0), (1.75, 6), (-1.75, 28), (-1.75, 32), (1.75, 54), 
 TURNS = over(1, (1.75, 0), (1.75, 30), *arc((-3.5, 30), 5.25, 0, 180), (-8.75, 0), kmh=18)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("story", [OVER, OVERTAKES, TURNS, replace(OVER, cls="truck")])
 def test_a_crossing_is_one_event_with_what_was_measured(story: Drive) -> None:
     (event,) = judged(story, beside(2, -1.75), beside(3, 5.25))
@@ -95,6 +96,7 @@ def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
         assert tell(rule(eye=eye), story, eye=eye) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pose", first("roadside", "gantry", "high"))
 @pytest.mark.parametrize("seed", first(*range(3)))
 def test_a_car_that_a_truck_hides_in_part_has_crossed_nothing(pose: str, seed: int) -> None:
@@ -104,6 +106,7 @@ def test_a_car_that_a_truck_hides_in_part_has_crossed_nothing(pose: str, seed: i
     assert tell(rule(eye=eye), [car, truck], eye=eye, seed=seed) == []
 
 
+@pytest.mark.slow
 def test_a_line_that_is_broken_on_one_side_may_be_crossed_from_there() -> None:
     from_right = rule(LINE.model_copy(update={"allowed_from": "right"}))
     assert tell(from_right, [OVER]) == []
@@ -141,6 +144,7 @@ def looked_at(drive: Drive, covered_s: tuple[float, float]) -> list[Finding | st
     return [word for word in said if word is not None]
 
 
+@pytest.mark.slow
 def test_who_turned_off_behind_the_line_while_a_truck_hid_it_did_not_cross_it() -> None:
     assert looked_at(ROUND_THE_END, (7.0, 10.4)) == ["line_end"]
     assert looked_at(ROUND_THE_END, (0.0, 0.0)) == []

@@ -127,6 +127,7 @@ def _overlap(p: np.ndarray, q: np.ndarray) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_speeding_events_are_those_above_the_limit() -> None:
     scene, truth = make_scene("road"), make_truth("road")
     assert truth.events

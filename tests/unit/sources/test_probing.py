@@ -27,6 +27,7 @@ def test_a_good_file_has_no_problems(tmp_path: Path) -> None:
     assert seen.problems == ()
 
 
+@pytest.mark.slow
 def test_what_an_operator_should_know_is_said(tmp_path: Path) -> None:
     jumpy = [round(i * 2500 + (900 if i % 2 else -900) * (i > 0)) for i in range(150)]
     seen = look(write_video(tmp_path / "a.mkv", 150, pts=jumpy, gop=140, created=None))
@@ -52,6 +53,7 @@ def test_a_file_without_a_decodable_frame_is_refused(tmp_path: Path) -> None:
         look(broken)
 
 
+@pytest.mark.slow
 def test_a_file_that_was_cut_off_is_said_to_be(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mkv", 100)
     path.write_bytes(path.read_bytes()[:-1000])

@@ -56,6 +56,7 @@ def test_a_clip_begins_at_the_key_frame_before_and_tells_each_capture_time(
     assert [at(i) for _, i in shown] == [f.at for f in clip.frames]
 
 
+@pytest.mark.slow
 def test_a_clip_is_remuxed_never_encoded_again(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 100)
     source, _ = recorded(path)
@@ -64,6 +65,7 @@ def test_a_clip_is_remuxed_never_encoded_again(tmp_path: Path) -> None:
     assert clip.data == source.ring.clip(at(25), at(74.5)).data
 
 
+@pytest.mark.slow
 def test_a_clip_says_when_it_is_cut_short(tmp_path: Path) -> None:
     source, _ = recorded(write_video(tmp_path / "a.mp4", 100), PacketRing(ring_s=2.0))
     clip = source.ring.clip(at(10), at(140))
@@ -72,6 +74,7 @@ def test_a_clip_says_when_it_is_cut_short(tmp_path: Path) -> None:
         PacketRing().clip(at(0), at(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("b_frames", [0, 2])
 def test_a_picture_is_the_very_frame_that_was_decoded(tmp_path: Path, b_frames: int) -> None:
     source, frames = recorded(write_video(tmp_path / "a.mp4", 80, b_frames=b_frames))

@@ -27,6 +27,7 @@ def store(server: EmbeddedRedis) -> Iterator[CameraStore]:
     store.close()
 
 
+@pytest.mark.slow
 def test_cameras_report_and_fall_silent(store: CameraStore) -> None:
     statuses = [CameraStatus(camera_id=f"road-{n}", district="esil", frames_read=n) for n in range(3)]
     store.put(statuses[::-1])

@@ -203,6 +203,7 @@ def test_submits_do_not_wait_for_a_redis_known_to_be_away(bench: Bench) -> None:
     assert bench.results.submit(make_events(1, first=1)) == Ack(spooled=1)
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_its_backlog_to_the_next(bench: Bench) -> None:
     events = make_events(300)
     bench.redis.crash()

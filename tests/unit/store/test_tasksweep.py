@@ -338,6 +338,7 @@ def test_what_was_told_of_tasks_goes_as_they_do(server: EmbeddedRedis, house: Ho
     store.close()
 
 
+@pytest.mark.slow
 async def test_the_results_actor_ends_what_is_over_and_tells_it(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
