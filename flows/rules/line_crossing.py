@@ -10,24 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from statistics import median
 from typing import Any, Final, Literal
 
 import numpy as np
 
-from flows.domain.errors import CalibrationError
 from flows.domain.events import Event, Measured
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import RedLightRule, StopLineRule
 from flows.domain.tracks import Track
 from flows.geometry import inside_polygon
 from flows.roadway import Area
-from flows.rules import body_length
 from flows.rules.base import Moment, Site
-from flows.rules.body_length import Length
 from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
-from flows.rules.crown import CrownSight
 from flows.rules.following import Finding, FollowingRule
+from flows.rules.front_sight import Body, FrontSight
 from flows.rules.hiding import covered
 from flows.rules.signal_log import SignalLog, Spell
 from flows.rules.stopping_line import Front, StoppingLine
@@ -41,10 +37,6 @@ STRAIGHT: Final = math.cos(math.radians(20.0))
 TRAILS: Final = TrailConfig(settle_s=0.2, steady_s=0.6, covered_share=1.1, cut_share=0.5)
 """Who shows half of its lower edge is in plain sight, whatever covers its side: of 277 such looks none made a vehicle
 seem farther on by more than 0.2 m. By how much it is shifted aside matters at a line's ends only."""
-STIFF: Final = ("car", "truck", "bus")
-"""Whose upper edge is a body's: a rider's is a head, that leans and sits up."""
-ALIKE: Final = 0.97
-"""Cosine of 14 degrees: looks from before a turn show a body from elsewhere, along another way."""
 SIDES: Final = 0.01
 """A nearer box over so much of one may end its side: it does not tell how long its vehicle is."""
 Outcome = Literal["ran", "stopped"]
@@ -71,11 +63,8 @@ class CrossingConfig:
             allowed it to turn.
         through_m: Seen before the line and again beyond the junction, a vehicle went through it if the straight way
             leads so far through it.
-        crowns: The height of a vehicle's upper edge is the median of so many looks in plain sight, the last ones ...
-        least_crowns: ... and of so many at least: in one or two the detector may be off.
         keeps_s: The way is remembered for so long before the crossing and after it: all of it is judged sooner, and who
             stands at the line waits there for as long as it likes.
-        remeasures: A length is measured again after so many new looks: a fit costs 50 ms.
     """
 
     stands_s: float = 3.0
@@ -91,10 +80,7 @@ class CrossingConfig:
     off_mps: float = 2.0
     leaves_s: float = 12.0
     through_m: float = 5.0
-    crowns: int = 9
-    least_crowns: int = 5
     keeps_s: float = 30.0
-    remeasures: int = 3
 
 
 @dataclass(slots=True)
@@ -112,11 +98,7 @@ class Crossing:
         turns: An arrow may have allowed the crossing, if it leaves where the arrow points.
         out: It was surely outside the junction again after it was in it.
         done: Judged.
-        crowns_m: Heights of its upper edge over the road in the last looks in plain sight.
-        aheads: How much farther on its upper edge has it than its foot, m, in the last looks while it was covered.
-        whole: Looks at all of it, one a step of its way: by them its length is measured.
-        measured_at: How many there were when it was measured last.
-        length: As it was measured then; None while only its class's is known.
+        body: What is known of its body.
     """
 
     way: list[Front] = field(default_factory=list)
@@ -129,11 +111,7 @@ class Crossing:
     turns: bool = False
     out: bool = False
     done: bool = False
-    crowns_m: list[float] = field(default_factory=list)
-    aheads: list[tuple[Waypoint, float]] = field(default_factory=list)
-    whole: list[Waypoint] = field(default_factory=list)
-    measured_at: int = 0
-    length: Length | None = None
+    body: Body = field(default_factory=Body)
 
 
 class LineCrossingRule(FollowingRule[Crossing]):
@@ -163,21 +141,20 @@ class LineCrossingRule(FollowingRule[Crossing]):
         self._arrow = SignalLog(light.arrow) if light is not None and light.arrow and has_arrow else None
         self._junction: Area | None = None
         self._exit: Area | None = None
-        self._line: StoppingLine | None = None
-        self._whole = False
-        self._crown: CrownSight | None = None
-        self._ground, self._touched = site.ground, set[int]()
+        self._sight: FrontSight | None = None
+        self._whole, self._touched = False, set[int]()
         if site.road is None:
             return
         behind = config.junction or (light.junction if light else None)
         self._junction = site.road.areas[light.junction] if light else None
         self._exit = site.road.areas[light.arrow_exit] if light and light.arrow_exit else None
-        pictures = site.ground is not None and site.camera.source.kind != "tracks"
-        self._crown = CrownSight(site.ground) if site.ground is not None and pictures else None
-        camera_m = site.ground.camera_m[0] if site.ground is not None and pictures else None
-        self._line = StoppingLine(
-            site.road.lines[config.stop_line], site.road.areas[behind] if behind else None, camera_m
+        ground = site.ground if site.camera.source.kind != "tracks" else None
+        line = StoppingLine(
+            site.road.lines[config.stop_line],
+            site.road.areas[behind] if behind else None,
+            ground.camera_m[0] if ground is not None else None,
         )
+        self._sight = FrontSight(line, ground)
 
     def _now(self, moment: Moment) -> None:
         super()._now(moment)
@@ -196,18 +173,20 @@ class LineCrossingRule(FollowingRule[Crossing]):
         return super()._follow(track, look, moment)
 
     def _see(self, state: Crossing, look: Look) -> Finding | str | None:
-        if self._line is None:
+        sight, body = self._sight, state.body
+        if sight is None:
             return None
-        front = self._front(state, look)
+        red = self._signal.now is not None and self._signal.now.phase == "red"
+        front = sight.front(body, look, self._picture_px, self._whole, red)
         beside = state.past is None and front.inside_m < -self._thresholds.beside_m
         if look.clear:
-            self._learn(state, look)
+            sight.learn(body, look, self._picture_px)
         if beside:
             return self._covered(state)
         # Whatever may hide its foot, as long as a detector does not make it up.
         safe = look.crown and ((front.away and front.before) or (front.facing and front.past))
         if not (look.clear or safe):
-            known = self._by_crown(state, look, front) if front.away else None
+            known = sight.by_crown(body, look, front, self._picture_px) if front.away else None
             if known is None or not known.past:
                 return self._unproven(state)
             front = known
@@ -249,75 +228,24 @@ class LineCrossingRule(FollowingRule[Crossing]):
         while seconds_between(way[0].point, crossed) > keeps_s:
             del way[0]
 
-    def _front(self, state: Crossing, look: Look) -> Front:
-        """Where the front is; of a long vehicle that drives away, by its own length as soon as it matters."""
-        assert self._line is not None
-        point, long = look.point, look.cls in body_length.LONG
-        front = self._line.front(point, look.cls, state.length)
-        if not (front.away and long):
-            return front
-        if self._whole:
-            last = state.whole[-1] if state.whole else None
-            if last is None or math.hypot(*(point.xy_m - last.xy_m)) >= body_length.STEP_M:
-                state.whole.append(point)
-        matters = self._signal.now is not None and self._signal.now.phase == "red"
-        fresh = len(state.whole) >= state.measured_at + self._thresholds.remeasures
-        if front.before or front.past or not (matters and fresh):
-            return front
-        self._measure(state, look.cls, point)
-        return self._line.front(point, look.cls, state.length)
-
-    def _measure(self, state: Crossing, cls: str, now: Waypoint) -> None:
-        """How long a vehicle is by its own boxes, as far as it headed as it does now."""
-        state.measured_at, state.length = len(state.whole), None
-        if self._crown is None or self._ground is None:
-            return
-        straight = [p for p in state.whole if float(p.heading @ now.heading) >= ALIKE]
-        try:
-            ground = self._ground.for_picture(*self._picture_px)
-        except CalibrationError:  # not the picture that was surveyed
-            return
-        state.length = body_length.measure(straight, cls, ground)
-
     def _holds(self, state: Crossing) -> bool:
         """Whether it came over the line by all that was seen of its length, too: of several measurements one is off."""
-        assert self._line is not None
-        assert state.past is not None
-        if state.length is None:
+        sight, body, past, before = self._sight, state.body, state.past, state.before
+        assert sight is not None
+        assert past is not None
+        if body.length is None:
             return True
-        cls, past, before = state.length.cls, state.past, state.before
-        if len(state.whole) > state.measured_at:
-            self._measure(state, cls, past.point)
-        state.past = replace(self._line.front(past.point, cls, state.length), covered=past.covered)
+        cls = body.length.cls
+        if body.fresh:
+            sight.measure(body, cls, past.point, self._picture_px)
+        state.past = sight.again(past, cls, body)
         if before is not None:
-            state.before = replace(self._line.front(before.point, cls, state.length), covered=before.covered)
+            state.before = sight.again(before, cls, body)
         if state.past.past and (state.before is None or state.before.before):
             return True
         state.past = state.inside = state.stands = None
         state.before = before if state.before is not None and state.before.before else None
         return False
-
-    def _learn(self, state: Crossing, look: Look) -> None:
-        """How high its upper edge is, while all of it is to be seen."""
-        if self._crown is not None and look.crown and look.point.xyxy is not None:
-            height_m = self._crown.height_m(look.point, self._picture_px)
-            state.crowns_m = [*state.crowns_m, height_m][-self._thresholds.crowns :]
-
-    def _by_crown(self, state: Crossing, look: Look, front: Front) -> Front | None:
-        """The front of a vehicle whose foot may be cut off: as its foot has it, or its upper edge, whichever is less.
-
-        None if its upper edge does not tell, either.
-        """
-        known = look.crown and look.cls in STIFF and len(state.crowns_m) >= self._thresholds.least_crowns
-        if self._crown is None or self._line is None or not known or look.point.xyxy is None:
-            return None
-        height_m, now = median(state.crowns_m), look.point
-        state.aheads.append((now, self._crown.ahead_m(now, height_m, self._picture_px)))
-        state.aheads = [a for a in state.aheads if seconds_between(a[0], now) <= self._thresholds.confirms_s]
-        ahead_m = median(ahead_m for _, ahead_m in state.aheads)
-        point = self._crown.place(now, ahead_m, height_m, self._picture_px)
-        crowned = self._line.front(point, look.cls, state.length)
-        return replace(min(front, crowned, key=lambda f: f.least_m), covered=True)
 
     @property
     def _picture_px(self) -> tuple[int, int]:
@@ -476,9 +404,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
             "red_begun_by": red.begun_by.isoformat(),
             "signal_confidence": round(red.confidence, 3),
         }
-        if state.length is not None:
-            facts["length_m"] = round(state.length.value_m, 2)
-            facts["length_sd_m"] = round(state.length.sd_m, 2)
+        if (length := state.body.length) is not None:
+            facts["length_m"] = round(length.value_m, 2)
+            facts["length_sd_m"] = round(length.sd_m, 2)
         return Finding(
             at=past.point,
             measured={

@@ -22,6 +22,7 @@ from flows.rules import body_length, line_crossing, red_light, stop_line, trail
 from flows.rules.base import Moment
 from flows.rules.body_length import Length
 from flows.rules.following import Finding
+from flows.rules.front_sight import FrontSight
 from flows.rules.line_crossing import Crossing, LineCrossingRule
 from flows.rules.red_light import RedLight
 from flows.rules.stop_line import StopLine
@@ -404,9 +405,7 @@ def test_plain_sight_has_the_last_word_on_who_was_covered(
     is_at_y: float, confirmed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Covered, it seemed to stand beyond the line; then all of it is seen, beyond the line or at it."""
-    monkeypatch.setattr(
-        LineCrossingRule, "_by_crown", lambda _, state, look, front: replace(front, covered=True)
-    )
+    monkeypatch.setattr(FrontSight, "by_crown", lambda _, body, look, front, px: replace(front, covered=True))
     comes = [(5.0 + 0.2 * k, 20.0 + 0.5 * k, True, True) for k in range(10)]
     hidden = [(7.0 + 0.2 * k, 31.0, False, True) for k in range(8)]
     shown = [(8.6 + 0.2 * k, is_at_y, True, True) for k in range(5)]

@@ -1,0 +1,128 @@
+"""Where a vehicle's front is against a stop line, by all that shows of its body: its foot, upper edge and sides."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Final
+
+from flows.domain.errors import CalibrationError
+from flows.domain.paths import Waypoint
+from flows.ground import GroundPlane
+from flows.rules import body_length
+from flows.rules.body_length import Length
+from flows.rules.certainty import seconds_between
+from flows.rules.crown import CrownSight
+from flows.rules.stopping_line import Front, StoppingLine
+from flows.rules.trail import Look
+
+STIFF: Final = ("car", "truck", "bus")
+"""Whose upper edge is a body's: a rider's is a head, that leans and sits up."""
+ALIKE: Final = 0.97
+"""Cosine of 14 degrees: looks from before a turn show a body from elsewhere, along another way."""
+CROWNS: Final = 9
+"""The height of a vehicle's upper edge is the median of so many looks in plain sight, the last ones ..."""
+LEAST_CROWNS: Final = 5
+"""... and of so many at least: in one or two the detector may be off."""
+RECENT_S: Final = 1.0
+"""How far on it is by its upper edge is the median of so long."""
+REMEASURES: Final = 3
+"""A length is measured again after so many new looks: a fit costs 50 ms."""
+
+
+@dataclass(slots=True)
+class Body:
+    """What is known of one vehicle's body.
+
+    Attributes:
+        crowns_m: Heights of its upper edge over the road in the last looks in plain sight.
+        aheads: How much farther on its upper edge has it than its foot, m, in the last looks while it was covered.
+        whole: Looks at all of it, one a step of its way: by them its length is measured.
+        measured_at: How many there were when it was measured last.
+        length: As it was measured then; None while only its class's is known.
+    """
+
+    crowns_m: list[float] = field(default_factory=list)
+    aheads: list[tuple[Waypoint, float]] = field(default_factory=list)
+    whole: list[Waypoint] = field(default_factory=list)
+    measured_at: int = 0
+    length: Length | None = None
+
+    @property
+    def fresh(self) -> int:
+        """Looks at all of it since it was measured."""
+        return len(self.whole) - self.measured_at
+
+
+class FrontSight:
+    """Fronts of vehicles at one stop line.
+
+    Args:
+        line: The stop line.
+        ground: The surveyed plane; None where a device tells places, and there are no pictures.
+    """
+
+    def __init__(self, line: StoppingLine, ground: GroundPlane | None) -> None:
+        self._line, self._ground = line, ground
+        self._crown = CrownSight(ground) if ground is not None else None
+
+    def front(self, body: Body, look: Look, picture_px: tuple[int, int], whole: bool, matters: bool) -> Front:
+        """Where it is by its foot; of a long vehicle that drives away, by its own length as soon as it matters.
+
+        Args:
+            body: What is known of it, and goes on growing.
+            look: The look.
+            picture_px: Width and height of the full-resolution picture.
+            whole: Whether all of it is to be seen, with both sides.
+            matters: Whether it may not cross now.
+        """
+        front = self._line.front(look.point, look.cls, body.length)
+        if not front.away or look.cls not in body_length.LONG:
+            return front
+        if whole:
+            last = body.whole[-1] if body.whole else None
+            if last is None or math.hypot(*(look.point.xy_m - last.xy_m)) >= body_length.STEP_M:
+                body.whole.append(look.point)
+        if front.before or front.past or not matters or body.fresh < REMEASURES:
+            return front
+        self.measure(body, look.cls, look.point, picture_px)
+        return self._line.front(look.point, look.cls, body.length)
+
+    def again(self, front: Front, cls: str, body: Body) -> Front:
+        """An earlier front, by what is known of its body now."""
+        return replace(self._line.front(front.point, cls, body.length), covered=front.covered)
+
+    def measure(self, body: Body, cls: str, now: Waypoint, picture_px: tuple[int, int]) -> None:
+        """How long a vehicle is by its own boxes, as far as it headed as it does now."""
+        body.measured_at, body.length = len(body.whole), None
+        if self._ground is None:
+            return
+        straight = [p for p in body.whole if float(p.heading @ now.heading) >= ALIKE]
+        try:
+            ground = self._ground.for_picture(*picture_px)
+        except CalibrationError:  # not the picture that was surveyed
+            return
+        body.length = body_length.measure(straight, cls, ground)
+
+    def learn(self, body: Body, look: Look, picture_px: tuple[int, int]) -> None:
+        """How high its upper edge is, from a look at all of it."""
+        if self._crown is not None and look.crown and look.point.xyxy is not None:
+            body.crowns_m = [*body.crowns_m, self._crown.height_m(look.point, picture_px)][-CROWNS:]
+
+    def by_crown(self, body: Body, look: Look, front: Front, picture_px: tuple[int, int]) -> Front | None:
+        """The front of a vehicle whose foot may be cut off: as its foot has it, or its upper edge, whichever is less.
+
+        None if its upper edge does not tell, either.
+        """
+        known = look.crown and look.cls in STIFF and len(body.crowns_m) >= LEAST_CROWNS
+        if self._crown is None or not known or look.point.xyxy is None:
+            return None
+        height_m, now = median(body.crowns_m), look.point
+        body.aheads.append((now, self._crown.ahead_m(now, height_m, picture_px)))
+        body.aheads = [a for a in body.aheads if seconds_between(a[0], now) <= RECENT_S]
+        ahead_m = median(ahead_m for _, ahead_m in body.aheads)
+        crowned = self._line.front(
+            self._crown.place(now, ahead_m, height_m, picture_px), look.cls, body.length
+        )
+        return replace(min(front, crowned, key=lambda f: f.least_m), covered=True)
