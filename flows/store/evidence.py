@@ -167,12 +167,10 @@ class EvidenceStore:
         Raises:
             StoreError: If it cannot be removed now.
         """
-        try:
-            if self._files.exists(_inside(folder) / KEEP):
+        with self._removing(folder) as place:
+            if self._files.exists(place / KEEP):
                 return False
-            self._files.remove(_inside(folder))
-        except OSError as error:
-            raise StoreError(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error
+            self._files.remove(place)
         return True
 
     def discard(self, folder: str, violation: str) -> bool:
@@ -181,17 +179,21 @@ class EvidenceStore:
         Raises:
             StoreError: If it cannot be removed now.
         """
-        try:
-            place = _inside(folder)
+        with self._removing(folder) as place:
             owners = self._owners(place)
             if others := [each for each in owners if each != violation]:
                 if others != owners:
                     self._write_owners(place, others)
                 return False
             self._files.remove(place)
+        return True
+
+    @contextmanager
+    def _removing(self, folder: str) -> Iterator[PurePosixPath]:
+        try:
+            yield _inside(folder)
         except (OSError, ValueError) as error:
             raise StoreError(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error
-        return True
 
     def _owners(self, place: PurePosixPath) -> list[str]:
         """Violations that a package belongs to; of one that names none who can be told, an empty name."""
