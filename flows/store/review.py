@@ -27,6 +27,10 @@ class Overtaken(DomeError):
     code = "changed"
 
 
+class Gone(DomeError):
+    """It was deleted at that moment: there is none any more."""
+
+
 class ReviewDesk:
     """Takes people's steps to Redis.
 
@@ -68,6 +72,7 @@ class ReviewDesk:
 
         Raises:
             Overtaken: If somebody else decided first.
+            Gone: If it was deleted meanwhile; nothing is written of the step then.
             NotTheirs: See :func:`flows.review.step`; so ``StepRefused`` and ``FieldError``.
             StoreError: If Redis is away: it may be taken all the same; send it again.
         """
@@ -80,8 +85,10 @@ class ReviewDesk:
         event = step(case, action, person, at, reason=reason, detail=detail, plate=plate, lists=lists)
         (fresh,) = self._results.write([event]).fresh
         after = self._results.event(entry.event.id)
-        if after is None or (not fresh and (after.decision is None or after.decision.id != event.id)):
-            raise _overtaken(case if after is None else case_of(after), version)
+        if after is None:
+            raise Gone(f"violation: expected one that exists, got {entry.event.id!r}")
+        if not fresh and (after.decision is None or after.decision.id != event.id):
+            raise _overtaken(case_of(after), version)
         return after
 
     def next(self, districts: Sequence[str], person: Person, at: datetime) -> Entry | None:
@@ -95,7 +102,7 @@ class ReviewDesk:
             for entry in self._results.entries(self._violations.queued(districts, LOOKED_AT)):
                 try:
                     return self.decide(entry, version_of(case_of(entry)), "claim", person, at)
-                except (Overtaken, StepRefused):
+                except (Overtaken, Gone, StepRefused):
                     continue
         return None
 

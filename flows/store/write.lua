@@ -1,4 +1,4 @@
--- Writes each event of a batch once. Returns 1 (new) or 0 (was there) for each.
+-- Writes each event of a batch once. Returns 1 (new) or 0 (was there, or decides nothing) for each.
 -- KEYS[1]  the stream of all events
 -- ARGV[1]  the keys' prefix; then for each event:
 --   id, json, type, camera, district, capture time in ms, its UTC day, id of the violation it is about or '',
@@ -13,16 +13,16 @@ local queued = { stands = true, needs_review = true }
 local SEVERITY_STEP = 1e13 -- above any capture time in ms; both fit into a double's 53 bits
 
 -- The state of a violation is that of its latest decision; of two with one number the first one holds, and the second
--- is not written: whoever made it did not know of the first.
-local function overtaken(about, number)
-  local held = tonumber(redis.call('HGET', prefix .. 'event:' .. about, 'number'))
-  return held ~= nil and held >= number
+-- is not written: whoever made it did not know of the first. Nor is one on a violation that was deleted meanwhile:
+-- whoever decides has read it, and half a record would come back.
+local function decidable(about, number)
+  local held = redis.call('HMGET', prefix .. 'event:' .. about, 'place', 'number')
+  return held[1] and tonumber(held[2] or '0') < number
 end
 
--- Puts a violation under its state in every index; nothing to do while only a decision on it is known.
+-- Puts a violation under its state in every index.
 local function place_in_indexes(about, old, state)
   local known = redis.call('HMGET', prefix .. 'event:' .. about, 'district', 'rule', 'ms', 'severity')
-  if not known[1] then return end
   local district, rule, ms = known[1], known[2], known[3]
   local index = prefix .. 'violations:' .. district .. '|'
   for _, base in ipairs({ index .. '|', index .. rule .. '|' }) do
@@ -84,7 +84,7 @@ for i = 2, #ARGV, 13 do
   local decides = state ~= '' and number > 0
   local record = prefix .. 'event:' .. id
   local new = 0
-  if not (decides and overtaken(violation, number)) then new = redis.call('HSETNX', record, 'json', json) end
+  if not decides or decidable(violation, number) then new = redis.call('HSETNX', record, 'json', json) end
   if new == 1 then
     local place = redis.call('XADD', KEYS[1], '*', 'id', id, 'type', kind, 'camera', camera, 'district', district)
     redis.call('HSET', record, 'place', place)
@@ -114,12 +114,7 @@ for i = 2, #ARGV, 13 do
     elseif state ~= '' then
       redis.call('HSET', record, 'district', district, 'ms', ms, 'severity', severity,
         'rule', string.match(kind, '^dome%.violation%.(.+)%.v%d+$'))
-      -- A decision may have come first.
-      if overtaken(id, 0) then
-        place_in_indexes(id, nil, redis.call('HGET', record, 'state'))
-      else
-        settle(id, 0, state, ms)
-      end
+      settle(id, 0, state, ms)
     elseif violation ~= '' and attached[kind] then
       -- The record may not exist yet: whichever comes second finds the other's half.
       redis.call('HSET', prefix .. 'event:' .. violation, attached[kind], json)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flows.domain.review import Action, ReviewReason
-from flows.store.review import ReviewDesk
+from flows.store.review import Gone, ReviewDesk
+from serve.api.problems import NO_SUCH, Problem
 from serve.api.schemas import ViolationDetail, ViolationRow
 from serve.api.scope import Bounds
 from serve.api.scopes.violations import Violations
@@ -55,7 +56,10 @@ class Review:
         """
         entry = self._violations.one(violation_id)
         now, person = self._services.now(), self._bounds.person
-        self._desk.decide(entry, version, action, person, now, reason=reason, detail=detail, plate=plate)
+        try:
+            self._desk.decide(entry, version, action, person, now, reason=reason, detail=detail, plate=plate)
+        except Gone:
+            raise Problem(404, NO_SUCH) from None
         return self._violations.detail(violation_id, f"{base}/{violation_id}/files")
 
     def _districts(self) -> list[str]:

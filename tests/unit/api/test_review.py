@@ -90,6 +90,26 @@ async def test_of_two_who_decide_at_once_one_decides(api: Any) -> None:
     assert (other.status_code, f"r{won} is reviewing it" in other.json()["detail"]) == (409, True)
 
 
+async def test_a_step_on_what_is_deleted_at_that_moment_is_answered_like_one_on_what_never_was(
+    api: Any,
+) -> None:
+    violation = speeding(0)
+    api.write(*with_plate(violation))
+    results = api.app.state.services.results
+    write = results.write
+
+    def late(events: Any) -> Any:
+        results.prune(now_s=(AT + timedelta(days=10_000)).timestamp())
+        return write(events)
+
+    results.write = late
+    answer = await step(api, violation, "claim", 0, "reviewer", 404)
+    unknown = await api.post("/violations/nobody-knows-it/claim", {"version": 0})
+    assert answer == unknown.json()
+    assert results.in_state("in_review") == []
+    assert (await api.post("/review/next")).json() == {"item": None, "waiting": 0}
+
+
 async def test_a_step_sent_twice_is_taken_once(api: Any) -> None:
     violation = speeding(0)
     api.write(*with_plate(violation))

@@ -56,7 +56,7 @@ class House:
         self.results.write([made, plate(made), package(made)])
         return made
 
-    def decides(self, of: Event, state: State, number: int = 1, after: timedelta = timedelta()) -> None:
+    def decides(self, of: Event, state: State, number: int = 1, after: timedelta = timedelta()) -> bool:
         said = Decision(
             violation=of.id,
             state=state,
@@ -65,10 +65,10 @@ class House:
             by="dana",
             decided_at=self.now + after,
         )
-        self.results.write(
+        return self.results.write(
             [Event.of(DECISION, camera_id="lane-1", district="alatau", at=of.time, key=(of.id, number),
                       data=said.model_dump(mode="json"))]
-        )  # fmt: skip
+        ).fresh == (True,)  # fmt: skip
 
     def after(self, days: float) -> int:
         self.clock.at = self.now + days * DAYS
@@ -156,6 +156,16 @@ def test_a_step_that_somebody_takes_at_that_moment_wins(house: House) -> None:
     assert house.after(31) == 0
     assert house.has_package
     assert house.deleted() == []
+
+
+def test_a_decision_on_what_was_deleted_meanwhile_is_not_written(house: House) -> None:
+    """A reviewer who looked at it a moment before the sweep; half a record of it would stay for good."""
+    made = house.writes()
+    assert house.after(31) == 1
+    before = house.redis.dbsize()
+    assert not house.decides(made, "confirmed")
+    assert house.redis.dbsize() == before
+    assert house.results.in_state("confirmed") == []
 
 
 def test_what_is_too_much_for_once_goes_bit_by_bit(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
