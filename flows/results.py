@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,7 @@ from flows.store.delivery import Ack, Policy, Results
 from flows.store.evidence import EvidenceStore
 from flows.store.exemptions import ExemptionsStore
 from flows.store.pictures import PictureStore
+from flows.store.removals import Removals
 from flows.store.results import Count, ResultsStore, Retention
 from flows.store.sightings import SightingStore
 from flows.store.spool import Spool
@@ -64,8 +66,9 @@ class ResultsActor:
         task_days = (retention or Retention()).task_days
         patrol = PatrolDesk(TaskSweep.of(redis_url, task_days))
         days = (retention or Retention()).unconfirmed_days
-        self._unconfirmed = UnconfirmedSweep.of(redis_url, settings.evidence, days) if days else None
-        searches = _search_desk(settings, redis_url, self._unconfirmed)
+        self._unconfirmed = UnconfirmedSweep.of(redis_url, days) if days else None
+        also = (self._unconfirmed,) if self._unconfirmed is not None else ()
+        searches = _search_desk(settings, redis_url, (*also, Removals.of(redis_url, settings.evidence)))
         desks = (self._sections, self._docket, searches, patrol)
         results = Results(ResultsStore(redis_url, retention=retention), spool, desks=desks)
         self._writer = Writer(results, on_death=lambda: os._exit(1))  # an exit that Ray counts as a crash
@@ -78,9 +81,11 @@ class ResultsActor:
         """How it is doing."""
         known = self._writer.results.status(self._restarts)
         refused = {f"section_speed.{why}": n for why, n in dict(self._sections.book.refusals).items()}
-        deleted = dict(self._unconfirmed.counts) if self._unconfirmed is not None else {}
+        deleted = Counter(known.deleted)
+        if self._unconfirmed is not None:
+            deleted.update(self._unconfirmed.counts)
         return known.model_copy(
-            update={"refusals": refused, "decisions": dict(self._docket.counts), "deleted": deleted}
+            update={"refusals": refused, "decisions": dict(self._docket.counts), "deleted": dict(deleted)}
         )
 
     async def counts(self) -> list[Count]:
@@ -178,12 +183,11 @@ def results_actor(settings: Settings, redis_url: str, retention: Retention | Non
     return actor
 
 
-def _search_desk(settings: Settings, redis_url: str, also: Sweeps | None) -> SearchDesk:
+def _search_desk(settings: Settings, redis_url: str, also: tuple[Sweeps, ...]) -> SearchDesk:
     cases = CaseStore(redis_url, files=EvidenceStore(settings.evidence))
     hasher = PlateHasher.of(settings.plate_key.get_secret_value())
     sightings = SightingStore(redis_url, hasher)
-    sweeps = (cases, sightings) if also is None else (cases, sightings, also)
-    return SearchDesk(sweeps, AuditStore(redis_url), Seals(settings.audit))
+    return SearchDesk((cases, sightings, *also), AuditStore(redis_url), Seals(settings.audit))
 
 
 def _count_start(settings: Settings) -> int:

@@ -29,6 +29,12 @@ STATES: Final[tuple[State, ...]] = get_args(State)
 MACHINE_STATES: Final[frozenset[str]] = frozenset(get_args(MachineState))
 DETECTED: Final[tuple[State, ...]] = ("stands", "needs_review")
 """What waits for a reviewer."""
+UNCONFIRMED: Final[tuple[State, ...]] = (
+    "stands", "needs_review", "undecided", "held_stale_exemptions", "dismissed", "rejected",
+)  # fmt: skip
+"""Nobody has confirmed these, and nobody is about to."""
+IN_HAND: Final = tuple(state for state in STATES if state not in UNCONFIRMED)
+"""Somebody has these in review, or somebody has confirmed them."""
 Action = Literal[
     "claim", "release", "confirm", "reject", "issue", "appeal", "uphold", "cancel", "close"
 ]  # fmt: skip

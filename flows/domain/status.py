@@ -132,7 +132,8 @@ class ResultsStatus(BaseModel):
         restarts: Times the actor was started again.
         refusals: Pairs of passages that were refused, by reason.
         decisions: Decisions on violations that this instance made, by state.
-        deleted: Violations that this instance deleted because nobody had confirmed them for too long, by state.
+        deleted: Violations that this instance deleted because nobody had confirmed them for too long, or because they
+            were as old as the law allows or too many, by state.
     """
 
     model_config = ConfigDict(frozen=True)

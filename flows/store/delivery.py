@@ -170,6 +170,7 @@ class Results:
             outages=self._outages,
             away_s=round(self._outages_s + (self._clock() - self._went_at_s if self._away else 0.0), 1),
             restarts=restarts,
+            deleted=dict(self._store.deleted),
         )
 
     def counts(self) -> list[Count]:

@@ -1,17 +1,52 @@
--- Removes the oldest events with everything that points at them; counters stay.
+-- Removes the oldest events with everything that points at them; counters stay. A violation goes as a whole, with all
+-- that is about it. Where there are merely too many events those stay that people have in their hands.
 -- KEYS[1]  the stream of all events
--- ARGV     the keys' prefix, the first time of writing (ms) to keep, the most events to keep, the most to remove now,
---          and the one type of events to look at, or ''
--- Returns how many were removed. forget.lua stands before this file.
-local prefix, limit, only = ARGV[1], tonumber(ARGV[4]), ARGV[5]
-local walk = only == '' and KEYS[1] or KEYS[1] .. ':type:' .. only
-local surplus = redis.call('XLEN', walk) - tonumber(ARGV[3])
-local removed = 0
+-- ARGV[1]  the keys' prefix
+-- ARGV[2]  JSON:
+--   now    ms since 1970
+--   first  the first time of writing to keep, ms
+--   most   the most events to keep, beside those that stay
+--   type   the one type of events to look at, or ''
+--   after  the place to go on after, or ''
+--   batch  the most to look at now
+--   stay   states of violations that do not go before their time
+--   weight how many events a violation in such a state is reckoned as
+-- Returns the place to go on after, or '' at the end; how many were removed; and the state of each violation among them.
+-- sha256.lua, note.lua and forget.lua stand before this file.
+local prefix, ask = ARGV[1], cjson.decode(ARGV[2])
+local walk = ask.type == '' and KEYS[1] or KEYS[1] .. ':type:' .. ask.type
+local about_one = { ['dome.decision.v1'] = true, ['dome.evidence.stored.v1'] = true, ['dome.plate.read.v1'] = true }
 
-for _, entry in ipairs(redis.call('XRANGE', walk, '-', '+', 'COUNT', limit)) do
-  local written_ms = tonumber(string.match(entry[1], '^%d+'))
-  if written_ms >= tonumber(ARGV[2]) and removed >= surplus then break end
-  forget_event(prefix, KEYS[1], entry)
-  removed = removed + 1
+local stays, surplus = {}, redis.call('XLEN', walk) - ask.most
+for _, state in ipairs(ask.stay) do
+  stays[state] = true
+  surplus = surplus - ask.weight * redis.call('ZCARD', prefix .. 'state:' .. state)
 end
-return removed
+
+-- Whether an event goes with a violation that is still there.
+local function belongs(id, kind)
+  local json = about_one[kind] and redis.call('HGET', prefix .. 'event:' .. id, 'json')
+  local violation = json and cjson.decode(json).data.violation
+  return violation and redis.call('HEXISTS', prefix .. 'event:' .. violation, 'place') == 1
+end
+
+local after, removed, states = '', 0, {}
+local entries = redis.call('XRANGE', walk, ask.after == '' and '-' or '(' .. ask.after, '+', 'COUNT', ask.batch)
+for _, entry in ipairs(entries) do
+  local id, kind = entry[2][2], entry[2][4]
+  local old = tonumber(string.match(entry[1], '^%d+')) < ask.first
+  if not old and removed >= surplus then return { '', removed, states } end
+  after = entry[1]
+  if string.find(kind, '^dome%.violation%.') then
+    local state = redis.call('HGET', prefix .. 'event:' .. id, 'state') or ''
+    if old or not stays[state] then
+      local why = old and 'kept for as long as the law allows' or 'more is written than can be kept'
+      removed = removed + delete_violation(prefix, KEYS[1], id, ask.now, why)
+      states[#states + 1] = state
+      if #states >= ask.batch / 8 then return { after, removed, states } end -- each takes as long as many others
+    end
+  elseif not belongs(id, kind) then
+    removed = removed + forget_event(prefix, KEYS[1], entry)
+  end
+end
+return { #entries < ask.batch and '' or after, removed, states }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +16,9 @@ from flows.domain.events import PASSAGE, SIGNAL_CHANGED, Event
 from flows.domain.masking import masked
 from flows.domain.patrol import TASK
 from flows.domain.privacy import PRIVATE
+from flows.domain.review import IN_HAND
 from flows.store import keys
+from flows.store.compacting import compact
 from flows.store.connection import client, script, told
 from flows.store.intake import Intake
 from flows.store.ledger import Clock, utc_now
@@ -80,17 +84,21 @@ class Count:
 class Retention:
     """How long results stay in Redis; whichever bound is reached first. Counters are kept for good.
 
+    A violation goes as a whole, when it is due itself: with its decisions, its plate and its package.
+
     Attributes:
         keep_days: Days since an event was written; of a job the profile's ``violation_days``, in which a decision can
-            be appealed. A case's evidence is kept elsewhere.
+            be appealed.
         max_events: About 4 kB each with a measurement trace, so a quarter of a million fit in 1 GB of memory.
+            Violations that somebody has in review, or has confirmed, do not go before their days are over: they come
+            on top of this, and memory must hold as many as people work on in those days.
         passage_days: Keyed hashes of plates that belong to no violation; profiles say ``plate_hash_days``, and
             after an hour a passage matches nothing any more. Lights' phases as well.
         max_passing: So many of each of these, or the lights of a few junctions, which change 4,000 times a day each,
             would push out violations that wait for a list or a reviewer.
         task_days: What was told of patrols' tasks; profiles say ``task_days``.
-        unconfirmed_days: Violations that nobody confirmed, with their packages; profiles say ``unconfirmed_days``.
-            None: as long as all others, and packages for good.
+        unconfirmed_days: Violations that nobody confirmed; profiles say ``unconfirmed_days``. None: as long as all
+            others.
     """
 
     keep_days: float = 90.0
@@ -122,6 +130,8 @@ PASSING = (PASSAGE, SIGNAL_CHANGED)
 """Events that matter for an hour; there are many of them."""
 BATCH = 256
 """Events in one call of the script: about 10 ms of Redis's time, in which it serves nobody else."""
+CASE_EVENTS = 7
+"""A violation that people have worked on: itself, its plate, its package, claimed, confirmed, issued, closed."""
 
 
 class ResultsStore:
@@ -129,6 +139,9 @@ class ResultsStore:
 
     Nothing is sent twice by the client itself (a retry after a stall wrote double entries in trials); whoever
     calls may repeat a write, because ids make it idempotent.
+
+    Attributes:
+        deleted: Violations that :meth:`prune` has deleted, by the state that they were in.
 
     Raises:
         FieldError: If the address is malformed.
@@ -151,7 +164,8 @@ class ResultsStore:
         self._client = client(url, self._patience.answer_s)
         self._probe = client(url, self._patience.probe_s)
         self._write = self._writer.register_script(script("sha256", "note", "write"))
-        self._prune = self._writer.register_script(script("forget", "prune"))
+        self._prune = self._writer.register_script(script("sha256", "note", "forget", "prune"))
+        self.deleted: Counter[str] = Counter()
         self._intake = Intake(url, clock)
 
     def close(self) -> None:
@@ -212,22 +226,36 @@ class ResultsStore:
     def prune(self, now_s: float | None = None, batch: int = BATCH) -> int:
         """Removes what :class:`Retention` no longer keeps, a batch at a time; returns how many events went.
 
+        Packages of violations among them are noted for :class:`flows.store.removals.Removals`.
+
         Raises:
             StoreError: If Redis is away.
         """
         now_s = time.time() if now_s is None else now_s
-        kept, passed_s = self._retention, now_s - self._retention.passage_days * 86400
-        passing = sum(self._remove(passed_s, kept.max_passing, batch, type) for type in PASSING)
-        tasks = self._remove(now_s - kept.task_days * 86400, kept.max_events, batch, TASK)
-        return passing + tasks + self._remove(now_s - kept.keep_days * 86400, kept.max_events, batch)
+        kept, before = self._retention, self.deleted.total()
 
-    def _remove(self, first_s: float, most: int, batch: int, type: str = "") -> int:
-        removed, first_ms = 0, int(first_s * 1000)
+        def remove(days: float, most: int, type: str = "") -> int:
+            asked = {"now": now_s * 1000, "first": (now_s - days * 86400) * 1000, "most": most, "type": type}
+            stay = () if type else IN_HAND
+            return self._remove(asked | {"batch": batch, "stay": stay, "weight": CASE_EVENTS})
+
+        passing = sum(remove(kept.passage_days, kept.max_passing, type) for type in PASSING)
+        tasks = remove(kept.task_days, kept.max_events, TASK)
+        removed = passing + tasks + remove(kept.keep_days, kept.max_events)
+        compact(self._writer, self.address, self.deleted.total() > before)
+        return removed
+
+    def _remove(self, asked: dict[str, Any]) -> int:
+        removed, place = 0, ""
         while True:
             with self._told("remove old events"):
-                answer: Any = self._prune(keys=[keys.EVENTS], args=[keys.PREFIX, first_ms, most, batch, type])
-            removed += int(answer)
-            if answer < batch:
+                answer: Any = self._prune(
+                    keys=[keys.EVENTS], args=[keys.PREFIX, json.dumps(asked | {"after": place})]
+                )
+            removed += int(answer[1])
+            self.deleted.update(state.decode() for state in answer[2])
+            place = answer[0].decode()
+            if not place:
                 return removed
 
     # Reading
@@ -437,6 +465,6 @@ def _count(day: str, field: bytes, value: bytes) -> Count:
     return Count(day, district, kind, int(value))
 
 
-def _entry(place: bytes, json: bytes, *attached: bytes | None) -> Entry:
-    others = (None if text is None else Event.model_validate_json(text) for text in attached)
-    return Entry(place.decode(), Event.model_validate_json(json), *others)
+def _entry(place: bytes, text: bytes, *attached: bytes | None) -> Entry:
+    others = (None if each is None else Event.model_validate_json(each) for each in attached)
+    return Entry(place.decode(), Event.model_validate_json(text), *others)

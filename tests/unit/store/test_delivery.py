@@ -34,6 +34,7 @@ class FakeRedis:
         self.writes: Counter[str] = Counter()
         self.connections, self.asked, self.pruned = 1, 0, 0
         self.down, self.stalls = False, False
+        self.deleted: Counter[str] = Counter()
 
     def write(self, lines: Sequence[Line]) -> WriteReport:
         self._answer()

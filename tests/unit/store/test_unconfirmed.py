@@ -4,85 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import redis
-from people import Clock
-from violations import AT, package, plate, violation
+from retained import DAYS, FOLDER, House
 
-from flows.adjudication import Decision
 from flows.domain.errors import StoreError
-from flows.domain.events import DECISION, Event
-from flows.domain.review import STATES, State
+from flows.domain.review import IN_HAND, UNCONFIRMED, State
 from flows.jurisdiction import load_profile
 from flows.results import retention_of
-from flows.store.audit import AuditStore
-from flows.store.evidence import KEEP, EvidenceStore
+from flows.store.evidence import KEEP
 from flows.store.redis_server import EmbeddedRedis
-from flows.store.results import Entry, ResultsStore
-from flows.store.unconfirmed import UNCONFIRMED, UnconfirmedSweep
+from flows.store.results import Entry
+from flows.store.unconfirmed import UnconfirmedSweep
 
-DAYS = timedelta(days=1)
-FOLDER = "lane-1/2026-09-01/a"
 FOUND = ("stands", "needs_review", "undecided")
-STAY = [state for state in STATES if state not in UNCONFIRMED]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
     with EmbeddedRedis(tmp_path_factory.mktemp("unconfirmed") / "redis") as server:
         yield server
-
-
-class House:
-    """The stores, and a clock that is set on by days: what is written is written now."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url, self.clock = url, Clock()
-        self.clock.at = self.now = datetime.now(UTC)
-        self.redis = redis.Redis.from_url(url)
-        self.redis.flushall()
-        self.results, self.audit = ResultsStore(url), AuditStore(url)
-        self.evidence, self.folder = EvidenceStore(str(folder)), folder
-        self.sweeper = UnconfirmedSweep(url, self.results, self.evidence, 30.0, self.clock)
-
-    def writes(self, state: str = "stands", ago: timedelta = DAYS / 24) -> Event:
-        """A violation with its plate and its package."""
-        n = round((self.now - ago - AT).total_seconds() / 60)
-        made = violation(n, exemptions=(), state=state, evidence=FOLDER)
-        self.evidence.write(FOLDER, {"first.jpg": b"picture"}, b"{}")
-        self.results.write([made, plate(made), package(made)])
-        return made
-
-    def decides(self, of: Event, state: State, number: int = 1, after: timedelta = timedelta()) -> bool:
-        said = Decision(
-            violation=of.id,
-            state=state,
-            reason="other",
-            number=number,
-            by="dana",
-            decided_at=self.now + after,
-        )
-        return self.results.write(
-            [Event.of(DECISION, camera_id="lane-1", district="alatau", at=of.time, key=(of.id, number),
-                      data=said.model_dump(mode="json"))]
-        ).fresh == (True,)  # fmt: skip
-
-    def after(self, days: float) -> int:
-        self.clock.at = self.now + days * DAYS
-        return self.sweeper.sweep()
-
-    @property
-    def has_package(self) -> bool:
-        return (self.folder / FOLDER).exists()
-
-    def deleted(self) -> list[str]:
-        return [e.subject for e in self.audit.entries() if e.action == "violation.deleted"]
-
-    def close(self) -> None:
-        self.audit.close_connections(), self.results.close(), self.redis.close()
 
 
 @pytest.fixture
@@ -116,7 +58,7 @@ def test_what_a_machine_found_and_nobody_confirmed_goes_with_all_that_is_kept_of
     assert house.sweeper.counts == {state: 1}
 
 
-@pytest.mark.parametrize("state", STAY)
+@pytest.mark.parametrize("state", IN_HAND)
 def test_what_is_in_somebody_s_hands_or_was_confirmed_stays(house: House, state: State) -> None:
     made = house.writes()
     house.decides(made, state)
@@ -152,7 +94,7 @@ def test_a_step_that_somebody_takes_at_that_moment_wins(house: House) -> None:
             house.decides(made, "in_review")
             return found
 
-    house.sweeper = UnconfirmedSweep(house.url, Late(), house.evidence, 30.0, house.clock)
+    house.sweeper = UnconfirmedSweep(house.url, Late(), 30.0, house.clock)
     assert house.after(31) == 0
     assert house.has_package
     assert house.deleted() == []

@@ -1,0 +1,147 @@
+"""What is no longer kept goes as a whole, with its package; what people work on does not go early."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from retained import DAYS, House
+from violations import package, plate, violation
+
+from flows.domain.events import Event
+from flows.domain.review import IN_HAND, STATES, UNCONFIRMED, State
+from flows.store.redis_server import EmbeddedRedis
+from flows.store.results import ResultsStore, Retention
+
+YEAR = 365.0
+FOUND = ("stands", "needs_review", "undecided")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("retention") / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def house(server: EmbeddedRedis, tmp_path: Path) -> Iterator[House]:
+    house = House(server.url, tmp_path / "evidence")
+    yield house
+    house.close()
+
+
+def prune(house: House, days: float = 0.0, **kept: float) -> ResultsStore:
+    """Removes what is no longer kept after so many days, and its packages."""
+    store = ResultsStore(house.url, retention=Retention(**{"keep_days": YEAR} | kept))  # type: ignore[arg-type]
+    store.prune((house.now + days * DAYS).timestamp(), batch=16)
+    house.removals.sweep()
+    store.close()
+    return store
+
+
+def in_state(house: House, state: State, **more: str) -> Event:
+    made = house.writes(state if state in FOUND else "undecided", **more)
+    if state not in FOUND:
+        house.decides(made, state)
+    return made
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_violation_s_package_goes_with_it_when_its_days_are_over(house: House, state: State) -> None:
+    made = in_state(house, state)
+    prune(house, YEAR - 0.1)
+    assert house.has_package
+    assert house.results.event(made.id) is not None
+    store = prune(house, YEAR + 0.1)
+    assert not house.has_package
+    assert house.results.events(count=100) == [], "nor its plate, what is said of its package, its decisions"
+    assert house.deleted() == [made.id]
+    assert store.deleted == {state: 1}
+
+
+def test_what_was_said_later_goes_with_its_violation(house: House) -> None:
+    made = house.writes()
+    house.decides(made, "confirmed")
+    written = house.results.event(made.id)
+    assert written is not None
+    a_moment_later = written.written_at + timedelta(days=YEAR, milliseconds=1)
+    prune(house, (a_moment_later - house.now) / DAYS)
+    assert house.results.events() == []
+
+
+@pytest.mark.parametrize("state", UNCONFIRMED)
+def test_one_package_goes_with_the_violation_that_is_one_too_many(house: House, state: State) -> None:
+    in_state(house, state)
+    newer = house.writes(ago=timedelta(), folder="lane-1/2026-09-01/b")
+    prune(house, max_events=3)
+    assert not house.has_package
+    assert (house.folder / "lane-1/2026-09-01/b").exists()
+    assert house.results.events()[0].event.id == newer.id
+    assert len(house.deleted()) == 1
+
+
+@pytest.mark.parametrize("state", IN_HAND)
+def test_what_people_have_in_their_hands_is_whole_however_much_comes_after_it(
+    house: House, state: State
+) -> None:
+    made = in_state(house, state)
+    for n in range(9):
+        house.writes(ago=n * DAYS, folder=f"lane-1/2026-09-01/{n}")
+    prune(house, max_events=6)
+    kept = house.results.event(made.id)
+    assert house.has_package
+    assert kept is not None
+    assert kept.evidence is not None
+    assert kept.plate is not None
+    assert [d.data["state"] for d in house.results.decisions(made.id)] == [state]
+    assert made.id not in house.deleted()
+    assert len(house.deleted()) == 6
+
+
+def test_what_people_have_in_their_hands_pushes_nothing_new_out(house: House) -> None:
+    """A court's years of cases, and this morning's violations."""
+    for n in range(20):
+        house.decides(house.writes(ago=n * DAYS), "confirmed")
+    new = [house.writes(ago=timedelta(minutes=n)) for n in range(2)]
+    prune(house, max_events=6)
+    assert house.deleted() == []
+    assert len(house.results.entries([each.id for each in new])) == 2
+
+
+def test_what_is_said_of_a_violation_stays_as_long_as_it(house: House) -> None:
+    """Said before it: a plate may be read while the violation is still on its way."""
+    made = violation()
+    house.results.write([plate(made), package(made)])
+    house.results.write([made])
+    house.decides(made, "confirmed")
+    for n in range(4):
+        house.writes(ago=n * DAYS)
+    prune(house, max_events=0)
+    left = [entry.event.id for entry in house.results.events()]
+    assert len(house.deleted()) > 0
+    assert left[:4] == [plate(made).id, package(made).id, made.id, house.results.decisions(made.id)[0].id]
+
+
+def test_both_packages_of_an_average_speed_go(house: House) -> None:
+    made = violation(evidence="b/exit")
+    for folder in ("a/entry", "b/exit"):
+        house.evidence.write(folder, {}, b"{}")
+        house.evidence.keep(folder, made.id)
+    house.evidence.keep("a/entry", "another")
+    stored = package(made)
+    stored.data.update(folder="b/exit", entry_folder="a/entry")
+    house.results.write([made, stored])
+    prune(house, YEAR + 0.1)
+    assert not (house.folder / "b/exit").exists()
+    assert json.loads(house.evidence.read("a/entry", "keep.json")) == {"violations": ["another"]}
+
+
+def test_what_is_said_of_a_violation_that_never_came_goes_by_its_own_age(house: House) -> None:
+    house.results.write([plate(violation()), package(violation())])
+    prune(house, YEAR - 0.1)
+    assert len(house.results.events()) == 2
+    prune(house, YEAR + 0.1)
+    assert house.results.events() == []
