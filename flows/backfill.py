@@ -5,7 +5,7 @@ from the detectors of the live job. Ray Data deals them out, lets the pool grow 
 played again whose actor died; its events carry the same ids then and are written once.
 
 Nobody is searched for in an archive, and nobody is accused twice of one deed: an event is left out if its camera had
-one of its kind at that time already, from the live job or from another recording.
+one of its kind at that time already, from the live job or from another recording, also if that was deleted since.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ from flows.outbox import Outbox, Submit
 from flows.pipeline import CameraPipeline
 from flows.sources import open_source
 from flows.sources.container import file_span, plausible
+from flows.store.deleted import DeletedStore
 from flows.store.landmarks import LandmarkStore
-from flows.store.results import Entry, ResultsStore
+from flows.store.results import ResultsStore
 from flows.store.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ FULL_S: Final = timedelta(seconds=1)
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
+Found = TypeVar("Found")
 
 
 class Recording(BaseModel):
@@ -99,6 +101,7 @@ class Played(BaseModel):
         path: The file.
         status: The camera's counts over it.
         known: Events left out because the camera had one of their kind at that time.
+        gone: Events left out because such a violation was deleted.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,6 +109,7 @@ class Played(BaseModel):
     path: Path
     status: CameraStatus
     known: int = 0
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +325,7 @@ class Player:
         self, around: Surroundings, redis_url: str, loaders: Loaders, submit: Submit | None = None
     ) -> None:
         self._around, self._loaders = around, loaders
-        self._store = ResultsStore(redis_url)
+        self._store, self._deleted = ResultsStore(redis_url), DeletedStore(redis_url)
         self._submit = submit or _to_the_actor()
         self._detectors: dict[str, DetectorLike] = {}
         self._readers = Readers(
@@ -353,7 +357,7 @@ class Player:
             detector.spec.sure_score,
             LandmarkStore(around.settings.landmarks, camera).load(),
         )
-        known = Known(self._store, camera.id)
+        known = Known(self._store, self._deleted, camera.id)
         spool = Spool(around.settings.spool, f"{SPOOLED}{_slug(recording)}", around.settings.spool_events)
         outbox = Outbox(spool, self._submit)
         evidence = evidence_of(camera, around, source, detector.spec, self._readers)
@@ -366,7 +370,7 @@ class Player:
         finally:
             outbox.close()
         shutil.rmtree(spool.folder, ignore_errors=True)  # all of it was taken
-        return Played(path=recording.path, status=feed.status(), known=known.count)
+        return Played(path=recording.path, status=feed.status(), known=known.count, gone=known.gone)
 
     def _detector(self, name: str) -> DetectorLike:
         if name not in self._detectors:
@@ -379,16 +383,24 @@ class Player:
 class Known:
     """Which events of a recording tell what is known already.
 
+    Attributes:
+        count: Events that the camera had.
+        gone: Events that it had, and that were deleted.
+
     Args:
         store: The results.
+        deleted: What was deleted of them.
         camera_id: The camera.
         patience_s: Time for Redis to come back.
     """
 
-    def __init__(self, store: ResultsStore, camera_id: str, patience_s: float = PATIENCE_S) -> None:
-        self._store, self._camera_id, self._patience_s = store, camera_id, patience_s
+    def __init__(
+        self, store: ResultsStore, deleted: DeletedStore, camera_id: str, patience_s: float = PATIENCE_S
+    ) -> None:
+        self._store, self._deleted = store, deleted
+        self._camera_id, self._patience_s = camera_id, patience_s
         self._mine: set[str] = set()
-        self.count = 0
+        self.count = self.gone = 0
 
     def __call__(self, event: Event, stop: threading.Event) -> bool:
         """Whether the camera had another event of this kind then, which this recording has not given.
@@ -399,22 +411,29 @@ class Known:
         Raises:
             StoreError: If Redis stays away, or is still away when the feed stops; the recording is to be played again.
         """
-        had = {entry.event.id for entry in self._around(event, stop) if entry.event.type == event.type}
+        around = timedelta(seconds=SAME_S)
+        there = self._asked(
+            lambda: self._store.captured(
+                "camera", self._camera_id, event.time - around, event.time + around, MOST
+            ),
+            stop,
+        )
+        had = {entry.event.id for entry in there if entry.event.type == event.type}
         if event.id not in had and had - self._mine:
             self.count += 1
+            return True
+        if event.id not in had and self._asked(lambda: self._deleted.knows(event, SAME_S), stop):
+            self.gone += 1
             return True
         self._mine.add(event.id)
         return False
 
-    def _around(self, event: Event, stop: threading.Event) -> list[Entry]:
-        """What the camera had then; waits for a Redis that starts again, or a recording would be played for nothing."""
-        around = timedelta(seconds=SAME_S)
+    def _asked(self, ask: Callable[[], Found], stop: threading.Event) -> Found:
+        """An answer of Redis; waits for one that starts again, or a recording would be played for nothing."""
         deadline_s, pause = time.monotonic() + self._patience_s, Backoff(0.2, 5.0)
         while True:
             try:
-                return self._store.captured(
-                    "camera", self._camera_id, event.time - around, event.time + around, MOST
-                )
+                return ask()
             except StoreError:
                 if time.monotonic() > deadline_s or stop.wait(pause.next_s()):
                     raise

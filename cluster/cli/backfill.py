@@ -109,6 +109,7 @@ def line(played: Played) -> str:
     if status.state == "failed":
         return f"{status.camera_id} {played.path.name}: {status.message}"
     more = f", {played.known} known already" if played.known else ""
+    more += f", {played.gone} deleted before" if played.gone else ""
     more += f", {counted(status.dropped, 'frame')} not looked at" if status.dropped else ""
     more += f", {counted(status.lost, 'event')} lost" if status.lost else ""
     more += f"; {status.message}" if status.message else ""
@@ -124,7 +125,7 @@ def table(result: Backfilled) -> Table:
 
     made = Table(box=None, pad_edge=False, header_style="bold")
     made.add_column("camera")
-    for name in ("recordings", "failed", "frames", "gated", "errors", "known"):
+    for name in ("recordings", "failed", "frames", "gated", "errors", "known", "deleted"):
         made.add_column(name, justify="right")
     made.add_column("events")
     for camera in sorted({each.status.camera_id for each in result.played}):
@@ -137,6 +138,7 @@ def table(result: Backfilled) -> Table:
             sum(each.status.gated for each in mine),
             sum(sum(each.status.errors.values()) for each in mine),
             sum(each.known for each in mine),
+            sum(each.gone for each in mine),
         )
         said = ", ".join(f"{count} {short_type(kind)}" for kind, count in sorted(events.items()))
         made.add_row(camera, *(f"{number:,}" for number in numbers), said or "-")
@@ -150,5 +152,6 @@ def as_object(result: Backfilled) -> dict[str, object]:
         "left_out": list(result.problems),
         "written": result.results.written,
         "duplicates": result.results.duplicates,
+        "gone": result.results.gone,
         "stopped": result.stopped,
     }

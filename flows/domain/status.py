@@ -124,6 +124,7 @@ class ResultsStatus(BaseModel):
     Attributes:
         written: Events this instance wrote to Redis.
         duplicates: Events that were there already.
+        gone: Events left out because their violation was deleted before.
         spooled: Events waiting on its disk.
         lost: Events that could not be kept.
         redis: ``up``, or why it is away.
@@ -140,6 +141,7 @@ class ResultsStatus(BaseModel):
 
     written: int = 0
     duplicates: int = 0
+    gone: int = 0
     spooled: int = 0
     lost: int = 0
     redis: str = "up"

@@ -20,8 +20,9 @@ from flows.store.spool import Spool
 
 log = logging.getLogger(__name__)
 
-Verdict = Literal["written", "duplicate", "spooled", "lost", "rejected"]
-"""What became of one event: in Redis now, there already, safe on disk, not kept, or no event at all."""
+Verdict = Literal["written", "duplicate", "gone", "spooled", "lost", "rejected"]
+"""What became of one event: in Redis now, there already, of a violation that was deleted before and stays so, safe on
+disk, not kept, or no event at all."""
 
 REFUSED_IDS = 100_000
 """Ids of events not kept that are remembered, to see whether their producer brings them again: some 10 MB."""
@@ -49,7 +50,7 @@ class Desk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """The answer to a submit. All but ``lost`` and ``rejected`` are safe; nobody need send them again.
+    """The answer to a submit. All but ``lost`` and ``rejected`` are done with; nobody need send them again.
 
     Lost ones could not be kept here: a producer that still has them sends them again later. Rejected ones are
     no events and never will be.
@@ -60,16 +61,17 @@ class Ack:
     spooled: int = 0
     lost: int = 0
     rejected: int = 0
+    gone: int = 0
 
     @classmethod
     def of(cls, verdicts: Iterable[Verdict]) -> Self:
         """Counts verdicts."""
         n = Counter(verdicts)
-        return cls(n["written"], n["duplicate"], n["spooled"], n["lost"], n["rejected"])
+        return cls(n["written"], n["duplicate"], n["spooled"], n["lost"], n["rejected"], n["gone"])
 
     @property
     def safe(self) -> bool:
-        """Whether every event is in Redis or on disk."""
+        """Whether every event is in Redis or on disk, or is to be in neither."""
         return self.lost == 0 and self.rejected == 0
 
 
@@ -164,6 +166,7 @@ class Results:
         return ResultsStatus(
             written=self._tally["written"],
             duplicates=self._tally["duplicate"],
+            gone=self._tally["gone"],
             spooled=self.waiting,
             lost=len(self._refused) + self._forgotten + self._tally["rejected"],
             redis=self._away or "up",
@@ -239,16 +242,21 @@ class Results:
             self._forgotten += 1
 
     def _write(self, lines: list[Line]) -> list[Verdict]:
-        fresh = self._store.write(lines).fresh
+        report = self._store.write(lines)
         self._reconcile()
         now_s = self._clock()
         self._young.extend((now_s, line) for line in lines)
         if self._counts is not None:
-            new = (x for x, is_new in zip(lines, fresh, strict=True) if is_new and x.type not in PRIVATE)
+            new = (
+                x for x, is_new in zip(lines, report.fresh, strict=True) if is_new and x.type not in PRIVATE
+            )
             self._counts.update((line.day, line.district, line.type) for line in new)
         shown = ((desk, line) for line in lines for desk in self._desks if desk.wants(line))
         self._show([partial(_shown, desk, line) for desk, line in shown])
-        return ["written" if is_new else "duplicate" for is_new in fresh]
+        return [
+            "written" if is_new else "gone" if n in report.gone else "duplicate"
+            for n, is_new in enumerate(report.fresh)
+        ]
 
     def _show(self, asks: Sequence[Callable[[], list[Event]]]) -> None:
         """Asks desks and delivers their answers. What was written stays written, whatever goes wrong here."""

@@ -43,6 +43,16 @@ local function leave_packages(prefix, violation, ...)
   end
 end
 
+local REMEMBERED_MS = 366 * 86400000 -- archives that are older are seldom kept
+
+-- What is known of violations that were deleted, by hashes alone: see deleted.py.
+local function remember_deleted(prefix, id, camera, kind, ms, now_ms)
+  local slot = string.format('%.0f', math.floor(tonumber(ms) / 100))
+  local until_ms = string.format('%.0f', now_ms + REMEMBERED_MS)
+  local mark = string.sub(sha256(camera .. '|' .. kind .. '|' .. slot), 1, 32)
+  redis.call('ZADD', prefix .. 'violations:deleted', until_ms, id, until_ms, mark)
+end
+
 -- Deletes a violation with its decisions, its plate, what is said of its package and, later, that; and says so in the
 -- audit log. Takes about a millisecond, most of it for the log. Returns how many events it was.
 local function delete_violation(prefix, events, id, now_ms, why)
@@ -58,7 +68,12 @@ local function delete_violation(prefix, events, id, now_ms, why)
     local place = redis.call('HGET', prefix .. 'event:' .. each, 'place')
     local entry = place and redis.call('XRANGE', events, place, place)[1]
     if entry then
+      local kind, camera = entry[2][4], entry[2][6]
       district = entry[2][8]
+      if each == id then
+        local ms = redis.call('ZSCORE', prefix .. 'times:camera:' .. camera, id)
+        remember_deleted(prefix, id, camera, kind, ms, now_ms)
+      end
       gone = gone + forget_event(prefix, events, entry)
     end
   end

@@ -21,6 +21,8 @@ them.
 | | | 1e13 for each degree of severity: the severest first, then the oldest |
 | ``{dome}:review:claims`` | sorted set | violations in review, by the time of the claim, ms |
 | ``{dome}:violations:unremoved`` | set | packages of violations that were deleted, until they are removed: JSON |
+| ``{dome}:violations:deleted`` | sorted set | hashes of violations that were deleted, by when they are forgotten, ms; |
+| | | see :mod:`flows.store.deleted` |
 | ``{dome}:outbox:proceedings`` | stream | ``decision violation action`` that the electronic proceedings must hear of |
 | ``{dome}:filings:ID`` | hash | of a violation: what became of each filing, or that it waits: ``Receipt`` as |
 | | | JSON by its key |
@@ -95,6 +97,7 @@ DISTRICTS = f"{PREFIX}districts"
 CLAIMS = f"{PREFIX}review:claims"
 PROCEEDINGS = f"{PREFIX}outbox:proceedings"
 VIOLATIONS_UNREMOVED = f"{PREFIX}violations:unremoved"
+VIOLATIONS_DELETED = f"{PREFIX}violations:deleted"
 EXEMPTIONS = f"{PREFIX}exemptions"
 EXEMPTION_VERSIONS = f"{PREFIX}exemptions:versions"
 CASES = f"{PREFIX}cases"

@@ -11,6 +11,7 @@
 --   batch  the most to look at now
 --   stay   states of violations that do not go before their time
 --   weight how many events a violation in such a state is reckoned as
+--   remember  the most hashes of deleted violations to keep
 -- Returns the place to go on after, or '' at the end; how many were removed; and the state of each violation among them.
 -- sha256.lua, note.lua and forget.lua stand before this file.
 local prefix, ask = ARGV[1], cjson.decode(ARGV[2])
@@ -30,6 +31,8 @@ local function belongs(id, kind)
   return violation and redis.call('HEXISTS', prefix .. 'event:' .. violation, 'place') == 1
 end
 
+redis.call('ZREMRANGEBYSCORE', prefix .. 'violations:deleted', '-inf', string.format('%.0f', ask.now))
+redis.call('ZREMRANGEBYRANK', prefix .. 'violations:deleted', 0, -ask.remember - 1)
 local after, removed, states = '', 0, {}
 local entries = redis.call('XRANGE', walk, ask.after == '' and '-' or '(' .. ask.after, '+', 'COUNT', ask.batch)
 for _, entry in ipairs(entries) do

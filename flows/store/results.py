@@ -20,6 +20,7 @@ from flows.domain.review import IN_HAND
 from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import client, script, told
+from flows.store.deleted import REMEMBERED
 from flows.store.intake import Intake
 from flows.store.ledger import Clock, utc_now
 from flows.store.lines import Line
@@ -55,9 +56,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class WriteReport:
-    """What became of a batch: for each event, in order, whether it was new."""
+    """What became of a batch.
+
+    Attributes:
+        fresh: For each event, in order, whether it was new.
+        gone: The numbers of those that were left out because the violation was deleted before.
+    """
 
     fresh: tuple[bool, ...]
+    gone: frozenset[int] = frozenset()
 
     @property
     def written(self) -> int:
@@ -67,7 +74,7 @@ class WriteReport:
     @property
     def duplicates(self) -> int:
         """Events that were there already."""
-        return len(self.fresh) - self.written
+        return len(self.fresh) - self.written - len(self.gone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,8 @@ PASSING = (PASSAGE, SIGNAL_CHANGED)
 """Events that matter for an hour; there are many of them."""
 BATCH = 256
 """Events in one call of the script: about 10 ms of Redis's time, in which it serves nobody else."""
+FRESH, DELETED_BEFORE = 1, 2
+"""What the script answers of an event that was new, and of one whose violation was deleted."""
 CASE_EVENTS = 7
 """A violation that people have worked on: itself, its plate, its package, claimed, confirmed, issued, closed."""
 
@@ -163,7 +172,7 @@ class ResultsStore:
         self._writer = client(url, self._patience.answer_s, redis_connect_func=self._on_connect)
         self._client = client(url, self._patience.answer_s)
         self._probe = client(url, self._patience.probe_s)
-        self._write = self._writer.register_script(script("sha256", "note", "write"))
+        self._write = self._writer.register_script(script("sha256", "note", "forget", "write"))
         self._prune = self._writer.register_script(script("sha256", "note", "forget", "prune"))
         self.deleted: Counter[str] = Counter()
         self._intake = Intake(url, clock)
@@ -190,10 +199,12 @@ class ResultsStore:
             self._write_public([line for line, apart in zip(lines, private, strict=True) if not apart])
         )
         kept = iter(self._intake.write([line for line, apart in zip(lines, private, strict=True) if apart]))
-        return WriteReport(tuple(next(kept if apart else public) for apart in private))
+        answers = [int(next(kept if apart else public)) for apart in private]
+        gone = frozenset(n for n, answer in enumerate(answers) if answer == DELETED_BEFORE)
+        return WriteReport(tuple(answer == FRESH for answer in answers), gone)
 
-    def _write_public(self, lines: Sequence[Line]) -> list[bool]:
-        fresh: list[bool] = []
+    def _write_public(self, lines: Sequence[Line]) -> list[int]:
+        answers: list[int] = []
         for start in range(0, len(lines), BATCH):
             args: list[bytes | str | int] = [keys.PREFIX]
             for line in lines[start : start + BATCH]:
@@ -202,8 +213,8 @@ class ResultsStore:
                 args += [line.severity, line.plate, line.export]
             with self._told("write events"):
                 answer: Any = self._write(keys=[keys.EVENTS], args=args)
-            fresh += [flag == 1 for flag in answer]
-        return fresh
+            answers += answer
+        return answers
 
     def ping(self) -> None:
         """Asks on the writing connection whether Redis answers.
@@ -235,9 +246,17 @@ class ResultsStore:
         kept, before = self._retention, self.deleted.total()
 
         def remove(days: float, most: int, type: str = "") -> int:
-            asked = {"now": now_s * 1000, "first": (now_s - days * 86400) * 1000, "most": most, "type": type}
-            stay = () if type else IN_HAND
-            return self._remove(asked | {"batch": batch, "stay": stay, "weight": CASE_EVENTS})
+            asked: dict[str, Any] = {
+                "now": now_s * 1000,
+                "first": (now_s - days * 86400) * 1000,
+                "most": most,
+                "type": type,
+                "batch": batch,
+                "stay": () if type else IN_HAND,
+                "weight": CASE_EVENTS,
+                "remember": REMEMBERED,
+            }
+            return self._remove(asked)
 
         passing = sum(remove(kept.passage_days, kept.max_passing, type) for type in PASSING)
         tasks = remove(kept.task_days, kept.max_events, TASK)

@@ -1,11 +1,12 @@
--- Writes each event of a batch once. Returns 1 (new) or 0 (was there, or decides nothing) for each.
+-- Writes each event of a batch once. Returns for each 1 (new), 0 (was there, or decides nothing) or 2 (is, or is about,
+-- a violation that was deleted; a package that was made of it again goes, too).
 -- KEYS[1]  the stream of all events
 -- ARGV[1]  the keys' prefix; then for each event:
 --   id, json, type, camera, district, capture time in ms, its UTC day, id of the violation it is about or '',
 --   state that it gives to a violation or '', number of the decision (0: the violation itself),
 --   severity of a violation, plate that it says a violation's vehicle bears or '',
 --   what the electronic proceedings are to be told or ''
--- sha256.lua and note.lua stand before this file.
+-- sha256.lua, note.lua and forget.lua stand before this file.
 -- The script as a whole is atomic, also in the append-only file: an event is there with all its indexes or not at all.
 local prefix, fresh = ARGV[1], {}
 local attached = { ['dome.evidence.stored.v1'] = 'evidence', ['dome.plate.read.v1'] = 'plate' }
@@ -65,6 +66,11 @@ local function note_plate(about, plate, ms)
   redis.call('HSET', record, 'bears', plate)
 end
 
+local function was_deleted(about, kind)
+  if not attached[kind] and not string.find(kind, '^dome%.violation%.') then return false end
+  return redis.call('ZSCORE', prefix .. 'violations:deleted', about)
+end
+
 -- What a person decided, also by correcting many at once, stands in the audit log, or is not decided.
 local function audit_decision(json, district, place)
   local said = cjson.decode(json).data
@@ -84,7 +90,12 @@ for i = 2, #ARGV, 13 do
   local decides = state ~= '' and number > 0
   local record = prefix .. 'event:' .. id
   local new = 0
-  if not decides or decidable(violation, number) then new = redis.call('HSETNX', record, 'json', json) end
+  if was_deleted(violation ~= '' and violation or id, kind) then
+    new = 2
+    if attached[kind] == 'evidence' then leave_packages(prefix, violation, json) end
+  elseif not decides or decidable(violation, number) then
+    new = redis.call('HSETNX', record, 'json', json)
+  end
   if new == 1 then
     local place = redis.call('XADD', KEYS[1], '*', 'id', id, 'type', kind, 'camera', camera, 'district', district)
     redis.call('HSET', record, 'place', place)

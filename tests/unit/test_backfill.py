@@ -32,7 +32,7 @@ from flows.feed import Feed
 from flows.jurisdiction import load_profile
 from flows.settings import Settings
 from flows.sitefile import load_site
-from flows.store.results import Entry, ResultsStore
+from flows.store.results import Entry
 
 AT = datetime(2026, 9, 14, 8, 30, tzinfo=UTC)
 
@@ -250,10 +250,22 @@ def event(at_s: float, kind: str = SPEEDING, key: int = 1) -> Event:
     return Event.of(kind, camera_id="a", district="d", at=at, data={}, key=(key,))
 
 
-def known(*had: Event, away: int = 0, patience_s: float = 60.0) -> Known:
+@dataclass
+class Deleted:
+    """Of which none, or each, was deleted."""
+
+    all: bool = False
+    asked: int = 0
+
+    def knows(self, event: Event, within_s: float) -> bool:
+        self.asked += 1
+        return self.all
+
+
+def known(*had: Event, away: int = 0, patience_s: float = 60.0, deleted: Deleted | None = None) -> Known:
     store: Any = Store(list(had), away)
-    asked: ResultsStore = store
-    return Known(asked, "a", patience_s)
+    gone: Any = deleted or Deleted()
+    return Known(store, gone, "a", patience_s)
 
 
 RUNS = threading.Event()
@@ -272,9 +284,16 @@ def test_the_same_event_again_is_sent_again_and_written_once() -> None:
     assert not known(event(10.0))(event(10.0), RUNS)
 
 
+def test_what_was_deleted_is_left_out_and_counted_apart() -> None:
+    asked = known(event(10.0), deleted=Deleted(all=True))
+    assert not asked(event(10.0), RUNS), "it is there, whatever else was deleted about that time"
+    assert asked(event(11.0, "dome.violation.red_light.v1"), RUNS)
+    assert (asked.count, asked.gone) == (0, 1)
+
+
 def test_two_deeds_of_one_recording_do_not_hide_each_other() -> None:
     store = Store([])
-    asked = Known(store, "a")  # type: ignore[arg-type]
+    asked = Known(store, Deleted(), "a")  # type: ignore[arg-type]
     for key in (1, 2):
         deed = event(10.0 + key, key=key)
         assert not asked(deed, RUNS)
