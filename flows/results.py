@@ -29,6 +29,7 @@ from flows.store.delivery import Ack, Policy, Results
 from flows.store.evidence import EvidenceStore
 from flows.store.exemptions import ExemptionsStore
 from flows.store.pictures import PictureStore
+from flows.store.present import Present
 from flows.store.removals import Removals
 from flows.store.results import Count, ResultsStore, Retention
 from flows.store.sightings import SightingStore
@@ -66,11 +67,13 @@ class ResultsActor:
         task_days = (retention or Retention()).task_days
         patrol = PatrolDesk(TaskSweep.of(redis_url, task_days))
         days = (retention or Retention()).unconfirmed_days
-        self._unconfirmed = UnconfirmedSweep.of(redis_url, days) if days else None
+        self._present = Present(redis_url)
+        self._unconfirmed = UnconfirmedSweep.of(redis_url, days, self._present.now) if days else None
         also = (self._unconfirmed,) if self._unconfirmed is not None else ()
         searches = _search_desk(settings, redis_url, (*also, Removals.of(redis_url, settings.evidence)))
         desks = (self._sections, self._docket, searches, patrol)
-        results = Results(ResultsStore(redis_url, retention=retention), spool, desks=desks)
+        store = ResultsStore(redis_url, retention=retention)
+        results = Results(store, spool, desks=desks, present=self._present.now)
         self._writer = Writer(results, on_death=lambda: os._exit(1))  # an exit that Ray counts as a crash
 
     async def submit(self, events: Sequence[Event] | Sequence[bytes]) -> Ack:
@@ -85,7 +88,12 @@ class ResultsActor:
         if self._unconfirmed is not None:
             deleted.update(self._unconfirmed.counts)
         return known.model_copy(
-            update={"refusals": refused, "decisions": dict(self._docket.counts), "deleted": dict(deleted)}
+            update={
+                "refusals": refused,
+                "decisions": dict(self._docket.counts),
+                "deleted": dict(deleted),
+                "doubted": self._present.doubted,
+            }
         )
 
     async def counts(self) -> list[Count]:

@@ -16,7 +16,7 @@ from flows.store.audit import AuditStore
 from flows.store.evidence import EvidenceStore
 from flows.store.removals import Removals
 from flows.store.results import ResultsStore
-from flows.store.unconfirmed import UnconfirmedSweep
+from flows.store.unconfirmed import Archive, UnconfirmedSweep
 
 DAYS = timedelta(days=1)
 FOLDER = "lane-1/2026-09-01/a"
@@ -37,9 +37,13 @@ class House:
         self.redis.flushall()
         self.results, self.audit = ResultsStore(url), AuditStore(url)
         self.evidence, self.folder = EvidenceStore(str(folder)), folder
-        self.sweeper = UnconfirmedSweep(url, self.results, 30.0, self.clock)
         self.steady_s = 0.0
+        self.sweeper = self.sweeper_of(self.results)
         self.removals = Removals(url, self.evidence, lambda: self.steady_s)
+
+    def sweeper_of(self, archive: Archive) -> UnconfirmedSweep:
+        """Deletes what nobody confirmed within thirty days."""
+        return UnconfirmedSweep(self.url, archive, 30.0, self.clock, lambda: self.steady_s)
 
     def writes(self, state: str = "stands", ago: timedelta = DAYS / 24, folder: str = FOLDER) -> Event:
         """A violation with its plate and its package."""

@@ -135,6 +135,7 @@ class ResultsStatus(BaseModel):
         decisions: Decisions on violations that this instance made, by state.
         deleted: Violations that this instance deleted because nobody had confirmed them for too long, or because they
             were as old as the law allows or too many, by state.
+        doubted: Times that nothing was deleted, because the clock may be ahead.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -151,6 +152,7 @@ class ResultsStatus(BaseModel):
     refusals: dict[str, int] = Field(default_factory=dict)
     decisions: dict[str, int] = Field(default_factory=dict)
     deleted: dict[str, int] = Field(default_factory=dict)
+    doubted: int = 0
 
 
 class Summary(BaseModel):

@@ -7,6 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Literal, Protocol, Self
 
@@ -14,7 +15,9 @@ from flows.domain.errors import FieldError, StoreError
 from flows.domain.events import Event
 from flows.domain.privacy import PRIVATE
 from flows.domain.status import ResultsStatus
+from flows.store.ledger import utc_now
 from flows.store.lines import Line
+from flows.store.present import ClockDoubted
 from flows.store.results import BATCH, Count, ResultsStore
 from flows.store.spool import Spool
 
@@ -112,6 +115,7 @@ class Results:
         clock: Seconds of a steady clock.
         policy: Pauses and bounds.
         desks: Are shown what was written; what they answer is delivered likewise.
+        present: The present, by which old events are removed.
     """
 
     def __init__(
@@ -121,8 +125,10 @@ class Results:
         clock: Callable[[], float] = time.monotonic,
         policy: Policy | None = None,
         desks: Sequence[Desk] = (),
+        present: Callable[[], datetime] = utc_now,
     ) -> None:
         self._store, self._spool, self._clock, self._policy = store, spool, clock, policy or Policy()
+        self._present = present
         self._desks = desks
         self._swept_at_s = float("-inf")
         self._tally: Counter[Verdict] = Counter()
@@ -300,7 +306,12 @@ class Results:
         return Counter({(row.day, row.district, row.type): row.count for row in rows})
 
     def _prune(self) -> None:
-        if removed := self._store.prune():
+        try:
+            now_s = self._present().timestamp()
+        except ClockDoubted as error:
+            log.error("%s", error)
+            return
+        if removed := self._store.prune(now_s):
             log.info("removed %d events past their retention", removed)
 
     def _is_back(self) -> bool:

@@ -78,6 +78,7 @@ them.
 | ``{dome}:patrol:places:D`` | geo set | tasks of a district that are not over, by place; an empty D is any |
 | ``{dome}:patrol:calling:D`` | geo set | those of them that call patrols from afar, likewise |
 | ``{dome}:report...`` | | citizens' reports, see :mod:`flows.store.reports` |
+| ``{dome}:present`` | string | when something was last deleted by its age, or could have been, ms |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
 
 The scripts beside this file (``write.lua``, ``prune.lua``, ``forget.lua``, ``unconfirmed.lua``, ``exempt.lua``,
@@ -114,6 +115,7 @@ AUDIT = f"{PREFIX}audit"
 AUDIT_HEAD = f"{AUDIT}:head"
 AUDIT_SEALED = f"{AUDIT}:sealed"
 CLOCK = f"{PREFIX}clock"
+PRESENT = f"{PREFIX}present"
 TASKS = f"{PREFIX}patrol:tasks"
 TASKS_OPEN = f"{PREFIX}patrol:open"
 TASKS_OVER = f"{PREFIX}patrol:over"

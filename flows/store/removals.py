@@ -72,6 +72,6 @@ class Removals:
             with told("note that a package is gone", self._address):
                 self._redis.srem(keys.VIOLATIONS_UNREMOVED, each)
             went += 1
-            if self._steady_s() - began_s > BUSY_S:
+            if self._steady_s() - began_s >= BUSY_S:
                 break
         return went

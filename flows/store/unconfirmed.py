@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, Self
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 READ: Final = 500
 """Violations read at a time."""
-EVERY: Final = timedelta(minutes=10)
+EVERY_S: Final = 600.0
 """Days are counted; looking for what is over costs a walk over all that is old."""
 BUSY_S: Final = 1.0
 """Deletes for so long at a time: no event is written meanwhile, and an installation that has kept everything so far
@@ -52,37 +52,46 @@ class UnconfirmedSweep:
         url: Of Redis.
         archive: Where violations are.
         kept_days: Days that nobody has confirmed one.
-        clock: The present; for tests.
+        clock: The present.
+        steady_s: Seconds of a clock that nobody sets.
     """
 
-    def __init__(self, url: str, archive: Archive, kept_days: float, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        url: str,
+        archive: Archive,
+        kept_days: float,
+        clock: Clock = utc_now,
+        steady_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._address, self._redis = masked(url), client(url, ANSWER_S)
         self._archive, self._kept, self._clock = archive, timedelta(days=kept_days), clock
+        self._steady_s, self._due_s = steady_s, float("-inf")
         self._delete = self._redis.register_script(script("sha256", "note", "forget", "unconfirmed"))
-        self._due_at: datetime | None = None
         self.counts: Counter[str] = Counter()
 
     @classmethod
-    def of(cls, url: str, kept_days: float) -> Self:
+    def of(cls, url: str, kept_days: float, clock: Clock) -> Self:
         """With a store of its own."""
-        return cls(url, ResultsStore(url), kept_days)
+        return cls(url, ResultsStore(url), kept_days, clock)
 
     def sweep(self) -> int:
         """Deletes what is over; how many violations it was. Called every half minute, looks now and then, and goes on
         the next time where there was too much.
 
         Raises:
+            ClockDoubted: If the clock does not know the present (:class:`flows.store.present.Present`).
             StoreError: If Redis is away.
         """
-        now = self._clock()
-        if self._due_at is not None and now < self._due_at:
+        began_s, went = self._steady_s(), 0
+        if began_s < self._due_s:
             return 0
-        self._due_at = now + EVERY
-        until_s, went = time.monotonic() + BUSY_S, 0
+        self._due_s = began_s + EVERY_S
+        now = self._clock()
         for each in (each for state in UNCONFIRMED for each in self._over(state, now)):
             went += self._go(each, now)
-            if time.monotonic() > until_s:
-                self._due_at = None
+            if self._steady_s() - began_s >= BUSY_S:
+                self._due_s = began_s
                 break
         if went:
             log.info("deleted %d violations that nobody confirmed within %g days", went, self._kept.days)

@@ -14,6 +14,7 @@ from flows.domain.errors import StoreError
 from flows.domain.events import SPEEDING, Event
 from flows.store.delivery import Ack, Policy, Results
 from flows.store.lines import Line
+from flows.store.present import ClockDoubted
 from flows.store.results import Count, WriteReport
 from flows.store.spool import Spool
 
@@ -54,7 +55,7 @@ class FakeRedis:
         self.asked += 1
         self._answer()
 
-    def prune(self) -> int:
+    def prune(self, now_s: float) -> int:
         self._answer()
         self.pruned += 1
         return 0
@@ -280,6 +281,19 @@ def test_it_starts_while_redis_is_away(bench: Bench) -> None:
 def test_old_events_are_removed_now_and_then(bench: Bench) -> None:
     bench.run(3 * Policy().prune_s)
     assert bench.redis.pruned in (2, 3)
+
+
+def test_a_clock_that_may_be_ahead_removes_nothing_and_keeps_nobody_up(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    def doubted() -> datetime:
+        raise ClockDoubted("it is 2036 here")
+
+    bench.results._present = doubted
+    bench.run(3 * Policy().prune_s)
+    assert bench.redis.pruned == 0
+    assert "it is 2036 here" in caplog.text
+    assert bench.results.status().redis == "up"
 
 
 def test_closing_writes_the_backlog_when_redis_is_there(bench: Bench) -> None:

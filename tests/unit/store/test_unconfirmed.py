@@ -17,7 +17,6 @@ from flows.store import keys
 from flows.store.evidence import KEEP
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import Entry
-from flows.store.unconfirmed import UnconfirmedSweep
 
 FOUND = ("stands", "needs_review", "undecided")
 
@@ -95,7 +94,7 @@ def test_a_step_that_somebody_takes_at_that_moment_wins(house: House) -> None:
             house.decides(made, "in_review")
             return found
 
-    house.sweeper = UnconfirmedSweep(house.url, Late(), 30.0, house.clock)
+    house.sweeper = house.sweeper_of(Late())
     assert house.after(31) == 0
     assert house.has_package
     assert house.deleted() == []

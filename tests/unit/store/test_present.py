@@ -1,0 +1,148 @@
+"""A clock that is ahead deletes nothing: it is held against that of Redis and against one that nobody sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from people import Clock
+from retained import House
+
+from flows.store.present import APART, AWAY, LASTING, ClockDoubted, Present
+from flows.store.redis_server import EmbeddedRedis
+from flows.store.unconfirmed import UnconfirmedSweep
+
+AT = datetime(2026, 9, 1, 7, 0, tzinfo=UTC)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("present") / "redis") as server:
+        yield server
+
+
+class Machine:
+    """A machine with Redis on it: a clock that somebody sets, and one that nobody does."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.wall, self.steady_s, self.redis_behind = url, Clock(), 1000.0, timedelta()
+        self.wall.at = AT
+        self.start()
+
+    def start(self) -> None:
+        """A process begins."""
+        self.present = Present(self.url, self.wall, lambda: self.steady_s)
+        self.present._redis.time = self._time  # type: ignore[method-assign]
+
+    def passes(self, time: timedelta) -> None:
+        self.wall.at += time
+        self.steady_s += time.total_seconds()
+
+    def knows(self) -> bool:
+        try:
+            return self.present.now() == self.wall.at
+        except ClockDoubted:
+            return False
+
+    def _time(self) -> tuple[int, int]:
+        return int((self.wall.at - self.redis_behind).timestamp()), 0
+
+
+@pytest.fixture
+def machine(server: EmbeddedRedis) -> Machine:
+    redis.Redis.from_url(server.url).flushall()
+    return Machine(server.url)
+
+
+def test_clocks_that_agree_are_believed_however_slowly_they_drift(machine: Machine) -> None:
+    assert machine.knows()
+    for _ in range(10):
+        machine.passes(DAY / 24)
+        machine.wall.at += MINUTE
+        assert machine.knows()
+    assert machine.present.doubted == 0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_clock_that_is_not_that_of_redis_is_told_with_both_times(machine: Machine, sign: int) -> None:
+    machine.redis_behind = sign * (APART - MINUTE)
+    assert machine.knows()
+    machine.redis_behind = sign * 30 * DAY
+    with pytest.raises(
+        ClockDoubted, match=r"it is 2026-09-01 07:00 here and 2026-(08-02|10-01) 07:00 for Redis"
+    ):
+        machine.present.now()
+    assert machine.present.doubted == 1
+
+
+def test_a_leap_ahead_is_believed_only_when_it_has_lasted_for_a_day(machine: Machine) -> None:
+    assert machine.knows()
+    machine.wall.at += 400 * DAY
+    with pytest.raises(ClockDoubted, match="it has leapt ahead by 400 days"):
+        machine.present.now()
+    machine.passes(LASTING - MINUTE)
+    assert not machine.knows()
+    machine.passes(2 * MINUTE)
+    assert machine.knows()
+    assert machine.present.doubted == 2
+
+
+def test_a_clock_that_is_set_right_again_is_believed_at_once(machine: Machine) -> None:
+    assert machine.knows()
+    machine.wall.at += 400 * DAY
+    assert not machine.knows()
+    machine.passes(MINUTE)
+    machine.wall.at -= 400 * DAY
+    assert machine.knows()
+    machine.wall.at += 400 * DAY
+    assert not machine.knows(), "another leap waits for a day of its own"
+    machine.passes(DAY - MINUTE)
+    assert not machine.knows()
+
+
+def test_a_second_leap_waits_for_a_day_of_its_own(machine: Machine) -> None:
+    assert machine.knows()
+    machine.wall.at += DAY
+    assert not machine.knows()
+    machine.passes(LASTING - MINUTE)
+    machine.wall.at += 400 * DAY
+    assert not machine.knows()
+    machine.passes(2 * MINUTE)
+    assert not machine.knows()
+
+
+@pytest.mark.parametrize(("away", "believed"), [(AWAY, True), (400 * DAY, False)])
+def test_a_process_that_starts_with_a_clock_far_ahead_waits(
+    machine: Machine, away: timedelta, believed: bool
+) -> None:
+    """A machine whose battery is empty may start in any year."""
+    assert machine.knows()
+    machine.wall.at += away
+    machine.steady_s = 10.0
+    machine.start()
+    assert machine.knows() is believed
+    machine.passes(LASTING)
+    assert machine.knows()
+
+
+def test_nothing_is_deleted_by_a_clock_that_has_leapt(
+    machine: Machine, server: EmbeddedRedis, tmp_path: Path
+) -> None:
+    house = House(server.url, tmp_path / "evidence")
+    machine.wall.at = house.now
+    sweep = UnconfirmedSweep(server.url, house.results, 30.0, machine.present.now, lambda: machine.steady_s)
+    made = house.writes()
+    assert sweep.sweep() == 0
+    machine.passes(11 * MINUTE)
+    machine.wall.at += 400 * DAY
+    with pytest.raises(ClockDoubted):
+        sweep.sweep()
+    assert house.results.event(made.id) is not None
+    machine.wall.at -= 400 * DAY
+    machine.passes(31 * DAY)
+    assert sweep.sweep() == 1
+    house.close()
