@@ -107,7 +107,8 @@ class ReviewDesk:
         return None
 
     def release_stale(self, at: datetime) -> int:
-        """Gives back what was claimed too long ago; how many. Called whenever somebody asks for the next one.
+        """Gives back what was claimed too long ago; how many. Called every half minute, and whenever somebody asks for
+        the next one.
 
         Raises:
             StoreError: If Redis is away.

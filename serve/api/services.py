@@ -28,6 +28,7 @@ from flows.store.pictures import PictureStore
 from flows.store.proceedings import ProceedingsStore
 from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
+from flows.store.review import ReviewDesk
 from flows.store.sightings import SightingStore
 from flows.store.tasksweep import TaskSweep
 from flows.store.uploads import UploadShelf
@@ -47,6 +48,8 @@ from serve.clips import ClipLooker
 
 DELIVER_S = 1.0
 """Between rounds of deliveries while nothing waits."""
+CLAIMS_S = 30.0
+"""Between rounds of giving back what was claimed too long ago: little beside ten minutes."""
 FORGET_S = 600.0
 """Between rounds of removing what has been kept for as long as it may be."""
 
@@ -73,6 +76,7 @@ class Services:
         audit: The audit log.
         patrol: Tasks of patrols.
         tasks: Ends those whose subject has ended.
+        review: Takes reviewers' steps.
         pictures: Cameras' newest pictures.
         seers: Models behind Serve.
         signatures: Checks what channels sign.
@@ -100,6 +104,7 @@ class Services:
     audit: AuditStore
     patrol: PatrolStore
     tasks: TaskSweep
+    review: ReviewDesk
     pictures: PictureStore
     seers: Seers
     signatures: Signatures
@@ -120,6 +125,7 @@ class Services:
         """
         url, settings = config.redis_url, config.settings
         results, evidence = ResultsStore(url), EvidenceStore(settings.evidence)
+        violations, exemptions = ViolationsStore(url), ExemptionsStore(url)
         probe_key = settings.probe_key.get_secret_value()
         vault = Vault.of(probe_key) if probe_key else None
         reports, inspector = ReportsStore(url), Inspector()
@@ -133,8 +139,8 @@ class Services:
             identity=Identity(config.oidc, keys_for(config.oidc, settings.home)),
             results=results,
             cameras=CameraStore(url),
-            violations=ViolationsStore(url),
-            exemptions=ExemptionsStore(url),
+            violations=violations,
+            exemptions=exemptions,
             evidence=evidence,
             alerts=AlertHub(url, config.listeners),
             proceedings=ProceedingsStore(url, results),
@@ -146,6 +152,7 @@ class Services:
             audit=AuditStore(url),
             patrol=patrol,
             tasks=TaskSweep(patrol, leads, results),
+            review=ReviewDesk(results, violations, exemptions),
             pictures=PictureStore(url),
             seers=Seers(config),
             signatures=Signatures(ChannelBook(config.channels_path), reports.unseen),
@@ -165,9 +172,18 @@ class Services:
         if self.config.webhook_hosts:
             sender = Sender(self.webhooks, now=lambda: self.now())
             self._tasks.append(asyncio.create_task(repeat("webhooks", sender.deliver, DELIVER_S)))
+        self._tasks.append(asyncio.create_task(repeat("claims", self.release_claims, CLAIMS_S)))
         self._tasks.append(asyncio.create_task(repeat("reports", self.work.work, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("old reports", self.desk.forget, FORGET_S)))
         self._tasks.append(asyncio.create_task(repeat("patrols' tasks", self.sweep_tasks, FORGET_S)))
+
+    def release_claims(self) -> int:
+        """Gives violations back whose reviewer has gone away; how many.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        return self.review.release_stale(self.now())
 
     def sweep_tasks(self) -> int:
         """As the results actor's desk does: patrols' tasks end and are deleted where no job runs, too; how many.

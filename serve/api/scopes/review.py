@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.domain.review import Action, ReviewReason
-from flows.store.review import Gone, ReviewDesk
+from flows.store.review import Gone
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.schemas import ViolationDetail, ViolationRow
 from serve.api.scope import Bounds
@@ -19,7 +19,7 @@ class Review:
     def __init__(self, services: Services, bounds: Bounds) -> None:
         self._services, self._bounds = services, bounds
         self._violations = Violations(services, bounds)
-        self._desk = ReviewDesk(services.results, services.violations, services.exemptions)
+        self._desk = services.review
 
     def waiting(self) -> int:
         """How many violations wait."""

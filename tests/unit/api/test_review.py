@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -147,6 +148,37 @@ async def test_what_a_reviewer_left_behind_comes_back(api: Any) -> None:
     item = (await api.post("/review/next", sub="here")).json()["item"]
     assert (item["id"], item["holder"]) == (violation.id, "here")
     assert [d["reason"] for d in item["decisions"]] == ["claimed", "lease_over", "claimed"]
+
+
+@pytest.fixture
+def repeated(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], int]]:
+    """What a replica does again and again beside its answers, done here when a test calls it."""
+    found: dict[str, Callable[[], int]] = {}
+
+    async def repeat(name: str, work: Callable[[], int], every_s: float) -> None:
+        found[name] = work
+
+    monkeypatch.setattr("serve.api.services.repeat", repeat)
+    return found
+
+
+async def test_a_claim_that_is_over_ends_though_nobody_asks_for_the_next_one(
+    repeated: dict[str, Callable[[], int]], api: Any
+) -> None:
+    violation = speeding(0)
+    api.write(violation)
+    await api.post("/review/next", sub="gone")
+    assert repeated["claims"]() == 0
+    services = api.app.state.services
+    real = services.now
+    services.now = lambda: real() + LEASE + timedelta(seconds=5)
+    assert repeated["claims"]() == 1
+    assert (await api.get("/review/queue", "operator")).json()["waiting"] == 1
+    assert (await api.get("/violations?state=in_review")).json()["items"] == []
+    assert [row["id"] for row in (await api.get("/violations?state=stands")).json()["items"]] == [
+        violation.id
+    ]
+    assert repeated["claims"]() == 0
 
 
 async def test_who_holds_both_roles_does_not_issue_what_they_confirmed(api: Any) -> None:
