@@ -79,6 +79,7 @@ them.
 | ``{dome}:patrol:calling:D`` | geo set | those of them that call patrols from afar, likewise |
 | ``{dome}:report...`` | | citizens' reports, see :mod:`flows.store.reports` |
 | ``{dome}:present`` | string | when something was last deleted by its age, or could have been, ms |
+| ``{dome}:present:doubted`` | string | since when nothing is, because the clock has leapt ahead, ms; else absent |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
 
 The scripts beside this file (``write.lua``, ``prune.lua``, ``forget.lua``, ``unconfirmed.lua``, ``exempt.lua``,
@@ -116,6 +117,7 @@ AUDIT_HEAD = f"{AUDIT}:head"
 AUDIT_SEALED = f"{AUDIT}:sealed"
 CLOCK = f"{PREFIX}clock"
 PRESENT = f"{PREFIX}present"
+PRESENT_DOUBTED = f"{PRESENT}:doubted"
 TASKS = f"{PREFIX}patrol:tasks"
 TASKS_OPEN = f"{PREFIX}patrol:open"
 TASKS_OVER = f"{PREFIX}patrol:over"

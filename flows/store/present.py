@@ -2,16 +2,20 @@
 
 A clock that is a year ahead for a minute would have everything deleted that the law has us keep for a year. So it is
 held against that of Redis, which dates what is written, and against a steady clock, because both may be one machine's.
-Nothing is deleted while they differ. A leap may be right, after a machine was suspended: it is believed once it has
-lasted for a day, in which somebody can set the clock.
+Nothing is deleted while they differ. A leap may be right, after a machine was away: it is believed once it has lasted
+for a day, in which somebody can set the clock. Since when is noted in Redis: where a job runs for some hours at a time,
+no process would last for a day.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+
+import redis
 
 from flows.domain.errors import DomeError
 from flows.domain.masking import masked
@@ -19,11 +23,18 @@ from flows.store import keys
 from flows.store.connection import client, told
 from flows.store.ledger import ANSWER_S, Clock, from_ms, to_ms, utc_now
 
+log = logging.getLogger(__name__)
+
 APART: Final = timedelta(minutes=10)
 """Two clocks that somebody sets differ by less than a second, and days are counted."""
-AWAY: Final = timedelta(days=2)
+AWAY: Final = timedelta(days=3)
 """A process that starts cannot know how long none ran; a week-end without one needs no doubt."""
 LASTING: Final = timedelta(days=1)
+
+
+def running_s() -> float:
+    """Seconds since this machine started, with those in which it was suspended: waking up is no leap."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class ClockDoubted(DomeError):
@@ -42,13 +53,11 @@ class Present:
         steady_s: Seconds of a clock that nobody sets.
     """
 
-    def __init__(
-        self, url: str, clock: Clock = utc_now, steady_s: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, url: str, clock: Clock = utc_now, steady_s: Callable[[], float] = running_s) -> None:
         self._address, self._redis = masked(url), client(url, ANSWER_S)
         self._clock, self._steady_s = clock, steady_s
         self._believed: datetime | None = None
-        self._leapt: tuple[datetime, datetime] | None = None
+        self._leapt: datetime | None = None
         self.doubted = 0
 
     def now(self) -> datetime:
@@ -71,19 +80,34 @@ class Present:
             raise self._doubt(f"it has leapt ahead by {began - self._believed}, to {now:%Y-%m-%d %H:%M}")
         self._believed, self._leapt = began, None
         with told("note the time", self._address):
-            self._redis.set(keys.PRESENT, to_ms(now))
+            self._redis.delete(keys.PRESENT_DOUBTED)
+            try:
+                self._redis.set(keys.PRESENT, to_ms(now))
+            except (
+                redis.exceptions.OutOfMemoryError
+            ) as error:  # what is full gets room by what is deleted now
+                log.warning("the time cannot be noted in %s: %s", self._address, error)
         return now
 
     def _last_known(self, now: datetime) -> datetime:
         """The present, or when a process last knew it, where that is too long ago to be believed at once."""
-        with told("read the time", self._address):
-            held: Any = self._redis.get(keys.PRESENT)
-        return from_ms(held) if held is not None and now - from_ms(held) > AWAY else now
+        held = self._noted(keys.PRESENT)
+        return held if held is not None and now - held > AWAY else now
 
     def _lasts(self, began: datetime, now: datetime) -> bool:
-        if self._leapt is None or abs(began - self._leapt[0]) > APART:
-            self._leapt = (began, now)
-        return now - self._leapt[1] >= LASTING
+        since = self._noted(keys.PRESENT_DOUBTED)
+        again = self._leapt is not None and abs(began - self._leapt) > APART
+        if since is None or since > now or again:
+            since = now
+            with told("note the time", self._address):
+                self._redis.set(keys.PRESENT_DOUBTED, to_ms(now))
+        self._leapt = began
+        return now - since >= LASTING
+
+    def _noted(self, key: str) -> datetime | None:
+        with told("read the time", self._address):
+            held: Any = self._redis.get(key)
+        return from_ms(held) if held is not None else None
 
     def _doubt(self, why: str) -> ClockDoubted:
         self.doubted += 1

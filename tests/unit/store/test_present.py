@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ class Machine:
 
     def __init__(self, url: str) -> None:
         self.url, self.wall, self.steady_s, self.redis_behind = url, Clock(), 1000.0, timedelta()
+        self.redis = redis.Redis.from_url(url)
         self.wall.at = AT
         self.start()
 
@@ -127,6 +129,58 @@ def test_a_process_that_starts_with_a_clock_far_ahead_waits(
     assert machine.knows() is believed
     machine.passes(LASTING)
     assert machine.knows()
+
+
+def test_a_job_that_runs_in_office_hours_is_believed_after_a_long_week_end(machine: Machine) -> None:
+    """None of its processes lasts for a day."""
+    assert machine.knows()
+    machine.passes(AWAY + DAY)
+    for day in range(2):
+        machine.start()
+        assert machine.knows() is (day == 1)
+        machine.passes(DAY / 3)
+        assert machine.knows() is (day == 1)
+        machine.passes(2 * DAY / 3)
+    machine.wall.at += 400 * DAY
+    assert not machine.knows(), "what was doubted before does not count"
+    machine.start()
+    machine.passes(LASTING - MINUTE)
+    assert not machine.knows()
+
+
+def test_a_clock_that_was_doubted_and_set_right_is_doubted_anew(machine: Machine) -> None:
+    assert machine.knows()
+    machine.wall.at += 400 * DAY
+    machine.start()
+    assert not machine.knows()
+    machine.wall.at -= 400 * DAY
+    machine.start()
+    assert machine.knows()
+    machine.wall.at += 800 * DAY
+    assert not machine.knows()
+
+
+def test_a_machine_that_wakes_up_has_not_leapt(
+    server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is suspended every night would never have a day without a leap."""
+    machine = Machine(server.url)
+    machine.redis.flushall()
+    machine.present = Present(server.url, machine.wall)
+    machine.present._redis.time = machine._time  # type: ignore[method-assign]
+    assert machine.knows()
+    real = time.clock_gettime
+    monkeypatch.setattr(time, "clock_gettime", lambda which: real(which) + 8 * 3600)
+    machine.wall.at += timedelta(hours=8)
+    assert machine.knows()
+
+
+def test_a_redis_that_is_full_is_let_go_of_things(machine: Machine) -> None:
+    machine.redis.config_set("maxmemory", 1)
+    try:
+        assert machine.knows()
+    finally:
+        machine.redis.config_set("maxmemory", 0)
 
 
 def test_nothing_is_deleted_by_a_clock_that_has_leapt(
