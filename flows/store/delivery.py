@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -142,6 +142,8 @@ class Results:
         self._young: deque[tuple[float, Line]] = deque(maxlen=self._policy.doubt_events)
         self._connections = 0
         self._checked_at_s = self._pruned_at_s = clock()
+        self._pruning: Iterator[int] | None = None
+        self._pruned = 0  # events, in this round
         self._counts: Counter[tuple[str, str, str]] | None = None  # None until read from Redis
         try:
             self._check()
@@ -197,21 +199,24 @@ class Results:
         """Seconds until :meth:`drain` has something to do."""
         if self._away:
             return max(0.0, self._retry_at_s - self._clock())
-        return 0.0 if self.waiting else self._policy.check_s
+        return 0.0 if self.waiting or self._pruning is not None else self._policy.check_s
 
     def drain(self) -> None:
-        """Does the next piece of work: tries Redis again, writes what waits on disk, checks, prunes."""
+        """Does the next piece of work: tries Redis again, prunes a little, writes what waits on disk, checks.
+
+        Pruning comes first: a Redis that is full takes nothing of what waits before it has room.
+        """
         try:
             if self._away and not self._is_back():
                 return
+            if self._pruning is not None or self._due("_pruned_at_s", self._policy.prune_s):
+                self._prune()
             if self.waiting:
                 self._drain_batch()
             elif self._young and self._due("_checked_at_s", self._policy.check_s):
                 self._check()
             elif self._desks and self._due("_swept_at_s", self._policy.sweep_s):
                 self._show([desk.sweep for desk in self._desks])
-            elif self._due("_pruned_at_s", self._policy.prune_s):
-                self._prune()
         except StoreError as error:
             self._went(error)
 
@@ -306,13 +311,20 @@ class Results:
         return Counter({(row.day, row.district, row.type): row.count for row in rows})
 
     def _prune(self) -> None:
-        try:
-            now_s = self._present().timestamp()
-        except ClockDoubted as error:
-            log.error("%s", error)
+        """Removes a little of what is old; events are written in between, however much it is."""
+        if self._pruning is None:
+            try:
+                self._pruning, self._pruned = self._store.pruning(self._present().timestamp()), 0
+            except ClockDoubted as error:
+                log.error("%s", error)
+                return
+        removed = next(self._pruning, None)
+        if removed is not None:
+            self._pruned += removed
             return
-        if removed := self._store.prune(now_s):
-            log.info("removed %d events past their retention", removed)
+        self._pruning = None
+        if self._pruned:
+            log.info("removed %d events past their retention", self._pruned)
 
     def _is_back(self) -> bool:
         if self._clock() < self._retry_at_s:

@@ -235,18 +235,26 @@ class ResultsStore:
             self._probe.ping()
 
     def prune(self, now_s: float | None = None, batch: int = BATCH) -> int:
-        """Removes what :class:`Retention` no longer keeps, a batch at a time; returns how many events went.
+        """Does all of :meth:`pruning` at once; returns how many events went.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        return sum(self.pruning(time.time() if now_s is None else now_s, batch))
+
+    def pruning(self, now_s: float, batch: int = BATCH) -> Iterator[int]:
+        """Removes what :class:`Retention` no longer keeps, a batch at each step; yields how many events went.
 
         Packages of violations among them are noted for :class:`flows.store.removals.Removals`.
 
         Raises:
             StoreError: If Redis is away.
         """
-        now_s = time.time() if now_s is None else now_s
         kept, before = self._retention, self.deleted.total()
-
-        def remove(days: float, most: int, type: str = "") -> int:
-            asked: dict[str, Any] = {
+        passing = [(type, kept.passage_days, kept.max_passing) for type in PASSING]
+        others = [(TASK, kept.task_days, kept.max_events), ("", kept.keep_days, kept.max_events)]
+        for type, days, most in (*passing, *others):
+            asked = {
                 "now": now_s * 1000,
                 "first": (now_s - days * 86400) * 1000,
                 "most": most,
@@ -256,26 +264,21 @@ class ResultsStore:
                 "weight": CASE_EVENTS,
                 "remember": REMEMBERED,
             }
-            return self._remove(asked)
-
-        passing = sum(remove(kept.passage_days, kept.max_passing, type) for type in PASSING)
-        tasks = remove(kept.task_days, kept.max_events, TASK)
-        removed = passing + tasks + remove(kept.keep_days, kept.max_events)
+            yield from self._remove(asked)
         compact(self._writer, self.address, self.deleted.total() > before)
-        return removed
 
-    def _remove(self, asked: dict[str, Any]) -> int:
-        removed, place = 0, ""
+    def _remove(self, asked: dict[str, Any]) -> Iterator[int]:
+        place = ""
         while True:
             with self._told("remove old events"):
                 answer: Any = self._prune(
                     keys=[keys.EVENTS], args=[keys.PREFIX, json.dumps(asked | {"after": place})]
                 )
-            removed += int(answer[1])
             self.deleted.update(state.decode() for state in answer[2])
+            yield int(answer[1])
             place = answer[0].decode()
             if not place:
-                return removed
+                return
 
     # Reading
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,9 +36,13 @@ class FakeRedis:
         self.connections, self.asked, self.pruned = 1, 0, 0
         self.down, self.stalls = False, False
         self.deleted: Counter[str] = Counter()
+        self.old: list[int] = []  # what goes at each step of pruning
+        self.full = False
 
     def write(self, lines: Sequence[Line]) -> WriteReport:
         self._answer()
+        if self.full:
+            raise StoreError("it is full")
         fresh = []
         for line in lines:
             fresh.append(line.id not in self.held)
@@ -55,10 +59,13 @@ class FakeRedis:
         self.asked += 1
         self._answer()
 
-    def prune(self, now_s: float) -> int:
+    def pruning(self, now_s: float) -> Iterator[int]:
+        for removed in self.old:
+            self._answer()
+            self.full = False
+            yield removed
         self._answer()
         self.pruned += 1
-        return 0
 
     def days(self) -> list[str]:
         return sorted({line.day for line in self.held.values()})
@@ -281,6 +288,37 @@ def test_it_starts_while_redis_is_away(bench: Bench) -> None:
 def test_old_events_are_removed_now_and_then(bench: Bench) -> None:
     bench.run(3 * Policy().prune_s)
     assert bench.redis.pruned in (2, 3)
+
+
+def test_events_are_written_while_very_many_are_removed(bench: Bench) -> None:
+    bench.redis.old = [32] * 1000
+    bench.run(Policy().prune_s + 0.1)
+    assert bench.redis.pruned == 0
+    events = make_events(3)
+    assert bench.results.submit(events).written == 3
+    assert bench.redis.pruned == 0
+    bench.run(20)
+    assert bench.redis.pruned == 1
+
+
+def test_a_redis_that_goes_away_meanwhile_loses_a_round_of_removing_and_no_more(bench: Bench) -> None:
+    bench.redis.old = [32] * 1000
+    bench.run(Policy().prune_s + 0.1)
+    bench.redis.down = True
+    bench.run(10)
+    bench.redis.come_back()
+    bench.run(2 * Policy().prune_s)
+    assert bench.redis.pruned in (1, 2)
+
+
+def test_a_redis_that_is_full_has_room_again_when_something_old_goes(bench: Bench) -> None:
+    bench.redis.old = [32]
+    bench.redis.full = True
+    events = make_events(3)
+    assert bench.results.submit(events).spooled == 3
+    bench.run(Policy().prune_s + 10)
+    assert bench.results.waiting == 0
+    assert set(bench.redis.held) == {event.id for event in events}
 
 
 def test_a_clock_that_may_be_ahead_removes_nothing_and_keeps_nobody_up(
