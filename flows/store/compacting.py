@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 import redis
 
@@ -27,7 +28,8 @@ def compact(client: redis.Redis, address: str, went: bool = True) -> None:
     """
     with told("have deleted things leave the disk", address):
         if went:
-            client.set(keys.UNCOMPACTED, "1")
+            with suppress(redis.exceptions.OutOfMemoryError):  # a full one gets room by what went
+                client.set(keys.UNCOMPACTED, "1")
         elif not client.exists(keys.UNCOMPACTED):
             return
     try:

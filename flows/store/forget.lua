@@ -2,9 +2,9 @@
 local function forget_violation(prefix, id, district)
   local known = redis.call('HMGET', prefix .. 'event:' .. id, 'state', 'rule', 'bears')
   local state, rule, plate = known[1], known[2], known[3]
+  if plate then redis.call('ZREM', prefix .. 'violations:plate:' .. plate, id) end
   if not state then return end
   redis.call('ZREM', prefix .. 'state:' .. state, id)
-  if plate then redis.call('ZREM', prefix .. 'violations:plate:' .. plate, id) end
   redis.call('ZREM', prefix .. 'review:queue:' .. district, id)
   redis.call('ZREM', prefix .. 'review:claims', id)
   local index = prefix .. 'violations:' .. district .. '|'
@@ -14,12 +14,16 @@ local function forget_violation(prefix, id, district)
   end
 end
 
+local function forget_record(prefix, id, district)
+  forget_violation(prefix, id, district)
+  redis.call('DEL', prefix .. 'event:' .. id, prefix .. 'decisions:' .. id, prefix .. 'filings:' .. id)
+end
+
 -- events: the stream of all events; entry: the event's there. Returns 1, or 0 where it had gone already.
 local function forget_event(prefix, events, entry)
   local place, fields = entry[1], entry[2]
   local id, kind, camera, district = fields[2], fields[4], fields[6], fields[8]
-  forget_violation(prefix, id, district)
-  redis.call('DEL', prefix .. 'event:' .. id, prefix .. 'decisions:' .. id, prefix .. 'filings:' .. id)
+  forget_record(prefix, id, district)
   local gone = redis.call('XDEL', events, place)
   redis.call('XDEL', events .. ':type:' .. kind, place)
   redis.call('XDEL', events .. ':camera:' .. camera, place)
@@ -57,26 +61,24 @@ end
 -- audit log. Takes about a millisecond, most of it for the log. Returns how many events it was.
 local function delete_violation(prefix, events, id, now_ms, why)
   local known = redis.call('HMGET', prefix .. 'event:' .. id, 'json', 'evidence', 'plate', 'state')
-  leave_packages(prefix, id, known[1], known[2])
   local ids = redis.call('LRANGE', prefix .. 'decisions:' .. id, 0, -1)
   for _, json in ipairs({ known[2], known[3] }) do
     if json then ids[#ids + 1] = cjson.decode(json).id end
   end
   ids[#ids + 1] = id
-  local gone, district = 0, ''
+  local gone, kind, camera, district, ms = 0, '', '', '', '0'
   for _, each in ipairs(ids) do
     local place = redis.call('HGET', prefix .. 'event:' .. each, 'place')
     local entry = place and redis.call('XRANGE', events, place, place)[1]
     if entry then
-      local kind, camera = entry[2][4], entry[2][6]
-      district = entry[2][8]
-      if each == id then
-        local ms = redis.call('ZSCORE', prefix .. 'times:camera:' .. camera, id)
-        remember_deleted(prefix, id, camera, kind, ms, now_ms)
-      end
+      kind, camera, district = entry[2][4], entry[2][6], entry[2][8] -- at last the violation's own
+      ms = redis.call('ZSCORE', prefix .. 'times:camera:' .. camera, each) or '0'
       gone = gone + forget_event(prefix, events, entry)
     end
   end
+  -- Only now: a Redis that is full refuses a script whose first change needs memory.
+  leave_packages(prefix, id, known[1], known[2])
+  remember_deleted(prefix, id, camera, kind, ms, now_ms)
   audit_note(prefix, audit_time(prefix, now_ms), cjson.encode({
     who = 'system', action = 'violation.deleted', subject = id, why = why,
     details = { state = known[4] or '', district = district },

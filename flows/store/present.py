@@ -9,9 +9,9 @@ no process would last for a day.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -22,8 +22,6 @@ from flows.domain.masking import masked
 from flows.store import keys
 from flows.store.connection import client, told
 from flows.store.ledger import ANSWER_S, Clock, from_ms, to_ms, utc_now
-
-log = logging.getLogger(__name__)
 
 APART: Final = timedelta(minutes=10)
 """Two clocks that somebody sets differ by less than a second, and days are counted."""
@@ -81,12 +79,8 @@ class Present:
         self._believed, self._leapt = began, None
         with told("note the time", self._address):
             self._redis.delete(keys.PRESENT_DOUBTED)
-            try:
+            with suppress(redis.exceptions.OutOfMemoryError):  # a full one gets room by what goes now
                 self._redis.set(keys.PRESENT, to_ms(now))
-            except (
-                redis.exceptions.OutOfMemoryError
-            ) as error:  # what is full gets room by what is deleted now
-                log.warning("the time cannot be noted in %s: %s", self._address, error)
         return now
 
     def _last_known(self, now: datetime) -> datetime:

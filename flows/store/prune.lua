@@ -24,11 +24,10 @@ for _, state in ipairs(ask.stay) do
   surplus = surplus - ask.weight * redis.call('ZCARD', prefix .. 'state:' .. state)
 end
 
--- Whether an event goes with a violation that is still there.
-local function belongs(id, kind)
+-- What an event is about, or '', and its JSON.
+local function about(id, kind)
   local json = about_one[kind] and redis.call('HGET', prefix .. 'event:' .. id, 'json')
-  local violation = json and cjson.decode(json).data.violation
-  return violation and redis.call('HEXISTS', prefix .. 'event:' .. violation, 'place') == 1
+  return json and (cjson.decode(json).data or {}).violation or '', json
 end
 
 redis.call('ZREMRANGEBYSCORE', prefix .. 'violations:deleted', '-inf', string.format('%.0f', ask.now))
@@ -48,8 +47,15 @@ for _, entry in ipairs(entries) do
       states[#states + 1] = state
       if #states >= ask.batch / 8 then return { after, removed, states } end -- each takes as long as many others
     end
-  elseif not belongs(id, kind) then
-    removed = removed + forget_event(prefix, KEYS[1], entry)
+  else
+    local violation, json = about(id, kind)
+    if violation == '' or redis.call('HEXISTS', prefix .. 'event:' .. violation, 'place') == 0 then
+      removed = removed + forget_event(prefix, KEYS[1], entry)
+      if violation ~= '' then -- which never came, or has gone
+        if kind == 'dome.evidence.stored.v1' then leave_packages(prefix, violation, json) end
+        forget_record(prefix, violation, entry[2][8])
+      end
+    end
   end
 end
 return { #entries < ask.batch and '' or after, removed, states }

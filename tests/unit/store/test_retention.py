@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from retained import DAYS, House
-from violations import package, plate, violation
+from retained import DAYS, FOLDER, House
+from violations import AT, package, plate, violation
 
-from flows.domain.events import Event
+from flows.domain.events import OBJECT_ABANDONED, Event
 from flows.domain.review import IN_HAND, STATES, UNCONFIRMED, State
+from flows.store import keys
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore, Retention
 
@@ -139,9 +140,65 @@ def test_both_packages_of_an_average_speed_go(house: House) -> None:
     assert json.loads(house.evidence.read("a/entry", "keep.json")) == {"violations": ["another"]}
 
 
-def test_what_is_said_of_a_violation_that_never_came_goes_by_its_own_age(house: House) -> None:
-    house.results.write([plate(violation()), package(violation())])
+def test_what_is_said_of_a_violation_that_never_came_goes_by_its_own_age_and_leaves_nothing(
+    house: House,
+) -> None:
+    made = violation()
+    stored = package(made)
+    stored.data["folder"] = FOLDER
+    house.evidence.write(FOLDER, {}, b"{}")
+    house.results.write([plate(made), stored])
     prune(house, YEAR - 0.1)
     assert len(house.results.events()) == 2
     prune(house, YEAR + 0.1)
     assert house.results.events() == []
+    assert not house.has_package
+    left = [name.decode() for name in house.redis.keys("*")]
+    assert not [name for name in left if made.id in name or "123ABC02" in name]
+
+
+def test_the_package_of_a_thing_left_behind_goes_with_it(house: House) -> None:
+    thing = Event.of(
+        OBJECT_ABANDONED, camera_id="lane-1", district="alatau", at=AT, key=(1,), data={"evidence": FOLDER}
+    )
+    stored = package(thing)
+    stored.data["folder"] = FOLDER
+    house.evidence.write(FOLDER, {}, b"{}")
+    house.results.write([thing, stored])
+    prune(house, YEAR - 0.1)
+    assert house.has_package
+    prune(house, YEAR + 0.1)
+    assert not house.has_package
+
+
+def test_half_a_record_that_a_late_decision_once_left_goes_with_the_decision(house: House) -> None:
+    made = house.writes()
+    house.decides(made, "confirmed")
+    house.redis.xdel(keys.EVENTS, house.results.events()[0].place)
+    house.redis.hdel(keys.event(made.id), "place", "json", "district", "rule", "ms", "severity")
+    assert house.results.in_state("confirmed") == [made.id]
+    prune(house, YEAR + 0.1)
+    assert house.results.in_state("confirmed") == []
+    assert not house.redis.exists(keys.event(made.id), keys.decisions(made.id))
+
+
+def test_an_event_that_says_nothing_holds_nothing_up(house: House) -> None:
+    empty = b'{"id":"e","type":"dome.decision.v1","source":"/cameras/a","time":"2026-09-01T07:00:00Z"}'
+    house.results.write([empty])
+    prune(house, YEAR + 0.1)
+    assert house.results.events() == []
+
+
+def test_a_redis_that_is_full_lets_go_of_what_is_over(house: House) -> None:
+    for n in range(2):
+        house.writes(ago=n * DAYS + DAYS)
+    house.decides(house.writes(), "confirmed")
+    house.redis.config_set("maxmemory", 1)
+    try:
+        assert house.after(31) == 2
+        prune(house, YEAR + 0.1)
+    finally:
+        house.redis.config_set("maxmemory", 0)
+    assert house.results.events() == []
+    assert len(house.deleted()) == 3
+    assert not house.has_package
