@@ -111,6 +111,24 @@ async def test_a_step_on_what_is_deleted_at_that_moment_is_answered_like_one_on_
     assert (await api.post("/review/next")).json() == {"item": None, "waiting": 0}
 
 
+async def test_the_next_one_is_none_that_is_deleted_at_that_moment(api: Any) -> None:
+    first, second = (speeding(n) for n in (0, 1))
+    api.write(first, second)
+    results = api.app.state.services.results
+    write = results.write
+
+    def late(events: Any) -> Any:
+        if events:
+            results.write = write
+            results.prune(now_s=(AT + timedelta(days=10_000)).timestamp())
+            write([second.model_copy(update={"id": "another"})])
+        return write(events)
+
+    results.write = late
+    answer = (await api.post("/review/next")).json()
+    assert answer["item"]["id"] == "another"
+
+
 async def test_a_step_sent_twice_is_taken_once(api: Any) -> None:
     violation = speeding(0)
     api.write(*with_plate(violation))

@@ -158,6 +158,11 @@ def test_a_clock_that_was_doubted_and_set_right_is_doubted_anew(machine: Machine
     assert machine.knows()
     machine.wall.at += 800 * DAY
     assert not machine.knows()
+    machine.wall.at -= 400 * DAY
+    machine.start()
+    assert not machine.knows(), "still ahead, by less"
+    machine.passes(LASTING)
+    assert machine.knows()
 
 
 def test_a_machine_that_wakes_up_has_not_leapt(

@@ -102,6 +102,17 @@ def test_what_people_have_in_their_hands_is_whole_however_much_comes_after_it(
     assert len(house.deleted()) == 6
 
 
+def test_a_step_of_pruning_deletes_few_violations_so_that_redis_serves_others(house: House) -> None:
+    for n in range(5):
+        house.writes(ago=n * DAYS)
+    store = ResultsStore(house.url, retention=Retention(keep_days=YEAR))
+    went: list[int] = []
+    for _ in store.pruning((house.now + (YEAR + 0.1) * DAYS).timestamp(), batch=16):
+        went.append(store.deleted.total() - sum(went))
+    assert [n for n in went if n] == [2, 2, 1]
+    store.close()
+
+
 def test_what_people_have_in_their_hands_pushes_nothing_new_out(house: House) -> None:
     """A court's years of cases, and this morning's violations."""
     for n in range(20):

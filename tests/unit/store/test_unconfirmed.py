@@ -85,13 +85,15 @@ def test_days_count_from_when_it_was_written_whenever_that_was_on_record(house: 
     assert house.after(30.1) == 1
 
 
-def test_a_step_that_somebody_takes_at_that_moment_wins(house: House) -> None:
+@pytest.mark.parametrize("steps", [("in_review",), ("in_review", "stands")])
+def test_a_step_that_somebody_takes_at_that_moment_wins(house: House, steps: tuple[State, ...]) -> None:
     made = house.writes()
 
     class Late:
         def entries(self, ids: Sequence[str]) -> list[Entry]:
             found = house.results.entries(ids)
-            house.decides(made, "in_review")
+            for number, state in enumerate(steps, 1):
+                house.decides(made, state, number)
             return found
 
     house.sweeper = house.sweeper_of(Late())
