@@ -135,7 +135,7 @@ class ResultsStatus(BaseModel):
         decisions: Decisions on violations that this instance made, by state.
         deleted: Violations that this instance deleted because nobody had confirmed them for too long, or because they
             were as old as the law allows or too many, by state.
-        doubted: Times that nothing was deleted, because the clock may be ahead.
+        doubted: Times that nothing was deleted by its age, because the clock may be ahead.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -314,10 +314,11 @@ class Results:
         """Removes a little of what is old; events are written in between, however much it is."""
         if self._pruning is None:
             try:
-                self._pruning, self._pruned = self._store.pruning(self._present().timestamp()), 0
+                now_s = self._present().timestamp()
             except ClockDoubted as error:
                 log.error("%s", error)
-                return
+                now_s = 0.0  # nothing is over then; what is too much for Redis goes all the same
+            self._pruning, self._pruned = self._store.pruning(now_s), 0
         removed = next(self._pruning, None)
         if removed is not None:
             self._pruned += removed

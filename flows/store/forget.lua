@@ -78,8 +78,9 @@ local function delete_violation(prefix, events, id, now_ms, why)
   end
   -- Only now: a Redis that is full refuses a script whose first change needs memory.
   leave_packages(prefix, id, known[1], known[2])
-  remember_deleted(prefix, id, camera, kind, ms, now_ms)
-  audit_note(prefix, audit_time(prefix, now_ms), cjson.encode({
+  local at = audit_time(prefix, now_ms)
+  remember_deleted(prefix, id, camera, kind, ms, tonumber(at))
+  audit_note(prefix, at, cjson.encode({
     who = 'system', action = 'violation.deleted', subject = id, why = why,
     details = { state = known[4] or '', district = district },
   }))

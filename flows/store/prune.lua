@@ -3,7 +3,7 @@
 -- KEYS[1]  the stream of all events
 -- ARGV[1]  the keys' prefix
 -- ARGV[2]  JSON:
---   now    ms since 1970
+--   now    ms since 1970; 0 where nobody knows: then nothing goes but what is too much
 --   first  the first time of writing to keep, ms
 --   most   the most events to keep, beside those that stay
 --   type   the one type of events to look at, or ''

@@ -247,6 +247,10 @@ class ResultsStore:
 
         Packages of violations among them are noted for :class:`flows.store.removals.Removals`.
 
+        Args:
+            now_s: Seconds since 1970; 0 where nobody knows: then nothing goes but what is too much.
+            batch: Events that one call looks at.
+
         Raises:
             StoreError: If Redis is away.
         """

@@ -16,7 +16,7 @@ from flows.store import keys
 from flows.store.deleted import DeletedStore
 from flows.store.delivery import Ack, Results
 from flows.store.redis_server import EmbeddedRedis
-from flows.store.results import ResultsStore
+from flows.store.results import ResultsStore, Retention
 from flows.store.spool import Spool
 
 
@@ -117,6 +117,17 @@ def test_of_too_many_those_that_are_forgotten_first_go_first(
     assert len(held) == 4
     assert held >= {each.id for each in others}
     assert first.id not in held
+
+
+def test_where_nobody_knows_the_time_only_what_is_too_much_goes_and_is_remembered(house: House) -> None:
+    old, new = house.writes(ago=DAYS), house.writes()
+    house.decides(new, "rejected")
+    store = ResultsStore(house.url, retention=Retention(keep_days=1.0, max_events=4))
+    assert store.prune(0.0) == 3
+    assert house.deleted() == [old.id]
+    prune(house, house.now + 360 * DAYS)
+    assert house.results.write([old]).gone == {0}
+    store.close()
 
 
 def prune(house: House, at: datetime) -> None:
