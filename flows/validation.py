@@ -79,9 +79,14 @@ def complaints(error: ValidationError, model: type[BaseModel], data: object) -> 
         model: The model that was validated against; unknown keys are compared with its fields.
         data: What was validated.
     """
-    found = [_complaint(e, model, data) for e in error.errors(include_url=False)]
+    found = [_complaint(e, model, data) for e in error.errors(include_url=False) if not _echo(e)]
     misspelt = {(*c.loc[:-1], _suggested(c.hint)) for c in found if c.hint.startswith("did you mean")}
     return [c for c in found if not (c.got == "nothing" and c.loc in misspelt)]
+
+
+def _echo(error: ErrorDetails) -> bool:
+    """A list is called too short where its items are wrong: they are told, and there are enough of them."""
+    return error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]
 
 
 def shown(value: object) -> str:
@@ -150,16 +155,28 @@ def _wrong_tag(loc: Loc, kind: str, value: Any, annotation: Any) -> Complaint:
 
 
 def _own_words(loc: Loc, message: str, value: object) -> Complaint:
-    """A model's own validator speaks as our errors do: ``field: expected X, got Y``."""
-    field, _, rest = message.partition(": expected ")
+    """A model's own validator speaks as our errors do: ``field: expected X, got Y; hint``.
+
+    Without ``field`` it speaks of the value as a whole.
+    """
+    field, _, rest = (
+        message.rpartition("expected ")
+        if message.startswith("expected ")
+        else message.partition(": expected ")
+    )
     expected, _, got = rest.partition(", got ")
     if not got:
         return Complaint(loc, message, shown(value))
-    return Complaint((*loc, *field.split(".")), expected, masked(got))
+    got, _, hint = got.partition("; ")
+    return Complaint((*loc, *(field.split(".") if field else ())), expected, masked(got), hint)
 
 
 def _plain(message: str) -> str:
     return message.removeprefix("Input should be ").removeprefix("a valid ")
+
+
+def _items(count: int) -> str:
+    return "1 item" if count == 1 else f"{count} items"
 
 
 def _pattern(context: Mapping[str, Any]) -> str:
@@ -176,8 +193,8 @@ _SPECIAL: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "model_attributes_type": lambda _: "a mapping of keys to values",
     "dict_type": lambda _: "a mapping of keys to values",
     "string_pattern_mismatch": _pattern,
-    "too_long": lambda c: f"at most {c['max_length']} items",
-    "too_short": lambda c: f"at least {c['min_length']} items",
+    "too_long": lambda c: f"at most {_items(c['max_length'])}",
+    "too_short": lambda c: f"at least {_items(c['min_length'])}",
 }
 
 

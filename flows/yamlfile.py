@@ -68,6 +68,8 @@ def read_yaml(path: Path) -> Document:
         ) from error
     except FileNotFoundError as error:
         raise FieldError(str(path), "a file that exists", "nothing there") from error
+    except IsADirectoryError as error:
+        raise FieldError(str(path), "a file", "a folder") from error
     except OSError as error:
         raise FieldError(str(path), "a readable file", error.strerror or str(error)) from error
 

@@ -5,6 +5,7 @@ Frozen pydantic models, parsed once at the door (:mod:`flows.sitefile`); nothing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -179,12 +180,7 @@ class Zone(Config):
 
     @model_validator(mode="after")
     def _one_polygon(self) -> Zone:
-        given = [p for p in (self.polygon_px, self.polygon_m) if p]
-        if len(given) != 1 or len(given[0]) < 3:
-            raise ValueError(
-                "expected either polygon_px or polygon_m with at least three corners, "
-                f"got {len(self.polygon_px)} and {len(self.polygon_m)}"
-            )
+        _one_of("polygon_px", self.polygon_px, "polygon_m", self.polygon_m, 3, "corners")
         return self
 
 
@@ -203,12 +199,19 @@ class RoadLine(Config):
 
     @model_validator(mode="after")
     def _one_line(self) -> RoadLine:
-        given = [p for p in (self.px, self.m) if p]
-        if len(given) != 1 or len(given[0]) < 2:
-            raise ValueError(
-                f"expected either px or m with at least two points, got {len(self.px)} and {len(self.m)}"
-            )
+        _one_of("px", self.px, "m", self.m, 2, "points")
         return self
+
+
+def _one_of(
+    in_picture: str, px: Sequence[object], on_ground: str, m: Sequence[object], least: int, what: str
+) -> None:
+    """A shape is given in the picture or on the ground, with enough points."""
+    if (len(px) >= least and not m) or (len(m) >= least and not px):
+        return
+    got = "both" if px and m else f"{in_picture} with {len(px)}" if px else f"{on_ground} with {len(m)}"
+    got = got if px or m else "neither"
+    raise ValueError(f"expected either {in_picture} or {on_ground}, with at least {least} {what}, got {got}")
 
 
 class CameraConfig(Config):
@@ -246,8 +249,10 @@ class CameraConfig(Config):
         for i, rule in enumerate(self.rules):
             for field, kind, name in references(rule):
                 if name not in known[kind]:
+                    there = ", ".join(known[kind]) or "none"
                     raise ValueError(
-                        f"rules.{i}.{field}: expected one of the camera's {kind} {known[kind]}, got {name!r}"
+                        f"rules.{i}.{field}: expected one of the camera's {kind} ({there}), got {name!r}; "
+                        f"add it to {kind}"
                     )
         return self
 

@@ -142,7 +142,22 @@ REST = GOOD.split("\n", 1)[1]
         (
             PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, zone: z}]\n",
             "line 7: cameras.cam.rules.0.zone",
-            "expected one of the camera's zones [], got 'z'",
+            "expected one of the camera's zones (none), got 'z'; add it to zones",
+        ),
+        (
+            PLAIN + "    zones: [{name: z, polygon_px: [[1, 2], [3, 4]]}]\n",
+            "line 7: cameras.cam.zones.0",
+            "expected either polygon_px or polygon_m, with at least 3 corners, got polygon_px with 2",
+        ),
+        (
+            PLAIN + "    lines: [{name: l}]\n",
+            "line 7: cameras.cam.lines.0",
+            "expected either px or m, with at least 2 points, got neither",
+        ),
+        (
+            PLAIN + "    signals: [{name: s}]\n",
+            "line 7: cameras.cam.signals.0",
+            "expected either region_px or feed, got neither",
         ),
         (
             PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, classes: [car, trucks]}]\n",
@@ -152,7 +167,7 @@ REST = GOOD.split("\n", 1)[1]
         (
             PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, classes: []}]\n",
             "line 7: cameras.cam.rules.0.classes",
-            "expected at least 1 items, got a list of 0",
+            "expected at least 1 item, got a list of 0",
         ),
         (
             PLAIN + RED + "arrow: m}\n",
@@ -181,6 +196,12 @@ def test_each_mistake_is_told_with_its_place(tmp_path: Path, text: str, where: s
     problems = told(tmp_path, text)
 
     assert any(f"{where}: " in p and what in p for p in problems), problems
+
+
+def test_a_list_whose_items_are_wrong_is_not_called_too_short_beside_them(tmp_path: Path) -> None:
+    problems = told(tmp_path, PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, classes: [cars]}]\n")
+
+    assert len(problems) == 1, problems
 
 
 @pytest.mark.parametrize(
