@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from cluster.check import CameraCheck, SiteCheck
+
+
+NAMED: Final = 4
+"""Cameras that are named where many have the same to be said of them: what is said has room beside them."""
 
 
 def check(
@@ -88,21 +93,42 @@ def _refuse(error: Any, site: Path, as_json: bool) -> None:
 
 
 def _show(found: SiteCheck, site: Path) -> None:
-    problems = found.all_problems
-    if problems:
-        show_problems(problems, site)
     console = stdout()
-    console.print(camera_table(found))
-    for check in found.cameras:
-        for text, style in _remarks(check):
-            console.print(f"  {check.camera.id}: {text}", style=style, soft_wrap=True, markup=False)
+    if found.cameras:
+        console.print(camera_table(found))
+    for (text, style), cameras in _said_of(found.cameras).items():
+        console.print(f"  {_named(cameras)}: {text}", style=style, soft_wrap=True, markup=False)
     for note in found.notes:
         console.print(f"  note: {note}", style="dim", soft_wrap=True)
+    # Last, however many cameras there are: what must be mended stands where the terminal stops.
+    if found.all_problems:
+        console.print()
+        show_problems(found.all_problems, site)
     console.print(_verdict(found, site), soft_wrap=True)
 
 
+def _said_of(checks: Iterable[CameraCheck]) -> dict[tuple[str, str], list[str]]:
+    """Each remark with its style once, and of which cameras it is said."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for check in checks:
+        for remark in _remarks(check):
+            said.setdefault(remark, []).append(check.camera.id)
+    return said
+
+
+def _named(cameras: Sequence[str]) -> str:
+    """Cameras by name, as many as one reads.
+
+    >>> _named(["a", "b"]), _named([f"c{i}" for i in range(300)])
+    ('a, b', 'c0, c1, c2, c3 and 296 more')
+    """
+    if len(cameras) <= NAMED + 1:
+        return ", ".join(cameras)
+    return f"{', '.join(cameras[:NAMED])} and {len(cameras) - NAMED} more"
+
+
 def _remarks(check: CameraCheck) -> list[tuple[str, str]]:
-    """What is said of a camera below the table, each with its style; its problems were shown above."""
+    """What is said of a camera below the table, each with its style; its problems stand below."""
     weight = "yellow" if check.must_measure else "dim"
     unfit = [] if check.problems else [(f"not fit for evidence: {u}", weight) for u in check.unfit]
     return unfit + [(line, "") for line in check.rules] + [(note, "dim") for note in check.notes]

@@ -55,6 +55,35 @@ def test_a_mistake_is_shown_with_the_line_itself(dome, site: Path, probes) -> No
     assert "did you mean 'detector'?" in result.stderr
 
 
+def test_of_a_large_site_what_is_wrong_stands_last_and_what_all_share_is_said_once(
+    dome, site: Path, probes
+) -> None:
+    cameras = "".join(f"  - {{id: c{i}, source: a.mp4}}\n" for i in range(300))
+    site.write_text("site: town\ncameras:\n" + cameras.replace("id: c7,", "id: c7, nmae: x,"))
+
+    result = dome("check", site, "--no-probe")
+
+    assert result.exit_code == 2
+    assert result.output.rstrip().endswith(f"1 problem in {site}, in 1 camera")
+    assert result.output.index("error: cameras.c7.nmae") > result.output.index("not fit for evidence")
+    assert result.stdout.count("its source was not probed") == 1
+    assert "c0, c1, c2, c3 and 295 more: not fit for evidence: its source was not probed" in result.stdout
+
+
+def test_a_site_without_a_camera_that_is_right_shows_no_empty_table(dome, site: Path) -> None:
+    site.write_text(site.read_text() + "    detectr: yolox-nano\n")
+
+    assert "measured rate" not in dome("check", site).stdout
+
+
+def test_a_folder_is_told_as_one(dome, tmp_path: Path) -> None:
+    result = dome("check", tmp_path)
+
+    assert result.exit_code == 2
+    assert "expected a file" in result.stderr
+    assert "got a folder" in result.stderr
+
+
 def test_a_file_that_is_no_yaml_has_status_2(dome, site: Path) -> None:
     site.write_text("site: [1,\ncameras: 2\n")
 
