@@ -101,14 +101,19 @@ for _name, _command in (
     ("grafana", grafana.grafana),
 ):
     app.command(_name, help=_help(_command))(_command)
-app.add_typer(evaluate.app, name="evaluate")
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(exemptions.app, name="exemptions")
-app.add_typer(weights.app, name="weights")
-app.add_typer(case.app, name="case")
-app.add_typer(channel.app, name="channel")
-app.add_typer(lead.app, name="lead")
-app.add_typer(audit.app, name="audit")
+for _name, _group in (
+    ("evaluate", evaluate.app),
+    ("evidence", evidence.app),
+    ("exemptions", exemptions.app),
+    ("weights", weights.app),
+    ("case", case.app),
+    ("channel", channel.app),
+    ("lead", lead.app),
+    ("audit", audit.app),
+):
+    for _info in _group.registered_commands:
+        _info.help = _help(_info.callback) if _info.callback else None
+    app.add_typer(_group, name=_name)
 
 
 @app.command()

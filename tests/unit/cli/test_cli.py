@@ -29,6 +29,14 @@ def test_every_command_explains_itself(dome, command: str) -> None:
     assert "Usage: dome" in result.output
 
 
+def test_help_of_a_groups_command_breaks_where_the_terminal_ends(dome, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+
+    lines = [line.strip() for line in dome("evidence", "export", "--help").output.splitlines()]
+
+    assert "grounds, and who confirmed it; nobody else. Its pictures are opened with DOME_PROBE_KEY." in lines
+
+
 def test_help_imports_nothing_heavy() -> None:
     heavy = "{'ray', 'torch', 'av', 'redis', 'numpy', 'onnxruntime', 'pandas'}"
     code = f"import cluster.cli, sys; print({heavy} & {{m.split('.')[0] for m in sys.modules}})"
