@@ -22,8 +22,8 @@ from flows.camera import FLEET, RESULTS
 from flows.domain.errors import DomeError
 from flows.domain.places import Places
 from flows.domain.site import CameraConfig, SiteConfig
-from flows.domain.status import CameraStatus, ResultsStatus, Summary
-from flows.fleet import OVER, FleetPolicy, SiteAnswer
+from flows.domain.status import OVER, CameraStatus, ResultsStatus, Summary
+from flows.fleet import FleetPolicy, SiteAnswer
 from flows.fleet_actor import fleet_actor
 from flows.gateway import BELTS_APP, PLATES_APP
 from flows.jurisdiction import load_profile
@@ -233,6 +233,8 @@ class LiveJob:
         self._deploy(self._options.settings)
         ended = ray.get(self.fleet.apply.remote(self.cameras), timeout=DRAINED_S)
         self._gone |= {status.camera_id: status for status in ended}
+        with _unclean("last statuses"):
+            self._tell_statuses(ended)
         return SiteAnswer.of(before, self.cameras, self._unable)
 
     def end(self) -> None:
@@ -261,6 +263,8 @@ class LiveJob:
         """
         with _unclean("cameras"):
             self._alive = ray.get(self.fleet.stop.remote(), timeout=DRAINED_S) or self._alive
+        with _unclean("last statuses"):
+            self._tell_statuses(self._alive)
         with _unclean("last events"):
             self.sent, self._count = ray.get(self.fleet.sent.remote(self._count), timeout=ANSWER_S)
         with _unclean("results"):
@@ -284,6 +288,10 @@ class LiveJob:
             reports.put_places(Places.of(site))
         finally:
             reports.close()
+
+    def _tell_statuses(self, statuses: Sequence[CameraStatus]) -> None:
+        """How cameras ended: they report no more, and would be taken for silent."""
+        ray.get(self.results_actor.put_statuses.remote(statuses), timeout=ANSWER_S)
 
     def _start_api(self, settings: Settings) -> None:
         from serve.api.config import ApiConfig

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from flows.backoff import Backoff
 from flows.domain.site import CameraConfig
-from flows.domain.status import CameraState, CameraStatus, Outlines
+from flows.domain.status import OVER, CameraState, CameraStatus, Outlines
 
 log = logging.getLogger(__name__)
 
-OVER: Final[frozenset[CameraState]] = frozenset({"ended", "failed", "stopped"})
 EVENTS_REMEMBERED: Final = 100_000
 LOOK_S: Final = 1.5
 """A camera that does not answer by then is looked at in the next round."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from flows.domain.site import CameraConfig
 
 CameraState = Literal["starting", "running", "reconnecting", "restarting", "ended", "failed", "stopped"]
+
+OVER: Final[frozenset[CameraState]] = frozenset({"ended", "failed", "stopped"})
+"""States in which a camera tells nothing more."""
 
 Fitness = Literal["", "learning", "fit", "unknown", "unsettled", "shaking", "moved"]
 """Whether a fixed camera still looks where it was surveyed, see :mod:`flows.steadiness`; empty where nobody looks:
@@ -53,7 +56,7 @@ class CameraStatus(BaseModel):
         gated: Frames that the gate held back.
         detected: Frames that a detector looked at.
         dropped: Frames of a live camera given up because newer ones came.
-        detections: Boxes found.
+        detections: Boxes found that the detector is sure of.
         faces: Heads that a face search was asked about: 0 while no active case covers the camera.
         reconnects: Times the source was opened again.
         errors: Errors survived, by kind (``decode``, ``detector``, ``step``, ``evidence`` ...).

@@ -10,12 +10,14 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from flows.domain.masking import masked
-from flows.domain.status import CameraStatus, Outlines
+from flows.domain.status import OVER, CameraStatus, Outlines
 from flows.store import keys
 from flows.store.connection import client, told
 
 STATUS_S: Final = 15.0
-"""A camera reports every few seconds; after several missed reports its status is gone."""
+"""A camera reports every few seconds; after several missed reports it has fallen silent."""
+OVER_S: Final = timedelta(days=1).total_seconds()
+"""A camera that is over reports no more and is not missed for so long: a recording that was played is no outage."""
 _OUTLINES: Final = TypeAdapter(Outlines)
 
 
@@ -36,7 +38,7 @@ class CameraStore:
         self._client.close()
 
     def put(self, statuses: Sequence[CameraStatus], outlines: Mapping[str, Outlines] | None = None) -> None:
-        """Keeps each camera's status until it reports again or falls silent.
+        """Keeps each camera's status until it reports again or falls silent, and what it told last for good.
 
         Args:
             statuses: Of all that run.
@@ -49,7 +51,10 @@ class CameraStore:
         with told("write camera statuses", self._address):
             pipe = self._client.pipeline(transaction=False)
             for status in statuses:
-                pipe.set(keys.status(status.camera_id), status.model_dump_json(), px=self._status_ms)
+                text = status.model_dump_json()
+                held_ms = int(OVER_S * 1000) if status.state in OVER else self._status_ms
+                pipe.set(keys.status(status.camera_id), text, px=held_ms)
+                pipe.hset(keys.CAMERA_LAST, status.camera_id, text)
                 pipe.zadd(keys.CAMERAS, {status.camera_id: now_s})
                 pipe.hset(keys.CAMERA_DISTRICTS, status.camera_id, status.district)
             for camera_id, shapes in (outlines or {}).items():
@@ -68,6 +73,28 @@ class CameraStore:
             names = sorted(c.decode() for c in cameras)
             found: Any = self._client.mget([keys.status(n) for n in names]) if names else []
         return [CameraStatus.model_validate_json(text) for text in found if text is not None]
+
+    def last(self) -> dict[str, CameraStatus]:
+        """What each camera told last, however long ago: its name, its place, and how far it had come.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("read camera statuses", self._address):
+            found: Any = self._client.hgetall(keys.CAMERA_LAST)
+        return {
+            camera.decode(): CameraStatus.model_validate_json(text) for camera, text in sorted(found.items())
+        }
+
+    def last_of(self, camera_id: str) -> CameraStatus | None:
+        """The same of one camera; None if it never reported.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("read a camera's status", self._address):
+            text: Any = self._client.hget(keys.CAMERA_LAST, camera_id)
+        return None if text is None else CameraStatus.model_validate_json(text)
 
     def status(self, camera_id: str) -> tuple[CameraStatus | None, datetime | None]:
         """How a camera is doing, None where it fell silent; and when it reported last, None if not within a day.

@@ -29,6 +29,7 @@ them.
 | ``{dome}:answer:K`` | string | the API's answer to a write with an idempotency key, JSON; expires |
 | ``{dome}:camera:districts`` | hash | each camera's district |
 | ``{dome}:camera:outlines`` | hash | each camera's outlines as JSON |
+| ``{dome}:camera:last`` | hash | what each camera told last, as JSON, also after it fell silent |
 | ``{dome}:picture:wanted:C`` | string | somebody looks at the camera's picture; expires |
 | ``{dome}:picture:C`` | string | its newest picture, small: capture time in ms and JPEG; expires |
 | ``{dome}:webhooks`` | hash | id to a ``Webhook`` as JSON |
@@ -94,6 +95,7 @@ DAYS = f"{PREFIX}days"
 CAMERAS = f"{PREFIX}cameras"
 CAMERA_DISTRICTS = f"{PREFIX}camera:districts"
 CAMERA_OUTLINES = f"{PREFIX}camera:outlines"
+CAMERA_LAST = f"{PREFIX}camera:last"
 WEBHOOKS = f"{PREFIX}webhooks"
 DISTRICTS = f"{PREFIX}districts"
 CLAIMS = f"{PREFIX}review:claims"

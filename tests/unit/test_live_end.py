@@ -36,8 +36,13 @@ def test_results_are_flushed_whatever_the_cameras_do(monkeypatch: pytest.MonkeyP
     job = LiveJob(SiteConfig(site="s", districts=(), cameras=()), (), "redis://x", LiveOptions())
     job._alive = [CameraStatus(camera_id="c")]
     job.fleet = SimpleNamespace(stop=answering(hang), sent=answering(lambda: (["event"], 1)))
-    job.results_actor = SimpleNamespace(flush=answering(lambda: ResultsStatus(written=1)))
+    told: list[list[CameraStatus]] = []
+    job.results_actor = SimpleNamespace(
+        flush=answering(lambda: ResultsStatus(written=1)),
+        put_statuses=SimpleNamespace(remote=lambda statuses: lambda: told.append(statuses)),
+    )
     job.stop()
     assert (job.sent, job.results.written) == (["event"], 1)
+    assert told == [job.statuses], "how they ended is told once more: they report no more"
     assert [status.camera_id for status in job.statuses] == ["c"]
     assert waited[0] == DRAINED_S > FleetPolicy().drain_s

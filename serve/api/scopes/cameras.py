@@ -14,7 +14,7 @@ from serve.api.services import Services
 
 
 class CameraRow(Answer):
-    """A camera and how it is doing."""
+    """A camera and how it is doing; of a silent one, what it told last."""
 
     id: str
     district: str
@@ -36,6 +36,7 @@ class Cameras:
         Without their outlines: consoles ask every few seconds, and those change only with the site.
         """
         statuses = {status.camera_id: status for status in self._services.cameras.statuses()}
+        last = self._services.cameras.last()
         reports = self._services.cameras.last_reports()
         return [
             CameraRow(
@@ -43,7 +44,7 @@ class Cameras:
                 district=district,
                 silent=camera not in statuses,
                 last_report_at=reports.get(camera),
-                status=statuses.get(camera),
+                status=statuses.get(camera) or last.get(camera),
             )
             for camera, district in sorted(self._services.cameras.districts().items())
             if self._bounds.person.covers(district)
@@ -68,7 +69,7 @@ class Cameras:
             district=district or "",
             silent=status is None,
             last_report_at=reported_at,
-            status=status,
+            status=status or self._services.cameras.last_of(camera_id),
             outlines=self._services.cameras.outlines(camera_id),
         )
 

@@ -25,7 +25,7 @@ export function map(cameras, alarmed = [], districts = []) {
   return s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": `${t("map")}: ${cameras.length}` },
     s("rect.ground", { width: WIDTH, height: HEIGHT, rx: 8 }), areas, points,
     !areas.length && !cameras.length && s("text.axis", { x: WIDTH / 2, y: HEIGHT / 2 }, t("nothing_yet")),
-    unplaced.length > 0 && s("text.axis", { x: MARGIN, y: HEIGHT - 34 - 20 * Math.floor((unplaced.length - 1) / 28), "text-anchor": "start" }, t("no_place")), row);
+    unplaced.length > 0 && s("text.axis", { x: MARGIN, y: HEIGHT - 34 - 20 * Math.floor((unplaced.length - 1) / 28), style: { "text-anchor": "start" } }, t("no_place")), row);
 }
 
 // Equirectangular round the middle: an error of a thousandth over 50 km.
@@ -57,8 +57,9 @@ function area(district, points) {
 
 function dot(camera, [x, y], rank) {
   const state = camera.silent ? "silent" : camera.status?.state || "silent";
-  const unfit = ["moved", "shaking"].includes(camera.status?.fitness);
-  return s("a", { href: `#/cameras/${camera.id}`, "aria-label": `${camera.id}: ${t(`state.${state}`)}` }, s("title", {}, `${camera.id}: ${t(`state.${state}`)}`),
+  const unfit = !camera.silent && ["moved", "shaking"].includes(camera.status?.fitness);
+  const name = camera.status?.name ? `${camera.status.name} (${camera.id})` : camera.id;
+  return s("a", { href: `#/cameras/${camera.id}`, "aria-label": `${name}: ${t(`state.${state}`)}` }, s("title", {}, `${name}: ${t(`state.${state}`)}`),
     rank >= 0 && s("circle.alarm", { cx: x, cy: y, r: 13 - rank }),
     s(`circle.camera.${state}${unfit ? ".unfit" : ""}`, { cx: x, cy: y, r: 6 }));
 }

@@ -44,6 +44,26 @@ def test_cameras_report_and_fall_silent(store: CameraStore) -> None:
     assert store.districts() == dict.fromkeys(("road-0", "road-1", "road-2"), "esil")
 
 
+def test_a_camera_that_has_ended_is_not_taken_for_silent(store: CameraStore) -> None:
+    played = CameraStatus(camera_id="archive", district="esil", state="ended", frames_read=300)
+    store.put([played, CameraStatus(camera_id="road", district="esil", state="running")])
+    deadline_s = time.monotonic() + 20
+    while len(store.statuses()) > 1:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    assert store.statuses() == [played]
+
+
+def test_what_a_silent_camera_told_last_stays(store: CameraStore) -> None:
+    told = CameraStatus(camera_id="road", name="Road", district="esil", latitude=51.1, longitude=71.4)
+    store.put([told])
+    deadline_s = time.monotonic() + 20
+    while store.statuses():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
+    assert (store.last(), store.last_of("road"), store.last_of("road-9")) == ({"road": told}, told, None)
+
+
 def test_outlines_stay_until_others_come(store: CameraStore) -> None:
     status = CameraStatus(camera_id="road", district="esil")
     assert store.outlines("road") == ()

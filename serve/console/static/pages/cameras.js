@@ -26,7 +26,7 @@ export async function open(main, { me, rest, signal }) {
 }
 
 function note(camera) {
-  if (!camera.status) return;
+  if (!camera.status || camera.silent) return;
   const row = history_of.get(camera.id) || [];
   row.push({ rate: camera.status.rate_hz || 0, lag: camera.status.lag_s || 0 });
   history_of.set(camera.id, row.slice(-KEPT));
@@ -43,15 +43,17 @@ function card(camera, me, look) {
   const may = me.roles.some((role) => ["operator", "administrator"].includes(role));
   return h("article.card", { "aria-label": camera.id },
     h("header", h("h2", h("a", { href: `#/cameras/${camera.id}` }, status.name || camera.id)), h("small", `${camera.id}, ${camera.district}`), h(`span.pill.${state}`, camera.silent ? t("silent") : t(`state.${state}`)),
-      status.unfit && (status.unfit.length ? h("span.pill.moved", t("unfit")) : h("span.pill.fit", t("fitness")))),
-    status.message && h("p.note", status.message),
+      !camera.silent && status.unfit && (status.unfit.length ? h("span.pill.moved", t("unfit")) : h("span.pill.fit", t("fitness")))),
+    !camera.silent && status.message && h("p.note", status.message),
     h("dl.facts.small",
-      h("dt", t("rate")), h("dd", number(status.rate_hz || 0, 1), spark(row.map((r) => r.rate), t("rate"))),
-      h("dt", t("lag")), h("dd", number(status.lag_s || 0, 1), spark(row.map((r) => r.lag), t("lag"))),
+      !camera.silent && [ // nobody knows how fast a silent one runs, or whether it stands still
+        h("dt", t("rate")), h("dd", number(status.rate_hz || 0, 1), spark(row.map((r) => r.rate), t("rate"))),
+        h("dt", t("lag")), h("dd", number(status.lag_s || 0, 1), spark(row.map((r) => r.lag), t("lag"))),
+      ],
       h("dt", t("frames")), h("dd", `${number(read)}; ${t("gated")} ${read ? number((100 * (status.gated || 0)) / read) : 0} %; ${t("dropped")} ${number(status.dropped || 0)}`),
-      status.unfit?.length > 0 && [h("dt", t("unfit")), h("dd", h("ul.reasons-list", status.unfit.map((code) => h("li", t(`refused.${code}`)))))],
-      status.fitness && [h("dt", t("steadiness")), h("dd", t(`fit.${status.fitness}`), status.moved_px !== null && ` (${number(status.moved_px, 1)} px)`)],
-      camera.last_report_at && [h("dt", t("time")), h("dd", when(camera.last_report_at))],
+      !camera.silent && status.unfit?.length > 0 && [h("dt", t("unfit")), h("dd", h("ul.reasons-list", status.unfit.map((code) => h("li", t(`refused.${code}`)))))],
+      !camera.silent && status.fitness && [h("dt", t("steadiness")), h("dd", t(`fit.${status.fitness}`), status.moved_px !== null && ` (${number(status.moved_px, 1)} px)`)],
+      camera.last_report_at && [h("dt", t("last_report")), h("dd", when(camera.last_report_at))],
       refused.length > 0 && [h("dt", "✗"), h("dd", refused.map(([why, n]) => `${t(`refused.${why}`)} ${n}`).join(", "))],
       errors.length > 0 && [h("dt", "!"), h("dd", errors.map(([kind, n]) => `${t(`error.${kind}`)} ${n}`).join(", "))]),
     may && h("button.quiet", { title: t("looked_note"), onclick: () => glance(camera.id, place) }, t("look")), place);
