@@ -198,7 +198,7 @@ def test_two_presses_at_once_decide_once_and_claim_one(desk: Any) -> None:
 def test_who_may_not_decide_sees_no_buttons(desk: Any) -> None:
     page = desk("auditor")
     page.goto(page.url.split("#")[0] + "#/review")
-    page.click("tbody a >> nth=0")
+    page.click("tbody a >> nth=-1")
     page.wait_for_selector(".facts")
     assert page.locator(".steps button").count() == 0
 
@@ -222,6 +222,11 @@ def test_a_case_is_asked_for_by_one_and_authorised_by_another(desk: Any, shots: 
     other.fill("#why", "court order seen")
     other.click("dialog .good")
     other.wait_for_selector("h1 .pill:text('authorised')")
+    assert other.locator("h1 button").all_inner_texts() == ["Reject", "Begin", "Close"], "that is done"
+    auditor = desk("auditor", sub="erlan")
+    auditor.goto(other.url)
+    auditor.wait_for_selector("h1 .pill")
+    assert auditor.locator("h1 button").count() == 0
     check_accessible(other)
     other.screenshot(path=shots / "search.png")
 
@@ -437,3 +442,41 @@ def test_a_tablet_needs_no_sideways_scrolling(desk: Any) -> None:
     page.set_viewport_size({"width": 800, "height": 1200})
     page.wait_for_selector(".tile")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize(
+    ("where", "role"),
+    [("now", "operator"), ("review", "reviewer"), ("searches", "operator"), ("objects", "operator"),
+     ("reports", "operator"), ("patrol", "operator"), ("cameras", "operator"), ("audit", "auditor")],
+)  # fmt: skip
+def test_a_phone_shows_the_page_and_not_its_header(desk: Any, shots: Path, where: str, role: str) -> None:
+    page = desk(role, language="ru")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(page.url.split("#")[0] + f"#/{where}")
+    page.wait_for_selector("main h1")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("header#top").bounding_box()["height"] < 120
+    chosen = page.locator("nav a[aria-current]").bounding_box()
+    assert 0 <= chosen["x"] <= chosen["x"] + chosen["width"] <= 390, "the page that is shown is in sight"
+    page.screenshot(path=shots / f"phone-{where}.png")
+
+
+def test_a_heading_does_not_hide_behind_the_header_that_stays(desk: Any) -> None:
+    page = desk("reviewer", sub="daur")
+    page.goto(page.url.split("#")[0] + "#/review")
+    page.click("tbody a >> nth=-1")
+    page.wait_for_selector(".case .stage img[src^=blob]")
+    header, heading = (page.locator(what).bounding_box() for what in ("header#top", "main h1"))
+    assert heading["y"] >= header["y"] + header["height"]
+
+
+def test_numbers_and_days_are_written_as_the_language_writes_them(desk: Any) -> None:
+    told = "import('/console/words.js').then((w) => [w.number(1234.5, 1), w.day('2026-11-05')])"
+    written = {
+        language: desk("operator", language=language).evaluate(told) for language in ("kk", "ru", "en")
+    }
+    assert written == {
+        "kk": ["1\u00a0234,5", "05.11.2026"],
+        "ru": ["1\u00a0234,5", "05.11.2026"],
+        "en": ["1,234.5", "05/11/2026"],
+    }

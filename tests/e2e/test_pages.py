@@ -288,3 +288,32 @@ def test_the_map_draws_the_districts_that_the_site_describes(
     own.wait_for_selector(".map polygon.district")
     assert own.locator(".map polygon.district").count() == 1
     reports.close(), cameras.close()
+
+
+def test_a_camera_that_fell_silent_keeps_its_name_and_its_place_on_the_map(
+    desk: Any, config: ApiConfig
+) -> None:
+    cameras = CameraStore(config.redis_url)
+    told = CameraStatus(camera_id="quiet", name="Quiet St", district="zhetysu", state="running", rate_hz=25.0,
+                        frames_read=700, latitude=51.1, longitude=71.4)  # fmt: skip
+    cameras.put([told, CameraStatus(camera_id="lost", district="zhetysu", state="running")])
+    for camera in ("quiet", "lost"):
+        cameras._client.delete(f"{{dome}}:status:{camera}")
+    page = desk("operator", districts=("zhetysu",))
+    page.wait_for_selector(".map a[aria-label='Quiet St (quiet): silent']")
+    ground, label = (page.locator(f".map {what}").bounding_box() for what in ("rect.ground", "text.axis"))
+    assert ground["x"] <= label["x"], "without a place: it is said in full"
+    page = opened(desk, "cameras", "operator", districts=("zhetysu",))
+    card = page.locator("[aria-label=quiet]")
+    card.locator("h2 a:text('Quiet St')").wait_for()
+    assert "700" in card.inner_text()
+    assert "Rate" not in card.inner_text(), "nobody knows how fast it runs"
+    check_accessible(page)
+    cameras.close()
+
+
+def test_who_leaves_is_the_owner_of_a_thing_and_the_vehicle_of_a_violation(desk: Any) -> None:
+    page = desk("operator")
+    said = "import('/console/words.js').then((w) => w.moment('leaving'))"
+    assert page.evaluate(said) == "leaving"
+    opened(desk, "objects", "operator").wait_for_selector("figcaption:text('Owner leaves')")

@@ -52,7 +52,7 @@ export const CODES = {
   "moment.look": ["көрініс", "взгляд", "look"],
   "moment.entry": ["учаскеге кіру", "въезд на участок", "entry of the section"],
   "moment.placing": ["Қойылды", "Поставлен", "Put down"],
-  "moment.leaving": ["Иесі кетіп барады", "Владелец уходит", "Owner leaves"],
+  "moment.leaving": ["орнынан кетуде", "покидает место", "leaving"],
   "moment.now": ["Қазір", "Сейчас", "Now"],
   "moment.taken": ["Алып кетілді", "Забран", "Taken away"],
   "clock.site": ["нысан файлындағы басталу уақыты", "время начала по файлу объекта", "start time given in the site file"],

@@ -42,6 +42,8 @@ function frame() {
     me && h("span.who", me.name || me.sub, h("small", [...me.roles].sort().map((role) => t(`role.${role}`)).join(", "))),
     me && h("button.quiet", { onclick: signOut }, t("sign_out")),
   );
+  // On a phone the pages stand in one row: the one that is shown comes into sight.
+  top.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 async function show() {

@@ -1,7 +1,7 @@
 // How a violation is told in one line, and the facts that a reviewer needs.
 
 import { h } from "./dom.js";
-import { measure, number, t, unit, when } from "./words.js";
+import { day, measure, number, t, unit, when } from "./words.js";
 
 export function summary(item) {
   const speed = item.measured?.speed;
@@ -13,13 +13,13 @@ export function summary(item) {
 export function facts(item) {
   const rows = Object.entries(item.measured || {}).map(([name, m]) => [
     `${t("measured")}: ${measure(name)}`,
-    h("span", h("b.value", `${number(m.value, 1)} ${unit(m.unit)}`), ` ${t("interval")} ${number(m.low, 1)} – ${number(m.high, 1)}`),
+    h("span", h("b.value", `${number(m.value, 1)} ${unit(m.unit)}`), ` ${t("interval")} ${number(m.low, 1)}\u00a0–\u00a0${number(m.high, 1)}`),
   ]);
   for (const [name, value] of Object.entries(item.threshold || {}).filter(([name]) => name.endsWith("_kmh"))) rows.push([t(name.replace(/_kmh$/, "")), `${number(value, 1)} ${unit("km/h")}`]);
   rows.push([t("plate"), item.plate ? h("span.plate", item.plate.text, item.plate.confident ? "" : " ?") : t("unread")]);
   rows.push([t("article"), item.article || "-"], [t("time"), when(item.captured_at)], [t("camera"), `${item.camera}, ${item.district}`]);
   const survey = item.calibration || {};
-  if (survey.valid_until) rows.push([t("calibration"), `${survey.id || ""} ${t("valid_until")} ${survey.valid_until}`]);
+  if (survey.valid_until) rows.push([t("calibration"), `${survey.id || ""} ${t("valid_until")} ${day(survey.valid_until)}`]);
   if (item.clock?.source) rows.push([t("clock"), t(`clock.${item.clock.source}`)]);
   return h("dl.facts", rows.flatMap(([name, value]) => [h("dt", name), h("dd", value)]));
 }

@@ -89,6 +89,9 @@ const WORDS = {
   seen: ["Камерада", "На камере", "As seen"],
   probe: ["Фотосурет", "Фотография", "Photo"],
   similarity: ["Ұқсастық", "Сходство", "Similarity"],
+  shown_from: ["көрсетіледі, кем дегенде", "показывается от", "shown from"],
+  as_alike: ["Миллион бөтен беттен осындай ұқсасы", "Из миллиона чужих лиц так же похожи", "Of a million other faces, as alike"],
+  frames_agree: ["Келіскен кадрлар", "Согласных кадров", "Frames that agree"],
   same_person: ["Сол адам болуы мүмкін", "Возможно, это он(а)", "May be them"],
   not_this_person: ["Бұл ол емес", "Это не он(а)", "Not this person"],
   dispatch: ["Жіберу", "Направить", "Dispatch"],
@@ -124,6 +127,7 @@ const WORDS = {
   "state.arrived": ["орнында", "на месте", "on the spot"],
   "state.resolved": ["аяқталды", "завершено", "resolved"],
   no_reports: ["Өтініш жоқ", "Обращений нет", "No reports"],
+  owner_leaves: ["Иесі кетіп барады", "Владелец уходит", "Owner leaves"],
   owner_left: ["Иесі кетті", "Владелец ушёл", "Owner left"],
   frames: ["Кадр", "Кадров", "Frames"],
   rate: ["Жиілік, кадр/с", "Частота, кадр/с", "Rate, frames/s"],
@@ -140,6 +144,7 @@ const WORDS = {
   subject: ["Нысан", "Объект", "Subject"],
   not_yours: ["Бұл бет сіздің рөліңізге ашылмаған", "Эта страница недоступна для вашей роли", "This page is not for your role"],
   done: ["Орындалды", "Готово", "Done"],
+  last_report: ["Соңғы хабары", "Последнее сообщение", "Last report"],
   silent: ["үнсіз", "молчит", "silent"],
   issue: ["Рәсімдеу", "Оформить", "Issue"],
   appeal: ["Шағымдану", "Обжаловать", "Appeal"],
@@ -283,6 +288,10 @@ const WORDS = {
 };
 
 const ORDER = Object.keys(LANGUAGES);
+// Numbers and times as they are written here. Browsers say that they know Kazakh, and then write "1,234.5" and
+// "2026 M11 26": Kazakh writes both as Russian does. English begins with the day, too: 11/12 is one day in all three.
+const WRITTEN = { kk: "ru", ru: "ru", en: "en-GB" };
+const written = () => WRITTEN[language];
 let language = localStorage.getItem("dome.language") || ORDER.find((l) => navigator.language.startsWith(l)) || "en";
 
 export const spoken = () => language;
@@ -303,7 +312,8 @@ export const measure = (name) => t(`measured.${name}`);
 export const moment = (name) => t(`moment.${name.replace(/-\d+$/, "")}`) + (name.match(/-\d+$/)?.[0].replace("-", " ") || "");
 export const metres = (value) => (value < 1000 ? `${number(value)} ${unit("m")}` : `${number(value / 1000, 1)} ${unit("km")}`);
 
-export const when = (at) => new Date(at).toLocaleString(language, { dateStyle: "short", timeStyle: "medium", hour12: false });
-export const clock = (at) => new Date(at).toLocaleTimeString(language, { hour12: false });
+export const when = (at) => new Date(at).toLocaleString(written(), { dateStyle: "short", timeStyle: "medium", hour12: false });
+export const day = (date) => new Date(date).toLocaleDateString(written(), { timeZone: "UTC", dateStyle: "short" });
+export const clock = (at) => new Date(at).toLocaleTimeString(written(), { hour12: false });
 export const number = (value, digits = 0) =>
-  Number(value).toLocaleString(language, { maximumFractionDigits: digits, minimumFractionDigits: digits });
+  Number(value).toLocaleString(written(), { maximumFractionDigits: digits, minimumFractionDigits: digits });

@@ -20,7 +20,9 @@ export async function open(main, { me, signal }) {
   follow("type=dome.object.&type=dome.patrol.task.", (event, what) => what !== "away" && load(), signal);
 }
 
-const shown = ({ name, href, xyxy }) => h("figure", marked(href, t(`moment.${name}`), xyxy), h("figcaption", t(`moment.${name}`)));
+// Here it is the owner who leaves, in a violation the vehicle.
+const called = (name) => t(name === "leaving" ? "owner_leaves" : `moment.${name}`);
+const shown = ({ name, href, xyxy }) => h("figure", marked(href, called(name), xyxy), h("figcaption", called(name)));
 
 function about(data) {
   const moments = [["moment.placing", data.placed_at], ["owner_left", data.left_at], ["moment.taken", data.taken_at]].filter(([, at]) => at);

@@ -36,10 +36,14 @@ async function one(main, id, context) {
   const again = () => one(main, id, context);
   const step = (name, send) => why(t(name), (text) => send(`/cases/${id}/${name}`, { why: text, version: found.version }).then(again));
   const authoriser = me.roles.includes("authoriser") && found.requester !== me.sub;
+  const runs = me.roles.some((role) => ["operator", "authoriser"].includes(role));
+  const authorised = found.steps.some((made) => made.deed === "authorised");
+  const alive = ["draft", "authorised", "active"].includes(found.state);
   const buttons = [];
-  if (authoriser && !found.authorised && ["draft", "active"].includes(found.state)) buttons.push(["authorise", post, "good"], ["reject", post, "bad"]);
-  if (["authorised", "draft"].includes(found.state) && (found.state === "authorised" || found.urgent)) buttons.push(["activate", put, "good"]);
-  if (["active", "authorised", "draft"].includes(found.state)) buttons.push(["close", put, ""]);
+  if (authoriser && !authorised && ["draft", "active"].includes(found.state)) buttons.push(["authorise", post, "good"]);
+  if (authoriser && alive) buttons.push(["reject", post, "bad"]);
+  if (runs && (found.state === "authorised" || (found.state === "draft" && found.urgent))) buttons.push(["activate", put, "good"]);
+  if (runs && alive) buttons.push(["close", put, ""]);
   const target = found.target.kind === "vehicle" ? h("span.plate", found.target.plate) : h("b", found.target.name);
   const routed = found.target.kind === "vehicle" && found.steps.some((step) => step.deed === "activated");
   const leads = h("section");
@@ -73,7 +77,8 @@ function lead({ lead: found, own, others }, { me }, again) {
   const like = found.likeness;
   return h("article.lead", { "aria-label": `${t("leads")} ${found.camera}` }, h("div.pair", pair),
     h("dl.facts.small", h("dt", t("camera")), h("dd", `${found.camera}, ${when(found.at)}`), h("dt", t("similarity")),
-      h("dd", h("b", number(like.similarity, 2)), ` (≥ ${number(like.threshold, 2)}; n = ${like.gallery}; ${number(like.false_alarms, 2)} / 10⁶)`),
+      h("dd", h("b", number(like.similarity, 2)), ` (${t("shown_from")} ${number(like.threshold, 2)})`),
+      h("dt", t("as_alike")), h("dd", like.false_alarms < 0.001 ? `< ${number(0.001, 3)}` : number(like.false_alarms, 3)), h("dt", t("frames_agree")), h("dd", number(like.votes)),
       h("dt", t("state")), h("dd", t(`state.${found.state}`)), own && [h("dt", t("you_answered")), h("dd", t(`state.${own.verdict}`))],
       others.length > 0 && [h("dt", t("who")), h("dd", others.map((o) => `${o.by}: ${t(`state.${o.verdict}`)}`).join("; "))]),
     !own && ["lead", "confirmed_once"].includes(found.state) && h("div.steps", h("button.good", { onclick: () => answer("confirm") }, t("same_person")), h("button.bad", { onclick: () => answer("reject", { reason: "not_this_person" }) }, t("not_this_person"))),
