@@ -19,7 +19,7 @@ COUNTS: Final = {
     "gated": "Frames that the gate held back.",
     "detected": "Frames that a detector looked at.",
     "dropped": "Frames of a live camera given up because newer ones came.",
-    "detections": "Boxes found.",
+    "detections": "Boxes found that the detector is sure of.",
     "faces": "Heads that a face search was asked about; 0 while no active case covers the camera.",
     "reconnects": "Times the source was opened again.",
     "processing_s": "CPU seconds of the camera's actor.",

@@ -95,7 +95,8 @@ class Counts:
         sampled_out: Left out by ``sample_hz``.
         gated: Held back by the gate.
         detected: Stepped with detections.
-        detections: Boxes in them, or objects that a device named.
+        detections: Boxes in them that the detector is sure of, or objects that a device named. It tells many more that
+            it hardly believes in, for the tracker alone.
         reasons: Why frames passed or were held back, by the gate's words.
         events: Events by type.
     """
@@ -250,7 +251,9 @@ class CameraPipeline:
         """Takes what the detector saw in a frame, or what a device reports. Pixels are not needed any more."""
         moment, changes = self._at(frame)
         self.counts.detected += 1
-        self.counts.detections += len(found)
+        self.counts.detections += (
+            int(np.count_nonzero(found.score >= self._sure)) if isinstance(found, Detections) else len(found)
+        )
         try:
             tracks = self._tracker.step(found, frame.at, frame.index)
             if self._reason:
