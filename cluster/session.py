@@ -59,9 +59,15 @@ def ray_for(address: str = "", dashboard: bool = False) -> Iterator[None]:
         ray.shutdown()
 
 
+def _unasked(record: logging.LogRecord) -> bool:
+    """Ray advises at every start how to switch its authentication off; that it is off, where it is, it still says."""
+    return not record.getMessage().startswith("Token authentication is enabled")
+
+
 def _init(address: str, arguments: dict[str, Any]) -> None:
     """Starts or joins Ray. Its node gives its own agent 15 s to come up (ray-project/ray#65983), which a slow
     disk or a busy machine exceeds the first time; the second time the files are in memory."""
+    logging.getLogger("ray._private.authentication.authentication_token_setup").addFilter(_unasked)
     for attempt in range(INIT_ATTEMPTS):
         try:
             ray.init(address, **arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,9 +25,33 @@ def _show(values: dict[str, Any], as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False)
-    for key, value in values.items():
-        table.add_row(key, f"{value:.3f}" if isinstance(value, float) else str(value))
+    for key, value in _rows(values):
+        table.add_row(key, value)
     stdout().print(table)
+
+
+def _rows(values: dict[str, Any], indent: str = "") -> Iterator[tuple[str, str]]:
+    """A line a value; what holds others of several values each stands above them.
+
+    >>> list(_rows({"tp": 1, "error": {"mean": 0.25}, "by_type": {"a": {"tp": 1}}, "missed": []}))
+    [('tp', '1'), ('error', 'mean 0.250'), ('by_type', ''), ('  a', 'tp 1'), ('missed', 'none')]
+    """
+    for key, value in values.items():
+        if isinstance(value, dict) and any(isinstance(each, dict) for each in value.values()):
+            yield indent + key, ""
+            yield from _rows(value, indent + "  ")
+        else:
+            yield indent + key, _said(value)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_said(each)}" for key, each in value.items()) or "none"
+    if isinstance(value, list):
+        return "; ".join(_said(each) for each in value) or "none"
+    return "-" if value is None else str(value)
 
 
 def _plain(score: BaseModel | Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.cli.shell import BAD_INPUT, stderr, stdout
+from cluster.cli.shell import BAD_INPUT, counted, stderr, stdout
 
 if TYPE_CHECKING:
     from flows.scenes.truth import SceneTruth
@@ -34,12 +34,15 @@ def scene(
     ] = None,
     list_kinds: Annotated[bool, typer.Option("--list", help="List the kinds of scenes.")] = False,
 ) -> None:
-    """Render a scene of a street, with its exact truth beside it."""
+    """Render a scene of a street, with its exact truth beside it.
+
+    NAME, --out and --truth are needed. A wrong --option names all that there are.
+    """
     from flows import scenes
 
     if list_kinds:
         for kind in scenes.names():
-            stdout().print(kind)
+            stdout().print(f"[bold]{kind:10}[/] {scenes.about(kind)}", soft_wrap=True)
         return
     if name is None or out is None or truth is None:
         stderr().print("dome scene needs NAME, --out FILE.mp4 and --truth FILE.json (dome scene --list)")
@@ -136,7 +139,7 @@ def _tell(truth: SceneTruth, out: Path, site: Path | None) -> None:
     console = stderr()
     console.print(
         f"{out}: {len(truth.frames)} frames, {truth.width_px}x{truth.height_px} at {truth.fps:g} fps, "
-        f"{len(truth.events)} events to find",
+        f"{counted(len(truth.events), 'event')} to find",
         soft_wrap=True,
     )
     if site is not None:

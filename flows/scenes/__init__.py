@@ -20,6 +20,13 @@ def names() -> tuple[str, ...]:
     return kinds.names()
 
 
+def about(name: str) -> str:
+    """What a kind of scenes shows, in a line."""
+    from flows.scenes import kinds
+
+    return kinds.about(name)
+
+
 def build(name: str, seed: int = 0, **options: Any) -> Scene:
     """Builds a scene; the same name, seed and options give the same scene and the same truth.
 

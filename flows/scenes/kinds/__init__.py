@@ -15,6 +15,11 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
 
 
+def about(name: str) -> str:
+    """The first line of what a kind says of itself."""
+    return (importlib.import_module(f"{__name__}.{name}").__doc__ or "").splitlines()[0]
+
+
 def build(name: str, seed: int, options: SceneOptions) -> Scene:
     """Builds the scene ``name``.
 

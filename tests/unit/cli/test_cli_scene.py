@@ -107,3 +107,10 @@ def test_options_become_numbers_pairs_and_words() -> None:
     }
     with pytest.raises(FieldError):
         parse_options(["fps"])
+
+
+def test_the_list_says_what_each_kind_shows(dome) -> None:
+    lines = dome("scene", "--list").stdout.splitlines()
+
+    assert len(lines) == len(scenes.names())
+    assert any(line.startswith("junction") and "traffic lights" in line for line in lines)
