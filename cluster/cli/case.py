@@ -168,11 +168,24 @@ def show(case: Id, by: As, as_json: AsJson = False) -> None:
         return
     for name, value in values.items():
         if name not in ("steps", "terms") and value not in ("", None, []):
-            stdout().print(f"{name}: {value}")
+            stdout().print(f"{name}: {_said(value)}", soft_wrap=True, markup=False)
     for step in found.steps:
         stdout().print(
             f"  {step.at:%Y-%m-%d %H:%M:%S%z} {step.deed} by {step.by}{': ' if step.why else ''}{step.why}"
         )
+
+
+def _said(value: Any) -> str:
+    """A value of a case for people.
+
+    >>> _said({"law": "KPK RK 232", "probes": ["p1", "p2"]}), _said(False)
+    ('law KPK RK 232, probes p1 p2', 'no')
+    """
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_said(each)}" for key, each in value.items())
+    if isinstance(value, list):
+        return " ".join(_said(each) for each in value)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 @app.command()

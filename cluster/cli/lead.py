@@ -43,7 +43,8 @@ def list_(case: Annotated[str, typer.Argument(metavar="CASE")], by: As, as_json:
         "false alarms in a million",
         "until",
     ):
-        shown.add_column(name)
+        # The id is what the next command asks for: it is whole, whatever else has to break.
+        shown.add_column(name, no_wrap=name == "lead", min_width=36 if name == "lead" else None)
     for view in views:
         lead, like = view.lead, view.lead.likeness
         shown.add_row(lead.id, f"{lead.at:%Y-%m-%d %H:%M:%S%z}", lead.camera, lead.state,

@@ -124,6 +124,10 @@ def test_from_the_request_to_the_end(dome: Dome, server: EmbeddedRedis, photo: P
     views = {v["id"]: v for v in told(dome("lead", "list", case, "--as", "erlan", "--json"))["leads"]}
     assert views[lead]["state"] == "lead"
     assert "dana" not in json.dumps(views)
+    assert lead in dome("lead", "list", case, "--as", "erlan").stdout, "whole: the next command asks for it"
+    shown = dome("case", "show", case, "--as", "dana").stdout
+    assert "target: kind person, name A. B." in shown
+    assert "{" not in shown
     assert "answered already" in dome("lead", "confirm", lead, "--as", "dana").stderr
     assert told(dome("lead", "confirm", lead, "--as", "erlan", "--json"))["state"] == "confirmed"
     assert told(dome("lead", "dispatch", lead, "--as", "erlan", "--json"))["state"] == "dispatched"
