@@ -93,7 +93,8 @@ def backfill(
         raise typer.Exit(BAD_INPUT)
     if result.stopped:
         stderr().print(f"stopped: {done} of {count} recordings were played; --since goes on from there")
-    if result.stopped or not all(whole(each) for each in result.played):
+    # What was left out was not played either: a script that looks at nothing else has to hear of it.
+    if result.stopped or result.problems or not all(whole(each) for each in result.played):
         raise typer.Exit(FAILED)
 
 
