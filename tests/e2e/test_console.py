@@ -169,6 +169,11 @@ def test_a_reviewer_confirms_one_and_rejects_the_next_by_keys(desk: Any, shots: 
     second = page.url
     page.keyboard.press("n")
     page.wait_for_selector(".reasons:not([hidden])")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".reasons", state="hidden")
+    page.keyboard.press("2")  # nothing is asked any more
+    page.keyboard.press("n")
+    page.wait_for_selector(".reasons:not([hidden])")
     page.keyboard.press("2")
     page.wait_for_url(lambda url: url != second)
     for address, state in ((first, "confirmed"), (second, "rejected")):
@@ -208,7 +213,14 @@ def test_a_case_is_asked_for_by_one_and_authorised_by_another(desk: Any, shots: 
     page.goto(page.url.split("#")[0] + "#/searches")
     page.click("text=New case")
     page.select_option("select[name=purpose]", "wanted_by_court_order")
-    for name, value in (("law", "KPK RK 232"), ("document", "17-2026"), ("plate", "123ABC02"), ("registration", "R-1"),
+    for name, value in (("law", "KPK RK 232"), ("document", "17-2026")):
+        page.fill(f"input[name={name}]", value)
+    page.click("form .good")
+    page.wait_for_selector("form .bad:text('name and photo are needed')")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    for name, value in (("plate", "123ABC02"), ("registration", "R-1"),
                         ("impact_assessment", "F-1")):  # fmt: skip
         page.fill(f"input[name={name}]", value)
     check_accessible(page)

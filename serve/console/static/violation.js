@@ -13,7 +13,7 @@ export function summary(item) {
 export function facts(item) {
   const rows = Object.entries(item.measured || {}).map(([name, m]) => [
     `${t("measured")}: ${measure(name)}`,
-    h("span", h("b.value", `${number(m.value, 1)} ${unit(m.unit)}`), ` ${t("interval")} ${number(m.low, 1)}\u00a0–\u00a0${number(m.high, 1)}`),
+    h("span", h("b.value", `${number(m.value, 1)} ${unit(m.unit)}`), ` ${t("interval")} `, h("span.range", `${number(m.low, 1)} – ${number(m.high, 1)}`)),
   ]);
   for (const [name, value] of Object.entries(item.threshold || {}).filter(([name]) => name.endsWith("_kmh"))) rows.push([t(name.replace(/_kmh$/, "")), `${number(value, 1)} ${unit("km/h")}`]);
   rows.push([t("plate"), item.plate ? h("span.plate", item.plate.text, item.plate.confident ? "" : " ?") : t("unread")]);

@@ -6,6 +6,7 @@ import { clock, number, t, when } from "../words.js";
 
 const EVERY_MS = 5000;
 const KEPT = 60;
+const OVER = ["ended", "failed", "stopped"]; // sends no more pictures
 const history_of = new Map(); // camera -> last rates and lags, as long as this page lives
 
 export async function open(main, { me, rest, signal }) {
@@ -54,9 +55,9 @@ function card(camera, me, look) {
       !camera.silent && status.unfit?.length > 0 && [h("dt", t("unfit")), h("dd", h("ul.reasons-list", status.unfit.map((code) => h("li", t(`refused.${code}`)))))],
       !camera.silent && status.fitness && [h("dt", t("steadiness")), h("dd", t(`fit.${status.fitness}`), status.moved_px !== null && ` (${number(status.moved_px, 1)} px)`)],
       camera.last_report_at && [h("dt", t("last_report")), h("dd", when(camera.last_report_at))],
-      refused.length > 0 && [h("dt", "✗"), h("dd", refused.map(([why, n]) => `${t(`refused.${why}`)} ${n}`).join(", "))],
-      errors.length > 0 && [h("dt", "!"), h("dd", errors.map(([kind, n]) => `${t(`error.${kind}`)} ${n}`).join(", "))]),
-    may && h("button.quiet", { title: t("looked_note"), onclick: () => glance(camera.id, place) }, t("look")), place);
+      refused.length > 0 && [h("dt", t("refusals")), h("dd", refused.map(([why, n]) => `${t(`refused.${why}`)} ${n}`).join(", "))],
+      errors.length > 0 && [h("dt", t("errors")), h("dd", errors.map(([kind, n]) => `${t(`error.${kind}`)} ${n}`).join(", "))]),
+    may && !camera.silent && !OVER.includes(status.state) && h("button.quiet", { title: t("looked_note"), onclick: () => glance(camera.id, place) }, t("look")), place);
 }
 
 // Zones, lines and lights that the camera's rules speak of, over its picture.

@@ -66,7 +66,7 @@ function row(item) {
   return h("div", { role: "listitem" }, h(`a.report.${item.state}`, { href: `#/reports/${item.id}` }, thumb,
     h("span.head", h("b", t(`service.${item.service}`)), h(`span.pill.${item.state}`, t(`report.${item.state}`))),
     h("span.said", item.text || t("no_words")),
-    h("span.signs", signs.map(([count, word, kind]) => h(`span.sign${kind && "." + kind}`, h("b", count), " ", word))),
+    h("span.signs", signs.map(([count, word, kind]) => h(`span.sign${kind && "." + kind}`, `${word}: `, h("b", count)))),
     h("span.where", h("time", { datetime: item.happened_at }, when(item.happened_at)), " · ", item.address || place(item), " · ", item.district || t("nobodys"))));
 }
 

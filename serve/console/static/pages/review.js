@@ -121,7 +121,11 @@ function one(main, item, context, waiting = null) {
     const digit = Number(event.key);
     if (event.code === "KeyY" && can("confirm")) take("confirm");
     else if (event.code === "KeyN" && can("reject")) ask_why("reject");
-    else if (asking && digit >= 1 && digit <= asking.known.length) take(asking.step, asking.known[digit - 1]);
+    else if (asking && event.key === "Escape") {
+      asking = null;
+      reasons.hidden = true;
+      main.focus();
+    } else if (asking && digit >= 1 && digit <= asking.known.length) take(asking.step, asking.known[digit - 1]);
     else if (event.key === "ArrowRight") view.go(1);
     else if (event.key === "ArrowLeft") view.go(-1);
     else if (event.code === "KeyC") view.clip();

@@ -120,6 +120,12 @@ function draft(main, context) {
     const photos = {};
     let n = 0;
     for (const file of data.getAll("photos")) if (file.size) photos[`p${++n}`] = await base64(file);
+    const refuse = (why) => {
+      const place = form.querySelector("[role=alert]");
+      place.hidden = false;
+      place.textContent = why;
+    };
+    if (!data.get("plate").trim() && !(data.get("person").trim() && n)) return refuse(t("whom_needed"));
     const iso = (name) => new Date(data.get(name)).toISOString();
     try {
       const made = await post("/cases", {
@@ -129,9 +135,7 @@ function draft(main, context) {
       });
       location.hash = `#/searches/${made.id}`;
     } catch (error) {
-      const place = form.querySelector("[role=alert]");
-      place.hidden = false;
-      place.textContent = error.message;
+      refuse(error.message);
     }
   }
   fill(main, h("h1", t("new_case")), form);
