@@ -195,7 +195,8 @@ class _Look:
     ) -> CameraCheck:
         self._detector(detectors)
         self._plates()
-        seen = self._probe(probe)
+        brought, described = self._brought(survey)
+        seen = self._probe(probe) if described else None
         if probe is None:
             self.unfit.append("its source was not probed")
         elif seen is None:
@@ -203,7 +204,7 @@ class _Look:
         else:
             self._clock(seen)
         self._signals(seen)
-        calibration = self._calibration(survey, seen, today)
+        calibration = self._calibration(brought, seen, today) if described else "unknown"
         return CameraCheck(
             self.camera,
             seen,
@@ -276,15 +277,23 @@ class _Look:
         clock = ClockState(seen.clock_source, seen.anchored_at, seen.measured_hz, seen.jitter_s)
         self.unfit += [objection.said for objection in fitness.of_clock(self.camera, clock)]
 
-    def _calibration(self, survey: Surveyor, seen: Probe | None, today: datetime) -> str:
+    def _brought(self, survey: Surveyor) -> tuple[CalibrationConfig | None, bool]:
+        """The file's survey, else the one that the source brings; False if a scene is described wrongly."""
+        if self.camera.calibration is not None:
+            return self.camera.calibration, True
+        try:
+            return survey(self.camera, self.settings), True
+        except FieldError as error:
+            self._problem(error.field, error.expected, str(error.got), error.hint)
+            return None, False
+
+    def _calibration(self, config: CalibrationConfig | None, seen: Probe | None, today: datetime) -> str:
         if isinstance(self.camera.source, TracksSource):
             return f"places within {self.camera.source.error_m:g} m, as stated"
-        config = self.camera.calibration
+        if config is None:
+            self.unfit.append(fitness.UNSURVEYED.said)
+            return "none"
         try:
-            config = config or survey(self.camera, self.settings)
-            if config is None:
-                self.unfit.append(fitness.UNSURVEYED.said)
-                return "none"
             plane = GroundPlane.fit(config, "calibration")
             if seen is not None:
                 plane.for_picture(seen.width_px, seen.height_px)

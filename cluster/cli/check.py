@@ -62,12 +62,19 @@ def _probe(camera: Any, settings: Any) -> Any:
     return probe(camera, settings)
 
 
-def _survey(camera: Any, settings: Any) -> Any:
+def _survey(camera: Any, _: Any) -> Any:
+    """What a scene brings: it is known from its description, long before anything of it is rendered."""
     if camera.source.kind != "scene":
         return None
-    from flows.sources.scene import scene_calibration
+    from flows import scenes
+    from flows.domain.errors import FieldError
 
-    return scene_calibration(camera, settings)
+    source = camera.source
+    try:
+        return scenes.build(source.scene, seed=source.seed, **source.options).calibration
+    except FieldError as error:
+        place = "source.scene" if error.field == "scene" else f"source.options.{error.field}"
+        raise FieldError(place, error.expected, error.got, error.hint) from None
 
 
 def _known_detectors() -> list[str]:

@@ -57,22 +57,13 @@ def scene(
 
 
 def _build(name: str, seed: int, options: dict[str, Any]) -> Any:
-    from pydantic import ValidationError
-
     from flows import scenes
     from flows.domain.errors import FieldError
-    from flows.scenes.options import SceneOptions
-    from flows.validation import complaints, did_you_mean
+    from flows.validation import did_you_mean
 
     if name not in scenes.names():
         known = list(scenes.names())
         raise FieldError("NAME", f"one of {', '.join(known)}", repr(name), did_you_mean(name, known))
-    try:
-        SceneOptions.model_validate(options)
-    except ValidationError as error:
-        first = complaints(error, SceneOptions, options)[0]
-        field = ".".join(str(p) for p in first.loc) or "--option"
-        raise FieldError(field, first.expected, first.got, first.hint) from None
     return scenes.build(name, seed=seed, **options)
 
 

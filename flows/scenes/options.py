@@ -9,6 +9,8 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from flows.domain.errors import FieldError
+from flows.validation import complaints
+from flows.yamlfile import dotted
 
 Light = Literal["day", "dusk", "night", "rain"]
 Direction = Literal["oncoming", "receding", "both"]
@@ -105,9 +107,5 @@ def parse(options: dict[str, Any]) -> SceneOptions:
     try:
         return SceneOptions.model_validate(options)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            expected = f"one of the options {', '.join(SceneOptions.model_fields)}"
-            raise FieldError(name, expected, "an unknown name") from error
-        raise FieldError(name, first["msg"].removeprefix("Value error, "), first["input"]) from error
+        first = complaints(error, SceneOptions, options)[0]
+        raise FieldError(dotted(first.loc), first.expected, first.got, first.hint) from error

@@ -8,6 +8,7 @@ import pkgutil
 from flows.domain.errors import FieldError
 from flows.scenes.options import SceneOptions
 from flows.scenes.scene import Scene
+from flows.validation import did_you_mean
 
 
 def names() -> tuple[str, ...]:
@@ -27,7 +28,7 @@ def build(name: str, seed: int, options: SceneOptions) -> Scene:
         FieldError: If there is no such kind.
     """
     if name not in names():
-        raise FieldError("scene", f"one of {', '.join(names())}", name)
+        raise FieldError("scene", f"one of {', '.join(names())}", repr(name), did_you_mean(name, names()))
     module = importlib.import_module(f"{__name__}.{name}")
     scene: Scene = module.build(seed, options)
     return scene

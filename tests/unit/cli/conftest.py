@@ -86,6 +86,7 @@ class FakeLive:
     """Stands for :mod:`cluster.live`; remembers what it was asked for."""
 
     state: str = "ended"
+    states: dict[str, str] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
     results: ResultsStatus = field(default_factory=lambda: ResultsStatus(written=2))
     calls: list[tuple[SiteConfig, list[str], Any]] = field(default_factory=list)
@@ -95,7 +96,7 @@ class FakeLive:
         cameras = {
             c.id: CameraStatus(
                 camera_id=c.id,
-                state=self.state,
+                state=self.states.get(c.id, self.state),
                 frames_read=250,
                 events={"dome.violation.speeding.v1": 2},
                 **self.more,

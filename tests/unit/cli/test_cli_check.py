@@ -150,6 +150,19 @@ def test_a_source_of_any_kind_that_cannot_be_opened_is_told_with_its_reason(
     assert "this PyAV was built without it" in told
 
 
+def test_a_scene_is_checked_without_being_rendered(dome, site: Path, monkeypatch) -> None:
+    monkeypatch.setattr("flows.sources.scene._render", lambda *_: pytest.fail("rendered"))
+    site.write_text("site: town\ncameras:\n  - {id: c, source: {scene: road, options: {lihgt: dusk}}}\n")
+
+    told = dome("check", site)
+
+    assert told.exit_code == 2
+    assert "error: cameras.c.source.options.lihgt" in told.stderr
+    assert "did you mean 'light'?" in told.stderr
+    site.write_text("site: town\ncameras:\n  - {id: c, source: {scene: road}}\n")
+    assert "px" in check(dome, site, "--no-probe")["cameras"]["c"]["calibration"]
+
+
 def test_an_unknown_detector_is_told(dome, site: Path, probes) -> None:
     site.write_text(site.read_text() + "    detector: yolox-nono\n")
 

@@ -28,10 +28,6 @@ def rendered(monkeypatch: pytest.MonkeyPatch) -> list[Scene]:
     return asked
 
 
-def test_it_lists_the_kinds(dome) -> None:
-    assert dome("scene", "--list").stdout.split() == list(scenes.names())
-
-
 def test_it_renders_what_was_asked_for(dome, rendered, tmp_path: Path) -> None:
     out, truth = tmp_path / "new" / "a.mp4", tmp_path / "new" / "a.json"
 
