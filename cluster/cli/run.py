@@ -43,7 +43,8 @@ def run(
 
     Starts what is not there yet: Ray, an embedded Redis (unless DOME_REDIS_URL is set), detectors on Ray
     Serve, one actor a camera. Ctrl-C drains and ends it.
-    A camera that is wrong in the site file is reported and left out.
+    A camera that is wrong in the site file is reported and left out. Exit status 1: all cameras failed, or with
+    --until-end any.
     """
     from cluster.check import section_notes
     from flows.domain.errors import FieldError
@@ -70,7 +71,8 @@ def run(
     stdout().print(summary_table(result))
     for remark in remarks(result):
         stdout().print(remark, soft_wrap=True, markup=False)
-    if result.cameras and all(c.state == "failed" for c in result.cameras.values()):
+    failed = sum(c.state == "failed" for c in result.cameras.values())
+    if failed and (until_end or failed == len(result.cameras)):
         raise typer.Exit(FAILED)
 
 
