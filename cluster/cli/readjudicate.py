@@ -71,8 +71,10 @@ def readjudicate(
     if changes:
         stdout().print(table(changes))
     changed = sum(change.changed for change in changes)
-    would = " would" if dry_run else ""
-    said = f"{counted(len(changes), 'violation')} decided again, {changed}{would} changed: {reason}"
+    done = (
+        f"would be decided again, {changed} would change" if dry_run else f"decided again, {changed} changed"
+    )
+    said = f"{counted(len(changes), 'violation')} {done}: {reason}"
     stdout().print(said, markup=False)
     if withdrawal and not changes:
         named = ", ".join([*withdrawal.calibrations, *withdrawal.models, *withdrawal.rules])

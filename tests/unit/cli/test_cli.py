@@ -156,3 +156,16 @@ def test_evaluate_events_on_missing_files_is_bad_input(dome, tmp_path: Path) -> 
 
     assert result.exit_code == 2
     assert "a.json" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [((), "0 violations decided again, 0 changed: test"),
+     (("--dry-run",), "0 violations would be decided again, 0 would change: test")],
+)  # fmt: skip
+def test_what_would_be_decided_again_is_not_said_to_be(
+    dome, monkeypatch, how: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setattr("cluster.cli.readjudicate._decide", lambda *_: [])
+
+    assert said in dome("readjudicate", "--since", "2026-09-01", "--reason", "test", *how).stdout
