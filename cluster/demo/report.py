@@ -182,7 +182,7 @@ def _row(camera: CameraOutcome) -> tuple[str, ...]:
         f"[red]{score.fp}[/]" if score.fp else "0",
         f"{error['mean']:.2f} / {error['max']:.2f} km/h" if error else "-",
         held,
-        ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(camera.states.items())) or "-",
+        ", ".join(f"{state.replace('_', ' ')} {n}" for state, n in sorted(camera.states.items())) or "-",
         counted(camera.packages, "package") if camera.packages else "none",
     )
 

@@ -14,6 +14,7 @@ from typing import Any, get_args
 import pytest
 
 from flows.adjudication import Reason as MachineReason
+from flows.clipwatch import SAYS, what_is_missing
 from flows.domain.audit import Action
 from flows.domain.belts import Doubt
 from flows.domain.cases import PURPOSES, CaseState
@@ -24,7 +25,7 @@ from flows.domain.leads import LeadState
 from flows.domain.objects import AbandonedObject
 from flows.domain.patrol import Ending, Kind, Step, TaskState
 from flows.domain.people import ROLES
-from flows.domain.reports import SERVICES
+from flows.domain.reports import SERVICE_CODES, SERVICES
 from flows.domain.reports import State as ReportState
 from flows.domain.review import Action as ReviewAction
 from flows.domain.review import ReviewReason, State, StepRefused
@@ -185,6 +186,23 @@ def test_every_code_has_its_words(family: str) -> None:
     codes = FAMILIES[family]
     known = sorted(codes() if callable(codes) else codes)
     assert [code for code in known if f"{family}.{code}" not in WORDS] == []
+
+
+def test_what_cannot_be_known_of_a_clip_is_said_in_each_language() -> None:
+    said = [what_is_missing(service).partition(": ")[2] for service in SERVICE_CODES] + list(SAYS.values())
+    for name in ("clipwatch", "reportwork"):
+        tree = ast.parse((ROOT / f"flows/{name}.py").read_text())
+        said += [
+            text.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "said.append"
+            for text in ast.walk(node)
+            if isinstance(text, ast.Constant) and isinstance(text.value, str)
+        ]
+    table = re.findall(r'\[/\^(.+)/, "(cannot\.\w+)"\]', (STATIC / "pages/reports.js").read_text())
+    assert len(said) > 10, "they are found"
+    assert [text for text in said if not any(re.match(known, text) for known, _ in table)] == []
+    assert [key for _, key in table if key not in WORDS] == []
 
 
 def test_every_way_to_refuse_is_found() -> None:

@@ -122,7 +122,7 @@ def test_the_table_says_what_became_of_them(clip: Clip, tmp_path: Path) -> None:
         [clip], tmp_path, tmp_path, tolerance_kmh=10, states={"cam": {"stands": 2, "needs_review": 1}}
     )
 
-    assert "1 needs review, 2 stands" in text_of(outcome, tmp_path)
+    assert "needs review 1, stands 2" in text_of(outcome, tmp_path)
 
 
 @pytest.mark.slow

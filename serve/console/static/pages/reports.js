@@ -3,7 +3,7 @@
 import { ask, follow, picture, post } from "../api.js";
 import { why } from "../dialog.js";
 import { fill, h, s, say } from "../dom.js";
-import { measure, metres, number, t, unit, when } from "../words.js";
+import { measure, metres, number, spoken, t, unit, when } from "../words.js";
 import { summary } from "../violation.js";
 
 const OPEN = ["proposed", "forwarded", "checked", "received"];
@@ -267,8 +267,26 @@ function proposals(item, files) {
       h("span.pill.needs_review", t("state.needs_review"))))));
 }
 
+// What looks at clips says what it cannot know in English sentences; here they are in the language of whoever reads.
+const SENTENCES = [
+  [/^a citizen's clip comes without /, "cannot.no_survey"],
+  [/^there is no rule for it/, "cannot.no_rule"],
+  [/^the camera was not held still/, "cannot.not_still"],
+  [/^the camera was turned meanwhile/, "cannot.turned"],
+  [/^whether the camera was held still cannot be told/, "cannot.stillness"],
+  [/^a vehicle stood, but for a shorter time/, "cannot.stood_short"],
+  [/^what others see of a file could not be made again/, "cannot.made_again"],
+];
+
+function sentence(text) {
+  const [, about, rest] = /^([a-z_]+): (.+)$/.exec(text) || [null, "", text];
+  const [, key] = SENTENCES.find(([known]) => known.test(rest)) || [];
+  const told = key && spoken() !== "en" ? t(key) : rest;
+  return about ? `${t(`service.${about}`)}: ${told}` : told;
+}
+
 function unknown(item) {
-  return item.unknown.length > 0 && h("details", { open: true }, h("summary", t("cannot_be_known"), ` (${item.unknown.length})`), h("ul", item.unknown.map((text) => h("li", text))));
+  return item.unknown.length > 0 && h("details", { open: true }, h("summary", t("cannot_be_known"), ` (${item.unknown.length})`), h("ul", item.unknown.map((text) => h("li", sentence(text)))));
 }
 
 function life(item) {
