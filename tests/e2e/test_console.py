@@ -6,6 +6,7 @@ The pictures lie in ``DOME_SCREENSHOTS`` (a temporary folder by default).
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -480,6 +481,15 @@ def test_a_heading_does_not_hide_behind_the_header_that_stays(desk: Any) -> None
     page.wait_for_selector(".case .stage img[src^=blob]")
     header, heading = (page.locator(what).bounding_box() for what in ("header#top", "main h1"))
     assert heading["y"] >= header["y"] + header["height"]
+
+
+def test_degrees_are_two_numbers_in_every_language(desk: Any, config: ApiConfig) -> None:
+    page = desk("operator", language="ru", districts=("*",))
+    page.goto(page.url.split("#")[0] + "#/reports")
+    page.select_option("h1 select", "")
+    page.click("a.report >> nth=0")
+    page.wait_for_selector("dl.facts:has-text('Поступило')")
+    assert re.search(r"\d+\.\d{5}, \d+\.\d{5}", page.locator("main").inner_text())
 
 
 def test_numbers_and_days_are_written_as_the_language_writes_them(desk: Any) -> None:

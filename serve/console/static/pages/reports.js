@@ -70,7 +70,8 @@ function row(item) {
     h("span.where", h("time", { datetime: item.happened_at }, when(item.happened_at)), " · ", item.address || place(item), " · ", item.district || t("nobodys"))));
 }
 
-const place = (item) => `${number(item.latitude, 5)}, ${number(item.longitude, 5)}`;
+// Degrees are written with a point everywhere: with a comma between them, commas within would make four numbers.
+const place = (item) => `${item.latitude.toFixed(5)}, ${item.longitude.toFixed(5)}`;
 
 async function one(main, item, context) {
   const { me, signal } = context;
