@@ -110,10 +110,19 @@ def tracking(
 
 @app.command()
 def detector(
-    name: Annotated[str, typer.Option(metavar="NAME", help="Detector of the weights registry.")] = "embedded",
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="A detector (see dome weights list).")
+    ] = "embedded",
     as_json: AsJson = False,
 ) -> None:
     """Mean average precision of a detector on rendered scenes that it was not trained on."""
+    from flows.domain.errors import FieldError
+    from flows.validation import did_you_mean
+    from models.catalog import DETECTORS
+
+    if name not in DETECTORS:
+        known = list(DETECTORS)
+        raise FieldError("--name", f"one of {', '.join(known)}", repr(name), did_you_mean(name, known))
     from cluster.evaluate_detector import evaluate_detector
 
     _show(_plain(evaluate_detector(name)), as_json)

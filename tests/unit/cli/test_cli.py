@@ -169,3 +169,11 @@ def test_what_would_be_decided_again_is_not_said_to_be(
     monkeypatch.setattr("cluster.cli.readjudicate._decide", lambda *_: [])
 
     assert said in dome("readjudicate", "--since", "2026-09-01", "--reason", "test", *how).stdout
+
+
+def test_a_detector_that_is_none_is_bad_input(dome) -> None:
+    result = dome("evaluate", "detector", "--name", "yolox-nono")
+
+    assert result.exit_code == 2
+    assert "did you mean 'yolox-nano'?" in result.stderr
+    assert "face" not in result.stderr, "those detect no vehicles"
