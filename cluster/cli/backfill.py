@@ -11,7 +11,7 @@ import typer
 
 from cluster.cli.readjudicate import moment
 from cluster.cli.run import refuse, report_left_out, short_type
-from cluster.cli.shell import BAD_INPUT, FAILED, counted, print_json, stderr, stdout
+from cluster.cli.shell import BAD_INPUT, FAILED, counted, known_detector, print_json, stderr, stdout
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,6 +58,7 @@ def backfill(
     from flows.domain.errors import FieldError
     from flows.sitefile import load_site
 
+    known_detector("--detector", detector)
     try:
         config, problems = load_site(site)
     except FieldError as error:

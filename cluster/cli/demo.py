@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.shell import FAILED
+from cluster.cli.shell import FAILED, known_detector
 
 
 def demo(
@@ -28,13 +28,14 @@ def demo(
 ) -> None:
     """See it work: render five cameras, run everything on this machine, compare with the truth.
 
-    Three streets, and a station where a suitcase is left and a missing person is found under a search case.
+    Three streets, and a station where a rucksack is left and a missing person is found under a search case.
     Takes at most three minutes on two cores; the second time it uses the clips it rendered before.
     """
     import sys
 
     from cluster.demo import run_demo
 
+    known_detector("--detector", detector)
     if not run_demo(folder, detector, progress=not no_progress).worked:
         raise typer.Exit(FAILED)
     if sys.stdout.isatty() if console is None else console:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.cli.shell import print_json, stdout
+from cluster.cli.shell import known_detector, print_json, stdout
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -116,13 +116,7 @@ def detector(
     as_json: AsJson = False,
 ) -> None:
     """Mean average precision of a detector on rendered scenes that it was not trained on."""
-    from flows.domain.errors import FieldError
-    from flows.validation import did_you_mean
-    from models.catalog import DETECTORS
-
-    if name not in DETECTORS:
-        known = list(DETECTORS)
-        raise FieldError("--name", f"one of {', '.join(known)}", repr(name), did_you_mean(name, known))
+    known_detector("--name", name)
     from cluster.evaluate_detector import evaluate_detector
 
     _show(_plain(evaluate_detector(name)), as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cluster.cli.shell import BAD_INPUT, FAILED, counted, show_problems, stderr, stdout
+from cluster.cli.shell import BAD_INPUT, FAILED, counted, known_detector, show_problems, stderr, stdout
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,6 +51,7 @@ def run(
     from flows.settings import Settings
     from flows.sitefile import load_site
 
+    known_detector("--detector", detector)
     try:
         config, problems = load_site(site)
     except FieldError as error:

@@ -55,6 +55,20 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def known_detector(option: str, name: str | None) -> None:
+    """Refuses a detector that there is none of at once, and not when Ray has been started for it.
+
+    Raises:
+        FieldError: If cameras could not name it.
+    """
+    from flows.validation import did_you_mean
+    from models.catalog import DETECTORS
+
+    if name is not None and name not in DETECTORS:
+        known = list(DETECTORS)
+        raise FieldError(option, f"one of {', '.join(known)}", repr(name), did_you_mean(name, known))
+
+
 class DomeGroup(TyperGroup):
     """Turns our errors into one clear message and an exit status; ``--debug`` anywhere lets them through."""
 

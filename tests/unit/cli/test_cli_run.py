@@ -41,6 +41,13 @@ def test_a_file_that_cannot_be_used_starts_nothing(dome, site: Path, live) -> No
     assert "error: cameras" in result.stderr
 
 
+def test_a_detector_that_is_none_is_refused_before_anything_starts(dome, site: Path, live) -> None:
+    result = dome("run", site, "--detector", "yolox-nono")
+
+    assert (result.exit_code, live.calls) == (2, [])
+    assert "did you mean 'yolox-nano'?" in result.stderr
+
+
 def test_nothing_runs_without_a_good_camera(dome, site: Path, live) -> None:
     site.write_text("site: town\ncameras:\n  - id: bad\n    source: b.mp4\n    latitude: north\n")
 
