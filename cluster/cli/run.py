@@ -43,8 +43,7 @@ def run(
 
     Starts what is not there yet: Ray, an embedded Redis (unless DOME_REDIS_URL is set), detectors on Ray
     Serve, one actor a camera. Ctrl-C drains and ends it.
-    A camera that is wrong in the site file is reported and left out. Exit status 1: all cameras failed, or with
-    --until-end any.
+    A camera that is wrong in the site file is reported and left out.
     """
     from cluster.check import section_notes
     from flows.domain.errors import FieldError
@@ -72,8 +71,7 @@ def run(
     stdout().print(summary_table(result))
     for remark in remarks(result):
         stdout().print(remark, soft_wrap=True, markup=False)
-    failed = sum(c.state == "failed" for c in result.cameras.values())
-    if failed and (until_end or failed == len(result.cameras)):
+    if result.cameras and all(c.state == "failed" for c in result.cameras.values()):
         raise typer.Exit(FAILED)
 
 

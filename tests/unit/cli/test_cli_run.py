@@ -63,14 +63,6 @@ def test_when_every_camera_failed_the_status_says_so(dome, site: Path, live) -> 
     assert dome("run", site).exit_code == 1
 
 
-def test_until_the_end_one_that_failed_is_enough(dome, site: Path, live) -> None:
-    site.write_text(site.read_text() + "  - id: other\n    source: other.mp4\n")
-    live.states = {"good": "failed"}
-
-    assert dome("run", site).exit_code == 0, "live, the others go on"
-    assert dome("run", site, "--until-end").exit_code == 1
-
-
 def test_what_happened_is_told_below_the_table(dome, site: Path, live) -> None:
     assert "Redis" not in dome("run", site).stdout
 
