@@ -163,6 +163,17 @@ class Sieve:
                 places.append(foot)
         return len(places) >= config.together
 
+    def is_more_light(self, life: Life, beside: Iterable[Life]) -> bool:
+        """Whether it changed as a patch of light beside it did: its rim, whenever that came to show.
+
+        Somebody stood before it as the light fell in, or the sun has moved on.
+        """
+        return any(
+            other.dismissed == "light" and _alike(other.thing.shift, life.thing.shift)
+            for other in beside
+            if other is not life
+        )
+
 
 def _alike(a: Shift, b: Shift) -> bool:
     """Whether one light may have changed both places: surfaces throw back more of it or less, and of its colour.

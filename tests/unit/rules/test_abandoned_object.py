@@ -51,6 +51,7 @@ class Tale:
     Nothing is heard of it from ``silent_s`` on: its place was learnt anew.
     Only a corner of it shows until ``corner_until_s``; who is ``imagined`` looks like the owner, who has gone by then.
     Of who is ``doubtful`` the detector is not sure.
+    ``also`` came so much later than the bag: ``others_s``.
     """
 
     people: dict[str, Callable[[float], float | None]]
@@ -67,6 +68,7 @@ class Tale:
     seconds: float = 60.0
     rate_hz: float = 4.0
     silent_s: float = float("inf")
+    others_s: float = 0.0
 
 
 def walk(*stops: tuple[float, float]) -> Callable[[float], float | None]:
@@ -135,9 +137,12 @@ def rule_and_events(
                     things[0], xyxy=np.array([*tale.box[:2], *(tale.box[:2] + 6)], np.float32)
                 )
             things += [
-                replace(things[0], number=2 + n, xyxy=box, shift=tale.shifts[(1 + n) % len(tale.shifts)])
+                replace(
+                    things[0], number=2 + n, xyxy=box, shift=tale.shifts[(1 + n) % len(tale.shifts)],
+                    since_at=things[0].since_at + timedelta(seconds=tale.others_s),
+                )
                 for n, box in enumerate(tale.also)
-            ]
+            ]  # fmt: skip
         found = Detections(
             np.array([b for _, b in boxes], np.float32).reshape(-1, 4),
             np.where(np.arange(len(boxes)) < sure, 0.9, 0.25).astype(np.float32),
@@ -383,6 +388,18 @@ def test_the_rim_of_light_on_the_floor_is_part_of_it() -> None:
     patch = np.array([BAG[2] + 2, BAG[1] + 4, BAG[2] + 2 + 2 * SCALE, BAG[3] + 8], np.float32)
     judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=[patch]))
     assert (events, judge.refusals()) == ([], {"size": 1, "part": 1})
+
+
+@pytest.mark.parametrize(
+    ("shift", "told"),
+    [((32.0, 1.0, 0.0), []), ((-60.0, 8.0, -5.0), [OBJECT_ABANDONED])],
+    ids=["light", "a bag"],
+)
+def test_what_somebody_hid_of_light_as_it_fell_in_is_light(shift: Shift, told: Sequence[str]) -> None:
+    """They walk on, and the rest of the patch comes to show later, beside what is known to be light."""
+    apart = [BAG + np.array([dx * SCALE, 0, dx * SCALE, 0], np.float32) for dx in (0.5, -2.0, -4.0)]
+    tale = Tale({"owner": LEAVES}, also=apart, shifts=(shift, *[(40.0, 0.0, 0.0)] * 3), others_s=-2.5)
+    assert types(play(tale))[:1] == told
 
 
 @pytest.mark.slow
