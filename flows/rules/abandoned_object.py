@@ -169,12 +169,16 @@ class AbandonedObjects:
         return life
 
     def _moved(self, thing: Thing) -> Life | None:
-        """The life of a thing that has just gone and stands beside its place again."""
+        """The life of a thing that has just gone and stands beside its place again, or of which this is left.
+
+        What has stood there since before it is said to have gone was part of it all the time.
+        """
         for number, life in self._lives.items():
             if life.gone_at is None or life.dismissed:
                 continue
             soon = abs((thing.since_at - life.gone_at).total_seconds()) <= self._thresholds.moves_s
-            if soon and _is_beside(thing.xyxy, life.thing.xyxy):
+            left = thing.since_at < life.gone_at and filled(thing.xyxy, life.thing.xyxy) > KNOWN
+            if left or (soon and _is_beside(thing.xyxy, life.thing.xyxy)):
                 del self._lives[number]
                 life.gone_at, life.judged = None, life.judged or life.event is not None
                 self._lives[thing.number] = life

@@ -51,7 +51,8 @@ class Tale:
     Nothing is heard of it from ``silent_s`` on: its place was learnt anew.
     Only a corner of it shows until ``corner_until_s``; who is ``imagined`` looks like the owner, who has gone by then.
     Of who is ``doubtful`` the detector is not sure.
-    ``also`` came so much later than the bag: ``others_s``.
+    ``also`` came so much later than the bag: ``others_s``. What is told to be gone is told anew, by another number and
+    as standing since it came, from ``again_s`` on.
     """
 
     people: dict[str, Callable[[float], float | None]]
@@ -69,6 +70,7 @@ class Tale:
     rate_hz: float = 4.0
     silent_s: float = float("inf")
     others_s: float = 0.0
+    again_s: float = float("inf")
 
 
 def walk(*stops: tuple[float, float]) -> Callable[[float], float | None]:
@@ -143,6 +145,8 @@ def rule_and_events(
                 )
                 for n, box in enumerate(tale.also)
             ]  # fmt: skip
+        elif t >= tale.again_s:
+            things.append(replace(thing(tale, "stands"), number=100, noticed_at=START + timedelta(seconds=t)))
         found = Detections(
             np.array([b for _, b in boxes], np.float32).reshape(-1, 4),
             np.where(np.arange(len(boxes)) < sure, 0.9, 0.25).astype(np.float32),
@@ -400,6 +404,12 @@ def test_what_somebody_hid_of_light_as_it_fell_in_is_light(shift: Shift, told: S
     apart = [BAG + np.array([dx * SCALE, 0, dx * SCALE, 0], np.float32) for dx in (0.5, -2.0, -4.0)]
     tale = Tale({"owner": LEAVES}, also=apart, shifts=(shift, *[(40.0, 0.0, 0.0)] * 3), others_s=-2.5)
     assert types(play(tale))[:1] == told
+
+
+def test_what_has_stood_since_before_a_thing_went_is_what_is_left_of_it() -> None:
+    """Parts of it look like the floor: it was told to be gone as somebody walked before it, and is told anew."""
+    events = play(Tale({"owner": LEAVES}, stands=(6.0, 24.0), again_s=28.0))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
 
 
 @pytest.mark.slow
