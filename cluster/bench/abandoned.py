@@ -232,7 +232,7 @@ def count(clip: HallClip, truth: SceneTruth, events: Sequence[Event], tally: Tal
     tally.negatives += len(
         set(NEGATIVES).intersection(clip.case.split("+")) - {e.facts.get("role") for e in due}
     )
-    tally.left_out += sum(e.ignore for e in due)
+    tally.left_out += len({e.track for e in due} - {e.track for e in due if not e.ignore})
     if score.delay_s:
         tally.delays_s.append(score.delay_s["mean"])
     tally.findings += [f"hall {clip.seed} {clip.case}: MISSED {words}" for words in score.missed]

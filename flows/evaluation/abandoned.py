@@ -21,7 +21,7 @@ from flows.domain.errors import FieldError
 from flows.domain.events import OBJECT_ABANDONED, OBJECT_CLOSED, Event
 from flows.domain.objects import AbandonedObject
 from flows.evaluation.events import TruthIndex, read_events
-from flows.scenes.truth import SceneTruth
+from flows.scenes.truth import EventTruth, SceneTruth
 from flows.tracking.boxes import iou
 
 WITHIN_S: Final = 60.0
@@ -195,9 +195,12 @@ def _since_zero_s(event: Event) -> float:
 
 
 def score_scene(truth: SceneTruth, events: Sequence[Event]) -> AbandonedScore:
-    """Alarms against the things of a rendered hall, by where they stand."""
+    """Alarms against the things of a rendered hall, by where they stand and when.
+
+    A thing may be due for sure and, at another time, in doubt; it is told once, whichever comes first.
+    """
     tally, index = _Tally(), TruthIndex(truth)
-    due = {e.track: e for e in truth.events if e.type == OBJECT_ABANDONED}
+    due = sorted((e for e in truth.events if e.type == OBJECT_ABANDONED), key=lambda e: e.ignore)
     ends = {
         str(AbandonedObject.model_validate(e.data).object): AbandonedObject.model_validate(e.data)
         for e in events
@@ -207,9 +210,8 @@ def score_scene(truth: SceneTruth, events: Sequence[Event]) -> AbandonedScore:
     for event in sorted((e for e in events if e.type == OBJECT_ABANDONED), key=lambda e: e.time):
         payload = AbandonedObject.model_validate(event.data)
         track = _thing_at(index, event.time, payload.xyxy)
-        one = due.get(track)
-        in_time = one is not None and one.from_at <= event.time <= one.until_at + timedelta(seconds=EARLY_S)
-        if one is None or track in told or not in_time:
+        one = next((e for e in due if e.track == track and _is_in_time(event, e)), None)
+        if one is None or track in told:
             tally.wrong.append(event.id)
             continue
         told.add(track)
@@ -219,11 +221,15 @@ def score_scene(truth: SceneTruth, events: Sequence[Event]) -> AbandonedScore:
         if event.id in ends and one.facts.get("outcome"):
             tally.closed += 1
             tally.right += ends[event.id].outcome == one.facts["outcome"]
-    for track, one in due.items():
-        if not one.ignore and track not in told:
+    for one in due:
+        if not one.ignore and one.track not in told:
             left_s = (one.from_at - truth.started_at).total_seconds()
-            tally.missed.append(f"{one.cls} {track}: owner left at {left_s:.1f} s")
+            tally.missed.append(f"{one.cls} {one.track}: owner left at {left_s:.1f} s")
     return tally.score()
+
+
+def _is_in_time(event: Event, due: EventTruth) -> bool:
+    return due.from_at <= event.time <= due.until_at + timedelta(seconds=EARLY_S)
 
 
 def _thing_at(index: TruthIndex, at: datetime, xyxy: tuple[float, float, float, float]) -> int:

@@ -31,7 +31,8 @@ class ObjectJudge:
         """Everything that was left alone for long enough to be reported, for sure or not.
 
         Not for sure where the owner waits out of the camera's sight, behind a pillar or beyond the picture's edge: the
-        rule reports that, too.
+        rule reports that, too. Who did so before they left may be taken to have left then: a thing has a verdict for
+        each such time as well.
         """
         for track, trail in trails.items():
             thing = trail.actor
@@ -65,4 +66,9 @@ class ObjectJudge:
             "taken_s": None if thing.taken_s is None else round(thing.taken_s, 2),
             "outcome": thing.outcome,
         }
+        for spell in sorted((*spells(hidden), *spells(away)), key=lambda s: s.start):
+            before = slice(spell.start, min(spell.stop, alone.start))
+            if (before.stop - before.start) * STEP_S >= self.rule.gone_s:
+                from_s, to_s = float(trail.t_s[before][0]), float(trail.t_s[before][-1])
+                yield Verdict(track, from_s, to_s, False, facts)
         yield Verdict(track, float(trail.t_s[alone][0]), until_s, sure, facts)

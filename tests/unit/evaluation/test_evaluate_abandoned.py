@@ -103,10 +103,10 @@ def hall(*dues: EventTruth) -> SceneTruth:
     )  # fmt: skip
 
 
-def due(ignore: bool = False) -> EventTruth:
+def due(ignore: bool = False, from_s: float = 20.0, until_s: float = 50.0) -> EventTruth:
     return EventTruth(
-        type=OBJECT_ABANDONED, track=2, cls="handbag", from_at=START + timedelta(seconds=20),
-        until_at=START + timedelta(seconds=50), ignore=ignore, facts={"outcome": "removed"},
+        type=OBJECT_ABANDONED, track=2, cls="handbag", from_at=START + timedelta(seconds=from_s),
+        until_at=START + timedelta(seconds=until_s), ignore=ignore, facts={"outcome": "removed"},
     )  # fmt: skip
 
 
@@ -123,6 +123,19 @@ def test_a_missed_one_is_named_and_a_doubtful_one_is_not_asked_for() -> None:
     assert score_scene(hall(due()), []).missed == ["handbag 2: owner left at 20.0 s"]
     doubtful = score_scene(hall(due(ignore=True)), [alarm("c", 30)])
     assert (doubtful.tp, doubtful.fp, doubtful.fn) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("at_s", "expected"),
+    [([10.0], (0, 0, 0)), ([30.0], (1, 0, 0)), ([], (0, 0, 1)), ([10.0, 30.0], (0, 1, 0))],
+)
+def test_a_thing_may_be_told_when_its_owner_was_out_of_sight_before_they_left(
+    at_s: list[float], expected: tuple[int, int, int]
+) -> None:
+    """Once: what has been told then is not asked for any more, and not to be told again."""
+    truth = hall(due(ignore=True, from_s=4.0, until_s=12.0), due())
+    score = score_scene(truth, [alarm("c", at) for at in at_s])
+    assert (score.tp, score.fp, score.fn) == expected
 
 
 @pytest.mark.parametrize(("outcome", "right"), [("removed", 1), ("reclaimed", 0)])

@@ -212,3 +212,30 @@ def test_who_waits_out_of_sight_may_be_taken_to_have_left(
     bag = Luggage(1, still.actor.body, still.actor.path, still.actor.motion, owner="waits", placed_s=0.0)
     judge = ObjectJudge(rule)
     assert [v.sure for v in judge.verdicts({1: replace(still, actor=bag), 2: owner}, Layout())] == sure
+
+
+@pytest.mark.parametrize(
+    ("hidden_s", "back_s", "windows"),
+    [
+        ((5.0, 13.0), 20.0, [(5.0, 13.0, False), (20.0, 60.0, True)]),
+        ((5.0, 9.0), 20.0, [(20.0, 60.0, True)]),
+        ((15.0, 30.0), 24.0, [(15.0, 24.0, False), (24.0, 60.0, True)]),  # out of sight, and then far off
+    ],
+)
+def test_who_was_long_out_of_sight_before_leaving_may_be_taken_to_have_left_then(
+    hidden_s: tuple[float, float], back_s: float, windows: list[tuple[float, float, bool]]
+) -> None:
+    rule = AbandonedObjectRule(distance_m=3.0, away_s=12.0, gone_s=6.0)
+    owner, still = person(1.0, 0.0, 60.0), person(0.0, 0.0, 60.0)
+    hidden = (owner.t_s >= hidden_s[0]) & (owner.t_s < hidden_s[1])
+    x_m = np.where(owner.t_s < back_s, 1.0, 8.0)
+    owner = replace(
+        owner, actor=replace(owner.actor, role="waits"), seen=~hidden,
+        xy_m=np.column_stack([x_m, owner.xy_m[:, 1]]),
+    )  # fmt: skip
+    bag = Luggage(1, still.actor.body, still.actor.path, still.actor.motion, owner="waits", placed_s=0.0)
+    found = ObjectJudge(rule).verdicts({1: replace(still, actor=bag), 2: owner}, Layout())
+    assert [(v.from_s, v.until_s, v.sure) for v in found] == [
+        (pytest.approx(start_s, abs=0.1), pytest.approx(end_s, abs=0.1), sure)
+        for start_s, end_s, sure in windows
+    ]
