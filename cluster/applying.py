@@ -12,11 +12,11 @@ from typing import Final
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 
-from flows.camera import FLEET, NAMESPACE
 from flows.domain.errors import DomeError
 from flows.domain.site import SiteConfig
-from flows.fleet import SiteAnswer
 from flows.settings import Settings
+from flows.stream.camera import FLEET, NAMESPACE
+from flows.stream.fleet import SiteAnswer
 
 ANSWER_S: Final = 300.0
 """A detector that nobody has used yet may have to be started, and cameras that go need time to finish."""

@@ -14,9 +14,6 @@ import ray
 
 from cluster.live import FLUSH_S
 from cluster.session import await_gone, ray_for, runs, stopped_by_signal
-from flows.assembly import Surroundings
-from flows.backfill import SPOOLED, Loaders, Played, Recording, play_all, recordings
-from flows.camera import RESULTS
 from flows.domain.errors import FieldError
 from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import ResultsStatus
@@ -25,6 +22,9 @@ from flows.results import results_actor, retention_of
 from flows.rules.reporting import standing_of
 from flows.settings import Settings
 from flows.store.redis_server import redis_for
+from flows.stream.assembly import Surroundings
+from flows.stream.backfill import SPOOLED, Loaders, Played, Recording, play_all, recordings
+from flows.stream.camera import RESULTS
 from flows.version import software_version
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def run_backfill(
 
     Args:
         site: The cameras.
-        archive: One folder a camera, see :func:`flows.backfill.recordings`.
+        archive: One folder a camera, see :func:`flows.stream.backfill.recordings`.
         options: How.
         on_played: Called for each recording with what came of it, and how many there are.
 

@@ -1,6 +1,6 @@
 """What ``dome check`` finds out: is the site file right, do its sources answer, may its cameras testify?
 
-When a camera is *fit for evidence* :mod:`flows.fitness` says.
+When a camera is *fit for evidence* :mod:`flows.site.fitness` says.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from flows import fitness
 from flows.domain.errors import CalibrationError, DomeError, FieldError
 from flows.domain.frames import ClockState
 from flows.domain.masking import masked
 from flows.domain.platehash import VARIABLE
 from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.site import CalibrationConfig, CameraConfig, SiteConfig, TracksSource
-from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile, load_profile
+from flows.road.ground import GroundPlane
 from flows.rules import describe
 from flows.settings import Settings
-from flows.sitefile import SiteFile
+from flows.site import fitness
+from flows.site.sitefile import SiteFile
+from flows.site.validation import did_you_mean
 from flows.sources.base import Probe
-from flows.validation import did_you_mean
 
 PROBES_AT_ONCE: Final = 16
 """A probe mostly waits for its camera; a site of hundreds is looked at in a minute."""

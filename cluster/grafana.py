@@ -1,7 +1,7 @@
 """Grafana dashboards of cameras and of what serves them, made from the metrics that there are.
 
-Written through grafana-client, or to files that Grafana provisions. Panels name metrics of :mod:`flows.gauges` and of
-Ray Serve; none of them bears a plate, a track or a case, so nobody can be found in a dashboard.
+Written through grafana-client, or to files that Grafana provisions. Panels name metrics of :mod:`flows.stream.gauges`
+and of Ray Serve; none of them bears a plate, a track or a case, so nobody can be found in a dashboard.
 """
 
 from __future__ import annotations

@@ -17,21 +17,21 @@ from cluster.applying import reachable
 from cluster.check import section_notes
 from cluster.events_file import EventsFile
 from cluster.session import await_gone, ray_for, stopped_by_signal
-from flows.assembly import Surroundings
-from flows.camera import FLEET, RESULTS
 from flows.domain.errors import DomeError
 from flows.domain.places import Places
 from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import OVER, CameraStatus, ResultsStatus, Summary
-from flows.fleet import FleetPolicy, SiteAnswer
-from flows.fleet_actor import fleet_actor
-from flows.gateway import BELTS_APP, PLATES_APP
 from flows.jurisdiction import load_profile
 from flows.results import results_actor, retention_of
 from flows.settings import Settings
 from flows.store.redis_server import redis_for
 from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
+from flows.stream.assembly import Surroundings
+from flows.stream.camera import FLEET, RESULTS
+from flows.stream.fleet import FleetPolicy, SiteAnswer
+from flows.stream.fleet_actor import fleet_actor
+from flows.stream.gateway import BELTS_APP, PLATES_APP
 from flows.version import software_version
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from flows.domain.events import KeyMoment, Measured, Violation
 from flows.domain.objects import AbandonedObject
-from flows.ground import GroundPlane
+from flows.road.ground import GroundPlane
 
 Rgb = tuple[int, int, int]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from flows.auditing import Seals
+from flows.casework.auditing import Seals
 from flows.domain.patrol import task_id
 from flows.domain.platehash import PlateHasher
 from flows.settings import Settings

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import ray
 
-from flows.camera import NAMESPACE
 from flows.domain.errors import DomeError
+from flows.stream.camera import NAMESPACE
 
 log = logging.getLogger(__name__)
 

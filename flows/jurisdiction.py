@@ -199,8 +199,8 @@ def _built_in(path: Path) -> JurisdictionProfile:
 
 def _read(path: Path) -> JurisdictionProfile:
     # Imported here: a camera actor gets its profile ready-made and never parses YAML.
-    from flows.validation import complaints
-    from flows.yamlfile import dotted, read_yaml
+    from flows.site.validation import complaints
+    from flows.site.yamlfile import dotted, read_yaml
 
     document = read_yaml(path)
     if document.problems:

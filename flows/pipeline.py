@@ -27,24 +27,24 @@ from flows.domain.paths import Path
 from flows.domain.site import CameraConfig, TracksSource
 from flows.domain.status import Outlines
 from flows.domain.tracks import Track
-from flows.fitness import measures, unfit
-from flows.gating import Admission, Gate
-from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
-from flows.landmarks import Landmarks
 from flows.objects import ObjectBook
-from flows.outlines import outlines
-from flows.paths import FixBook, PathBook
-from flows.platewatch import PlateWatch
+from flows.pictures.gating import Admission, Gate
+from flows.pictures.landmarks import Landmarks
+from flows.pictures.sampling import Sampler
+from flows.pictures.steadiness import Steadiness
+from flows.road.ground import GroundPlane
+from flows.road.paths import FixBook, PathBook
 from flows.rules import build_rules
 from flows.rules.abandoned_object import needs_pixels
 from flows.rules.base import Moment, Rule
 from flows.rules.hiding import Rests
 from flows.rules.pins import PinBook
+from flows.rules.platewatch import PlateWatch
 from flows.rules.sought import never_fire
-from flows.sampling import Sampler
 from flows.signals import SignalBook
-from flows.steadiness import Steadiness
+from flows.site.fitness import measures, unfit
+from flows.site.outlines import outlines
 from flows.tracking import ReportedTracks, Tracker
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Follower(Protocol):
 
 
 class Paths(Protocol):
-    """Puts tracks on the ground; see :mod:`flows.paths`."""
+    """Puts tracks on the ground; see :mod:`flows.road.paths`."""
 
     def step(self, tracks: Sequence[Track], width_px: int, height_px: int) -> Mapping[int, Path]: ...
     def forget(self, track: Track) -> Path | None: ...
@@ -295,8 +295,8 @@ class CameraPipeline:
         return dict(total)
 
     def unfit(self) -> tuple[str, ...] | None:
-        """Why what it measures cannot be evidence now, see :func:`flows.fitness.unfit`; None before the first frame,
-        and where nothing measures."""
+        """Why what it measures cannot be evidence now, see :func:`flows.site.fitness.unfit`; None before the first
+        frame, and where nothing measures."""
         moment = self._moment
         if moment is None or not measures(self.camera):
             return None

@@ -10,17 +10,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flows.auditing import Seals
-from flows.docket import Docket
+from flows.casework.auditing import Seals
+from flows.desks.docket import Docket
+from flows.desks.patrols import PatrolDesk
+from flows.desks.searches import SearchDesk, Sweeps
+from flows.desks.sections import SectionDesk
 from flows.domain.errors import StoreError
 from flows.domain.events import Event
 from flows.domain.masking import masked
 from flows.domain.platehash import PlateHasher
 from flows.domain.status import CameraStatus, Outlines, ResultsStatus
 from flows.jurisdiction import RetentionLaw
-from flows.patrol_desk import PatrolDesk
-from flows.search_desk import SearchDesk, Sweeps
-from flows.section_desk import SectionDesk
 from flows.settings import Settings
 from flows.store.audit import AuditStore
 from flows.store.cameras import CameraStore

@@ -15,8 +15,8 @@ from ray.serve.schema import ApplicationStatus
 
 from flows.domain.errors import DomeError
 from flows.domain.inference import DetectorSpec
-from flows.gateway import BELTS_APP, FACES_APP, PLATES_APP, app_name, given_up
 from flows.settings import Settings
+from flows.stream.gateway import BELTS_APP, FACES_APP, PLATES_APP, app_name, given_up
 from serve.api.config import ApiConfig
 from serve.api.proxy import CALLBACK
 from serve.deployments.api import ApiDeployment
@@ -49,7 +49,7 @@ class DetectorArgs(BaseModel):
         num_gpus: Of one replica; above 0 the requests of several cameras are joined.
         batching: How requests are joined; by default by ``num_gpus``.
         hung_s: A run that takes longer will never end; its replica is replaced within one and a half times that,
-            before whoever asked gives up (``flows.gateway.ANSWER_S``).
+            before whoever asked gives up (``flows.stream.gateway.ANSWER_S``).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -19,18 +19,18 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel
 
-from flows.clipfound import from_json, things, to_json
-from flows.clipshow import QUALITY, best_moment_s, lower, masked, shown
-from flows.clipwatch import SURE_PERSON, BoxPx, watch
-from flows.clipwatch import Seen as Found
 from flows.domain.errors import DomeError
 from flows.domain.inference import DetectorLike
 from flows.domain.reports import Attachment, Proposal, Report, Thing
 from flows.domain.ruleset import VEHICLES
-from flows.jpeg import jpeg
 from flows.jurisdiction import load_profile
-from flows.masked import Masked
-from flows.reportwork import Looked
+from flows.pictures.jpeg import jpeg
+from flows.reports.found import from_json, things, to_json
+from flows.reports.masked import Masked
+from flows.reports.show import QUALITY, best_moment_s, lower, masked, shown
+from flows.reports.watch import SURE_PERSON, BoxPx, watch
+from flows.reports.watch import Seen as Found
+from flows.reports.work import Looked
 from flows.settings import Settings
 from flows.uploads.asking import Helper, HelperAway
 from flows.uploads.frames import clip_frames
@@ -58,7 +58,7 @@ OF_VEHICLES: Final = frozenset(
 
 
 class ClipLooker:
-    """Asks that process; see :class:`flows.reportwork.Looker`.
+    """Asks that process; see :class:`flows.reports.work.Looker`.
 
     Args:
         detector: Which one it runs.

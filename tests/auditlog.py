@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from flows.auditing import Head, Row, Sealed
+from flows.casework.auditing import Head, Row, Sealed
 from flows.domain.audit import GENESIS, entry_hash
 
 
 class FakeLog:
-    """See :class:`flows.auditing.Log`.
+    """See :class:`flows.casework.auditing.Log`.
 
     Args:
         actions: Of its first entries.

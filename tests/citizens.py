@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from flows.channels import signature
+from flows.domain.channels import signature
 from flows.domain.reports import Report, Reporter, tracking_id
 
 AT = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)

@@ -15,7 +15,7 @@ from cluster.live import LiveJob, LiveOptions, run_live
 from flows.domain.events import Event
 from flows.domain.status import CameraStatus, ResultsStatus, Summary
 from flows.settings import Settings
-from flows.sitefile import load_site
+from flows.site.sitefile import load_site
 from flows.store.redis_server import EmbeddedRedis
 
 SPEEDERS = 3

@@ -14,9 +14,9 @@ from media import STARTED_AT, square_at, write_video
 from flows.court.export import Captured, Material, Sealing, export
 from flows.court.identity import Identity, development_identity
 from flows.domain.events import DECISION, SPEEDING, Event, KeyMoment, Measured, Violation, evidence_folder
-from flows.evidence import EvidenceQueue
+from flows.evidence.package import EvidenceContext, Manifest, ModelRef
+from flows.evidence.queue import EvidenceQueue
 from flows.jurisdiction import JurisdictionProfile
-from flows.package import EvidenceContext, Manifest, ModelRef
 from flows.sources.file import FileVideo
 from flows.store.evidence import MANIFEST, EvidenceStore
 

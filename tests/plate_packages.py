@@ -9,7 +9,7 @@ from media import STARTED_AT, square_at
 
 from flows.domain.events import SPEEDING, Event, KeyMoment, Measured, Violation
 from flows.domain.plates import PlateAnswer, PlateRequest
-from flows.package import EvidenceContext, ModelRef
+from flows.evidence.package import EvidenceContext, ModelRef
 
 CONTEXT = EvidenceContext(
     site="almaty",

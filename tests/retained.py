@@ -9,7 +9,7 @@ import redis
 from people import Clock
 from violations import AT, package, plate, violation
 
-from flows.adjudication import Decision
+from flows.casework.adjudication import Decision
 from flows.domain.events import DECISION, Event
 from flows.domain.review import State
 from flows.store.audit import AuditStore

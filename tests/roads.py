@@ -28,11 +28,11 @@ from flows.domain.ruleset import RuleConfig, SignalConfig
 from flows.domain.signals import Phase, SignalState
 from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting, Track
-from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile, load_profile
-from flows.motion import BODIES
-from flows.paths import FixBook, PathBook
-from flows.roadway import Roadway
+from flows.road.ground import GroundPlane
+from flows.road.motion import BODIES
+from flows.road.paths import FixBook, PathBook
+from flows.road.roadway import Roadway
 from flows.rules.base import Moment, Rule, Site
 from flows.rules.hiding import Rests
 from flows.scenes.camera import PinholeCamera

@@ -24,7 +24,7 @@ from flows.domain.ruleset import (
     SolidLineRule,
     WrongWayRule,
 )
-from flows.motion import BODIES
+from flows.road.motion import BODIES
 from flows.rules import BUILDERS
 
 Rng = np.random.Generator

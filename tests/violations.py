@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flows.casework.exemptions import Exemption, ExemptionList
 from flows.domain.events import EVIDENCE_STORED, Event, Measured, Violation
 from flows.domain.plates import PlateRecord, plate_event
-from flows.exemptions import Exemption, ExemptionList
 
 AT = datetime(2026, 9, 1, 7, 0, tzinfo=UTC)
 BUS_LANE = "dome.violation.bus_lane.v1"

@@ -31,16 +31,16 @@ from flows.domain.shares import counted
 from flows.domain.site import CameraConfig, GateConfig, SceneSource
 from flows.domain.tracks import Sighting, Track
 from flows.evaluation.events import CLEAR_KMH, EventScore, TruthIndex, evaluate_events
-from flows.gating import Gate
-from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
+from flows.pictures.gating import Gate
 from flows.pipeline import LAG_FRAMES, CameraPipeline
-from flows.roadway import Roadway
+from flows.road.ground import GroundPlane
+from flows.road.roadway import Roadway
+from flows.road.speed import Refusal, SpeedEstimate
 from flows.rules.base import Site
 from flows.rules.speeding import Speeding
 from flows.scenes.truth import FrameTruth, SceneTruth
 from flows.settings import Settings
-from flows.speed import Refusal, SpeedEstimate
 from flows.tracking import Tracker
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from cluster.bench.walkers import Sender, Walker, head_of, portrait
 from cluster.live import LiveJob, LiveOptions, run_live
 from flows.domain.cases import LegalBasis, PersonTarget, SearchCase, SearchTerms, Step, Window
 from flows.settings import Settings
-from flows.sitefile import load_site
+from flows.site.sitefile import load_site
 from flows.store import keys
 from flows.store.cases import CaseStore
 from flows.store.connection import client

@@ -23,12 +23,12 @@ import flows.scenes
 from cluster.bench.accuracy import in_sight, scene_code
 from cluster.bench.report import Figure, at_least, at_most, show, write
 from flows import pipeline as pipelines
-from flows.beltstage import BeltStage
 from flows.domain.belts import BeltAnswer, BeltRequest, is_candidate, looks_of
 from flows.domain.events import KeyMoment
 from flows.domain.shares import counted, wilson
 from flows.domain.site import CameraConfig, GateConfig, SceneSource
 from flows.evaluation.events import TruthIndex
+from flows.evidence.beltstage import BeltStage
 from flows.jurisdiction import load_profile
 from flows.pipeline import CameraPipeline
 from flows.scenes.truth import SceneTruth, SeatTruth

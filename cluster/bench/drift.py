@@ -25,13 +25,13 @@ from flows.domain.events import Event
 from flows.domain.frames import Frame
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import CameraConfig, FileSource, SceneSource
-from flows.ground import GroundPlane
+from flows.pictures.steadiness import Allowance, Steadiness, SteadyConfig
+from flows.road.ground import GroundPlane
 from flows.scenes.sway import turned
 from flows.scenes.truth import SceneTruth
 from flows.settings import Settings
 from flows.sources.file import FileVideo
 from flows.sources.scene import rendered
-from flows.steadiness import Allowance, Steadiness, SteadyConfig
 
 FIRST_SEED: Final = 970_001
 POSES: Final = ("gantry", "roadside", "high")

@@ -17,8 +17,8 @@ import flows.scenes
 from cluster.bench import report
 from cluster.bench.boxes import frames
 from flows.domain.paths import Path
-from flows.ground import GroundPlane
-from flows.paths import PathBook
+from flows.road.ground import GroundPlane
+from flows.road.paths import PathBook
 from flows.scenes.truth import FrameTruth, ObjectTruth
 from flows.tracking import Tracker
 from flows.tracking.boxes import iou

@@ -29,7 +29,7 @@ from rich.console import Console
 from cluster.bench.api import served
 from cluster.bench.processes import workers
 from cluster.bench.report import Figure, at_least, at_most
-from flows.channels import signature
+from flows.domain.channels import signature
 from flows.store.channels import ChannelBook
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis

@@ -17,23 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cluster.bench.report import Figure, at_least, at_most
+from flows.casework.sections import Match, SectionBook
 from flows.domain.frames import ClockState
 from flows.domain.passages import Passage, told
 from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.shares import counted
 from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting, Track
-from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
-from flows.paths import PathBook
-from flows.roadway import Roadway
+from flows.road.ground import GroundPlane
+from flows.road.paths import PathBook
+from flows.road.roadway import Roadway
 from flows.rules.base import Moment, Site
 from flows.rules.section_speed import SectionSpeed
 from flows.scenes.bodies import make
 from flows.scenes.bodies.base import Body
 from flows.scenes.camera import PinholeCamera
 from flows.scenes.survey import survey
-from flows.sections import Match, SectionBook
 
 Array = NDArray[np.float64]
 

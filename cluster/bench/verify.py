@@ -21,9 +21,9 @@ from flows.court.export import Captured, Material, Sealing, export
 from flows.court.identity import development_identity
 from flows.court.verify import verify
 from flows.domain.events import SPEEDING, Event, KeyMoment, Measured, Violation, evidence_folder
-from flows.evidence import EvidenceQueue
+from flows.evidence.package import EvidenceContext, Manifest, ModelRef
+from flows.evidence.queue import EvidenceQueue
 from flows.jurisdiction import load_profile
-from flows.package import EvidenceContext, Manifest, ModelRef
 from flows.sources.file import FileVideo
 from flows.store.evidence import MANIFEST, EvidenceStore
 

@@ -12,7 +12,7 @@ from cluster.cli.run import refuse
 from cluster.cli.shell import BAD_INPUT, FAILED, show_problems, stderr, stdout
 
 if TYPE_CHECKING:
-    from flows.fleet import SiteAnswer
+    from flows.stream.fleet import SiteAnswer
 
 
 def apply(
@@ -36,7 +36,7 @@ def apply(
     from cluster.applying import hand_in
     from flows.domain.errors import DomeError, FieldError
     from flows.settings import Settings
-    from flows.sitefile import load_site
+    from flows.site.sitefile import load_site
 
     try:
         config, problems = load_site(site)
@@ -58,7 +58,7 @@ def apply(
 def words(said: SiteAnswer) -> str:
     """What a job did.
 
-    >>> from flows.fleet import SiteAnswer
+    >>> from flows.stream.fleet import SiteAnswer
     >>> words(SiteAnswer(added=("a", "b"), removed=("c",)))
     'added: a, b; removed: c'
     >>> words(SiteAnswer())

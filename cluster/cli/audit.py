@@ -21,8 +21,8 @@ def verify(as_json: AsJson = False) -> None:
     cut off with its seals by somebody who may write to Redis and to DOME_AUDIT. Note elsewhere what is printed here.
     """
     from cluster.searching import searching
-    from flows.auditing import verify as problems_of
-    from flows.auditing import whole
+    from flows.casework.auditing import verify as problems_of
+    from flows.casework.auditing import whole
 
     with searching(sweep=False) as stores:  # whoever checks the log writes nothing into it first
         # In this order: what is noted, sealed or written meanwhile is more, never less, than what was read before it.
@@ -51,7 +51,7 @@ def report(
 ) -> None:
     """Print a month's figures, as the public is told them."""
     from cluster.searching import searching
-    from flows.auditing import as_object, figures
+    from flows.casework.auditing import as_object, figures
     from flows.domain.errors import FieldError
 
     if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", month):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from cluster.backfill import Backfilled
-    from flows.backfill import Played
+    from flows.stream.backfill import Played
 
 
 def backfill(
@@ -56,7 +56,7 @@ def backfill(
     """
     from cluster.backfill import BackfillOptions, run_backfill
     from flows.domain.errors import FieldError
-    from flows.sitefile import load_site
+    from flows.site.sitefile import load_site
 
     known_detector("--detector", detector)
     try:

@@ -70,8 +70,8 @@ def create(
 
     from cluster.cli.readjudicate import moment
     from cluster.searching import searching
+    from flows.casework.searches import new_case
     from flows.domain.errors import FieldError
-    from flows.searches import new_case
     from flows.store.cases import new_id
 
     now = datetime.now(UTC)
@@ -324,7 +324,7 @@ def _law(
 
     if site is None:
         return load_profile(jurisdiction)
-    from flows.sitefile import load_site
+    from flows.site.sitefile import load_site
 
     loaded = load_site(site)
     known = {
@@ -370,8 +370,8 @@ def _last_seen(text: str | None) -> dict[str, Any] | None:
 
 def _photos(paths: Mapping[str, Path], faces: str) -> dict[str, bytes]:
     """Checked photos; a file is not read further than it may be large."""
+    from flows.casework.searches import prepared
     from flows.domain.errors import FieldError
-    from flows.searches import prepared
     from flows.settings import Settings
     from models.faces import load
     from models.faces.photos import MOST_BYTES, decoded

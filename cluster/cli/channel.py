@@ -22,9 +22,9 @@ Channel = Annotated[str, typer.Argument(metavar="NAME", help="Small letters, dig
 def add(name: Channel) -> None:
     """Register a channel and print its key, once: nobody is told it again.
 
-    Its requests carry X-Dome-Channel, X-Dome-Timestamp, X-Dome-Nonce and X-Dome-Signature (see flows/channels.py). Keys
-    lie in DOME_CHANNELS (below DOME_HOME by default), for their owner only; running replicas read it again by
-    themselves.
+    Its requests carry X-Dome-Channel, X-Dome-Timestamp, X-Dome-Nonce and X-Dome-Signature (see
+    flows/domain/channels.py). Keys lie in DOME_CHANNELS (below DOME_HOME by default), for their owner only; running
+    replicas read it again by themselves.
     """
     key = _book().add(name)
     stderr().print(f"{name} signs with this key; hand it over by a safe way:")

@@ -53,7 +53,7 @@ def export(
     from flows.court.export import export as make
     from flows.court.gather import note_export, sealing_of
     from flows.court.verify import verify as check
-    from flows.package import sha256
+    from flows.evidence.package import sha256
     from flows.settings import Settings
     from flows.store.redis_server import redis_beside
 

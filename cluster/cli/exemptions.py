@@ -11,7 +11,7 @@ import typer
 from cluster.cli.shell import BAD_INPUT, counted, print_json, show_problems, stderr, stdout
 
 if TYPE_CHECKING:
-    from flows.exemptions import ExemptionList
+    from flows.casework.exemptions import ExemptionList
 
 app = typer.Typer(no_args_is_help=True, help="Load lists of exempt plates; decide what waits for them.")
 
@@ -33,8 +33,8 @@ def load(
     Its age counts from its own issued_at. A list issued before the one in force is refused, and so is one that has
     lost most of its plates: the file may have been cut off.
     """
+    from flows.casework.exemptions import read_exemptions
     from flows.domain.errors import FieldError
-    from flows.exemptions import read_exemptions
 
     try:
         found = read_exemptions(file)
@@ -74,8 +74,8 @@ def list_(as_json: AsJson = False) -> None:
 
 def _put(found: ExemptionList, fewer: bool) -> Counter[str]:
     """Puts the list in force and writes what follows; how many violations came into which state."""
-    from flows.docket import Docket
-    from flows.exemptions import check_whole
+    from flows.casework.exemptions import check_whole
+    from flows.desks.docket import Docket
     from flows.settings import Settings
     from flows.store.exemptions import ExemptionsStore
     from flows.store.redis_server import redis_beside

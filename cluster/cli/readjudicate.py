@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from flows.docket import Change
+    from flows.desks.docket import Change
 
 Names = list[str] | None
 
@@ -54,7 +54,7 @@ def readjudicate(
     """  # fmt: skip
     from datetime import UTC, datetime
 
-    from flows.adjudication import Withdrawal
+    from flows.casework.adjudication import Withdrawal
     from flows.domain.errors import FieldError
 
     first = moment("--since", since)
@@ -111,7 +111,7 @@ def known_rule(named: str) -> str:
     """
     from flows.domain.errors import FieldError
     from flows.domain.ruleset import RULE_KINDS
-    from flows.validation import did_you_mean
+    from flows.site.validation import did_you_mean
 
     kind = named.partition("@")[0]
     if kind not in RULE_KINDS:
@@ -124,7 +124,7 @@ def known_rule(named: str) -> str:
 def _decide(first: Any, last: Any, reason: str, withdrawal: Any, dry_run: bool) -> list[Change]:
     from datetime import UTC, datetime
 
-    from flows.docket import readjudicate as decide
+    from flows.desks.docket import readjudicate as decide
     from flows.settings import Settings
     from flows.store.exemptions import ExemptionsStore
     from flows.store.redis_server import redis_beside

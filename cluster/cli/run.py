@@ -48,7 +48,7 @@ def run(
     from cluster.check import section_notes
     from flows.domain.errors import FieldError
     from flows.settings import Settings
-    from flows.sitefile import load_site
+    from flows.site.sitefile import load_site
 
     known_detector("--detector", detector)
     try:

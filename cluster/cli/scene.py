@@ -59,7 +59,7 @@ def scene(
 def _build(name: str, seed: int, options: dict[str, Any]) -> Any:
     from flows import scenes
     from flows.domain.errors import FieldError
-    from flows.validation import did_you_mean
+    from flows.site.validation import did_you_mean
 
     if name not in scenes.names():
         known = list(scenes.names())

@@ -61,7 +61,7 @@ def known_detector(option: str, name: str | None) -> None:
     Raises:
         FieldError: If cameras could not name it.
     """
-    from flows.validation import did_you_mean
+    from flows.site.validation import did_you_mean
     from models.catalog import DETECTORS
 
     if name is not None and name not in DETECTORS:

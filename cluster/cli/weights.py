@@ -44,7 +44,7 @@ def fetch(
 
 def _check_names(names: Sequence[str]) -> None:
     from flows.domain.errors import FieldError
-    from flows.validation import did_you_mean
+    from flows.site.validation import did_you_mean
     from models.catalog import CATALOG
 
     for name in names:

@@ -93,7 +93,7 @@ def _run_site(site: Path, folder: Path, settings: Settings, *, progress: bool) -
     """The same job as ``dome run``."""
     from cluster.cli.run import run_live_with_progress
     from cluster.live import LiveOptions
-    from flows.sitefile import load_site
+    from flows.site.sitefile import load_site
 
     config, _ = load_site(site, strict=True)
     options = LiveOptions(

@@ -21,7 +21,7 @@ def file_report(violations: Sequence[Event], settings: Settings) -> Report | Non
 
     It waits to be looked at by whoever serves the console next.
     """
-    from flows.reportdesk import Claim, ReportDesk
+    from flows.reports.desk import Claim, ReportDesk
     from flows.store.evidence import EvidenceStore
     from flows.store.redis_server import redis_beside
     from flows.store.reports import ReportsStore

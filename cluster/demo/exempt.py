@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from cluster.demo.cameras import Clip
+from flows.casework.exemptions import Exemption, ExemptionList
 from flows.domain.events import Event
-from flows.exemptions import Exemption, ExemptionList
 from flows.settings import Settings
 
 NAME: Final = "demo"
@@ -42,7 +42,7 @@ def put_in_force(listed: ExemptionList, file: Path, settings: Settings) -> None:
 
 def states(violations: Sequence[Event], settings: Settings) -> Mapping[str, Counter[str]]:
     """What became of each camera's violations, counted by state; what still waited is decided first."""
-    from flows.docket import Docket, case_of
+    from flows.desks.docket import Docket, case_of
     from flows.store.exemptions import ExemptionsStore
     from flows.store.redis_server import redis_beside
     from flows.store.results import ResultsStore

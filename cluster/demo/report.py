@@ -25,7 +25,7 @@ from flows.domain.leads import Lead
 from flows.domain.objects import AbandonedObject
 from flows.domain.status import CameraStatus, Summary
 from flows.evaluation.events import CLEAR_KMH, EventScore, evaluate_events, is_violation, read_events
-from flows.ground import GroundPlane
+from flows.road.ground import GroundPlane
 
 GOOD_SHARE: Final = 0.045
 """Share of the picture that a vehicle fills in a picture that people like to look at."""

@@ -57,7 +57,7 @@ def cameras(clips: Sequence[Clip]) -> tuple[str, ...]:
 
 
 def asked(names: Sequence[str], recorded_at: datetime, now: datetime) -> dict[str, Any]:
-    """What the requester fills in; see :func:`flows.searches.new_case`.
+    """What the requester fills in; see :func:`flows.casework.searches.new_case`.
 
     Args:
         names: The cameras.
@@ -85,8 +85,8 @@ def open_case(clips: Sequence[Clip], jurisdiction: str, settings: Settings) -> S
         DomeError: If the law of the place refuses it, or the photo.
     """
     from cluster.searching import searching
+    from flows.casework.searches import new_case, prepared
     from flows.jurisdiction import load_profile
-    from flows.searches import new_case, prepared
     from flows.store.cases import new_id
     from models.faces import load
     from models.faces.photos import decoded

@@ -18,7 +18,7 @@ from typing import Final
 from cluster.live import LiveOptions, OnProgress, run_live
 from flows.domain.errors import DomeError
 from flows.domain.status import CameraStatus, ResultsStatus
-from flows.sitefile import load_site
+from flows.site.sitefile import load_site
 
 LINE_EVERY_S: Final = 10.0
 """Often enough for a job's log."""

@@ -1,7 +1,8 @@
 """The package that leaves the house: one zip that whoever trusts nobody can check offline.
 
-A camera's package (:mod:`flows.package`) lies in the evidence store and never changes. :mod:`flows.court.export` makes
-a zip of it with everything that was decided since; :mod:`flows.court.verify` checks such a zip with nothing but the
+A camera's package (:mod:`flows.evidence.package`) lies in the evidence store and never changes.
+:mod:`flows.court.export` makes a zip of it with everything that was decided since; :mod:`flows.court.verify` checks
+such a zip with nothing but the
 zip. The chain of hashes::
 
     seal.p7s  signs  seal.json  names  manifest.json  names  captured/CAMERA/manifest.json  names  each original

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from flows.court.identity import Identity, SigningKey
 from flows.domain.errors import DomeError
-from flows.package import PackagedFile
+from flows.evidence.package import PackagedFile
 
 ASSERTION: Final = "org.digitaldome.evidence"
 """Label of what we assert: the original's hash, the event, the capture time."""

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from flows.blurring import Xyxy, blur_others
 from flows.court import cms, container, record
 from flows.court.contents import (
     AUTHORITY,
@@ -39,9 +38,10 @@ from flows.court.identity import Identity
 from flows.domain.errors import DomeError
 from flows.domain.events import Event
 from flows.domain.privacy import LEAD
-from flows.jpeg import jpeg
+from flows.evidence.package import Manifest, PackagedFile, sha256
 from flows.jurisdiction import JurisdictionProfile
-from flows.package import Manifest, PackagedFile, sha256
+from flows.pictures.blurring import Xyxy, blur_others
+from flows.pictures.jpeg import jpeg
 
 VIOLATION: Final = "dome.violation."
 KEPT_KINDS: Final = ("picture", "crop", "plate")

@@ -19,8 +19,8 @@ from flows.domain.events import DECISION, Event, Measured
 from flows.domain.frames import VOUCHED_CLOCKS
 from flows.domain.leads import LEAD
 from flows.domain.plates import PLATE_READ, PlateRecord
+from flows.evidence.package import Manifest
 from flows.jurisdiction import EvidenceLaw, JurisdictionProfile
-from flows.package import Manifest
 
 Role = Literal["event", "entry"]
 

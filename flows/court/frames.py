@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from flows.domain.errors import SourceError
-from flows.package import ClipIndex, sha256
+from flows.evidence.package import ClipIndex, sha256
 
 COLUMNS: Final = ("number", "captured_at", "pts_us", "source_pts", "key", "offset", "size", "sha256")
 

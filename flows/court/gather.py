@@ -16,8 +16,8 @@ from flows.court.stamps import request_stamp
 from flows.domain.errors import FieldError
 from flows.domain.events import Event
 from flows.domain.leads import LEAD
+from flows.evidence.package import Manifest, sha256
 from flows.jurisdiction import JurisdictionProfile, load_profile, profile_names
-from flows.package import Manifest, sha256
 from flows.settings import Settings
 from flows.store import ledger
 from flows.store.evidence import MANIFEST

@@ -14,7 +14,7 @@ from flows.domain.cases import SearchCase
 from flows.domain.errors import FieldError
 from flows.domain.events import DECISION, Event
 from flows.domain.leads import LEAD, UNANSWERED, Lead, LeadState
-from flows.package import EvidenceContext, Manifest, ModelRef, PackagedFile, sha256
+from flows.evidence.package import EvidenceContext, Manifest, ModelRef, PackagedFile, sha256
 
 CONFIRMED: Final[tuple[LeadState, ...]] = ("confirmed", "dispatched")
 SEEN: Final = "seen.jpg"

@@ -24,7 +24,7 @@ from flows.court.facts import CameraFacts, Facts
 from flows.court.record import START
 from flows.domain.events import Measured
 from flows.domain.leads import LEAD
-from flows.yamlfile import read_yaml
+from flows.site.yamlfile import read_yaml
 
 SHOWN_PX: Final = 1600
 """Wider pictures are shown smaller in a protocol (300 dpi on its width is 2000 px); the package holds them whole."""
@@ -374,7 +374,7 @@ _UNITS: Final = {"kmh": "km/h", "m": "m", "s": "s", "deg": "deg", "mps2": "m/s²
 
 
 def _slug(name: str) -> str:
-    """As the camera names the file of a moment (:mod:`flows.packing`)."""
+    """As the camera names the file of a moment (:mod:`flows.evidence.packing`)."""
     return "".join(c if c.isalnum() else "-" for c in name.lower())
 
 

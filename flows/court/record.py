@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from flows.domain.events import Event
-from flows.package import sha256
+from flows.evidence.package import sha256
 
 START: Final = "0" * 64
 """Before the first line there is none."""

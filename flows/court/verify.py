@@ -39,7 +39,7 @@ from flows.court.frames import FrameRow, from_csv, wrong_frames
 from flows.court.identity import fingerprint, is_development, subject, vouched
 from flows.court.stamps import StampError, check_stamp
 from flows.domain.events import EVIDENCE_STORED, Event
-from flows.package import Manifest, sha256
+from flows.evidence.package import Manifest, sha256
 
 MOST_JSON: Final = 16 * 2**20
 """A record of a hundred decisions with traces has less than 1 MB."""

@@ -100,7 +100,7 @@ class SeesFaces(Protocol):
 
 
 class AskedForFaces(Protocol):
-    """The face search as a camera sees it (``flows.camera.Faces``)."""
+    """The face search as a camera sees it (``flows.stream.camera.Faces``)."""
 
     async def scope(self) -> Sequence[SearchCase]:
         """The active cases, without the names of who is searched for.

@@ -1,6 +1,6 @@
 """A passage: one vehicle crosses the gate of a surveyed section at one camera.
 
-Passages of the same plate at both ends become an average speed (:mod:`flows.sections`), across camera actors
+Passages of the same plate at both ends become an average speed (:mod:`flows.casework.sections`), across camera actors
 and machines. What travels is a keyed hash of the plate, never its text.
 
 **How the plain text reaches a violation.** A passage is told only when its evidence package is written: the

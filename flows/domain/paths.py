@@ -60,7 +60,7 @@ class Waypoint:
 
 @dataclass(slots=True)
 class Path:
-    """One track's way on the ground, newest waypoint last. Rules read it, :mod:`flows.paths` writes it.
+    """One track's way on the ground, newest waypoint last. Rules read it, :mod:`flows.road.paths` writes it.
 
     Attributes:
         id: The track's number.

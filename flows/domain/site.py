@@ -1,6 +1,6 @@
 """The site file: which cameras there are, what they look at, and which rules hold there.
 
-Frozen pydantic models, parsed once at the door (:mod:`flows.sitefile`); nothing is opened or read here.
+Frozen pydantic models, parsed once at the door (:mod:`flows.site.sitefile`); nothing is opened or read here.
 """
 
 from __future__ import annotations

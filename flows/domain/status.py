@@ -14,8 +14,8 @@ OVER: Final[frozenset[CameraState]] = frozenset({"ended", "failed", "stopped"})
 """States in which a camera tells nothing more."""
 
 Fitness = Literal["", "learning", "fit", "unknown", "unsettled", "shaking", "moved"]
-"""Whether a fixed camera still looks where it was surveyed, see :mod:`flows.steadiness`; empty where nobody looks:
-no rules, no pictures, or no fixed pose."""
+"""Whether a fixed camera still looks where it was surveyed, see :mod:`flows.pictures.steadiness`; empty where nobody
+looks: no rules, no pictures, or no fixed pose."""
 
 
 class Outline(BaseModel):
@@ -72,8 +72,8 @@ class CameraStatus(BaseModel):
         fitness: Whether it still looks where it was surveyed.
         moved_px: How far off it is in the picture, at the surveyed place that suffers most; None if that is unknown.
         moved_deg: How far it is turned in the picture's plane.
-        unfit: Why its measurements cannot be evidence now, in codes of :mod:`flows.fitness`; empty if they can, None
-            while that is not known, and where no rule measures.
+        unfit: Why its measurements cannot be evidence now, in codes of :mod:`flows.site.fitness`; empty if they can,
+            None while that is not known, and where no rule measures.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -25,9 +25,9 @@ from flows.domain.site import CameraConfig, FileSource
 from flows.rules.signal_log import SignalLog
 from flows.settings import Settings
 from flows.signals import SignalBook
+from flows.site.validation import complaints
+from flows.site.yamlfile import dotted
 from flows.sources import open_source
-from flows.validation import complaints
-from flows.yamlfile import dotted
 
 
 class Spell(Config):

@@ -22,7 +22,7 @@ from flows.domain.faces import FaceAnswer, FaceRequest, SeenFace, SeesFaces, unn
 from flows.domain.leads import LeadFound, Likeness, Suppression
 from flows.faces.cutting import blurred, decoded
 from flows.faces.thresholds import Thresholds, budget_per_face
-from flows.jpeg import jpeg
+from flows.pictures.jpeg import jpeg
 
 log = logging.getLogger(__name__)
 

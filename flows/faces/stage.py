@@ -24,7 +24,7 @@ from flows.domain.leads import LeadFound
 from flows.domain.site import CameraConfig
 from flows.domain.tracks import Track
 from flows.faces.cutting import cut, head_of
-from flows.sampling import Sampler
+from flows.pictures.sampling import Sampler
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from flows.domain.ruleset import (
     kind_of,
 )
 from flows.domain.site import CameraConfig
-from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile, RuleLaw
-from flows.roadway import Roadway
+from flows.road.ground import GroundPlane
+from flows.road.roadway import Roadway
 from flows.rules import (
     abandoned_object,
     bus_lane,

@@ -15,9 +15,9 @@ from flows.domain.signals import SignalState
 from flows.domain.site import CameraConfig
 from flows.domain.things import PixelLook
 from flows.domain.tracks import Track
-from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
-from flows.roadway import Roadway
+from flows.road.ground import GroundPlane
+from flows.road.roadway import Roadway
 from flows.rules.culprits import Culprits
 from flows.rules.hiding import Rests
 from flows.rules.pins import PinBook

@@ -2,9 +2,9 @@
 
 Of whoever drives away a camera sees the rear, and only a body's length says where the front is: 8 m give or take 3.6 m
 for a truck. But near the camera, and aside of it, a box is as wide as the rear *and* the side make it, and the nearer
-the more so. The body of :mod:`flows.motion` is fitted to the sides of all boxes; the way that it has gone takes the
-place of time there, so how it braked does not matter. Straight ahead of a camera a side is not seen: then the fit says
-little more than the class does, and says so by its error.
+the more so. The body of :mod:`flows.road.motion` is fitted to the sides of all boxes; the way that it has gone takes
+the place of time there, so how it braked does not matter. Straight ahead of a camera a side is not seen: then the fit
+says little more than the class does, and says so by its error.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.paths import Waypoint
-from flows.ground import GroundPlane
-from flows.motion import BODIES, LENGTH, Boxes, MotionModel, MotionPrior
-from flows.speed import student
+from flows.road.ground import GroundPlane
+from flows.road.motion import BODIES, LENGTH, Boxes, MotionModel, MotionPrior
+from flows.road.speed import student
 
 Array = NDArray[np.float64]
 

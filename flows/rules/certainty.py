@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from flows.domain.events import Measured
 from flows.domain.frames import ClockState
 from flows.domain.paths import Waypoint
-from flows.geometry import inside_polygon
-from flows.roadway import Area
+from flows.road.geometry import inside_polygon
+from flows.road.roadway import Area
 
 Array = NDArray[np.float64]
 

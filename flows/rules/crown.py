@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.paths import Waypoint
-from flows.ground import GroundPlane
+from flows.road.ground import GroundPlane
 
 Array = NDArray[np.float64]
 

@@ -1,7 +1,7 @@
 """Failure to yield: a vehicle goes over a crosswalk before somebody who is on the road there and has the way.
 
 A vehicle is judged once for each passage, when it has left, from its whole way: whether it entered the conflict box
-before a person who was walking into, or standing in, its way (:mod:`flows.encounter`). That a person was on the
+before a person who was walking into, or standing in, its way (:mod:`flows.road.encounter`). That a person was on the
 carriageway, was not past yet, and had stepped out early enough for a driver to stop comfortably must be sure by the
 places' standard errors; else it is refused and counted.
 """
@@ -17,16 +17,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from flows.crosswalk import Crosswalk
-from flows.crossways import Passage, over
 from flows.domain.events import Event, Measured
 from flows.domain.paths import Path, Waypoint
 from flows.domain.ruleset import FailureToYieldRule
 from flows.domain.signals import Phase
 from flows.domain.tracks import Track
-from flows.encounter import Encounter, Span, YieldConfig, meet, nearest
-from flows.geometry import body_corners, crossing
 from flows.jurisdiction import JurisdictionProfile
+from flows.road.crosswalk import Crosswalk
+from flows.road.crossways import Passage, over
+from flows.road.encounter import Encounter, Span, YieldConfig, meet, nearest
+from flows.road.geometry import body_corners, crossing
 from flows.rules.base import Moment, Site
 from flows.rules.reporting import Reporter, moment_of, trace_of
 from flows.rules.trail import leapt

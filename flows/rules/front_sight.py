@@ -9,7 +9,7 @@ from typing import Final
 
 from flows.domain.errors import CalibrationError
 from flows.domain.paths import Waypoint
-from flows.ground import GroundPlane
+from flows.road.ground import GroundPlane
 from flows.rules import body_length
 from flows.rules.body_length import Length
 from flows.rules.certainty import seconds_between

@@ -11,9 +11,9 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.cropping import showing, shown
 from flows.domain.events import Event
 from flows.domain.tracks import Sighting, Track
+from flows.pictures.cropping import showing, shown
 
 Array = NDArray[np.float64]
 Xyxy = tuple[float, float, float, float]

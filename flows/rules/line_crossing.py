@@ -18,8 +18,8 @@ from flows.domain.events import Event, Measured
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import RedLightRule, StopLineRule
 from flows.domain.tracks import Track
-from flows.geometry import inside_polygon
-from flows.roadway import Area
+from flows.road.geometry import inside_polygon
+from flows.road.roadway import Area
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
 from flows.rules.following import Finding, FollowingRule

@@ -3,7 +3,7 @@
 The camera's ring of packets reaches back 20 s. A car that may stand for a minute, or a bag that may be left, needs
 the picture of when it came, and that is gone by the time the verdict falls. So the rule says, frame by frame, which
 moments of its candidates must not be lost; evidence keeps what those pictures are made of
-(:mod:`flows.pinned`) and finds them again when an event names such a moment::
+(:mod:`flows.evidence.pinned`) and finds them again when an event names such a moment::
 
     self._pins = site.pins.open()                              # once, in the rule's __init__
     self._pins.keep(c.came.at for c in self._candidates)       # at the end of every observe()

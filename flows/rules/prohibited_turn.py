@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from flows.domain.events import Measured
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import ProhibitedTurnRule
-from flows.geometry import angle_between
 from flows.jurisdiction import JurisdictionProfile
-from flows.roadway import Area
+from flows.road.geometry import angle_between
+from flows.road.roadway import Area
 from flows.rules.base import Site
 from flows.rules.certainty import Z95, inside, seconds, seconds_between, way_between
 from flows.rules.following import Finding, FollowingRule

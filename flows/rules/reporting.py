@@ -12,9 +12,9 @@ from flows.domain.frames import VOUCHED_CLOCKS, ClockState
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import RuleConfig, kind_of
 from flows.domain.site import CameraConfig
-from flows.fitness import of_survey
-from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
+from flows.road.ground import GroundPlane
+from flows.site.fitness import of_survey
 
 
 @dataclass(frozen=True, slots=True)

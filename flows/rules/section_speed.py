@@ -1,7 +1,7 @@
 """Section speed, at one of the section's two cameras: when exactly did this vehicle cross the gate?
 
 The body's point is the middle of its front, whichever end the camera sees, so that both cameras time the same
-point. Nobody is judged here: the passage goes on as an event, and :mod:`flows.sections` finds its other end.
+point. Nobody is judged here: the passage goes on as an event, and :mod:`flows.casework.sections` finds its other end.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from flows.domain.passages import Passage, SectionTerms
 from flows.domain.paths import Path, Waypoint
 from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.tracks import Track
-from flows.geometry import crossing
 from flows.jurisdiction import JurisdictionProfile, RuleLaw
-from flows.motion import BODIES, UNKNOWN_BODY
-from flows.roadway import heading
+from flows.road.geometry import crossing
+from flows.road.motion import BODIES, UNKNOWN_BODY
+from flows.road.roadway import heading
+from flows.road.speed import KMH
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
 from flows.rules.hiding import Rests
 from flows.rules.reporting import Reporter, calibration_facts, clock_facts, moment_of, standing_of
-from flows.speed import KMH
 
 Array = NDArray[np.float64]
 

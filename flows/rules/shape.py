@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from flows.domain.errors import CalibrationError
 from flows.domain.paths import Waypoint
-from flows.ground import GroundPlane
-from flows.motion import BODIES, UNKNOWN_BODY
+from flows.road.ground import GroundPlane
+from flows.road.motion import BODIES, UNKNOWN_BODY
 
 Array = NDArray[np.float64]
 

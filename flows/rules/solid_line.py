@@ -16,9 +16,9 @@ import numpy as np
 
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import SolidLineRule
-from flows.geometry import along_and_across
 from flows.jurisdiction import JurisdictionProfile
-from flows.middle import median
+from flows.road.geometry import along_and_across
+from flows.road.middle import median
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import LAG_M, Z95, metres, seconds, seconds_between, way_between
 from flows.rules.following import Finding, FollowingRule

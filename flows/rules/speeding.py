@@ -20,17 +20,11 @@ from flows.domain.paths import Waypoint
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import TracksSource
 from flows.domain.tracks import Sighting, Track
-from flows.fitness import of_survey
-from flows.fixspeed import estimate_fixes
-from flows.geometry import inside_polygon
-from flows.ground import GroundPlane
 from flows.jurisdiction import JurisdictionProfile
-from flows.rules.base import Moment, Site
-from flows.rules.clockwatch import ClockWatch
-from flows.rules.culprits import Culprits
-from flows.rules.hiding import Rests, Xyxy
-from flows.rules.reporting import Reporter
-from flows.speed import (
+from flows.road.fixspeed import estimate_fixes
+from flows.road.geometry import inside_polygon
+from flows.road.ground import GroundPlane
+from flows.road.speed import (
     KMH,
     Refusal,
     SpeedConfig,
@@ -41,6 +35,12 @@ from flows.speed import (
     contradict,
     estimate,
 )
+from flows.rules.base import Moment, Site
+from flows.rules.clockwatch import ClockWatch
+from flows.rules.culprits import Culprits
+from flows.rules.hiding import Rests, Xyxy
+from flows.rules.reporting import Reporter
+from flows.site.fitness import of_survey
 
 VERSION: Final = "2"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""

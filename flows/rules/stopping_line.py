@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.paths import Waypoint
-from flows.geometry import along_and_across
-from flows.motion import BODIES, UNKNOWN_BODY
-from flows.roadway import Area, Line
+from flows.road.geometry import along_and_across
+from flows.road.motion import BODIES, UNKNOWN_BODY
+from flows.road.roadway import Area, Line
 from flows.rules.body_length import EXTREMES_M, Length
 from flows.rules.certainty import LAG_M, Z95
 

@@ -12,8 +12,8 @@ from typing import Final, Literal
 
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import WrongWayRule
-from flows.geometry import angle_between
 from flows.jurisdiction import JurisdictionProfile
+from flows.road.geometry import angle_between
 from flows.rules.base import Site
 from flows.rules.certainty import Z95, inside, metres, seconds, seconds_between, way_error_m
 from flows.rules.following import Finding, FollowingRule

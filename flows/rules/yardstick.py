@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from flows.domain.errors import CalibrationError
 from flows.domain.site import CameraConfig, Zone
 from flows.domain.things import Box
-from flows.geometry import inside_polygon
-from flows.ground import GroundPlane
 from flows.objects.company import WIDTH_M, Company
+from flows.road.geometry import inside_polygon
+from flows.road.ground import GroundPlane
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from flows.geometry import hull
+from flows.road.geometry import hull
 from flows.scenes.bodies.base import bent
 from flows.scenes.camera import NEAR_M, PinholeCamera
 from flows.scenes.truth import ObjectTruth

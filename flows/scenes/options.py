@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from flows.domain.errors import FieldError
-from flows.validation import complaints
-from flows.yamlfile import dotted
+from flows.site.validation import complaints
+from flows.site.yamlfile import dotted
 
 Light = Literal["day", "dusk", "night", "rain"]
 Direction = Literal["oncoming", "receding", "both"]

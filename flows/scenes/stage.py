@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.geometry import body_corners, polygons_touch
+from flows.road.geometry import body_corners, polygons_touch
 from flows.scenes import bodies, plates
 from flows.scenes.bodies.base import Body
 from flows.scenes.motion import Arcs, Motion, Piece

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
-from flows.auditing import Head, Row, Sealed
+from flows.casework.auditing import Head, Row, Sealed
 from flows.domain.audit import AuditEntry, Seal
 from flows.domain.masking import masked
 from flows.store import keys

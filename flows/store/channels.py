@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from flows.channels import Channel
+from flows.domain.channels import Channel
 from flows.domain.errors import FieldError
 
 KEY_BYTES: Final = 32

@@ -10,9 +10,9 @@ from typing import Any
 
 import redis
 
+from flows.casework.exemptions import ExemptionList
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.masking import masked
-from flows.exemptions import ExemptionList
 from flows.store import keys
 from flows.store.connection import client
 

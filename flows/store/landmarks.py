@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 
 from flows.domain.site import CameraConfig
-from flows.landmarks import Landmarks
+from flows.pictures.landmarks import Landmarks
 
 log = logging.getLogger(__name__)
 

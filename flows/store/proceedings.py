@@ -12,8 +12,8 @@ import itertools
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
-from flows.adjudication import Decision
-from flows.docket import case_of
+from flows.casework.adjudication import Decision
+from flows.desks.docket import case_of
 from flows.domain.filing import Filing, Receipt
 from flows.store import keys
 from flows.store.connection import told

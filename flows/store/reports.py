@@ -195,7 +195,7 @@ class ReportsStore:
         return sorted(name.decode() for name in names)
 
     def unseen(self, nonce: str, seconds: int) -> bool:
-        """Remembers a channel's nonce; False if it was known. See :data:`flows.channels.Unseen`.
+        """Remembers a channel's nonce; False if it was known. See :data:`flows.domain.channels.Unseen`.
 
         Raises:
             StoreError: If Redis is away: nothing may be accepted then.

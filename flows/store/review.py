@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from flows.adjudication import Case
-from flows.docket import Lists, case_of
+from flows.casework.adjudication import Case
+from flows.casework.review import holder_of, lease_over, step, version_of
+from flows.desks.docket import Lists, case_of
 from flows.domain.errors import DomeError
 from flows.domain.people import Person
 from flows.domain.review import Action, ReviewReason, StepRefused
-from flows.review import holder_of, lease_over, step, version_of
 from flows.store.results import Entry, ResultsStore
 from flows.store.violations import ViolationsStore
 
@@ -63,7 +63,7 @@ class ReviewDesk:
             action: The step.
             person: Who takes it.
             at: Now.
-            reason: See :func:`flows.review.step`.
+            reason: See :func:`flows.casework.review.step`.
             detail: Likewise.
             plate: Likewise.
 
@@ -73,7 +73,7 @@ class ReviewDesk:
         Raises:
             Overtaken: If somebody else decided first.
             Gone: If it was deleted meanwhile; nothing is written of the step then.
-            NotTheirs: See :func:`flows.review.step`; so ``StepRefused`` and ``FieldError``.
+            NotTheirs: See :func:`flows.casework.review.step`; so ``StepRefused`` and ``FieldError``.
             StoreError: If Redis is away: it may be taken all the same; send it again.
         """
         case = case_of(entry)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol, Self
 
-from flows.docket import case_of
+from flows.desks.docket import case_of
 from flows.domain.events import OBJECT_CLOSED, Event
 from flows.domain.patrol import CONFIRMED, Ending, Task, task_id
 from flows.store.leads import Fate, LeadStore

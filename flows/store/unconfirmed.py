@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, Self
 
-from flows.docket import case_of
+from flows.desks.docket import case_of
 from flows.domain.masking import masked
 from flows.domain.review import UNCONFIRMED
 from flows.store import keys

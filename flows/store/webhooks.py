@@ -8,13 +8,13 @@ from typing import Any, Final
 
 import redis
 
+from flows.casework.webhooks import Delivery, Progress
 from flows.domain.masking import masked
 from flows.domain.webhook import Webhook
 from flows.store import keys
 from flows.store.connection import client, told
 from flows.store.ledger import Change, Ledger, entry
 from flows.store.turn import Turn
-from flows.webhooks import Delivery, Progress
 
 TURN_S: Final = 30.0
 DEAD_KEPT: Final = 10_000
@@ -24,7 +24,7 @@ Shown = Callable[[Webhook, dict[str, Any], str, str], dict[str, Any] | None]
 
 
 class WebhookStore:
-    """See :class:`flows.webhooks.Hooks`.
+    """See :class:`flows.casework.webhooks.Hooks`.
 
     Args:
         url: Of Redis.

@@ -12,7 +12,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flows.channels import SignatureRefused
+from flows.domain.channels import SignatureRefused
 from flows.domain.people import Person
 from serve.api.buckets import Buckets
 from serve.api.identity import Identity, Unknown
@@ -88,7 +88,7 @@ class Unforeseen:
 class Authentication:
     """Finds out who calls; without a good token nothing but the public paths answers, not even with "not found".
 
-    A channel may sign its requests instead (:mod:`flows.channels`): then its body is read here, and given on. An
+    A channel may sign its requests instead (:mod:`flows.domain.channels`): then its body is read here, and given on. An
     address from where too many were refused waits, and nothing that it sends is looked at meanwhile; only whoever is
     known already goes on, so that one who guesses keeps nobody of a control centre from their work.
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
-from flows.adjudication import Case, Decision
-from flows.docket import case_of
+from flows.casework.adjudication import Case, Decision
+from flows.casework.review import holder_of, version_of
+from flows.desks.docket import case_of
 from flows.domain.people import Person
 from flows.domain.review import Action, State, possible, severity
-from flows.review import holder_of, version_of
 from flows.store.results import Entry
 
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)

@@ -37,7 +37,7 @@ class Seers:
 
     @cached_property
     def _gateway(self) -> Any:
-        from flows.gateway import DetectorGateway
+        from flows.stream.gateway import DetectorGateway
 
         return DetectorGateway()
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from flows.casework.proceedings import Courier
+from flows.casework.receivers import receiver_for
+from flows.casework.webhooks import Sender
 from flows.domain.people import EVERYWHERE
 from flows.domain.platehash import PlateHasher
 from flows.domain.webhook import Webhook
 from flows.jurisdiction import load_profile
-from flows.proceedings import Courier
-from flows.receivers import receiver_for
-from flows.reportdesk import ReportDesk
-from flows.reportwork import ReportWork
+from flows.reports.desk import ReportDesk
+from flows.reports.work import ReportWork
 from flows.store.audit import AuditStore
 from flows.store.cameras import CameraStore
 from flows.store.cases import CaseStore
@@ -36,7 +37,6 @@ from flows.store.vault import Vault
 from flows.store.violations import ViolationsStore
 from flows.store.webhooks import WebhookStore
 from flows.uploads.inspector import Inspector
-from flows.webhooks import Sender
 from serve.api.alerts import SEEN_BY, AlertHub, slim
 from serve.api.background import ended, repeat
 from serve.api.config import ApiConfig

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
-from flows.channels import HEADERS, Channel, Unseen, check, check_head
+from flows.domain.channels import HEADERS, Channel, Unseen, check, check_head
 from flows.domain.people import EVERYWHERE, Person
 from flows.store.channels import ChannelBook
 from serve.api.bodies import replayed, whole

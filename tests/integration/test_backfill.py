@@ -12,15 +12,15 @@ import street
 from live_run import SPEEDERS, Run
 
 from cluster.backfill import Backfilled, BackfillOptions, run_backfill
-from flows.backfill import Loaders
 from flows.domain.errors import FieldError
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
-from flows.package import verify_package
+from flows.evidence.package import verify_package
 from flows.settings import Settings
-from flows.sitefile import load_site
+from flows.site.sitefile import load_site
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore
+from flows.stream.backfill import Loaders
 
 Play = Callable[..., Backfilled]
 EVENTS = {SPEEDING: SPEEDERS, EVIDENCE_STORED: SPEEDERS}

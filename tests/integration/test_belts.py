@@ -14,9 +14,9 @@ from ray import serve
 from cluster.live import LiveOptions
 from flows.domain.belts import SEAT_BELT
 from flows.domain.events import EVIDENCE_STORED
-from flows.gateway import BELTS_APP
-from flows.package import Manifest, verify_package
+from flows.evidence.package import Manifest, verify_package
 from flows.store.evidence import MANIFEST, EvidenceStore
+from flows.stream.gateway import BELTS_APP
 from serve.app import BeltsArgs, start_belts, start_serve
 
 RULE = "[{kind: seat_belt, min_width_px: 60}]"

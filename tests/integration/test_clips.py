@@ -17,7 +17,7 @@ from media import write_video
 from PIL import Image
 
 from flows.domain.reports import Attachment, Report, Thing
-from flows.reportwork import Looked
+from flows.reports.work import Looked
 from flows.settings import Settings
 from flows.uploads.frames import ClipFrame, clip_frames
 from flows.uploads.inspector import HelperAway, Inspector

@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 from violations import AT, package, permits, plate, violation
 
 from cluster.cli import app
-from flows.adjudication import Decision
-from flows.docket import PATIENCE, Docket
+from flows.casework.adjudication import Decision
+from flows.casework.exemptions import Exemption, ExemptionList
+from flows.desks.docket import PATIENCE, Docket
+from flows.desks.sections import SectionDesk
 from flows.domain.errors import FieldError
 from flows.domain.events import DECISION, EVIDENCE_STORED, PASSAGE, Event
 from flows.domain.passages import Passage
 from flows.domain.plates import PLATE_READ
-from flows.exemptions import Exemption, ExemptionList
-from flows.section_desk import SectionDesk
 from flows.store.delivery import Policy, Results
 from flows.store.evidence import KEEP, EvidenceStore
 from flows.store.exemptions import ExemptionsStore

@@ -20,13 +20,13 @@ import cluster.cli
 from cluster.bench.processes import workers
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
 from flows.domain.status import CameraStatus
-from flows.gateway import app_name
-from flows.package import verify_package
+from flows.evidence.package import verify_package
 from flows.settings import Settings
 from flows.store.cameras import CameraStore
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore
+from flows.stream.gateway import app_name
 from serve.app import DetectorArgs, ensure_app
 
 STARTED = f', started_at: "{street.STARTED_AT.isoformat()}"'

@@ -15,11 +15,11 @@ from flows.domain.events import EVIDENCE_STORED, SPEEDING
 from flows.domain.platehash import PlateHasher
 from flows.domain.plates import PLATE_READ
 from flows.domain.privacy import PLATE_SEEN
-from flows.gateway import PLATES_APP
-from flows.package import Manifest, verify_package
+from flows.evidence.package import Manifest, verify_package
 from flows.store.connection import client
 from flows.store.evidence import MANIFEST, EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
+from flows.stream.gateway import PLATES_APP
 from serve.app import PlatesArgs, await_reader, start_plates, start_serve
 
 KEY = "k1:" + "07" * 16

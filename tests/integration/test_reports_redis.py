@@ -15,7 +15,7 @@ from citizens import AT, photo, report
 
 from flows.domain.errors import StoreError
 from flows.domain.reports import Reporter, merged, step
-from flows.reportdesk import Claim, ReportDesk
+from flows.reports.desk import Claim, ReportDesk
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.reports import ReportChanged, ReportsStore

@@ -13,7 +13,7 @@ import redis
 from cryptography.fernet import Fernet
 from searching import DAY, HOUR, T0, make_case, make_found, make_lead_event, make_vehicle_case
 
-from flows.auditing import Seals, figures, verify, whole
+from flows.casework.auditing import Seals, figures, verify, whole
 from flows.domain.cases import SearchCase, SearchTerms
 from flows.domain.errors import CaseError, ChangedMeanwhile, FieldError
 from flows.domain.events import Event

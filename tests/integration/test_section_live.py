@@ -24,7 +24,7 @@ from flows.scenes import opengl
 from flows.scenes.clip import write
 from flows.scenes.truth import SceneTruth
 from flows.settings import Settings
-from flows.sitefile import load_site
+from flows.site.sitefile import load_site
 
 Street = tuple[Path, SceneTruth]
 APART_S, LENGTH_M, LIMIT_KMH = 50.0, 1000.0, 50.0

@@ -21,8 +21,8 @@ from cluster.bench.processes import workers
 from flows.domain.detections import Detections
 from flows.domain.errors import DetectorAway, DomeError
 from flows.domain.inference import DetectorSpec, DetectRequest
-from flows.gateway import app_name, start_gateway
 from flows.settings import Settings
+from flows.stream.gateway import app_name, start_gateway
 from serve.app import DetectorArgs, ensure_app
 from serve.deployments.detector import Batching
 

@@ -12,7 +12,6 @@ import pytest
 import street
 from numpy.typing import NDArray
 
-from flows.cropping import CROP_MARGIN
 from flows.domain.detections import Detections
 from flows.domain.errors import CalibrationError
 from flows.domain.events import SPEEDING, Event
@@ -21,9 +20,10 @@ from flows.domain.ruleset import AbandonedObjectRule, FailureToYieldRule, Rule, 
 from flows.domain.site import CameraConfig, FileSource, GateConfig, StreamSource, Zone
 from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
+from flows.pictures.cropping import CROP_MARGIN
+from flows.pictures.sampling import Sampler
 from flows.pipeline import LAG_FRAMES, CameraPipeline, run_frames, without_pixels
 from flows.rules.base import Moment
-from flows.sampling import Sampler
 from flows.sources.picture import ArrayPicture
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)

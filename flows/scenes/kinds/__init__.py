@@ -8,7 +8,7 @@ import pkgutil
 from flows.domain.errors import FieldError
 from flows.scenes.options import SceneOptions
 from flows.scenes.scene import Scene
-from flows.validation import did_you_mean
+from flows.site.validation import did_you_mean
 
 
 def names() -> tuple[str, ...]:

@@ -114,7 +114,7 @@ class CaseAsked(BaseModel):
     last_seen: AskedSighting | None = None
 
     def values(self) -> dict[str, Any]:
-        """As :func:`flows.searches.new_case` takes them.
+        """As :func:`flows.casework.searches.new_case` takes them.
 
         Raises:
             FieldError: If a person and a vehicle are asked for: a case has one target, and neither is dropped unsaid.

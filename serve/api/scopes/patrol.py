@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.docket import case_of
+from flows.desks.docket import case_of
 from flows.domain.errors import FieldError
 from flows.domain.patrol import SHOWN, Kind, Picture, Step, Task, pressing, task_id
 from serve.api.problems import NO_SUCH, Problem

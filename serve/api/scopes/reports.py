@@ -13,8 +13,8 @@ from pydantic import AwareDatetime, Field
 
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.reports import Attachment, Proposal, Report, State, Thing, shown_text
-from flows.reportdesk import Claim
-from flows.reportwork import told
+from flows.reports.desk import Claim
+from flows.reports.work import told
 from flows.store.reports import mark_of as place_of
 from flows.store.uploads import Upload
 from serve.api.pages import cursor_of, mark_of
@@ -43,7 +43,7 @@ class Own:
         uploads: Sequence[str],
         claim: Callable[[str, str], Claim],
     ) -> Report:
-        """Keeps a report; see :meth:`flows.reportdesk.ReportDesk.accept`. Uploads that it names are done with then.
+        """Keeps a report; see :meth:`flows.reports.desk.ReportDesk.accept`. Uploads that it names are done with then.
 
         Args:
             reference: The channel's own number.
@@ -276,7 +276,7 @@ class Reports:
         raise Problem(404, NO_SUCH)
 
     def original(self, report_id: str, file_id: str, why: str) -> tuple[Attachment, bytes]:
-        """A file as it was sent; written down. See :meth:`flows.reportdesk.ReportDesk.original`.
+        """A file as it was sent; written down. See :meth:`flows.reports.desk.ReportDesk.original`.
 
         Raises:
             Problem: 404 if there is no such file.
@@ -286,7 +286,7 @@ class Reports:
         return self._services.desk.original(report, found.sha256, self._bounds.person.sub, why)
 
     def choose(self, report_id: str, file_id: str, version: int, thing: int | None) -> ReportDetail:
-        """Says what a file is about. See :meth:`flows.reportdesk.ReportDesk.choose`.
+        """Says what a file is about. See :meth:`flows.reports.desk.ReportDesk.choose`.
 
         Raises:
             Problem: 404 if there is no such file.
@@ -298,7 +298,7 @@ class Reports:
         return _detail(after)
 
     def step(self, report_id: str, name: str, version: int, note: str, district: str) -> ReportDetail:
-        """Takes a step of the caller. See :meth:`flows.reportdesk.ReportDesk.step`."""
+        """Takes a step of the caller. See :meth:`flows.reports.desk.ReportDesk.step`."""
         if name == "forward" and not district:
             raise FieldError("district", "the district that is to have it", "nothing")
         report = self.one(report_id)

@@ -11,12 +11,12 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
+from flows.casework.searches import new_case, prepared
 from flows.domain.cases import ENDED, Purpose, SearchCase, runs
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.leads import Lead, LeadView, Reason, outlives
 from flows.domain.sightings import geojson
 from flows.jurisdiction import load_profile
-from flows.searches import new_case, prepared
 from flows.store.cases import new_id
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.schemas import Answer
@@ -86,7 +86,7 @@ class Searches:
         """A draft, asked for by the caller.
 
         Args:
-            values: See :func:`flows.searches.new_case`.
+            values: See :func:`flows.casework.searches.new_case`.
             photos: JPEG or PNG as base64, by probe id.
 
         Raises:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flows.adjudication import Decision
+from flows.casework.adjudication import Decision
 from flows.domain.events import Event
 from flows.domain.review import DETECTED, STATES, State
 from flows.store.results import Entry

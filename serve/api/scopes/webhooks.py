@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import secrets
 
+from flows.casework.webhooks import allowed, new_secret
 from flows.domain.errors import FieldError
 from flows.domain.people import EVERYWHERE
 from flows.domain.webhook import Webhook
-from flows.webhooks import allowed, new_secret
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.scope import Bounds
 from serve.api.services import Services

@@ -16,7 +16,7 @@ from apiclient import speeding, write
 from flows.domain.events import PASSAGE, Event
 from flows.domain.people import Person
 from flows.domain.plates import PlateRecord, plate_event
-from flows.steadiness import CAMERA_FITNESS
+from flows.pictures.steadiness import CAMERA_FITNESS
 from serve.api import alerts
 from serve.api.alerts import AlertHub, Filter, TooMany
 from serve.api.scope import Bounds

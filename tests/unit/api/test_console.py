@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows.domain.patrol import CONFIRMED
-from flows.steadiness import CAMERA_FITNESS
+from flows.pictures.steadiness import CAMERA_FITNESS
 from serve.api.access import table
 from serve.api.app import PREFIX
 from serve.api.middleware import COOKIE

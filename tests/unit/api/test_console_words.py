@@ -13,8 +13,7 @@ from typing import Any, get_args
 
 import pytest
 
-from flows.adjudication import Reason as MachineReason
-from flows.clipwatch import SAYS, what_is_missing
+from flows.casework.adjudication import Reason as MachineReason
 from flows.domain.audit import Action
 from flows.domain.belts import Doubt
 from flows.domain.cases import PURPOSES, CaseState
@@ -31,8 +30,9 @@ from flows.domain.review import Action as ReviewAction
 from flows.domain.review import ReviewReason, State, StepRefused
 from flows.domain.ruleset import RULE_KINDS
 from flows.domain.status import CameraState, Fitness
-from flows.encounter import Refused
-from flows.speed import Reason as SpeedReason
+from flows.reports.watch import SAYS, what_is_missing
+from flows.road.encounter import Refused
+from flows.road.speed import Reason as SpeedReason
 from flows.uploads.kinds import UploadRefused
 from serve.api import routes
 from serve.api.problems import problem_of
@@ -90,7 +90,7 @@ def refusals() -> set[str]:
 def measures() -> set[str]:
     """Names of what rules measure, and of their moments, as their source writes them."""
     found = set()
-    for path in [*ROOT.glob("flows/rules/**/*.py"), ROOT / "flows/sections.py"]:
+    for path in [*ROOT.glob("flows/rules/**/*.py"), ROOT / "flows/casework/sections.py"]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.keyword) and node.arg in ("measured", "moments"):
                 family = {"measured": "measured", "moments": "moment"}[node.arg]

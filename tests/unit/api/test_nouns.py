@@ -17,6 +17,7 @@ from apiclient import AT, PLATE_KEY, speeding, write
 from PIL import Image
 from searching import DAY, HOUR, make_case, make_vehicle_case
 
+from flows.casework.webhooks import ATTEMPTS, Sender, allowed, new_secret, signature
 from flows.domain.cases import SearchTerms, Window
 from flows.domain.detections import Detections
 from flows.domain.inference import DetectorSpec
@@ -26,7 +27,6 @@ from flows.domain.sightings import Sighting
 from flows.domain.status import CameraStatus, Outline
 from flows.domain.webhook import Webhook
 from flows.store.webhooks import WebhookStore
-from flows.webhooks import ATTEMPTS, Sender, allowed, new_secret, signature
 from serve.api.services import shown_to
 
 

@@ -8,8 +8,8 @@ import pytest
 from packages import decision, store_package, violation
 
 from flows.court.verify import verify
-from flows.jpeg import jpeg
-from flows.package import sha256
+from flows.evidence.package import sha256
+from flows.pictures.jpeg import jpeg
 from flows.store import keys
 from flows.store.evidence import EvidenceStore
 

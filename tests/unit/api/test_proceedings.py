@@ -12,16 +12,16 @@ import httpx
 import pytest
 from apiclient import AT, speeding, write
 
-from flows.docket import case_of
+from flows.casework.proceedings import REFUSALS, Courier
+from flows.casework.receivers import FolderReceiver, HttpReceiver, receiver_for
+from flows.casework.review import step
+from flows.desks.docket import case_of
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.events import Event
 from flows.domain.filing import Filing, Receipt, ReceiverAway, ReceiverRefuses
 from flows.domain.people import ROLES, Person
 from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.review import Action
-from flows.proceedings import REFUSALS, Courier
-from flows.receivers import FolderReceiver, HttpReceiver, receiver_for
-from flows.review import step
 from flows.store.proceedings import ProceedingsStore
 from flows.store.results import ResultsStore
 

@@ -17,13 +17,13 @@ from apiclient import speeding
 from citizens import photo, report, signed
 from PIL import Image
 
-from flows.channels import WINDOW_S
+from flows.domain.channels import WINDOW_S
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.places import CameraPlace, Places
 from flows.domain.reports import KEPT, Attachment, Report, Thing, folder_of
 from flows.domain.site import District
-from flows.masked import Masked
-from flows.reportwork import Looked, told
+from flows.reports.masked import Masked
+from flows.reports.work import Looked, told
 from flows.store.channels import ChannelBook
 from flows.uploads.inspector import HelperAway
 from flows.uploads.kinds import UploadRefused

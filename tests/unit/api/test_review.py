@@ -11,9 +11,9 @@ import pytest
 from apiclient import AT, speeding
 from violations import permits
 
-from flows.adjudication import Withdrawal
-from flows.auditing import verify
-from flows.docket import readjudicate
+from flows.casework.adjudication import Withdrawal
+from flows.casework.auditing import verify
+from flows.desks.docket import readjudicate
 from flows.domain.events import Event
 from flows.domain.plates import PlateRecord, plate_event
 from flows.store import keys

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from apiclient import AT, speeding
 
-from flows.docket import case_of
+from flows.casework.review import step
+from flows.desks.docket import case_of
 from flows.domain.events import Event
 from flows.domain.patrol import Task
 from flows.domain.people import ROLES, Person
 from flows.domain.plates import PlateRecord, plate_event
-from flows.review import step
 from flows.store.patrol import PatrolStore
 
 BUSY = 7

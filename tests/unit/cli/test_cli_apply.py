@@ -7,7 +7,7 @@ import pytest
 
 from cluster import applying
 from flows.domain.site import SiteConfig
-from flows.fleet import SiteAnswer
+from flows.stream.fleet import SiteAnswer
 
 
 @pytest.fixture(autouse=True)

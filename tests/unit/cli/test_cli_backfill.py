@@ -6,8 +6,8 @@ import pytest
 
 import cluster.backfill
 from cluster.backfill import Backfilled
-from flows.backfill import Played
 from flows.domain.status import CameraStatus, ResultsStatus
+from flows.stream.backfill import Played
 
 
 @pytest.mark.parametrize(("problems", "status"), [((), 0), (("b.mp4 cannot be read as video",), 1)])

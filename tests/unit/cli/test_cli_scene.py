@@ -9,7 +9,7 @@ from flows import scenes
 from flows.domain.errors import DomeError, FieldError
 from flows.scenes.scene import Scene
 from flows.scenes.truth import SceneTruth
-from flows.sitefile import load_site
+from flows.site.sitefile import load_site
 
 
 @pytest.fixture

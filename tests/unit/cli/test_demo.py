@@ -128,7 +128,7 @@ def test_the_table_says_what_became_of_them(clip: Clip, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_demo_s_list_decides_what_depends_on_lists(clip: Clip, tmp_path: Path) -> None:
     """Its red lights would wait for a list for ever; the file is one that dome exemptions load takes."""
-    from flows.exemptions import read_exemptions
+    from flows.casework.exemptions import read_exemptions
 
     settings = Settings.from_env({"DOME_HOME": str(tmp_path / "home")})
     listed = exempt.demo_list([clip])

@@ -18,6 +18,7 @@ from cluster.demo.cameras import CAMERAS, Clip, DemoCamera
 from cluster.demo.search import Appearance
 from cluster.demo.station import Search, Station, Things, faces_line, station_table
 from flows import scenes
+from flows.casework.searches import new_case
 from flows.domain.cases import activate, authorise, covers
 from flows.domain.errors import FieldError
 from flows.domain.events import OBJECT_ABANDONED, Event, Measured
@@ -25,7 +26,6 @@ from flows.domain.leads import Lead
 from flows.domain.objects import AbandonedObject
 from flows.jurisdiction import load_profile
 from flows.scenes.truth import SceneTruth
-from flows.searches import new_case
 
 HALL = next(camera for camera in CAMERAS if camera.id == "hall")
 PASSAGE = next(camera for camera in CAMERAS if camera.id == "passage")

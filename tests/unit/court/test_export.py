@@ -19,7 +19,7 @@ from flows.court.verify import verify
 from flows.domain.errors import FieldError
 from flows.domain.events import Event
 from flows.domain.plates import PlateRecord, plate_event
-from flows.package import Manifest
+from flows.evidence.package import Manifest
 from flows.store.evidence import EvidenceStore
 from flows.store.results import Entry
 

@@ -22,7 +22,7 @@ from flows.domain import leads as life
 from flows.domain.cases import SearchCase
 from flows.domain.errors import FieldError
 from flows.domain.leads import Lead
-from flows.jpeg import jpeg
+from flows.pictures.jpeg import jpeg
 
 
 @cache

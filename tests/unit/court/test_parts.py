@@ -10,7 +10,7 @@ from flows.court.essence import same_essence, without_claim
 from flows.court.facts import clock_unfit, valid_on
 from flows.court.frames import from_csv, index_frames, to_csv, wrong_frames
 from flows.domain.errors import SourceError
-from flows.package import Manifest
+from flows.evidence.package import Manifest
 
 
 def files() -> dict[str, bytes]:

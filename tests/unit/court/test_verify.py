@@ -15,7 +15,7 @@ from flows.court.contents import FACTS, MANIFEST, RECORD, SEAL, SIGNATURE
 from flows.court.export import export
 from flows.court.identity import development_identity
 from flows.court.verify import Report, Trust, verify
-from flows.package import sha256
+from flows.evidence.package import sha256
 
 NOW = SEALED_AT + timedelta(hours=1)
 

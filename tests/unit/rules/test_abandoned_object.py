@@ -16,8 +16,8 @@ from flows.domain.objects import AbandonedObject
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.site import CalibrationConfig, CameraConfig, FileSource, SurveyPoint, Zone
 from flows.domain.things import PixelLook, Shift, Standing, Thing
-from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
+from flows.road.ground import GroundPlane
 from flows.rules.abandoned_object import AbandonedObjects
 from flows.rules.base import Moment, Site
 from flows.rules.pins import PinBook

@@ -10,8 +10,8 @@ import pytest
 from roads import outline
 
 from flows.domain.paths import Waypoint
-from flows.ground import GroundPlane
-from flows.motion import BODIES
+from flows.road.ground import GroundPlane
+from flows.road.motion import BODIES
 from flows.rules import body_length
 from flows.rules.body_length import Length
 

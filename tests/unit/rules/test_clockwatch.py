@@ -14,9 +14,9 @@ from flows.domain.frames import ClockState
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting
-from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
-from flows.roadway import Roadway
+from flows.road.ground import GroundPlane
+from flows.road.roadway import Roadway
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
 from flows.rules.speeding import Speeding

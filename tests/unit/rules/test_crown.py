@@ -10,7 +10,7 @@ import pytest
 from roads import outline
 
 from flows.domain.paths import Waypoint
-from flows.ground import GroundPlane
+from flows.road.ground import GroundPlane
 from flows.rules.crown import CrownSight
 
 PICTURE_PX = driving.WIDTH_PX, driving.HEIGHT_PX

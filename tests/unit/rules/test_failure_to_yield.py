@@ -18,8 +18,8 @@ from flows.domain.frames import ClockSource, ClockState, Frame, NoPixels
 from flows.domain.signals import Phase
 from flows.domain.site import CameraConfig
 from flows.jurisdiction import load_profile
-from flows.motion import BODIES
 from flows.pipeline import CameraPipeline
+from flows.road.motion import BODIES
 from flows.rules.failure_to_yield import VERSION, describe
 
 KZ = load_profile("kz")

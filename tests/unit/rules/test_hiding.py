@@ -7,7 +7,7 @@ import pytest
 
 from flows.domain.events import Event, KeyMoment
 from flows.domain.tracks import Sighting, Track
-from flows.packing import _crop_box
+from flows.evidence.packing import _crop_box
 from flows.rules.hiding import Rests, crowned_over, cut_off
 
 START = datetime(2026, 6, 1, tzinfo=UTC)

@@ -12,12 +12,12 @@ import roads
 from quick import first
 from roads import Drive, Lights, parked, rect, road, straight, tell, violation
 
-from flows.cropping import shown
 from flows.domain.events import Event
 from flows.domain.ruleset import ProhibitedStoppingRule
 from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
 from flows.objects.company import covered
+from flows.pictures.cropping import shown
 from flows.rules.base import Moment, Site
 from flows.rules.prohibited_stopping import STANDING_ENDED, ProhibitedStopping, describe
 from flows.tracking.boxes import iou

@@ -17,10 +17,10 @@ from flows.domain.passages import Passage
 from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting, Track
-from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
-from flows.paths import PathBook
-from flows.roadway import Roadway
+from flows.road.ground import GroundPlane
+from flows.road.paths import PathBook
+from flows.road.roadway import Roadway
 from flows.rules.base import Moment, Site
 from flows.rules.hiding import Rests
 from flows.rules.section_speed import SectionSpeed, describe

@@ -15,16 +15,16 @@ from flows.domain.frames import VOUCHED_CLOCKS, ClockSource, ClockState, Frame, 
 from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import CalibrationConfig, CameraConfig
 from flows.domain.tracks import Sighting, Track
-from flows.geometry import inside_polygon
-from flows.ground import GroundPlane
 from flows.jurisdiction import load_profile
 from flows.pipeline import CameraPipeline, run_frames
-from flows.roadway import Roadway
+from flows.road.geometry import inside_polygon
+from flows.road.ground import GroundPlane
+from flows.road.roadway import Roadway
+from flows.road.speed import Refusal, SpeedEstimate
 from flows.rules import build_rules
 from flows.rules.base import Moment, Site
 from flows.rules.hiding import Rests
 from flows.rules.speeding import Speeding, describe
-from flows.speed import Refusal, SpeedEstimate
 
 KZ = load_profile("kz")
 

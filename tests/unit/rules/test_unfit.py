@@ -14,7 +14,7 @@ from roads import Drive, Story, rect, road, straight
 from tales import ALL
 
 from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
-from flows.ground import GroundPlane
+from flows.road.ground import GroundPlane
 from flows.rules import BUILDERS
 from flows.rules.base import Rule, Site
 

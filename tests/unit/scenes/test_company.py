@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from flows import scenes
-from flows.geometry import polygons_touch
+from flows.road.geometry import polygons_touch
 from flows.scenes import bodies, company
 from flows.scenes.annotate import footprint
 from flows.scenes.camera import PinholeCamera

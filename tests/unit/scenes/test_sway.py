@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flows.scenes
-from flows.landmarks import coarse_shift, small_of
+from flows.pictures.landmarks import coarse_shift, small_of
 from flows.scenes.camera import PinholeCamera
 from flows.scenes.options import parse
 from flows.scenes.sway import angles, turned

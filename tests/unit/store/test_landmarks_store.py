@@ -8,7 +8,7 @@ import pytest
 import street
 
 from flows.domain.site import CameraConfig, StreamSource
-from flows.landmarks import Landmarks
+from flows.pictures.landmarks import Landmarks
 from flows.store.landmarks import LandmarkStore
 
 

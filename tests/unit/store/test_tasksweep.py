@@ -15,15 +15,15 @@ from cryptography.fernet import Fernet
 from people import Clock
 from searching import DAY, HOUR, T0, make_case, make_lead_event
 
-from flows.docket import case_of
+from flows.casework.review import step
+from flows.desks.docket import case_of
+from flows.desks.patrols import PatrolDesk
 from flows.domain.errors import StoreError
 from flows.domain.events import OBJECT_CLOSED, Event
 from flows.domain.patrol import TASK, Task, TaskRefused, task_id
 from flows.domain.people import ROLES, Person
 from flows.domain.plates import PlateRecord, plate_event
-from flows.patrol_desk import PatrolDesk
 from flows.results import ResultsActor
-from flows.review import step
 from flows.settings import Settings
 from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore

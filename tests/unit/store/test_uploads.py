@@ -10,7 +10,7 @@ import redis
 
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.reports import UNFINISHED
-from flows.reportdesk import ReportDesk
+from flows.reports.desk import ReportDesk
 from flows.store import uploads
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis

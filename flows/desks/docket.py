@@ -1,0 +1,187 @@
+"""The docket: violations that depend on lists of exempt plates, decided as soon as they can be.
+
+It reads what Redis holds and gives decisions as events; whoever asked writes them. Several may do so at once (the
+results actor, a person's command): equal findings are one event, and of two different ones with the same number
+Redis keeps the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from flows.casework.adjudication import (
+    READER,
+    Case,
+    Decision,
+    Finding,
+    Withdrawal,
+    decided_so,
+    decision_event,
+    judge,
+)
+from flows.casework.exemptions import ExemptionList
+from flows.domain.events import Event
+from flows.domain.plates import PLATE_READ
+from flows.domain.review import State, corrected
+from flows.store.lines import Line
+from flows.store.results import Entry
+
+PATIENCE: Final = timedelta(minutes=15)
+"""A plate is read some seconds after its violation, or minutes where the reader was away. After this it counts
+as unread."""
+WAITING: Final = ("undecided", "held_stale_exemptions")
+MOST: Final = 50_000
+"""Cases looked at in one sweep, the oldest first."""
+READ: Final = 500
+"""Cases read at a time."""
+
+
+class Archive(Protocol):
+    """Where violations and decisions are (:class:`flows.store.results.ResultsStore`)."""
+
+    def entries(self, ids: Sequence[str]) -> list[Entry]: ...
+    def in_state(self, state: str, count: int = ...) -> list[str]: ...
+
+
+class Lists(Protocol):
+    """Where lists are (:class:`flows.store.exemptions.ExemptionsStore`)."""
+
+    def lists(self) -> Mapping[str, ExemptionList]: ...
+    def versions(self) -> dict[str, str]: ...
+
+
+class Docket:
+    """Decides what waits.
+
+    Args:
+        archive: Where violations are.
+        lists: Where lists are.
+        now: The present.
+    """
+
+    def __init__(
+        self, archive: Archive, lists: Lists, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._archive, self._lists, self._now = archive, lists, now
+        self._seen: dict[str, str] | None = None
+        self.counts: Counter[str] = Counter()
+
+    def wants(self, line: Line) -> bool:
+        """Whether an event may bring a decision."""
+        return line.type == PLATE_READ or line.state == "undecided"
+
+    def take(self, event: Event) -> list[Event]:
+        """Called when a violation or its plate was written: its decision, if it can be made now.
+
+        Raises:
+            StoreError: If Redis is away; :meth:`sweep` makes up for it.
+        """
+        about = str(event.data["violation"] if event.type == PLATE_READ else event.id)
+        return list(self._decide([about], self._lists.lists()))
+
+    def sweep(self) -> list[Event]:
+        """Decides what waits and can be decided now. Called every half minute, and when a list was loaded.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        versions = self._lists.versions()
+        waiting = self._archive.in_state("undecided", MOST)
+        if versions != self._seen:
+            waiting += self._archive.in_state("held_stale_exemptions", MOST)
+        decided = list(self._decide(waiting, self._lists.lists()))
+        self._seen = versions
+        return decided
+
+    def _decide(self, ids: Sequence[str], lists: Mapping[str, ExemptionList]) -> Iterator[Event]:
+        chunks = (ids[i : i + READ] for i in range(0, len(ids), READ))
+        for entry in (entry for chunk in chunks for entry in self._archive.entries(chunk)):
+            case = case_of(entry)
+            if case.state not in WAITING or not (case.read is not None or self._overdue(entry)):
+                continue
+            finding = judge(case, lists)
+            if not decided_so(case, finding):
+                self.counts[finding.state] += 1
+                yield decision_event(case, finding, self._now())
+
+    def _overdue(self, entry: Entry) -> bool:
+        return self._now() - entry.written_at > PATIENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One case that was decided again.
+
+    Attributes:
+        case: As it was.
+        finding: What was found now.
+        event: The new decision; None where the one that holds says the same on the same grounds.
+    """
+
+    case: Case
+    finding: Finding
+    event: Event | None
+
+    @property
+    def state(self) -> State:
+        """What it is now: the finding, or what that makes of a violation which people have worked on."""
+        return corrected(self.case.state, self.finding.state)[0]
+
+    @property
+    def changed(self) -> bool:
+        """Whether it is something else now."""
+        return self.case.state != self.state
+
+
+def readjudicate(
+    entries: Iterable[Entry],
+    lists: Mapping[str, ExemptionList],
+    reason: str,
+    withdrawal: Withdrawal,
+    decided_at: datetime,
+) -> list[Change]:
+    """Decides affected cases again: those that rest on what was withdrawn, and else those that depend on lists.
+
+    What was withdrawn once stays so, whatever is asked later.
+
+    Args:
+        entries: Violations to look at.
+        lists: All lists there are.
+        reason: A person's, kept in each decision.
+        withdrawal: What proved wrong; without any, the lists did.
+        decided_at: Now.
+    """
+    changes = []
+    for entry in entries:
+        case = case_of(entry)
+        grounds = withdrawal.grounds(case) if withdrawal else ""
+        undecided = case.state == "undecided" and case.read is None  # its plate may still come
+        if not (grounds if withdrawal else case.lists and not undecided):
+            continue
+        before = case.decision.withdrawn if case.decision is not None else ""
+        finding = judge(case, lists, _graver(grounds, before))
+        same = decided_so(case, finding)
+        event = None if same else decision_event(case, finding, decided_at, reason)
+        changes.append(Change(case, finding, event))
+    return changes
+
+
+def _graver(now: str, before: str) -> str:
+    """Of two withdrawals the one that dismisses; without its plate reader a violation holds, and needs a person.
+
+    >>> _graver("reader:plates", "calibration:a"), _graver("rule:speeding", "reader:plates"), _graver("", "")
+    ('calibration:a', 'rule:speeding', '')
+    """
+    said = [each for each in (now, before) if each]
+    return next((each for each in said if not each.startswith(READER)), said[0] if said else "")
+
+
+def case_of(entry: Entry) -> Case:
+    """What Redis holds of a violation, as a case."""
+    decision = entry.decision
+    held = Decision.model_validate(decision.data) if decision is not None else None
+    return Case(entry.event, entry.evidence, entry.plate, held)

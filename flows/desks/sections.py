@@ -1,0 +1,155 @@
+"""The section desk: passages are shown to it as they are written, and violations of section speed come out.
+
+It sits beside the results actor. What it remembers is in Redis anyway: after a restart it reads the passages
+again, and what it states again has the same ids.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from flows.casework.sections import Match, SectionBook, violation_of
+from flows.domain.errors import StoreError
+from flows.domain.events import EVIDENCE_STORED, PASSAGE, Event
+from flows.domain.passages import Passage
+from flows.domain.plates import PlateRecord, plate_event
+from flows.store.evidence import MANIFEST
+from flows.store.lines import Line
+from flows.store.results import Entry, Index
+
+log = logging.getLogger(__name__)
+
+RESTORED: Final = 50_000
+"""Passages read again after a restart: more than both ends of several busy sections see in an hour."""
+EVER: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
+
+
+class Archive(Protocol):
+    """Where passages are (:class:`flows.store.results.ResultsStore`)."""
+
+    def captured(
+        self, index: Index, name: str, since: datetime, until: datetime, count: int = ...
+    ) -> list[Entry]: ...
+
+
+class Packages(Protocol):
+    """Where their packages are (:class:`flows.store.evidence.EvidenceStore`)."""
+
+    def read(self, folder: str, name: str) -> bytes: ...
+    def keep(self, folder: str, violation: str) -> None: ...
+    def remove(self, folder: str) -> bool: ...
+
+
+class SectionDesk:
+    """Matches passages and looks after their packages.
+
+    Args:
+        archive: Where passages are.
+        packages: Where their evidence is.
+        book: Pairs passages; an empty one if None.
+        now: The present.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        packages: Packages,
+        book: SectionBook | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._archive, self._packages, self._now = archive, packages, now
+        self.book = book or SectionBook()
+        self._restored = False
+        self._unremoved: list[str] = []
+
+    def wants(self, line: Line) -> bool:
+        """Whether an event is a passage."""
+        return line.type == PASSAGE
+
+    def take(self, event: Event) -> list[Event]:
+        """Called when a passage was written: the violation that it completes, with its evidence."""
+        return self._take(event, self._now())
+
+    def _take(self, event: Event, came_at: datetime) -> list[Event]:
+        match = self.book.take(Passage.of(event), came_at)
+        self._remove()
+        return list(self._stated(match)) if match is not None and match.exceeds else []
+
+    def sweep(self) -> list[Event]:
+        """Reads the passages again after a restart; lets go of old ones.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        events = [] if self._restored else self._restore()
+        self._restored = True
+        self.book.sweep(self._now())
+        self._remove()
+        return events
+
+    def _restore(self) -> list[Event]:
+        entries = self._archive.captured("type", PASSAGE, *EVER, RESTORED)
+        now = self._now()
+        return [
+            made
+            for entry in reversed(entries)
+            for made in self._take(entry.event, min(now, entry.written_at))
+        ]
+
+    def _stated(self, match: Match) -> Iterator[Event]:
+        """The violation, its package, stored when the vehicle passed, and its plate, read then."""
+        told = {side.role: self._manifest(side) for side in (match.entry, match.exit)}
+        violation = violation_of(match, {role: manifest.get("plate") for role, manifest in told.items()})
+        for side in (match.entry, match.exit):
+            self._keep(side, violation)
+        yield violation
+        manifest = told["exit"]
+        yield Event.of(
+            EVIDENCE_STORED,
+            camera_id=violation.camera_id,
+            district=violation.subject,
+            at=violation.time,
+            key=(violation.id,),
+            data={
+                "violation": violation.id,
+                "folder": match.exit.evidence,
+                "entry_folder": match.entry.evidence,
+                "manifest_sha256": match.exit.manifest_sha256,
+                "entry_manifest_sha256": match.entry.manifest_sha256,
+                "files": [file["name"] for file in manifest.get("files", [])],
+                "problems": [p for side in told.values() for p in side.get("problems", [])],
+                "detector": manifest.get("context", {}).get("detector"),
+            },
+        )
+        if manifest.get("plate"):
+            yield plate_event(violation, PlateRecord.model_validate(manifest["plate"]))
+
+    def _manifest(self, passage: Passage) -> dict[str, Any]:
+        """What the package says; without it the violation has no plate in words, and a person looks."""
+        try:
+            found = json.loads(self._packages.read(passage.evidence, MANIFEST))
+        except (StoreError, ValueError) as error:
+            log.warning("passage %s: %s", passage.id, error)
+            return {"problems": [f"{passage.role}: its package cannot be read"]}
+        return found if isinstance(found, dict) else {}
+
+    def _keep(self, passage: Passage, violation: Event) -> None:
+        try:
+            self._packages.keep(passage.evidence, violation.id)
+        except StoreError as error:
+            log.error("passage %s: %s", passage.id, error)
+
+    def _remove(self) -> None:
+        """Removes packages of passages that did nothing; those that cannot be removed now are tried again."""
+        folders = self._unremoved + [p.evidence for p in self.book.released() if p.evidence]
+        self._unremoved = []
+        for folder in folders:
+            try:
+                self._packages.remove(folder)
+            except StoreError as error:
+                log.warning("%s; tried again later", error)
+                self._unremoved.append(folder)

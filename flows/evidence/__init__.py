@@ -1,0 +1,1 @@
+"""Evidence packages: what goes into one, and who makes each of them once."""

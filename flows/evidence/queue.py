@@ -1,0 +1,359 @@
+"""Makes events' evidence packages: each once its clip is over, and again where nobody could read or write it.
+
+A package is a folder with a manifest. The same recording gives the same bytes, so that a camera that starts
+again makes the same package again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flows.domain.belts import is_candidate
+from flows.domain.errors import ReaderAway, ReaderFailed, StoreError
+from flows.domain.events import (
+    EVIDENCE_STORED,
+    OBJECT_EVENTS,
+    PASSAGE,
+    Event,
+    evidence_folder,
+    with_evidence_folder,
+)
+from flows.domain.passages import told
+from flows.domain.plates import PlateRecord, plate_event
+from flows.domain.sightings import seen, unseen
+from flows.evidence.beltstage import UNAVAILABLE, BeltStage
+from flows.evidence.package import EvidenceContext, Manifest, sha256
+from flows.evidence.packing import Footage, Packing, crops_of, moments_of
+from flows.evidence.pinned import PinShelf
+from flows.evidence.platestage import END_PATIENCE_S, PAUSES_S, PlateStage, has_plate
+from flows.sources.packets import RingPacket
+from flows.sources.ring import PacketRing
+from flows.store.evidence import EvidenceStore
+
+log = logging.getLogger(__name__)
+
+CLIP_S = 10.0
+"""Long enough to see what led to it and what followed; a jurisdiction's profile may ask for more."""
+_MARGIN = timedelta(seconds=1)
+"""Shown before the first and after the last moment, however far apart these are."""
+_REACH = timedelta(seconds=18)
+"""The clip shows no moment longer ago than this before the last one: the ring holds 20 s, and the detector lags.
+Earlier moments, which a rule has pinned, are shown by their pictures alone."""
+_MAX_WAITING = 32
+"""Packages waiting for the end of their clip; one more, and the oldest is made at once, cut short."""
+_RETRY_BYTES = 16 << 20
+"""Recording kept for packages that could not be written, as much as a ring; more, and the oldest is given up."""
+_MAX_SIGHTINGS = 16
+"""Vehicles that did nothing and wait for a reader; one more, and the oldest is let go: packages come first."""
+
+
+@dataclass(slots=True)
+class _Waiting(Footage):
+    """A package whose clip is not over yet; it keeps the packets it needs, whatever the ring lets go."""
+
+    unwritten: int = 0
+    """Times that it could not be written."""
+    asked: int = 0
+    """Times that its plate was asked for and nobody answered."""
+    not_before_s: float = 0.0
+    """Monotonic time before which it is not to be tried again."""
+    last: bool = False
+    """This attempt must do, with or without the plate."""
+
+
+class EvidenceQueue:
+    """Packages in the making, of one camera.
+
+    :meth:`add` is quick; :meth:`due` and :meth:`flush` decode and write, so they are run in a thread.
+
+    Args:
+        ring: The camera's encoded packets.
+        store: Where packages go.
+        context: What is the same for all packages of this camera.
+        clip_s: Wanted length of a clip, seconds.
+        hash_plate: The keyed hash of a plate that is surely read; else empty.
+        plates: Reads the vehicle's plate; None where nobody does.
+        belts: Decides what becomes of candidates of the seat-belt rule; None where nobody does.
+        pauses_s: Between attempts to write a package; one more attempt than pauses.
+    """
+
+    def __init__(
+        self,
+        ring: PacketRing,
+        store: EvidenceStore,
+        context: EvidenceContext,
+        clip_s: float = CLIP_S,
+        hash_plate: Callable[[PlateRecord | None], str] = lambda _: "",
+        plates: PlateStage | None = None,
+        belts: BeltStage | None = None,
+        pauses_s: tuple[float, ...] = PAUSES_S,
+    ) -> None:
+        self._ring, self._store, self._context = ring, store, context
+        self.pins = PinShelf(ring)
+        self._hash_plate, self._plates, self._belts = hash_plate, plates, belts
+        self._pauses_s = pauses_s
+        self._clip = timedelta(seconds=clip_s)
+        self._lock = threading.Lock()
+        self._making = threading.Lock()
+        self._waiting: list[_Waiting] = []
+        self._hurried: list[_Waiting] = []
+        self.counts: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._waiting) + len(self._hurried)
+
+    def add(self, event: Event) -> None:
+        """Called as soon as a rule has spoken; secures the packets of the decisive moments.
+
+        A candidate waits like a violation. Events that are neither, or name no moments with a box in the
+        picture, need no package.
+        """
+        moments = moments_of(event)
+        if not moments:
+            return
+        shown = [m.at for m in moments if moments[-1].at - m.at <= _REACH]
+        first, last = shown[0], shown[-1]
+        middle = first + (last - first) / 2
+        from_at = min(first - _MARGIN, middle - self._clip / 2)
+        to_at = max(last + _MARGIN, middle + self._clip / 2)
+        pinned = {m.at: packets for m in moments if (packets := self.pins.packets(m.at))}
+        around = shown[len(shown) // 2]
+        waiting = _Waiting(event, moments, from_at, to_at, around, self._ring.since(from_at), pinned)
+        if unseen(event):
+            waiting.from_at, waiting.to_at = first, last  # no clip
+        with self._lock:
+            self._waiting.append(waiting)
+            sightings = [w for w in self._waiting if unseen(w.event)]
+            if len(sightings) > _MAX_SIGHTINGS:
+                self._waiting.remove(sightings[0])
+                self.counts["sightings_dropped"] += 1
+            packages = [w for w in self._waiting if not unseen(w.event)]
+            if len(packages) > _MAX_WAITING:
+                self._waiting.remove(packages[0])
+                self._hurried.append(packages[0])
+
+    def keep(self, wanted: Set[datetime]) -> None:
+        """Called after each step with the moments that rules want shown later; see :mod:`flows.rules.pins`."""
+        self.pins.keep(wanted)
+
+    def due(self, now_at: datetime) -> list[Event]:
+        """Makes the packages whose clip is over. Called every second or so.
+
+        Args:
+            now_at: Capture time of the newest frame that was read.
+
+        Returns:
+            An ``EVIDENCE_STORED`` event for each package written, before it one of the plate where that was
+            asked for; of a passage, the passage itself, now that its plate's hash is known; of a candidate that
+            proves to be a violation, first of all that violation.
+        """
+        now_s = time.monotonic()
+        with self._lock:
+            over = [w for w in self._waiting if w.to_at <= now_at or self._ring.ended]
+            ready = self._hurried + [w for w in over if w.not_before_s <= now_s]
+            self._hurried = []
+            self._waiting = [w for w in self._waiting if w not in ready]
+        return self._make(ready)
+
+    def flush(self) -> list[Event]:
+        """Makes all packages that wait, as far as their clips go; called at the end. See :meth:`due`."""
+        deadline_s = time.monotonic() + END_PATIENCE_S
+        made: list[Event] = []
+        while ready := self._all():  # those that failed wait for another attempt
+            soonest_s = min(deadline_s, *(w.not_before_s for w in ready))
+            time.sleep(max(0.0, soonest_s - time.monotonic()))
+            for waiting in ready:
+                waiting.last = time.monotonic() >= deadline_s
+            made += self._make(ready)
+        return made
+
+    def _all(self) -> list[_Waiting]:
+        with self._lock:
+            every, self._waiting, self._hurried = self._hurried + self._waiting, [], []
+        return every
+
+    def _make(self, ready: Sequence[_Waiting]) -> list[Event]:
+        events = []
+        with self._making:
+            for waiting in sorted(ready, key=lambda w: unseen(w.event)):  # packages first
+                events += self._attempt(waiting)
+        return events
+
+    def _attempt(self, waiting: _Waiting) -> list[Event]:
+        # A second more: what is shown before the end may be sent after it.
+        if not waiting.packets or waiting.packets[-1].at < waiting.to_at + _MARGIN:
+            waiting.packets = _joined(waiting.packets, self._ring.since(waiting.from_at))
+        news: list[Event] = []
+        try:
+            if is_candidate(waiting.event):
+                news = self._decided(waiting)
+                if not news:
+                    return []
+            news += self._package(waiting)
+        except StoreError as error:
+            self._failed(waiting, error)
+            return news
+        except (ReaderAway, ReaderFailed) as error:
+            self._postpone(waiting, error)
+            return news
+        except Exception as error:  # what nobody thought of loses this package, not those that come after it
+            log.exception("camera %s", self._context.camera_id)
+            self._lose(waiting, error)
+            return news
+        self.counts["looked" if unseen(waiting.event) else "stored"] += 1
+        return news
+
+    def refusals(self) -> dict[str, int]:
+        """Candidates that nobody could judge, by reason."""
+        return dict(self._refused)
+
+    @property
+    def lost(self) -> int:
+        """Packages given up: they could not be written for too long, or could not be made."""
+        return self.counts["failed"]
+
+    def _decided(self, waiting: _Waiting) -> list[Event]:
+        """The violation that a candidate is, which is packaged from then on; nothing where it is none."""
+        if self._belts is None:
+            self._refused[UNAVAILABLE] += 1
+            return []
+        try:
+            verdict = self._belts.judge(waiting.event, waiting.packets)
+        except (ReaderAway, ReaderFailed) as error:
+            waiting.asked += 1
+            if waiting.asked <= len(self._belts.pauses_s) and not waiting.last:
+                raise
+            self._refused[UNAVAILABLE] += 1
+            log.warning("camera %s: a candidate was dropped: %s", self._context.camera_id, error)
+            return []
+        self._refused.update(verdict.refused)
+        if verdict.violation is None:
+            return []
+        waiting.event, waiting.asked = with_evidence_folder(verdict.violation), 0
+        return [waiting.event]
+
+    def _failed(self, waiting: _Waiting, error: StoreError) -> None:
+        """It cannot be written now: a disk that is full may have room again in a minute."""
+        waiting.unwritten += 1
+        if waiting.unwritten > len(self._pauses_s) or waiting.last:
+            self._lose(waiting, error)
+            return
+        self.counts["retried"] += 1
+        waiting.not_before_s = time.monotonic() + self._pauses_s[waiting.unwritten - 1]
+        with self._lock:
+            self._waiting.append(waiting)
+            unwritten = [w for w in self._waiting if w.unwritten]
+            # One alone is always kept: its recording may be all that a ring holds.
+            oldest = unwritten[0] if len(unwritten) > 1 and _held_bytes(unwritten) > _RETRY_BYTES else None
+            if oldest is not None:
+                self._waiting.remove(oldest)
+        if oldest is not None:
+            self._lose(oldest, error)
+
+    def _lose(self, waiting: _Waiting, error: Exception) -> None:
+        self.counts["failed"] += 1
+        log.error("camera %s: no evidence for %s: %s", self._context.camera_id, waiting.event.id, error)
+
+    def _postpone(self, waiting: _Waiting, error: Exception) -> None:
+        """Nobody could look now: the candidate is judged, or the whole package made, again later."""
+        stage = self._belts if is_candidate(waiting.event) else self._plates
+        assert stage is not None
+        pause_s = stage.pauses_s[waiting.asked - 1]
+        log.info("camera %s: asked again in %g s: %s", self._context.camera_id, pause_s, error)
+        waiting.not_before_s = time.monotonic() + pause_s
+        self.counts["belts_retried" if stage is self._belts else "plate_retried"] += 1
+        with self._lock:
+            self._waiting.append(waiting)
+
+    def _add_plate(self, making: Packing, waiting: _Waiting) -> None:
+        if self._plates is None or not has_plate(waiting.event):
+            return
+        try:
+            making.plate, picture = self._plates.look(making.crops)
+        except (ReaderAway, ReaderFailed) as error:
+            waiting.asked += 1
+            if waiting.asked <= len(self._plates.pauses_s) and not waiting.last:
+                raise
+            looked = len(making.crops)
+            making.plate = PlateRecord(outcome="unavailable", reason=str(error), looked=looked)
+            making.problems.append(f"plate: {error}")
+            return
+        if picture is not None and making.files:
+            making.plate = making.add_plate(making.plate, picture)
+
+    def _sighted(self, waiting: _Waiting) -> list[Event]:
+        """The sighting of a vehicle that did nothing: its pictures are read here and kept nowhere.
+
+        A plate that is not surely read is forgotten like any other.
+        """
+        if self._plates is None:
+            return []
+        making = Packing(crops=crops_of(waiting))
+        self._add_plate(making, waiting)
+        hashed = self._hash_plate(making.plate)
+        self.counts["sighted" if hashed else "unread"] += 1
+        return [seen(waiting.event, hashed)] if hashed else []
+
+    def _package(self, waiting: _Waiting) -> list[Event]:
+        if unseen(waiting.event):
+            return self._sighted(waiting)
+        making = Packing()
+        making.add_pictures(waiting)
+        self._add_plate(making, waiting)
+        if (
+            waiting.event.type not in OBJECT_EVENTS
+        ):  # a clip is as it was received: nobody in it can be blurred
+            making.add_clip(waiting)
+        manifest = Manifest(
+            event=waiting.event,
+            context=self._context,
+            files=making.files,
+            clip=making.clip,
+            plate=making.plate,
+            problems=making.problems,
+        )
+        if making.problems:
+            self.counts["incomplete"] += 1
+        folder = evidence_folder(waiting.event)
+        written = self._store.write(folder, making.contents, manifest.model_dump_json(indent=1).encode())
+        return self._stored(waiting.event, folder, written)
+
+    def _stored(self, event: Event, folder: str, manifest: bytes) -> list[Event]:
+        held = Manifest.model_validate_json(manifest)
+        if event.type == PASSAGE:
+            return [told(event, self._hash_plate(held.plate), sha256(manifest))]
+        stored = Event.of(
+            EVIDENCE_STORED,
+            camera_id=self._context.camera_id,
+            district=self._context.district,
+            at=event.time,
+            key=(event.id,),
+            data={
+                "violation": event.id,
+                "folder": folder,
+                "manifest_sha256": sha256(manifest),
+                "files": [f.name for f in held.files],
+                "problems": held.problems,
+                "detector": held.context.detector.model_dump(),
+            },
+        )
+        return [stored] if held.plate is None else [plate_event(event, held.plate), stored]
+
+
+def _joined(held: list[RingPacket], newer: list[RingPacket]) -> list[RingPacket]:
+    """What was secured and what came since; the ring may have let go of the older part."""
+    known = {id(p) for p in held}
+    return held + [p for p in newer if id(p) not in known]
+
+
+def _held_bytes(waiting: Sequence[_Waiting]) -> int:
+    """Of their recordings, which share packets with one another."""
+    return sum({id(p): len(p.data) for w in waiting for p in w.packets}.values())

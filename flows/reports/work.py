@@ -1,0 +1,317 @@
+"""What the machine does with a report before a person sees it; what it cannot do, it says.
+
+For each: its files are decoded (in a child), their own metadata held against the claim, pictures made in which nobody
+is recognised, its clips run through the pipeline; reports of the same are merged; cameras' events nearby are attached.
+Whatever is done is done again without harm if a replica dies in between: the report is written last, and only then are
+files removed. What cannot be worked on waits behind all others.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+
+from flows.domain.errors import StoreError
+from flows.domain.events import Event
+from flows.domain.places import Places, distance_m
+from flows.domain.reports import (
+    Attachment,
+    Proposal,
+    Report,
+    Thing,
+    fits,
+    folder_of,
+    merged,
+    step,
+    with_file,
+)
+from flows.reports.checks import SAME, doubts, same, taken_at
+from flows.store.evidence import EvidenceStore
+from flows.store.reports import ReportChanged, ReportsStore
+from flows.store.results import ResultsStore
+from flows.uploads.inspected import Inspected
+from flows.uploads.inspector import HelperAway, Inspector, Seen
+from flows.uploads.kinds import UploadRefused
+
+log = logging.getLogger(__name__)
+
+MACHINE: Final = "machine"
+STATE: Final = "dome.report.state.v1"
+NEAR_M: Final = 250.0
+"""A camera within this may have seen the same: the reach of one at a junction, and a phone's own error."""
+MOST_NEARBY: Final = 20
+AT_ONCE: Final = 20
+"""Reports looked at before others have their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was made of a file.
+
+    Attributes:
+        shown: Contents of what others see, by name.
+        subject: Box of what the report is about, px of the picture that is shown.
+        proposals: What the pipeline proposes (of a clip); their ``picture`` is among ``shown``.
+        unknown: What cannot be known, in words.
+        size_px: Width and height of the pictures shown.
+        things: What the report may be about.
+        found: The boxes of all that was found, as :mod:`flows.reports.found` keeps them; empty where nobody could look.
+    """
+
+    shown: dict[str, bytes]
+    subject: tuple[float, float, float, float] | None = None
+    proposals: tuple[Proposal, ...] = ()
+    unknown: tuple[str, ...] = ()
+    size_px: tuple[int, int] = (0, 0)
+    things: tuple[Thing, ...] = ()
+    found: bytes = b""
+
+
+class Looker(Protocol):
+    """Makes what others see of a file, and looks at clips."""
+
+    def look(
+        self, path: Path, seen: Seen, attachment: Attachment, report: Report, found: bytes | None = None
+    ) -> Looked:
+        """What is to be shown of a file, which a child has decoded as ``seen``.
+
+        Args:
+            path: Of the file.
+            seen: It, decoded.
+            attachment: It, as the report has it; its ``thing`` is what a person says it is about.
+            report: Whose it is.
+            found: What was found in it before, once a person has said that.
+
+        Raises:
+            UploadRefused: If it cannot be decoded.
+            HelperAway: If that cannot be done now.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ends whatever it has started."""
+        ...
+
+
+@dataclass
+class ReportWork:
+    """Looks at reports, one process at a time.
+
+    Attributes:
+        reports: Where they are.
+        evidence: Where their files are.
+        results: Where cameras' events are.
+        inspector: Decodes files.
+        looker: Makes what others see of them.
+        timezone: IANA zone in which clocks without a zone are read.
+        now: The present.
+        busy: Whether others need the processor more; then one report is looked at each time.
+    """
+
+    reports: ReportsStore
+    evidence: EvidenceStore
+    results: ResultsStore
+    inspector: Inspector
+    looker: Looker
+    timezone: str = "Asia/Almaty"
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    busy: Callable[[], bool] = field(default=lambda: False)
+    _at_work: threading.Lock = field(default_factory=threading.Lock)
+
+    def work(self) -> int:
+        """Looks at what waits; how many reports it could do, 0 also where others need the processor more.
+
+        Raises:
+            StoreError: If Redis or the evidence store is away.
+        """
+        if not self._at_work.acquire(blocking=False):
+            return 0
+        try:
+            return self._work() if self.reports.mine() else 0
+        finally:
+            self._at_work.release()
+
+    def _work(self) -> int:
+        done = 0
+        for report_id in self.reports.todo(AT_ONCE):
+            report = self.reports.get(report_id)
+            if report is None or not report.waits:
+                self.reports.let_go(report_id)
+                continue
+            if not self.reports.mine():
+                break
+            try:
+                self.one(report) if report.state == "received" else self.anew(report)
+                done += 1
+                if self.busy():
+                    return 0
+            except HelperAway as error:
+                log.warning("report %s waits: %s", report_id, error)
+                self.reports.put_behind(report_id)
+            except ReportChanged:
+                log.info("report %s was changed meanwhile", report_id)
+                if self.reports.get(report_id) is None:  # forgotten while its pictures were made
+                    self.evidence.remove(folder_of(report_id))
+            except Exception:  # whatever it is: it is tried again when those behind it had their turn
+                self.reports.put_behind(report_id)
+                raise
+        return done
+
+    def one(self, report: Report) -> Report:
+        """Looks at one report, and writes what became of it.
+
+        Raises:
+            HelperAway: If its files cannot be decoded now.
+            ReportChanged: If somebody was faster.
+            StoreError: If a store is away.
+        """
+        places = self.reports.places()
+        looked = self._files(report)
+        looked = looked.model_copy(update={"nearby": self._nearby(looked, places)})
+        checked = step(looked, "checked", MACHINE, self.now(), _said(looked))
+        near = self.reports.near(checked.latitude, checked.longitude, NEAR_M)
+        main = same(checked, [each for each in near if fits(each, checked)])
+        if main is not None and main.state != "received":
+            grown, ended = merged(main, checked, MACHINE, self.now())
+            self.reports.replace((grown, main.version), (ended, report.version))
+            self._drop_refused(checked)
+            self._tell(grown)
+            return grown
+        done = step(checked, "proposed" if checked.proposals else "forwarded", MACHINE, self.now())
+        self.reports.replace((done, report.version))
+        self._drop_refused(done)
+        self._tell(done)
+        return done
+
+    def anew(self, report: Report) -> Report:
+        """Makes again what others see of files of which a person has said what they are about. See :meth:`one`."""
+        after = report
+        for attachment in report.files:
+            if attachment.state == "chosen":
+                after = self._anew(after, attachment)
+        after = after.model_copy(update={"version": report.version + 1})
+        self.reports.replace((after, report.version))
+        self._tell(after)
+        return after
+
+    def _anew(self, report: Report, attachment: Attachment) -> Report:
+        try:
+            with _kept("what was found in it"):
+                found = self.evidence.read(attachment.folder, attachment.found)
+            with _kept("it"), self.evidence.local(attachment.folder, attachment.name) as path:
+                looked = self.looker.look(path, self.inspector.inspect(path), attachment, report, found)
+        except (
+            UploadRefused
+        ) as error:  # it could be decoded before: nothing of it is shown, and the original stays
+            said = f"what others see of a file could not be made again: {error}"
+            done = with_file(report, attachment.model_copy(update={"state": "seen"}))
+            return done.model_copy(update={"unknown": (*report.unknown, said)})
+        for name, data in looked.shown.items():
+            self.evidence.put(attachment.folder, name, data)
+        done = with_file(report, attachment.model_copy(update=_made(looked)))
+        proposals = (*(p for p in report.proposals if p.file != attachment.sha256), *looked.proposals)
+        return done.model_copy(update={"proposals": proposals})
+
+    def _files(self, report: Report) -> Report:
+        files, proposals, unknown = [], list(report.proposals), list(report.unknown)
+        for attachment in report.files:
+            seen, looked = self._file(attachment, report)
+            files.append(seen)
+            if looked is not None:
+                proposals += looked.proposals
+                unknown += [said for said in looked.unknown if said not in unknown]
+        return report.model_copy(
+            update={"files": tuple(files), "proposals": tuple(proposals), "unknown": tuple(unknown)}
+        )
+
+    def _file(self, attachment: Attachment, report: Report) -> tuple[Attachment, Looked | None]:
+        try:
+            with _kept("it"), self.evidence.local(attachment.folder, attachment.name) as path:
+                seen = self.inspector.inspect(path)
+                looked = self.looker.look(path, seen, attachment, report)
+        except UploadRefused as error:
+            return attachment.model_copy(update={"state": "refused", "why": str(error)}), None
+        files = looked.shown | ({attachment.found: looked.found} if looked.found else {})
+        for name, data in files.items():
+            self.evidence.put(attachment.folder, name, data)
+        known = _made(looked) | {"seconds": seen.inspected.seconds} | self._against(seen.inspected, report)
+        return attachment.model_copy(update=known), looked
+
+    def _drop_refused(self, report: Report) -> None:
+        """Removes what could not be decoded. What cannot be removed now goes with the report: nobody is given it."""
+        for file in report.files:
+            if file.state == "refused":
+                try:
+                    self.evidence.drop(file.folder, file.name)
+                except StoreError as error:
+                    log.warning("report %s: %s", report.id, error)
+
+    def _against(self, file: Inspected, report: Report) -> dict[str, object]:
+        """A file's own place and time against the claim: how far off they are is kept, what they are is not."""
+        found = doubts(
+            report.latitude, report.longitude, report.happened_at, report.received_at, file, self.timezone
+        )
+        taken, away_m = taken_at(file, self.timezone), None
+        if file.latitude is not None and file.longitude is not None:
+            away_m = distance_m((report.latitude, report.longitude), (file.latitude, file.longitude))
+        apart_s = None if taken is None else (taken - report.happened_at).total_seconds()
+        return {"doubts": tuple(found), "away_m": away_m, "apart_s": apart_s}
+
+    def _nearby(self, report: Report, places: Places) -> tuple[str, ...]:
+        """Events of cameras near the place at that time, those of the same kind first, then the nearest in time."""
+        place, found = (report.latitude, report.longitude), []
+        for camera in places.cameras:
+            if distance_m(place, (camera.latitude, camera.longitude)) > NEAR_M:
+                continue
+            since, until = report.happened_at - SAME, report.happened_at + SAME + timedelta(milliseconds=1)
+            found += [e.event for e in self.results.captured("camera", camera.id, since, until, 200)]
+        told = [event for event in found if event.type.startswith(("dome.violation.", "dome.object."))]
+        told.sort(key=lambda e: (_other(e, report), abs(e.time - report.happened_at), e.id))
+        return tuple(event.id for event in told[:MOST_NEARBY])
+
+    def _tell(self, report: Report) -> None:
+        """Tells those who watch. Nobody is named in it; if it cannot be told, lists show it all the same."""
+        try:
+            self.results.write([told(report)])
+        except StoreError as error:
+            log.warning("report %s: %s", report.id, error)
+
+
+@contextmanager
+def _kept(what: str) -> Iterator[None]:
+    """Refuses what is gone: to wait for it would be in vain. Where the store is away, that is said as it is."""
+    try:
+        yield
+    except StoreError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise UploadRefused(f"{what} is not kept any more") from None
+        raise
+
+
+def _made(looked: Looked) -> dict[str, object]:
+    """What a file's record says of what was made of it."""
+    width_px, height_px = looked.size_px
+    return {"state": "seen", "width_px": width_px, "height_px": height_px, "shown": tuple(looked.shown),
+            "subject": looked.subject, "things": looked.things}  # fmt: skip
+
+
+def told(report: Report) -> Event:
+    """The event that tells of a report's state; the same state gives the same id."""
+    data = {"report": report.id, "state": report.state, "service": report.service, "version": report.version}
+    return Event.of(STATE, camera_id="reports", district=report.district, at=report.changed_at, data=data,
+                    key=(report.id, report.version))  # fmt: skip
+
+
+def _other(event: Event, report: Report) -> bool:
+    return f".{report.service}." not in event.type.replace("dome.object.abandoned", "x.abandoned_object")
+
+
+def _said(report: Report) -> str:
+    refused = sum(file.state == "refused" for file in report.files)
+    return f"{refused} of {len(report.files)} files could not be decoded" if refused else ""

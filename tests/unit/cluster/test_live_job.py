@@ -1,0 +1,59 @@
+"""The submitted job's exit status, without Ray."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from cluster.jobs import live
+from cluster.live import LiveJob, LiveOptions
+from flows.jurisdiction import FOLDER
+from flows.settings import Settings
+from flows.site.sitefile import load_site
+from flows.store.results import Retention
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cameras: 5\n",
+        "site: town\ncameras:\n  - id: bad\n    source: b.mp4\n    latitude: north\n",
+    ],
+)
+def test_a_site_without_a_camera_to_run_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    def start(*_: object) -> NoReturn:
+        raise AssertionError("something was started")
+
+    monkeypatch.setattr(live, "run_live", start)
+    site = tmp_path / "site.yaml"
+    site.write_text(text)
+    assert live.main([str(site)]) == 2
+
+
+def test_violations_stay_for_as_long_as_the_law_of_the_place_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Started(Exception):
+        pass
+
+    def start(_: object, __: str, retention: Retention) -> NoReturn:
+        raise Started(retention)
+
+    monkeypatch.setattr("cluster.live.results_actor", start)
+    law = (FOLDER / "kz.yaml").read_text(encoding="utf-8")
+    assert "violation_days: 365" in law
+    law = law.replace("task_days: 30", "task_days: 20")
+    (tmp_path / "law.yaml").write_text(law.replace("violation_days: 365", "violation_days: 400"))
+    (tmp_path / "site.yaml").write_text(
+        "site: town\njurisdiction: law.yaml\ncameras:\n  - {id: a, source: a.mp4}\n"
+    )
+    site = load_site(tmp_path / "site.yaml").config
+    job = LiveJob(site, site.cameras, "unix:none", LiveOptions(settings=Settings.from_env({})))
+    with pytest.raises(Started) as started:
+        job.start()
+    (retention,) = started.value.args
+    assert (retention.keep_days, retention.passage_days, retention.task_days) == (400.0, 1.0, 20.0)

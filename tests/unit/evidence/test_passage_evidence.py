@@ -1,0 +1,113 @@
+"""A passage is told with its plate's hash when its package is written, and never before or with the text."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from media import STARTED_AT, write_video
+from sections import TERMS, passage
+from violations import violation
+
+from cluster.check import section_notes
+from flows.domain.events import PASSAGE, Event, KeyMoment, with_evidence_folder
+from flows.domain.passages import Passage, told, untold
+from flows.domain.plates import PlateRecord
+from flows.domain.site import SiteConfig
+from flows.evidence.package import EvidenceContext, ModelRef, verify_package
+from flows.evidence.queue import EvidenceQueue
+from flows.sources.file import FileVideo
+from flows.store.evidence import EvidenceStore
+from flows.stream.feed import Feed
+
+CONTEXT = EvidenceContext(
+    site="almaty",
+    camera_id="cam-1",
+    district="center",
+    detector=ModelRef(name="embedded", sha256="ab" * 32),
+    software="0.1.0",
+)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_video(tmp_path_factory.mktemp("clip") / "a.mp4", 200)
+
+
+@pytest.mark.slow
+def test_a_passage_is_told_when_its_package_is_written(tmp_path: Path, clip: Path) -> None:
+    at = STARTED_AT + timedelta(seconds=4)
+    made = Passage(
+        camera="cam-1", district="center", terms=TERMS, role="entry", at=at, sd_s=0.02, track=1, cls="car",
+        speed_kmh=80, position_m=(1, 25), rule_version="1",
+        moments=(KeyMoment(name="gate", at=at, xyxy=(10, 10, 80, 60)),),
+    )  # fmt: skip
+    event = with_evidence_folder(made.event())
+    assert untold(event)
+    assert event.data["evidence"] == f"cam-1/2026-05-04/{event.id}"
+    store, asked = EvidenceStore(str(tmp_path)), []
+
+    def hash_plate(plate: PlateRecord | None) -> str:
+        asked.append(plate)
+        return "keyed-hash"
+
+    source = FileVideo("cam-1", clip, started_at=STARTED_AT)
+    queue = EvidenceQueue(source.ring, store, CONTEXT, clip_s=2.0, hash_plate=hash_plate)
+    for frame in source.frames():
+        if frame.index == 110:
+            queue.add(event)
+    (done,) = queue.flush()
+    assert (done.id, done.type) == (event.id, PASSAGE)
+    assert not untold(done)
+    assert Passage.of(done).plate == "keyed-hash"
+    assert asked == [None]
+    assert verify_package(store, str(done.data["evidence"]), str(done.data["manifest_sha256"])) == []
+
+
+def test_a_site_whose_section_lacks_an_end_or_differs_is_told() -> None:
+    def camera(role: str, **rule: object) -> dict[str, object]:
+        config = {"kind": "section_speed", "section": "abay", "role": role, "gate": "g", "length_m": 900,
+                  "limit_kmh": 60} | rule  # fmt: skip
+        return {"id": f"{role}-1", "district": "a", "source": {"kind": "file", "path": "a.mp4"},
+                "lines": [{"name": "g", "m": [[0, 0], [1, 0]]}], "rules": [config]}  # fmt: skip
+
+    def notes(*cameras: dict[str, object]) -> list[str]:
+        site = {"site": "a", "districts": [{"id": "a"}], "cameras": cameras}
+        return section_notes(SiteConfig.model_validate(site))
+
+    assert notes(camera("entry"), camera("exit")) == []
+    assert notes(camera("entry")) == ["section abay has no exit camera"]
+    (said,) = notes(camera("entry"), camera("exit", limit_kmh=70))
+    assert said == "section abay: expected the same limit_kmh at all cameras, got entry 60.0, exit 70.0"
+
+
+class Taken:
+    """An outbox and an evidence queue that remember what they were given."""
+
+    def __init__(self) -> None:
+        self.sent: list[Event] = []
+        self.packaged: list[Event] = []
+
+    def put(self, events: list[Event]) -> None:
+        self.sent += events
+
+    def add(self, event: Event) -> None:
+        self.packaged.append(event)
+
+
+def test_a_camera_sends_a_passage_only_after_its_package() -> None:
+    taken = Taken()
+    camera = SimpleNamespace(live=True, id="cam-1")
+    pipeline: Any = SimpleNamespace(camera=camera, lag_frames=0)
+    feed = Feed(None, pipeline, None, None, taken, taken)  # type: ignore[arg-type]
+    waiting = passage("entry", 0).model_copy(update={"plate": "", "manifest_sha256": ""}).event()
+    other = violation()
+    feed._publish([waiting, other])
+    assert [e.id for e in taken.sent] == [other.id]
+    assert [e.id for e in taken.packaged] == [waiting.id, other.id]
+    feed._publish([told(waiting, "keyed-hash", "0" * 64)])
+    assert [e.id for e in taken.sent] == [other.id, waiting.id]
+    assert len(taken.packaged) == 2
