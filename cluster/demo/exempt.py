@@ -42,7 +42,7 @@ def put_in_force(listed: ExemptionList, file: Path, settings: Settings) -> None:
 
 def states(violations: Sequence[Event], settings: Settings) -> Mapping[str, Counter[str]]:
     """What became of each camera's violations, counted by state; what still waited is decided first."""
-    from flows.desks.docket import Docket, case_of
+    from flows.desks.docket import Docket
     from flows.store.exemptions import ExemptionsStore
     from flows.store.redis_server import redis_beside
     from flows.store.results import ResultsStore
@@ -52,7 +52,7 @@ def states(violations: Sequence[Event], settings: Settings) -> Mapping[str, Coun
         store, lists = ResultsStore(url), ExemptionsStore(url)
         store.write(Docket(store, lists).sweep())
         for entry in store.entries([event.id for event in violations]):
-            found.setdefault(entry.event.camera_id, Counter())[case_of(entry).state] += 1
+            found.setdefault(entry.event.camera_id, Counter())[entry.case.state] += 1
         lists.close()
         store.close()
     return found

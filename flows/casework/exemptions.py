@@ -32,7 +32,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, Protocol
 
 from pydantic import AwareDatetime, BeforeValidator, ValidationError, model_validator
 
@@ -337,3 +337,10 @@ def _end(bound: datetime | date | None, zone: timedelta) -> datetime | None:
     if bound is None or isinstance(bound, datetime):
         return bound
     return datetime.combine(bound, time(), UTC) - zone + timedelta(days=1)
+
+
+class Lists(Protocol):
+    """Where lists are (:class:`flows.store.exemptions.ExemptionsStore`)."""
+
+    def lists(self) -> Mapping[str, ExemptionList]: ...
+    def versions(self) -> dict[str, str]: ...

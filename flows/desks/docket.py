@@ -16,14 +16,13 @@ from typing import Final, Protocol
 from flows.casework.adjudication import (
     READER,
     Case,
-    Decision,
     Finding,
     Withdrawal,
     decided_so,
     decision_event,
     judge,
 )
-from flows.casework.exemptions import ExemptionList
+from flows.casework.exemptions import ExemptionList, Lists
 from flows.domain.events import Event
 from flows.domain.plates import PLATE_READ
 from flows.domain.review import State, corrected
@@ -45,13 +44,6 @@ class Archive(Protocol):
 
     def entries(self, ids: Sequence[str]) -> list[Entry]: ...
     def in_state(self, state: str, count: int = ...) -> list[str]: ...
-
-
-class Lists(Protocol):
-    """Where lists are (:class:`flows.store.exemptions.ExemptionsStore`)."""
-
-    def lists(self) -> Mapping[str, ExemptionList]: ...
-    def versions(self) -> dict[str, str]: ...
 
 
 class Docket:
@@ -100,7 +92,7 @@ class Docket:
     def _decide(self, ids: Sequence[str], lists: Mapping[str, ExemptionList]) -> Iterator[Event]:
         chunks = (ids[i : i + READ] for i in range(0, len(ids), READ))
         for entry in (entry for chunk in chunks for entry in self._archive.entries(chunk)):
-            case = case_of(entry)
+            case = entry.case
             if case.state not in WAITING or not (case.read is not None or self._overdue(entry)):
                 continue
             finding = judge(case, lists)
@@ -157,7 +149,7 @@ def readjudicate(
     """
     changes = []
     for entry in entries:
-        case = case_of(entry)
+        case = entry.case
         grounds = withdrawal.grounds(case) if withdrawal else ""
         undecided = case.state == "undecided" and case.read is None  # its plate may still come
         if not (grounds if withdrawal else case.lists and not undecided):
@@ -178,10 +170,3 @@ def _graver(now: str, before: str) -> str:
     """
     said = [each for each in (now, before) if each]
     return next((each for each in said if not each.startswith(READER)), said[0] if said else "")
-
-
-def case_of(entry: Entry) -> Case:
-    """What Redis holds of a violation, as a case."""
-    decision = entry.decision
-    held = Decision.model_validate(decision.data) if decision is not None else None
-    return Case(entry.event, entry.evidence, entry.plate, held)

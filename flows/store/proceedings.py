@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from flows.casework.adjudication import Decision
-from flows.desks.docket import case_of
 from flows.domain.filing import Filing, Receipt
 from flows.store import keys
 from flows.store.connection import told
@@ -137,7 +136,7 @@ def filing_of(entry: Entry, key: str, decision: Decision, decisions: Sequence[De
         "key": key, "action": decision.export or "withdraw", "violation": violation.id, "number": decision.number,
         "captured_at": violation.time, "district": violation.subject, "camera": violation.camera_id,
         "rule": data.get("rule", ""), "article": data.get("article", ""), "profile": data.get("profile", ""),
-        "vehicle": data.get("cls", ""), "plate": decision.plate or case_of(entry).plate,
+        "vehicle": data.get("cls", ""), "plate": decision.plate or entry.case.plate,
         "measured": data.get("measured") or {}, "threshold": data.get("threshold") or {},
         "decided_at": decision.decided_at, "decided_by": decision.by,
         "detail": decision.readjudication or decision.detail,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
+from flows.casework.adjudication import Case, Decision
 from flows.domain.events import PASSAGE, SIGNAL_CHANGED, Event
 from flows.domain.masking import masked
 from flows.domain.patrol import TASK
@@ -52,6 +53,12 @@ class Entry:
     def written_at(self) -> datetime:
         """When it was written."""
         return datetime.fromtimestamp(int(self.place.partition("-")[0]) / 1000, UTC)
+
+    @property
+    def case(self) -> Case:
+        """A violation with what is kept of it, as it is decided on."""
+        held = Decision.model_validate(self.decision.data) if self.decision is not None else None
+        return Case(self.event, self.evidence, self.plate, held)
 
 
 @dataclass(frozen=True, slots=True)

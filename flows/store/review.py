@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from flows.casework.adjudication import Case
+from flows.casework.exemptions import Lists
 from flows.casework.review import holder_of, lease_over, step, version_of
-from flows.desks.docket import Lists, case_of
 from flows.domain.errors import DomeError
 from flows.domain.people import Person
 from flows.domain.review import Action, ReviewReason, StepRefused
@@ -76,7 +76,7 @@ class ReviewDesk:
             NotTheirs: See :func:`flows.casework.review.step`; so ``StepRefused`` and ``FieldError``.
             StoreError: If Redis is away: it may be taken all the same; send it again.
         """
-        case = case_of(entry)
+        case = entry.case
         if version_of(case) != version:
             if self._is_repeated(case, version, action, person):
                 return entry
@@ -88,7 +88,7 @@ class ReviewDesk:
         if after is None:
             raise Gone(f"violation: expected one that exists, got {entry.event.id!r}")
         if not fresh and (after.decision is None or after.decision.id != event.id):
-            raise _overtaken(case_of(after), version)
+            raise _overtaken(after.case, version)
         return after
 
     def next(self, districts: Sequence[str], person: Person, at: datetime) -> Entry | None:
@@ -101,7 +101,7 @@ class ReviewDesk:
         for _ in range(3):  # others may claim what we look at
             for entry in self._results.entries(self._violations.queued(districts, LOOKED_AT)):
                 try:
-                    return self.decide(entry, version_of(case_of(entry)), "claim", person, at)
+                    return self.decide(entry, version_of(entry.case), "claim", person, at)
                 except (Overtaken, Gone, StepRefused):
                     continue
         return None
@@ -114,7 +114,7 @@ class ReviewDesk:
             StoreError: If Redis is away.
         """
         stale = self._results.entries(self._violations.claimed_before(at - LEASE))
-        events = [lease_over(case_of(entry), at) for entry in stale if holder_of(case_of(entry))]
+        events = [lease_over(entry.case, at) for entry in stale if holder_of(entry.case)]
         return self._results.write(events).written
 
     @staticmethod

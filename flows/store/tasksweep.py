@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol, Self
 
-from flows.desks.docket import case_of
 from flows.domain.events import OBJECT_CLOSED, Event
 from flows.domain.patrol import CONFIRMED, Ending, Task, task_id
 from flows.store.leads import Fate, LeadStore
@@ -106,7 +105,7 @@ class TaskSweep:
 
     def _confirmed(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of some violations to which a patrol may be sent."""
-        found = (case_of(entry) for start in range(0, len(ids), READ)
+        found = (entry.case for start in range(0, len(ids), READ)
                  for entry in self._archive.entries(ids[start : start + READ]))  # fmt: skip
         return frozenset(case.violation.id for case in found if case.state in CONFIRMED["violation"])
 

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, Self
 
-from flows.desks.docket import case_of
 from flows.domain.masking import masked
 from flows.domain.review import UNCONFIRMED
 from flows.store import keys
@@ -110,7 +109,7 @@ class UnconfirmedSweep:
                     yield each
 
     def _go(self, each: Entry, now: datetime) -> bool:
-        case = case_of(each)
+        case = each.case
         if case.state not in UNCONFIRMED:
             return False  # somebody took it at this moment
         number = case.decision.number if case.decision is not None else 0
@@ -123,5 +122,5 @@ class UnconfirmedSweep:
 
 
 def _touched_at(each: Entry) -> datetime:
-    decision = case_of(each).decision
+    decision = each.case.decision
     return each.written_at if decision is None else max(each.written_at, decision.decided_at)

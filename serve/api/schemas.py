@@ -9,7 +9,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from flows.casework.adjudication import Case, Decision
 from flows.casework.review import holder_of, version_of
-from flows.desks.docket import case_of
 from flows.domain.people import Person
 from flows.domain.review import Action, State, possible, severity
 from flows.store.results import Entry
@@ -91,7 +90,7 @@ class ViolationRow(Answer):
     @classmethod
     def of(cls, entry: Entry, person: Person) -> Self:
         """As a person sees it."""
-        return cls(**_row(entry, case_of(entry), person))
+        return cls(**_row(entry, entry.case, person))
 
 
 class EvidenceFile(Answer):
@@ -136,7 +135,7 @@ class ViolationPage(Answer):
 
 def detail_of(entry: Entry, decisions: list[Decision], person: Person, base: str) -> ViolationDetail:
     """One violation as a person sees it; ``base`` is the address of its files."""
-    case, data = case_of(entry), entry.event.data
+    case, data = entry.case, entry.event.data
     stored: dict[str, Any] = dict(entry.evidence.data) if entry.evidence is not None else {}
     shown = decisions if person.sees_plates else [d.model_copy(update={"plate": ""}) for d in decisions]
     names = [str(name) for name in stored.get("files", ())]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.desks.docket import case_of
 from flows.domain.errors import FieldError
 from flows.domain.patrol import SHOWN, Kind, Picture, Step, Task, pressing, task_id
 from serve.api.problems import NO_SUCH, Problem
@@ -123,7 +122,7 @@ class Patrol:
     def _violation(self, id: str) -> tuple[str, str, str]:
         """State, district and camera; so is that of a thing."""
         entry = Violations(self._services, self._bounds).one(id)
-        return case_of(entry).state, entry.event.subject, entry.event.camera_id
+        return entry.case.state, entry.event.subject, entry.event.camera_id
 
     def _object(self, id: str) -> tuple[str, str, str]:
         now = self._services.now()

@@ -15,7 +15,6 @@ from apiclient import AT, speeding, write
 from flows.casework.proceedings import REFUSALS, Courier
 from flows.casework.receivers import FolderReceiver, HttpReceiver, receiver_for
 from flows.casework.review import step
-from flows.desks.docket import case_of
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.events import Event
 from flows.domain.filing import Filing, Receipt, ReceiverAway, ReceiverRefuses
@@ -72,7 +71,7 @@ class Bureau:
             entry = self.results.event(of.id)
             assert entry is not None
             person = ANOTHER if action == "issue" else ANYONE
-            self.results.write([step(case_of(entry), action, person, AT)])
+            self.results.write([step(entry.case, action, person, AT)])
 
     def issued(self, n: int) -> Event:
         made = speeding(n)

@@ -9,7 +9,6 @@ import pytest
 from apiclient import AT, speeding
 
 from flows.casework.review import step
-from flows.desks.docket import case_of
 from flows.domain.events import Event
 from flows.domain.patrol import Task
 from flows.domain.people import ROLES, Person
@@ -105,7 +104,7 @@ async def test_what_waits_for_the_proceedings(api: Any) -> None:
     for event in made:
         for action, person in (("claim", anyone), ("confirm", anyone), ("issue", another)):
             entry = results.event(event.id)
-            results.write([step(case_of(entry), action, person, AT)])
+            results.write([step(entry.case, action, person, AT)])
     rows = (await api.get("/exports?limit=1", "authoriser")).json()["items"]
     assert [row["violation"] for row in rows] == [made[-1].id]
     rows = (await api.get(f"/violations/{made[-1].id}/exports", "authoriser")).json()["items"]

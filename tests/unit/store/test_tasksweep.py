@@ -16,7 +16,6 @@ from people import Clock
 from searching import DAY, HOUR, T0, make_case, make_lead_event
 
 from flows.casework.review import step
-from flows.desks.docket import case_of
 from flows.desks.patrols import PatrolDesk
 from flows.domain.errors import StoreError
 from flows.domain.events import OBJECT_CLOSED, Event
@@ -230,7 +229,7 @@ def decided(house: House, *actions: Any) -> Event:
         assert entry is not None
         by = "another" if action in ("issue", "close") else "anyone"
         person = Person(sub=by, roles=frozenset(ROLES), districts=frozenset("*"))
-        house.results.write([step(case_of(entry), action, person, AT)])
+        house.results.write([step(entry.case, action, person, AT)])
     return event
 
 
