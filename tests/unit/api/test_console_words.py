@@ -72,7 +72,7 @@ def asked() -> Iterator[tuple[str, str]]:
 def refusals() -> set[str]:
     """Reasons that rules count, as their source writes them."""
     found = set()
-    for path in [*ROOT.glob("flows/rules/**/*.py"), *ROOT.glob("flows/*.py")]:
+    for path in ROOT.glob("flows/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             called = getattr(node, "func", None)
             name = getattr(called, "attr", getattr(called, "id", ""))
@@ -190,8 +190,8 @@ def test_every_code_has_its_words(family: str) -> None:
 
 def test_what_cannot_be_known_of_a_clip_is_said_in_each_language() -> None:
     said = [what_is_missing(service).partition(": ")[2] for service in SERVICE_CODES] + list(SAYS.values())
-    for name in ("clipwatch", "reportwork"):
-        tree = ast.parse((ROOT / f"flows/{name}.py").read_text())
+    for name in ("watch", "work"):
+        tree = ast.parse((ROOT / f"flows/reports/{name}.py").read_text())
         said += [
             text.value
             for node in ast.walk(tree)
