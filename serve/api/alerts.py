@@ -171,6 +171,7 @@ class AlertHub:
         self._client = redis.asyncio.Redis(connection_pool=pool)
         self._listeners: set[Listener] = set()
         self._reader: asyncio.Task[None] | None = None
+        self._beginning = asyncio.Lock()
         self._last: tuple[int, int] | None = None
         self._alerted = ""
         self.problem = ""
@@ -204,10 +205,10 @@ class AlertHub:
         self._listeners.add(listener)
         try:
             # What the reader has passed on is not to come again; all that it passes on from now on is queued.
-            behind = bool(since) or self._last is None
-            sent = place_of(since) if since else self._last or await self._newest()
+            newest = await self._begin()
+            sent = place_of(since) if since else newest
             yield b": connected\nretry: 2000\n\n"
-            async for text in self._from(listener, filter, sent, behind=behind):
+            async for text in self._from(listener, filter, sent, behind=bool(since)):
                 yield text
         finally:
             self._listeners.discard(listener)
@@ -271,10 +272,8 @@ class AlertHub:
         pause = Backoff(0.1, 5.0)
         while True:
             try:
-                if self._last is None:
-                    self._last, alerted = await self._newest(), await self._newest(keys.ALERTS)
-                    self._alerted = "{}-{}".format(*alerted)
-                places: Any = {keys.EVENTS: "{}-{}".format(*self._last), keys.ALERTS: self._alerted}
+                last = await self._begin()
+                places: Any = {keys.EVENTS: "{}-{}".format(*last), keys.ALERTS: self._alerted}
                 answer: Any = await self._client.xread(places, count=CHUNK, block=BLOCK_MS)
                 for name, rows in answer or []:
                     if name.decode() == keys.ALERTS:
@@ -291,6 +290,18 @@ class AlertHub:
                 self.problem = masked(str(error))
                 log.warning("live events: %s", self.problem)
                 await asyncio.sleep(pause.next_s())
+
+    async def _begin(self) -> tuple[int, int]:
+        """The place up to which events were passed on; the first who asks, listener or reader, finds where to begin.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        async with self._beginning:
+            if self._last is None:
+                newest, alerted = await self._newest(), await self._newest(keys.ALERTS)
+                self._last, self._alerted = newest, "{}-{}".format(*alerted)
+            return self._last
 
     async def _fan_out(self, items: Sequence[Item]) -> None:
         """To all listeners, some at a time: a reviewer's click must not wait until two hundred have had an event.

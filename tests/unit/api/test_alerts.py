@@ -53,6 +53,14 @@ async def take(stream: Any, count: int) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
+async def word(stream: Any) -> str:
+    """What is said next that is no heartbeat."""
+    async with asyncio.timeout(20):
+        while (chunk := await anext(stream)).startswith(b":"):
+            pass
+    return str(chunk.decode())
+
+
 async def opened(hub: AlertHub, filter: Filter = EVERYTHING, since: str = "") -> Any:
     stream = hub.follow(filter, since)
     assert (await anext(stream)).startswith(b": connected")
@@ -102,8 +110,7 @@ async def test_of_a_new_lead_listeners_hear_that_one_waits_and_nothing_more(
                 "camera": "hall-1",
             }
             client.xadd("{dome}:alerts", lead | {"district": district, "at_ms": "1", "radius_m": "1000"})
-        async with asyncio.timeout(20):
-            hint = (await anext(stream)).decode()
+        hint = await word(stream)
         write(redis_url, speeding(0))
         assert [event["id"] for _, event in await take(other, 1)] == [speeding(0).id]
         seen = await take(stream, 1)
@@ -114,6 +121,15 @@ async def test_of_a_new_lead_listeners_hear_that_one_waits_and_nothing_more(
     told_of = {"type": "dome.search.waiting.v1", "subject": "esil", "data": {"first": True}}
     assert json.loads(data.removeprefix("data: ")) == told_of
     assert [each["id"] for _, each in seen] == [speeding(0).id]
+
+
+async def test_who_listens_before_anything_is_read_misses_no_lead(redis_url: str) -> None:
+    hub, client = AlertHub(redis_url, most=1), redis.Redis.from_url(redis_url)
+    async with aclosing(await opened(hub)) as stream:
+        client.xadd("{dome}:alerts", {"lead": "l-1", "district": "esil", "first": "1"})
+        await hub.start()
+        assert (await word(stream)).startswith("event: dome.search.waiting.v1")
+    await hub.close()
 
 
 async def test_whose_queue_ran_over_hears_all_the_same_that_a_lead_waits(
