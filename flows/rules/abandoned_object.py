@@ -32,7 +32,7 @@ from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "7"
+VERSION: Final = "8"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
@@ -238,12 +238,18 @@ class AbandonedObjects:
     def _is_light(self, life: Life) -> bool:
         """Whether it is light that fell in, or a part of that, and no detector sees a body there."""
         lives = self._lives.values()
-        beside = [other for other in lives if _is_beside(other.thing.xyxy, life.box)]
+        beside = [o for o in lives if _is_beside(o.thing.xyxy, life.box) and self._is_patch(o)]
         light = self._sieve.is_light(life, lives) or self._sieve.is_more_light(life, beside)
         light = light and not life.is_solid(self._thresholds)
         if light:
             self._dismiss(life, "light")
         return light
+
+    def _is_patch(self, life: Life) -> bool:
+        """Whether it is known to be light, or came as light does and was refused for its size before that showed."""
+        if life.dismissed == "light":
+            return True
+        return not life.is_solid(self._thresholds) and self._sieve.is_light(life, self._lives.values())
 
     def _measure(self, life: Life) -> bool:
         """Whether by its size, and by its place, it may be a thing; False as long as its size is unknown."""

@@ -168,11 +168,7 @@ class Sieve:
 
         Somebody stood before it as the light fell in, or the sun has moved on.
         """
-        return any(
-            other.dismissed == "light" and _alike(other.thing.shift, life.thing.shift)
-            for other in beside
-            if other is not life
-        )
+        return any(_alike(other.thing.shift, life.thing.shift) for other in beside if other is not life)
 
 
 def _alike(a: Shift, b: Shift) -> bool:

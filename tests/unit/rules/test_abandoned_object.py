@@ -406,6 +406,15 @@ def test_what_somebody_hid_of_light_as_it_fell_in_is_light(shift: Shift, told: S
     assert types(play(tale))[:1] == told
 
 
+def test_the_rest_of_light_that_was_too_large_for_a_thing_is_light() -> None:
+    """The patch beside it was refused for its size before others came to show that it is light."""
+    apart = [BAG + np.array([dx * SCALE, 0, dx * SCALE, 0], np.float32) for dx in (0.5, -2.0, -4.0)]
+    apart[0][2] += 2 * SCALE
+    tale = Tale({"owner": LEAVES}, also=apart, shifts=[(32.0, 1.0, 0.0)] * 4, others_s=-3.0)
+    judge, events, _ = rule_and_events(tale)
+    assert (events, judge.refusals()) == ([], {"light": 3, "size": 1})
+
+
 def test_what_has_stood_since_before_a_thing_went_is_what_is_left_of_it() -> None:
     """Parts of it look like the floor: it was told to be gone as somebody walked before it, and is told anew."""
     events = play(Tale({"owner": LEAVES}, stands=(6.0, 24.0), again_s=28.0))
