@@ -283,6 +283,9 @@ class AbandonedObjects:
             return []
         if self._is_light(life) or self._is_part(life) or self._leans(life, now_s) or not self._measure(life):
             return []
+        if self._sieve.may_be_somebody(life) and not self._owners.went(life):
+            self._dismiss(life, "somebody")
+            return []
         event = self._teller.abandoned(life, moment, now_s)
         life.state, life.abandoned_s, life.event = "abandoned", now_s, event
         return [event]

@@ -87,6 +87,27 @@ class Owners:
             default=life.since_s,
         )
 
+    def went(self, life: Life) -> bool:
+        """Whether any of its owners was seen to go from it, by their number or by their clothes.
+
+        Numbers are exchanged: one that went on in other clothes says nothing, and somebody else's in an owner's
+        clothes says that they went if it was seen so often.
+        """
+        config = self._config
+        away = [
+            (person.number, place)
+            for person in self._company.people
+            for place in person.between(life.since_s, math.inf)
+            if not self.near(life.thing.xyxy, place.box)[0]
+        ]
+        for number, owner in life.owners.items():
+            off = [(whose == number, unlike(place.clothes, owner.clothes)) for whose, place in away]
+            if any(own and not config.changed < far < math.inf for own, far in off):
+                return True
+            if sum(far <= config.changed for _, far in off) >= config.twice:
+                return True
+        return False
+
     def watch(self, life: Life, look: PixelLook | None, size: tuple[int, int]) -> Watch:
         """What is seen of its owners; who is not detected any more may still be there."""
         thing = life.thing

@@ -9,7 +9,7 @@ import numpy as np
 
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Box, Shift, Thing
-from flows.objects.company import Company, Person, covered, filled, unlike
+from flows.objects.company import WIDTH_M, Company, Person, covered, filled, unlike
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
@@ -92,6 +92,11 @@ class Sieve:
                 and not self.is_itself(thing, since_s, person)
             ):
                 yield person
+
+    def may_be_somebody(self, life: Life) -> bool:
+        """Whether it is as high as somebody who sits, or a part of somebody whom a pillar hides: narrow and upright."""
+        width_m, height_m = life.size_m
+        return height_m >= self._config.least_m or width_m < min(WIDTH_M, height_m) / 2
 
     def is_itself(self, thing: Thing, since_s: float, person: Person) -> bool:
         """Whether "somebody" is the thing, mistaken for a person, who goes by the number of whoever brought it.

@@ -454,6 +454,23 @@ def test_a_part_of_somebody_who_sits_there_as_long_as_it_does_is_theirs() -> Non
     assert play(tale) == []
 
 
+@pytest.mark.parametrize(
+    ("wide_m", "high_m", "told"),
+    [(0.9, 1.24, []), (0.2, 0.8, []), (0.7, 0.6, [OBJECT_ABANDONED])],
+    ids=["who sits", "a leg beside a pillar", "a bag"],
+)
+@pytest.mark.parametrize("owner", [walk((0, 2), (6, 9.5), (9, 9.5)), LEAVES], ids=["lost there", "goes"])
+def test_what_may_be_who_brought_it_is_no_thing_until_they_were_seen_to_go(
+    owner: Callable[[float], float | None], wide_m: float, high_m: float, told: Sequence[str]
+) -> None:
+    """The detector loses whoever sits down; a bag is left by who is lost from sight behind a pillar as well."""
+    x, half = BAG_M * SCALE, wide_m * SCALE / 2
+    box = np.array([x - half, FLOOR_PX - high_m * SCALE, x + half, FLOOR_PX], np.float32)
+    judge, events, _ = rule_and_events(Tale({"owner": owner}, box=box))
+    assert types(events)[:1] == ([OBJECT_ABANDONED] if owner is LEAVES else told)
+    assert judge.refusals() == ({} if events else {"somebody": 1})
+
+
 @pytest.mark.slow
 def test_what_stands_at_the_feet_of_somebody_half_outside_the_picture_is_theirs() -> None:
     """Somebody brought it to them and left; a detector sees their legs in every other look."""
@@ -523,7 +540,7 @@ def test_an_owner_who_stood_over_it_for_long_has_left_it_all_the_same() -> None:
 
 def test_a_thing_taken_for_a_person_does_not_watch_itself() -> None:
     """The detector calls a suitcase a person, and the tracker hands the owner's number to it."""
-    low = np.array([BAG_M * SCALE - 14, FLOOR_PX - 1.2 * SCALE, BAG_M * SCALE + 14, FLOOR_PX], np.float32)
+    low = np.array([BAG_M * SCALE - 14, FLOOR_PX - 1.1 * SCALE, BAG_M * SCALE + 14, FLOOR_PX], np.float32)
     gone_s = 12.0
     owner = walk((0, 2), (6, 9.5), (gone_s, 9.5))
     tale = Tale({"owner": owner}, box=low, extra=lambda t: [("person", low.tolist())] if t > gone_s else [])

@@ -134,3 +134,20 @@ def test_it_was_left_when_an_owner_was_last_near() -> None:
     hall.until(20.0, {1: (1.0, DARK)})
     life = hall.life(since_s=8.0)
     assert hall.owners.last_near_s(life, hall.now_s) == pytest.approx(14.0, abs=0.6)
+
+
+@pytest.mark.parametrize(
+    ("number", "colour", "went"),
+    [(1, DARK, True), (1, RED, False), (3, DARK, True), (3, RED, False)],
+    ids=["the owner", "their number, another's clothes", "their clothes, another number", "somebody else"],
+)
+def test_an_owner_was_seen_to_go_by_number_or_clothes(
+    number: int, colour: tuple[int, int, int], went: bool
+) -> None:
+    hall = Hall()
+    hall.until(6.0, {1: (5.4, DARK)})
+    life = hall.life(5.0)
+    hall.until(7.0, {})
+    assert not hall.owners.went(life)
+    hall.until(11.0, {number: (2.0, colour)})
+    assert hall.owners.went(life) is went
