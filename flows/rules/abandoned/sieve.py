@@ -20,6 +20,8 @@ TREMBLES: Final = 0.01
 """Share of the picture's width within which a detector's box of what the edge cuts off ends."""
 LEANEST: Final = 0.3
 """A thing's smaller side against the least size that is asked for: an umbrella against a bag."""
+LEG: Final = 3.0
+"""Height of a leg against its width, with its shoe and the cells that it covers in part: bags are less lean."""
 REFLECTS: Final = 3.0
 """One light changes the luma of two surfaces by up to so many times as much ..."""
 TINT: Final = 6.0
@@ -94,9 +96,9 @@ class Sieve:
                 yield person
 
     def may_be_somebody(self, life: Life) -> bool:
-        """Whether it is as high as somebody who sits, or a part of somebody whom a pillar hides: narrow and upright."""
+        """Whether it is as high as who sits, or as lean as a leg: what a pillar leaves of them."""
         width_m, height_m = life.size_m
-        return height_m >= self._config.least_m or width_m < min(WIDTH_M, height_m) / 2
+        return height_m >= self._config.least_m or (width_m < WIDTH_M / 2 and LEG * width_m <= height_m)
 
     def is_itself(self, thing: Thing, since_s: float, person: Person) -> bool:
         """Whether "somebody" is the thing, mistaken for a person, who goes by the number of whoever brought it.

@@ -125,8 +125,14 @@ def test_a_number_that_went_to_the_thing_is_told_by_its_clothes(
 
 @pytest.mark.parametrize(
     ("size_m", "may_be"),
-    [((0.9, 1.24), True), ((0.2, 0.8), True), ((0.55, 1.1), False), ((0.22, 0.22), False)],
-    ids=["who sits", "a leg", "a suitcase", "a small bag"],
+    [
+        ((0.9, 1.24), True),
+        ((0.2, 0.8), True),
+        ((0.55, 1.1), False),
+        ((0.22, 0.22), False),
+        ((0.19, 0.48), False),
+    ],
+    ids=["who sits", "a leg", "a suitcase", "a small bag", "a lean bag"],
 )
 def test_what_is_as_high_as_who_sits_or_as_narrow_as_a_leg_may_be_one(
     size_m: tuple[float, float], may_be: bool
