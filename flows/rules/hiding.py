@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import takewhile
 from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.events import Event
-from flows.domain.tracks import Sighting, Track
+from flows.domain.tracks import Box, Track
 from flows.pictures.cropping import showing, shown
 
 Array = NDArray[np.float64]
@@ -22,6 +21,10 @@ SAME: Final = 0.8
 """Boxes that have so much of each other in common are one vehicle's, tracked twice: it hides nothing of itself."""
 KEPT: Final = timedelta(seconds=30.0)
 """No picture is cut from what is older: the evidence ring holds 20 s."""
+UNSURE: Final = timedelta(seconds=10.0)
+"""By then a tracker is sure of whom it sees: in such frames others may turn out to have been before somebody."""
+LEAST_PX: Final = 1.0
+"""A narrower strip shows nothing of a vehicle: but for what edges of boxes are off, a nearer one is all over it."""
 SAMPLES: Final = (np.arange(40) + 0.5) / 40
 """Where along a lower edge it is asked whether a nearer box is before it."""
 
@@ -84,6 +87,7 @@ class Rests:
     def __init__(self) -> None:
         self._nearer: dict[int, dict[datetime, Array]] = {}
         self._known: set[int] = set()
+        self._seen: dict[datetime, dict[int, Box]] = {}
 
     def see(self, tracks: Sequence[Track], at: datetime) -> None:
         """Notes who is before whom now, and who was before the tracker was sure of somebody.
@@ -92,13 +96,22 @@ class Rests:
             tracks: Those seen in this frame.
             at: Its time.
         """
-        fresh = [t for t in tracks if t.id not in self._known]
-        self._known.update(t.id for t in fresh)
-        since = at - KEPT
-        for then in {at} | {s.at for t in fresh for s in t.sightings if s.at > since}:
-            self._note(tracks, then)
+        # A track remembers what is long ago thinned out, and one that has ended is gone: boxes are kept here.
+        since = at - UNSURE
+        self._seen = {then: boxes for then, boxes in self._seen.items() if then > since}
+        # Who walks before a vehicle, or rides it, bears no plate.
+        vehicles = [t for t in tracks if t.cls != "person"]
+        self._seen[at] = {t.id: t.sightings[-1].xyxy for t in vehicles if t.last_at == at}
+        late = set[datetime]()
+        for track in (t for t in vehicles if t.id not in self._known):
+            for sighting in (s for s in track.sightings if since < s.at < at):
+                self._seen.setdefault(sighting.at, {})[track.id] = sighting.xyxy
+                late.add(sighting.at)
+        self._known.update(t.id for t in vehicles)
+        for then in sorted(late | {at}):
+            self._note(then)
         for nearer in self._nearer.values():
-            while nearer and (oldest := next(iter(nearer))) <= since:
+            while nearer and (oldest := next(iter(nearer))) <= at - KEPT:
                 del nearer[oldest]
 
     def of(self, track: int, at: datetime, xyxy: Xyxy) -> Xyxy | None:
@@ -125,20 +138,17 @@ class Rests:
         self._nearer.pop(track, None)
         self._known.discard(track)
 
-    def _note(self, tracks: Sequence[Track], at: datetime) -> None:
-        # Who walks before a vehicle, or rides it, bears no plate.
-        sightings = {t.id: s for t in tracks if t.cls != "person" and (s := _sighting(t, at)) is not None}
-        box = np.array([s.xyxy for s in sightings.values()], np.float64).reshape(-1, 4)
+    def _note(self, at: datetime) -> None:
+        numbers = [*self._seen[at]]
+        box = np.array([*self._seen[at].values()], np.float64).reshape(-1, 4)
         before = _nearer(box) & _meet(shown(box), box)  # boxes that are not finite meet nobody
         if not before.any():
             return
         common = _common(box)
         before &= np.minimum(common, common.T) < SAME
-        for number, row in zip(sightings, before, strict=True):
-            if row.any():
-                noted = self._nearer.setdefault(number, {})
-                # Whoever was before it then may be out of sight by now.
-                noted[at] = np.vstack([noted[at], box[row]]) if at in noted else box[row]
+        for number, row in zip(numbers, before, strict=True):
+            if row.any() and number in self._known:
+                self._nearer.setdefault(number, {})[at] = box[row]
 
 
 def _alone(moment: dict[str, Any], nearer: Mapping[datetime, Array]) -> dict[str, Any]:
@@ -160,7 +170,8 @@ def _bare(box: Array, nearer: Array) -> Xyxy | None:
         return None
     seen = np.array([_rest(shown(rest)[0], nearer)])
     x0, y0, x1, y1 = (float(v) for v in showing(seen)[0])
-    return None if _meet(seen, nearer).any() else (x0, y0, x1, y1)
+    narrow = min(x1 - x0, y1 - y0) < LEAST_PX
+    return None if narrow or _meet(seen, nearer).any() else (x0, y0, x1, y1)
 
 
 def _meet(box: Array, others: Array) -> NDArray[np.bool_]:
@@ -168,11 +179,6 @@ def _meet(box: Array, others: Array) -> NDArray[np.bool_]:
     low = np.maximum(box[:, None, :2], others[None, :, :2])
     high = np.minimum(box[:, None, 2:], others[None, :, 2:])
     return np.asarray((high - low > 1e-6).all(axis=2))
-
-
-def _sighting(track: Track, at: datetime) -> Sighting | None:
-    """The track's sighting at a moment; a late one is asked for most."""
-    return next((s for s in takewhile(lambda s: s.at >= at, reversed(track.sightings)) if s.at == at), None)
 
 
 def _rest(box: Array, nearer: Array) -> Xyxy:

@@ -152,6 +152,58 @@ def test_who_covered_another_is_not_forgotten_when_more_is_learnt_of_that_moment
     assert picture(rests.of(1, START, TRUCK)) == (88, 77, 180, 250)
 
 
+def tell(track: Track, at: datetime) -> None:
+    track.sightings.append(Sighting(at, 0, track.sightings[-1].xyxy, 0.9))
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_who_is_out_of_sight_when_the_tracker_is_sure_of_whom_it_covered_did_so_all_the_same(
+    ended: bool,
+) -> None:
+    """A car comes forth because a nearer one leaves."""
+    rests, (truck, nearer) = Rests(), tracks(TRUCK, (110, 210, 190, 320))
+    rests.see([nearer], START)
+    if ended:
+        rests.forget(nearer.id)
+    later = START + timedelta(seconds=0.1)
+    tell(truck, later)
+    rests.see([truck], later)
+    assert picture(rests.of(1, START, TRUCK)) == (85, 83, 215, 210)
+    rests.forget(truck.id)
+    assert rests.of(1, START, TRUCK) == TRUCK
+
+
+@pytest.mark.parametrize("waits", ["nearer", "farther"])
+def test_a_tracker_that_thins_out_what_was_makes_nobody_bare(waits: str) -> None:
+    """Of who waits for long it remembers one sighting in some."""
+    rests, (truck, nearer) = Rests(), tracks(TRUCK, (110, 210, 190, 320))
+    old, new = (nearer, truck) if waits == "nearer" else (truck, nearer)
+    rests.see([old], START)
+    later = START + timedelta(seconds=0.1)
+    old.sightings.clear()
+    old.sightings.append(Sighting(later, 1, np.array(TRUCK if old is truck else (110, 210, 190, 320)), 0.9))
+    tell(new, later)
+    rests.see([truck, nearer], later)
+    assert {picture(rests.of(1, at, TRUCK)) for at in (START, later)} == {(85, 83, 215, 210)}
+
+
+def test_a_hairbreadth_of_a_vehicle_is_nothing_of_it() -> None:
+    rests, (truck, nearer) = Rests(), tracks(TRUCK, (100.4, 90, 240, 320))
+    rests.see([truck, nearer], START)
+    assert rests.of(1, START, TRUCK) is None
+
+
+def test_who_has_ended_is_not_remembered_again() -> None:
+    """By whoever turns out to have been there, too."""
+    rests, (truck, nearer) = Rests(), tracks(TRUCK, (110, 210, 190, 320))
+    rests.see([truck], START)
+    rests.forget(truck.id)
+    later = START + timedelta(seconds=0.1)
+    tell(nearer, later)
+    rests.see([nearer], later)
+    assert rests.of(truck.id, START, TRUCK) == TRUCK
+
+
 def test_what_no_picture_is_cut_from_any_more_is_forgotten() -> None:
     rests, (truck, nearer) = Rests(), tracks(TRUCK, (110, 210, 190, 320))
     rests.see([truck, nearer], START)
