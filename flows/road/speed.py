@@ -137,14 +137,12 @@ class SpeedEstimate:
         value_kmh: Best estimate.
         low_kmh: Lower end of the 95 % interval.
         high_kmh: Upper end of the 95 % interval.
-        first: First sighting used.
+        used: Sightings of this vehicle that were used, in time order: a track may hold others' between them.
         closest: The one with the largest box.
-        last: Last sighting used.
         position_m: Where the vehicle's middle is in ``closest``.
         velocity_mps: ``(x, y)`` mean velocity.
         middle_m: Where the vehicle's middle is half-way in time.
         trace: ``(seconds since the first, x_m, y_m)`` of the lower edge's middle at each sighting used.
-        n: Sightings used.
         span_s: Time between the first and the last.
         path_m: Way between them.
         accel_mps2: Mean acceleration along the way.
@@ -155,19 +153,32 @@ class SpeedEstimate:
     value_kmh: float
     low_kmh: float
     high_kmh: float
-    first: Sighting
+    used: Sequence[Sighting]
     closest: Sighting
-    last: Sighting
     position_m: tuple[float, float]
     velocity_mps: tuple[float, float]
     middle_m: tuple[float, float]
     trace: list[tuple[float, float, float]]
-    n: int
     span_s: float
     path_m: float
     accel_mps2: float
     spread: float
     parts_kmh: dict[str, float]
+
+    @property
+    def first(self) -> Sighting:
+        """First sighting used."""
+        return self.used[0]
+
+    @property
+    def last(self) -> Sighting:
+        """Last sighting used."""
+        return self.used[-1]
+
+    @property
+    def n(self) -> int:
+        """Sightings used."""
+        return len(self.used)
 
     @property
     def measured(self) -> Measured:
@@ -461,14 +472,12 @@ def _report(
         value_kmh=value,
         low_kmh=max(0.0, value - half_kmh),
         high_kmh=value + half_kmh,
-        first=used[0],
+        used=used,
         closest=used[closest],
-        last=used[-1],
         position_m=(float(middle[1, 0]), float(middle[1, 1])),
         velocity_mps=(speed * math.cos(theta[HEADING]), speed * math.sin(theta[HEADING])),
         middle_m=(float(middle[0, 0]), float(middle[0, 1])),
         trace=trace,
-        n=len(used),
         span_s=span_s,
         path_m=speed * span_s,
         accel_mps2=float(theta[ACCELERATION]),

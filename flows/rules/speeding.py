@@ -329,11 +329,9 @@ class Speeding:
         if _height(verdict.closest) > self._thresholds.closest_larger * tallest:
             ends["closest"] = verdict.closest
         if any(rests.of(track.id, s.at, _corners(s)) is None for s in ends.values()):
-            between = [s for s in track.sightings if verdict.first.at < s.at < verdict.last.at]
-            clearest = max(
-                between, key=lambda s: _shows_px2(rests.of(track.id, s.at, _corners(s))), default=None
-            )
-            if clearest is not None:
+            shows_px2 = [(_shows_px2(rests.of(track.id, s.at, _corners(s))), s) for s in verdict.used[1:-1]]
+            most_px2, clearest = max(shows_px2, key=lambda s: s[0], default=(0.0, verdict.closest))
+            if most_px2 > 0.0:
                 ends["closest"] = clearest
         moments = [KeyMoment(name=name, at=s.at, xyxy=_corners(s)) for name, s in ends.items()]
         return sorted(moments, key=lambda m: m.at)

@@ -117,6 +117,28 @@ def test_pictures_of_who_is_covered_do_not_show_who_covers_it(share: float) -> N
     assert ("closest" in moments) == (share > 1)
 
 
+def test_the_picture_between_is_of_the_vehicle_that_was_measured() -> None:
+    """The tracker took another for it meanwhile, which shows more of itself; at both ends it is all covered."""
+    boxes = drive(85.0)
+    middle, rests = len(boxes) // 2, Rests()
+    other = {k: drive(40.0, lane_m=-5.0, seed=2)[-20 + k] for k in range(4)}
+    own = [s for k, s in enumerate(boxes) if k - middle not in other]
+    seen = [
+        replace(other[k - middle], at=s.at, frame_index=s.frame_index) if k - middle in other else s
+        for k, s in enumerate(boxes)
+    ]
+    hides = {s.at for s in own if s.at < boxes[middle - 3].at or s.at > boxes[middle + 6].at}
+    car, nearer = Track(1, "car", confirmed=True), Track(2, "bus", confirmed=True)
+    for s in seen:
+        car.sightings.append(s)
+        nearer.sightings.append(replace(s, xyxy=s.xyxy + np.array([-30, -30, 30, 30], np.float32)))
+        rests.see([car, nearer] if s.at in hides else [car], s.at)
+    (event,) = judge(rule(), car, replace(moment(boxes[-1].at), rests=rests))
+    moments = {m.name: m for m in violation(rests.alone(event)).moments}
+    assert {name: m.covered for name, m in moments.items()} == {"first": True, "closest": False, "last": True}
+    assert moments["closest"].at in {s.at for s in own}
+
+
 @pytest.mark.parametrize(("kmh", "count"), [(55.0, 0), (69.0, 0), (70.6, 0), (75.0, 1)])
 def test_only_what_is_surely_over_limit_and_tolerance(kmh: float, count: int) -> None:
     assert len(judge(rule(), driving.track(drive(kmh)))) == count
