@@ -29,7 +29,6 @@ from flows.road.roadway import heading
 from flows.road.speed import KMH
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
-from flows.rules.hiding import Rests
 from flows.rules.reporting import Reporter, calibration_facts, clock_facts, moment_of, standing_of
 
 Array = NDArray[np.float64]
@@ -64,6 +63,8 @@ class SectionSpeedConfig:
             was away.
         distrust_s: No passage is timed for so long after a jump, while the clock is being found again.
         accelerates_mps2: What a vehicle may accelerate or brake while it is timed.
+        reach_s: What was seen longer ago may soon leave the ring, which holds 20 s, and nobody remembers for much
+            longer who was before it: who waited in a queue is shown as it is now.
     """
 
     settle_s: float = 1.0
@@ -74,6 +75,7 @@ class SectionSpeedConfig:
     jump_s: float = 5.0
     distrust_s: float = 60.0
     accelerates_mps2: float = 2.0
+    reach_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +207,7 @@ class SectionSpeed:
         if isinstance(found, str):
             self._refusals[found] += 1
             return []
-        moments, rests = self._moments(path, found, moment.rests), moment.rests
+        moments, rests = self._moments(path, found, moment), moment.rests
         if all(m.xyxy is not None and rests.of(track.id, m.at, m.xyxy) is None for m in moments):
             self._refusals["covered"] += 1  # without a picture no plate is read, and nobody would hear of it
             return []
@@ -296,15 +298,16 @@ class SectionSpeed:
             calibration=calibration_facts(ground) if ground is not None else {},
         ).event()
 
-    def _moments(self, path: Path, found: _Crossing, rests: Rests) -> tuple[KeyMoment, ...]:
-        """The gate, and where what nearer vehicles leave of it is largest."""
+    def _moments(self, path: Path, found: _Crossing, moment: Moment) -> tuple[KeyMoment, ...]:
+        """The gate, and where of late what nearer vehicles leave of it is largest."""
 
         def tall_px(point: Waypoint) -> float:
-            rest = None if point.xyxy is None else rests.of(path.id, point.at, point.xyxy)
+            rest = None if point.xyxy is None else moment.rests.of(path.id, point.at, point.xyxy)
             return 0.0 if rest is None else rest[3] - rest[1]
 
         named = [moment_of("gate", found.nearest)]
-        largest = max(path.points, key=tall_px)
+        late = [p for p in path.points if _s(moment.at, p.at) <= self._thresholds.reach_s]
+        largest = max(late, key=tall_px, default=found.nearest)
         if tall_px(largest) > 1.2 * tall_px(found.nearest):
             named.append(moment_of("closest", largest))
         return tuple(sorted(named, key=lambda m: m.at))

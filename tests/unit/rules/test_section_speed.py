@@ -132,6 +132,20 @@ def test_pictures_of_a_covered_vehicle_do_not_show_who_covers_it(share: float) -
     assert all(rest is not None and rest[3] <= covers[at][1] + 0.1 for at, rest in shown)
 
 
+def test_pictures_are_of_what_the_ring_still_holds() -> None:
+    """Long before it crossed it had been nearer: it came, waited, backed out of sight and came again."""
+    seen, before = drive(away=True), drive()
+    long_ago = seen[0].at - timedelta(seconds=25)
+    wait = [
+        replace(
+            before[-1], at=long_ago + timedelta(seconds=k / 12.5), frame_index=-k, xyxy=seen[0].xyxy + grow
+        )
+        for k, grow in enumerate([np.array([-40, -60, 40, 0], np.float32)] * 5)
+    ]
+    (event,) = House().see(wait + seen, driving.clock())
+    assert all(m.at >= seen[0].at for m in Passage.of(event).moments)
+
+
 def test_a_passage_carries_no_plate_until_it_was_read() -> None:
     (event,) = House().see(drive(), driving.clock())
     assert event.data["plate"] == ""
