@@ -22,8 +22,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.median import median, medians
 from flows.road.geometry import inside_polygon
-from flows.road.middle import median, medians
 
 Array = NDArray[np.float64]
 Grid = NDArray[np.float32]

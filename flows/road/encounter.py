@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.paths import Path, Waypoint
+from flows.median import median
 from flows.road.crosswalk import Interval
 from flows.road.crossways import LINE_M, Line, Passage, Way
 from flows.road.geometry import distance_to_polygon
-from flows.road.middle import median
 
 Array = NDArray[np.float64]
 Refused = Literal["no_fair_chance", "not_seen_before", "not_seen_leaving", "too_uncertain", "touching"]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from flows.domain.frames import ClockState
 from flows.domain.tracks import Sighting
-from flows.road.middle import median
+from flows.median import median
 from flows.road.speed import KMH, Refusal, SpeedConfig, SpeedEstimate
 
 Array = NDArray[np.float64]

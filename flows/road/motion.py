@@ -22,8 +22,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.median import median
 from flows.road.ground import GroundPlane
-from flows.road.middle import median
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from flows.domain.events import Measured
 from flows.domain.frames import ClockState
 from flows.domain.tracks import Sighting
+from flows.median import median, medians
 from flows.road.ground import GroundPlane
-from flows.road.middle import median, medians
 from flows.road.motion import (
     ACCELERATION,
     BODIES,

@@ -17,8 +17,8 @@ import numpy as np
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import SolidLineRule
 from flows.jurisdiction import JurisdictionProfile
+from flows.median import median
 from flows.road.geometry import along_and_across
-from flows.road.middle import median
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import LAG_M, Z95, metres, seconds, seconds_between, way_between
 from flows.rules.following import Finding, FollowingRule

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from flows.road.middle import median, medians
+from flows.median import median, medians
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (2, 2), (9, 4), (10, 1)])
