@@ -1,20 +1,18 @@
-"""Routing, duplicates, and what contradicts a claim; and how reports look to others."""
+"""Routing, duplicates, and what contradicts a claim."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from citizens import AT, report
 
 from flows.domain.places import distance_m
-from flows.domain.reports import SERVICE_CODES, step
+from flows.domain.reports import step
 from flows.domain.site import District
 from flows.reports.checks import district_of, doubts, same
-from flows.reports.open311 import receipt_row, request_row, service_rows, to_xml
 from flows.uploads.inspected import Inspected, exif_degrees, exif_time, iso6709
 
 
@@ -83,26 +81,6 @@ def test_metadata_that_are_none_are_none(text: str) -> None:
 def test_distances_are_those_of_the_earth() -> None:
     assert distance_m((0, 0), (0, 180)) == pytest.approx(20_015_000, rel=1e-3)
     assert distance_m((43.24, 76.91), (43.24, 76.91)) == 0
-
-
-def test_open311_rows_have_every_field_of_the_standard_and_name_no_reporter() -> None:
-    row = request_row(step(report(), "declined", "aigul", AT, "not to be seen"))
-    assert {"service_request_id", "status", "status_notes", "service_name", "service_code", "description",
-            "agency_responsible", "service_notice", "requested_datetime", "updated_datetime", "expected_datetime",
-            "address", "address_id", "zipcode", "lat", "long", "media_url"} == set(row)  # fmt: skip
-    assert (row["status"], row["status_notes"]) == ("closed", "declined: not to be seen")
-    assert "egov" not in str(row)
-    assert receipt_row(report())["service_request_id"] == report().id
-    assert {r["service_code"] for r in service_rows()} == set(SERVICE_CODES)
-
-
-def test_xml_holds_whatever_people_write() -> None:
-    words = 'a <b> & "c" \x00\x0b\ud800\ufffe ә'
-    document = to_xml("service_requests", "request", [request_row(report(text=words.replace("\ud800", "")))])
-    (request,) = ElementTree.fromstring(document)
-    assert request.findtext("description") == 'a <b> & "c" \ufffd\ufffd\ufffd ә'
-    assert request.find("zipcode") is not None
-    assert to_xml("x", "y", [{"flag": True, "bad": "\ud800"}]).decode().count("\ufffd") == 1
 
 
 def test_a_claim_in_the_past_of_another_zone_is_the_same_moment() -> None:
