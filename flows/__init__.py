@@ -1,1 +1,1 @@
-"""What happens to frames and events."""
+"""What happens to frames and events; ``README.md`` is the map."""

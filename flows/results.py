@@ -1,4 +1,4 @@
-"""The results actor, one in a cluster, found by name: a shell around :class:`.store.delivery.Results`."""
+"""The results actor, one in a cluster, found by name: a shell around :class:`flows.store.delivery.Results`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The words everybody uses: frames, detections, tracks, the ground, events, the site and errors."""
+"""The words everybody uses: frames, tracks, events, cases, reports, the site, errors; and what these may become."""

@@ -1,4 +1,4 @@
-"""One rule a file: ``observe(tracks, moment) -> events``; ``forget(track) -> events``."""
+"""One rule a file, and what they share: ``observe(tracks, moment) -> events``; ``forget(track) -> events``."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def describe(config: RuleConfig, profile: JurisdictionProfile) -> str:
 
 
 def _exempting(config: RuleConfig, law: RuleLaw) -> str:
-    """Which lists of exempt plates are asked before a violation of the rule stands; see :func:`.standing_of`."""
+    """Which lists of exempt plates are asked before a violation of the rule stands; see
+    :func:`flows.rules.reporting.standing_of`.
+    """
     if not config.exemptions and law.exemptions_max_age_h is None:
         return ""
     named = ", ".join(config.exemptions) or "all that there are"

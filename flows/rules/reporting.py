@@ -126,7 +126,10 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """On what a violation of one rule of one camera depends before it stands; see :class:`.events.Violation`."""
+    """On what a violation of one rule of one camera depends before it stands.
+
+    See :class:`flows.domain.events.Violation`.
+    """
 
     exemptions: tuple[str, ...]
     exemptions_max_age_h: float | None

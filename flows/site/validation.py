@@ -1,4 +1,4 @@
-"""pydantic's complaints as :class:`FieldError`: the place, what was expected, what came, what to do."""
+"""What pydantic finds wrong, as :class:`flows.domain.errors.FieldError`: place, expected, got, and what to do."""
 
 from __future__ import annotations
 

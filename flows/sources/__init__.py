@@ -49,7 +49,7 @@ def open_source(camera: CameraConfig, settings: Settings, stop: threading.Event 
 
 
 def probe(camera: CameraConfig, settings: Settings) -> Probe:
-    """A short look at a camera's source, for ``dome check``; see :mod:`flows.sources.probe`."""
+    """A short look at a camera's source, for ``dome check``; see :mod:`flows.sources.probing`."""
     from flows.sources.probing import probe_camera
 
     return probe_camera(camera, settings)

@@ -83,7 +83,7 @@ def cut(packets: Sequence[RingPacket], from_at: datetime, to_at: datetime, aroun
     """Remuxes the packets of a time span, beginning with the key frame before it.
 
     Args:
-        packets: In decoding order, as :meth:`PacketRing.since` gives them.
+        packets: In decoding order, as :meth:`flows.sources.ring.PacketRing.since` gives them.
         from_at: Wanted begin.
         to_at: Wanted end.
         around: The clip is of the session that was running at this time.
