@@ -143,10 +143,11 @@ class Standings:
             stand = self._see(track, path, track.id in hidden, counted_s)
             self._known.add(track.id)
             if stand is not None:
-                stand.first, stand.last = (
-                    _alone(p, track.id, moment.rests) for p in (stand.first, stand.last)
-                )
                 seen.append(stand)
+        for stand in self._stands:  # of who came just now, too: its number may end before it is seen again
+            if stand.owner is not None and stand.owner in self._present:
+                stand.first = _alone(stand.first, stand.owner, moment.rests)
+                stand.last = _alone(stand.last, stand.owner, moment.rests)
         self._tidy(moment.at)
         return seen
 

@@ -1,0 +1,60 @@
+"""What is remembered of who stands where, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import driving
+import numpy as np
+
+from flows.domain.paths import Path, Waypoint
+from flows.domain.tracks import Sighting, Track
+from flows.rules.base import Moment
+from flows.rules.hiding import Rests
+from flows.rules.standing import Stand, Standings
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+Box = tuple[float, float, float, float]
+CAR: Box = (100, 100, 200, 180)
+NEARER: Box = (60, 175, 160, 300)
+"""Over little of the car's box, and of what a crop shows round it."""
+
+
+class House:
+    """Cars that stand, each at a place of its own, under the numbers of a moment."""
+
+    def __init__(self) -> None:
+        self.standings, self.rests = Standings(["car"], lost_s=30.0), Rests()
+        self.tracks: dict[int, Track] = {}
+        self.paths: dict[int, Path] = {}
+
+    def see(self, after_s: float, boxes: Mapping[int, Box]) -> list[Stand]:
+        at = START + timedelta(seconds=after_s)
+        for number, box in boxes.items():
+            track = self.tracks.setdefault(number, Track(number, "car", confirmed=True))
+            track.sightings.append(Sighting(at, 0, np.array(box, np.float32), 0.9))
+            path = self.paths.setdefault(number, Path(number, "car", 4.2, 1.8))
+            place = np.array([box[0] / 10, 20.0])
+            path.points.append(Waypoint(at, place, 0.1, np.zeros(2), np.array([0.0, 1.0]), box))
+        seen = [self.tracks[number] for number in boxes]
+        self.rests.see(seen, at)
+        moment = Moment(at, 0, 1280, 720, driving.clock(), self.paths, rests=self.rests)
+        return self.standings.observe(seen, moment, after_s)
+
+    def end(self, number: int) -> None:
+        self.standings.forget(number)
+        self.rests.forget(number)
+        del self.tracks[number], self.paths[number]
+
+
+def test_how_it_came_shows_nobody_nearer_though_its_number_ended_at_once() -> None:
+    """The verdict falls when nobody knows any more who was before it then."""
+    house = House()
+    house.see(0.0, {1: CAR, 2: NEARER})
+    house.end(1)
+    (stand,) = (s for s in house.see(1.0, {3: CAR, 2: NEARER}) if s.owner == 3)
+    assert stand.first.at == START
+    assert stand.first.xyxy is not None
+    assert stand.first.xyxy[3] < CAR[3]
+    assert stand.plain.xyxy == CAR, "it is known again by all of its box"
