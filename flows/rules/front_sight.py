@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Final
@@ -49,6 +48,12 @@ class Body:
     measured_at: int = 0
     length: Length | None = None
 
+    def add(self, point: Waypoint) -> None:
+        """A look at all of it, if it has gone on since the last one: who stands for long trembles to and fro."""
+        last = self.whole[-1] if self.whole else None
+        if last is None or float((point.xy_m - last.xy_m) @ point.heading) >= body_length.STEP_M:
+            self.whole.append(point)
+
     @property
     def fresh(self) -> int:
         """Looks at all of it since it was measured."""
@@ -81,9 +86,7 @@ class FrontSight:
         if not front.away or look.cls not in body_length.LONG:
             return front
         if whole:
-            last = body.whole[-1] if body.whole else None
-            if last is None or math.hypot(*(look.point.xy_m - last.xy_m)) >= body_length.STEP_M:
-                body.whole.append(look.point)
+            body.add(look.point)
         if front.before or front.past or not matters or body.fresh < REMEASURES:
             return front
         self.measure(body, look.cls, look.point, picture_px)
