@@ -20,7 +20,7 @@ from flows.store.connection import client
 from flows.store.evidence import MANIFEST, EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.stream.gateway import PLATES_APP
-from serve.app import PlatesArgs, await_reader, start_plates, start_serve
+from serve.app import PlatesArgs, start_plates, start_serve
 
 KEY = "k1:" + "07" * 16
 HASHER = PlateHasher.of(KEY)
@@ -38,10 +38,14 @@ def manifests(run: Run) -> list[Manifest]:
     return [Manifest.model_validate_json(store.read(folder, MANIFEST)) for folder in folders]
 
 
+@pytest.fixture(autouse=True)
+def own_reader(cluster: None) -> None:
+    """One that runs already, whoever left it, would be taken as it is."""
+    start_serve()
+    serve.delete(PLATES_APP)
+
+
 def test_every_violation_gets_its_plate(job: Run, clip: Path) -> None:
-    start_serve()  # a job waits for no reader that is still starting: whoever drives meanwhile has no plate
-    start_plates(PlatesArgs(loader="plates_fake:load"))
-    assert await_reader(PLATES_APP, 60)
     job.plates = "plates_fake:load"
     job.go(site(clip))
     found = Counter(event.type for event in job.events())
@@ -65,8 +69,7 @@ def test_a_killed_plate_reader_is_replaced_and_asked_again(job: Run, clip: Path)
         run.until(lambda c: c["road"].detected > 20)
         kill("ray::ServeReplica:plates")
 
-    start_serve()  # the job finds it running: its death is noticed sooner than others' would be
-    serve.delete(PLATES_APP)
+    # The job finds it running: its death is noticed sooner than others' would be.
     start_plates(PlatesArgs(loader="plates_fake:load", checked_s=1))
     job.plates, job.trouble = "plates_fake:load", trouble
     job.go(site(clip))
