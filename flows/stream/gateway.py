@@ -142,13 +142,20 @@ class DetectorGateway:
         answer_s: float = ANSWER_S,
     ) -> Any:
         from ray.exceptions import RayActorError, RaySystemError, WorkerCrashedError
-        from ray.serve.exceptions import RayServeException
+        from ray.serve.exceptions import DeploymentUnavailableError, RayServeException
 
         try:
             answer = getattr(self._handle(app), method).remote(*args)
             return await asyncio.wait_for(self._unless_failed(app, away, answer), answer_s)
         except (RayServeException, RayActorError, RaySystemError, WorkerCrashedError) as error:
-            raise away(f"{app}: {type(error).__name__}: {first_line(error)}") from None
+            # A handle may learn before anybody asks Serve that there will be no replica, and does not know why.
+            why = await self._given_up(app) if isinstance(error, DeploymentUnavailableError) else None
+            said = (
+                f"{app} could not be deployed: {why}"
+                if why
+                else f"{app}: {type(error).__name__}: {first_line(error)}"
+            )
+            raise away(said) from None
         except TimeoutError:
             raise away(f"{app}: no answer within {answer_s:g} s") from None
 
