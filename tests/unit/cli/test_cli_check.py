@@ -5,24 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from surveyed import SURVEY
 
 from flows.domain.errors import SourceError
 from flows.jurisdiction import FOLDER
 
-SURVEYED = """\
-    rules: [{kind: speeding, limit_kmh: 60}]
-    calibration:
-      picture_px: [1280, 720]
-      surveyed_on: 2026-09-01
-      valid_until: 2027-09-01
-      points:
-        - [131.05, 676.36, -6.181, 12.030]
-        - [1184.05, 670.26, 6.183, 12.052]
-        - [658.73, 139.04, 1.532, 73.963]
-        - [359.62, 372.85, -6.242, 23.986]
-        - [941.88, 385.54, 6.184, 23.011]
-        - [478.59, 214.45, -6.205, 44.983]
-"""
+SURVEYED = f"    rules: [{{kind: speeding, limit_kmh: 60}}]\n{SURVEY}"
 
 
 def check(dome, path: Path, *more: str) -> dict:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,22 +14,8 @@ from flows.domain.events import Event
 from flows.store import keys
 from flows.store.deleted import DeletedStore
 from flows.store.delivery import Ack, Results
-from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore, Retention
 from flows.store.spool import Spool
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("deleted") / "redis") as server:
-        yield server
-
-
-@pytest.fixture
-def house(server: EmbeddedRedis, tmp_path: Path) -> Iterator[House]:
-    house = House(server.url, tmp_path / "evidence")
-    yield house
-    house.close()
 
 
 def gone(house: House, days: float = 31) -> Event:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import redis
@@ -12,12 +11,6 @@ from flows.domain.errors import StoreError
 from flows.store import keys
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.removals import AGAIN_S, Removals
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("removals") / "redis") as server:
-        yield server
 
 
 class Shelf:

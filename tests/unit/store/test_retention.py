@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from retained import DAYS, FOLDER, House
@@ -14,24 +12,10 @@ from violations import AT, package, plate, violation
 from flows.domain.events import OBJECT_ABANDONED, Event
 from flows.domain.review import IN_HAND, STATES, UNCONFIRMED, State
 from flows.store import keys
-from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore, Retention
 
 YEAR = 365.0
 FOUND = ("stands", "needs_review", "undecided")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("retention") / "redis") as server:
-        yield server
-
-
-@pytest.fixture
-def house(server: EmbeddedRedis, tmp_path: Path) -> Iterator[House]:
-    house = House(server.url, tmp_path / "evidence")
-    yield house
-    house.close()
 
 
 def prune(house: House, days: float = 0.0, **kept: float) -> ResultsStore:

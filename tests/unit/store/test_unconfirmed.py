@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 from retained import DAYS, FOLDER, House
@@ -15,23 +14,9 @@ from flows.jurisdiction import load_profile
 from flows.results import retention_of
 from flows.store import keys
 from flows.store.evidence import KEEP
-from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import Entry
 
 FOUND = ("stands", "needs_review", "undecided")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("unconfirmed") / "redis") as server:
-        yield server
-
-
-@pytest.fixture
-def house(server: EmbeddedRedis, tmp_path: Path) -> Iterator[House]:
-    house = House(server.url, tmp_path / "evidence")
-    yield house
-    house.close()
 
 
 @pytest.mark.parametrize("state", UNCONFIRMED)
