@@ -115,8 +115,10 @@ class Batches:
         scale: float,
     ) -> tuple[Tensor, Truth]:
         made = [self._one(self._samples[index], variation, crop_px) for index in chosen]
-        pictures = torch.from_numpy(np.stack([picture for picture, _, _ in made])).permute(0, 3, 1, 2)
-        pictures, factors = _scaled(pictures, scale)
+        whole = torch.from_numpy(np.stack([picture for picture, _, _ in made])).permute(0, 3, 1, 2)
+        small, factors = _scaled(whole, scale)
+        coloured = [self._coloured(picture, variation) for picture in small.permute(0, 2, 3, 1).numpy()]
+        pictures = torch.from_numpy(np.stack(coloured)).permute(0, 3, 1, 2)
         owner = np.repeat(np.arange(len(made)), [len(label) for _, _, label in made])
         xyxy = torch.from_numpy(np.concatenate([xyxy for _, xyxy, _ in made])) * factors
         label = torch.from_numpy(np.concatenate([label for _, _, label in made])).long()
@@ -124,14 +126,14 @@ class Batches:
 
     def _one(
         self, sample: Sample, variation: Variation, crop_px: tuple[int, int] | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int8]]:
-        """Picture ``(h, w, 3)`` 0-1, boxes and labels of one sample, varied."""
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int8]]:
+        """Picture ``(h, w, 3)``, boxes and labels of one sample, cut and mirrored."""
         picture, xyxy, label = sample.picture, sample.xyxy, sample.label
         if crop_px is not None:
             picture, xyxy, label = self._cut(sample, crop_px)
         if variation.mirrored and self._rng.random() < 0.5:
             picture, xyxy = picture[:, ::-1], _mirrored(xyxy, picture.shape[1])
-        return self._coloured(picture, variation), xyxy, label
+        return picture, xyxy, label
 
     def _cut(
         self, sample: Sample, crop_px: tuple[int, int]
@@ -184,7 +186,7 @@ def _clipped(
 
 
 def _scaled(pictures: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """The batch at another size; the width becomes a multiple of 32. Also the boxes' factors."""
+    """The batch, of bytes, at another size; the width becomes a multiple of 32. Also the boxes' factors."""
     height, width = pictures.shape[2:]
     if scale == 1.0:
         return pictures, torch.ones(4)
