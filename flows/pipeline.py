@@ -262,7 +262,7 @@ class CameraPipeline:
             self.tracks = confirmed
             moment = self._on_ground(confirmed, self._with_pixels(moment, found))
             self._rests.see(confirmed, frame.at)
-            events = [self._rests.alone(e) for rule in self._rules for e in rule.observe(confirmed, moment)]
+            events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
             return self._counted(changes + self._vouched(events + self._forget(moment), frame.at))
         finally:
             self._settle()
@@ -394,7 +394,7 @@ class CameraPipeline:
                 continue
             path = self._paths.forget(track) if self._paths else None
             its = replace(moment, paths={track.id: path} if path else {})
-            events += [self._rests.alone(e) for rule in self._rules for e in rule.forget(track, its)]
+            events += [e for rule in self._rules for e in rule.forget(track, its)]
             self._rests.forget(track.id)
         return events
 

@@ -276,7 +276,7 @@ class Story:
             seen = self._look(at_s, index)
             paths = self.book.step(seen, driving.WIDTH_PX, driving.HEIGHT_PX)
             self._rests.see(seen, self.start + timedelta(seconds=at_s))
-            events += self._alone(rule.observe(seen, self._moment(at_s, index, paths)))
+            events += rule.observe(seen, self._moment(at_s, index, paths))
             events += self._end(rule, at_s, index, max(LOST_S, 1.5 * (self.gate_s or 0)))
         return events + self._end(rule, end_s, int(end_s * self.hz), -1.0)
 
@@ -365,9 +365,6 @@ class Story:
         size = driving.WIDTH_PX, driving.HEIGHT_PX
         return Moment(at, index, *size, clock, paths, signals, rests=self._rests)
 
-    def _alone(self, events: Sequence[Event]) -> list[Event]:
-        return [self._rests.alone(event) for event in events]
-
     def _state(self, phases: Sequence[tuple[float, Phase]], at_s: float) -> SignalState:
         since, phase = max((p for p in phases if p[0] <= at_s), default=(0.0, "unknown"))
         return SignalState(phase, self.start + timedelta(seconds=since), self.start + timedelta(seconds=at_s))
@@ -383,7 +380,7 @@ class Story:
             if track.confirmed:
                 path = self.book.forget(track)
                 moment = self._moment(at_s, index, {number: path} if path else {})
-                events += self._alone(rule.forget(track, moment))
+                events += rule.forget(track, moment)
                 self._rests.forget(number)
         return events
 

@@ -28,6 +28,8 @@ class Waypoint:
             part and the body's. None where that is not known.
         foot_m: ``(2,)`` where this sighting alone puts its foot, or what a device says: a path smooths a jump away.
         foot_m2: ``(2, 2)`` covariance of that.
+        shown: The part of the box whose crop shows nothing of a nearer vehicle; None: all of it, as far as was asked.
+        covered: A nearer vehicle is all over it.
     """
 
     at: datetime
@@ -40,6 +42,8 @@ class Waypoint:
     own: Array | None = None
     foot_m: Array | None = None
     foot_m2: Array | None = None
+    shown: tuple[float, float, float, float] | None = None
+    covered: bool = False
 
     def sd_along_m(self, direction: Array) -> float:
         """Standard error of the position along a unit vector ``(2,)``, m."""

@@ -177,6 +177,7 @@ class FailureToYield:
             cls=path.cls,
             at=worst.past.at,
             clock=moment.clock,
+            rests=moment.rests,
             article=self._profile.law(self.kind).article,
             measured=_measured(worst),
             threshold={

@@ -170,6 +170,7 @@ class FollowingRule(ABC, Generic[State]):
             cls=track.cls,
             at=found.at.at,
             clock=moment.clock,
+            rests=moment.rests,
             article=self._profile.law(self.kind).article,
             measured=found.measured,
             threshold=found.threshold,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.domain.events import Event
+from flows.domain.events import KeyMoment
 from flows.domain.tracks import Box, Track
 from flows.pictures.cropping import showing, shown
 
@@ -119,24 +119,28 @@ class Rests:
         nearer = self._nearer.get(track, {}).get(at)
         return xyxy if nearer is None else _bare(np.array(xyxy), nearer)
 
-    def alone(self, event: Event) -> Event:
-        """A violation whose crops show nothing of nearer vehicles, however little these cover of it.
+    def knows(self, track: int, at: datetime) -> bool:
+        """Whether it is remembered that somebody was nearer than it at that moment."""
+        return at in self._nearer.get(track, {})
 
-        Its moments keep their boxes and say what is ``shown``; where a nearer one is all over it they are ``covered``.
-        Of a moment that is older than what is remembered, or was of another number, nothing is said: rules that tell
-        of such cut the box itself.
+    def alone(self, track: int, moments: Iterable[KeyMoment]) -> list[KeyMoment]:
+        """A vehicle's moments with crops that show nothing of nearer ones, however little these cover of it.
+
+        They keep their boxes and say what is ``shown``; where a nearer one is all over it they are ``covered``. Those
+        that are older than what is remembered, or were of another number, stay as they are.
         """
-        moments = cast("list[dict[str, Any]]", event.data.get("moments") or [])
-        nearer = self._nearer.get(cast("int", event.data.get("track", 0)), {})
-        if not moments or not nearer:
-            return event
-        cut = [_alone(moment, nearer) for moment in moments]
-        return event.model_copy(update={"data": event.data | {"moments": cut}})
+        return [self._alone(track, m, m.xyxy) if m.xyxy else m for m in moments]
 
     def forget(self, track: int) -> None:
         """The track has ended."""
         self._nearer.pop(track, None)
         self._known.discard(track)
+
+    def _alone(self, track: int, moment: KeyMoment, xyxy: Xyxy) -> KeyMoment:
+        if not self.knows(track, moment.at):
+            return moment
+        rest = self.of(track, moment.at, xyxy)
+        return moment.model_copy(update={"covered": True} if rest is None else {"shown": inward(rest)})
 
     def _note(self, at: datetime) -> None:
         numbers = [*self._seen[at]]
@@ -151,16 +155,15 @@ class Rests:
                 self._nearer.setdefault(number, {})[at] = box[row]
 
 
-def _alone(moment: dict[str, Any], nearer: Mapping[datetime, Array]) -> dict[str, Any]:
-    """A moment as JSON, with what is to be seen of its vehicle."""
-    at = datetime.fromisoformat(moment["at"])
-    if at not in nearer or moment.get("xyxy") is None:
-        return moment
-    rest = _bare(np.array(moment["xyxy"]), nearer[at])
-    if rest is None:
-        return moment | {"covered": True}
-    low, high = (math.ceil(100 * v) / 100 for v in rest[:2]), (math.floor(100 * v) / 100 for v in rest[2:])
-    return moment | {"shown": [*low, *high]}
+def inward(xyxy: Xyxy) -> Xyxy:
+    """To hundredths of a pixel, and no wider.
+
+    >>> inward((1.001, 2.0, 3.999, 4.0))
+    (1.01, 2.0, 3.99, 4.0)
+    """
+    x0, y0 = (math.ceil(100 * v) / 100 for v in xyxy[:2])
+    x1, y1 = (math.floor(100 * v) / 100 for v in xyxy[2:])
+    return x0, y0, x1, y1
 
 
 def _bare(box: Array, nearer: Array) -> Xyxy | None:

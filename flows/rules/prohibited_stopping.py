@@ -156,6 +156,7 @@ class ProhibitedStopping:
             cls=stand.cls,
             at=last.at,
             clock=moment.clock,
+            rests=moment.rests,
             article=self._profile.law(self.kind).article,
             measured={"stood": self._stood(stand, moment)},
             threshold={"max_s": self._config.max_s},

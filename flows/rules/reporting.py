@@ -14,6 +14,7 @@ from flows.domain.ruleset import RuleConfig, kind_of
 from flows.domain.site import CameraConfig
 from flows.jurisdiction import JurisdictionProfile
 from flows.road.ground import GroundPlane
+from flows.rules.hiding import Rests, inward
 from flows.site.fitness import of_survey
 
 
@@ -69,6 +70,7 @@ class Reporter:
         cls: str,
         at: datetime,
         clock: ClockState,
+        rests: Rests,
         article: str,
         measured: Mapping[str, Measured],
         threshold: Mapping[str, float],
@@ -84,6 +86,7 @@ class Reporter:
             cls: The vehicle's class.
             at: Capture time of the decisive moment.
             clock: State of the camera's clock.
+            rests: What is to be seen of whom: crops show nothing of nearer vehicles.
             article: Of the jurisdiction's code.
             measured: Quantities with their intervals.
             threshold: Bounds they were held against.
@@ -106,7 +109,7 @@ class Reporter:
             cls=cls,
             measured=dict(measured),
             threshold=dict(threshold),
-            moments=sorted(moments, key=lambda m: m.at),
+            moments=rests.alone(track, sorted(moments, key=lambda m: m.at)),
             position_m=(x_m, y_m),
             clock=clock_facts(clock),
             calibration=calibration_facts(self.ground) if self.ground is not None else {},
@@ -168,7 +171,8 @@ def moment_of(name: str, point: Waypoint) -> KeyMoment:
     if point.xyxy is None:
         return KeyMoment(name=name, at=point.at)
     x0, y0, x1, y1 = (round(float(v), 2) for v in point.xyxy)
-    return KeyMoment(name=name, at=point.at, xyxy=(x0, y0, x1, y1))
+    shown = None if point.shown is None else inward(point.shown)
+    return KeyMoment(name=name, at=point.at, xyxy=(x0, y0, x1, y1), shown=shown, covered=point.covered)
 
 
 def trace_of(points: Sequence[Waypoint]) -> list[tuple[float, float, float]]:

@@ -207,8 +207,8 @@ class SectionSpeed:
         if isinstance(found, str):
             self._refusals[found] += 1
             return []
-        moments, rests = self._moments(path, found, moment), moment.rests
-        if all(m.xyxy is not None and rests.of(track.id, m.at, m.xyxy) is None for m in moments):
+        moments = self._moments(path, found, moment)
+        if all(m.covered for m in moments):
             self._refusals["covered"] += 1  # without a picture no plate is read, and nobody would hear of it
             return []
         return [self._event(track, found, moments, moment)]
@@ -310,7 +310,7 @@ class SectionSpeed:
         largest = max(late, key=tall_px, default=found.nearest)
         if tall_px(largest) > 1.2 * tall_px(found.nearest):
             named.append(moment_of("closest", largest))
-        return tuple(sorted(named, key=lambda m: m.at))
+        return tuple(moment.rests.alone(path.id, sorted(named, key=lambda m: m.at)))
 
 
 def terms_of(config: SectionSpeedRule, site: Site) -> SectionTerms:

@@ -299,6 +299,7 @@ class Speeding:
             cls=track.cls,
             at=verdict.closest.at,
             clock=moment.clock,
+            rests=moment.rests,
             article=self._profile.law("speeding").article_for(excess),
             measured={"speed": verdict.measured},
             threshold={"limit_kmh": limit_kmh, "tolerance_kmh": self._tolerance_kmh},

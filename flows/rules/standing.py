@@ -65,8 +65,8 @@ class Stand:
     """One vehicle that stands, or is coming to a stand.
 
     Attributes:
-        first: Where it was first still; the box is what a picture shows without anything nearer.
-        last: Where it was last seen; the place is that of its last look in plain sight, the box what is to be seen.
+        first: Where it was first still.
+        last: Where it was last seen; the place is that of its last look in plain sight.
         plain: Its last look that nothing nearer covered.
         cls: What it is taken for.
         coming_at: When it was last seen moving before; None if it stood when it was first seen.
@@ -305,8 +305,10 @@ class Standings:
 
 def _alone(point: Waypoint, track: int, rests: Rests) -> Waypoint:
     """With what is to be seen of it: by the verdict nobody knows any more who was before it, or under which number."""
-    rest = None if point.xyxy is None else rests.of(track, point.at, point.xyxy)
-    return point if rest is None else replace(point, xyxy=rest)
+    if point.xyxy is None or not rests.knows(track, point.at):
+        return point
+    rest = rests.of(track, point.at, point.xyxy)
+    return replace(point, shown=rest, covered=rest is None)
 
 
 def _apart_m(a: Waypoint, b: Waypoint) -> float:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from flows.domain.events import Event, KeyMoment
+from flows.domain.events import KeyMoment
 from flows.domain.tracks import Sighting, Track
 from flows.evidence.packing import _crop_box
 from flows.rules.hiding import Rests, crowned_over, cut_off
@@ -105,18 +105,11 @@ def test_no_violation_s_picture_shows_the_plate_of_a_nearer_vehicle(nearer: Box,
     rests, later = Rests(), START + timedelta(seconds=1)
     rests.see(tracks(TRUCK, nearer), START)
     moments = [
-        {"name": "past", "at": START.isoformat(), "xyxy": [*TRUCK]},
-        {"name": "leaving", "at": later.isoformat()},
-        {"name": "not shown", "at": START.isoformat()},
+        KeyMoment(name="past", at=START, xyxy=TRUCK),
+        KeyMoment(name="leaving", at=later),
+        KeyMoment(name="not shown", at=START),
     ]
-    told = Event.of(
-        "dome.violation.red_light.v1",
-        camera_id="c",
-        district="d",
-        at=START,
-        data={"track": 1, "moments": moments},
-    )
-    past, *others = (KeyMoment.model_validate(m) for m in rests.alone(told).data["moments"])
+    past, *others = rests.alone(1, moments)
     assert past.xyxy == TRUCK, "it is marked, and found again, by all of its box"
     assert picture(past.shown or past.xyxy) == seen
     assert [(moment.xyxy, moment.shown) for moment in others] == [(None, None)] * 2

@@ -126,7 +126,7 @@ def test_pictures_of_a_covered_vehicle_do_not_show_who_covers_it(share: float) -
         car, Moment(boxes[-1].at, 9999, *SIZE, driving.clock(), {1: path}, rests=rests)
     )
     covers = {s.at: s.xyxy for s in other.sightings}
-    shown = [(m.at, m.shown) for event in events for m in Passage.of(rests.alone(event)).moments]
+    shown = [(m.at, m.shown) for event in events for m in Passage.of(event).moments]
     assert len(shown) == (0 if share > 1 else 2)
     assert house.rule.refusals() == ({"covered": 1} if share > 1 else {})
     assert all(rest is not None and rest[3] <= covers[at][1] + 0.1 for at, rest in shown)

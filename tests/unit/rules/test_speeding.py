@@ -108,7 +108,7 @@ def test_pictures_of_who_is_covered_do_not_show_who_covers_it(share: float) -> N
         events += speeding.observe(seen, replace(moment(s.at), rests=rests))
     events += speeding.forget(car, replace(moment(boxes[-1].at), rests=rests))
     (event,) = events
-    moments = {m.name: m for m in violation(rests.alone(event)).moments}
+    moments = {m.name: m for m in violation(event).moments}
     covers = {s.at: s.xyxy for s in other.sightings}
     assert all(m.shown is not None for m in moments.values() if m.at in covers and not m.covered)
     assert all(m.shown[3] <= covers[m.at][1] + 0.1 for m in moments.values() if m.shown is not None)
@@ -134,7 +134,7 @@ def test_the_picture_between_is_of_the_vehicle_that_was_measured() -> None:
         nearer.sightings.append(replace(s, xyxy=s.xyxy + np.array([-30, -30, 30, 30], np.float32)))
         rests.see([car, nearer] if s.at in hides else [car], s.at)
     (event,) = judge(rule(), car, replace(moment(boxes[-1].at), rests=rests))
-    moments = {m.name: m for m in violation(rests.alone(event)).moments}
+    moments = {m.name: m for m in violation(event).moments}
     assert {name: m.covered for name, m in moments.items()} == {"first": True, "closest": False, "last": True}
     assert moments["closest"].at in {s.at for s in own}
 

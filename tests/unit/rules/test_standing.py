@@ -55,6 +55,7 @@ def test_how_it_came_shows_nobody_nearer_though_its_number_ended_at_once() -> No
     house.end(1)
     (stand,) = (s for s in house.see(1.0, {3: CAR, 2: NEARER}) if s.owner == 3)
     assert stand.first.at == START
-    assert stand.first.xyxy is not None
-    assert stand.first.xyxy[3] < CAR[3]
+    assert stand.first.xyxy == CAR, "it is found again by all of its box"
+    assert stand.first.shown is not None
+    assert stand.first.shown[3] < CAR[3]
     assert stand.plain.xyxy == CAR, "it is known again by all of its box"
