@@ -189,12 +189,16 @@ def test_a_replica_that_hangs_is_given_up_by_whoever_asks_and_replaced(
     try:
         title = f"ray::ServeReplica:{app_name(HANGING)}"
         before = workers(title)[0].pid
-        impatient = gateway._ask.remote(  # type: ignore[attr-defined]
-            app_name(HANGING), DetectorAway, "detect", body[0], answer_s=0.2
-        )
-        with pytest.raises(DetectorAway, match=r"no answer within 0\.2 s"):
-            ray.get(impatient, timeout=120)
-        assert (tmp_path / "hung").exists()
+        given_up: list[str] = []
+        while not (given_up and (tmp_path / "hung").exists()):  # it may be given up before it has come
+            impatient = gateway._ask.remote(  # type: ignore[attr-defined]
+                app_name(HANGING), DetectorAway, "detect", body[0], answer_s=0.2
+            )
+            try:
+                ray.get(impatient, timeout=120)
+            except DetectorAway as error:
+                given_up.append(str(error))
+        assert "no answer within 0.2 s" in given_up[0]
         found: list[Detections] = []
         while not found:  # as a feed does; the router may still know the old one
             with suppress(DetectorAway):
