@@ -9,19 +9,22 @@ apart, and the tracker's swap of the two looks like a turn.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.domain.events import Measured
+from flows.domain.events import Event, Measured
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import ProhibitedTurnRule
+from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
 from flows.road.geometry import angle_between
 from flows.road.roadway import Area
-from flows.rules.base import Site
+from flows.rules.base import Moment, Site
 from flows.rules.certainty import Z95, inside, seconds, seconds_between, way_between
 from flows.rules.following import Finding, FollowingRule
 from flows.rules.reporting import doubt
@@ -43,6 +46,8 @@ class ProhibitedTurnConfig:
         moves_mps: Slower has no direction to speak of.
         heading_deg: Where a zone states its traffic's heading, who goes farther off it is passing through.
         tells_m: Standard error of one look from which on vehicles 6 m apart cannot be told by where they are.
+        waits_s: Who has been on the way for so long waits for a gap: the picture of where it came from is kept.
+        turns_s: So long before its end the turn is shown: pictures of before are not at hand.
     """
 
     sure_s: float = 0.3
@@ -50,6 +55,8 @@ class ProhibitedTurnConfig:
     moves_mps: float = 1.4
     heading_deg: float = 75.0
     tells_m: float = 1.5
+    waits_s: float = 8.0
+    turns_s: float = 15.0
 
 
 @dataclass(slots=True)
@@ -92,6 +99,21 @@ class ProhibitedTurn(FollowingRule[_Turn]):
         areas = site.road.areas if site.road is not None else {}
         self._enters, self._leaves = areas.get(config.enters), areas.get(config.leaves)
         self._within = areas.get(config.within) if config.within else None
+        self._pins = site.pins.open()
+
+    def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        """Follows the vehicles seen in this frame."""
+        events = super().observe(tracks, moment)
+        self._pins.keep(self._waiting(moment.at))
+        return events
+
+    def _waiting(self, now: datetime) -> Iterator[datetime]:
+        """When those came from the first zone who have been on their way for long, and may still turn."""
+        least_s, most_s = self._thresholds.waits_s, self._config.max_s
+        for followed in self._followed.values():
+            entry = followed.state.entry
+            if entry and least_s <= (now - entry[-1].at).total_seconds() <= most_s and self._lasts(entry):
+                yield entry[-1].at
 
     def _see(self, state: _Turn, look: Look) -> Finding | str | None:
         point = look.point
@@ -158,7 +180,6 @@ class ProhibitedTurn(FollowingRule[_Turn]):
             return "mixed_up"
         if state.strayed:
             return "strayed"
-        middle = min(state.between, key=lambda p: abs(seconds_between(entry[-1], p) * 2 - _between_s(state)))
         return Finding(
             at=leave[-1],
             measured={
@@ -166,14 +187,16 @@ class ProhibitedTurn(FollowingRule[_Turn]):
                 "duration": seconds(entry[-1], leave[0], self._moment.clock),
             },
             threshold={"max_s": self._config.max_s},
-            moments={"enters": entry[-1], "turns": middle, "leaves": leave[-1]},
+            moments={"enters": entry[-1], "turns": self._middle(state), "leaves": leave[-1]},
             way=[*entry[-25:], *state.between],
             facts={"enters": self._config.enters, "leaves": self._config.leaves},
         )
 
-
-def _between_s(state: _Turn) -> float:
-    return seconds_between(state.entry[-1], state.exit[0])
+    def _middle(self, state: _Turn) -> Waypoint:
+        """Half way in time from where it came, or from where it is still shown."""
+        end = state.exit[0]
+        span_s = min(seconds_between(state.entry[-1], end), self._thresholds.turns_s)
+        return min(state.between, key=lambda p: abs(seconds_between(p, end) - span_s / 2))
 
 
 def _turned(entry: list[Waypoint], leave: list[Waypoint]) -> Measured:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import driving
@@ -10,7 +12,9 @@ from roads import Drive, arc, over, rect, road, straight, swapped, tell, violati
 
 from flows.domain.events import Event
 from flows.domain.ruleset import ProhibitedTurnRule
+from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
+from flows.rules.base import Moment, Site
 from flows.rules.prohibited_turn import ProhibitedTurn, describe
 
 TURN = ProhibitedTurnRule(enters="south", leaves="west")
@@ -60,12 +64,41 @@ def test_a_camera_sees_it_too(seed: int) -> None:
     assert [violation(e).track for e in events] == [1]
 
 
+GO = over(1, (1.7, 28.5), *arc((-8.25, 29), 10, 5, 90, 6), (-40, 39), kmh=18, start_s=34)
+WAITS = Drive(1, ((0, 1.75, 0), (3.4, 1.75, 22), (6, 1.75, 28), (32, 1.75, 28), *GO.way))
+
+
 @pytest.mark.slow
 def test_who_waits_in_the_junction_has_turned_too() -> None:
-    go = over(1, (1.7, 28.5), *arc((-8.25, 29), 10, 5, 90, 6), (-40, 39), kmh=18, start_s=34)
-    waits = Drive(1, ((0, 1.75, 0), (3.4, 1.75, 22), (6, 1.75, 28), (32, 1.75, 28), *go.way))
-    assert len(judged(waits)) == 1
-    assert tell(rule(TURN.model_copy(update={"max_s": 10.0})), [waits]) == []
+    assert len(judged(WAITS)) == 1
+    assert tell(rule(TURN.model_copy(update={"max_s": 10.0})), [WAITS]) == []
+
+
+class Watching(ProhibitedTurn):
+    """Notes which pictures were kept when."""
+
+    def __init__(self, config: ProhibitedTurnRule, site: Site) -> None:
+        super().__init__(config, site)
+        self.kept: dict[datetime, frozenset[datetime]] = {}
+
+    def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        events = super().observe(tracks, moment)
+        self.kept[moment.at] = self._pins.wanted
+        return events
+
+
+@pytest.mark.slow
+def test_where_it_came_from_is_shown_however_long_it_waited() -> None:
+    """The camera's ring of packets reaches back 20 s."""
+    judge = Watching(TURN, road(TURN, zones=ZONES, headings={"south": 0.0, "west": 270.0}))
+    (event,) = tell(judge, [WAITS, STRAIGHT])
+    enters, turns, leaves = violation(event).moments
+    assert leaves.at - enters.at > timedelta(seconds=25)
+    assert leaves.at - turns.at < timedelta(seconds=15)
+    since = [at for at, wanted in judge.kept.items() if enters.at in wanted]
+    assert min(since) - enters.at < timedelta(seconds=10), "while the ring has it"
+    assert {at for at in judge.kept if min(since) <= at < leaves.at} <= set(since)
+    assert set().union(*judge.kept.values()) == {enters.at}, "of nobody who drives straight on"
 
 
 @pytest.mark.parametrize(
