@@ -21,7 +21,7 @@ def file_report(violations: Sequence[Event], settings: Settings) -> Report | Non
 
     It waits to be looked at by whoever serves the console next.
     """
-    from flows.reports.desk import Claim, ReportDesk
+    from flows.reports.reception import Claim, Reception
     from flows.store.evidence import EvidenceStore
     from flows.store.redis_server import redis_beside
     from flows.store.reports import ReportsStore
@@ -45,7 +45,7 @@ def file_report(violations: Sequence[Event], settings: Settings) -> Report | Non
                 happened_at=seen[0].time,
             )  # fmt: skip
             films = [evidence.read(str(stored["folder"]), "clip.mp4")] if clip else []
-            return ReportDesk(reports, evidence).accept(claim, films)
+            return Reception(reports, evidence).accept(claim, films)
         finally:
             results.close()
             reports.close()

@@ -31,7 +31,7 @@ class Gone(DomeError):
     """It was deleted at that moment: there is none any more."""
 
 
-class ReviewDesk:
+class Reviews:
     """Takes people's steps to Redis.
 
     Args:

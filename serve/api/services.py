@@ -15,7 +15,7 @@ from flows.domain.people import EVERYWHERE
 from flows.domain.platehash import PlateHasher
 from flows.domain.webhook import Webhook
 from flows.jurisdiction import load_profile
-from flows.reports.desk import ReportDesk
+from flows.reports.reception import Reception
 from flows.reports.work import ReportWork
 from flows.store.audit import AuditStore
 from flows.store.cameras import CameraStore
@@ -29,7 +29,7 @@ from flows.store.pictures import PictureStore
 from flows.store.proceedings import ProceedingsStore
 from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
-from flows.store.review import ReviewDesk
+from flows.store.review import Reviews
 from flows.store.sightings import SightingStore
 from flows.store.tasksweep import TaskSweep
 from flows.store.uploads import UploadShelf
@@ -82,7 +82,7 @@ class Services:
         signatures: Checks what channels sign.
         reports: Citizens' reports.
         uploads: Their files on the way.
-        desk: Takes them in and moves them.
+        reception: Takes them in and moves them.
         work: What the machine does with them.
         now: The present, aware UTC.
     """
@@ -104,13 +104,13 @@ class Services:
     audit: AuditStore
     patrol: PatrolStore
     tasks: TaskSweep
-    review: ReviewDesk
+    review: Reviews
     pictures: PictureStore
     seers: Seers
     signatures: Signatures
     reports: ReportsStore
     uploads: UploadShelf
-    desk: ReportDesk
+    reception: Reception
     work: ReportWork
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -130,10 +130,10 @@ class Services:
         vault = Vault.of(probe_key) if probe_key else None
         reports, inspector = ReportsStore(url), Inspector()
         looker = ClipLooker(config.detector, settings, config.jurisdiction)
-        desk = ReportDesk(reports, evidence)
+        reception = Reception(reports, evidence)
         leads = LeadStore(url, vault)
         patrol = PatrolStore(url, kept_days=load_profile(config.jurisdiction).retention.task_days)
-        work = ReportWork(reports, evidence, results, inspector, looker, config.timezone, busy=desk.busy)
+        work = ReportWork(reports, evidence, results, inspector, looker, config.timezone, busy=reception.busy)
         return cls(
             config=config,
             identity=Identity(config.oidc, keys_for(config.oidc, settings.home)),
@@ -152,13 +152,13 @@ class Services:
             audit=AuditStore(url),
             patrol=patrol,
             tasks=TaskSweep(patrol, leads, results),
-            review=ReviewDesk(results, violations, exemptions),
+            review=Reviews(results, violations, exemptions),
             pictures=PictureStore(url),
             seers=Seers(config),
             signatures=Signatures(ChannelBook(config.channels_path), reports.unseen),
             reports=reports,
             uploads=UploadShelf(url, evidence),
-            desk=desk,
+            reception=reception,
             work=work,
         )
 
@@ -174,7 +174,7 @@ class Services:
             self._tasks.append(asyncio.create_task(repeat("webhooks", sender.deliver, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("claims", self.release_claims, CLAIMS_S)))
         self._tasks.append(asyncio.create_task(repeat("reports", self.work.work, DELIVER_S)))
-        self._tasks.append(asyncio.create_task(repeat("old reports", self.desk.forget, FORGET_S)))
+        self._tasks.append(asyncio.create_task(repeat("old reports", self.reception.forget, FORGET_S)))
         self._tasks.append(asyncio.create_task(repeat("patrols' tasks", self.sweep_tasks, FORGET_S)))
 
     def release_claims(self) -> int:

@@ -15,7 +15,7 @@ from citizens import AT, photo, report
 
 from flows.domain.errors import StoreError
 from flows.domain.reports import Reporter, merged, step
-from flows.reports.desk import Claim, ReportDesk
+from flows.reports.reception import Claim, Reception
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.reports import ReportChanged, ReportsStore
@@ -103,13 +103,13 @@ def test_every_receipt_outlives_a_redis_that_is_killed_while_reports_come(tmp_pa
     refused = threading.Event()
     with EmbeddedRedis(tmp_path / "redis") as server:
         store, evidence = ReportsStore(server.url), EvidenceStore(str(tmp_path / "evidence"))
-        desk = ReportDesk(store, evidence, now=lambda: AT)
+        reception = Reception(store, evidence, now=lambda: AT)
 
         def send(first: int) -> None:
             for n in range(first, 90, 3):
                 while True:  # as a channel does: what has no receipt is sent again
                     try:
-                        receipts[desk.accept(claim(n), [photo(n)]).id] = photo(n)
+                        receipts[reception.accept(claim(n), [photo(n)]).id] = photo(n)
                         break
                     except StoreError:
                         refused.set()
@@ -137,16 +137,16 @@ def test_every_receipt_outlives_a_redis_that_is_killed_while_reports_come(tmp_pa
 def test_who_is_forgotten_is_gone_from_the_append_only_file_too(tmp_path: Path) -> None:
     with EmbeddedRedis(tmp_path / "redis") as server:
         store, evidence = ReportsStore(server.url), EvidenceStore(str(tmp_path / "evidence"))
-        desk = ReportDesk(store, evidence, now=lambda: AT)
-        made = desk.accept(Claim("egov", "secret-4711", "speeding", 43.24, 76.91, "words of hers"), [photo()])
+        reception = Reception(store, evidence, now=lambda: AT)
+        made = reception.accept(Claim("egov", "secret-4711", "speeding", 43.24, 76.91, "words of hers"), [photo()])
         file = server.folder / "appendonly.aof"
         assert b"words of hers" in file.read_bytes()
-        assert desk.erase("egov", made.id)
+        assert reception.erase("egov", made.id)
         wanted, deadline_s = redis.Redis.from_url(server.url), time.monotonic() + 20
         while (held := file.read_bytes()) and (b"words of hers" in held or b"secret-4711" in held):
             assert time.monotonic() < deadline_s, "it still stands there"
             if wanted.exists("{dome}:cases:uncompacted"):
-                desk.forget()
+                reception.forget()
             time.sleep(0.05)
         assert not list((tmp_path / "evidence" / "reports").iterdir())
         store.close()

@@ -21,8 +21,8 @@ from starlette.exceptions import HTTPException
 
 from flows.domain.errors import DomeError, FieldError
 from flows.domain.reports import MOST_FILES, MOST_TEXT, SERVICES
-from flows.reports.desk import Claim
 from flows.reports.open311 import JSON, XML, error_rows, receipt_row, request_row, service_rows, to_xml
+from flows.reports.reception import Claim
 from serve.api.access import anybody, may
 from serve.api.forms import read_form
 from serve.api.problems import Problem, described, problem_of

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Header, Path, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from flows.domain.reports import MOST_FILES, MOST_TEXT, SERVICE_CODES, Report, State
-from flows.reports.desk import Claim
+from flows.reports.reception import Claim
 from flows.store.uploads import PIECE_BYTES, Upload
 from serve.api.access import may
 from serve.api.pages import MOST

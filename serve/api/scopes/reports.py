@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field
 
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.reports import Attachment, Proposal, Report, State, Thing, shown_text
-from flows.reports.desk import Claim
+from flows.reports.reception import Claim
 from flows.reports.work import told
 from flows.store.reports import mark_of as place_of
 from flows.store.uploads import Upload
@@ -43,7 +43,7 @@ class Own:
         uploads: Sequence[str],
         claim: Callable[[str, str], Claim],
     ) -> Report:
-        """Keeps a report; see :meth:`flows.reports.desk.ReportDesk.accept`. Uploads that it names are done with then.
+        """Keeps a report; see :meth:`flows.reports.reception.Reception.accept`. Uploads it names are done with then.
 
         Args:
             reference: The channel's own number.
@@ -52,14 +52,14 @@ class Own:
             claim: Makes the claim from the channel's name and the reference.
         """
         shelf = self._services.uploads
-        if uploads and (known := self._services.desk.known(self._channel, reference)) is not None:
+        if uploads and (known := self._services.reception.known(self._channel, reference)) is not None:
             return known  # to who has not heard of their receipt: the uploads were done with then
         with ExitStack() as lent:
             held: list[bytes | Path] = [
                 *files,
                 *(lent.enter_context(shelf.file(self._channel, u)) for u in uploads),
             ]
-            made = self._services.desk.accept(claim(self._channel, reference), held)
+            made = self._services.reception.accept(claim(self._channel, reference), held)
         for each in uploads:
             try:
                 shelf.remove(self._channel, each)
@@ -89,7 +89,7 @@ class Own:
         Raises:
             Problem: 404 if it is none of theirs.
         """
-        if not self._services.desk.erase(self._channel, tracking):
+        if not self._services.reception.erase(self._channel, tracking):
             raise Problem(404, NO_SUCH)
 
     def begin(self, size: int, sha256: str) -> Upload:
@@ -276,33 +276,33 @@ class Reports:
         raise Problem(404, NO_SUCH)
 
     def original(self, report_id: str, file_id: str, why: str) -> tuple[Attachment, bytes]:
-        """A file as it was sent; written down. See :meth:`flows.reports.desk.ReportDesk.original`.
+        """A file as it was sent; written down. See :meth:`flows.reports.reception.Reception.original`.
 
         Raises:
             Problem: 404 if there is no such file.
         """
         report = self.one(report_id)
         found = _file_of(report, file_id)
-        return self._services.desk.original(report, found.sha256, self._bounds.person.sub, why)
+        return self._services.reception.original(report, found.sha256, self._bounds.person.sub, why)
 
     def choose(self, report_id: str, file_id: str, version: int, thing: int | None) -> ReportDetail:
-        """Says what a file is about. See :meth:`flows.reports.desk.ReportDesk.choose`.
+        """Says what a file is about. See :meth:`flows.reports.reception.Reception.choose`.
 
         Raises:
             Problem: 404 if there is no such file.
         """
         report = self.one(report_id)
         found = _file_of(report, file_id)
-        after = self._services.desk.choose(report, found.sha256, thing, version, self._bounds.person.sub)
+        after = self._services.reception.choose(report, found.sha256, thing, version, self._bounds.person.sub)
         self._services.results.write([told(after)])
         return _detail(after)
 
     def step(self, report_id: str, name: str, version: int, note: str, district: str) -> ReportDetail:
-        """Takes a step of the caller. See :meth:`flows.reports.desk.ReportDesk.step`."""
+        """Takes a step of the caller. See :meth:`flows.reports.reception.Reception.step`."""
         if name == "forward" and not district:
             raise FieldError("district", "the district that is to have it", "nothing")
         report = self.one(report_id)
-        after = self._services.desk.step(report, name, version, self._bounds.person.sub, note, district)
+        after = self._services.reception.step(report, name, version, self._bounds.person.sub, note, district)
         self._services.results.write([told(after)])
         return _detail(after)
 

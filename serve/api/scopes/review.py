@@ -49,7 +49,7 @@ class Review:
         plate: str,
         base: str,
     ) -> ViolationDetail:
-        """Takes a step on a violation; see :meth:`flows.store.review.ReviewDesk.decide`.
+        """Takes a step on a violation; see :meth:`flows.store.review.Reviews.decide`.
 
         Raises:
             Problem: 404 if there is none in the caller's districts.

@@ -422,10 +422,10 @@ async def test_what_was_kept_long_enough_goes_with_its_files(api: Any, egov: Cha
     tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
     await looked_at(api)
     services = api.app.state.services
-    services.desk._now = lambda: datetime.now(UTC) + KEPT - timedelta(days=1)
-    assert services.desk.forget() == 0
-    services.desk._now = lambda: datetime.now(UTC) + KEPT + timedelta(days=1)
-    assert services.desk.forget() == 1
+    services.reception._now = lambda: datetime.now(UTC) + KEPT - timedelta(days=1)
+    assert services.reception.forget() == 0
+    services.reception._now = lambda: datetime.now(UTC) + KEPT + timedelta(days=1)
+    assert services.reception.forget() == 1
     assert (await egov.send("GET", f"/reports/{tracking}/status")).status_code == 404
     assert not list((Path(api.config.settings.evidence) / "reports").iterdir())
 
@@ -445,8 +445,8 @@ async def test_files_whose_report_never_came_go_after_a_day(
         await egov.report(uploads=[upload])
     folder = Path(api.config.settings.evidence) / "reports"
     assert list(folder.iterdir())
-    services.desk._now = lambda: datetime.now(UTC) + timedelta(hours=25)
-    assert services.desk.forget() == 2, "its own, and the upload's pieces"
+    services.reception._now = lambda: datetime.now(UTC) + timedelta(hours=25)
+    assert services.reception.forget() == 2, "its own, and the upload's pieces"
     assert not list(folder.iterdir())
 
 

@@ -10,7 +10,7 @@ import redis
 
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.reports import UNFINISHED
-from flows.reports.desk import ReportDesk
+from flows.reports.reception import Reception
 from flows.store import uploads
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
@@ -163,7 +163,7 @@ def test_what_nobody_goes_on_with_is_forgotten_with_its_pieces(
     reports, evidence = ReportsStore(url), EvidenceStore(str(tmp_path / "evidence"))
     for hours, gone in ((24, 0), (25, 1)):
         late = datetime.now(UTC) + timedelta(hours=hours)
-        assert ReportDesk(reports, evidence, now=lambda late=late: late).forget() == gone
+        assert Reception(reports, evidence, now=lambda late=late: late).forget() == gone
     assert not list((tmp_path / "evidence").rglob("*.part"))
     reports.close()
 

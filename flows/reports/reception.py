@@ -86,7 +86,7 @@ class Claim:
     happened_at: datetime | None = None
 
 
-class ReportDesk:
+class Reception:
     """Takes reports in, moves them, and forgets them. Safe to use from several threads.
 
     Args:
