@@ -138,7 +138,9 @@ def test_who_is_forgotten_is_gone_from_the_append_only_file_too(tmp_path: Path) 
     with EmbeddedRedis(tmp_path / "redis") as server:
         store, evidence = ReportsStore(server.url), EvidenceStore(str(tmp_path / "evidence"))
         reception = Reception(store, evidence, now=lambda: AT)
-        made = reception.accept(Claim("egov", "secret-4711", "speeding", 43.24, 76.91, "words of hers"), [photo()])
+        made = reception.accept(
+            Claim("egov", "secret-4711", "speeding", 43.24, 76.91, "words of hers"), [photo()]
+        )
         file = server.folder / "appendonly.aof"
         assert b"words of hers" in file.read_bytes()
         assert reception.erase("egov", made.id)
