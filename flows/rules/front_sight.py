@@ -72,20 +72,19 @@ class FrontSight:
         self._line, self._ground = line, ground
         self._crown = CrownSight(ground) if ground is not None else None
 
-    def front(self, body: Body, look: Look, picture_px: tuple[int, int], whole: bool, matters: bool) -> Front:
+    def front(self, body: Body, look: Look, picture_px: tuple[int, int], matters: bool) -> Front:
         """Where it is by its foot; of a long vehicle that drives away, by its own length as soon as it matters.
 
         Args:
             body: What is known of it, and goes on growing.
             look: The look.
             picture_px: Width and height of the full-resolution picture.
-            whole: Whether all of it is to be seen, with both sides.
             matters: Whether it may not cross now.
         """
         front = self._line.front(look.point, look.cls, body.length)
         if not front.away or look.cls not in body_length.LONG:
             return front
-        if whole:
+        if look.whole:
             body.add(look.point)
         if front.before or front.past or not matters or body.fresh < REMEASURES:
             return front

@@ -8,23 +8,21 @@ line (it did not get there for some seconds, or red ended, or it was gone). So n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 import numpy as np
 
-from flows.domain.events import Event, Measured
+from flows.domain.events import Measured
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import RedLightRule, StopLineRule
-from flows.domain.tracks import Track
 from flows.road.geometry import inside_polygon
 from flows.road.roadway import Area
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
 from flows.rules.following import Finding, FollowingRule
 from flows.rules.front_sight import Body, FrontSight
-from flows.rules.hiding import covered
 from flows.rules.signal_log import SignalLog, Spell
 from flows.rules.stopping_line import Front, StoppingLine
 from flows.rules.trail import Look, TrailConfig
@@ -34,11 +32,9 @@ SPEED_SD_MPS: Final = 0.5
 """Standard error of a path's speed at best; here it is only told, nobody is fined for it."""
 STRAIGHT: Final = math.cos(math.radians(20.0))
 """Who heads so after the junction as before it has not turned there."""
-TRAILS: Final = TrailConfig(settle_s=0.2, steady_s=0.6, covered_share=1.1, cut_share=0.5)
+TRAILS: Final = TrailConfig(settle_s=0.2, steady_s=0.6, covered_share=1.1, cut_share=0.5, sides_share=0.01)
 """Who shows half of its lower edge is in plain sight, whatever covers its side: of 277 such looks none made a vehicle
 seem farther on by more than 0.2 m. By how much it is shifted aside matters at a line's ends only."""
-SIDES: Final = 0.01
-"""A nearer box over so much of one may end its side: it does not tell how long its vehicle is."""
 Outcome = Literal["ran", "stopped"]
 
 
@@ -142,7 +138,6 @@ class LineCrossingRule(FollowingRule[Crossing]):
         self._junction: Area | None = None
         self._exit: Area | None = None
         self._sight: FrontSight | None = None
-        self._whole, self._touched = False, set[int]()
         if site.road is None:
             return
         behind = config.junction or (light.junction if light else None)
@@ -162,22 +157,12 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if self._arrow is not None:
             self._arrow.see(moment.signals.get(self._arrow.name))
 
-    def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
-        """See :meth:`FollowingRule.observe`."""
-        self._touched = covered(tracks, moment.at, SIDES)
-        return super().observe(tracks, moment)
-
-    def _follow(self, track: Track, look: Look, moment: Moment) -> list[Event]:
-        whole = look.point.at == moment.at and track.id not in self._touched
-        self._whole = whole and look.clear and not look.broken
-        return super()._follow(track, look, moment)
-
     def _see(self, state: Crossing, look: Look) -> Finding | str | None:
         sight, body = self._sight, state.body
         if sight is None:
             return None
         red = self._signal.now is not None and self._signal.now.phase == "red"
-        front = sight.front(body, look, self._picture_px, self._whole, red)
+        front = sight.front(body, look, self._picture_px, red)
         beside = state.past is None and front.inside_m < -self._thresholds.beside_m
         if look.clear:
             sight.learn(body, look, self._picture_px)

@@ -47,6 +47,8 @@ class TrailConfig:
             detector that tells only what is to be seen gives boxes that adjoin. More than 1 where that does not matter.
         cut_near: They adjoin if they are so near, in shares of its height: both edges are off by some pixels.
         guessed_share: One so far covered is a guess, its upper edge as well, and for as long after it.
+        sides_share: A nearer box over so much of one may end its side: it does not tell how long its vehicle is. More
+            than 1 where that does not matter.
         recover_s: The smoothed path shows a shift for so long after it.
     """
 
@@ -67,6 +69,7 @@ class TrailConfig:
     cut_share: float = 1.1
     cut_near: float = 0.15
     guessed_share: float = 0.5
+    sides_share: float = 1.1
     recover_s: float = 0.5
 
 
@@ -81,6 +84,7 @@ class Look:
         broken: This may be another vehicle than in the look before: what was known is void.
         mixed: The track was broken before: another vehicle took a great part in the vote over its class.
         crown: Its box's upper edge is its own: no nearer box reaches over it, or covers half of its box.
+        whole: All of it is to be seen now, with both sides.
     """
 
     point: Waypoint
@@ -89,6 +93,7 @@ class Look:
     broken: bool = False
     mixed: bool = False
     crown: bool = False
+    whole: bool = False
 
 
 @dataclass(slots=True)
@@ -134,6 +139,7 @@ class Trails:
         if config.cut_share <= 1.0:
             hidden |= cut_off(tracks, moment.at, config.cut_share, config.cut_near)
         topped = crowned_over(tracks, moment.at, config.guessed_share)
+        touched = covered(tracks, moment.at, config.sides_share) if config.sides_share <= 1.0 else set[int]()
         for track in tracks:
             trail = self._trails.setdefault(track.id, _Trail())
             if track.id in hidden:
@@ -142,13 +148,13 @@ class Trails:
                 trail.topped_at.append(moment.at)
             path = moment.paths.get(track.id)
             if path is not None and path.points and path.now.heads:
-                yield track, self._looks(trail, track, path)
+                yield track, self._looks(trail, track, path, moment.at, track.id not in touched)
 
     def forget(self, track: int) -> None:
         """The track has ended."""
         self._trails.pop(track, None)
 
-    def _looks(self, trail: _Trail, track: Track, path: Path) -> list[Look]:
+    def _looks(self, trail: _Trail, track: Track, path: Path, now: datetime, whole: bool) -> list[Look]:
         fresh = _after(path.points, trail.last)
         looks = []
         for point in fresh:
@@ -166,7 +172,8 @@ class Trails:
             if _s(trail.started_at, point.at) >= settle_s:
                 clear = not self._was_covered(trail, point.at)
                 crown = not self._was(trail.topped_at, point.at)
-                looks.append(Look(point, track.cls, clear, mixed=mixed, crown=crown))
+                whole_now = whole and clear and point.at == now
+                looks.append(Look(point, track.cls, clear, mixed=mixed, crown=crown, whole=whole_now))
             elif broken:
                 looks.append(Look(point, track.cls, clear=False, broken=True, mixed=True))
         return looks

@@ -476,7 +476,8 @@ def test_from_aside_a_truck_tells_by_its_own_length_how_far_beyond_the_line_it_s
 
 @pytest.mark.slow
 def test_a_truck_whose_sides_another_covers_is_not_measured_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line_crossing, "covered", lambda tracks, _, share: {t.id for t in tracks})
+    sides = line_crossing.TRAILS.sides_share
+    monkeypatch.setattr(trail, "covered", lambda tracks, _, share: {t.id for t in tracks if share == sides})
     lights: Lights = {"main": [(0, "red"), (20, "green")]}
     _, lines = judged(truck(10.2, 33.2), lights=lights, eye=driving.camera("high"), hz=8.0)
     assert lines == []
