@@ -226,6 +226,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
         state.past = sight.again(past, cls, body)
         if before is not None:
             state.before = sight.again(before, cls, body)
+        if state.before is None:
+            known = (sight.again(front, cls, body) for front in reversed(state.way) if not front.covered)
+            state.before = next((front for front in known if front.before), None)
         if state.past.past and (state.before is None or state.before.before):
             return True
         state.past = state.inside = state.stands = None
@@ -318,7 +321,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             return "signal_unknown" if "unknown" in phases else "signal_changed"
         if (before.point.at - early.begun_by).total_seconds() <= self._grace_s:
             return "within_grace"
-        if state.before is None and not self._was_before(before, early):
+        if not before.before and not self._was_before(before, early):
             return "seen_late"
         if seconds_between(before.point, past.point) > self._thresholds.crosses_s:
             return "too_long"
