@@ -4,6 +4,9 @@ Whoever stands behind a vehicle covers it from below, and where its box ends the
 a detector makes up: cut short, it seems farther on than it is. Nothing covers it from above. How high over the road
 the line of sight to its upper edge passes its middle is known from looks in plain sight; at that height the same edge
 says where it is now, to within what the edge moves over the roof as the view gets flatter: 0.3 m in 7 m.
+
+And nothing of a vehicle is farther on than where the line of sight over its upper edge meets the road, whatever of it
+is not to be seen.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.paths import Waypoint
+from flows.domain.tracks import Box
 from flows.road.ground import GroundPlane
 
 Array = NDArray[np.float64]
@@ -23,6 +27,11 @@ Array = NDArray[np.float64]
 EDGE_PX: Final = 3.0
 """Standard error of an upper edge in a picture 1280 px wide, as the median of a second. Measured: 3.0 px of vehicles
 that another covers, hardly less than the 3.9 px of one look; a detector is wrong the same way for a while."""
+LOOK_PX: Final = 4.0
+"""Standard error of an upper edge in one look. Measured on 312 vehicles that came into a picture: too low by up to 6 px
+in 95 % of looks, 11 px in 99 %; a body that is two metres high leaves more than that."""
+NOSE_M: Final = 0.5
+"""No vehicle's front is lower."""
 VIEW_M: Final = 0.2
 """Standard error from the change of the view."""
 
@@ -69,6 +78,28 @@ class CrownSight:
             sd_m=math.hypot(point.sd_m, sd_m),
             spread_m2=None if point.spread_m2 is None else point.spread_m2 + way * sd_m**2,
         )
+
+    def reach(self, xyxy: Box, picture_px: tuple[int, int]) -> tuple[Array, Array] | None:
+        """Where lines of sight over the ends of a box's upper edge come down to the height of a front.
+
+        No front in the box is farther on than both, however long and high its vehicle is.
+
+        Args:
+            xyxy: ``(4,)`` the box.
+            picture_px: Width and height of the full-resolution picture.
+
+        Returns:
+            ``(2, 2)`` m on the ground and their covariance ``(2, 2, 2)`` m²; None where it is at the horizon.
+        """
+        ground = self._ground.for_picture(*picture_px)
+        corners = np.array([[xyxy[0], xyxy[1]], [xyxy[2], xyxy[1]]], np.float64)
+        places = ground.to_ground(corners)
+        if not np.isfinite(places).all():
+            return None
+        camera, height_m = ground.camera_m
+        share = 1.0 - NOSE_M / max(height_m, 2 * NOSE_M)
+        spread = ground.covariance(corners, LOOK_PX * picture_px[0] / 1280).total
+        return camera + share * (places - camera), share**2 * spread
 
     def _row(self, point: Waypoint, picture_px: tuple[int, int]) -> Array:
         """``(4,)`` the plane through the camera and the upper edge's row: its product with (x, y, z, 1) is 0."""

@@ -91,6 +91,28 @@ class FrontSight:
         self.measure(body, look.cls, look.point, picture_px)
         return self._line.front(look.point, look.cls, body.length)
 
+    def arrived(self, look: Look, picture_px: tuple[int, int]) -> Front | None:
+        """How it was last seen surely before the line, before the first look at it; None if it was not.
+
+        Who drives away from a camera comes into its picture front first, and until all of it is there its foot is cut
+        off. But no front is above the upper edge of its box: by that it is told how far on it was at most, and its
+        length does not matter.
+        """
+        now = self._line.front(look.point, look.cls)
+        if self._crown is None or not now.away:
+            return None
+        for sighting in reversed(look.arrival):
+            reach = self._crown.reach(sighting.xyxy, picture_px)
+            if reach is None:
+                continue
+            box = sighting.xyxy.tolist()
+            then = replace(look.point, at=sighting.at, xyxy=(box[0], box[1], box[2], box[3]))
+            front = self._line.no_farther(then, *reach)
+            if front.before:
+                back_m = max(0.0, now.past_m - front.past_m)
+                return replace(front, point=replace(then, xy_m=then.xy_m - back_m * then.heading))
+        return None
+
     def again(self, front: Front, cls: str, body: Body) -> Front:
         """An earlier front, by what is known of its body now."""
         return replace(self._line.front(front.point, cls, body.length), covered=front.covered)

@@ -77,6 +77,20 @@ def _share_hidden(box: Array, nearer: Array) -> float:
     return float((across[:, None, :] & along[:, :, None]).any(axis=0).mean())
 
 
+def alone(tracks: Sequence[Track], at: datetime, near: float) -> set[int]:
+    """Numbers of the tracks near whose box is no other: nobody hides any of them, wherever they stand.
+
+    Args:
+        tracks: Those seen at a moment, and others.
+        at: The moment.
+        near: Boxes adjoin that are so near, in shares of a box's own width and height.
+    """
+    seen, box = _boxes(tracks, at)
+    beside = np.tile(near * (box[:, 2:] - box[:, :2]), 2) * [-1.0, -1.0, 1.0, 1.0]
+    meets = _meet(box + beside, box).sum(axis=1)
+    return {t.id for t, count in zip(seen, meets, strict=True) if count <= 1}  # its own
+
+
 class Rests:
     """What there is to be seen of each vehicle in each of the last frames, and of nobody else: for plates.
 

@@ -32,7 +32,9 @@ SPEED_SD_MPS: Final = 0.5
 """Standard error of a path's speed at best; here it is only told, nobody is fined for it."""
 STRAIGHT: Final = math.cos(math.radians(20.0))
 """Who heads so after the junction as before it has not turned there."""
-TRAILS: Final = TrailConfig(settle_s=0.2, steady_s=0.6, covered_share=1.1, cut_share=0.5, sides_share=0.01)
+TRAILS: Final = TrailConfig(
+    settle_s=0.2, steady_s=0.6, covered_share=1.1, cut_share=0.5, sides_share=0.01, arrives=True
+)
 """Who shows half of its lower edge is in plain sight, whatever covers its side: of 277 such looks none made a vehicle
 seem farther on by more than 0.2 m. By how much it is shifted aside matters at a line's ends only."""
 Outcome = Literal["ran", "stopped"]
@@ -85,6 +87,7 @@ class Crossing:
 
     Attributes:
         way: Where its front was, from before the line on.
+        arrived: How it came into the picture, if it surely was before the line then.
         early: The first look, if it was before the line as it seems.
         before: The last look surely before the line.
         past: The first look surely beyond it, of those that go on until now.
@@ -98,6 +101,7 @@ class Crossing:
     """
 
     way: list[Front] = field(default_factory=list)
+    arrived: Front | None = None
     early: Front | None = None
     before: Front | None = None
     stands: Front | None = None
@@ -108,6 +112,11 @@ class Crossing:
     out: bool = False
     done: bool = False
     body: Body = field(default_factory=Body)
+
+    @property
+    def came(self) -> Front | None:
+        """Where it was before the line: surely and last, or as it seemed, or as it came into the picture."""
+        return self.before or self.early or self.arrived
 
 
 class LineCrossingRule(FollowingRule[Crossing]):
@@ -163,6 +172,8 @@ class LineCrossingRule(FollowingRule[Crossing]):
             return None
         red = self._signal.now is not None and self._signal.now.phase == "red"
         front = sight.front(body, look, self._picture_px, red)
+        if look.arrival:
+            state.arrived = sight.arrived(look, self._picture_px)
         beside = state.past is None and front.inside_m < -self._thresholds.beside_m
         if look.clear:
             sight.learn(body, look, self._picture_px)
@@ -180,7 +191,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             return None
         if state.before is None and state.early is None and front.past_m < 0.0:
             state.early = front
-        if (state.before is None and state.early is None) or state.done:
+        if state.came is None or state.done:
             return None
         self._walk(state, front)
         if not front.past:
@@ -253,7 +264,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
     def _through(self, state: Crossing, front: Front) -> bool:
         """Whether it went straight through the junction, where others hid it: it came from before the line."""
         assert self._junction is not None
-        came = (state.before or state.early or front).point
+        came = (state.came or front).point
         if float(came.heading @ front.point.heading) < STRAIGHT:
             return False
         way = front.point.xy_m - came.xy_m
@@ -308,8 +319,18 @@ class LineCrossingRule(FollowingRule[Crossing]):
 
     def _judge(self, state: Crossing) -> str | None:
         """Finds the red under which it crossed; without one, why that cannot be told, or None for the innocent."""
-        before, past = state.before or state.early, state.past
+        before = state.came
         assert before is not None
+        reason = self._judge_from(before, state)
+        if reason != "seen_late" or state.arrived is None:
+            return reason
+        # When its foot was first seen it was on its way over, as far as its length is known; it had been seen before.
+        state.before = state.arrived
+        return self._judge_from(state.arrived, state)
+
+    def _judge_from(self, before: Front, state: Crossing) -> str | None:
+        """See :meth:`_judge`; ``before``: where it was before the line, or seemed to be."""
+        past = state.past
         assert past is not None
         if not past.over or past.inside_m < -self._beside_m(past):
             return None
@@ -382,7 +403,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         raise NotImplementedError
 
     def _finding(self, state: Crossing, moments: Mapping[str, Waypoint]) -> Finding:
-        before, past, red = state.before or state.early, state.past, state.red
+        before, past, red = state.came, state.past, state.red
         assert before is not None
         assert past is not None
         assert red is not None
@@ -398,7 +419,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         return Finding(
             at=past.point,
             measured={
-                "red_for": self._red_for(before, past, red),
+                "red_for": self._red_for(before, state.early, past, red),
                 "speed_at_line": self._speed(state, past),
                 "past_line": _past_line(past),
             },
@@ -408,20 +429,21 @@ class LineCrossingRule(FollowingRule[Crossing]):
             facts=facts,
         )
 
-    def _red_for(self, before: Front, past: Front, red: Spell) -> Measured:
+    def _red_for(self, before: Front, early: Front | None, past: Front, red: Spell) -> Measured:
         """For how long the light had been red when the front was at the line.
 
         Its beginning lies between two looks at the light, the crossing between two looks at the vehicle.
         """
-        share = -before.past_m / max(past.past_m - before.past_m, 1e-6)
-        crossed_s = share * seconds_between(before.point, past.point)
+        near = max((f for f in (early, before) if f is not None), key=lambda f: f.point.at)
+        share = -near.past_m / max(past.past_m - near.past_m, 1e-6)
+        crossed_s = share * seconds_between(near.point, past.point)
         began_s = (red.begun_by - red.since).total_seconds() / 2
         clock = self._moment.clock
         low = (before.point.at - red.begun_by).total_seconds()
         if not before.before:  # only before it as it seems
             speed_mps = max(before.point.speed_mps - self._thresholds.off_mps, 1.0)
             low = max(self._grace_s, low - before.most_m / speed_mps)
-        value = (before.point.at - red.begun_by).total_seconds() + began_s + crossed_s
+        value = (near.point.at - red.begun_by).total_seconds() + began_s + crossed_s
         high = (past.point.at - red.since).total_seconds()
         off = Z95 * math.hypot(math.sqrt(2) * clock.time_error_s, clock.scale_error * high)
         return Measured(

@@ -37,7 +37,7 @@ class RedLight(LineCrossingRule):
         super().__init__(config, site, VERSION, config, thresholds)
 
     def _found(self, state: Crossing, outcome: Outcome) -> Finding | str | None:
-        before, past, there = state.before or state.early, state.past, state.inside
+        before, past, there = state.came, state.past, state.inside
         if outcome != "ran" or before is None or past is None or there is None or self._junction is None:
             return None
         where = "in_junction" if inside(self._junction, there.point) else "beyond_junction"

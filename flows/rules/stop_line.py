@@ -34,7 +34,7 @@ class StopLine(LineCrossingRule):
         super().__init__(config, site, VERSION, red_light_at(site, config), thresholds)
 
     def _found(self, state: Crossing, outcome: Outcome) -> Finding | str | None:
-        before, past = state.before or state.early, state.past
+        before, past = state.came, state.past
         if outcome != "stopped" or before is None or past is None:
             return None
         moments = {"before": before.point, "past": past.point}

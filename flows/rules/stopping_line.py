@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -130,6 +130,25 @@ class StoppingLine:
             shorter_m=shorter_m,
             longer_m=longer_m,
         )
+
+    def no_farther(self, point: Waypoint, places_m: Array, spread_m2: Array) -> Front:
+        """The front of who is surely not beyond all of some places, as if it were at the farthest.
+
+        Args:
+            point: The vehicle, heading as it does; its place does not matter.
+            places_m: ``(N, 2)``.
+            spread_m2: ``(N, 2, 2)`` their covariance.
+        """
+        now = self.front(point, "")
+        fronts = [self._at(now, place, spread) for place, spread in zip(places_m, spread_m2, strict=True)]
+        return max(fronts, key=lambda front: front.most_m)
+
+    def _at(self, front: Front, place: Array, spread: Array) -> Front:
+        """The same front, but there; its length does not matter."""
+        along_m, across_m, left = along_and_across(place, self._points)
+        side = self._side or math.copysign(1.0, float(front.point.heading @ left))
+        sd_m = math.hypot(math.sqrt(float(left @ spread @ left)), LEAST_SD_M)
+        return replace(front, past_m=side * across_m, sd_m=sd_m, along_m=along_m)
 
     def _towards(self, point: Waypoint) -> float:
         """Cosine between where a vehicle points and where the camera is; 0 without a camera."""

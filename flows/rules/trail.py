@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.paths import Path, Waypoint
-from flows.domain.tracks import Track
+from flows.domain.tracks import Sighting, Track
 from flows.rules.base import Moment
-from flows.rules.hiding import covered, crowned_over, cut_off
+from flows.rules.hiding import alone, covered, crowned_over, cut_off
 
 Array = NDArray[np.float64]
 
@@ -49,6 +49,7 @@ class TrailConfig:
         guessed_share: One so far covered is a guess, its upper edge as well, and for as long after it.
         sides_share: A nearer box over so much of one may end its side: it does not tell how long its vehicle is. More
             than 1 where that does not matter.
+        arrives: Whether it is told how somebody came into the picture.
         recover_s: The smoothed path shows a shift for so long after it.
     """
 
@@ -70,6 +71,7 @@ class TrailConfig:
     cut_near: float = 0.15
     guessed_share: float = 0.5
     sides_share: float = 1.1
+    arrives: bool = False
     recover_s: float = 0.5
 
 
@@ -85,6 +87,8 @@ class Look:
         mixed: The track was broken before: another vehicle took a great part in the vote over its class.
         crown: Its box's upper edge is its own: no nearer box reaches over it, or covers half of its box.
         whole: All of it is to be seen now, with both sides.
+        arrival: Of the first look: how it was seen before, nobody else near it all the while. Whoever comes into the
+            picture from below shows its front long before its foot.
     """
 
     point: Waypoint
@@ -94,6 +98,7 @@ class Look:
     mixed: bool = False
     crown: bool = False
     whole: bool = False
+    arrival: tuple[Sighting, ...] = ()
 
 
 @dataclass(slots=True)
@@ -109,6 +114,8 @@ class _Trail:
         recent: Waypoints whose velocities are compared.
         covered_at: When a nearer vehicle hid it.
         topped_at: When one reached over its upper edge, or hid so much that this was a guess.
+        arrival: How it was seen since nobody was near it, until there is a look at it.
+        looked: Whether there was one.
     """
 
     last: Waypoint | None = None
@@ -119,6 +126,8 @@ class _Trail:
     recent: deque[Waypoint] = field(default_factory=deque)
     covered_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
     topped_at: deque[datetime] = field(default_factory=lambda: deque(maxlen=64))
+    arrival: deque[Sighting] = field(default_factory=lambda: deque(maxlen=64))
+    looked: bool = False
 
 
 class Trails:
@@ -140,12 +149,15 @@ class Trails:
             hidden |= cut_off(tracks, moment.at, config.cut_share, config.cut_near)
         topped = crowned_over(tracks, moment.at, config.guessed_share)
         touched = covered(tracks, moment.at, config.sides_share) if config.sides_share <= 1.0 else set[int]()
+        by_itself = alone(tracks, moment.at, config.cut_near) if config.arrives else set[int]()
         for track in tracks:
             trail = self._trails.setdefault(track.id, _Trail())
             if track.id in hidden:
                 trail.covered_at.append(moment.at)
             if track.id in topped:
                 trail.topped_at.append(moment.at)
+            if config.arrives and not trail.looked:
+                self._arrives(trail, track.sightings[-1], track.id in by_itself)
             path = moment.paths.get(track.id)
             if path is not None and path.points and path.now.heads:
                 yield track, self._looks(trail, track, path, moment.at, track.id not in touched)
@@ -160,6 +172,7 @@ class Trails:
         for point in fresh:
             broken = self._breaks(trail, point)
             if broken:
+                trail.arrival.clear()
                 trail.broke, trail.others, trail.own = True, trail.others + trail.own, 0
             trail.own += 1
             mixed = trail.own < OWN_VOTE * trail.others
@@ -173,10 +186,20 @@ class Trails:
                 clear = not self._was_covered(trail, point.at)
                 crown = not self._was(trail.topped_at, point.at)
                 whole_now = whole and clear and point.at == now
-                looks.append(Look(point, track.cls, clear, mixed=mixed, crown=crown, whole=whole_now))
+                arrival = () if trail.looked else tuple(s for s in trail.arrival if s.at < point.at)
+                looks.append(Look(point, track.cls, clear, False, mixed, crown, whole_now, arrival))
+                trail.looked = True
             elif broken:
                 looks.append(Look(point, track.cls, clear=False, broken=True, mixed=True))
         return looks
+
+    def _arrives(self, trail: _Trail, sighting: Sighting, by_itself: bool) -> None:
+        """Nobody near, and never out of sight: the tracker cannot have taken another for it since."""
+        arrival = trail.arrival
+        if not by_itself or (arrival and _s(arrival[-1].at, sighting.at) > self._config.gap_s):
+            arrival.clear()
+        if by_itself:
+            arrival.append(sighting)
 
     def _breaks(self, trail: _Trail, point: Waypoint) -> bool:
         last = trail.last

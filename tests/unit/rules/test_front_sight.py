@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import driving
 import numpy as np
+import pytest
+from roads import outline
 
 from flows.domain.paths import Waypoint
+from flows.domain.tracks import Sighting
+from flows.road.ground import GroundPlane
+from flows.road.roadway import Line
 from flows.rules.body_length import STEP_M
-from flows.rules.front_sight import Body
+from flows.rules.front_sight import Body, FrontSight
+from flows.rules.stopping_line import StoppingLine
+from flows.rules.trail import Look
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -24,3 +33,57 @@ def test_who_waits_at_the_line_for_hours_is_measured_by_the_way_it_came() -> Non
     at_line = [p for p in body.whole if came_m[-1] < p.xy_m[1] < 12.0]
     assert len(at_line) <= 3
     assert len(body.whole) == 2 * len(came_m) + len(at_line)
+
+
+LINE_Y_M = 26.0
+PICTURE_PX = driving.WIDTH_PX, driving.HEIGHT_PX
+
+
+def arriving(pose: str, length_m: float, fronts_m: np.ndarray, high_m: float) -> Look:
+    """The first look at a truck at x = 1.75 whose front was so far along the road in the boxes before, ten a second."""
+    eye, arrival = driving.camera(pose), []
+    ahead, left, up = outline("truck", length_m, 2.4).T
+    for k, front_m in enumerate(fronts_m):
+        shown = front_m - length_m / 2 + ahead > 1.0  # nothing of it is beside the camera, or behind
+        px = eye.project(
+            np.column_stack([1.75 - left, front_m - length_m / 2 + ahead, up * high_m / 3.1])[shown]
+        )
+        box = np.clip(np.concatenate([px.min(0), px.max(0)]), 0, PICTURE_PX * 2)
+        arrival.append(Sighting(START + timedelta(seconds=k / 10), k, box.astype(np.float32), 0.9))
+    now = START + timedelta(seconds=len(fronts_m) / 10)
+    north, place = np.array([0.0, 1.0]), np.array([1.75, fronts_m[-1] - length_m / 2])
+    return Look(Waypoint(now, place, 0.3, 10 * north, north), "truck", clear=True, arrival=tuple(arrival))
+
+
+def sight(pose: str) -> FrontSight:
+    eye = driving.camera(pose)
+    ground = GroundPlane.fit(driving.survey(eye))
+    line = Line("stop", np.array([[0.0, LINE_Y_M], [7.0, LINE_Y_M]]))
+    return FrontSight(StoppingLine(line, None, ground.camera_m[0]), ground)
+
+
+@pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])
+@pytest.mark.parametrize("length_m", [6.0, 10.0, 18.0])
+def test_who_comes_into_the_picture_is_told_to_be_before_the_line_by_its_upper_edge(
+    pose: str, length_m: float
+) -> None:
+    """However long it is: its foot is not to be seen yet."""
+    fronts_m = np.arange(6.0, 32.0, 1.0)
+    front = sight(pose).arrived(arriving(pose, length_m, fronts_m, 3.1), PICTURE_PX)
+    assert front is not None
+    assert front.before
+    true_m = fronts_m[round((front.point.at - START).total_seconds() * 10)]
+    assert true_m - LINE_Y_M < front.past_m < 0.0
+
+
+@pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])
+@pytest.mark.parametrize("high_m", [1.0, 3.9])
+def test_who_is_over_the_line_was_not_before_it_however_low_it_is(pose: str, high_m: float) -> None:
+    look = arriving(pose, 16.5, np.arange(LINE_Y_M + 0.1, LINE_Y_M + 6.0, 0.5), high_m)
+    assert sight(pose).arrived(look, PICTURE_PX) is None
+
+
+def test_who_comes_towards_the_camera_shows_its_foot_last_of_all() -> None:
+    look = arriving("gantry", 10.0, np.arange(10.0, 32.0, 1.0), 3.1)
+    towards = replace(look, point=replace(look.point, heading=np.array([0.0, -1.0])))
+    assert sight("gantry").arrived(towards, PICTURE_PX) is None

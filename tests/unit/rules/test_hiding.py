@@ -8,7 +8,7 @@ import pytest
 from flows.domain.events import KeyMoment
 from flows.domain.tracks import Sighting, Track
 from flows.evidence.packing import _crop_box
-from flows.rules.hiding import Rests, crowned_over, cut_off
+from flows.rules.hiding import Rests, alone, crowned_over, cut_off
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 Box = tuple[float, float, float, float]
@@ -53,6 +53,21 @@ def test_who_shows_less_than_half_of_the_lower_edge_may_be_cut_off_there(
 
 def test_nobody_hides_nobody() -> None:
     assert hidden() == set()
+    assert alone([], START, 0.15) == set()
+
+
+@pytest.mark.parametrize(
+    ("other", "is_alone"),
+    [
+        ((90, 170, 160, 260), False),
+        ((150, 60, 260, 120), False),
+        ((210, 60, 260, 120), False),
+        ((220, 60, 260, 120), True),
+    ],
+    ids=["nearer", "farther", "adjoins", "apart"],
+)
+def test_nobody_hides_any_part_of_who_is_alone(other: Box, is_alone: bool) -> None:
+    assert (1 in alone(tracks(CAR, other), START, 0.15)) is is_alone
 
 
 TRUCK: Box = (100, 100, 200, 300)

@@ -38,9 +38,11 @@ AT_RED: Lights = {"main": [(0, "green"), (1, "amber"), (2, "red")], "arrow": [(0
 GREEN_AT_5: Lights = {"main": [(0, "red"), (5, "green")], "arrow": [(0, "off")]}
 
 
-def rule(kind: type[LineCrossingRule], *configs: RuleConfig, **how: Any) -> LineCrossingRule:
+def rule(
+    kind: type[LineCrossingRule], *configs: RuleConfig, line_y: float = 30.0, **how: Any
+) -> LineCrossingRule:
     """One of the camera's rules; the first is its own, the others are there as well."""
-    lines = {"stop": [(0, 30), (7, 30)]}
+    lines = {"stop": [(0, line_y), (7, line_y)]}
     site = road(configs[0], zones=ZONES, lines=lines, signals=("main", "arrow"), **how)
     camera = site.camera.model_copy(update={"rules": configs})
     return kind(configs[0], replace(site, camera=camera))  # type: ignore[call-arg,arg-type]
@@ -496,6 +498,24 @@ def test_a_length_that_more_looks_do_not_bear_out_convicts_nobody(monkeypatch: p
     assert judged(truck(8.0, 29.4), lights=lights, eye=driving.camera("roadside"), hz=8.0) == ([], [])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("length_m", [10.2, 17.0])
+def test_a_length_that_is_measured_at_the_line_tells_where_the_front_was_when_it_was_first_seen(
+    length_m: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First seen slow, its tail 16 m before the line: who is longer than that stood over it."""
+
+    def measure(points: Sequence[Waypoint], *_: Any) -> Length | None:
+        return Length("truck", length_m, 0.5, len(points)) if len(points) >= 8 else None
+
+    monkeypatch.setattr(body_length, "measure", measure)
+    lights: Lights = {"main": [(0, "red"), (20, "green")]}
+    ys = [tail_y + length_m / 2 for tail_y in (14.0, 23.0, 23.0)]
+    late = Drive(1, tuple(zip((0.0, 3.5, 16.0), (1.75,) * 3, ys, strict=True)), "truck", (length_m, 2.4))
+    _, lines = judged(late, lights=lights, eye=driving.camera("roadside"), hz=8.0)
+    assert [violation(e).track for e in lines] == ([1] if length_m < 16.0 else [])
+
+
 JAM: Lights = {"main": [(0, "green"), (6, "amber"), (7, "red"), (40, "green")], "arrow": [(0, "off")]}
 
 
@@ -517,3 +537,17 @@ def test_whoever_is_far_shorter_or_longer_than_its_class_is_innocent_all_the_sam
     """From behind a minibus that waits seemed 5 m beyond the line, and a semitrailer beyond it still before it."""
     drive = replace(truck(size_m[0], front_y), cls=cls, size_m=size_m)
     assert judged(drive, lights=lights, eye=driving.camera(pose), hz=8.0) == ([], [])
+
+
+@pytest.mark.parametrize(("pose", "length_m"), [("gantry", 9.0), ("high", 16.5)])
+@pytest.mark.parametrize(("red_s", "ran"), [(0.2, True), (6.5, False)], ids=["at red", "at green"])
+def test_a_truck_that_is_at_the_line_before_its_foot_is_to_be_seen_is_told_by_how_it_came(
+    pose: str, length_m: float, red_s: float, ran: bool
+) -> None:
+    """It crawls, so nothing but its upper edge, which is seen two seconds sooner, says that it did not stand there."""
+    eye, crawls = driving.camera(pose), replace(ahead(cls="truck", kmh=18), size_m=(length_m, 2.4))
+    judging = rule(RedLight, RED, LINE, eye=eye, line_y=24.0)
+    events = Story([crawls], lights={"main": [(0, "green"), (red_s, "red")]}, eye=eye, hz=8.0).tell(judging)
+    crossed_s = (24.0 - length_m / 2 + 10) / 5
+    assert [violation(e).measured["red_for"].low < crossed_s - red_s for e in events] == [True] * ran
+    assert all(violation(e).measured["red_for"].high > crossed_s - red_s for e in events)
