@@ -24,6 +24,7 @@ from flows.domain.fixes import Fixes
 from flows.domain.frames import Frame, NoPixels
 from flows.domain.inference import DetectorLike, DetectRequest, detect_at_full_size
 from flows.domain.paths import Path
+from flows.domain.ruleset import needs_pixels
 from flows.domain.site import CameraConfig, TracksSource
 from flows.domain.status import Outlines
 from flows.domain.tracks import Track
@@ -36,7 +37,6 @@ from flows.pictures.steadiness import Steadiness
 from flows.road.ground import GroundPlane
 from flows.road.paths import FixBook, PathBook
 from flows.rules import build_rules
-from flows.rules.abandoned_object import needs_pixels
 from flows.rules.base import Moment, Rule
 from flows.rules.hiding import Rests
 from flows.rules.pins import PinBook

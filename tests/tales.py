@@ -25,7 +25,7 @@ from flows.domain.ruleset import (
     WrongWayRule,
 )
 from flows.road.motion import BODIES
-from flows.rules import BUILDERS
+from flows.rules import rule_of
 
 Rng = np.random.Generator
 Teller = Callable[[Rng], Sequence[Drive]]
@@ -416,7 +416,7 @@ def tell_once(tales: Tales, drives: Sequence[Drive], pose: str, seed: int) -> tu
     """Violations of one story, and what was refused."""
     eye = driving.camera(pose)
     site = road(tales.config, zones=tales.zones, headings=tales.headings, lines=tales.lines, eye=eye)
-    rule = BUILDERS[type(tales.config)](tales.config, site)
+    rule = rule_of(tales.config, site)
     story = Story(drives, eye=eye, ground=site.ground, seed=seed, noise_px=NOISE_PX, miss=MISS, hz=tales.hz)
     events = [e for e in story.tell(rule) if e.type.startswith("dome.violation.")]
     return len(events), rule.refusals()

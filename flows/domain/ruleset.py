@@ -5,7 +5,7 @@ What a rule means, how it is judged and what it refuses is in ``flows/rules/<kin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -376,6 +376,11 @@ def kind_of(model: type[RuleConfig]) -> str:
 
 RULE_KINDS: Final = tuple(kind_of(model) for model in RULES)
 """The tags of all rules."""
+
+
+def needs_pixels(rules: Sequence[RuleConfig]) -> bool:
+    """Whether any of a camera's rules looks at what newly stands still."""
+    return any(isinstance(rule, AbandonedObjectRule) for rule in rules)
 
 
 def references(rule: RuleConfig) -> Iterator[tuple[str, str, str]]:

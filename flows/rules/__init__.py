@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from importlib import import_module
+from types import ModuleType
+from typing import Final
 
 from flows.domain.ruleset import (
     AbandonedObjectRule,
@@ -25,76 +26,36 @@ from flows.domain.site import CameraConfig
 from flows.jurisdiction import JurisdictionProfile, RuleLaw
 from flows.road.ground import GroundPlane
 from flows.road.roadway import Roadway
-from flows.rules import (
-    abandoned_object,
-    bus_lane,
-    failure_to_yield,
-    prohibited_stopping,
-    prohibited_turn,
-    red_light,
-    seat_belt,
-    section_speed,
-    solid_line,
-    speeding,
-    stop_line,
-    wrong_way,
-)
-from flows.rules.abandoned_object import AbandonedObjects
 from flows.rules.base import Rule, Site
-from flows.rules.bus_lane import BusLane
-from flows.rules.failure_to_yield import FailureToYield
 from flows.rules.pins import PinBook
-from flows.rules.prohibited_stopping import ProhibitedStopping
-from flows.rules.prohibited_turn import ProhibitedTurn
-from flows.rules.red_light import RedLight
-from flows.rules.seat_belt import SeatBelt
-from flows.rules.section_speed import SectionSpeed
-from flows.rules.solid_line import SolidLine
-from flows.rules.speeding import Speeding
-from flows.rules.stop_line import StopLine
-from flows.rules.wrong_way import WrongWay
 
-Builder = Callable[[Any, Site], Rule]
-
-BUILDERS: dict[type[RuleConfig], Builder] = {
-    SpeedingRule: Speeding,
-    SectionSpeedRule: SectionSpeed,
-    FailureToYieldRule: FailureToYield,
-    WrongWayRule: WrongWay,
-    SolidLineRule: SolidLine,
-    ProhibitedTurnRule: ProhibitedTurn,
-    BusLaneRule: BusLane,
-    ProhibitedStoppingRule: ProhibitedStopping,
-    RedLightRule: RedLight,
-    StopLineRule: StopLine,
-    AbandonedObjectRule: AbandonedObjects,
-    SeatBeltRule: SeatBelt,
+BUILDERS: Final[dict[type[RuleConfig], str]] = {
+    SpeedingRule: "Speeding",
+    SectionSpeedRule: "SectionSpeed",
+    FailureToYieldRule: "FailureToYield",
+    WrongWayRule: "WrongWay",
+    SolidLineRule: "SolidLine",
+    ProhibitedTurnRule: "ProhibitedTurn",
+    BusLaneRule: "BusLane",
+    ProhibitedStoppingRule: "ProhibitedStopping",
+    RedLightRule: "RedLight",
+    StopLineRule: "StopLine",
+    AbandonedObjectRule: "AbandonedObjects",
+    SeatBeltRule: "SeatBelt",
 }
-"""Which class carries out which member of the site file's union of rules."""
+"""Which class carries out which member of the site file's union of rules; it stands in the module of that kind.
 
-DESCRIPTIONS: dict[type[RuleConfig], Callable[[Any, JurisdictionProfile], str]] = {
-    SpeedingRule: speeding.describe,
-    SectionSpeedRule: section_speed.describe,
-    FailureToYieldRule: failure_to_yield.describe,
-    WrongWayRule: wrong_way.describe,
-    SolidLineRule: solid_line.describe,
-    ProhibitedTurnRule: prohibited_turn.describe,
-    BusLaneRule: bus_lane.describe,
-    ProhibitedStoppingRule: prohibited_stopping.describe,
-    RedLightRule: red_light.describe,
-    StopLineRule: stop_line.describe,
-    AbandonedObjectRule: abandoned_object.describe,
-    SeatBeltRule: seat_belt.describe,
-}
-"""One line on what a rule does with these parameters, for ``dome check`` and the README."""
+By name, for a camera need not carry the rules that it has not: together they are 2 MB.
+"""
 
 
 def describe(config: RuleConfig, profile: JurisdictionProfile) -> str:
     """One line on what a rule of the site file does with its parameters."""
     kind = kind_of(type(config))
-    if type(config) not in DESCRIPTIONS:
+    if type(config) not in BUILDERS:
         return f"{kind}: no rule of this version carries it out"
-    return DESCRIPTIONS[type(config)](config, profile) + _exempting(config, profile.law(kind))
+    said: str = _module(config).describe(config, profile)
+    return said + _exempting(config, profile.law(kind))
 
 
 def _exempting(config: RuleConfig, law: RuleLaw) -> str:
@@ -130,4 +91,14 @@ def build_rules(
         CalibrationError: If a zone or line reaches above the survey's horizon.
     """
     site = Site(camera, profile, ground, Roadway.of(camera, ground), pins or PinBook())
-    return [BUILDERS[type(config)](config, site) for config in camera.rules]
+    return [rule_of(config, site) for config in camera.rules]
+
+
+def rule_of(config: RuleConfig, site: Site) -> Rule:
+    """What carries out one rule of the site file."""
+    rule: Rule = getattr(_module(config), BUILDERS[type(config)])(config, site)
+    return rule
+
+
+def _module(config: RuleConfig) -> ModuleType:
+    return import_module(f"{__name__}.{kind_of(type(config))}")

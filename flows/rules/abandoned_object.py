@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -376,8 +376,3 @@ def describe(config: AbandonedObjectRule, profile: JurisdictionProfile) -> str:
         f"survey) for {config.away_s:g} s, or out of sight for {config.gone_s:g} s; again after {config.escalate_s:g} s"
         f"{doubt(profile)}"
     )
-
-
-def needs_pixels(rules: Sequence[Any]) -> bool:
-    """Whether any of a camera's rules looks at what newly stands still."""
-    return any(isinstance(rule, AbandonedObjectRule) for rule in rules)

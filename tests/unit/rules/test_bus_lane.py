@@ -15,7 +15,7 @@ from flows.domain.events import Event
 from flows.domain.ruleset import BusLaneRule, WrongWayRule
 from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
-from flows.rules import BUILDERS
+from flows.rules import rule_of
 from flows.rules.base import Moment, Rule
 from flows.rules.bus_lane import BusLane, describe
 
@@ -158,10 +158,7 @@ def test_who_goes_on_into_the_next_zone_is_reported_once(kind: str) -> None:
     first_one, next_one = (configs[kind](lane=name) for name in zones)
     site = road(first_one, zones=zones, headings=dict.fromkeys(zones, 180.0))
     drive = straight(1, x=3.5, y=(-10, 130), kmh=40)
-    alone = [
-        tell(BUILDERS[type(each)](each, replace(site, culprits={})), [drive])
-        for each in (first_one, next_one)
-    ]
+    alone = [tell(rule_of(each, replace(site, culprits={})), [drive]) for each in (first_one, next_one)]
     assert [len(events) for events in alone] == [1, 1]
-    both = Rules(*(BUILDERS[type(each)](each, site) for each in (first_one, next_one)))
+    both = Rules(*(rule_of(each, site) for each in (first_one, next_one)))
     assert [violation(e).track for e in tell(both, [drive])] == [1]

@@ -22,7 +22,7 @@ from flows.domain.paths import Path
 from flows.domain.ruleset import RedLightRule, StopLineRule
 from flows.domain.signals import Phase, SignalState
 from flows.domain.tracks import Track
-from flows.rules import BUILDERS
+from flows.rules import rule_of
 from flows.rules.base import Moment
 
 STEPS_S = (3600.0, 20.0, 3.0)
@@ -50,7 +50,7 @@ def told(tales: Tales, drives: Sequence[Drive], at_s: float, by_s: float, seed: 
     site = road(tales.config, zones=tales.zones, lines=tales.lines, headings=tales.headings, eye=eye)
     story = Stepped(drives, eye=eye, seed=seed, hz=tales.hz)
     story.at_s, story.by_s = at_s, by_s
-    events = story.tell(BUILDERS[type(tales.config)](tales.config, site))
+    events = story.tell(rule_of(tales.config, site))
     return [e for e in events if e.type.startswith("dome.violation.")]
 
 
@@ -105,7 +105,7 @@ def test_who_obeys_the_light_has_not_run_it_whatever_the_clock_does(story: str, 
             site = road(config, zones=zones, lines=lines, signals=("main",), eye=eye)
             told = SteppedLight([drive], eye=eye, lights={"main": phases})
             told.at_s, told.by_s = at_s, by_s
-            assert told.tell(BUILDERS[type(config)](config, site)) == [], at_s
+            assert told.tell(rule_of(config, site)) == [], at_s
 
 
 class SteppedLight(Stepped):

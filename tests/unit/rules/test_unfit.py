@@ -15,7 +15,7 @@ from tales import ALL
 
 from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
 from flows.road.ground import GroundPlane
-from flows.rules import BUILDERS
+from flows.rules import rule_of
 from flows.rules.base import Rule, Site
 
 LIGHT: dict[str, RuleConfig] = {
@@ -58,7 +58,7 @@ def built(config: RuleConfig, site: Site, four: bool) -> Rule:
         survey = site.ground.config
         corners = tuple(survey.points[i] for i in (0, 1, -2, -1))
         site = replace(site, ground=GroundPlane.fit(survey.model_copy(update={"points": corners})))
-    return BUILDERS[type(config)](config, site)
+    return rule_of(config, site)
 
 
 @pytest.mark.slow
