@@ -231,7 +231,7 @@ class CameraPipeline:
         if frame.fixes is not None:
             counts.reasons[REPORTED] += 1
             return Admission(True, REPORTED)
-        admission = self._gate.decide(frame.picture.luma(), frame.at, moving)
+        admission = self._gate.decide(frame.picture.luma, frame.at, moving)
         counts.gated += not admission.passes
         counts.reasons[admission.reason] += 1
         return admission
@@ -426,6 +426,8 @@ class HeldEvents:
 
     def release(self, until_at: datetime | None = None) -> list[Event]:
         """Gives those that were made until then; all, if None."""
+        if not self._held:
+            return []
         ready = [event for at, event in self._held if until_at is None or at <= until_at]
         self._held = [] if until_at is None else [pair for pair in self._held if pair[0] > until_at]
         self._pin()

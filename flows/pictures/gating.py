@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -96,11 +97,11 @@ class Gate:
         total = sum(self.counts.values())
         return self.counts["still"] / total if total else 0.0
 
-    def decide(self, luma: NDArray[np.uint8], at: datetime, tracks_active: bool) -> Admission:
+    def decide(self, luma: Callable[[], NDArray[np.uint8]], at: datetime, tracks_active: bool) -> Admission:
         """Called once for each frame, in order of capture time.
 
         Args:
-            luma: ``(height, width)`` uint8.
+            luma: Gives ``(height, width)`` uint8; asked where the frame is looked at.
             at: Capture time, aware UTC.
             tracks_active: The tracker follows something that moves.
         """
@@ -111,9 +112,9 @@ class Gate:
             self._passed_at = at
         return Admission(passes, reason)
 
-    def _reason(self, luma: NDArray[np.uint8], at: datetime, tracks_active: bool) -> Reason:
+    def _reason(self, luma: Callable[[], NDArray[np.uint8]], at: datetime, tracks_active: bool) -> Reason:
         if self._looked_at is None or at - self._looked_at >= _LOOK:
-            self._moves, self._looked_at = self._moved(_cells(luma), at), at
+            self._moves, self._looked_at = self._moved(_cells(luma()), at), at
         if self._moves or tracks_active:
             self._active_at = at
             return "motion" if self._moves else "tracks"
@@ -127,11 +128,14 @@ class Gate:
         if self._background.shape != cells.shape or self._learned_at is None or cells.size == 0:
             self._restart(cells, at)
             return True
+        dt_s = (at - self._learned_at).total_seconds()
+        # Fitting the light is half of a look's cost, and seldom says anything that the picture as it is does not.
+        if dt_s < _LEARN_S and np.count_nonzero(np.abs(cells - self._background) > self._threshold) < 2:
+            return False
         expected, noise = self._relit(cells)
         difference = np.abs(cells - expected)
         changed = difference > np.maximum(self._threshold, np.float32(_MOTION_SIGMA * noise))
         count = int(np.count_nonzero(changed))
-        dt_s = (at - self._learned_at).total_seconds()
         if noise > _NOISE_CEILING or count > _SCENE_CUT * changed.size:
             self._restart(cells, at)
             return True

@@ -49,6 +49,16 @@ _MOST_DRIFT_US = 20_000
 """In a minute; bad crystals drift 6 ms. More is congestion, which must not be taken for time."""
 
 
+def _quotient(a: int, b: int) -> int:
+    """``round(Fraction(a, b))`` at a tenth of its cost: it is asked for three times a frame.
+
+    >>> [_quotient(a, 8) for a in (3, 4, 12, 13, -4, -12)], round(Fraction(-12, 8))
+    ([0, 0, 2, 2, 0, -2], -2)
+    """
+    whole, left = divmod(a, b)
+    return whole + (2 * left > b or (2 * left == b and whole % 2))
+
+
 class RateMeter:
     """Frame rate and jitter over the newest intervals; frames left out by the camera do not disturb it."""
 
@@ -255,7 +265,8 @@ class StreamClock:
         return self._anchor_us if self._last_us is None else self._last_us
 
     def _at_us(self, ticks: int) -> int:
-        return self._anchor_us + round((ticks - (self._origin or 0)) * self._tick_us)
+        elapsed = (ticks - (self._origin or 0)) * self._tick_us.numerator
+        return self._anchor_us + _quotient(elapsed, self._tick_us.denominator)
 
     def _unwrapped(self, pts: int) -> int:
         ticks = pts + self._wrapped

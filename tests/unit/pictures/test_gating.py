@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from quick import first
 
 from flows.domain.site import GateConfig
-from flows.pictures.gating import Gate
+from flows.pictures.gating import Admission, Gate
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 HEIGHT, WIDTH = 360, 640
@@ -39,8 +39,12 @@ def at(index: int) -> datetime:
     return START + timedelta(seconds=index / FPS)
 
 
+def verdict(gate: Gate, luma: NDArray[np.uint8], at: datetime, tracks: bool) -> Admission:
+    return gate.decide(lambda: luma, at, tracks)
+
+
 def reasons(gate: Gate, pictures: Iterator[NDArray[np.uint8]], tracks: bool = False) -> list[str]:
-    return [gate.decide(luma, at(i), tracks).reason for i, luma in enumerate(pictures)]
+    return [verdict(gate, luma, at(i), tracks).reason for i, luma in enumerate(pictures)]
 
 
 @pytest.mark.parametrize("noise", [0.0, 2.5, 8.0])
@@ -100,7 +104,7 @@ def test_what_moves_passes_in_every_frame(size: tuple[int, int], step_px: float,
             yield seen(picture, index)
 
     gate = Gate(GateConfig(hold_s=0.3))
-    got = [gate.decide(luma, at(i), False) for i, luma in enumerate(walk())]
+    got = [verdict(gate, luma, at(i), False) for i, luma in enumerate(walk())]
     assert not any(a.reason == "motion" for a in got[25:50])
     assert all(a.passes for a in got[52:])
 
@@ -144,7 +148,7 @@ def test_frames_that_follow_closely_share_a_verdict() -> None:
         picture = ground.copy()
         if index >= 80:
             picture[100:160, 100 + 5 * index : 160 + 5 * index] += 60
-        got.append(gate.decide(seen(picture, index), START + timedelta(seconds=index / 25), False).reason)
+        got.append(verdict(gate, seen(picture, index), START + timedelta(seconds=index / 25), False).reason)
     assert set(got[50:80]) == {"still"}
     assert set(got[81:]) == {"motion"}
 
@@ -171,8 +175,8 @@ def test_equal_frames_give_equal_verdicts() -> None:
 def test_any_picture_size_is_taken_and_may_change(shape: tuple[int, int]) -> None:
     gate = Gate(GateConfig())
     for index in range(4):
-        gate.decide(np.full(shape, 100, np.uint8), at(index), False)
-    assert gate.decide(np.full((500, 900), 100, np.uint8), at(4), False).reason == "motion"
+        verdict(gate, np.full(shape, 100, np.uint8), at(index), False)
+    assert verdict(gate, np.full((500, 900), 100, np.uint8), at(4), False).reason == "motion"
 
 
 def _strong_motion(before: NDArray[np.uint8], now: NDArray[np.uint8]) -> bool:
@@ -199,7 +203,7 @@ def test_real_footage_loses_no_moving_frame(name: str) -> None:
     moving = lost = 0
     for frame in FileVideo("cam-1", path).frames():
         luma = frame.picture.luma().copy()
-        passes = gate.decide(luma, frame.at, False).passes
+        passes = verdict(gate, luma, frame.at, False).passes
         if len(past) >= 6:
             moves = _strong_motion(past.pop(0), luma)
             moving += moves
