@@ -144,8 +144,13 @@ class EvidenceQueue:
         """Called after each step with the moments that rules want shown later; see :mod:`flows.rules.pins`."""
         self.pins.keep(wanted)
 
+    def has_due(self, now_at: datetime) -> bool:
+        """Whether :meth:`due` has anything to make. Asked after every frame: quick."""
+        with self._lock:
+            return bool(self._hurried or self._over(now_at))
+
     def due(self, now_at: datetime) -> list[Event]:
-        """Makes the packages whose clip is over. Called every second or so.
+        """Makes the packages whose clip is over. Called where :meth:`has_due` says so.
 
         Args:
             now_at: Capture time of the newest frame that was read.
@@ -155,10 +160,8 @@ class EvidenceQueue:
             asked for; of a passage, the passage itself, now that its plate's hash is known; of a candidate that
             proves to be a violation, first of all that violation.
         """
-        now_s = time.monotonic()
         with self._lock:
-            over = [w for w in self._waiting if w.to_at <= now_at or self._ring.ended]
-            ready = self._hurried + [w for w in over if w.not_before_s <= now_s]
+            ready = self._hurried + self._over(now_at)
             self._hurried = []
             self._waiting = [w for w in self._waiting if w not in ready]
         return self._make(ready)
@@ -174,6 +177,12 @@ class EvidenceQueue:
                 waiting.last = time.monotonic() >= deadline_s
             made += self._make(ready)
         return made
+
+    def _over(self, now_at: datetime) -> list[_Waiting]:
+        """Those whose clip is over and that need not wait for another attempt."""
+        now_s = time.monotonic()
+        over = [w for w in self._waiting if w.to_at <= now_at or self._ring.ended]
+        return [w for w in over if w.not_before_s <= now_s]
 
     def _all(self) -> list[_Waiting]:
         with self._lock:

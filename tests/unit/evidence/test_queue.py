@@ -80,7 +80,7 @@ class Job:
     def _step(self, frame: Frame, events: Mapping[int, Event]) -> None:
         if frame.index in events:
             self.queue.add(events[frame.index])
-        if frame.index % 25 == 0:
+        if frame.index % 25 == 0 and self.queue.has_due(frame.at):
             self.stored += [(frame.index, e) for e in self.queue.due(frame.at)]
 
 
@@ -220,9 +220,13 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, clip: Path, monkeypatch: pyte
     assert len(list(source.frames())) == 300
     queue.add(make_violation())
     made: list[tuple[float, Event]] = []
+    asked = []
     for _ in range(20):
-        made += [(seconds, event) for event in queue.due(at(300))]
+        if queue.has_due(at(300)):
+            asked.append(seconds)
+            made += [(seconds, event) for event in queue.due(at(300))]
         seconds += 1.0
+    assert asked == [100, 101, 103, 107]
     assert [(when, event.type) for when, event in made] == [(100 + 1 + 2 + 4, EVIDENCE_STORED)]
     assert (queue.lost, len(queue)) == (0, 0)
 
