@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,7 +53,7 @@ class Scale:
     """How long to measure.
 
     Attributes:
-        rounds: Times that the bare loop and the whole path, or decoding and idle cameras, take turns.
+        rounds: Times that the bare loop and the whole path take turns, or idle cameras and decoding run side by side.
         frames: Frames of one measurement, over all cameras.
         idle_s: Seconds that idle cameras are watched in a round.
     """
@@ -108,7 +109,7 @@ class PathBench:
     def idle(self) -> Figure:
         """CPU seconds of a camera that sees nothing move, with its share of Serve, over decoding alone.
 
-        In turn, as the paths are; median of the ratios.
+        Beside one another, so that both pay for the same cold caches and the same neighbours; median of the ratios.
         """
         clip = clips.still(self._folder, SIZES["1080p"], 20 * clips.FPS)
         rounds = [self._idle_round(clip) for _ in range(self._scale.rounds)]
@@ -126,11 +127,10 @@ class PathBench:
 
     def _idle_round(self, clip: Path) -> tuple[float, float, float, int, int]:
         """ms a frame of cameras, of Serve for them and of decoding alone; frames read, and gated ones."""
-        decoding = 1000 * _decode_cpu_s(clip)
-        watch = _Idle(self._scale.idle_s)
+        watch = _Idle(clip, self._scale.idle_s)
         self._run([self._camera(f"idle-{i}", clip, live=True) for i in range(IDLE_CAMERAS)], watch.run)
         camera, serving = (1000 * s / watch.frames for s in (watch.camera_s, watch.serving_s))
-        return camera, serving, decoding, watch.frames, watch.gated
+        return camera, serving, 1000 * watch.decoding_s, watch.frames, watch.gated
 
     def memory(self) -> Figure:
         """The largest camera actor seen in all measurements before."""
@@ -213,18 +213,18 @@ class _Progress:
 
 
 class _Idle:
-    """Watches a job of idle cameras: what serving costs without them, then everything with them."""
+    """Watches a job of idle cameras beside a bare decoder; then what serving costs without them."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, clip: Path, seconds: float) -> None:
+        self._clip, self._seconds = clip, seconds
         self.frames = self.gated = 0
-        self.camera_s = self.serving_s = 0.0
+        self.camera_s = self.serving_s = self.decoding_s = 0.0
 
     def run(self, job: LiveJob) -> None:
         """Called when the job runs; stops it in the end."""
         _await(lambda: self._steady(job))
         before, serving = self._sum(job), cpu_s(*SERVING)
-        time.sleep(self._seconds)
+        self.decoding_s = _decode_cpu_s(self._clip, self._seconds)
         after = self._sum(job)
         serving = cpu_s(*SERVING) - serving
         self.frames, self.gated = after[0] - before[0], after[1] - before[1]
@@ -269,17 +269,19 @@ def _frames(path: Path) -> Iterator[Any]:
             yield AvPicture(frame)
 
 
-def _decode_cpu_s(path: Path) -> float:
-    """CPU seconds a frame of decoding alone, at the pace at which a camera sends.
+def _decode_cpu_s(path: Path, seconds: float) -> float:
+    """CPU seconds a frame of decoding alone in this thread, at the pace at which a camera sends.
 
     A decoder that sleeps between frames pays for cold caches, whoever it works for: a tight loop does not.
     """
-    started_s, due_s, count = time.process_time(), time.monotonic(), 0
-    for _ in _frames(path):
+    frames = islice(_frames(path), round(seconds * clips.FPS))
+    next(frames)  # to open the file is no frame's work
+    started_s, due_s, count = time.thread_time(), time.monotonic(), 0
+    for _ in frames:
         count += 1
         due_s += 1 / clips.FPS
         time.sleep(max(0.0, due_s - time.monotonic()))
-    return (time.process_time() - started_s) / count
+    return (time.thread_time() - started_s) / count
 
 
 def _published(name: str, settings: Settings) -> DetectorLike:
