@@ -236,9 +236,13 @@ class _Idle:
         job.end()
 
     def _steady(self, job: LiveJob) -> bool:
-        """Every camera has been gated for a while: to a gate the first seconds are all motion."""
+        """Every camera has been gated for a while, and knows its landmarks.
+
+        To a gate the first seconds are all motion; landmarks are learnt once, and kept for all starts that follow.
+        """
         job.look()
-        return len(job.statuses) == IDLE_CAMERAS and all(c.gated > 3 * clips.FPS for c in job.statuses)
+        rest = [c.gated > 3 * clips.FPS and c.fitness != "learning" for c in job.statuses]
+        return len(rest) == IDLE_CAMERAS and all(rest)
 
     def _sum(self, job: LiveJob) -> tuple[int, int, float]:
         job.look()
