@@ -1,8 +1,9 @@
 """What reading plates and looking for belts costs a camera with a violation a minute, in CPU of all processes.
 
 A rendered street of a minute, twelve cars, plays for ever as a live camera. Without: the camera measures speeds, and
-one car a minute is too fast. With: that car's plate is read as well, every car is looked into, and its driver, who
-wears no belt, becomes a second violation with a package and a plate of its own. Both run at once, each on a Ray of its
+one car a minute is too fast. With: that car's plate is read as well, and every car is looked into; its driver wears no
+belt, but at this size nobody can tell (the figure's detail counts that), so there is no second violation to pay for.
+Both run at once, each on a Ray of its
 own, so that whatever else this machine does costs both alike; what is compared is the same minutes, long after
 everything has started, and the median counts.
 """

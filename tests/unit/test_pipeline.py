@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from flows.domain.detections import Detections
 from flows.domain.errors import CalibrationError
-from flows.domain.events import SPEEDING, Event
+from flows.domain.events import SPEEDING, Event, KeyMoment, Violation
 from flows.domain.frames import ClockState, Frame
 from flows.domain.ruleset import AbandonedObjectRule, FailureToYieldRule, Rule, SpeedingRule
 from flows.domain.site import CameraConfig, FileSource, GateConfig, StreamSource, Zone
@@ -24,6 +23,7 @@ from flows.pictures.cropping import CROP_MARGIN
 from flows.pictures.sampling import Sampler
 from flows.pipeline import LAG_FRAMES, CameraPipeline, run_frames, without_pixels
 from flows.rules.base import Moment
+from flows.rules.reporting import Reporter
 from flows.sources.picture import ArrayPicture
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -167,17 +167,20 @@ def test_pictures_of_every_rule_s_violations_show_nobody_nearer(monkeypatch: pyt
 
     class Tells:
         kind = "tells"
+        reporter = Reporter(SpeedingRule(limit_kmh=60), "1", make_camera(), PROFILE, None)
 
         def refusals(self) -> dict[str, int]:
             return {}
 
         def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
             return [
-                Event.of("dome.violation.red_light.v1", camera_id="road", district="d", at=moment.at, data={
-                    "track": track.id, "moments": [{"name": "past", "at": moment.at.isoformat(), "xyxy": list(box)}],
-                })
+                self.reporter.violation(
+                    track=track.id, cls=track.cls, at=moment.at, clock=moment.clock, rests=moment.rests,
+                    article="", measured={}, threshold={}, position_m=(0.0, 0.0),
+                    moments=[KeyMoment(name="past", at=moment.at, xyxy=truck)],
+                )
                 for track in tracks
-                if (box := tuple(track.sightings[-1].xyxy.tolist())) == truck
+                if tuple(track.sightings[-1].xyxy.tolist()) == truck
             ]  # fmt: skip
 
         def forget(self, *_: object) -> list[Event]:
@@ -193,9 +196,10 @@ def test_pictures_of_every_rule_s_violations_show_nobody_nearer(monkeypatch: pyt
         events += pipeline.step(frame, found)
     assert events
     for event in events:
-        (moment,) = cast("list[dict[str, Any]]", event.data["moments"])
-        assert tuple(moment["xyxy"]) == truck, "it is marked, and found again, by all of its box"
-        x0, _, x1, _ = moment["shown"]
+        (moment,) = Violation.model_validate(event.data).moments
+        assert moment.xyxy == truck, "it is marked, and found again, by all of its box"
+        assert moment.shown is not None
+        x0, _, x1, _ = moment.shown
         assert x1 + CROP_MARGIN * (x1 - x0) <= nearer[0] + 0.01
 
 

@@ -193,6 +193,9 @@ class Noted:
     def __len__(self) -> int:
         return 0
 
+    def has_due(self, now_at: datetime) -> bool:
+        return False
+
     def add(self, event: Event) -> None:
         self.told.append(event.id)
 
