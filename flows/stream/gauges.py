@@ -72,6 +72,10 @@ class Gauges:
         self._levels = {name: Gauge(f"dome_camera_{name}", text, keys) for name, text in LEVELS.items()}
         for metric in (*self._counts.values(), *self._totals.values(), *self._levels.values()):
             metric.set_default_tags(tags)
+        for counter in (*self._counts.values(), *self._totals.values()):
+            # A counter that comes with its first loss shows no increase, and its alert stays silent. Ray's own `inc`
+            # refuses the 0 that a counter begins with.
+            counter._record(0.0)
         self._told: dict[str, float] = {}
 
     def tell(self, status: CameraStatus) -> None:

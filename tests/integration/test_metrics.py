@@ -1,4 +1,4 @@
-"""The metrics that dashboards ask for are those that a running job gives."""
+"""The metrics that dashboards ask for are those that a running job gives, also of what has not happened yet."""
 
 from __future__ import annotations
 
@@ -15,10 +15,6 @@ from cluster.grafana import dashboards
 
 EXPORT_S = 120.0
 """Cameras tell every five seconds, Ray every ten."""
-SILENT = {
-    f"ray_dome_camera_{name}_total" for name in ("lost", "dropped", "gated", "reconnects", "faces", "errors")
-}
-"""A counter that has never counted is not there: here cars drive all the time, and nobody is searched for."""
 
 
 def test_every_metric_of_a_dashboard_is_there(job: Run, clip: Path) -> None:
@@ -29,7 +25,7 @@ def test_every_metric_of_a_dashboard_is_there(job: Run, clip: Path) -> None:
         for target in panel["targets"]
         for name in re.findall(r"ray_\w+", target["expr"])
     }
-    missing = asked - SILENT
+    missing = set(asked)
 
     def listen(run: Run) -> None:
         run.until(lambda c: c["road"].detected > 50)

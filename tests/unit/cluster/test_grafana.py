@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 import cluster.cli
 from cluster.grafana import FOLDER, SOURCE, dashboards, push
 from flows.domain.errors import DomeError, FieldError
-from flows.stream.gauges import COUNTS, FLEET_LEVELS, LEVELS, FleetGauges
+from flows.domain.status import CameraStatus
+from flows.stream.gauges import COUNTS, FLEET_LEVELS, LEVELS, FleetGauges, Gauges
 
 DEPLOY = Path(__file__).parents[3] / "cluster" / "deploy"
 
@@ -253,3 +254,28 @@ def test_who_is_to_run_is_told_until_it_leaves_the_site(monkeypatch: pytest.Monk
     gauges.tell({"a": "north", "b": "north", "c": "south"})
     gauges.tell({"a": "north", "b": "south"})
     assert told == {("a", "north"): 1, ("b", "north"): 0, ("b", "south"): 1, ("c", "south"): 0}
+
+
+def test_what_has_not_happened_yet_is_told_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A counter that comes with its first loss shows no increase: nobody would be called."""
+    told: dict[str, list[float]] = {}
+
+    class Metric:
+        def __init__(self, name: str, text: str, keys: tuple[str, ...]) -> None:
+            self._said = told.setdefault(name.removeprefix("dome_camera_"), [])
+
+        def set_default_tags(self, tags: dict[str, str]) -> None:
+            assert tags == {"camera": "a", "district": "north"}
+
+        def _record(self, value: float) -> None:
+            self._said.append(value)
+
+        inc = set = _record
+
+    for kind in ("Counter", "Gauge"):
+        monkeypatch.setattr(f"flows.stream.gauges.{kind}", Metric)
+    gauges = Gauges("a", "north")
+    assert all(told[name] == [0.0] for name in (*COUNTS, "events", "errors"))
+    gauges.tell(CameraStatus(camera_id="a", district="north", lost=3))
+    assert told["lost"] == [0.0, 3.0]
+    assert told["dropped"] == [0.0]
