@@ -28,7 +28,8 @@ def apply(
     """Make the cameras of a running job those of a site file, while the others go on.
 
     New cameras start, changed ones start anew, those that are gone from the file finish what is under way and end.
-    A file that dome check would refuse changes nothing.
+    A file that dome check --no-probe would refuse changes nothing. Sources are not opened beforehand, as they may be
+    where only the job can see them: whether a new camera sends is seen in the job's table, or in the console.
     """
     if not (address or os.environ.get("RAY_ADDRESS")):
         # Before Ray is imported: the one that a job starts here asks for the token, and takes it from the same file.

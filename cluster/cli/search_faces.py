@@ -25,6 +25,7 @@ def search_faces(
 
     Cameras are searched by cases alone: see dome case.
     """
+    from collections import Counter
     from dataclasses import asdict
 
     from cluster.evaluate_faces import search_faces as search
@@ -39,12 +40,26 @@ def search_faces(
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("photograph", "most alike", "similarity", "hit", "false alarms in a million"):
+    for column in (
+        "photograph",
+        "face at",
+        "most alike",
+        "similarity",
+        "hit",
+        "of a million others as alike",
+    ):
         table.add_column(column)
+    faces = Counter(each.image for each in found.matches)
     for each in found.matches:
         hit = "[green]yes[/]" if each.hit else "no"
-        table.add_row(each.image, each.nearest, f"{each.similarity:.4f}", hit, f"{each.false_alarms:g}")
+        # Whose face it is has to be told only where there are several.
+        place = f"{each.xyxy[0]:.0f}, {each.xyxy[1]:.0f} px" if faces[each.image] > 1 else ""
+        table.add_row(
+            each.image, place, each.nearest, f"{each.similarity:.4f}", hit, f"{each.false_alarms:g}"
+        )
     stdout().print(table)
-    stdout().print(f"a hit from {found.threshold:.4f} at a gallery of {found.gallery}", style="dim")
+    who = "one who is" if found.gallery == 1 else f"any of {found.gallery} who are"
+    share = f"{100 * found.budget:g} % of other people's faces would be taken for {who} searched for"
+    stdout().print(f"a hit: {found.threshold:.4f} or more, where {share}", style="dim", soft_wrap=True)
     if found.without_face:
         stdout().print(f"no face found in {', '.join(found.without_face)}", style="yellow")

@@ -1,6 +1,7 @@
 """``dome search-faces``: evaluation only; what it says, and that it writes nothing."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,18 @@ def test_a_face_of_the_gallery_is_a_hit_with_what_it_means(
         p for p in sorted(tmp_path.rglob("*")) if p not in before and p.is_file() and not p.is_symlink()
     ]
     assert written == []
+
+
+@pytest.mark.slow
+def test_of_several_faces_it_says_where_each_is(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    one = np.pad(head(150), ((60, 60), (60, 60), (0, 0)), constant_values=128)
+    (folders[1] / "two.jpg").write_bytes(jpeg(np.hstack([one, one])))
+    code, out, _ = search("--gallery", str(folders[0]), "--images", str(folders[1]), home=tmp_path / "home")
+    rows = [line for line in out.splitlines() if line.startswith("two.jpg")]
+    assert code == 0
+    assert len({re.search(r"\d+, \d+ px", row)[0] for row in rows}) == 2
+    assert "a hit: 0." in out
+    assert "0.1 % of other people's faces would be taken for one who is searched for" in out
 
 
 @pytest.mark.slow
