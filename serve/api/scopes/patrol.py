@@ -133,7 +133,8 @@ class Patrol:
         return row.state, row.district, row.camera
 
     def _place(self, camera: str) -> tuple[float, float] | None:
-        status, _ = self._services.cameras.status(camera)
+        """A camera that fell silent stands where it stood."""
+        status = self._services.cameras.last_of(camera)
         if status is None or status.latitude is None or status.longitude is None:
             return None
         return status.latitude, status.longitude

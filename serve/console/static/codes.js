@@ -244,6 +244,7 @@ export const CODES = {
   "problem.report": ["Өтініштің қазіргі күйінде бұл мүмкін емес", "Обращение сейчас этого не допускает", "The report's state does not allow this now"],
   "problem.upload": ["Файл қабылданбады", "Файл не принят", "The file is not accepted"],
   "problem.package": ["Бұдан дұрыс дәлелдеме пакеті шықпайды", "Верный пакет доказательств из этого не составить", "No sound package can be made of it"],
+  "problem.file_lost": ["Файл дәлелдеме пакетінен жоғалған", "Файл пакета доказательств утерян", "This file of the package is lost"],
   "problem.token": ["Токен қабылданбады", "Токен не принят", "The token is not accepted"],
   "field.about": ["Не туралы", "О чём", "What about"],
   "field.alert_radius_m": ["Шақыру радиусы", "Радиус вызова", "Radius of the call"],

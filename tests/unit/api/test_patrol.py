@@ -50,6 +50,16 @@ async def test_the_nearest_come_first_and_the_far_not_at_all(api: Any) -> None:
     assert rows[0]["away_m"] < 50 < rows[1]["away_m"] < 1500
 
 
+async def test_a_camera_that_has_fallen_silent_stands_where_it_stood(api: Any) -> None:
+    place = {"latitude": 51.1282, "longitude": 71.4304}
+    cameras = api.app.state.services.cameras
+    cameras.put([CameraStatus(camera_id="a", district="esil", **place)])
+    cameras._client.delete(keys.status("a"))
+    api.write(left_behind("a"))
+    made = await api.post("/patrol/tasks", {"kind": "object", "about": "a-bag"}, "operator")
+    assert {name: made.json()[name] for name in place} == place
+
+
 @pytest.mark.parametrize(("end", "status"), [("", 201), ("closed", 409), ("stopped", 409)])
 async def test_a_patrol_is_sent_to_a_lead_while_its_search_runs(api: Any, end: str, status: int) -> None:
     services = api.app.state.services
