@@ -306,12 +306,18 @@ def test_an_operator_sends_a_patrol_that_steps_on_though_the_connection_fails(
     patrol.click("button:text('Resolve')")
     patrol.fill("#why", "an empty suitcase")
     patrol.click("dialog .good")
-    patrol.wait_for_selector(".banner:text('2')")
+    patrol.wait_for_selector(".banner:text('2 (Arrived, Resolve)')")
+    patrol.wait_for_selector(".pill.unsent")
+    patrol.wait_for_selector("h1 .link.away")
     kept = patrol.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('dome.patrol'))")
     assert kept == ["dome.patrol.queue.bolat"], "who signs in next sends none of it"
     patrol.unroute("**/api/v1/patrol/tasks/**")
     patrol.wait_for_selector(".banner[role=status]", state="hidden")
     patrol.wait_for_selector(".pill:text('resolved')")
+    patrol.wait_for_selector("h1 .link.open")
+    assert patrol.locator(".pill.unsent").count() == 0
+    patrol.click("article a:text('Look')")
+    patrol.wait_for_selector(".card.asked[aria-label='bag-1']")
 
 
 def test_a_step_taken_while_another_is_on_its_way_is_sent_after_it_and_once(
@@ -344,6 +350,23 @@ def test_a_step_taken_while_another_is_on_its_way_is_sent_after_it_and_once(
     patrol.wait_for_selector(".banner[role=status]", state="hidden")
     patrol.wait_for_selector(".pill:text('on the spot')")
     assert sent == ["accept", "arrive"]
+
+
+def test_a_step_that_was_not_taken_is_told_until_the_next_one(desk: Any, config: ApiConfig) -> None:
+    about: dict[str, Any] = {"camera_id": "esil-1", "district": "esil", "at": datetime.now(UTC)}
+    write(config.redis_url, Event.of("dome.object.abandoned.v1", **about, key=(3,), data={"object": "bag-3"}))
+    send_a_patrol(desk, "bag-3")
+    patrol = desk("patrol", sub="late", language="ru")
+    said = {"code": "task", "detail": "accept: expected a task open, got one accepted"}
+    patrol.route("**/patrol/tasks/*/accept", lambda route: route.fulfill(status=409, json=said))
+    patrol.goto(patrol.url.split("#")[0] + "#/patrol")
+    patrol.click("button:text('Принять')")
+    missed = patrol.locator(".banner:text('Шаг не принят: Принять. Задание сейчас этого не допускает')")
+    missed.wait_for()
+    check_accessible(patrol)
+    patrol.unroute("**/patrol/tasks/*/accept")
+    patrol.click("button:text('Принять')")
+    missed.wait_for(state="hidden")
 
 
 def filed(
@@ -428,6 +451,8 @@ def test_whoever_works_on_a_report_says_which_vehicle_it_is_about(
     before = page.locator(".overlay .box").count()
     assert before == page.locator(".about .steps button").count() - 1 >= 2
     assert page.locator(".about button[aria-pressed=true]").inner_text().startswith("1 ")
+    page.hover(".about button[data-thing='2']")
+    assert page.locator(".overlay .lit").get_attribute("data-thing") == "2", "which box a button means"
     check_accessible(page)
     page.keyboard.press("2")
     page.wait_for_selector(".about .note:text('Chosen by: aigul.')")

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +319,111 @@ def test_who_leaves_in_a_violation_is_the_vehicle_and_no_owner(desk: Any) -> Non
     page = desk("operator")
     said = "import('/console/words.js').then((w) => w.moment('leaving'))"
     assert page.evaluate(said) == "leaving"
+
+
+PLAYED = """new Promise((done) => {
+    const video = document.querySelector("video");
+    video.addEventListener("timeupdate", () => video.currentTime > 0.2 && done());
+})"""
+
+
+def clips(config: ApiConfig, **codecs: bytes | None) -> dict[str, str]:
+    """Violations with such a clip, or without one. Their ids."""
+    found = {}
+    for n, (name, clip) in enumerate(codecs.items()):
+        at = datetime.now(UTC).replace(microsecond=0)
+        moments = [KeyMoment(name="first", at=at, xyxy=BAG).model_dump(mode="json")]
+        event = Event.of("dome.violation.speeding.v1", camera_id=f"clip-{name}", district="esil", at=at, key=(n,),
+                         data={"rule": "speeding", "article": "", "track": n, "cls": "car", "moments": moments,
+                               "measured": {}, "threshold": {}, "trace": [], "state": "stands"})  # fmt: skip
+        files = {"first.jpg": frames(70)[0]} | ({} if clip is None else {"clip.mp4": clip})
+        EvidenceStore(config.settings.evidence).write(f"x/{event.id}", files, b"{}")
+        write(config.redis_url, event, stored(event, "first.jpg", *([] if clip is None else ["clip.mp4"])))
+        found[name] = event.id
+    return found
+
+
+def mpeg4() -> bytes:
+    """What no browser plays."""
+    out = io.BytesIO()
+    with av.open(out, "w", "mp4") as made, av.open(str(HALL)) as hall:
+        stream = made.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for n, frame in enumerate(hall.decode(video=0)):
+            if n == 5:
+                break
+            small = frame.reformat(320, 180, "yuv420p")
+            small.pts, small.time_base = n, Fraction(1, 5)
+            made.mux(stream.encode(small))
+        made.mux(stream.encode())
+    return out.getvalue()
+
+
+def test_a_clip_is_played_and_stepped_through_by_keys_and_one_that_cannot_be_is_told(
+    desk: Any, shots: Path, config: ApiConfig
+) -> None:
+    ids = clips(config, plays=HALL.read_bytes(), odd=mpeg4(), none=None)
+    page = opened(desk, f"review/{ids['plays']}", "reviewer", language="ru")
+    at = "document.querySelector('video').currentTime"
+    page.wait_for_selector("video[poster^=blob]")
+    page.keyboard.press("c")
+    page.evaluate(PLAYED)
+    page.keyboard.press("c")
+    stood = page.evaluate(at)
+    page.keyboard.press(".")
+    assert page.evaluate(at) == pytest.approx(stood + 0.04, abs=0.005)
+    page.keyboard.press(",")
+    assert page.evaluate(at) == pytest.approx(stood, abs=0.005)
+    opened_at = page.url.split("#")[0]
+    page.goto(f"{opened_at}#/review/{ids['odd']}")
+    page.wait_for_selector("video[poster^=blob]")
+    page.keyboard.press("c")
+    page.wait_for_selector(".clip a[download]:text('Сохранить запись')")
+    check_accessible(page)
+    page.screenshot(path=shots / "clip-odd.png")
+    page.goto(f"{opened_at}#/review/{ids['none']}")
+    page.wait_for_selector(".clip .note:text('Видеозаписи нет')")
+
+
+def test_keys_are_listed_and_do_nothing_meanwhile(desk: Any, shots: Path, config: ApiConfig) -> None:
+    (id_,) = clips(config, keys=HALL.read_bytes()).values()
+    page = opened(desk, f"review/{id_}", "reviewer", language="ru")
+    page.click("button:text('Взять')")
+    page.wait_for_selector("button.good kbd:text('Y')")
+    page.keyboard.press("?")
+    told = page.locator("dialog .keys")
+    assert told.locator("dt").all_inner_texts() == [
+        "Y", "N", "P", "1–7", "←→", "C", ",.", "⇧ 1", "⇧ 2", "⇧ 3", "⇧ 4", "?",
+    ]  # fmt: skip
+    check_accessible(page)
+    page.screenshot(path=shots / "keys.png")
+    page.keyboard.press("y")
+    page.keyboard.press("Escape")
+    told.wait_for(state="detached")
+    page.wait_for_selector("h1 .state:text('на проверке')")
+    page.click("button:text('Клавиши')")
+    told.wait_for()
+
+
+def test_names_on_the_map_do_not_lie_on_one_another(desk: Any, shots: Path, config: ApiConfig) -> None:
+    reports = ReportsStore(config.redis_url)
+    side = 0.006
+    near = [(43.250 + 0.002 * n, 76.925 + 0.004 * n) for n in range(5)]
+    squares = [((a, b), (a + side, b), (a + side, b + side), (a, b + side)) for a, b in near]
+    far = District(id="far", name="Алыс", polygon=((43.3, 77.0), (43.31, 77.0), (43.31, 77.02)))
+    named = [
+        District(id=f"near-{n}", name=f"Ауданның ұзақ атауы {n}", polygon=p) for n, p in enumerate(squares)
+    ]
+    reports.put_places(Places(districts=(*named, far)))
+    reports.close()
+    page = desk("operator", districts=("far", *(f"near-{n}" for n in range(5))))
+    page.wait_for_selector(".map polygon.district >> nth=5")
+    names = page.locator(".map .name")
+    boxes = [name.bounding_box() for name in names.all()]
+    assert len(boxes) >= 3
+    for n, a in enumerate(boxes):
+        for b in boxes[:n]:
+            apart = a["x"] >= b["x"] + b["width"] or b["x"] >= a["x"] + a["width"]
+            assert apart or a["y"] >= b["y"] + b["height"] or b["y"] >= a["y"] + a["height"]
+    assert page.locator(".map polygon title").count() == 6, "one without room is told by pointing at it"
+    page.screenshot(path=shots / "map-names.png")

@@ -2,6 +2,7 @@
 
 import { ask, post } from "./api.js";
 import { fill, h, say, s } from "./dom.js";
+import { ours, showKeys } from "./keys.js";
 import { LANGUAGES, speak, spoken, t } from "./words.js";
 
 const PAGES = {
@@ -109,11 +110,19 @@ function forget() {
 
 addEventListener("hashchange", show);
 addEventListener("keydown", (event) => {
-  const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-  if (!me || typing || event.ctrlKey || event.metaKey || event.altKey || !event.shiftKey) return;
-  const page = mine()[Number(event.code.replace("Digit", "")) - 1];
-  if (event.code.startsWith("Digit") && page) location.hash = `#/${page}`;
+  if (!me || !ours(event)) return;
+  const page = event.shiftKey && event.code.startsWith("Digit") && mine()[Number(event.code.replace("Digit", "")) - 1];
+  if (page) location.hash = `#/${page}`;
+  else if (event.key === "?" || event.code === "Slash") keys(event);
 });
+addEventListener("keys", keys);
+
+// By its place on the keyboard, as all other keys, and by its sign: in Russian "?" is typed elsewhere.
+function keys(event) {
+  event.preventDefault(); // some browsers search in the page
+  showKeys(mine());
+}
+
 addEventListener("unhandledrejection", (event) => {
   if (event.reason?.status === 401) forget();
   else if (event.reason?.name !== "AbortError") say(event.reason?.message || String(event.reason), true);

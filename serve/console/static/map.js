@@ -1,5 +1,6 @@
 // Cameras and districts without anybody's tiles: a plain projection that is right over a city.
 
+import { apart, clash } from "./apart.js";
 import { s } from "./dom.js";
 import { t } from "./words.js";
 
@@ -45,14 +46,39 @@ function projection(places) {
 
 function border(name, points) {
   const [x, y] = [0, 1].map((k) => points.reduce((sum, p) => sum + p[k], 0) / points.length);
-  return s("g", {}, s("polygon.district", { points: points.map((p) => p.join(",")).join(" ") }), s("text.name", { x, y }, name));
+  return s("g", {}, s("polygon.district", { points: points.map((p) => p.join(",")).join(" ") }, s("title", {}, name)), s("text.name", { x, y }, name));
 }
 
 function area(district, points) {
   const middle = [0, 1].map((k) => points.reduce((sum, p) => sum + p[k], 0) / points.length);
   const reach = Math.max(26, ...points.map((p) => Math.hypot(p[0] - middle[0], p[1] - middle[1]) + 20));
-  return s("g", {}, s("circle.district", { cx: middle[0], cy: middle[1], r: reach }),
+  return s("g", {}, s("circle.district", { cx: middle[0], cy: middle[1], r: reach }, s("title", {}, district)),
     s("text.name", { x: middle[0], y: Math.max(16, middle[1] - reach - 5) }, district));
+}
+
+// Once it is on the page, where letters have a size: names that would lie on one another give way, each beside its own
+// district, the largest one's first. One that finds no room is left out, and told by pointing at its district.
+export function settle(svg) {
+  const boxOf = (element) => { const { x, y, width, height } = element.getBBox(); return { x, y, width, height }; };
+  const dots = [...svg.querySelectorAll(".camera")].map(boxOf);
+  const covered = (place) => dots.filter((dot) => clash(place, dot)).length;
+  const names = [...svg.querySelectorAll(".name")].map((element) => ({ element, at: boxOf(element), area: boxOf(element.previousElementSibling) }));
+  names.sort((a, b) => b.area.width * b.area.height - a.area.width * a.area.height);
+  const wishes = names.map(({ at, area }) => beside(at, area).sort((a, b) => covered(a) - covered(b)));
+  apart(wishes, { width: WIDTH, height: HEIGHT }).forEach((place, i) => {
+    const { element, at } = names[i];
+    if (place) element.setAttribute("transform", `translate(${place.x - at.x} ${place.y - at.y})`);
+    else element.remove();
+  });
+}
+
+// Where a name may stand: in its district if it is no wider, else above, below, right and left of it.
+function beside({ x, y, width, height }, area) {
+  const middle = area.x + (area.width - width) / 2;
+  const level = area.y + (area.height - height) / 2;
+  const round = [[middle, area.y - height], [middle, area.y + area.height], [area.x + area.width, level], [area.x - width, level]];
+  const own = width < area.width ? [[x, y]] : [];
+  return [...own, ...round].map(([left, top]) => ({ x: Math.min(Math.max(left, 0), WIDTH - width), y: top, width, height }));
 }
 
 function dot(camera, [x, y], rank) {

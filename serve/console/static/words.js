@@ -21,6 +21,12 @@ const WORDS = {
   token_help: ["Жеке куәлік жүйесі береді; әзірлеуде: dome token --role operator", "Выдаётся системой удостоверений; при разработке: dome token --role operator", "Given by the identity provider; for development: dome token --role operator"],
   language: ["Тіл", "Язык", "Language"],
   keys_help: ["Пернелер", "Клавиши", "Keys"],
+  "keys.reasons": ["Қабылдамау себебін таңдау", "Выбрать причину отклонения", "Choose why it is rejected"],
+  "keys.pictures": ["Алдыңғы, келесі сурет", "Предыдущий, следующий снимок", "Picture before, after"],
+  "keys.clip": ["Бейнежазбаны ойнату, тоқтату", "Воспроизвести, остановить запись", "Play or pause the clip"],
+  "keys.frame": ["Бір кадр артқа, алға", "На кадр назад, вперёд", "One frame back, on"],
+  "keys.list": ["Тізім бойынша жоғары, төмен", "По списку вверх, вниз", "Up and down the list"],
+  "keys.open": ["Ашу", "Открыть", "Open"],
   live: ["тікелей", "на связи", "live"],
   away: ["байланыс жоқ, қайта қосылуда", "нет связи, подключаемся", "connection lost, trying again"],
   violations_24h: ["Тәуліктегі бұзушылықтар, сағат бойынша", "Нарушения за сутки по часам", "Violations in 24 hours, by hour"],
@@ -57,6 +63,10 @@ const WORDS = {
   decisions: ["Шешімдер", "Решения", "Decisions"],
   problems: ["Дәлелдемеде жетіспейді", "В пакете не хватает", "Missing from the package"],
   clip: ["Бейнежазба", "Видеозапись", "Clip"],
+  no_clip: ["Бейнежазба жоқ", "Видеозаписи нет", "There is no clip"],
+  clip_unplayable: ["Бұл браузер камераның жазбасын ойната алмайды (мысалы, H.265). Ол басқа ойнатқышта ашылады.", "Этот браузер не воспроизводит запись камеры (например, H.265). Её откроет другой проигрыватель.", "This browser cannot play what the camera sent (H.265, for example). Another player opens it."],
+  clip_save: ["Бейнежазбаны сақтау", "Сохранить запись", "Save the clip"],
+  clip_away: ["Бейнежазба ашылмады", "Запись не открылась", "The clip cannot be had"],
   no_evidence: ["Дәлелдеме әлі дайын емес", "Пакет ещё не готов", "The package is not ready yet"],
   history: ["Барлығы", "Все нарушения", "All violations"],
   more: ["Тағы", "Ещё", "More"],
@@ -117,8 +127,12 @@ const WORDS = {
   leads_waiting: ["Жауап күтетін белгілер", "Зацепки ждут ответа", "Leads waiting for an answer"],
   near_me: ["Маған жақын", "Рядом со мной", "Near me"],
   all_tasks: ["Барлығы", "Все задания", "All tasks"],
-  queued: ["Жіберуді күтуде", "Ждут отправки", "Waiting to be sent"],
-  what_found: ["Не анықталды немесе неге тапсырылады?", "Что обнаружено или почему передаёте?", "What did you find, or why do you hand it over?"],
+  queued: ["Әлі жіберілген жоқ, байланыс болғанда өзі жіберіледі", "Ещё не отправлено, уйдёт само, когда будет связь", "Not sent yet, goes by itself once there is a connection"],
+  unsent: ["жіберілмеген", "не отправлено", "not sent yet"],
+  not_taken: ["Қадам қабылданбады", "Шаг не принят", "This step was not taken"],
+  "ask.resolve": ["Не анықталды?", "Что обнаружено?", "What did you find?"],
+  "ask.hand_over": ["Неге тапсырасыз?", "Почему передаёте?", "Why do you hand it over?"],
+  note: ["Ескертпе", "Примечание", "Note"],
   send_patrol: ["Патруль жіберу", "Направить патруль", "Send a patrol"],
   "kind.lead": ["Іздеу белгісі", "Зацепка розыска", "Search lead"],
   "kind.violation": ["Бұзушылық", "Нарушение", "Violation"],
@@ -321,6 +335,9 @@ export const measure = (name) => t(`measured.${name}`);
 // Moments that come in numbers ("look-2") are one word with their number.
 export const moment = (name) => t(`moment.${name.replace(/-\d+$/, "")}`) + (name.match(/-\d+$/)?.[0].replace("-", " ") || "");
 export const metres = (value) => (value < 1000 ? `${number(value)} ${unit("m")}` : `${number(value / 1000, 1)} ${unit("km")}`);
+
+// Degrees are written with a point everywhere: with a comma between them, commas within would make four numbers.
+export const degrees = ({ latitude, longitude }) => `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
 
 export const when = (at) => new Date(at).toLocaleString(written(), { dateStyle: "short", timeStyle: "medium", hour12: false });
 export const day = (date) => new Date(date).toLocaleDateString(written(), { timeZone: "UTC", dateStyle: "short" });

@@ -3,7 +3,7 @@
 import { ask, follow } from "../api.js";
 import { fill, h, s } from "../dom.js";
 import { clock, number, t, when } from "../words.js";
-import { map } from "../map.js";
+import { map, settle } from "../map.js";
 import { summary } from "../violation.js";
 
 const SHOWN = 60;
@@ -27,6 +27,7 @@ export async function open(main, { me, signal }) {
 
   function draw() {
     fill(plan, map(cameras, recent(list), districts));
+    settle(plan.firstChild);
   }
 
   async function count() {

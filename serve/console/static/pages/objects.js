@@ -6,17 +6,18 @@ import { marked } from "../marked.js";
 import { patrolButton } from "../task.js";
 import { measure, number, t, unit, when } from "../words.js";
 
-export async function open(main, { me, signal }) {
+export async function open(main, { me, rest, signal }) {
   const list = h("div.cards.wide");
   fill(main, h("h1", t("objects")), list);
 
   async function load() {
     const query = new URLSearchParams({ until: new Date().toISOString(), since: new Date(Date.now() - 30 * 86400e3).toISOString(), closed: "true" });
     const { items } = await ask(`/objects?${query}`, { signal });
-    fill(list, items.length ? items.map((item) => card(item, me)) : h("p.empty", t("no_objects")));
+    fill(list, items.length ? items.map((item) => card(item, me, item.id === rest[0])) : h("p.empty", t("no_objects")));
   }
 
   await load();
+  list.querySelector(".asked")?.scrollIntoView({ block: "start" });
   follow("type=dome.object.&type=dome.patrol.task.", (event, what) => what !== "away" && load(), signal);
 }
 
@@ -30,8 +31,9 @@ function about(data) {
   return [moments.map(([name, at]) => [h("dt", t(name)), h("dd", when(at))]), values.length > 0 && [h("dt", t("measured")), h("dd", values.join("; "))]];
 }
 
-function card(item, me) {
-  return h(`article.card.${item.state}`, { "aria-label": item.id },
+// A patrol that comes from its task finds the thing it is about.
+function card(item, me, asked) {
+  return h(`article.card.${item.state}${asked ? ".asked" : ""}`, { "aria-label": item.id },
     h("header", h("h2", t(`state.${item.state}`)), h(`span.pill.${item.state}`, item.camera), h("small", item.district),
       item.patrol && [h("span.grow"), h(`span.pill.${item.patrol}`, `${t("patrol")}: ${t(`state.${item.patrol}`)}`)]),
     item.pictures.length > 0 && h("div.moments", item.pictures.map(shown)),

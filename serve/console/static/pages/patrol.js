@@ -1,9 +1,9 @@
-// A patrol's tasks on a tablet: near me, one thumb for each step, and a connection that may fail at any time.
+// A patrol's tasks on a phone or tablet: near me, one thumb for each step, and a connection that may fail at any time.
 
 import { ask, comesBack, follow, Problem } from "../api.js";
 import { why } from "../dialog.js";
 import { fill, h, say } from "../dom.js";
-import { metres, t, when } from "../words.js";
+import { degrees, metres, t, when } from "../words.js";
 
 const STEPS = { open: ["accept"], accepted: ["arrive", "resolve", "hand_over"], arrived: ["resolve", "hand_over"], resolved: [], ended: ["resolve"] };
 const AFTER = { accept: "accepted", arrive: "arrived", resolve: "resolved", hand_over: "open" };
@@ -26,23 +26,24 @@ function queueOf(sub) {
 function ahead(task, rows, sub) {
   for (const { id, name, body } of rows) {
     if (id !== task.id || body.version !== task.version) continue;
-    task = { ...task, state: AFTER[name], holder: name === "hand_over" ? "" : sub, note: body.note, version: task.version + 1 };
+    task = { ...task, unsent: true, state: AFTER[name], holder: name === "hand_over" ? "" : sub, note: body.note, version: task.version + 1 };
   }
   return task;
 }
 
 // One sends at a time: a second step taken while the first is on its way must not send the first again.
 let sending = Promise.resolve();
-function send(...what) {
+function send(...what) { // queue, signal, taken, refused
   const sent = sending.then(() => sendAll(...what));
   sending = sent.catch(() => {});
   return sent;
 }
 
-// Sends what waits until somebody leaves the page or it cannot be sent now; hands on each task as it is then.
-async function sendAll(queue, signal, taken) {
+// Sends what waits until somebody leaves the page or it cannot be sent now; hands on each task as it is then, and each
+// step that was not taken.
+async function sendAll(queue, signal, taken, refused) {
   for (let rows = queue.read(); rows.length && !signal.aborted; rows = queue.read()) {
-    const [{ path, body, key }] = rows;
+    const [{ name, path, body, key }] = rows;
     let answer;
     try {
       answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json", "Idempotency-Key": key }, body: JSON.stringify(body) });
@@ -53,7 +54,7 @@ async function sendAll(queue, signal, taken) {
     if (answer.status >= 500 || NOT_NOW.includes(answer.status) || comesBack(answer) !== null) return false;
     queue.write(queue.read().filter((row) => row.key !== key));
     if (answer.ok) taken(await answer.json());
-    else say((await answer.json().catch(() => ({}))).detail || String(answer.status), true);
+    else refused(name, new Problem(answer.status, await answer.json().catch(() => ({}))));
   }
   return true;
 }
@@ -108,13 +109,15 @@ export async function open(main, { me, signal }) {
   const pictures = picturesOf(signal);
   let rows = null;
   const list = h("div.cards");
-  const waiting = h("p.banner", { hidden: true, role: "status" });
+  const link = h("span.link", t("away"));
+  const waiting = h("p.banner.waits", { hidden: true, role: "status" });
+  const missed = h("p.banner", { hidden: true, role: "alert" });
   const called = h("p.banner.called", { hidden: true, role: "alert" });
   const ended = h("p.banner", { hidden: true, role: "alert" });
   let heard = new Set(); // calls that were told: whoever is called is told once
   let place = null;
   const near = h("button", { onclick: locate, "aria-pressed": "false" }, t("near_me"));
-  fill(main, h("h1", t("patrol"), h("span.grow"), near), called, ended, waiting, list);
+  fill(main, h("h1", t("patrol"), link, h("span.grow"), near), called, ended, missed, waiting, list);
 
   function locate() {
     if (place) {
@@ -132,9 +135,10 @@ export async function open(main, { me, signal }) {
   function draw() {
     const steps = queue.read();
     waiting.hidden = !steps.length;
-    waiting.textContent = `${t("queued")}: ${steps.length}`;
+    waiting.textContent = `${t("queued")}: ${steps.length} (${steps.map(({ name }) => t(name)).join(", ")})`;
     if (!rows) return;
-    const shown = rows.map((row) => ({ ...row, now: ahead(row.task, steps, me.sub) }));
+    const all = rows.map((row) => ({ ...row, now: ahead(row.task, steps, me.sub) }));
+    const shown = [...all.filter(({ now }) => now.state !== "resolved"), ...all.filter(({ now }) => now.state === "resolved")];
     pictures.keep(shown.filter(onTheWay).map(({ task }) => task.id));
     fill(list, shown.length ? shown.map((row) => card(row.now, row)) : h("p.empty", t("no_tasks")));
   }
@@ -167,39 +171,60 @@ export async function open(main, { me, signal }) {
     draw();
   }
 
+  function linked(open) {
+    link.className = `link ${open ? "open" : "away"}`;
+    link.textContent = t(open ? "live" : "away");
+  }
+
+  // Told until the next step: who was on the road when it was refused reads it once they stop.
+  function refused(name, problem) {
+    missed.hidden = false;
+    missed.textContent = `${t("not_taken")}: ${t(name)}. ${problem.message}`;
+  }
+
   async function load() {
     draw();
     const where = place ? `?latitude=${place.latitude}&longitude=${place.longitude}&radius_m=20000` : "";
     rows = (await ask(`/patrol/tasks${where}`, { signal })).items;
+    linked(true);
     call();
     tell();
     draw();
   }
 
   async function step(task, name, note = "") {
+    missed.hidden = true;
     queue.add({ id: task.id, name, path: `/api/v1/patrol/tasks/${task.id}/${name}`, body: { version: task.version, note } });
     draw();
-    await send(queue, signal, taken);
+    if (!(await send(queue, signal, taken, refused))) return linked(false);
     await load().catch(() => {});
   }
 
   function card(task, row) {
     const { away_m, calls } = row;
     const mine = me.roles.includes("patrol") && (task.state === "open" || task.holder === me.sub);
-    const act = (name) => (["resolve", "hand_over"].includes(name) ? why(t(name), (note) => step(task, name, note), t("what_found")) : step(task, name));
+    const act = (name) => (["resolve", "hand_over"].includes(name) ? why(t(name), (note) => step(task, name, note), t(`ask.${name}`)) : step(task, name));
     return h(`article.card${calls ? ".calls" : ""}`, { "aria-label": `${t(`kind.${task.kind}`)} ${task.camera}` },
-      h("header", h("h2", t(`kind.${task.kind}`)), task.first && h("span.pill.first", t("purpose.missing_child")), h(`span.pill.${task.state}`, t(`state.${task.state}`)), away_m !== null && h("span.count", metres(away_m))),
-      task.text && h("p", task.text),
+      h("header", h("h2", t(`kind.${task.kind}`)), task.first && h("span.pill.first", t("purpose.missing_child")), h(`span.pill.${task.state}`, t(`state.${task.state}`)), task.unsent && h("span.pill.unsent", t("unsent")), away_m !== null && h("span.count", metres(away_m))),
+      task.text && h("p.asked", task.text),
       onTheWay(row) && pictures.of(row.task),
-      h("dl.facts.small", h("dt", t("camera")), h("dd", `${task.camera}, ${task.district}`), h("dt", t("time")), h("dd", when(task.made_at)),
+      h("dl.facts.small", h("dt", t("camera")), h("dd", `${task.camera}, ${task.district}`),
+        task.latitude !== null && [h("dt", t("place")), h("dd", h("a", { href: `geo:${task.latitude},${task.longitude}` }, degrees(task)))],
+        h("dt", t("time")), h("dd", when(task.made_at)),
         task.radius_m && [h("dt", t("calls_within")), h("dd", metres(task.radius_m))],
-        task.holder && [h("dt", t("who")), h("dd", task.holder)], task.ended && [h("dt", t("task_ended")), h("dd", t(`ended.${task.ended}`))], task.note && [h("dt", t("reason")), h("dd", task.note)]),
-      mine && h("div.steps", STEPS[task.state].map((name) => h(name === "hand_over" ? "button" : "button.good.big", { onclick: () => act(name) }, t(name)))));
+        task.holder && [h("dt", t("who")), h("dd", task.holder)], task.ended && [h("dt", t("task_ended")), h("dd", t(`ended.${task.ended}`))], task.note && [h("dt", t("note")), h("dd", task.note)]),
+      task.kind === "object" && h("p", h("a", { href: `#/objects/${task.about}` }, t("look"))),
+      mine && h("div.steps", STEPS[task.state].map((name, i) => h(i ? "button.big" : "button.good.big", { onclick: () => act(name) }, t(name)))));
   }
 
-  await send(queue, signal, taken);
+  await send(queue, signal, taken, refused);
   await load();
-  const timer = setInterval(async () => { if (queue.read().length && (await send(queue, signal, taken))) load(); }, AGAIN_MS);
+  const timer = setInterval(async () => { if (queue.read().length && (await send(queue, signal, taken, refused))) load(); }, AGAIN_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
-  follow("type=dome.patrol.task.", (event, what) => what !== "away" && load().catch(() => {}), signal);
+  addEventListener("offline", () => linked(false), { signal }); // long before a silent stream is given up
+  addEventListener("online", () => load().catch(() => {}), { signal });
+  follow("type=dome.patrol.task.", (event, what) => {
+    if (what === "away") linked(false);
+    else load().catch(() => {});
+  }, signal);
 }

@@ -1,9 +1,12 @@
 // Citizens' reports: what somebody says happened, held against the files they sent and what cameras saw nearby.
 
+import { apart } from "../apart.js";
 import { ask, follow, picture, post } from "../api.js";
+import { player } from "../clip.js";
 import { why } from "../dialog.js";
 import { fill, h, s, say } from "../dom.js";
-import { measure, metres, number, spoken, t, unit, when } from "../words.js";
+import { keysButton, ours, tellKeys } from "../keys.js";
+import { degrees, measure, metres, number, spoken, t, unit, when } from "../words.js";
 import { summary } from "../violation.js";
 
 const OPEN = ["proposed", "forwarded", "checked", "received"];
@@ -37,8 +40,9 @@ async function list(main, { signal }) {
     more.dataset.next = page.next || "";
   }
 
+  tellKeys(() => [[["↑", "↓"], t("keys.list")], ["Enter", t("keys.open")]], signal);
   addEventListener("keydown", (event) => {
-    if (busy(event) || !["ArrowDown", "ArrowUp", "KeyJ", "KeyK"].includes(event.code)) return;
+    if (!ours(event) || event.shiftKey || !["ArrowDown", "ArrowUp", "KeyJ", "KeyK"].includes(event.code)) return;
     const links = [...rows.querySelectorAll("a")];
     const step = ["ArrowDown", "KeyJ"].includes(event.code) ? 1 : -1;
     links[Math.max(0, Math.min(links.length - 1, links.indexOf(document.activeElement) + step))]?.focus();
@@ -67,11 +71,8 @@ function row(item) {
     h("span.head", h("b", t(`service.${item.service}`)), h(`span.pill.${item.state}`, t(`report.${item.state}`))),
     h("span.said", item.text || t("no_words")),
     h("span.signs", signs.map(([count, word, kind]) => h(`span.sign${kind && "." + kind}`, `${word}: `, h("b", count)))),
-    h("span.where", h("time", { datetime: item.happened_at }, when(item.happened_at)), " · ", item.address || place(item), " · ", item.district || t("nobodys"))));
+    h("span.where", h("time", { datetime: item.happened_at }, when(item.happened_at)), " · ", item.address || degrees(item), " · ", item.district || t("nobodys"))));
 }
-
-// Degrees are written with a point everywhere: with a comma between them, commas within would make four numbers.
-const place = (item) => `${item.latitude.toFixed(5)}, ${item.longitude.toFixed(5)}`;
 
 async function one(main, item, context) {
   const { me, signal } = context;
@@ -126,18 +127,21 @@ async function one(main, item, context) {
       h("section.words",
         h("div.steps", steps.map((step) => h(`button${KINDS[step] ? "." + KINDS[step] : ""}`, { onclick: () => take(step) }, t(`do.${step}`), h("kbd", KEYS[step])))),
         claim(item),
-        told(item), events, life(item), h("p.note", t("never_evidence")))));
+        told(item), events, life(item), h("p.note", t("never_evidence")), h("p", keysButton()))));
   main.focus();
 
   const mine = fresh(signal);
+  tellKeys(() => [...steps.map((step) => [KEYS[step], t(`do.${step}`)]), ...files.keys()], mine);
   addEventListener("keydown", (event) => {
-    if (busy(event) || document.querySelector("dialog[open]")) return;
+    if (!ours(event) || event.shiftKey) return;
     const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code);
     const step = steps.find((name) => event.code === `Key${KEYS[name]}`);
     if (step) take(step);
     else if (event.key === "ArrowRight") files.go(1);
     else if (event.key === "ArrowLeft") files.go(-1);
     else if (event.code === "KeyC") files.play();
+    else if (event.code === "Period") files.step(1);
+    else if (event.code === "Comma") files.step(-1);
     else if (digit) files.pick(Number(digit[1]));
     else return;
     event.preventDefault();
@@ -160,8 +164,6 @@ function fresh(signal) {
   return AbortSignal.any ? AbortSignal.any([last.signal, signal]) : last.signal;
 }
 
-const busy = (event) => /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
-
 // Files as others see them: a mosaic but for what the report is about. The original needs a reason, which is logged.
 // Where the machine took something else for what a file is about, whoever works on the report says what it is.
 function gallery(item, opens, choose, context) {
@@ -170,7 +172,7 @@ function gallery(item, opens, choose, context) {
   const waiting = item.attachments.filter((file) => file.state === "waiting");
   const notes = h("div", refused.map((file) => h("p.bad", `${t(`file.${file.kind}`)}: ${file.why}`)), waiting.length > 0 && h("p.note", `${t("not_looked_at")}: ${waiting.length}`),
     item.attachments.some((file) => file.state === "chosen") && h("p.note", { role: "status" }, t("being_made")));
-  if (!looks.length) return { element: h("div", h("p.empty", item.attachments.length ? t("nothing_to_show") : t("no_files")), notes), go() {}, play() {}, show() {}, pick() {} };
+  if (!looks.length) return { element: h("div", h("p.empty", item.attachments.length ? t("nothing_to_show") : t("no_files")), notes), keys: () => [], go() {}, play() {}, step() {}, show() {}, pick() {} };
   const stage = h("div.stage");
   const strip = h("div.strip", { role: "tablist" });
   const facts = h("dl.facts.small");
@@ -178,13 +180,15 @@ function gallery(item, opens, choose, context) {
   const overlay = s("svg.overlay", { "aria-hidden": "true" });
   const original = opens && h("button.quiet", { onclick: () => reveal(looks[at].file) }, t("open_original"));
   let at = 0;
+  let clip = null;
 
   async function show(index) {
     at = (index + looks.length) % looks.length;
     const { file, href, moves } = looks[at];
+    clip = moves ? player(href) : null;
     context.file = file.id;
     [...strip.children].forEach((tab, i) => tab.setAttribute("aria-selected", String(i === at)));
-    if (moves) fill(stage, h("video", { controls: true, preload: "metadata", src: href, "aria-label": t("clip") }));
+    if (clip) fill(stage, clip.element);
     else {
       const image = h("img", { alt: `${t(`file.${file.kind}`)}: ${t("blurred")}` });
       fill(stage, image, choose && overlay);
@@ -195,20 +199,42 @@ function gallery(item, opens, choose, context) {
     fill(about, choose && file.things.length > 0 && subjects(file));
   }
 
-  // What was found, by its number, on a picture in which it cannot be made out.
+  // What was found, by its number, on a picture in which it cannot be made out. A number that has no room of its own
+  // shows when its thing is pointed at, here or in the list.
   function draw(file, name) {
-    const size = file.width_px / 40;
-    overlay.setAttribute("viewBox", `0 0 ${file.width_px} ${file.height_px}`);
-    overlay.replaceChildren(...file.things.flatMap(({ xyxy: [x0, y0, x1, y1], picture: place, kept }, i) => place !== name ? [] : [
-      s(`rect.box${kept ? ".kept" : ""}`, { x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 3, "stroke-width": file.width_px / 400 }),
-      s("text.on", { x: x0, y: y0 > 1.3 * size ? y0 - size / 4 : y1 + size, "font-size": size }, String(i + 1))]));
+    const [width, height] = [file.width_px, file.height_px];
+    const size = Math.max(width, height) / 45;
+    const found = file.things.map((thing, i) => ({ ...thing, number: i + 1 })).filter((thing) => thing.picture === name);
+    const wishes = found.map(({ xyxy, number: n }) => placesOf(xyxy, (0.72 * String(n).length + 0.3) * size, 1.15 * size));
+    overlay.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    overlay.replaceChildren(...apart(wishes, { width, height }).map((free, i) => {
+      const { xyxy: [x0, y0, x1, y1], kept, number: n } = found[i];
+      const place = free || wishes[i].at(-1);
+      const group = s(`g.thing${free ? "" : ".crowded"}`, { "data-thing": n },
+        s(`rect.box${kept ? ".kept" : ""}`, { x: x0, y: y0, width: x1 - x0, height: y1 - y0, rx: 3, "stroke-width": width / 400 }),
+        s("rect.chip", place), s("text.on", { x: place.x + 0.15 * size, y: place.y + 0.93 * size, "font-size": size }, String(n)));
+      group.addEventListener("pointerenter", () => light(n));
+      group.addEventListener("pointerleave", () => light(0));
+      group.addEventListener("click", () => buttonOf(n)?.focus());
+      return group;
+    }));
+  }
+
+  const buttonOf = (n) => about.querySelector(`button[data-thing="${n}"]`);
+
+  // Shows which box on the picture and which button below belong together.
+  function light(n) {
+    for (const each of [...overlay.children, ...about.querySelectorAll("button[data-thing]")]) each.classList.toggle("lit", each.dataset.thing === String(n));
+    const lit = overlay.querySelector(".lit");
+    if (lit) overlay.append(lit); // before its neighbours
   }
 
   function subjects(file) {
-    const button = (pressed, thing, ...what) => h("button", { "aria-pressed": String(pressed), onclick: () => pressed || choose(file, thing) }, what);
+    const button = (pressed, thing, n, ...what) => h("button", { "aria-pressed": String(pressed), "data-thing": n, onclick: () => pressed || choose(file, thing),
+      onpointerenter: () => light(n), onpointerleave: () => light(0), onfocus: () => light(n), onblur: () => light(0) }, what);
     return [h("h2", t("what_about")),
-      h("div.steps", file.things.map((thing, i) => button(thing.kept, thing.id, `${i + 1} ${t(`cls.${thing.cls || "thing"}`)}`, file.seconds > 0 && h("small", ` ${number(thing.after_s, 1)} ${unit("s")}`))),
-        button(!file.things.some((thing) => thing.kept), null, `0 ${t("none_of_these")}`)),
+      h("div.steps", file.things.map((thing, i) => button(thing.kept, thing.id, i + 1, `${i + 1} ${t(`cls.${thing.cls || "thing"}`)}`, file.seconds > 0 && h("small", ` ${number(thing.after_s, 1)} ${unit("s")}`))),
+        button(!file.things.some((thing) => thing.kept), null, 0, `0 ${t("none_of_these")}`)),
       h("p.note", t("what_about_note"), file.chosen_by && ` ${t("chosen_by")}: ${file.chosen_by}.`)];
   }
 
@@ -216,7 +242,8 @@ function gallery(item, opens, choose, context) {
     why(t("open_original"), async (text) => {
       const answer = await ask(`/reports/${item.id}/files/${file.id}/original`, { method: "POST", body: { why: text }, raw: true });
       const url = URL.createObjectURL(await answer.blob());
-      fill(stage, file.kind === "clip" ? h("video", { controls: true, src: url, "aria-label": t("original") }) : h("img", { src: url, alt: t("original") }), h("span.original", t("original")));
+      clip = file.kind === "clip" ? player(url, t("original")) : null;
+      fill(stage, clip ? clip.element : h("img", { src: url, alt: t("original") }), h("span.original", t("original")));
     });
   }
 
@@ -224,11 +251,20 @@ function gallery(item, opens, choose, context) {
   show(Math.max(0, looks.findIndex(({ file }) => file.id === context.file)));
   return {
     element: h("div.viewer", strip, stage, h("div.under", h("p.note", t("blurred_note")), original), about, facts, notes),
+    keys: () => [looks.length > 1 && [["←", "→"], t("keys.pictures")], clip && ["C", t("keys.clip")], clip && [[",", "."], t("keys.frame")],
+      choose && about.querySelector("button") && ["0–9", t("what_about")]].filter(Boolean),
     pick: (digit) => about.querySelectorAll("button")[digit ? digit - 1 : about.querySelectorAll("button").length - 1]?.click(),
     go: (by) => show(at + by),
     show: (name) => show(Math.max(0, looks.findIndex((look) => look.href.endsWith(`/${name}`)))),
-    play: () => { const video = stage.querySelector("video"); if (video) video.paused ? video.play() : video.pause(); },
+    play: () => clip?.play(),
+    step: (by) => clip?.step(by),
   };
+}
+
+// Where a number may stand: at its box's corners, outside and then inside; at last in its middle.
+function placesOf([x0, y0, x1, y1], width, height) {
+  const corners = [[x0, y0 - height], [x1 - width, y0 - height], [x0, y1], [x1 - width, y1], [x0 - width, y0], [x1, y0], [x0, y0], [x1 - width, y1 - height]];
+  return [...corners, [(x0 + x1 - width) / 2, (y0 + y1 - height) / 2]].map(([x, y]) => ({ x, y, width, height }));
 }
 
 // What a file says of itself against what its sender says.
@@ -249,7 +285,7 @@ const span = (seconds) => (seconds < 120 ? `${number(seconds)} ${unit("s")}` : s
 
 function claim(item) {
   return h("dl.facts", h("dt", t("time")), h("dd", when(item.happened_at)),
-    h("dt", t("place")), h("dd", item.address || place(item), item.address && h("small", ` ${place(item)}`)),
+    h("dt", t("place")), h("dd", item.address || degrees(item), item.address && h("small", ` ${degrees(item)}`)),
     h("dt", t("district")), h("dd", item.district || t("nobodys")),
     h("dt", t("received")), h("dd", when(item.received_at)));
 }

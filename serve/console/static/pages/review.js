@@ -1,7 +1,9 @@
 // Review: one violation at a time, its pictures with what was measured, one key to decide; and all that there are.
 
 import { ask, picture, post } from "../api.js";
+import { player } from "../clip.js";
 import { fill, h, s, say } from "../dom.js";
+import { keysButton, ours, tellKeys } from "../keys.js";
 import { patrolButton } from "../task.js";
 import { moment as named, number, t, when } from "../words.js";
 import { facts, summary } from "../violation.js";
@@ -12,7 +14,6 @@ const REASONS = {
   cancel: (state) => (state === "appealed" ? ["appeal_granted", "other"] : ["other"]),
   close: (state) => (state === "cancelled" ? ["lapsed", "other"] : ["paid", "lapsed", "other"]),
 };
-const KEYS = "Y ✓   N ✗   1-7   P   ← →   C";
 
 export async function open(main, context) {
   const [id] = context.rest;
@@ -108,16 +109,21 @@ function one(main, item, context, waiting = null) {
     h("div.case",
       h("section.evidence", view.element),
       h("section.words", reading, h("div.steps", steps, patrolButton("violation", item, context.me)), reasons, facts(item),
-        item.problems.length > 0 && h("details", h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
+        item.problems.length > 0 && h("details", { open: true }, h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
         item.decisions.length > 0 && h("details", h("summary", t("decisions"), ` (${item.decisions.length})`),
           h("ol.log", item.decisions.map((d) => h("li", h("b", t(`state.${d.state}`)), " ", d.by || d.who || "", " ", h("small", d.reason ? t(`why.${d.reason}`) : "", " ", d.detail || ""))))),
         item.has_evidence && ["reviewer", "authoriser", "auditor"].some((role) => context.me.roles.includes(role)) &&
           h("p", h("a", { href: `/api/v1/violations/${item.id}/package`, download: `evidence-${item.id}.zip` }, t("package"))),
-        h("p.note", t("keys_help"), ": ", h("kbd", KEYS)))));
+        h("p", keysButton()))));
   main.focus();
 
+  const mine = once(signal);
+  tellKeys(() => [
+    can("confirm") && ["Y", t("confirm")], can("reject") && ["N", t("reject")], can("confirm") && ["P", t("plate_read")],
+    can("reject") && ["1–7", t("keys.reasons")], ...view.keys,
+  ].filter(Boolean), mine);
   addEventListener("keydown", (event) => {
-    if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (!ours(event) || event.shiftKey) return;
     const digit = Number(event.key);
     if (event.code === "KeyY" && can("confirm")) take("confirm");
     else if (event.code === "KeyN" && can("reject")) ask_why("reject");
@@ -129,15 +135,17 @@ function one(main, item, context, waiting = null) {
     else if (event.key === "ArrowRight") view.go(1);
     else if (event.key === "ArrowLeft") view.go(-1);
     else if (event.code === "KeyC") view.clip();
+    else if (event.code === "Period") view.step(1);
+    else if (event.code === "Comma") view.step(-1);
     else if (event.code === "KeyP" && can("confirm")) plate.select();
     else return;
     event.preventDefault();
-  }, { signal: once(main, signal) });
+  }, { signal: mine });
 }
 
 // The keys of one case end when the next is shown.
 let last = new AbortController();
-function once(_, signal) {
+function once(signal) {
   last.abort();
   last = new AbortController();
   return AbortSignal.any ? AbortSignal.any([last.signal, signal]) : last.signal;
@@ -149,7 +157,7 @@ const stem = (name) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "-");
 function viewer(item) {
   const files = Object.fromEntries(item.evidence.map((file) => [file.name, file.href]));
   const moments = item.moments.filter((m) => files[`${stem(m.name)}.jpg`]);
-  if (!moments.length) return { element: h("p.empty", t("no_evidence")), go() {}, clip() {} };
+  if (!moments.length) return { element: h("p.empty", t("no_evidence")), keys: [], go() {}, clip() {}, step() {} };
   const image = h("img", { alt: "" });
   const overlay = s("svg.overlay", { "aria-hidden": "true" });
   const stage = h("div.stage", image, overlay);
@@ -180,7 +188,7 @@ function viewer(item) {
   }
 
   strip.append(...moments.map((moment, i) => h("button", { role: "tab", onclick: () => show(i) }, named(moment.name))));
-  const video = files["clip.mp4"] && h("video", { controls: true, preload: "none", src: files["clip.mp4"], "aria-label": t("clip") });
+  const clip = files["clip.mp4"] && player(files["clip.mp4"], t("clip"), picture(files[`${stem(moments[0].name)}.jpg`]));
   const closest = [...moments].reverse().find((m) => files[`${stem(m.name)}-crop.jpg`]);
   for (const [name, label] of [["plate.jpg", t("plate")], [closest && `${stem(closest.name)}-crop.jpg`, t("vehicle")]]) {
     if (!name || !files[name]) continue;
@@ -190,9 +198,11 @@ function viewer(item) {
   }
   show(0);
   return {
-    element: h("div.viewer", strip, stage, h("div.beside", side, video && h("figure.clip", video, h("figcaption", t("clip"))))),
+    element: h("div.viewer", strip, stage, h("div.beside", side, h("figure.clip", clip ? [clip.element, h("figcaption", t("clip"))] : h("p.note", t("no_clip"))))),
+    keys: [[["←", "→"], t("keys.pictures")], ...(clip ? [["C", t("keys.clip")], [[",", "."], t("keys.frame")]] : [])],
     go: (by) => show(at + by),
-    clip: () => { if (video) video.paused ? video.play() : video.pause(); },
+    clip: () => clip?.play(),
+    step: (by) => clip?.step(by),
   };
 }
 
