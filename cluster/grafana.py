@@ -62,7 +62,7 @@ def _sum(name: str) -> str:
 CAMERAS: Final = (
     Panel(
         "Cameras that send",
-        {"": f"count(rate(ray_dome_camera_frames_read_total{_BY_CAMERA}[2m]) > 0)"},
+        {"": f"count(sum by (camera) (rate(ray_dome_camera_frames_read_total{_BY_CAMERA}[2m])) > 0)"},
         kind="stat",
         columns=4,
     ),
