@@ -261,10 +261,11 @@ function gallery(item, opens, choose, context) {
   };
 }
 
-// Where a number may stand: at its box's corners, outside and then inside; at last in its middle.
+// Where a number may stand: at its box's corners and sides, then inside; at last in its middle.
 function placesOf([x0, y0, x1, y1], width, height) {
-  const corners = [[x0, y0 - height], [x1 - width, y0 - height], [x0, y1], [x1 - width, y1], [x0 - width, y0], [x1, y0], [x0, y0], [x1 - width, y1 - height]];
-  return [...corners, [(x0 + x1 - width) / 2, (y0 + y1 - height) / 2]].map(([x, y]) => ({ x, y, width, height }));
+  const [middle, level, off] = [(x0 + x1 - width) / 2, (y0 + y1 - height) / 2, height / 3];
+  const corners = [[x0, y0 - height], [x1 - width, y0 - height], [x0, y1], [x1 - width, y1], [x0 - width - off, level], [x1 + off, level]];
+  return [...corners, [x0, y0], [x1 - width, y1 - height], [middle, level]].map(([x, y]) => ({ x, y, width, height }));
 }
 
 // What a file says of itself against what its sender says.
