@@ -40,7 +40,7 @@ SPLIT_S: Final = 2.0
 GROWS_S: Final = 1.2
 """What came to stand beside a known thing so soon before or after it is the rest of it."""
 LESS: Final = 0.75
-"""Share of a thing's cells with less of which it is another: its owner, or a shadow, has gone from it ..."""
+"""Share of a thing's cells, or of its box, with less of which it is another: its owner, or a shadow, has gone ..."""
 LESS_S: Final = 1.5
 """... for so long."""
 STANDS: Final = 0.5
@@ -137,11 +137,15 @@ class ObjectBook:
                 gone.append(replace(held.thing, standing=state, gone_at=self._left_at(held, at)))
                 continue
             held.thing = replace(held.thing, standing=state)
-            less = float(standing[held.cells].mean()) < LESS
-            held.less_s = held.less_s + min(dt_s, 1.5) if less else 0.0
+            held.less_s = held.less_s + min(dt_s, 1.5) if self._is_less(held, standing) else 0.0
             kept.append(self._less(held, standing, at) if held.less_s >= LESS_S else held)
         self._held = kept
         return tuple(gone)
+
+    def _is_less(self, held: _Held, standing: Mask) -> bool:
+        """Whether much of a thing has gone, by its cells or by their box: an arm is few cells, and high."""
+        left = held.cells & standing
+        return left.sum() < LESS * held.cells.sum() or _area(self._box(left)) < LESS * _area(held.thing.xyxy)
 
     def _less(self, held: _Held, standing: Mask, at: datetime) -> _Held:
         """What is left of a thing from which something has gone: the largest part, as a thing of its own."""
@@ -268,6 +272,11 @@ def _grid(width_px: int, height_px: int) -> tuple[int, int]:
 def _is_rim(blob: Mask) -> bool:
     x0, y0, x1, y1 = bounds(blob)
     return min(x1 - x0, y1 - y0) < LEAST_SIDE
+
+
+def _area(box: np.ndarray) -> float:
+    """Of ``(4,)`` xyxy."""
+    return float((box[2] - box[0]) * (box[3] - box[1]))
 
 
 def _overlap(a: Mask, b: Mask) -> float:
