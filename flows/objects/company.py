@@ -319,6 +319,12 @@ def filled(a: Box, b: Box) -> float:
     return min(covered(a, by=b), covered(b, by=a))
 
 
+def around(boxes: Sequence[Box]) -> Box:
+    """The box round several."""
+    each = np.array(boxes)
+    return np.concatenate([each[:, :2].min(axis=0), each[:, 2:].max(axis=0)])
+
+
 def _clothes(box: Box, look: PixelLook | None, size: tuple[int, int]) -> Array:
     """Mean cell values of the upper and the lower body, by the middle of the box."""
     out = np.full((2, 3), np.nan)

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-import numpy as np
-
 from flows.domain.events import Event
 from flows.domain.ruleset import VEHICLES, AbandonedObjectRule
 from flows.domain.things import Box, PixelLook, Thing
@@ -32,7 +30,7 @@ from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "8"
+VERSION: Final = "9"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
@@ -297,25 +295,39 @@ class AbandonedObjects:
         does not hide; by then another may stand by it.
         """
         for other in self._lives.values():
-            if other is life or other.gone_at is not None or not _is_beside(other.thing.xyxy, life.box):
+            if other is life or other.gone_at is not None:
                 continue
-            together = abs(other.since_s - life.since_s) <= self._thresholds.around_s
-            if together and other.dismissed == "size" and max(other.size_m) > self._config.most_m:
-                self._dismiss(life, "part")  # of light on the floor, whose rim comes by itself
+            if self._is_rim(life, other):
+                self._dismiss(life, "part")
                 return True
-            if other.dismissed or not other.judged:
-                continue
-            if not together and other.owners.keys().isdisjoint(life.owners):
+            if other.dismissed or not other.judged or not self._is_one(life, other):
                 continue
             if other.event is not None:
                 self._dismiss(life, "part")
                 return True
-            life.whole = _around(life.box, other.thing.xyxy)
+            known = set(life.owners)
+            life.take_up(other)
             self._dismiss(other, "part")
-            if other.owners.keys() - life.owners.keys():
-                life.owners = {**other.owners, **life.owners}
+            if not other.owners.keys() <= known:
                 return True  # not before its other owners have been looked for as well
         return False
+
+    def _is_rim(self, life: Life, of: Life) -> bool:
+        """Whether it is the rim of light on the floor, which comes by itself."""
+        large = of.dismissed == "size" and max(of.size_m) > self._config.most_m
+        return large and self._together(life, of) and _is_beside(of.thing.xyxy, life.box)
+
+    def _is_one(self, life: Life, other: Life) -> bool:
+        """Whether two are one thing: in one place, or side by side and put down together or by the same people."""
+        if filled(other.thing.xyxy, life.box) > KNOWN:
+            return True
+        if not (_is_beside(other.thing.xyxy, life.box) or _is_beside(life.box, other.thing.xyxy)):
+            return False
+        return self._together(life, other) or not other.owners.keys().isdisjoint(life.owners)
+
+    def _together(self, life: Life, other: Life) -> bool:
+        """Whether both came at about one time."""
+        return abs(other.since_s - life.since_s) <= self._thresholds.around_s
 
     def _leans(self, life: Life, now_s: float) -> bool:
         """Whether something as high as a person stands beside it: somebody, whether a detector knows it or not."""
@@ -359,11 +371,6 @@ def _is_beside(box: Box, of: Box) -> bool:
     """Whether a box lies so near another that they may be one thing."""
     x0, y0, x1, y1 = (float(v) for v in of)
     return gap_px(box, of) < BESIDE * max(x1 - x0, y1 - y0)
-
-
-def _around(a: Box, b: Box) -> Box:
-    """The box round two."""
-    return np.concatenate([np.minimum(a[:2], b[:2]), np.maximum(a[2:], b[2:])])
 
 
 def describe(config: AbandonedObjectRule, profile: JurisdictionProfile) -> str:

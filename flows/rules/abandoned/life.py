@@ -9,7 +9,7 @@ from typing import Literal
 from flows.domain.events import Event
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Box, Thing
-from flows.objects.company import Array, Person
+from flows.objects.company import Array, Person, around
 from flows.rules.abandoned.thresholds import ObjectConfig
 
 State = Literal["placed", "attended", "unattended", "abandoned"]
@@ -22,10 +22,16 @@ class Owner:
     Attributes:
         person: As they are followed.
         clothes: ``(2, 3)`` what they wore then, whatever becomes of their number.
+        itself: Looks in which their number was the thing's own, mistaken for a person.
     """
 
     person: Person
     clothes: Array
+    itself: int = 0
+
+    def is_lost(self, config: ObjectConfig) -> bool:
+        """Whether their number went over to the thing: they are known by their clothes only."""
+        return self.itself >= config.itself_looks
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +148,11 @@ class Life:
     def alone_s(self, now_s: float) -> float:
         """For how long no owner has been near."""
         return now_s - self.left_s
+
+    def take_up(self, part: Life) -> None:
+        """Takes up what turns out to be a part of it: whoever owns that owns the whole."""
+        self.whole = around([self.box, part.box])
+        self.owners = {**part.owners, **self.owners}
 
     def is_due(self, rule: AbandonedObjectRule, now_s: float) -> bool:
         """Whether it has been alone for long enough to be reported."""

@@ -80,7 +80,7 @@ class Owners:
                 place.at_s
                 for owner in life.owners.values()
                 for place in owner.person.between(life.since_s, until_s)
-                if self.near(life.thing.xyxy, place.box)[0]
+                if self.near(life.box, place.box)[0]
                 # The number may be somebody else's by now, or the thing's own.
                 and not self._config.changed < unlike(place.clothes, owner.clothes) < math.inf
             ),
@@ -98,7 +98,7 @@ class Owners:
             (person.number, place)
             for person in self._company.people
             for place in person.between(life.since_s, math.inf)
-            if not self.near(life.thing.xyxy, place.box)[0]
+            if not self.near(life.box, place.box)[0]
         ]
         for number, owner in life.owners.items():
             off = [(whose == number, unlike(place.clothes, owner.clothes)) for whose, place in away]
@@ -111,15 +111,10 @@ class Owners:
     def watch(self, life: Life, look: PixelLook | None, size: tuple[int, int]) -> Watch:
         """What is seen of its owners; who is not detected any more may still be there."""
         thing = life.thing
-        people = [
-            owner.person
-            for owner in life.owners.values()
-            if not self._sieve.is_itself(thing, life.since_s, owner.person)
-            and not self._sieve.is_seen_as(thing, owner.person)
-        ]
+        people = [owner.person for owner in life.owners.values() if self._is_followed(life, owner)]
         seen = [p for p in people if self._company.seen_lately(p)]
         hidden = [] if seen else [p for p in people if self._still_there(thing.xyxy, p, look, size)]
-        watching = [self.near(thing.xyxy, person.last.box) for person in (*seen, *hidden)]
+        watching = [self.near(life.box, person.last.box) for person in (*seen, *hidden)]
         return Watch(
             near=any(is_near for is_near, _ in watching)
             or any(
@@ -136,20 +131,32 @@ class Owners:
         config = self._config
         for person in self._company.people:
             there = person.between(gone_s - config.taken_s, gone_s + config.taken_s)
-            if not any(self.at_it(life.thing.xyxy, place.box) for place in there):
+            if not any(self.at_it(life.box, place.box) for place in there):
                 continue
-            if person.number in life.owners or self._may_be_owner(life, person):
+            if self._is_known(life, person) or self._may_be_owner(life, person):
                 return "reclaimed"
         return "removed"
+
+    def _is_followed(self, life: Life, owner: Owner) -> bool:
+        """Whether an owner's number is theirs and not the thing's own."""
+        if self._sieve.is_itself(life.thing, life.since_s, owner.person):
+            owner.itself += 1
+            return False
+        return not owner.is_lost(self._config) and not self._sieve.is_seen_as(life.thing, owner.person)
+
+    def _is_known(self, life: Life, person: Person) -> bool:
+        """Whether somebody goes by the number of an owner who can be known by it."""
+        owner = life.owners.get(person.number)
+        return owner is not None and not owner.is_lost(self._config)
 
     def _others_near(self, life: Life) -> Iterator[Person]:
         """Who stands near it now, is not itself what a detector takes for a person, and is no owner by number."""
         for person in self._company.people:
-            if person.number in life.owners or not self._company.seen_lately(person):
+            if self._is_known(life, person) or not self._company.seen_lately(person):
                 continue
             if self._sieve.is_seen_as(life.thing, person):
                 continue
-            if self.near(life.thing.xyxy, person.last.box)[0]:
+            if self.near(life.box, person.last.box)[0]:
                 yield person
 
     def _may_be_owner(self, life: Life, person: Person) -> bool:
@@ -160,7 +167,7 @@ class Owners:
                 continue
             begun_s = min(_worn_s(person, owner.clothes, limit), default=person.last.at_s)
             twice = sum(at_s > begun_s for at_s in _worn_s(owner.person, owner.clothes, limit))
-            if twice < self._config.twice:
+            if owner.person is person or twice < self._config.twice:
                 return True
         return False
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import numpy as np
-
 from flows.domain.things import Box
-from flows.objects.company import Company, filled
+from flows.objects.company import Company, around, filled
 
 SEEN_S: Final = 0.6
 """Whoever was found so shortly before or after is in the picture."""
@@ -81,7 +79,7 @@ class Present:
         for person in self._company.people:
             near = [place.box for place in person.between(at_s - SEEN_S, at_s + SEEN_S)]
             if near:
-                out.append(Shown(person.number, _around(near)))
+                out.append(Shown(person.number, around(near)))
         return [*out, *(Shown(0, box) for box in self._unsure_at(at_s))]
 
     def _unsure_at(self, at_s: float) -> list[Box]:
@@ -94,11 +92,5 @@ class Present:
             if same is None:
                 out.append(box)
             else:
-                out[same] = _around([out[same], box])
+                out[same] = around([out[same], box])
         return out
-
-
-def _around(boxes: Sequence[Box]) -> Box:
-    """The box round several."""
-    each = np.array(boxes)
-    return np.concatenate([each[:, :2].min(axis=0), each[:, 2:].max(axis=0)])

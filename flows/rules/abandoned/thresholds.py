@@ -36,6 +36,7 @@ class ObjectConfig:
         changed: ... if the number that this person goes by wore other clothes, by so many grey levels ...
         worn_s: ... so long ...
         hand_s: ... until so long before the thing came.
+        itself_looks: After so many looks of that kind the number stays the thing's, however its box trembles.
         still_s: A "person" over a visible thing who for so long ...
         still: ... has not moved by this share of their width is the thing.
         still_there: Share of the last place of somebody who is not detected any more that still differs from the
@@ -72,6 +73,7 @@ class ObjectConfig:
     changed: float = 20.0
     worn_s: float = 10.0
     hand_s: float = 1.0
+    itself_looks: int = 3
     still_s: float = 4.0
     still: float = 0.1
     still_there: float = 0.25

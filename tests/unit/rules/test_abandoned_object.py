@@ -142,6 +142,7 @@ def rule_and_events(
                 replace(
                     things[0], number=2 + n, xyxy=box, shift=tale.shifts[(1 + n) % len(tale.shifts)],
                     since_at=things[0].since_at + timedelta(seconds=tale.others_s),
+                    before_at=things[0].before_at + timedelta(seconds=tale.others_s),
                 )
                 for n, box in enumerate(tale.also)
             ]  # fmt: skip
@@ -496,6 +497,25 @@ def test_parts_of_one_thing_are_told_once_and_as_one() -> None:
     assert judge.refusals() == {"part": 1}
 
 
+HANDLE = np.array([BAG[0] + 8, BAG[1] - 14, BAG[0] + 16, BAG[1] - 6], np.float32)
+
+
+@pytest.mark.parametrize(("box", "part"), [(BAG, HANDLE), (HANDLE, BAG)], ids=["bag first", "handle first"])
+def test_whichever_part_is_due_first(box: np.ndarray, part: np.ndarray) -> None:
+    """What is near is told by the larger of them."""
+    events = play(Tale({"owner": LEAVES}, box=box, also=[part]))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+
+
+def test_what_fills_the_place_of_another_is_that_one_whoever_seems_to_have_brought_it() -> None:
+    """Its owner's legs stood there first, and went by another number."""
+    other = walk((0, 18), (11, 10.3), (14, 10.3), (20, 0))
+    over = BAG + np.array([8, 0, 8, 0], np.float32)
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES, "other": other}, also=[over], others_s=8.0))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+    assert judge.refusals() == {"part": 1}
+
+
 def test_a_thing_that_grew_too_large_is_none() -> None:
     above = BAG + np.array([0, -60, 0, -26], np.float32)
     judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, also=[above]))
@@ -538,13 +558,18 @@ def test_an_owner_who_stood_over_it_for_long_has_left_it_all_the_same() -> None:
     assert 36.0 <= seconds(events[0]) <= 43.0
 
 
-def test_a_thing_taken_for_a_person_does_not_watch_itself() -> None:
+@pytest.mark.parametrize("trembles_px", [0.0, 16.0])
+def test_a_thing_taken_for_a_person_does_not_watch_itself(trembles_px: float) -> None:
     """The detector calls a suitcase a person, and the tracker hands the owner's number to it."""
     low = np.array([BAG_M * SCALE - 14, FLOOR_PX - 1.1 * SCALE, BAG_M * SCALE + 14, FLOOR_PX], np.float32)
     gone_s = 12.0
     owner = walk((0, 2), (6, 9.5), (gone_s, 9.5))
-    tale = Tale({"owner": owner}, box=low, extra=lambda t: [("person", low.tolist())] if t > gone_s else [])
-    assert types(play(tale))[:1] == [OBJECT_ABANDONED]
+    aside = low + np.array([trembles_px, 0, trembles_px, 0], np.float32)
+
+    def imagined(t: float) -> list[tuple[str, list[float]]]:
+        return [("person", (aside if t % 2 >= 1 else low).tolist())] if t > gone_s else []
+
+    assert types(play(Tale({"owner": owner}, box=low, extra=imagined)))[:1] == [OBJECT_ABANDONED]
 
 
 @pytest.mark.slow

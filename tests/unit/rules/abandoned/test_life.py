@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,8 @@ import pytest
 
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Standing, Thing
-from flows.rules.abandoned.life import Life, Watch
+from flows.objects.company import Person
+from flows.rules.abandoned.life import Life, Owner, Watch
 from flows.rules.abandoned.thresholds import ObjectConfig
 
 START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
@@ -62,6 +64,15 @@ def test_an_owner_who_comes_back_begins_it_anew() -> None:
     watch(life, 9.0, Watch())
     assert not life.is_due(RULE, 13.4)
     assert life.is_due(RULE, 13.5)
+
+
+def test_with_a_part_come_its_place_and_its_owners() -> None:
+    life, part = make_life(), make_life()
+    part.thing = replace(part.thing, xyxy=np.array([12, 4, 16, 9], np.float32))
+    part.owners = {3: Owner(Person(3, deque()), np.zeros((2, 3)))}
+    life.take_up(part)
+    assert life.box.tolist() == [10, 4, 20, 20]
+    assert life.owners == part.owners
 
 
 def test_what_is_hidden_now_is_not_reported_now() -> None:
