@@ -144,8 +144,10 @@ class ObjectBook:
 
     def _is_less(self, held: _Held, standing: Mask) -> bool:
         """Whether much of a thing has gone, by its cells or by their box: an arm is few cells, and high."""
-        left = held.cells & standing
-        return left.sum() < LESS * held.cells.sum() or _area(self._box(left)) < LESS * _area(held.thing.xyxy)
+        share = float(standing[held.cells].mean())
+        if share < LESS or share == 1.0:
+            return share < LESS
+        return _area(self._box(held.cells & standing)) < LESS * _area(held.thing.xyxy)
 
     def _less(self, held: _Held, standing: Mask, at: datetime) -> _Held:
         """What is left of a thing from which something has gone: the largest part, as a thing of its own."""
