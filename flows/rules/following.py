@@ -21,7 +21,7 @@ State = TypeVar("State")
 
 
 @dataclass(slots=True)
-class _Followed(Generic[State]):
+class Followed(Generic[State]):
     """A vehicle: where it was first believed in, and what the rule knows of it."""
 
     first: Waypoint
@@ -82,7 +82,7 @@ class FollowingRule(ABC, Generic[State]):
         self._classes, self._profile, self._make = config.classes, site.profile, make
         self._reporter = Reporter(config, version, site.camera, site.profile, site.ground)
         self._trails = Trails(trails)
-        self._followed: dict[int, _Followed[State]] = {}
+        self._followed: dict[int, Followed[State]] = {}
         self._culprits = site.culprits.setdefault(self.kind, Culprits()) if self.goes_on else Culprits()
         self._refusals: Counter[str] = Counter()
         self._refused: dict[int, set[str]] = {}
@@ -142,13 +142,13 @@ class FollowingRule(ABC, Generic[State]):
             self._culprits.lose(track.id)
             return events
         if followed is None:
-            followed = self._followed[track.id] = _Followed(look.point, self._make(), look)
+            followed = self._followed[track.id] = Followed(look.point, self._make(), look)
         followed.last = look
         self._culprits.follow(track.id, look.point)
         return events + self._speak(track, followed, self._see(followed.state, look), moment)
 
     def _speak(
-        self, track: Track, followed: _Followed[State], found: Finding | str | None, moment: Moment
+        self, track: Track, followed: Followed[State], found: Finding | str | None, moment: Moment
     ) -> list[Event]:
         if found is None or track.cls not in self._classes:
             return []

@@ -8,6 +8,7 @@ from typing import Final
 
 from flows.domain.errors import CalibrationError
 from flows.domain.paths import Waypoint
+from flows.domain.tracks import Sighting
 from flows.road.ground import GroundPlane
 from flows.rules import body_length
 from flows.rules.body_length import Length
@@ -26,6 +27,8 @@ LEAST_CROWNS: Final = 5
 """... and of so many at least: in one or two the detector may be off."""
 RECENT_S: Final = 1.0
 """How far on it is by its upper edge is the median of so long."""
+ARRIVES_S: Final = 3.0
+"""Who was seen before the line so much earlier may have come from anywhere since."""
 REMEASURES: Final = 3
 """A length is measured again after so many new looks: a fit costs 50 ms."""
 
@@ -96,22 +99,33 @@ class FrontSight:
 
         Who drives away from a camera comes into its picture front first, and until all of it is there its foot is cut
         off. But no front is above the upper edge of its box: by that it is told how far on it was at most, and its
-        length does not matter.
+        length does not matter. One box may be wrong: two in a row have to say so. How far aside it was is not told: so
+        it is asked of long vehicles alone, that come round no corner in the meantime.
         """
         now = self._line.front(look.point, look.cls)
-        if self._crown is None or not now.away:
+        if not now.away or look.cls not in body_length.LONG:
             return None
-        for sighting in reversed(look.arrival):
-            reach = self._crown.reach(sighting.xyxy, picture_px)
-            if reach is None:
-                continue
-            box = sighting.xyxy.tolist()
-            then = replace(look.point, at=sighting.at, xyxy=(box[0], box[1], box[2], box[3]))
-            front = self._line.no_farther(then, *reach)
-            if front.before:
-                back_m = max(0.0, now.past_m - front.past_m)
-                return replace(front, point=replace(then, xy_m=then.xy_m - back_m * then.heading))
+        last: Front | None = None
+        late = (s for s in reversed(look.arrival) if (look.point.at - s.at).total_seconds() <= ARRIVES_S)
+        for sighting in late:
+            front = self._at_most(look.point, sighting, picture_px)
+            if front is None or not front.before:
+                last = None
+            elif last is not None:
+                back_m = max(0.0, now.past_m - last.past_m)
+                then = last.point
+                return replace(last, point=replace(then, xy_m=then.xy_m - back_m * then.heading))
+            else:
+                last = front
         return None
+
+    def _at_most(self, point: Waypoint, sighting: Sighting, picture_px: tuple[int, int]) -> Front | None:
+        """Where its front was at most, by the upper edge of its box alone; None where that tells nothing."""
+        reach = None if self._crown is None else self._crown.reach(sighting.xyxy, picture_px)
+        if reach is None:
+            return None
+        x0, y0, x1, y1 = sighting.xyxy.tolist()
+        return self._line.no_farther(replace(point, at=sighting.at, xyxy=(x0, y0, x1, y1)), *reach)
 
     def again(self, front: Front, cls: str, body: Body) -> Front:
         """An earlier front, by what is known of its body now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.events import KeyMoment
+from flows.domain.paths import Waypoint
 from flows.domain.tracks import Box, Track
 from flows.pictures.cropping import showing, shown
 
@@ -137,11 +139,21 @@ class Rests:
         """Whether it is remembered that somebody was nearer than it at that moment."""
         return at in self._nearer.get(track, {})
 
+    def noted(self, track: int, point: Waypoint) -> Waypoint:
+        """With what is to be seen of it as far as is known by now; what was cut off once stays so.
+
+        For moments that are told of later, when nobody knows any more who was nearer, or under which number.
+        """
+        if point.covered or point.xyxy is None or not self.knows(track, point.at):
+            return point
+        rest = self.of(track, point.at, point.shown or point.xyxy)
+        return replace(point, shown=rest, covered=rest is None)
+
     def alone(self, track: int, moments: Iterable[KeyMoment]) -> list[KeyMoment]:
         """A vehicle's moments with crops that show nothing of nearer ones, however little these cover of it.
 
         They keep their boxes and say what is ``shown``; where a nearer one is all over it they are ``covered``. Those
-        that are older than what is remembered, or were of another number, stay as they are.
+        that say so already (:meth:`noted`), or are older than what is remembered, stay as they are.
         """
         return [self._alone(track, m, m.xyxy) if m.xyxy else m for m in moments]
 
@@ -151,7 +163,7 @@ class Rests:
         self._known.discard(track)
 
     def _alone(self, track: int, moment: KeyMoment, xyxy: Xyxy) -> KeyMoment:
-        if not self.knows(track, moment.at):
+        if moment.shown is not None or moment.covered or not self.knows(track, moment.at):
             return moment
         rest = self.of(track, moment.at, xyxy)
         return moment.model_copy(update={"covered": True} if rest is None else {"shown": inward(rest)})

@@ -321,6 +321,8 @@ class LineCrossingRule(FollowingRule[Crossing]):
         """Finds the red under which it crossed; without one, why that cannot be told, or None for the innocent."""
         before = state.came
         assert before is not None
+        if before is state.arrived:
+            state.before = before  # whatever it seems to be later
         reason = self._judge_from(before, state)
         if reason != "seen_late" or state.arrived is None:
             return reason

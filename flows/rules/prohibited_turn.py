@@ -9,7 +9,7 @@ apart, and the tracker's swap of the two looks like a turn.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -26,7 +26,7 @@ from flows.road.geometry import angle_between
 from flows.road.roadway import Area
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import Z95, inside, seconds, seconds_between, way_between
-from flows.rules.following import Finding, FollowingRule
+from flows.rules.following import Finding, Followed, FollowingRule
 from flows.rules.reporting import doubt
 from flows.rules.trail import Look
 
@@ -104,16 +104,19 @@ class ProhibitedTurn(FollowingRule[_Turn]):
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """Follows the vehicles seen in this frame."""
         events = super().observe(tracks, moment)
-        self._pins.keep(self._waiting(moment.at))
+        waiting = {n: f.state.entry for n, f in self._followed.items() if self._waits(f, moment.at)}
+        for number, entry in waiting.items():  # by the verdict nobody knows any more who was nearer then
+            entry[-1] = moment.rests.noted(number, entry[-1])
+        self._pins.keep(entry[-1].at for entry in waiting.values())
         return events
 
-    def _waiting(self, now: datetime) -> Iterator[datetime]:
-        """When those came from the first zone who have been on their way for long, and may still turn."""
-        least_s, most_s = self._thresholds.waits_s, self._config.max_s
-        for followed in self._followed.values():
-            entry = followed.state.entry
-            if entry and least_s <= (now - entry[-1].at).total_seconds() <= most_s and self._lasts(entry):
-                yield entry[-1].at
+    def _waits(self, followed: Followed[_Turn], now: datetime) -> bool:
+        """Whether it came from the first zone, has been on its way for long, and may still turn."""
+        state, entry = followed.state, followed.state.entry
+        if not entry or state.strayed or state.vague or followed.last.cls not in self._classes:
+            return False
+        since_s = (now - entry[-1].at).total_seconds()
+        return self._thresholds.waits_s <= since_s <= self._config.max_s and self._lasts(entry)
 
     def _see(self, state: _Turn, look: Look) -> Finding | str | None:
         point = look.point

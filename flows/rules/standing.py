@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Track
 from flows.rules.base import Moment
-from flows.rules.hiding import Rests, covered
+from flows.rules.hiding import covered
 from flows.tracking.boxes import iou
 
 
@@ -146,8 +146,8 @@ class Standings:
                 seen.append(stand)
         for stand in self._stands:  # of who came just now, too: its number may end before it is seen again
             if stand.owner is not None and stand.owner in self._present:
-                stand.first = _alone(stand.first, stand.owner, moment.rests)
-                stand.last = _alone(stand.last, stand.owner, moment.rests)
+                stand.first = moment.rests.noted(stand.owner, stand.first)
+                stand.last = moment.rests.noted(stand.owner, stand.last)
         self._tidy(moment.at)
         return seen
 
@@ -301,14 +301,6 @@ class Standings:
     def _is_lost(self, stand: Stand, now: datetime) -> bool:
         unseen_s = (now - stand.last.at).total_seconds()
         return unseen_s > (self._config.remember_s if stand.reported else self._lost_s)
-
-
-def _alone(point: Waypoint, track: int, rests: Rests) -> Waypoint:
-    """With what is to be seen of it: by the verdict nobody knows any more who was before it, or under which number."""
-    if point.xyxy is None or not rests.knows(track, point.at):
-        return point
-    rest = rests.of(track, point.at, point.xyxy)
-    return replace(point, shown=rest, covered=rest is None)
 
 
 def _apart_m(a: Waypoint, b: Waypoint) -> float:

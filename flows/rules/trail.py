@@ -19,6 +19,8 @@ from flows.rules.hiding import alone, covered, crowned_over, cut_off
 
 Array = NDArray[np.float64]
 
+UNBROKEN_S = 0.5
+"""Out of sight for longer, nobody knows whether it is the same that comes into the picture."""
 OWN_VOTE = 2.0
 """Times as many sightings as those before a break, and the vote over the class is this vehicle's."""
 
@@ -196,7 +198,7 @@ class Trails:
     def _arrives(self, trail: _Trail, sighting: Sighting, by_itself: bool) -> None:
         """Nobody near, and never out of sight: the tracker cannot have taken another for it since."""
         arrival = trail.arrival
-        if not by_itself or (arrival and _s(arrival[-1].at, sighting.at) > self._config.gap_s):
+        if not by_itself or (arrival and _s(arrival[-1].at, sighting.at) > UNBROKEN_S):
             arrival.clear()
         if by_itself:
             arrival.append(sighting)

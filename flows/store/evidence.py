@@ -266,7 +266,12 @@ class _LocalFiles:
             part.unlink(missing_ok=True)
 
     def read(self, path: PurePosixPath) -> bytes:
-        return (self._root / path).read_bytes()
+        try:
+            return (self._root / path).read_bytes()
+        except FileNotFoundError:
+            if self._root.is_dir():
+                raise
+            raise OSError(f"there is no {self._root}: is it mounted?") from None  # no file of it is lost
 
     def exists(self, path: PurePosixPath) -> bool:
         return (self._root / path).exists()

@@ -7,6 +7,7 @@ value costs Prometheus a time series for ever.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from ray.util.metrics import Counter, Gauge
@@ -74,8 +75,9 @@ class Gauges:
             metric.set_default_tags(tags)
         for counter in (*self._counts.values(), *self._totals.values()):
             # A counter that comes with its first loss shows no increase, and its alert stays silent. Ray's own `inc`
-            # refuses the 0 that a counter begins with.
-            counter._record(0.0)
+            # refuses the 0 that a counter begins with; a Ray without this must not keep a camera from starting.
+            with suppress(AttributeError):
+                counter._record(0.0)
         self._told: dict[str, float] = {}
 
     def tell(self, status: CameraStatus) -> None:

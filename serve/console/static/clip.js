@@ -22,9 +22,9 @@ export function player(href, label = t("clip"), poster = null) {
   };
 }
 
-// Why it does not play: it is not there, or this browser cannot read it.
+// Why it does not play: it is not there, or this browser cannot read it. What is here already was to be had.
 async function excuse(href) {
-  const answer = await fetch(href, { headers: { Range: "bytes=0-0" } }).catch(() => null);
+  const answer = href.startsWith("blob:") ? { ok: true } : await fetch(href, { headers: { Range: "bytes=0-0" } }).catch(() => null);
   if (answer?.ok) return [h("p", t("clip_unplayable")), h("p", h("a", { href, download: "" }, t("clip_save")))];
   const why = new Problem(answer?.status || 0, (await answer?.json().catch(() => null)) || {});
   return h("p.bad", `${t("clip_away")}: ${why.message}`);

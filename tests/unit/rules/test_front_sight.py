@@ -76,6 +76,19 @@ def test_who_comes_into_the_picture_is_told_to_be_before_the_line_by_its_upper_e
     assert true_m - LINE_Y_M < front.past_m < 0.0
 
 
+def test_one_box_alone_does_not_tell_that_somebody_was_before_the_line() -> None:
+    """A box may end too low once; of sixty looks one does."""
+    look = arriving("gantry", 10.0, np.array([20.0, 27.0, 28.0, 29.0]), 3.1)
+    assert look.arrival
+    assert sight("gantry").arrived(look, PICTURE_PX) is None
+
+
+@pytest.mark.parametrize("cls", ["car", "van", "motorcycle"])
+def test_who_is_short_may_have_come_round_a_corner(cls: str) -> None:
+    look = replace(arriving("gantry", 10.0, np.arange(6.0, 32.0, 1.0), 3.1), cls=cls)
+    assert sight("gantry").arrived(look, PICTURE_PX) is None
+
+
 @pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])
 @pytest.mark.parametrize("high_m", [1.0, 3.9])
 def test_who_is_over_the_line_was_not_before_it_however_low_it_is(pose: str, high_m: float) -> None:

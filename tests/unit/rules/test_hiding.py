@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from flows.domain.events import KeyMoment
+from flows.domain.paths import Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.evidence.packing import _crop_box
 from flows.rules.hiding import Rests, alone, crowned_over, cut_off
+from flows.rules.reporting import moment_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 Box = tuple[float, float, float, float]
@@ -231,3 +233,18 @@ def test_what_no_picture_is_cut_from_any_more_is_forgotten() -> None:
 )
 def test_two_who_cover_half_of_a_box_together_make_it_a_guess(nearer: list[Box], guessed: bool) -> None:
     assert (1 in crowned_over(tracks(TRUCK, *nearer), START, 0.5)) is guessed
+
+
+def test_what_was_to_be_seen_is_noted_for_later() -> None:
+    """A moment is told of long after it was forgotten who was nearer then; what was cut off once stays so."""
+    rests, (truck, nearer) = Rests(), tracks(TRUCK, (210, 120, 260, 320))
+    rests.see([truck, nearer], START)
+    point = Waypoint(START, np.zeros(2), 0.1, np.zeros(2), np.array([0.0, 1.0]), xyxy=TRUCK)
+    noted = rests.noted(1, point)
+    assert noted.xyxy == TRUCK
+    assert noted.shown is not None
+    rests.forget(1)
+    assert rests.noted(1, noted) is noted
+    told = moment_of("enters", noted)
+    assert rests.alone(1, [told]) == [told]
+    assert picture(told.shown) == picture(noted.shown)

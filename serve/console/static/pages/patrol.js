@@ -180,6 +180,7 @@ export async function open(main, { me, signal }) {
   function refused(name, problem) {
     missed.hidden = false;
     missed.textContent = `${t("not_taken")}: ${t(name)}. ${problem.message}`;
+    if (signal.aborted) say(missed.textContent, true); // they have left the page
   }
 
   async function load() {

@@ -226,7 +226,7 @@ function gallery(item, opens, choose, context) {
   function light(n) {
     for (const each of [...overlay.children, ...about.querySelectorAll("button[data-thing]")]) each.classList.toggle("lit", each.dataset.thing === String(n));
     const lit = overlay.querySelector(".lit");
-    if (lit) overlay.append(lit); // before its neighbours
+    if (lit && lit !== overlay.lastElementChild) overlay.append(lit); // before its neighbours; moved, it is entered anew
   }
 
   function subjects(file) {
