@@ -89,6 +89,11 @@ class EvidenceStore:
                 f"evidence cannot be read from {self.address}/{folder}/{name}: {error}"
             ) from error
 
+    @property
+    def mounted(self) -> bool:
+        """Whether there is a folder of packages at all: where a disk is away, no file of it is lost."""
+        return not isinstance(self._files, _LocalFiles) or self._files.mounted
+
     def put(self, folder: str, name: str, data: bytes | Path) -> None:
         """Writes one file of a folder that is no package (a citizen's report).
 
@@ -226,6 +231,10 @@ class _LocalFiles:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    @property
+    def mounted(self) -> bool:
+        return self._root.is_dir()
+
     def write(self, path: PurePosixPath, data: bytes) -> None:
         with self._part(path) as part, part.open("wb") as file:
             file.write(data)
@@ -266,12 +275,7 @@ class _LocalFiles:
             part.unlink(missing_ok=True)
 
     def read(self, path: PurePosixPath) -> bytes:
-        try:
-            return (self._root / path).read_bytes()
-        except FileNotFoundError:
-            if self._root.is_dir():
-                raise
-            raise OSError(f"there is no {self._root}: is it mounted?") from None  # no file of it is lost
+        return (self._root / path).read_bytes()
 
     def exists(self, path: PurePosixPath) -> bool:
         return (self._root / path).exists()

@@ -105,7 +105,7 @@ class Violations:
         try:
             return stored, self._services.evidence.read(str(stored.data["folder"]), name)
         except StoreError as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
+            if not (isinstance(error.__cause__, FileNotFoundError) and self._services.evidence.mounted):
                 raise
             log.error("violation %s: %s", violation_id, error)
             # To ask again would not help; where it should lie is nothing that a browser is told.
