@@ -81,8 +81,8 @@ def test_a_small_thing_is_marked_and_shown_larger(desk: Any, shots: Path, config
     EvidenceStore(config.settings.evidence).write(f"x/{event.id}", files, b"{}")
     write(config.redis_url, event, stored(event, *files))
     page = opened(desk, "objects", "operator")
-    page.wait_for_selector(".card .overlay >> nth=2")
     boxes = page.locator(".overlay > .box")
+    boxes.nth(2).wait_for()  # the list may be drawn anew meanwhile, as things happen
     assert boxes.count() == 3
     assert sorted(page.locator("figcaption").all_inner_texts()) == ["Now", "Owner leaves", "Put down"]
     left, width = (float(boxes.first.get_attribute(name)) for name in ("x", "width"))
@@ -377,7 +377,7 @@ def test_a_clip_is_played_and_stepped_through_by_keys_and_one_that_cannot_be_is_
     assert page.evaluate(at) == pytest.approx(1, abs=0.005)
     opened_at = page.url.split("#")[0]
     page.goto(f"{opened_at}#/review/{ids['odd']}")
-    page.wait_for_selector("video[poster^=blob]")
+    page.wait_for_selector(f"video[src*='{ids['odd']}'][poster^=blob]")  # no longer the one before
     page.keyboard.press("c")
     page.wait_for_selector(".clip a[download]:text('Сохранить запись')")
     check_accessible(page)
