@@ -48,7 +48,7 @@ quick: $(READY)
 
 test: $(READY)   ## the whole suite: unit, integration (Ray, Redis, RTSP), end to end
 	$(BIN)/pytest -q -n 2 --dist loadfile tests/unit
-	$(BIN)/pytest -q -n 2 --dist loadfile tests/e2e tests/integration
+	$(BIN)/pytest -q tests/e2e tests/integration
 
 bench: $(READY)  ## speed of the whole path, idle cost, memory, results a second, plates and belts -> .bench/
 	$(BIN)/python -m cluster.bench
