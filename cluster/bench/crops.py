@@ -3,9 +3,8 @@
 A rendered street of a minute, twelve cars, plays for ever as a live camera. Without: the camera measures speeds, and
 one car a minute is too fast. With: that car's plate is read as well, and every car is looked into; its driver wears no
 belt, but at this size nobody can tell (the figure's detail counts that), so there is no second violation to pay for.
-Both run at once, each on a Ray of its
-own, so that whatever else this machine does costs both alike; what is compared is the same minutes, long after
-everything has started, and the median counts.
+Both run at once, each on a Ray of its own, so that whatever else this machine does costs both alike; what is compared
+is the same minutes, long after everything has started, and the median counts.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def _share_hidden(box: Array, nearer: Array) -> float:
     return float((across[:, None, :] & along[:, :, None]).any(axis=0).mean())
 
 
-def alone(tracks: Sequence[Track], at: datetime, near: float) -> set[int]:
+def by_themselves(tracks: Sequence[Track], at: datetime, near: float) -> set[int]:
     """Numbers of the tracks near whose box is no other: nobody hides any of them, wherever they stand.
 
     Args:

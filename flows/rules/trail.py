@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.rules.base import Moment
-from flows.rules.hiding import alone, covered, crowned_over, cut_off
+from flows.rules.hiding import by_themselves, covered, crowned_over, cut_off
 
 Array = NDArray[np.float64]
 
@@ -151,7 +151,7 @@ class Trails:
             hidden |= cut_off(tracks, moment.at, config.cut_share, config.cut_near)
         topped = crowned_over(tracks, moment.at, config.guessed_share)
         touched = covered(tracks, moment.at, config.sides_share) if config.sides_share <= 1.0 else set[int]()
-        by_itself = alone(tracks, moment.at, config.cut_near) if config.arrives else set[int]()
+        by_itself = by_themselves(tracks, moment.at, config.cut_near) if config.arrives else set[int]()
         for track in tracks:
             trail = self._trails.setdefault(track.id, _Trail())
             if track.id in hidden:

@@ -23,6 +23,8 @@ KEEP = "keep.json"
 class _Files(Protocol):
     """What a store needs of a file system."""
 
+    @property
+    def mounted(self) -> bool: ...
     def write(self, path: PurePosixPath, data: bytes) -> None: ...
 
     def read(self, path: PurePosixPath) -> bytes: ...
@@ -92,7 +94,7 @@ class EvidenceStore:
     @property
     def mounted(self) -> bool:
         """Whether there is a folder of packages at all: where a disk is away, no file of it is lost."""
-        return not isinstance(self._files, _LocalFiles) or self._files.mounted
+        return self._files.mounted
 
     def put(self, folder: str, name: str, data: bytes | Path) -> None:
         """Writes one file of a folder that is no package (a citizen's report).
@@ -287,6 +289,8 @@ class _LocalFiles:
 
 class _RemoteFiles:
     """Files behind fsspec; object stores write a file whole or not at all by themselves."""
+
+    mounted = True  # where an object store is away, it says so
 
     def __init__(self, address: str) -> None:
         import fsspec  # a camera that stores locally does not carry it

@@ -9,7 +9,7 @@ from flows.domain.events import KeyMoment
 from flows.domain.paths import Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.evidence.packing import _crop_box
-from flows.rules.hiding import Rests, alone, crowned_over, cut_off
+from flows.rules.hiding import Rests, by_themselves, crowned_over, cut_off
 from flows.rules.reporting import moment_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -55,7 +55,7 @@ def test_who_shows_less_than_half_of_the_lower_edge_may_be_cut_off_there(
 
 def test_nobody_hides_nobody() -> None:
     assert hidden() == set()
-    assert alone([], START, 0.15) == set()
+    assert by_themselves([], START, 0.15) == set()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_nobody_hides_nobody() -> None:
     ids=["nearer", "farther", "adjoins", "apart"],
 )
 def test_nobody_hides_any_part_of_who_is_alone(other: Box, is_alone: bool) -> None:
-    assert (1 in alone(tracks(CAR, other), START, 0.15)) is is_alone
+    assert (1 in by_themselves(tracks(CAR, other), START, 0.15)) is is_alone
 
 
 TRUCK: Box = (100, 100, 200, 300)
