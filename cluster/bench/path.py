@@ -94,6 +94,9 @@ class PathBench:
     def path(self, size: str, cameras: int) -> Figure:
         """Frames a second of the whole path over those of the bare loop, in turn; median of the ratios."""
         clip = clips.busy(self._folder, SIZES[size], self._scale.frames // cameras)
+        self._whole_hz(
+            clip, cameras
+        )  # so that Serve has the replicas that this load wants: starting one costs seconds
         bare, whole = [], []
         for _ in range(self._scale.rounds):
             bare.append(self._bare_hz([clip] * cameras))

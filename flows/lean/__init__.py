@@ -2,8 +2,9 @@
 
 Every Ray worker imports pyarrow and starlette to be able to pass their objects on (a camera passes none; Ray takes
 their absence for granted, ``ray._private.arrow_serialization``, ``ray.util.serialization_addons``), requests for
-Google's TPUs and jsonschema to check environments. The latter two are stood in for until somebody uses them.
-Together the actor is 30 MB smaller.
+Google's TPUs, and jsonschema, yaml and filelock to check and to make environments. All but the first two are stood in
+for until somebody uses them.
+With :func:`flows.stream.fleet_actor.lean_environment` an actor has 51 MB of its own before it decodes, instead of 68.
 """
 
 from __future__ import annotations

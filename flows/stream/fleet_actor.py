@@ -55,7 +55,7 @@ class RayCamera:
 
 
 def lean_environment() -> dict[str, str]:
-    """What keeps a camera actor's process small: 66 MB before it decodes anything, instead of 80."""
+    """What keeps a camera actor's process small: 51 MB before it decodes anything, instead of 68."""
     path = [str(Path(lean.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         "PYTHONPATH": os.pathsep.join(path),
@@ -67,6 +67,8 @@ def lean_environment() -> dict[str, str]:
         # Nobody reads docstrings there; without them, and the columns of tracebacks, code is 3.6 MB smaller.
         "PYTHONOPTIMIZE": "2",
         "PYTHONNODEBUGRANGES": "1",
+        # Pydantic would look through everything that is installed for plugins, of which there are none.
+        "PYDANTIC_DISABLE_PLUGINS": "1",
         # Containers often forbid it; then every camera compiles all of this anew, 1.5 CPU seconds and 1.5 MB.
         "PYTHONDONTWRITEBYTECODE": "",
     }
