@@ -20,6 +20,7 @@ async def ask(api: Any, route: str, call: Call, role: str, districts: list[str])
     return await api.client.request(method, f"{PREFIX}{call.path}", json=call.body, headers=headers)
 
 
+@pytest.mark.slow
 def test_every_route_of_the_application_is_in_the_table_with_the_same_roles(api: Any) -> None:
     rows = [row for row in table(api.app) if row.path.startswith(PREFIX)]  # the console's: see test_console
     said = {f"{row.method} {row.path.removeprefix(PREFIX)}": row.roles for row in rows}

@@ -205,6 +205,7 @@ def test_what_cannot_be_known_of_a_clip_is_said_in_each_language() -> None:
     assert [key for _, key in table if key not in WORDS] == []
 
 
+@pytest.mark.slow
 def test_every_way_to_refuse_is_found() -> None:
     assert {"401", "403", "404", "422", "503", "held", "four_eyes", "changed", "task", "token"} <= problems()
 

@@ -238,6 +238,7 @@ async def test_a_step_that_could_not_be_told_is_told_when_it_is_sent_again(
     assert [e["action"] for e in log] == ["task.made", "task.accepted"]
 
 
+@pytest.mark.slow
 async def test_a_resolved_task_is_no_longer_near_and_every_step_is_in_the_log(api: Any) -> None:
     made = await sent(api, "a", (51.1282, 71.4304))
     for version, (step, note) in enumerate([("accept", ""), ("arrive", ""), ("resolve", "an empty box")]):

@@ -117,6 +117,7 @@ def test_entries_that_share_their_bytes_do_not_fill_the_memory() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300))
+@pytest.mark.slow
 def test_anything_else_is_not_a_package(data: bytes) -> None:
     with pytest.raises(NotAPackage):
         read(data)

@@ -102,6 +102,7 @@ def left_behind() -> bytes:
     return export(material(OBJECT), sealing())
 
 
+@pytest.mark.slow
 def test_what_is_no_violation_shows_nobody_else_and_keeps_the_clip_back(left_behind: bytes) -> None:
     held = files(left_behind)
     assert not any(n.endswith(("clip.mp4", "first.jpg")) for n in held if n.startswith("captured/"))
@@ -126,6 +127,7 @@ def test_a_blurred_package_is_good_and_says_what_is_kept_back(left_behind: bytes
     assert {f["blurred_of"] != "" for f in claimed["files"] if f["name"].startswith("blurred/")} == {True}
 
 
+@pytest.mark.slow
 def test_a_person_s_reading_of_the_plate_holds() -> None:
     read = plate_event(
         violation(), PlateRecord(outcome="read", text="123ABC02", shown="123 ABC 02", confident=True)
@@ -154,6 +156,7 @@ def test_what_the_law_asks_and_is_not_there_is_said(law: dict[str, object], miss
     assert any(word in w for w in report.warnings)
 
 
+@pytest.mark.slow
 def test_without_the_profile_the_package_says_that_nothing_was_checked() -> None:
     report = verify(export(replace(material(), profile=None), sealing()), now=SEALED_AT)
     assert any("profile was not at hand" in w for w in report.warnings)
@@ -188,6 +191,7 @@ class Shelf:
         return self._decisions
 
 
+@pytest.mark.slow
 def test_a_case_is_gathered_from_what_was_stored(tmp_path: Path) -> None:
     store, event = EvidenceStore(str(tmp_path)), violation()
     (stored,) = store_package(store, event)

@@ -60,6 +60,7 @@ def test_numbers_times_and_the_sentence_that_decides_are_in_words() -> None:
     assert english["decisions"][0][1:4] == ["confirmed", "as measured", "aigul"]
 
 
+@pytest.mark.slow
 def test_an_article_that_counsel_has_confirmed_is_no_draft() -> None:
     confirmed = replace(material(), profile=PROFILE.model_copy(update={"confirmed": True}))
     shown = view(export(confirmed, sealing()), "en")
@@ -67,6 +68,7 @@ def test_an_article_that_counsel_has_confirmed_is_no_draft() -> None:
     assert shown["warnings"] == []
 
 
+@pytest.mark.slow
 def test_what_people_write_is_text_and_never_markup() -> None:
     evil = decision(violation(), detail='#panic("x") *bold* $x$ <img> @ref // /* `', by="#sys.version")
     made = export(replace(material(), record=(violation(), evil)), sealing())

@@ -124,6 +124,7 @@ def test_who_writes_every_hash_again_still_lacks_the_key() -> None:
     assert {SEAL, SIGNATURE} <= told(check(changed))
 
 
+@pytest.mark.slow
 def test_who_seals_with_another_key_shows_another_certificate(tmp_path: Path) -> None:
     stranger = development_identity(tmp_path / "c", SEALED_AT)
     made = export(material(), sealing(identity=stranger))

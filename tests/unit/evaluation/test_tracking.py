@@ -56,6 +56,7 @@ def test_perfect_detections_lose_only_the_frames_before_belief(sequence: Path) -
     assert {"mota", "idf1", "hota", "switches"} <= set(score.as_dict())
 
 
+@pytest.mark.slow
 def test_a_switch_and_a_false_alarm_are_counted_as_mota_and_idf1_define_them() -> None:
     truth = rows([(f, 1, 100.0) for f in range(1, 11)])
     tracks = rows(

@@ -91,6 +91,7 @@ def test_a_pinned_picture_is_the_one_that_was_received_however_long_ago(tmp_path
     assert manifest.clip.first_at >= at(600)
 
 
+@pytest.mark.slow
 def test_without_a_pin_the_package_says_what_it_cannot_show(tmp_path: Path, clip: Path) -> None:
     manifest, pictures = packaged(clip, tmp_path, event_of(40, 640), {41: {at(200)}}, ring_s=5.0)
     assert [p.split(":")[0] for p in manifest.problems] == ["picture 'moment 40'"]

@@ -55,6 +55,7 @@ def play(tmp_path: Path, clip: Path) -> Play:
     return played
 
 
+@pytest.mark.slow
 def test_a_read_plate_is_in_the_manifest_and_in_an_event_that_names_the_violation(play: Play) -> None:
     event = violation()
     reader = Reader(READ)

@@ -116,6 +116,7 @@ def test_a_package_holds_pictures_crops_and_clip_each_with_its_hash(tmp_path: Pa
     )
 
 
+@pytest.mark.slow
 def test_pictures_show_the_decisive_moments_and_crops_the_object(tmp_path: Path, clip: Path) -> None:
     store = EvidenceStore(str(tmp_path))
     event = make_violation()

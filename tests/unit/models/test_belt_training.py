@@ -48,6 +48,7 @@ def test_looks_come_back_from_disk(tmp_path: Path) -> None:
     assert np.abs(first.screen.astype(int) - look().screen).mean() < 4, "JPEG"
 
 
+@pytest.mark.slow
 def test_probabilities_come_true() -> None:
     rng = np.random.default_rng(1)
     label = rng.integers(0, len(NAMES), 4000)

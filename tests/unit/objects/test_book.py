@@ -193,6 +193,7 @@ def test_what_is_no_thing_that_was_put_down(paint: Paint) -> None:
     assert [t for t in told(looks).values() if t.look == "new"] == []
 
 
+@pytest.mark.slow
 def test_people_who_move_are_told_as_movers() -> None:
     looks = watch(walker, 8)
     seen = [look.movers for look in looks if len(look.movers)]

@@ -300,6 +300,7 @@ def test_somebody_on_the_median_has_the_way_when_leaving_it() -> None:
     one(car(3, 5.6, lane_m=2.3), walker(-0.1, 1.2, 3.0, mps=0.5), **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_somebody_who_steps_out_right_before_the_car() -> None:
     none(car(14, 5.0), walker(3.8, -4.5, 4.0, mps=0.8), because="no_fair_chance")
 

@@ -51,6 +51,7 @@ def bus(id: int, at_s: float) -> Drive:
     return straight(id, x=-1.0, y=(5, 60), kmh=35, start_s=at_s, cls="bus")
 
 
+@pytest.mark.slow
 def test_a_car_that_stands_too_long_is_one_event_with_what_was_measured() -> None:
     events = judged(stops(1, 28, 40), straight(2, x=0, y=(0, 60), kmh=40), until_s=120.0)
     (event,) = violations(events)
@@ -106,6 +107,7 @@ def test_a_parked_car_is_one_event_not_a_hundred(seed: int, eye: str | None) -> 
     assert len(violations(events)) == 1
 
 
+@pytest.mark.slow
 def test_it_survives_a_bus_that_hides_it_and_takes_its_number() -> None:
     car = replace(parked(1, x=3.9, y=24, s=(0, 60)), unseen=((8.0, 10.0),), numbers=((10.0, 7),))
     passing = replace(bus(2, 6.0), numbers=((8.0, 1),))

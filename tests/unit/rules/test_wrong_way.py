@@ -32,6 +32,7 @@ AFTERWARDS = straight(2, x=-1.75, y=(70, 0), kmh=40, start_s=7)
 BESIDE = straight(3, x=1.2, y=(0, 70), kmh=40)
 
 
+@pytest.mark.slow
 def test_who_drives_against_the_lane_is_one_event_with_what_was_measured() -> None:
     (event,) = judged(WRONG, AFTERWARDS, BESIDE)
     facts = violation(event)

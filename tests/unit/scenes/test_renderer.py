@@ -40,6 +40,7 @@ def test_dusk_is_darker_than_day() -> None:
     assert pictures("empty", "dusk")[0].mean() < 0.8 * pictures("empty")[0].mean()
 
 
+@pytest.mark.slow
 def test_without_opengl_the_error_names_the_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise OSError(f"{name}: cannot open shared object file")

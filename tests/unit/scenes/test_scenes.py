@@ -144,6 +144,7 @@ def test_speeding_events_are_those_above_the_limit() -> None:
                 assert thing.track not in reported
 
 
+@pytest.mark.slow
 def test_the_asked_speeds_are_driven() -> None:
     low, high = OPTIONS["road"]["speed_range_kmh"]
     moving = [float(a.motion.at(0.0)[1]) * 3.6 for a in make_scene("road").world.actors if a.plate]
@@ -158,6 +159,7 @@ def test_as_many_vehicles_as_asked_when_the_length_is_free() -> None:
     assert sum(not a.parked and bool(a.plate) for a in scene.world.actors) == 12
 
 
+@pytest.mark.slow
 def test_nothing_moves_in_the_empty_street() -> None:
     first, *rest = make_truth("empty").frames
     assert all(frame.objects == first.objects for frame in rest)

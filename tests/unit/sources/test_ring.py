@@ -103,6 +103,7 @@ def test_the_ring_is_bounded_by_time_and_by_bytes(tmp_path: Path) -> None:
     assert 50_000 < by_bytes.ring.held_bytes <= 100_000
 
 
+@pytest.mark.slow
 def test_a_picture_whose_key_frame_is_gone_is_refused(tmp_path: Path) -> None:
     source, _ = recorded(write_video(tmp_path / "a.mp4", 100, gop=50), PacketRing(ring_s=3.0))
     with pytest.raises(SourceError, match="key frame"):
@@ -110,6 +111,7 @@ def test_a_picture_whose_key_frame_is_gone_is_refused(tmp_path: Path) -> None:
     assert source.ring.picture(at(60)).at == at(60)
 
 
+@pytest.mark.slow
 def test_packets_that_were_secured_outlive_the_ring(tmp_path: Path) -> None:
     ring = PacketRing(ring_s=1.0)
     source = FileVideo("cam-1", write_video(tmp_path / "a.mp4", 120), started_at=STARTED_AT, ring=ring)

@@ -312,6 +312,7 @@ def test_a_redis_that_goes_away_meanwhile_loses_a_round_of_removing_and_no_more(
     assert bench.redis.pruned in (1, 2)
 
 
+@pytest.mark.slow
 def test_a_redis_that_is_full_has_room_again_when_something_old_goes(bench: Bench) -> None:
     bench.redis.old = [32]
     bench.redis.full = True

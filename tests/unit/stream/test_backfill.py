@@ -131,6 +131,7 @@ def test_of_two_that_begin_at_once_one_is_played_however_short(
     assert "begins before" in problem
 
 
+@pytest.mark.slow
 def test_a_recording_that_was_cut_off_is_as_long_as_its_packets_say(
     site: SiteConfig, film: Path, tmp_path: Path
 ) -> None:

@@ -273,6 +273,7 @@ def test_time_must_go_forward_and_be_aware() -> None:
         tracker.step(detections(), datetime(2026, 1, 1), 2)  # noqa: DTZ001
 
 
+@pytest.mark.slow
 def test_same_input_same_tracks() -> None:
     def run() -> list[tuple[int, tuple[float, ...]]]:
         rng = np.random.default_rng(7)

@@ -26,6 +26,7 @@ def test_the_default_pair_needs_no_download_and_says_its_licences(pair: FacePair
     assert all(len(digest) == 64 for digest in pair.versions.values())
 
 
+@pytest.mark.slow
 def test_a_face_is_found_where_it_is_with_its_eyes_and_nose(pair: FacePair) -> None:
     (face,) = pair.finder.find(astronaut())
     assert 170 < face.xyxy[0] < face.xyxy[2] < 300
@@ -122,5 +123,6 @@ def test_a_region_of_deepface_becomes_a_face() -> None:
     assert face_of(type("Blind", (Region,), {"right_eye": None, "nose": None})()).eyes is None
 
 
+@pytest.mark.slow
 def test_two_copies_side_by_side_are_two_faces(pair: FacePair) -> None:
     assert len(pair.finder.find(beside(2))) == 2

@@ -29,6 +29,7 @@ def checker(pair: FacePair) -> ProbeChecker:
     return ProbeChecker(pair)
 
 
+@pytest.mark.slow
 def test_a_good_photo_is_accepted_with_what_it_is_worth(checker: ProbeChecker, pair: FacePair) -> None:
     check = checker.check(astronaut())
     assert check.accepted
