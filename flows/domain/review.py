@@ -35,6 +35,8 @@ UNCONFIRMED: Final[tuple[State, ...]] = (
 """Nobody has confirmed these, and nobody is about to."""
 IN_HAND: Final = tuple(state for state in STATES if state not in UNCONFIRMED)
 """Somebody has these in review, or somebody has confirmed them."""
+UNDER_APPEAL: Final[tuple[State, ...]] = ("appealed",)
+"""Somebody else has yet to decide on these, and needs all that is kept of them."""
 Action = Literal[
     "claim", "release", "confirm", "reject", "issue", "appeal", "uphold", "cancel", "close"
 ]  # fmt: skip

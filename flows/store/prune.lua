@@ -1,5 +1,6 @@
 -- Removes the oldest events with everything that points at them; counters stay. A violation goes as a whole, with all
--- that is about it. Where there are merely too many events those stay that people have in their hands.
+-- that is about it. Where there are merely too many events those stay that people have in their hands; while an appeal
+-- runs nothing of it goes, whatever its age.
 -- KEYS[1]  the stream of all events
 -- ARGV[1]  the keys' prefix
 -- ARGV[2]  JSON:
@@ -9,7 +10,8 @@
 --   type   the one type of events to look at, or ''
 --   after  the place to go on after, or ''
 --   batch  the most to look at now
---   stay   states of violations that do not go before their time
+--   stay   states of violations that do not go before their time ...
+--   hold   ... and those in which they do not go then either
 --   weight how many events a violation in such a state is reckoned as
 --   remember  the most hashes of deleted violations to keep
 -- Returns the place to go on after, or '' at the end; how many were removed; and the state of each violation among them.
@@ -18,11 +20,12 @@ local prefix, ask = ARGV[1], cjson.decode(ARGV[2])
 local walk = ask.type == '' and KEYS[1] or KEYS[1] .. ':type:' .. ask.type
 local about_one = { ['dome.decision.v1'] = true, ['dome.evidence.stored.v1'] = true, ['dome.plate.read.v1'] = true }
 
-local stays, surplus = {}, redis.call('XLEN', walk) - ask.most
+local stays, holds, surplus = {}, {}, redis.call('XLEN', walk) - ask.most
 for _, state in ipairs(ask.stay) do
   stays[state] = true
   surplus = surplus - ask.weight * redis.call('ZCARD', prefix .. 'state:' .. state)
 end
+for _, state in ipairs(ask.hold) do holds[state] = true end
 
 -- What an event is about, or '', and its JSON.
 local function about(id, kind)
@@ -41,7 +44,7 @@ for _, entry in ipairs(entries) do
   after = entry[1]
   if string.find(kind, '^dome%.violation%.') then
     local state = redis.call('HGET', prefix .. 'event:' .. id, 'state') or ''
-    if old or not stays[state] then
+    if not holds[state] and (old or not stays[state]) then
       local why = old and 'kept for as long as the law allows' or 'more is written than can be kept'
       removed = removed + delete_violation(prefix, KEYS[1], id, ask.now, why)
       states[#states + 1] = state

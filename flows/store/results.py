@@ -17,7 +17,7 @@ from flows.domain.events import PASSAGE, SIGNAL_CHANGED, Event
 from flows.domain.masking import masked
 from flows.domain.patrol import TASK
 from flows.domain.privacy import PRIVATE
-from flows.domain.review import IN_HAND
+from flows.domain.review import IN_HAND, UNDER_APPEAL
 from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import client, script, told
@@ -102,7 +102,7 @@ class Retention:
 
     Attributes:
         keep_days: Days since an event was written; of a job the profile's ``violation_days``, in which a decision can
-            be appealed.
+            be appealed. A violation whose appeal still runs stays until that is decided.
         max_events: About 4 kB each with a measurement trace, so a quarter of a million fit in 1 GB of memory.
             Violations that somebody has in review, or has confirmed, do not go before their days are over: they come
             on top of this, and memory must hold as many as people work on in those days.
@@ -272,6 +272,7 @@ class ResultsStore:
                 "type": type,
                 "batch": batch,
                 "stay": () if type else IN_HAND,
+                "hold": UNDER_APPEAL,
                 "weight": CASE_EVENTS,
                 "remember": REMEMBERED,
             }

@@ -10,7 +10,7 @@ from retained import DAYS, FOLDER, House
 from violations import AT, package, plate, violation
 
 from flows.domain.events import OBJECT_ABANDONED, Event
-from flows.domain.review import IN_HAND, STATES, UNCONFIRMED, State
+from flows.domain.review import IN_HAND, STATES, UNCONFIRMED, UNDER_APPEAL, State
 from flows.store import keys
 from flows.store.results import ResultsStore, Retention
 
@@ -34,7 +34,7 @@ def in_state(house: House, state: State, **more: str) -> Event:
     return made
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", [state for state in STATES if state not in UNDER_APPEAL])
 def test_a_violation_s_package_goes_with_it_when_its_days_are_over(house: House, state: State) -> None:
     made = in_state(house, state)
     prune(house, YEAR - 0.1)
@@ -45,6 +45,24 @@ def test_a_violation_s_package_goes_with_it_when_its_days_are_over(house: House,
     assert house.results.events(count=100) == [], "nor its plate, what is said of its package, its decisions"
     assert house.deleted() == [made.id]
     assert store.deleted == {state: 1}
+
+
+@pytest.mark.parametrize("decided", ["upheld", "cancelled"])
+def test_while_an_appeal_runs_nothing_of_it_goes(house: House, decided: State) -> None:
+    made = in_state(house, "appealed")
+    other = house.writes(ago=timedelta(), folder="lane-1/2026-09-01/b")
+    prune(house, YEAR + 100.0, max_events=0)
+    kept = house.results.event(made.id)
+    assert house.has_package
+    assert kept is not None
+    assert kept.plate is not None
+    assert [d.data["state"] for d in house.results.decisions(made.id)] == ["appealed"]
+    assert house.deleted() == [other.id]
+    house.decides(made, decided, number=2)
+    prune(house, YEAR + 100.0)
+    assert not house.has_package
+    assert house.results.events(count=100) == []
+    assert house.deleted() == [other.id, made.id]
 
 
 def test_what_was_said_later_goes_with_its_violation(house: House) -> None:
