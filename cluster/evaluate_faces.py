@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -80,17 +80,22 @@ def picture_of(path: Path) -> Image:
     """A photograph, ``(h, w, 3)`` uint8 BGR.
 
     Raises:
-        FieldError: If it is no picture, or too large.
+        FieldError: If it is no picture, too large, or cannot be read.
     """
     try:
         return decoded(path.read_bytes())
     except FieldError as error:
-        raise FieldError(path.name, error.expected, error.got, error.hint) from None
+        raise FieldError(str(path), error.expected, error.got, error.hint) from None
+    except OSError as error:
+        raise FieldError(str(path), "a file that can be read", error.strerror or str(error)) from None
 
 
 def embedding(path: Path, pair: FacePair) -> NDArray[np.float32] | None:
     """The largest face of a photograph; None where there is none."""
-    picture = picture_of(path)
+    return _largest(picture_of(path), pair)
+
+
+def _largest(picture: Image, pair: FacePair) -> NDArray[np.float32] | None:
     faces: list[Face] = pair.finder.find(picture)[:1]
     return pair.embedder.embed(picture, faces)[0] if faces else None
 
@@ -138,26 +143,44 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A photograph that could not be looked into, as :class:`~flows.domain.errors.FieldError` says it; ``field`` is its
+    path."""
+
+    field: str
+    expected: str
+    got: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What ``dome search-faces`` prints.
 
     Attributes:
         gallery: Photographs that were searched for.
+        photographs: Photographs that were searched.
+        unread: Photographs of the gallery and others that could not be looked into.
         threshold: Similarity that makes a hit, measured at this size.
         budget: Share of other people's faces that may make one.
         matches: Every face of every photograph.
         without_face: Photographs of the gallery and others in which none was found.
+        problems: What is wrong with each that is unread.
     """
 
     gallery: int
+    photographs: int
+    unread: int
     threshold: float
     budget: float
     matches: list[Match]
     without_face: list[str]
+    problems: list[Unread]
 
 
 def search_faces(gallery: Path, images: Path, pair: FacePair, thresholds: Thresholds, budget: float) -> Found:
-    """Compares each face of some photographs with a gallery; for evaluation: no case, nothing written.
+    """Compares each face of some photographs with a gallery; for evaluation: no case, nothing written. What cannot be
+    looked into keeps nobody from the others.
 
     Args:
         gallery: Folder of photographs, of which the largest face counts.
@@ -167,20 +190,27 @@ def search_faces(gallery: Path, images: Path, pair: FacePair, thresholds: Thresh
         budget: Share of other people's faces that may make a hit.
 
     Raises:
-        FieldError: If a folder holds no photographs, or something else.
+        FieldError: If a folder holds no photographs, or the gallery no face.
         WeightsError: If the budget was not measured at this size.
     """
     thresholds.check(f"{pair.name}@{pair.embedder.version[:12]}")
-    wanted = {path.name: embedding(path, pair) for path in photographs(gallery, "--gallery")}
+    problems: list[Unread] = []
+    wanted = {
+        path.name: _largest(picture, pair)
+        for path, picture in _pictures(photographs(gallery, "--gallery"), problems)
+    }
     known = {name: vector for name, vector in wanted.items() if vector is not None}
     blank = [name for name, vector in wanted.items() if vector is None]
     if not known:
-        raise FieldError("--gallery", "at least one face", f"none in {len(wanted)} photographs")
+        bad = "; ".join(str(FieldError(**asdict(each))) for each in problems)
+        raise FieldError(
+            "--gallery", "at least one face", f"none in {len(wanted) + len(problems)} photographs", bad
+        )
     names, rows = list(known), np.stack(list(known.values()))
     threshold = thresholds.threshold(len(names), budget)
-    matches = []
-    for path in photographs(images, "--images"):
-        picture = picture_of(path)
+    matches, searched = [], 0
+    for path, picture in _pictures(photographs(images, "--images"), problems):
+        searched += 1
         faces = pair.finder.find(picture)
         if not faces:
             blank.append(path.name)
@@ -199,4 +229,15 @@ def search_faces(gallery: Path, images: Path, pair: FacePair, thresholds: Thresh
                     round(1e6 * rate, 3),
                 )
             )
-    return Found(len(names), threshold, budget, matches, blank)
+    return Found(len(names), searched, len(problems), threshold, budget, matches, blank, problems)
+
+
+def _pictures(paths: Iterable[Path], problems: list[Unread]) -> Iterator[tuple[Path, Image]]:
+    """Photographs one by one; what is wrong with those that cannot be looked into is added to the problems."""
+    for path in paths:
+        try:
+            picture = picture_of(path)
+        except FieldError as error:
+            problems.append(Unread(error.field, error.expected, str(error.got), error.hint))
+            continue
+        yield path, picture

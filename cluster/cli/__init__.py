@@ -39,8 +39,9 @@ HELP = (
 )
 EPILOG = (
     "Settings come from the environment: DOME_HOME (default .dome), DOME_REDIS_URL (default: an embedded "
-    "Redis), DOME_EVIDENCE, DOME_SPOOL, DOME_CACHE, DOME_WEIGHTS, DOME_AUDIT, DOME_PLATE_KEY, DOME_PROBE_KEY; "
-    "DOME_C2PA_CERT, DOME_C2PA_KEY, DOME_TSA_URL and DOME_TSA_CERT sign and stamp packages. "
+    "Redis), DOME_EVIDENCE, DOME_SPOOL, DOME_SPOOL_EVENTS, DOME_CACHE, DOME_WEIGHTS, DOME_FACES, DOME_AUDIT, "
+    "DOME_PLATE_KEY, DOME_PROBE_KEY; DOME_C2PA_CERT, DOME_C2PA_KEY, DOME_TSA_URL and DOME_TSA_CERT sign and stamp "
+    "packages; those of the API are told by [cyan]dome api --help[/]. "
     "Any command takes [cyan]--debug[/] to show "
     "a traceback. Exit status: 0 done, 1 failed, 2 bad input."
 )

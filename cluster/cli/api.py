@@ -29,6 +29,15 @@ def api(
     it reaches only when that was started with --api). DOME_API_REPLICAS says how many answer: with 2, nobody waits
     while one is replaced. Tokens are believed from DOME_OIDC_ISSUER with its keys in DOME_OIDC_JWKS (a file or an https
     address), else those that `dome token` signs; then links that sign in are printed. Ctrl-C ends it.
+
+    DOME_OIDC_AUDIENCE and DOME_OIDC_LEEWAY_S say what else holds for tokens. DOME_API_DETECTOR looks at citizens'
+    photos and clips, DOME_API_FACES checks photos of search cases, under the law of DOME_JURISDICTION. DOME_CHANNELS
+    is the file of the apps' keys, DOME_TIMEZONE the zone of photos that name none. What is issued goes to
+    DOME_PROCEEDINGS (a folder or an https address), signed with DOME_PROCEEDINGS_KEY; webhooks may be at
+    DOME_WEBHOOK_HOSTS alone.
+
+    Requests a second and at once: DOME_API_RATE_HZ and DOME_API_BURST of one client, DOME_API_CHANNEL_RATE_HZ of an
+    app, DOME_API_REFUSED_HZ and DOME_API_REFUSED of bad tokens from one address.
     """
     from flows.settings import Settings
     from flows.store.redis_server import redis_beside

@@ -1,4 +1,4 @@
-"""``dome scene``: renders a street with its truth, to try things on where the answer is known."""
+"""``dome scene``: renders a scene with its truth, to try things on where the answer is known."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def scene(
     ] = None,
     list_kinds: Annotated[bool, typer.Option("--list", help="List the kinds of scenes.")] = False,
 ) -> None:
-    """Render a scene of a street, with its exact truth beside it.
+    """Render a scene, of a street or a station hall, with its exact truth beside it.
 
     NAME, --out and --truth are needed. A wrong --option names all that there are.
     """

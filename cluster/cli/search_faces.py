@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.cli.shell import print_json, stdout
+from cluster.cli.shell import FAILED, counted, print_json, show_error, stderr, stdout
+
+if TYPE_CHECKING:
+    from cluster.evaluate_faces import Found
 
 
 def search_faces(
@@ -24,8 +27,9 @@ def search_faces(
     """Evaluation only: compares faces in photographs with a gallery, and writes nothing.
 
     Cameras are searched by cases alone: see dome case.
+    A photograph that cannot be looked into, of either folder, is named with what is wrong with it; the others are
+    compared all the same. Exit status 1 if there was one, 2 if the gallery holds no face at all.
     """
-    from collections import Counter
     from dataclasses import asdict
 
     from cluster.evaluate_faces import search_faces as search
@@ -36,8 +40,19 @@ def search_faces(
     found = search(gallery, images, load(model, Settings.from_env()), built_in(model), budget)
     if as_json:
         print_json(asdict(found))
-        return
+    else:
+        _show(found)
+    if found.unread:
+        raise typer.Exit(FAILED)
+
+
+def _show(found: Found) -> None:
+    from collections import Counter
+    from dataclasses import asdict
+
     from rich.table import Table
+
+    from flows.domain.errors import FieldError
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in (
@@ -63,3 +78,7 @@ def search_faces(
     stdout().print(f"a hit: {found.threshold:.4f} or more, where {share}", style="dim", soft_wrap=True)
     if found.without_face:
         stdout().print(f"no face found in {', '.join(found.without_face)}", style="yellow")
+    for problem in found.problems:
+        show_error(FieldError(**asdict(problem)))
+    if found.problems:
+        stderr().print(f"{counted(found.unread, 'photograph')} could not be looked into", style="bold")

@@ -122,7 +122,7 @@ def _captured(stored: Event, packages: Packages) -> Iterator[Captured]:
         try:
             names = [file.name for file in Manifest.model_validate_json(manifest).files]
         except ValidationError as error:
-            raise ExportRefused(f"{folder}/{MANIFEST} cannot be read: {error}") from error
+            raise ExportRefused(f"{MANIFEST} of the package cannot be read: {error}") from error
         files = {name: packages.read(folder, name) for name in names}
         yield Captured(role, manifest, files, str(stored.data.get(f"{prefix}manifest_sha256") or ""))
 

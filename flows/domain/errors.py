@@ -83,6 +83,18 @@ class StoreError(DomeError):
     """Results cannot be written or read now; producers spool and retry."""
 
 
+class EvidenceAway(StoreError):
+    """Evidence cannot be read or written now: its disk is not mounted, or fails. Where it lies is for the log alone."""
+
+    code = "evidence_away"
+
+
+class LostFile(StoreError):
+    """The evidence store is there, a file that it should hold is not: trying again would not help."""
+
+    code = "file_lost"
+
+
 class Unopened(StoreError):
     """Something sealed that none of the keys opens: trying again would not help, and others may open all the same."""
 

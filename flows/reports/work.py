@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
-from flows.domain.errors import StoreError
+from flows.domain.errors import LostFile, StoreError
 from flows.domain.events import Event
 from flows.domain.places import Places, distance_m
 from flows.domain.reports import (
@@ -285,13 +285,11 @@ class ReportWork:
 
 @contextmanager
 def _kept(what: str) -> Iterator[None]:
-    """Refuses what is gone: to wait for it would be in vain. Where the store is away, that is said as it is."""
+    """Refuses what is gone: to wait for it would be in vain."""
     try:
         yield
-    except StoreError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise UploadRefused(f"{what} is not kept any more") from None
-        raise
+    except LostFile:
+        raise UploadRefused(f"{what} is not kept any more") from None
 
 
 def _made(looked: Looked) -> dict[str, object]:

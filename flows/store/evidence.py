@@ -8,11 +8,11 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol, cast
 
-from flows.domain.errors import StoreError
+from flows.domain.errors import EvidenceAway, LostFile, StoreError
 
 MANIFEST = "manifest.json"
 """Written last: a folder without it is no package."""
@@ -65,7 +65,7 @@ class EvidenceStore:
             The manifest that the store now holds: this one, or that of the package that was there.
 
         Raises:
-            StoreError: If it cannot be written now.
+            EvidenceAway: If it cannot be written now.
         """
         try:
             place = _inside(folder)
@@ -75,26 +75,20 @@ class EvidenceStore:
                 self._files.write(place / _plain(name), data)
             self._files.write(place / MANIFEST, manifest)
         except OSError as error:
-            raise StoreError(f"evidence cannot be written to {self.address}/{folder}: {error}") from error
+            raise EvidenceAway(f"evidence cannot be written to {self.address}/{folder}: {error}") from error
         return manifest
 
     def read(self, folder: str, name: str) -> bytes:
         """One file of a package.
 
         Raises:
-            StoreError: If it is not there or cannot be read.
+            LostFile: If it is not there.
+            EvidenceAway: If it cannot be read now.
         """
         try:
             return self._files.read(_inside(folder) / _plain(name))
         except OSError as error:
-            raise StoreError(
-                f"evidence cannot be read from {self.address}/{folder}/{name}: {error}"
-            ) from error
-
-    @property
-    def mounted(self) -> bool:
-        """Whether there is a folder of packages at all: where a disk is away, no file of it is lost."""
-        return self._files.mounted
+            raise self._unread(folder, name, error) from error
 
     def put(self, folder: str, name: str, data: bytes | Path) -> None:
         """Writes one file of a folder that is no package (a citizen's report).
@@ -105,7 +99,7 @@ class EvidenceStore:
             data: Its contents, or a file on this machine that has them; that one is left where it is.
 
         Raises:
-            StoreError: If it cannot be written now.
+            EvidenceAway: If it cannot be written now.
         """
         try:
             place = _inside(folder) / _plain(name)
@@ -114,14 +108,15 @@ class EvidenceStore:
             else:
                 self._files.write(place, data)
         except OSError as error:
-            raise StoreError(f"{name} cannot be written to {self.address}/{folder}: {error}") from error
+            raise EvidenceAway(f"{name} cannot be written to {self.address}/{folder}: {error}") from error
 
     @contextmanager
     def local(self, folder: str, name: str) -> Iterator[Path]:
         """A file as one on this machine, to be read only and as long as this lasts.
 
         Raises:
-            StoreError: If it is not there or cannot be read.
+            LostFile: If it is not there.
+            EvidenceAway: If it cannot be read now.
         """
         place = _inside(folder) / _plain(name)
         with ExitStack() as stack:
@@ -129,36 +124,36 @@ class EvidenceStore:
                 found = stack.enter_context(self._files.local(place))
                 found.stat()
             except OSError as error:
-                raise StoreError(f"{name} cannot be read from {self.address}/{folder}: {error}") from error
+                raise self._unread(folder, name, error) from error
             yield found
 
     def drop(self, folder: str, name: str) -> None:
         """Removes one file of such a folder; one that is not there is no mistake.
 
         Raises:
-            StoreError: If it cannot be removed now.
+            EvidenceAway: If it cannot be removed now.
         """
         try:
             self._files.drop(_inside(folder) / _plain(name))
         except OSError as error:
-            raise StoreError(f"{name} cannot be removed from {self.address}/{folder}: {error}") from error
+            raise EvidenceAway(f"{name} cannot be removed from {self.address}/{folder}: {error}") from error
 
     def free_bytes(self) -> int | None:
         """How much more it can hold; None if nobody can know.
 
         Raises:
-            StoreError: If its disk cannot be asked now.
+            EvidenceAway: If its disk cannot be asked now.
         """
         try:
             return self._files.free_bytes()
         except OSError as error:
-            raise StoreError(f"evidence cannot be written to {self.address}: {error}") from error
+            raise EvidenceAway(f"evidence cannot be written to {self.address}: {error}") from error
 
     def keep(self, folder: str, violation: str) -> None:
         """Marks a package as a violation's: it is kept as long as that, or another whose it is.
 
         Raises:
-            StoreError: If it cannot be written now.
+            EvidenceAway: If it cannot be written now.
         """
         try:
             place = _inside(folder)
@@ -166,13 +161,13 @@ class EvidenceStore:
             if violation not in owners:
                 self._write_owners(place, [*owners, violation])
         except (OSError, ValueError) as error:
-            raise StoreError(f"evidence cannot be kept in {self.address}/{folder}: {error}") from error
+            raise EvidenceAway(f"evidence cannot be kept in {self.address}/{folder}: {error}") from error
 
     def remove(self, folder: str) -> bool:
         """Removes a package that belongs to no violation; False if it is to be kept.
 
         Raises:
-            StoreError: If it cannot be removed now.
+            EvidenceAway: If it cannot be removed now.
         """
         with self._removing(folder) as place:
             if self._files.exists(place / KEEP):
@@ -184,7 +179,7 @@ class EvidenceStore:
         """Removes the package of a violation that was deleted; False if it is kept for another one.
 
         Raises:
-            StoreError: If it cannot be removed now.
+            EvidenceAway: If it cannot be removed now.
         """
         with self._removing(folder) as place:
             owners = self._owners(place)
@@ -200,7 +195,14 @@ class EvidenceStore:
         try:
             yield _inside(folder)
         except (OSError, ValueError) as error:
-            raise StoreError(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error
+            raise EvidenceAway(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error
+
+    def _unread(self, folder: str, name: str, error: OSError) -> StoreError:
+        """Why a file cannot be read: where all are away, none of them is lost."""
+        told = f"evidence cannot be read from {self.address}/{folder}/{name}: {error}"
+        if not isinstance(error, FileNotFoundError):
+            return EvidenceAway(told)
+        return LostFile(told) if self._files.mounted else EvidenceAway(f"{told}; is its disk mounted?")
 
     def _owners(self, place: PurePosixPath) -> list[str]:
         """Violations that a package belongs to; of one that names none who can be told, an empty name."""
@@ -217,13 +219,13 @@ class EvidenceStore:
 def _inside(folder: str) -> PurePosixPath:
     path = PurePosixPath(folder)
     if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise StoreError(f"evidence folder: expected a relative path inside the store, got {folder!r}")
+        raise EvidenceAway(f"evidence folder: expected a relative path inside the store, got {folder!r}")
     return path
 
 
 def _plain(name: str) -> str:
     if not name or PurePosixPath(name).name != name or name in (".", ".."):
-        raise StoreError(f"evidence file: expected a plain file name, got {name!r}")
+        raise EvidenceAway(f"evidence file: expected a plain file name, got {name!r}")
     return name
 
 
@@ -235,7 +237,10 @@ class _LocalFiles:
 
     @property
     def mounted(self) -> bool:
-        return self._root.is_dir()
+        """Whether anything is there: where a disk is not mounted, an empty folder may wait for it."""
+        with suppress(OSError):
+            return any(True for _ in self._root.iterdir())
+        return False
 
     def write(self, path: PurePosixPath, data: bytes) -> None:
         with self._part(path) as part, part.open("wb") as file:

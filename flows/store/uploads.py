@@ -27,7 +27,7 @@ from typing import Any, Final
 
 import redis
 
-from flows.domain.errors import DomeError, FieldError, StoreError
+from flows.domain.errors import DomeError, FieldError, LostFile, StoreError
 from flows.domain.events import event_id
 from flows.domain.masking import masked
 from flows.domain.reports import UNFINISHED, folder_of
@@ -234,9 +234,7 @@ class UploadShelf:
         try:
             if name and (piece := self._evidence.read(folder_of(held.id), name)):
                 return piece
-        except StoreError as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
-                raise
+        except LostFile as error:
             log.warning("a piece of an upload is gone: %s", error)
         with told("remove an upload", self._address):
             self._redis.delete(_key(held.id))

@@ -17,6 +17,7 @@ import re
 import shutil
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -278,11 +279,13 @@ def play_all(
         gpus: Share of an accelerator for each actor.
     """
     import ray.data
+    from ray.util.annotations import RayDeprecationWarning
 
     if not found:
         return
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
+    _keep_quiet()
     context.max_errored_blocks = -1  # a recording of which actors die keeps no other from being played
     # One recording an actor at a time, and another actor while all are busy: by default the pool would grow only when
     # each had a second one waiting, that is, never.
@@ -293,14 +296,16 @@ def play_all(
     pool = ray.data.ActorPoolStrategy(
         min_size=1, max_size=max(1, min(actors, len(found))), max_tasks_in_flight_per_actor=1
     )
-    played = rows.map(
-        Player,
-        fn_constructor_args=(around, redis_url, loaders),
-        compute=pool,
-        num_cpus=cpus,
-        num_gpus=gpus or None,
-        max_task_retries=RETRIES,
-    )
+    with warnings.catch_warnings():  # Ray 2.60 has no other place for retries than the one that it warns of
+        warnings.simplefilter("ignore", RayDeprecationWarning)
+        played = rows.map(
+            Player,
+            fn_constructor_args=(around, redis_url, loaders),
+            compute=pool,
+            num_cpus=cpus,
+            num_gpus=gpus or None,
+            max_task_retries=RETRIES,
+        )
     waiting = {each.path: each for each in found}
     for row in played.iter_rows():
         each = Played.model_validate_json(row["played"])
@@ -309,6 +314,13 @@ def play_all(
     for recording in waiting.values():
         why = f"{1 + RETRIES} processes died of it, the others were played; see Ray's logs"
         yield failed(recording, why)
+
+
+def _keep_quiet() -> None:
+    """Ray Data tells its own log of its plans; whoever watches an archive being played reads of recordings."""
+    for handler in logging.getLogger("ray.data").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setLevel(logging.ERROR)
 
 
 class Player:

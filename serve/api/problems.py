@@ -13,7 +13,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from flows.domain.errors import DetectorAway, DomeError, FieldError, ReaderAway, StoreError
+from flows.domain.errors import (
+    DetectorAway,
+    DomeError,
+    EvidenceAway,
+    FieldError,
+    LostFile,
+    ReaderAway,
+    StoreError,
+)
 from flows.domain.masking import masked
 from flows.domain.review import NotTheirs
 from flows.uploads.inspector import HelperAway
@@ -22,8 +30,8 @@ from flows.uploads.kinds import UploadRefused
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
-AGAIN_S: Final = 2
-"""When to try again while Redis or a model is away."""
+AGAIN: Final = {"Retry-After": "2"}
+"""When to try again while Redis, a disk or a model is away."""
 
 
 class Problem(Exception):
@@ -83,8 +91,15 @@ def problem_of(error: Exception) -> Problem:
             )
         case NotTheirs():
             return Problem(403, str(error))
+        # Where evidence lies is written into the log, and told to nobody who calls.
+        case LostFile():
+            log.error("%s", masked(str(error)))
+            return Problem(404, "this file should be kept, but it is lost", code=error.code)
+        case EvidenceAway():
+            log.error("%s", masked(str(error)))
+            return Problem(503, "the files are away now", headers=AGAIN, code=error.code)
         case HelperAway() | StoreError() | DetectorAway() | ReaderAway():
-            return Problem(503, masked(str(error)), headers={"Retry-After": str(AGAIN_S)})
+            return Problem(503, masked(str(error)), headers=AGAIN)
         case DomeError():
             return Problem(409, masked(str(error)), code=error.code)
         case RequestValidationError():

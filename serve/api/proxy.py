@@ -22,7 +22,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.api.middleware import SecurityHeaders
-from serve.api.problems import AGAIN_S, Problem
+from serve.api.problems import AGAIN, Problem
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Answered:
         if answer.given or request.left:
             return
         log.warning("%s %s has no answer", scope["method"], scope["path"])
-        problem = Problem(503, NOBODY if answer.refused else LOST, headers={"Retry-After": str(AGAIN_S)})
+        problem = Problem(503, NOBODY if answer.refused else LOST, headers=AGAIN)
         await SecurityHeaders(problem.response())(scope, receive, send)
 
 

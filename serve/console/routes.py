@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -69,29 +70,54 @@ async def sign_out(response: Response) -> None:
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
 
 
-def _add(path: str, file: Path) -> None:
+def worker_of(script: bytes, files: Mapping[str, bytes]) -> bytes:
+    """The worker that keeps the page's files on a device, behind the names of what it keeps and their version.
+
+    Args:
+        script: ``worker.js``.
+        files: Contents of the page's files by their paths; where one changes, so does the version.
+    """
+    said = json.dumps([hashlib.sha256(data).hexdigest() for data in files.values()])
+    version = hashlib.sha256(said.encode()).hexdigest()[:16]
+    return (
+        f"const VERSION = {json.dumps(version)};\nconst FILES = {json.dumps([*files])};\n".encode() + script
+    )
+
+
+def _add(path: str, name: str, content: Callable[[], bytes], more: Mapping[str, str] | None = None) -> None:
     """A route of its own for every file: nothing else in the folder, or above it, can be asked for."""
-    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    kind = "text/javascript" if file.suffix == ".js" else kind
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    kind = "text/javascript" if name.endswith(".js") else kind
 
     @lru_cache(maxsize=1)
     def read() -> tuple[bytes, str]:
-        data = file.read_bytes()
+        data = content()
         return data, f'"{hashlib.sha256(data).hexdigest()[:16]}"'
 
     def send(request: Request) -> Response:
         data, etag = read()
-        headers = {"ETag": etag, "Cache-Control": "no-cache", "Content-Security-Policy": CSP}
+        headers = {"ETag": etag, "Cache-Control": "no-cache", "Content-Security-Policy": CSP, **(more or {})}
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
         return Response(data, headers=headers, media_type=kind)
 
-    send.__doc__ = f"The file {file.name}."
+    send.__doc__ = f"The file {name}."
     endpoint: Callable[[Request], Response] = public()(send)
-    router.add_api_route(path, endpoint, methods=["GET"], name=f"console-{file.name}")
+    router.add_api_route(path, endpoint, methods=["GET"], name=f"console-{name}")
 
 
-_add("/console", STATIC / "console.html")
-for _file in sorted(STATIC.rglob("*")):
-    if _file.is_file() and _file.suffix in (".js", ".css", ".svg"):
-        _add(f"/console/{_file.relative_to(STATIC).as_posix()}", _file)
+WORKER: Final = STATIC / "worker.js"
+FILES: Final = {"/console": STATIC / "console.html"} | {
+    f"/console/{file.relative_to(STATIC).as_posix()}": file
+    for file in sorted(STATIC.rglob("*"))
+    if file.suffix in (".js", ".css", ".svg") and file != WORKER
+}
+"""What a browser needs for the page to open."""
+for _path, _file in FILES.items():
+    _add(_path, _file.name, _file.read_bytes)
+_add(
+    "/console/worker.js",
+    WORKER.name,
+    lambda: worker_of(WORKER.read_bytes(), {path: file.read_bytes() for path, file in FILES.items()}),
+    {"Service-Worker-Allowed": "/console"},  # it lies below the page, which it is to open, too
+)

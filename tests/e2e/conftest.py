@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from apiclient import token
-from browsing import CHROMIUM, FLAGS
+from browsing import CHROMIUM, FLAGS, served
 
-from serve.api.app import create_app
 from serve.api.config import ApiConfig
 
 MADE = ("net::ERR_FAILED", "status of 409")
@@ -22,18 +19,9 @@ MADE = ("net::ERR_FAILED", "status of 409")
 
 @pytest.fixture(scope="module")
 def address(config: ApiConfig) -> Iterator[str]:
-    """The application on a port of its own, as Serve would run it."""
-    import uvicorn
-
-    place = socket.socket()
-    place.bind(("127.0.0.1", 0))
-    place.listen()  # so that a browser that comes before the application waits for it
-    server = uvicorn.Server(uvicorn.Config(create_app(config), log_level="warning", lifespan="on"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [place]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{place.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    """The application on a port of its own."""
+    with served(config) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +48,14 @@ def desk(browser: Any, address: str, config: ApiConfig) -> Iterator[Any]:
     contexts = []
 
     def enter(
-        *roles: Any, sub: str = "aigul", language: str = "en", districts: tuple[str, ...] = ("esil",)
+        *roles: Any,
+        sub: str = "aigul",
+        language: str = "en",
+        districts: tuple[str, ...] = ("esil",),
+        **more: Any,
     ) -> Any:
         context = browser.new_context(
-            locale=language, viewport={"width": 1440, "height": 900}, reduced_motion="reduce"
+            locale=language, viewport={"width": 1440, "height": 900}, reduced_motion="reduce", **more
         )
         contexts.append(context)
         page = context.new_page()

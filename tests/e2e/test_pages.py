@@ -14,7 +14,7 @@ import av
 import httpx
 import pytest
 from apiclient import config_for, stored, token, write
-from browsing import CHROMIUM, check_accessible
+from browsing import CHROMIUM, check_accessible, served
 from searching import DAY, make_case, make_found
 
 from flows.court.verify import verify
@@ -428,3 +428,84 @@ def test_names_on_the_map_do_not_lie_on_one_another(desk: Any, shots: Path, conf
             assert apart or a["y"] >= b["y"] + b["height"] or b["y"] >= a["y"] + a["height"]
     assert page.locator(".map polygon title").count() == 6, "one without room is told by pointing at it"
     page.screenshot(path=shots / "map-names.png")
+
+
+def patrolled(config: ApiConfig, address: str, camera: str) -> None:
+    """A thing left behind where a camera stands, that a patrol is asked to look at."""
+    cameras = CameraStore(config.redis_url)
+    cameras.put([CameraStatus(camera_id=camera, district="esil", latitude=51.1282, longitude=71.4304)])
+    cameras.close()
+    about: dict[str, Any] = {"camera_id": camera, "district": "esil", "at": datetime.now(UTC)}
+    write(config.redis_url, Event.of("dome.object.abandoned.v1", **about, data={"object": f"{camera}-bag"}))
+    signed = {"Authorization": f"Bearer {token(config, 'operator')}"}
+    asked = {"kind": "object", "about": f"{camera}-bag"}
+    answer = httpx.post(f"{address}/api/v1/patrol/tasks", json=asked, headers=signed)
+    assert answer.status_code == 201, answer.text
+
+
+PLACE = "51.12820, 71.43040"
+ANDROID = "Mozilla/5.0 (Linux; Android 15; Tablet) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Safari/604.1"
+)
+
+
+def test_a_patrol_s_phone_finds_the_way_whichever_it_is(desk: Any, address: str, config: ApiConfig) -> None:
+    patrolled(config, address, "way")
+    android = opened(desk, "patrol", "patrol", user_agent=ANDROID).locator(".card[aria-label$='way']")
+    link = android.locator(f"a:text('{PLACE}')")
+    link.wait_for()
+    assert link.get_attribute("href") == "geo:51.1282,71.4304?q=51.1282,71.4304"
+    page = opened(
+        desk, "patrol", "patrol", user_agent=IPHONE, permissions=["clipboard-read", "clipboard-write"]
+    )
+    card = page.locator(".card[aria-label$='way']")
+    card.locator(f"dd:has-text('{PLACE}')").wait_for()
+    assert card.locator("a[href^='geo:']").count() == 0, "nothing takes it there"
+    card.locator("button:text('Copy')").click()
+    page.wait_for_selector("#said p:text('Copied')")
+    assert page.evaluate("navigator.clipboard.readText()") == PLACE
+
+
+READY = """Promise.race([navigator.serviceWorker.ready,
+  new Promise((_, reject) => setTimeout(reject, 20000, new Error("nothing keeps its files")))]).then(() => {})"""
+KEPT = """async () => {
+  const names = await caches.keys();
+  const requests = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+  return { names, paths: requests.flat().map(({ url }) => new URL(url).pathname), own: Object.keys(localStorage) };
+}"""
+
+
+def test_a_patrol_s_page_opens_without_a_connection_and_keeps_nothing_that_it_was_told(
+    browser: Any, config: ApiConfig, shots: Path
+) -> None:
+    context = browser.new_context(locale="en", viewport={"width": 800, "height": 1200})
+    page = context.new_page()
+    with served(config) as address:
+        patrolled(config, address, "tunnel")
+        page.goto(f"{address}/console#token={token(config, 'patrol', sub='bolat')}")
+        page.wait_for_selector("nav a")
+        page.goto(f"{address}/console#/patrol")
+        page.wait_for_selector(".card[aria-label$='tunnel']")
+        page.evaluate(READY)
+        page.reload()  # from now on whatever the page asks for comes by what keeps its files
+        page.wait_for_selector(".card[aria-label$='tunnel']")
+        assert page.evaluate("navigator.serviceWorker.controller !== null")
+        kept = page.evaluate(KEPT)
+    accept = page.locator(".card[aria-label$='tunnel'] button:text('Accept')")
+    accept.click()
+    page.wait_for_selector(".banner:text('1 (Accept)')")
+    page.reload()
+    page.wait_for_selector(".banner:text('Not sent yet, goes by itself once there is a connection: 1')")
+    page.wait_for_selector(".empty:text('connection lost, trying again')")
+    page.screenshot(path=shots / "patrol-offline.png")
+    assert "tunnel" not in page.content()
+    assert page.evaluate(KEPT) == kept | {"own": ["dome.patrol.queue.bolat"]}
+    (name,) = kept["names"]
+    assert name.startswith("dome.shell.")
+    assert "/console/pages/patrol.js" in kept["paths"]
+    assert [path for path in kept["paths"] if not re.fullmatch(r"/console(/.+\.(js|css|svg))?", path)] == []
+    with served(config, int(address.rsplit(":", 1)[1])):
+        page.wait_for_selector(".card[aria-label$='tunnel'] .pill:text('accepted')")
+        page.wait_for_selector(".banner.waits", state="hidden")
+        context.close()

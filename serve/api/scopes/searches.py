@@ -181,12 +181,22 @@ class Searches:
         return self._services.leads.view(lead_id, self._me)
 
     def crop(self, lead_id: str, which: str) -> bytes:
-        """The face as seen, or the probe that it was matched with: JPEG."""
+        """The face as seen, or the probe that it was matched with: JPEG.
+
+        Raises:
+            Problem: 404 if it is none of theirs, or was removed.
+        """
         lead = self.require_lead(lead_id)
         reference = lead.seen_crop if which == "seen" else lead.probe_crop
+        removed = Problem(404, "the picture was removed")
         if not reference:
-            raise Problem(404, "the picture was removed")
-        return self._services.leads.crop(reference, self._me)
+            raise removed
+        try:
+            return self._services.leads.crop(reference, self._me)
+        except FieldError as error:
+            if error.field != "crop":
+                raise
+            raise removed from None
 
     def answer(self, lead_id: str, name: str, reason: Reason) -> LeadView:
         """Confirms, rejects or dispatches: then it is a patrol's task, and those within the case's radius are called.

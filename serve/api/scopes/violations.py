@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from flows.casework.adjudication import Decision
-from flows.domain.errors import StoreError
 from flows.domain.events import Event
 from flows.domain.review import DETECTED, STATES, State
 from flows.store.results import Entry
@@ -18,8 +16,6 @@ from serve.api.problems import NO_SUCH, Problem
 from serve.api.schemas import ViolationDetail, ViolationPage, ViolationRow, detail_of
 from serve.api.scope import Bounds
 from serve.api.services import Services
-
-log = logging.getLogger(__name__)
 
 VIOLATION = "dome.violation."
 
@@ -93,7 +89,8 @@ class Violations:
         """A file of a violation's package, with the event that stored it.
 
         Raises:
-            Problem: 403 for somebody who does not see plates, 404 for a file that it does not hold or that is lost.
+            Problem: 403 for somebody who does not see plates, 404 for a file that it does not hold.
+            LostFile: If it should hold it, and does not.
             StoreError: If it cannot be read now.
         """
         if not self._bounds.person.sees_plates:
@@ -102,16 +99,7 @@ class Violations:
         stored = entry.evidence
         if stored is None or name not in _names(stored):
             raise Problem(404, "its package holds no such file")
-        try:
-            return stored, self._services.evidence.read(str(stored.data["folder"]), name)
-        except StoreError as error:
-            if not (isinstance(error.__cause__, FileNotFoundError) and self._services.evidence.mounted):
-                raise
-            log.error("violation %s: %s", violation_id, error)
-            # To ask again would not help; where it should lie is nothing that a browser is told.
-            raise Problem(
-                404, "its package should hold this file, but it is lost", code="file_lost"
-            ) from None
+        return stored, self._services.evidence.read(str(stored.data["folder"]), name)
 
     def _wanted(self, asked: Asked) -> Wanted:
         districts = self._bounds.narrow(asked.districts, self._services.violations.districts)

@@ -18,7 +18,8 @@ const PAGES = {
 
 const main = document.getElementById("main");
 const top = document.getElementById("top");
-let me = null;
+const AGAIN_MS = 3000;
+let me; // undefined until it is known, null if it is nobody
 let leave = new AbortController();
 
 const mine = () => Object.keys(PAGES).filter((page) => PAGES[page].some((role) => me.roles.includes(role)));
@@ -52,6 +53,7 @@ async function show() {
   leave = new AbortController();
   const { signal } = leave;
   frame();
+  if (me === undefined) return;
   if (!me) return signIn();
   const [page, ...rest] = wanted();
   if (!mine().includes(page)) {
@@ -133,6 +135,21 @@ if (given) {
   history.replaceState(null, "", "/console"); // a token does not stay in the address, nor in the history
   await enter(given);
 } else {
-  me = await ask("/me").catch(() => null);
+  me = await known();
   show();
+}
+
+// Who is signed in. That is asked until there is an answer: without a connection a patrol reads here what is not sent yet.
+async function known() {
+  for (;;) {
+    try {
+      return await ask("/me", { again: false });
+    } catch ({ status }) {
+      if (status && status < 500 && status !== 429) return null;
+    }
+    const { unsent } = await import("/console/pages/patrol.js");
+    frame();
+    fill(main, h("p.empty", { role: "status" }, t("away")), unsent() > 0 && h("p.banner.waits", `${t("queued")}: ${unsent()}`));
+    await new Promise((go) => setTimeout(go, AGAIN_MS));
+  }
 }

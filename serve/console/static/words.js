@@ -52,6 +52,8 @@ const WORDS = {
   violations_day: ["Тәуліктегі бұзушылықтар", "Нарушения за сутки", "Violations in 24 hours"],
   unread: ["оқылмады", "не прочитан", "not read"],
   article: ["Бап", "Статья", "Article"],
+  copy: ["Көшіру", "Скопировать", "Copy"],
+  copied: ["Көшірілді", "Скопировано", "Copied"],
   place: ["Орны", "Место", "Place"],
   time: ["Уақыты", "Время", "Time"],
   camera: ["Камера", "Камера", "Camera"],

@@ -13,7 +13,7 @@ from flows.pictures.steadiness import CAMERA_FITNESS
 from serve.api.access import table
 from serve.api.app import PREFIX
 from serve.api.middleware import COOKIE
-from serve.console.routes import STATIC
+from serve.console.routes import STATIC, worker_of
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
@@ -51,6 +51,26 @@ async def test_files_come_with_a_mark_and_not_twice(api: Any) -> None:
     again = await api.client.get("/console/console.js", headers={"If-None-Match": first.headers["etag"]})
     assert again.status_code == 304
     assert (await api.client.get("/console/../app.py")).status_code in (401, 404)
+
+
+async def test_what_is_kept_on_a_device_is_the_page_s_own_files_and_nothing_that_anybody_said(
+    api: Any,
+) -> None:
+    answer = await api.client.get("/console/worker.js")
+    assert answer.headers["service-worker-allowed"] == "/console"
+    (kept,) = re.findall(r"^const FILES = (\[.*\]);$", answer.text, re.MULTILINE)
+    files = {f"/console/{path.relative_to(STATIC).as_posix()}" for path in STATIC.rglob("*.*")}
+    assert {*json.loads(kept)} == files - {"/console/console.html", "/console/worker.js"} | {"/console"}
+    public = {row.path for row in table(api.app) if not row.roles and row.method == "GET"}
+    assert {*json.loads(kept)} <= public, "the same for everybody"
+
+
+def test_a_device_takes_all_files_anew_where_one_has_changed() -> None:
+    files = {"/console": b"page", "/console/a.js": b"script"}
+    first, again = worker_of(b"", files), worker_of(b"", dict(files))
+    assert first == again
+    assert worker_of(b"", files | {"/console/a.js": b"other"}) != first
+    assert worker_of(b"", {"/console": b"page", "/console/b.js": b"script"}) != first
 
 
 async def test_a_good_token_becomes_a_session_that_scripts_cannot_read(api: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,15 +104,3 @@ async def test_files_come_whole_and_in_ranges(api: Any) -> None:
     assert (await api.get(f"{base}/manifest.json")).status_code == 404
     assert (await api.get(f"{base}/clip.mp4", "auditor", districts=["almaly"])).status_code == 404
     assert (await api.get(f"{base}/..%2Fclip.mp4")).status_code in (404, 422)
-
-
-async def test_a_file_that_is_lost_is_not_asked_for_again_and_its_place_is_not_told(api: Any) -> None:
-    violation = speeding(0)
-    api.write(violation, stored(violation, "clip.mp4"))
-    away = await api.get(f"/violations/{violation.id}/files/clip.mp4")
-    assert away.status_code == 503, "no package at all is there: the disk is away, nothing is lost"
-    Path(api.config.settings.evidence).mkdir(parents=True)
-    answer = await api.get(f"/violations/{violation.id}/files/clip.mp4")
-    assert (answer.status_code, answer.json()["code"]) == (404, "file_lost")
-    assert str(api.config.settings.home) not in answer.text
-    assert "Retry-After" not in answer.headers

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from cluster.cli import app
 from flows.domain.errors import DomeError, FieldError, WeightsError
+from flows.settings import Settings
+from serve.api.config import ApiConfig, OidcConfig
 
 
 def test_without_arguments_it_shows_its_commands(dome) -> None:
@@ -35,6 +40,28 @@ def test_help_of_a_groups_command_breaks_where_the_terminal_ends(dome, monkeypat
     lines = [line.strip() for line in dome("evidence", "export", "--help").output.splitlines()]
 
     assert "grounds, and who confirmed it; nobody else. Its pictures are opened with DOME_PROBE_KEY." in lines
+
+
+@pytest.mark.slow
+def test_every_variable_is_named_by_a_help(dome, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    known = {
+        name
+        for kind in (Settings, ApiConfig, OidcConfig)
+        for name in re.findall(r"``(DOME_[A-Z0-9_]+)``", kind.__doc__ or "")
+    }
+    assert {"DOME_REDIS_URL", "DOME_API_RATE_HZ", "DOME_OIDC_JWKS"} <= known, "they are found"
+    told = dome("--help").output + dome("api", "--help").output
+    assert [name for name in sorted(known) if not re.search(rf"{name}\b", told)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", ["case", "lead", "channel", "audit", "exemptions", "weights", "evidence"])
+def test_the_readme_names_every_step_of_a_group(dome, group: str) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `dome {group} ([^`]+)`", readme, re.MULTILINE)
+    commands = get_command(app).commands[group].commands
+    assert {part.split()[0] for part in row.split(r" \| ")} == commands.keys()
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -80,9 +80,50 @@ def test_what_cannot_be_done_is_said(
     assert message in " ".join(err.split())
 
 
+def spoil(folder: Path) -> dict[str, str]:
+    """Puts what is no photograph into a folder; what was expected of each, by its path."""
+    (folder / "notes.jpg").write_bytes(b"not a picture")
+    (folder / "cut.jpg").write_bytes(jpeg(head(150))[:900])
+    (folder / "folder.png").mkdir()
+    (folder / "gone.webp").symlink_to(folder / "nowhere")
+    said = {"notes.jpg": "a picture", "cut.jpg": "a picture", "folder.png": "a file", "gone.webp": "a file"}
+    return {str(folder / name): expected for name, expected in said.items()}
+
+
 @pytest.mark.slow
-def test_what_is_no_picture_is_named(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    (folders[1] / "notes.jpg").write_bytes(b"not a picture")
-    code, _, err = search("--gallery", str(folders[0]), "--images", str(folders[1]), home=tmp_path / "home")
-    assert code == 2
-    assert "notes.jpg: expected a picture" in " ".join(err.split())
+def test_a_bad_picture_is_named_with_what_is_wrong_and_the_others_are_compared(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    expected = spoil(folders[0]) | spoil(folders[1])
+    gallery, images = map(str, folders)
+    code, out, err = search("--gallery", gallery, "--images", images, "--json", home=tmp_path / "home")
+    found = json.loads(out)
+    assert (code, err) == (1, "")
+    assert [(match["image"], match["hit"]) for match in found["matches"]] == [("seen.jpg", True)]
+    assert (found["gallery"], found["photographs"], found["unread"]) == (1, 2, 8)
+    assert {each["field"] for each in found["problems"]} == expected.keys()
+    for each in found["problems"]:
+        assert each["expected"].startswith(expected[each["field"]])
+        assert each["got"]
+    code, out, err = search("--gallery", gallery, "--images", images, home=tmp_path / "home")
+    assert code == 1
+    assert "seen.jpg" in out
+    said = " ".join(err.split())
+    assert [
+        path for path, wanted in expected.items() if f"error: {path}: expected {wanted}" not in said
+    ] == []
+    assert "8 photographs could not be looked into" in said
+
+
+@pytest.mark.slow
+def test_a_gallery_of_which_nothing_can_be_looked_into_says_why(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    (folders[0] / "wanted.jpg").write_bytes(b"not a picture")
+    code, out, err = search(
+        "--gallery", str(folders[0]), "--images", str(folders[1]), "--json", home=tmp_path / "home"
+    )
+    said = " ".join(err.split())
+    assert (code, out) == (2, "")
+    assert "--gallery: expected at least one face, got none in 1 photographs" in said
+    assert f"{folders[0] / 'wanted.jpg'}: expected a picture" in said

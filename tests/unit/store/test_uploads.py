@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from flows.domain.errors import FieldError, StoreError
+from flows.domain.errors import EvidenceAway, FieldError, StoreError
 from flows.domain.reports import UNFINISHED
 from flows.reports.reception import Reception
 from flows.store import uploads
@@ -104,9 +104,13 @@ def test_of_two_pieces_for_one_place_at_the_same_moment_one_is_taken(
 def test_a_node_that_does_not_share_the_store_says_to_begin_again_and_where_to_look(
     make: Callable[[], UploadShelf], url: str, tmp_path: Path
 ) -> None:
-    one, stranger = make(), UploadShelf(url, EvidenceStore(str(tmp_path / "elsewhere")))
+    elsewhere = EvidenceStore(str(tmp_path / "elsewhere"))
+    one, stranger = make(), UploadShelf(url, elsewhere)
     begun = one.begin("egov", len(DATA), DIGEST)
     one.append("egov", begun.id, 0, DATA)
+    with pytest.raises(EvidenceAway, match="mounted"), stranger.file("egov", begun.id):
+        pass  # nothing at all is there: that may be mended, and the upload waits for it
+    elsewhere.put("reports/another", "a.jpg", b"jpeg")
     with pytest.raises(FieldError, match=r"begin again.*DOME_EVIDENCE"), stranger.file("egov", begun.id):
         pass
     stranger.close()

@@ -12,14 +12,22 @@ const NOT_NOW = [401, 403, 408, 425, 429]; // says nothing of the step: who sign
 
 // A person's steps wait here until they are sent, each with its own key: sent twice, it is taken once. The queue outlives
 // the page, and is nobody's but theirs: whoever signs in on the same tablet sends nothing of it.
+const QUEUE = "dome.patrol.queue.";
+
 function queueOf(sub) {
-  const name = `dome.patrol.queue.${sub}`;
+  const name = QUEUE + sub;
   const queue = {
     read: () => JSON.parse(localStorage.getItem(name) || "[]"),
     write: (rows) => localStorage.setItem(name, JSON.stringify(rows)),
     add: (row) => queue.write([...queue.read(), { ...row, key: crypto.randomUUID() }]),
   };
   return queue;
+}
+
+// How many steps wait on this device, whosoever: told while it cannot be known who is there.
+export function unsent() {
+  const names = Object.keys(localStorage).filter((name) => name.startsWith(QUEUE));
+  return names.reduce((count, name) => count + JSON.parse(localStorage.getItem(name)).length, 0);
 }
 
 // A task as it will be once its waiting steps are taken, so that the next one can wait, too.
@@ -57,6 +65,14 @@ async function sendAll(queue, signal, taken, refused) {
     else refused(name, new Problem(answer.status, await answer.json().catch(() => ({}))));
   }
   return true;
+}
+
+// Android gives geo: to whatever map is there. Elsewhere nothing takes it: the degrees are copied into one.
+function whereTo(task) {
+  const at = `${task.latitude},${task.longitude}`;
+  if (/Android/.test(navigator.userAgent)) return h("a", { href: `geo:${at}?q=${at}` }, degrees(task));
+  const copy = () => navigator.clipboard.writeText(degrees(task)).then(() => say(t("copied")), (error) => say(error.message, true));
+  return [degrees(task), " ", navigator.clipboard && h("button.quiet", { onclick: copy }, t("copy"))];
 }
 
 // Whom a patrol looks for: fetched once it has accepted the task, kept nowhere but on this page, and let go of as soon as
@@ -105,6 +121,7 @@ function picturesOf(signal) {
 }
 
 export async function open(main, { me, signal }) {
+  navigator.serviceWorker?.register("/console/worker.js", { scope: "/console" }).catch(() => {}); // so that it opens without a connection
   const queue = queueOf(me.sub);
   const pictures = picturesOf(signal);
   let rows = null;
@@ -210,7 +227,7 @@ export async function open(main, { me, signal }) {
       task.text && h("p.asked", task.text),
       onTheWay(row) && pictures.of(row.task),
       h("dl.facts.small", h("dt", t("camera")), h("dd", `${task.camera}, ${task.district}`),
-        task.latitude !== null && [h("dt", t("place")), h("dd", h("a", { href: `geo:${task.latitude},${task.longitude}` }, degrees(task)))],
+        task.latitude !== null && [h("dt", t("place")), h("dd", whereTo(task))],
         h("dt", t("time")), h("dd", when(task.made_at)),
         task.radius_m && [h("dt", t("calls_within")), h("dd", metres(task.radius_m))],
         task.holder && [h("dt", t("who")), h("dd", task.holder)], task.ended && [h("dt", t("task_ended")), h("dd", t(`ended.${task.ended}`))], task.note && [h("dt", t("note")), h("dd", task.note)]),
