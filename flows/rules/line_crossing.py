@@ -20,6 +20,7 @@ from flows.domain.ruleset import RedLightRule, StopLineRule
 from flows.road.geometry import inside_polygon
 from flows.road.roadway import Area
 from flows.rules.base import Moment, Site
+from flows.rules.body_length import LONG
 from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
 from flows.rules.following import Finding, FollowingRule
 from flows.rules.front_sight import Body, FrontSight
@@ -33,10 +34,11 @@ SPEED_SD_MPS: Final = 0.5
 STRAIGHT: Final = math.cos(math.radians(20.0))
 """Who heads so after the junction as before it has not turned there."""
 TRAILS: Final = TrailConfig(
-    settle_s=0.2, steady_s=0.6, covered_share=1.1, cut_share=0.5, sides_share=0.01, arrives=True
+    settle_s=0.2, steady_s=0.6, covered_share=1.1, cut_share=0.5, sides_share=0.01, arrives=LONG
 )
 """Who shows half of its lower edge is in plain sight, whatever covers its side: of 277 such looks none made a vehicle
-seem farther on by more than 0.2 m. By how much it is shifted aside matters at a line's ends only."""
+seem farther on by more than 0.2 m. By how much it is shifted aside matters at a line's ends only. Whoever is short may
+have come into the picture round a corner: how is told of long vehicles."""
 Outcome = Literal["ran", "stopped"]
 
 

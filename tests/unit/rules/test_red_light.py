@@ -18,11 +18,12 @@ from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
 from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
 from flows.objects.company import covered
-from flows.rules import body_length, line_crossing, red_light, stop_line, trail
+from flows.rules import body_length, line_crossing, red_light, stop_line
 from flows.rules.base import Moment
 from flows.rules.body_length import Length
 from flows.rules.following import Finding
 from flows.rules.front_sight import FrontSight
+from flows.rules.hiding import Occlusion
 from flows.rules.line_crossing import Crossing, LineCrossingRule
 from flows.rules.red_light import RedLight
 from flows.rules.stop_line import StopLine
@@ -334,7 +335,7 @@ def test_seen_from_ahead_a_hidden_foot_can_only_be_farther_on(at_y: float, repor
 @pytest.mark.slow
 def test_what_covers_a_side_does_not_hide_how_far_on_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """The box of a neighbour reaches a tenth over that of a car from the first look on; its foot is to be seen."""
-    monkeypatch.setattr(trail, "covered", lambda tracks, _, share: {t.id for t in tracks if share <= 0.1})
+    monkeypatch.setattr(Occlusion, "covered", lambda _, share: {1} if share <= 0.1 else set())
     lights: Lights = {"main": [(0, "red"), (20, "green")]}
     for at_y, reported in ((30.25, [1]), (27.4, [])):
         story = stops(at_y=at_y, then_s=22.0)
@@ -479,7 +480,7 @@ def test_from_aside_a_truck_tells_by_its_own_length_how_far_beyond_the_line_it_s
 @pytest.mark.slow
 def test_a_truck_whose_sides_another_covers_is_not_measured_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
     sides = line_crossing.TRAILS.sides_share
-    monkeypatch.setattr(trail, "covered", lambda tracks, _, share: {t.id for t in tracks if share == sides})
+    monkeypatch.setattr(Occlusion, "covered", lambda _, share: {1} if share == sides else set())
     lights: Lights = {"main": [(0, "red"), (20, "green")]}
     _, lines = judged(truck(10.2, 33.2), lights=lights, eye=driving.camera("high"), hz=8.0)
     assert lines == []
