@@ -96,7 +96,6 @@ class Crossing:
         stands: The first look standing there, of those that go on until now.
         inside: The first look surely inside the junction, or beyond it if it must have come through.
         red: The red under which it crossed.
-        turns: An arrow may have allowed the crossing, if it leaves where the arrow points.
         out: It was surely outside the junction again after it was in it.
         done: Judged.
         body: What is known of its body.
@@ -110,7 +109,6 @@ class Crossing:
     past: Front | None = None
     inside: Front | None = None
     red: Spell | None = None
-    turns: bool = False
     out: bool = False
     done: bool = False
     body: Body = field(default_factory=Body)
@@ -200,7 +198,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             # A box that jumped, or plain sight after one whose foot was covered.
             if state.red is None or (state.past is not None and state.past.covered):
                 state.past = state.inside = state.red = None
-                state.turns = state.out = False
+                state.out = False
             return None
         state.past = (
             replace(state.past, covered=state.past.covered and front.covered) if state.past else front
@@ -260,7 +258,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
 
     def _covered(self, state: Crossing) -> Finding | str | None:
         """Where it is cannot be told; that it did not get into the junction before its red was over can."""
-        waits = state.red is not None and state.inside is None and not state.turns and not state.done
+        waits = (
+            state.red is not None and state.inside is None and not state.done and not self._may_turn(state)
+        )
         return self._decide(state, "stopped") if waits and self._signal.now is not state.red else None
 
     def _through(self, state: Crossing, front: Front) -> bool:
@@ -284,7 +284,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             reason = self._judge(state)
             if reason is not None or state.red is None:
                 return self._end(state, reason)
-        if state.turns:
+        if self._may_turn(state):
             return self._end(state, "turn_unknown")
         return self._decide(state, "ran" if self._ran(state) else "stopped")
 
@@ -299,7 +299,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         """Before the line; who comes back to it begins anew."""
         if state.past is not None or state.done:
             state.way, state.past, state.inside, state.red, state.stands = [], None, None, None, None
-            state.turns = state.out = state.done = False
+            state.out = state.done = False
         state.before = front
         state.way = [*state.way[-100:], front]
 
@@ -315,7 +315,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             reason = self._judge(state)
             if reason is not None or state.red is None:
                 return self._end(state, reason)
-        if state.turns:
+        if self._may_turn(state):
             return self._turned(state, front, gone_s)
         return self._outcome(state, front, gone_s)
 
@@ -353,8 +353,14 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if past.inside_m < self._beside_m(past):
             return "line_end"
         state.red = early
-        state.turns = self._arrow is not None and self._arrow.showed("green", before.point.at, past.point.at)
         return None
+
+    def _may_turn(self, state: Crossing) -> bool:
+        """Whether an arrow may have allowed the crossing to who leaves where it points, as far as is known by now."""
+        came, past = state.came, state.past
+        if self._arrow is None or came is None or past is None:
+            return False
+        return self._arrow.showed("green", came.point.at, past.point.at)
 
     def _was_before(self, front: Front, red: Spell) -> bool:
         """Whether who is seen first at the line was surely before it when the grace ended: by its speed."""

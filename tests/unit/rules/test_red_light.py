@@ -192,6 +192,20 @@ def test_a_green_arrow_allows_the_turn_and_nothing_else(drive: Drive, arrow: Any
     assert (len(found), lines) == (reds, [])
 
 
+@pytest.mark.parametrize(
+    ("arrow", "reds"),
+    [
+        ([(0, "off"), (5.3, "unknown"), (6.1, "off")], 1),
+        ([(0, "off"), (5.0, "unknown"), (6.5, "off")], 0),
+        ([(0, "green"), *((3.7 + k / 2, ("off", "unknown")[k % 2]) for k in range(8))], 0),
+    ],
+    ids=["hidden for a blink", "hidden for longer", "each flash is hidden"],
+)
+def test_an_arrow_that_was_off_was_off_while_it_was_hidden_for_a_blink(arrow: Any, reds: int) -> None:
+    found, lines = judged(TURNS, lights={"main": [(0, "red")], "arrow": arrow}, config=ARROW)
+    assert (len(found), lines) == (reds, [])
+
+
 def test_who_is_lost_on_the_way_to_turn_is_let_go() -> None:
     gone = replace(TURNS, way=tuple(w for w in TURNS.way if w[2] < 34 and w[1] < 6))
     made = rule(RedLight, ARROW)
@@ -345,9 +359,11 @@ def test_what_covers_a_side_does_not_hide_how_far_on_one_is(monkeypatch: pytest.
 
 
 def looked_at(
-    *looks: tuple[float, float, bool, bool], eye: PinholeCamera, configs: tuple[RuleConfig, ...] = (LINE,)
+    *looks: tuple[float, float, bool, bool],
+    eye: PinholeCamera,
+    configs: tuple[RuleConfig, ...] = (LINE,),
 ) -> Finding | str | None:
-    """What becomes of a car of which there are looks of ``(second, y_m, clear, crown)``, under red, when it is gone."""
+    """What becomes of one of whom there are looks of ``(second, y_m, clear, crown)``, under red, when it is gone."""
     judging, state = rule(StopLine, *configs, eye=eye), Crossing()
     # So that it knows the clock and the light.
     Story([ahead(9, start_s=14.0, x=-3.5)], lights={"main": [(0, "red")]}, eye=eye, hz=5.0).tell(judging)
