@@ -362,6 +362,8 @@ def looked_at(
     *looks: tuple[float, float, bool, bool],
     eye: PinholeCamera,
     configs: tuple[RuleConfig, ...] = (LINE,),
+    cls: str = "car",
+    mps: float = 5.0,
 ) -> Finding | str | None:
     """What becomes of one of whom there are looks of ``(second, y_m, clear, crown)``, under red, when it is gone."""
     judging, state = rule(StopLine, *configs, eye=eye), Crossing()
@@ -369,11 +371,23 @@ def looked_at(
     Story([ahead(9, start_s=14.0, x=-3.5)], lights={"main": [(0, "red")]}, eye=eye, hz=5.0).tell(judging)
     for at_s, y, clear, crown in looks:
         at, ahead_m = START + timedelta(seconds=at_s), np.array((0.0, 1.0))
-        point = Waypoint(at, np.array((1.75, y)), 0.15, 5 * ahead_m, ahead_m, spread_m2=np.eye(2) * 0.15**2)
-        found = judging._see(state, Look(point, "car", clear, crown=crown))
+        point = Waypoint(at, np.array((1.75, y)), 0.15, mps * ahead_m, ahead_m, spread_m2=np.eye(2) * 0.15**2)
+        found = judging._see(state, Look(point, cls, clear, crown=crown))
         if found is not None:
             return found
     return judging._leave(state)
+
+
+@pytest.mark.parametrize(
+    ("from_s", "mps", "told"), [(5.0, 11.0, True), (2.0, 11.0, False), (5.0, 5.0, False)]
+)
+def test_who_comes_fast_was_well_before_the_line_some_seconds_ago_however_long_it_is(
+    from_s: float, mps: float, told: bool
+) -> None:
+    """First seen as its tail comes into the picture: a lorry's front is at the line, a road train's 12 m beyond it."""
+    looks = [(from_s + k / 10, 25.3 + mps * k / 10, True, True) for k in range(40)]
+    found = looked_at(*looks, eye=driving.camera(), cls="truck", mps=mps)
+    assert isinstance(found, Finding) if told else found == "seen_late"
 
 
 FROM_AHEAD = PinholeCamera.looking(
