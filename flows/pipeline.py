@@ -38,7 +38,7 @@ from flows.road.ground import GroundPlane
 from flows.road.paths import FixBook, PathBook
 from flows.rules import build_rules
 from flows.rules.base import Moment, Rule
-from flows.rules.hiding import Rests
+from flows.rules.hiding import Occlusion, Rests
 from flows.rules.pins import PinBook
 from flows.rules.platewatch import PlateWatch
 from flows.rules.sought import never_fire
@@ -261,6 +261,7 @@ class CameraPipeline:
             confirmed = [t for t in tracks if t.confirmed]
             self.tracks = confirmed
             moment = self._on_ground(confirmed, self._with_pixels(moment, found))
+            moment = replace(moment, occlusion=Occlusion(confirmed))
             self._rests.see(confirmed, frame.at)
             events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
             return self._counted(changes + self._vouched(events + self._forget(moment), frame.at))

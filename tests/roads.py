@@ -34,7 +34,7 @@ from flows.road.motion import BODIES
 from flows.road.paths import FixBook, PathBook
 from flows.road.roadway import Roadway
 from flows.rules.base import Moment, Rule, Site
-from flows.rules.hiding import Rests
+from flows.rules.hiding import Occlusion, Rests
 from flows.scenes.camera import PinholeCamera
 
 Array = NDArray[np.float64]
@@ -276,7 +276,8 @@ class Story:
             seen = self._look(at_s, index)
             paths = self.book.step(seen, driving.WIDTH_PX, driving.HEIGHT_PX)
             self._rests.see(seen, self.start + timedelta(seconds=at_s))
-            events += rule.observe(seen, self._moment(at_s, index, paths))
+            moment = replace(self._moment(at_s, index, paths), occlusion=Occlusion(seen))
+            events += rule.observe(seen, moment)
             events += self._end(rule, at_s, index, max(LOST_S, 1.5 * (self.gate_s or 0)))
         return events + self._end(rule, end_s, int(end_s * self.hz), -1.0)
 

@@ -19,7 +19,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.road.ground import GroundPlane
 from flows.road.roadway import Roadway
 from flows.rules.culprits import Culprits
-from flows.rules.hiding import Rests
+from flows.rules.hiding import Occlusion, Rests
 from flows.rules.pins import PinBook
 
 
@@ -40,6 +40,7 @@ class Moment:
         pixels: What newly stands still, if the pixels were looked at since the moment before.
         sure_score: Score from which the detector is believed at once; what it saw below that is only probable.
         rests: What is to be seen of each vehicle now and in the last frames, and of nobody nearer.
+        occlusion: Who hides whom in this frame.
     """
 
     at: datetime
@@ -53,6 +54,7 @@ class Moment:
     pixels: PixelLook | None = None
     sure_score: float = 0.0
     rests: Rests = field(default_factory=Rests)
+    occlusion: Occlusion = field(default_factory=Occlusion)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,10 +100,10 @@ class FrontSight:
         Who drives away from a camera comes into its picture front first, and until all of it is there its foot is cut
         off. But no front is above the upper edge of its box: by that it is told how far on it was at most, and its
         length does not matter. One box may be wrong: two in a row have to say so. How far aside it was is not told: so
-        it is asked of long vehicles alone, that come round no corner in the meantime.
+        a look should tell it of long vehicles alone, that come round no corner in the meantime.
         """
         now = self._line.front(look.point, look.cls)
-        if not now.away or look.cls not in body_length.LONG:
+        if not now.away:
             return None
         last: Front | None = None
         late = (s for s in reversed(look.arrival) if (look.point.at - s.at).total_seconds() <= ARRIVES_S)

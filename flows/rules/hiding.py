@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -27,46 +28,73 @@ UNSURE: Final = timedelta(seconds=10.0)
 """By then a tracker is sure of whom it sees: in such frames others may turn out to have been before somebody."""
 LEAST_PX: Final = 1.0
 """A narrower strip shows nothing of a vehicle: but for what edges of boxes are off, a nearer one is all over it."""
+ADJOINS: Final = 0.15
+"""Boxes adjoin that are so near, in shares of the farther one's size: both edges are off by some pixels."""
+GUESSED: Final = 0.5
+"""A box that nearer ones cover so far is a guess, its upper edge as well."""
 SAMPLES: Final = (np.arange(40) + 0.5) / 40
 """Where along a lower edge it is asked whether a nearer box is before it."""
 
 
-def covered(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
-    """Numbers of the tracks whose box in this frame is covered by a nearer one to at least this share."""
-    seen, box = _boxes(tracks, at)
-    hides = _nearer(box) & (_common(box) >= share)
-    return _hidden(seen, hides)
-
-
-def cut_off(tracks: Sequence[Track], at: datetime, share: float, near: float) -> set[int]:
-    """Numbers of the tracks whose box may end below where nearer ones begin.
+class Occlusion:
+    """Who hides whom in one picture; whatever is asked is worked out once, however many rules ask.
 
     Args:
-        tracks: Those seen at a moment, and others.
-        at: The moment.
-        share: Of a lower edge's width that nearer boxes have to be before, all together.
-        near: Boxes adjoin that are so near, in shares of the farther one's height.
+        tracks: Those seen in it.
     """
-    seen, box = _boxes(tracks, at)
-    size = box[:, 2:] - box[:, :2]
-    x = box[:, :1] + size[:, :1] * SAMPLES  # along each lower edge
-    before = (x[:, None] >= box[None, :, :1]) & (x[:, None] <= box[None, :, 2:3])
-    ends = box[None, :, 1] <= box[:, None, 3] + near * size[:, None, 1]
-    hidden = (before & (_nearer(box) & ends)[..., None]).any(axis=1).mean(axis=1)
-    return {t.id for t, hid in zip(seen, hidden, strict=True) if hid >= share}
 
+    def __init__(self, tracks: Sequence[Track] = ()) -> None:
+        self._tracks = tracks
 
-def crowned_over(tracks: Sequence[Track], at: datetime, share: float) -> set[int]:
-    """Numbers of the tracks whose box's upper edge may be hidden by a nearer one, or guessed.
+    def covered(self, share: float) -> set[int]:
+        """Numbers of the tracks whose box is covered by a nearer one to at least this share."""
+        return self._numbers(np.any(self._shares >= share, axis=1))
 
-    A nearer box reaches over the edge, or nearer ones together cover the box to at least this share.
-    """
-    seen, box = _boxes(tracks, at)
-    nearer = _nearer(box)
-    common = np.where(nearer, _common(box), 0.0)
-    over = _hidden(seen, (common > 0.0) & (box[None, :, 1] < box[:, None, 1]))
-    doubtful = np.flatnonzero(common.sum(axis=1) >= share)
-    return over | {seen[i].id for i in doubtful if _share_hidden(box[i], box[common[i] > 0.0]) >= share}
+    def cut_off(self, share: float) -> set[int]:
+        """Numbers of the tracks whose box may end below where nearer ones begin, over this share of its width."""
+        return self._numbers(self._cut >= share)
+
+    @cached_property
+    def crowned_over(self) -> set[int]:
+        """Numbers of the tracks whose box's upper edge may be hidden by a nearer one, or guessed.
+
+        A nearer box reaches over the edge, or nearer ones together cover so much of the box that it is a guess.
+        """
+        box, covers = self._box, self._shares > 0.0
+        over = np.any(covers & (box[:, 1] < box[:, None, 1]), axis=1)
+        for i in np.flatnonzero(~over & (self._shares.sum(axis=1) >= GUESSED)):
+            over[i] = _share_hidden(box[i], box[covers[i]]) >= GUESSED
+        return self._numbers(over)
+
+    @cached_property
+    def by_themselves(self) -> set[int]:
+        """Numbers of the tracks near whose box is no other: nobody hides any of them, wherever they stand."""
+        box = self._box
+        beside = np.tile(ADJOINS * (box[:, 2:] - box[:, :2]), 2) * [-1.0, -1.0, 1.0, 1.0]
+        return self._numbers(_meet(box + beside, box).sum(axis=1) == 1)  # its own
+
+    @cached_property
+    def _box(self) -> Array:
+        """``(N, 4)`` px; nan where a device tells places, and nobody hides anybody."""
+        return np.array([t.sightings[-1].xyxy for t in self._tracks], np.float64).reshape(-1, 4)
+
+    @cached_property
+    def _shares(self) -> Array:
+        """``(N, N)`` share of the first box that the second covers; 0 if that is not nearer."""
+        return np.where(_nearer(self._box), _common(self._box), 0.0)
+
+    @cached_property
+    def _cut(self) -> Array:
+        """``(N,)`` share of each lower edge that nearer boxes are before."""
+        box = self._box
+        size = box[:, 2:] - box[:, :2]
+        x = box[:, :1] + size[:, :1] * SAMPLES  # along each lower edge
+        before = (x[:, None] >= box[None, :, :1]) & (x[:, None] <= box[None, :, 2:3])
+        ends = box[None, :, 1] <= box[:, None, 3] + ADJOINS * size[:, None, 1]
+        return np.asarray((before & (_nearer(box) & ends)[..., None]).any(axis=1).mean(axis=1))
+
+    def _numbers(self, hold: NDArray[np.bool_]) -> set[int]:
+        return {t.id for t, holds in zip(self._tracks, hold.tolist(), strict=True) if holds}
 
 
 def _share_hidden(box: Array, nearer: Array) -> float:
@@ -77,20 +105,6 @@ def _share_hidden(box: Array, nearer: Array) -> float:
     across = (x >= nearer[:, :1]) & (x <= nearer[:, 2:3])
     along = (y >= nearer[:, 1:2]) & (y <= nearer[:, 3:])
     return float((across[:, None, :] & along[:, :, None]).any(axis=0).mean())
-
-
-def by_themselves(tracks: Sequence[Track], at: datetime, near: float) -> set[int]:
-    """Numbers of the tracks near whose box is no other: nobody hides any of them, wherever they stand.
-
-    Args:
-        tracks: Those seen at a moment, and others.
-        at: The moment.
-        near: Boxes adjoin that are so near, in shares of a box's own width and height.
-    """
-    seen, box = _boxes(tracks, at)
-    beside = np.tile(near * (box[:, 2:] - box[:, :2]), 2) * [-1.0, -1.0, 1.0, 1.0]
-    meets = _meet(box + beside, box).sum(axis=1)
-    return {t.id for t, count in zip(seen, meets, strict=True) if count <= 1}  # its own
 
 
 class Rests:
@@ -142,9 +156,11 @@ class Rests:
     def noted(self, track: int, point: Waypoint) -> Waypoint:
         """With what is to be seen of it as far as is known by now; what was cut off once stays so.
 
-        For moments that are told of later, when nobody knows any more who was nearer, or under which number.
+        For moments that are told of later, when nobody knows any more who was nearer, or under which number. It may be
+        asked at every frame: what was noted is worked out again only while something new may be learnt of its moment.
         """
-        if point.covered or point.xyxy is None or not self.knows(track, point.at):
+        told = point.covered or (point.shown is not None and point.at not in self._seen)
+        if told or point.xyxy is None or not self.knows(track, point.at):
             return point
         rest = self.of(track, point.at, point.shown or point.xyxy)
         return replace(point, shown=rest, covered=rest is None)
@@ -226,17 +242,6 @@ def _rest(box: Array, nearer: Array) -> Xyxy:
         if parts:
             x0, y0, x1, y1 = max(parts, key=lambda p: (p[2] - p[0]) * (p[3] - p[1]))
     return float(x0), float(y0), float(x1), float(y1)
-
-
-def _hidden(seen: Sequence[Track], hides: NDArray[np.bool_]) -> set[int]:
-    """Numbers of those whom anybody hides; ``(N, N)`` whether the second hides the first."""
-    return {seen[int(row)].id for row in np.unique(np.nonzero(hides)[0])}
-
-
-def _boxes(tracks: Sequence[Track], at: datetime) -> tuple[list[Track], Array]:
-    """Those seen in this frame and their boxes ``(N, 4)`` px."""
-    seen = [t for t in tracks if t.last_at == at and np.isfinite(t.sightings[-1].xyxy).all()]
-    return seen, np.array([t.sightings[-1].xyxy for t in seen], np.float64).reshape(-1, 4)
 
 
 def _common(box: Array) -> Array:

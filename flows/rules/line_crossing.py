@@ -20,6 +20,7 @@ from flows.domain.ruleset import RedLightRule, StopLineRule
 from flows.road.geometry import inside_polygon
 from flows.road.roadway import Area
 from flows.rules.base import Moment, Site
+from flows.rules.body_length import LONG
 from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
 from flows.rules.following import Finding, FollowingRule
 from flows.rules.front_sight import Body, FrontSight
@@ -33,10 +34,11 @@ SPEED_SD_MPS: Final = 0.5
 STRAIGHT: Final = math.cos(math.radians(20.0))
 """Who heads so after the junction as before it has not turned there."""
 TRAILS: Final = TrailConfig(
-    settle_s=0.2, steady_s=0.6, covered_share=1.1, cut_share=0.5, sides_share=0.01, arrives=True
+    settle_s=0.2, steady_s=0.6, covered_share=1.1, cut_share=0.5, sides_share=0.01, arrives=LONG
 )
 """Who shows half of its lower edge is in plain sight, whatever covers its side: of 277 such looks none made a vehicle
-seem farther on by more than 0.2 m. By how much it is shifted aside matters at a line's ends only."""
+seem farther on by more than 0.2 m. By how much it is shifted aside matters at a line's ends only. Whoever is short may
+have come into the picture round a corner: how is told of long vehicles."""
 Outcome = Literal["ran", "stopped"]
 
 
@@ -56,6 +58,9 @@ class CrossingConfig:
         speed_s: The speed at the line is that over so long around it.
         beside_m: Farther beyond the line's ends a vehicle is on another road.
         gains_mps2: Nobody gains speed faster: who comes to the line at speed was well before it some seconds ago.
+        long_gains_mps2: Nor so fast who is much longer than its class tells, a lorry with its trailer or an articulated
+            bus: an axle that bears less than half of it drives it, and an empty one of 15 t and 350 kW has power for
+            2.3 m/s² at 10 m/s.
         off_mps: A path's speed may be too high by so much.
         leaves_s: So long after the crossing it is known which way a vehicle has left, where an arrow may have
             allowed it to turn.
@@ -75,6 +80,7 @@ class CrossingConfig:
     speed_s: float = 0.5
     beside_m: float = 6.0
     gains_mps2: float = 5.0
+    long_gains_mps2: float = 3.0
     off_mps: float = 2.0
     leaves_s: float = 12.0
     through_m: float = 5.0
@@ -94,7 +100,6 @@ class Crossing:
         stands: The first look standing there, of those that go on until now.
         inside: The first look surely inside the junction, or beyond it if it must have come through.
         red: The red under which it crossed.
-        turns: An arrow may have allowed the crossing, if it leaves where the arrow points.
         out: It was surely outside the junction again after it was in it.
         done: Judged.
         body: What is known of its body.
@@ -108,7 +113,6 @@ class Crossing:
     past: Front | None = None
     inside: Front | None = None
     red: Spell | None = None
-    turns: bool = False
     out: bool = False
     done: bool = False
     body: Body = field(default_factory=Body)
@@ -198,7 +202,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             # A box that jumped, or plain sight after one whose foot was covered.
             if state.red is None or (state.past is not None and state.past.covered):
                 state.past = state.inside = state.red = None
-                state.turns = state.out = False
+                state.out = False
             return None
         state.past = (
             replace(state.past, covered=state.past.covered and front.covered) if state.past else front
@@ -258,7 +262,9 @@ class LineCrossingRule(FollowingRule[Crossing]):
 
     def _covered(self, state: Crossing) -> Finding | str | None:
         """Where it is cannot be told; that it did not get into the junction before its red was over can."""
-        waits = state.red is not None and state.inside is None and not state.turns and not state.done
+        waits = (
+            state.red is not None and state.inside is None and not state.done and not self._may_turn(state)
+        )
         return self._decide(state, "stopped") if waits and self._signal.now is not state.red else None
 
     def _through(self, state: Crossing, front: Front) -> bool:
@@ -282,7 +288,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             reason = self._judge(state)
             if reason is not None or state.red is None:
                 return self._end(state, reason)
-        if state.turns:
+        if self._may_turn(state):
             return self._end(state, "turn_unknown")
         return self._decide(state, "ran" if self._ran(state) else "stopped")
 
@@ -297,7 +303,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         """Before the line; who comes back to it begins anew."""
         if state.past is not None or state.done:
             state.way, state.past, state.inside, state.red, state.stands = [], None, None, None, None
-            state.turns = state.out = state.done = False
+            state.out = state.done = False
         state.before = front
         state.way = [*state.way[-100:], front]
 
@@ -313,7 +319,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             reason = self._judge(state)
             if reason is not None or state.red is None:
                 return self._end(state, reason)
-        if state.turns:
+        if self._may_turn(state):
             return self._turned(state, front, gone_s)
         return self._outcome(state, front, gone_s)
 
@@ -351,16 +357,25 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if past.inside_m < self._beside_m(past):
             return "line_end"
         state.red = early
-        state.turns = self._arrow is not None and self._arrow.showed("green", before.point.at, past.point.at)
         return None
 
+    def _may_turn(self, state: Crossing) -> bool:
+        """Whether an arrow may have allowed the crossing to who leaves where it points, as far as is known by now."""
+        came, past = state.came, state.past
+        if self._arrow is None or came is None or past is None:
+            return False
+        return self._arrow.showed("green", came.point.at, past.point.at)
+
     def _was_before(self, front: Front, red: Spell) -> bool:
-        """Whether who is seen first at the line was surely before it when the grace ended: by its speed."""
+        """Whether who is seen first at the line was surely before it when the grace ended: by its speed.
+
+        No longer than its class tells, and quick at best, or longer and slow.
+        """
         limits = self._thresholds
         ago_s = (front.point.at - red.begun_by).total_seconds() - self._grace_s
-        speed, gains = max(0.0, front.point.speed_mps - limits.off_mps), limits.gains_mps2
-        gained_s = min(ago_s, speed / gains)  # faster and faster until then, from standing at worst
-        return front.most_m < speed * gained_s - gains * gained_s**2 / 2
+        speed_mps = max(0.0, front.point.speed_mps - limits.off_mps)
+        quick_m, slow_m = (_came_m(speed_mps, g, ago_s) for g in (limits.gains_mps2, limits.long_gains_mps2))
+        return front.most_m - front.longer_m < quick_m and front.most_m < slow_m
 
     @staticmethod
     def _beside_m(front: Front) -> float:
@@ -472,6 +487,16 @@ def red_light_at(site: Site, rule: StopLineRule) -> RedLightRule | None:
     """The camera's red-light rule for the same light; one for the same line, if there are several."""
     same = [r for r in site.camera.rules if isinstance(r, RedLightRule) and r.signal == rule.signal]
     return min(same, key=lambda r: r.stop_line != rule.stop_line, default=None)
+
+
+def _came_m(speed_mps: float, gains_mps2: float, lasts_s: float) -> float:
+    """How far one came at least that is so fast now: faster and faster, from standing at worst.
+
+    >>> _came_m(10.0, 5.0, 1.0), _came_m(10.0, 5.0, 9.0)
+    (7.5, 10.0)
+    """
+    gained_s = min(lasts_s, speed_mps / gains_mps2)
+    return speed_mps * gained_s - gains_mps2 * gained_s**2 / 2
 
 
 def _past_line(past: Front) -> Measured:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,11 @@ from flows.domain.signals import Phase, SignalState
 
 SPELLS: Final = 64
 """Phases remembered: more than pass while any vehicle is judged."""
+BLINK_S: Final = 1.0
+"""What cannot be told for less, between looks at one phase, was that phase: no other is shown for less than 3 s ..."""
+HOLDS_S: Final = 1.0
+"""... but for the halves of what flashes. It flashes once a second, so whoever shows a phase for so long before and
+after does not."""
 
 
 @dataclass(slots=True)
@@ -74,7 +79,29 @@ class SignalLog:
 
     def showed(self, phase: Phase, first_at: datetime, last_at: datetime) -> bool:
         """Whether it may have shown a phase at any time in between; what is not known may have been it."""
-        here = [s for s in self._spells if s.until >= first_at and s.since <= last_at]
-        if any(s.phase in (phase, "unknown") for s in here):
-            return True
-        return self.at(first_at) is None or self.at(last_at) is None
+        spells = self._bridged()
+        here = [s for s in spells if s.until >= first_at and s.since <= last_at]
+        known = all(any(s.begun_by <= when <= s.until for s in spells) for when in (first_at, last_at))
+        return not known or any(s.phase in (phase, "unknown") for s in here)
+
+    def _bridged(self) -> list[Spell]:
+        """The phases, with what could not be told for a blink in one: the lamp was hidden, or hardly to be seen."""
+        bridged: list[Spell] = []
+        for spell in self._spells:
+            if len(bridged) > 1 and _blinks(bridged[-2], bridged[-1], spell):
+                bridged[-2:] = [replace(bridged[-2], until=spell.until)]
+            else:
+                bridged.append(spell)
+        return bridged
+
+
+def _blinks(before: Spell, between: Spell, after: Spell) -> bool:
+    """Whether one phase went on while it could not be told for a moment."""
+    if between.phase != "unknown" or before.phase != after.phase:
+        return False
+    holds = all(_s(spell.begun_by, spell.until) >= HOLDS_S for spell in (before, after))
+    return holds and _s(before.until, after.begun_by) < BLINK_S
+
+
+def _s(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds()

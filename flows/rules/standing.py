@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Track
 from flows.rules.base import Moment
-from flows.rules.hiding import covered
 from flows.tracking.boxes import iou
 
 
@@ -133,7 +132,7 @@ class Standings:
             moment: The frame, with their paths.
             counted_s: The clock of countable time.
         """
-        hidden = covered(tracks, moment.at, self._config.covered_share)
+        hidden = moment.occlusion.covered(self._config.covered_share)
         self._present = {track.id for track in tracks}
         seen = []
         for track in tracks:
@@ -145,7 +144,7 @@ class Standings:
             if stand is not None:
                 seen.append(stand)
         for stand in self._stands:  # of who came just now, too: its number may end before it is seen again
-            if stand.owner is not None and stand.owner in self._present:
+            if stand.owner is not None:
                 stand.first = moment.rests.noted(stand.owner, stand.first)
                 stand.last = moment.rests.noted(stand.owner, stand.last)
         self._tidy(moment.at)

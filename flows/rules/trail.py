@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.rules.base import Moment
-from flows.rules.hiding import by_themselves, covered, crowned_over, cut_off
+from flows.rules.hiding import Occlusion
 
 Array = NDArray[np.float64]
 
@@ -47,11 +47,9 @@ class TrailConfig:
         covered_share: A box so far covered by a nearer one may have shifted. More than 1 where only its foot matters.
         cut_share: Of whose lower edge so much may lie at or behind a nearer box's upper edge may be cut off there: a
             detector that tells only what is to be seen gives boxes that adjoin. More than 1 where that does not matter.
-        cut_near: They adjoin if they are so near, in shares of its height: both edges are off by some pixels.
-        guessed_share: One so far covered is a guess, its upper edge as well, and for as long after it.
         sides_share: A nearer box over so much of one may end its side: it does not tell how long its vehicle is. More
             than 1 where that does not matter.
-        arrives: Whether it is told how somebody came into the picture.
+        arrives: Classes of whom it is told how they came into the picture.
         recover_s: The smoothed path shows a shift for so long after it.
     """
 
@@ -70,10 +68,8 @@ class TrailConfig:
     kick_s: float = 0.4
     covered_share: float = 0.1
     cut_share: float = 1.1
-    cut_near: float = 0.15
-    guessed_share: float = 0.5
     sides_share: float = 1.1
-    arrives: bool = False
+    arrives: tuple[str, ...] = ()
     recover_s: float = 0.5
 
 
@@ -145,21 +141,18 @@ class Trails:
 
     def take(self, tracks: Sequence[Track], moment: Moment) -> Iterator[tuple[Track, list[Look]]]:
         """The new looks of this frame; several at once when a vehicle's heading becomes known."""
-        config = self._config
-        hidden = covered(tracks, moment.at, config.covered_share)
+        config, occlusion = self._config, moment.occlusion
+        hidden, touched = occlusion.covered(config.covered_share), occlusion.covered(config.sides_share)
         if config.cut_share <= 1.0:
-            hidden |= cut_off(tracks, moment.at, config.cut_share, config.cut_near)
-        topped = crowned_over(tracks, moment.at, config.guessed_share)
-        touched = covered(tracks, moment.at, config.sides_share) if config.sides_share <= 1.0 else set[int]()
-        by_itself = by_themselves(tracks, moment.at, config.cut_near) if config.arrives else set[int]()
+            hidden |= occlusion.cut_off(config.cut_share)
         for track in tracks:
             trail = self._trails.setdefault(track.id, _Trail())
             if track.id in hidden:
                 trail.covered_at.append(moment.at)
-            if track.id in topped:
+            if track.id in occlusion.crowned_over:
                 trail.topped_at.append(moment.at)
             if config.arrives and not trail.looked:
-                self._arrives(trail, track.sightings[-1], track.id in by_itself)
+                self._arrives(trail, track, occlusion)
             path = moment.paths.get(track.id)
             if path is not None and path.points and path.now.heads:
                 yield track, self._looks(trail, track, path, moment.at, track.id not in touched)
@@ -195,12 +188,13 @@ class Trails:
                 looks.append(Look(point, track.cls, clear=False, broken=True, mixed=True))
         return looks
 
-    def _arrives(self, trail: _Trail, sighting: Sighting, by_itself: bool) -> None:
+    def _arrives(self, trail: _Trail, track: Track, occlusion: Occlusion) -> None:
         """Nobody near, and never out of sight: the tracker cannot have taken another for it since."""
-        arrival = trail.arrival
-        if not by_itself or (arrival and _s(arrival[-1].at, sighting.at) > UNBROKEN_S):
+        sighting, arrival = track.sightings[-1], trail.arrival
+        told = track.cls in self._config.arrives and track.id in occlusion.by_themselves
+        if not told or (arrival and _s(arrival[-1].at, sighting.at) > UNBROKEN_S):
             arrival.clear()
-        if by_itself:
+        if told:
             arrival.append(sighting)
 
     def _breaks(self, trail: _Trail, point: Waypoint) -> bool:

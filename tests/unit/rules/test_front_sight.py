@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 from roads import outline
 
-from flows.domain.paths import Waypoint
-from flows.domain.tracks import Sighting
+from flows.domain.paths import Path, Waypoint
+from flows.domain.tracks import Sighting, Track
 from flows.road.ground import GroundPlane
 from flows.road.roadway import Line
+from flows.rules.base import Moment
 from flows.rules.body_length import STEP_M
 from flows.rules.front_sight import Body, FrontSight
+from flows.rules.hiding import Occlusion
+from flows.rules.line_crossing import TRAILS
 from flows.rules.stopping_line import StoppingLine
-from flows.rules.trail import Look
+from flows.rules.trail import Look, Trails
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -83,10 +86,20 @@ def test_one_box_alone_does_not_tell_that_somebody_was_before_the_line() -> None
     assert sight("gantry").arrived(look, PICTURE_PX) is None
 
 
-@pytest.mark.parametrize("cls", ["car", "van", "motorcycle"])
-def test_who_is_short_may_have_come_round_a_corner(cls: str) -> None:
-    look = replace(arriving("gantry", 10.0, np.arange(6.0, 32.0, 1.0), 3.1), cls=cls)
-    assert sight("gantry").arrived(look, PICTURE_PX) is None
+@pytest.mark.parametrize(
+    ("cls", "told"), [("car", False), ("van", False), ("motorcycle", False), ("truck", True), ("bus", True)]
+)
+def test_who_is_short_may_have_come_round_a_corner(cls: str, told: bool) -> None:
+    trails, track, path = Trails(TRAILS), Track(1, cls, confirmed=True), Path(1, cls, 4.2, 1.8)
+    looks = list[Look]()
+    for k in range(10):
+        at, place, north = START + timedelta(seconds=k / 10), np.array([1.75, float(k)]), np.array([0.0, 1.0])
+        track.sightings.append(Sighting(at, k, np.array((100, 100, 200, 180), np.float32), 0.9))
+        path.points.append(Waypoint(at, place, 0.1, 10 * north, north))
+        moment = Moment(at, k, *PICTURE_PX, driving.clock(), {1: path}, occlusion=Occlusion([track]))
+        looks += [look for _, new in trails.take([track], moment) for look in new]
+    assert looks
+    assert any(look.arrival for look in looks) is told
 
 
 @pytest.mark.parametrize("pose", ["gantry", "roadside", "high"])

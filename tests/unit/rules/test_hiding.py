@@ -9,7 +9,7 @@ from flows.domain.events import KeyMoment
 from flows.domain.paths import Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.evidence.packing import _crop_box
-from flows.rules.hiding import Rests, by_themselves, crowned_over, cut_off
+from flows.rules.hiding import Occlusion, Rests
 from flows.rules.reporting import moment_of
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def tracks(*boxes: Box) -> list[Track]:
 
 
 def hidden(*boxes: Box) -> set[int]:
-    return cut_off(tracks(*boxes), START, 0.5, 0.15)
+    return Occlusion(tracks(*boxes)).cut_off(0.5)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_who_shows_less_than_half_of_the_lower_edge_may_be_cut_off_there(
 
 def test_nobody_hides_nobody() -> None:
     assert hidden() == set()
-    assert by_themselves([], START, 0.15) == set()
+    assert Occlusion().by_themselves == Occlusion().crowned_over == set()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_nobody_hides_nobody() -> None:
     ids=["nearer", "farther", "adjoins", "apart"],
 )
 def test_nobody_hides_any_part_of_who_is_alone(other: Box, is_alone: bool) -> None:
-    assert (1 in by_themselves(tracks(CAR, other), START, 0.15)) is is_alone
+    assert (1 in Occlusion(tracks(CAR, other)).by_themselves) is is_alone
 
 
 TRUCK: Box = (100, 100, 200, 300)
@@ -232,7 +232,7 @@ def test_what_no_picture_is_cut_from_any_more_is_forgotten() -> None:
     ids=["little", "two, all together", "two, one behind the other", "one"],
 )
 def test_two_who_cover_half_of_a_box_together_make_it_a_guess(nearer: list[Box], guessed: bool) -> None:
-    assert (1 in crowned_over(tracks(TRUCK, *nearer), START, 0.5)) is guessed
+    assert (1 in Occlusion(tracks(TRUCK, *nearer)).crowned_over) is guessed
 
 
 def test_what_was_to_be_seen_is_noted_for_later() -> None:

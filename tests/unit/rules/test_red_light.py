@@ -18,11 +18,12 @@ from flows.domain.ruleset import RedLightRule, RuleConfig, StopLineRule
 from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
 from flows.objects.company import covered
-from flows.rules import body_length, line_crossing, red_light, stop_line, trail
+from flows.rules import body_length, line_crossing, red_light, stop_line
 from flows.rules.base import Moment
 from flows.rules.body_length import Length
 from flows.rules.following import Finding
 from flows.rules.front_sight import FrontSight
+from flows.rules.hiding import Occlusion
 from flows.rules.line_crossing import Crossing, LineCrossingRule
 from flows.rules.red_light import RedLight
 from flows.rules.stop_line import StopLine
@@ -191,6 +192,20 @@ def test_a_green_arrow_allows_the_turn_and_nothing_else(drive: Drive, arrow: Any
     assert (len(found), lines) == (reds, [])
 
 
+@pytest.mark.parametrize(
+    ("arrow", "reds"),
+    [
+        ([(0, "off"), (5.3, "unknown"), (6.1, "off")], 1),
+        ([(0, "off"), (5.0, "unknown"), (6.5, "off")], 0),
+        ([(0, "green"), *((3.7 + k / 2, ("off", "unknown")[k % 2]) for k in range(8))], 0),
+    ],
+    ids=["hidden for a blink", "hidden for longer", "each flash is hidden"],
+)
+def test_an_arrow_that_was_off_was_off_while_it_was_hidden_for_a_blink(arrow: Any, reds: int) -> None:
+    found, lines = judged(TURNS, lights={"main": [(0, "red")], "arrow": arrow}, config=ARROW)
+    assert (len(found), lines) == (reds, [])
+
+
 def test_who_is_lost_on_the_way_to_turn_is_let_go() -> None:
     gone = replace(TURNS, way=tuple(w for w in TURNS.way if w[2] < 34 and w[1] < 6))
     made = rule(RedLight, ARROW)
@@ -334,7 +349,7 @@ def test_seen_from_ahead_a_hidden_foot_can_only_be_farther_on(at_y: float, repor
 @pytest.mark.slow
 def test_what_covers_a_side_does_not_hide_how_far_on_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """The box of a neighbour reaches a tenth over that of a car from the first look on; its foot is to be seen."""
-    monkeypatch.setattr(trail, "covered", lambda tracks, _, share: {t.id for t in tracks if share <= 0.1})
+    monkeypatch.setattr(Occlusion, "covered", lambda _, share: {1} if share <= 0.1 else set())
     lights: Lights = {"main": [(0, "red"), (20, "green")]}
     for at_y, reported in ((30.25, [1]), (27.4, [])):
         story = stops(at_y=at_y, then_s=22.0)
@@ -344,19 +359,35 @@ def test_what_covers_a_side_does_not_hide_how_far_on_one_is(monkeypatch: pytest.
 
 
 def looked_at(
-    *looks: tuple[float, float, bool, bool], eye: PinholeCamera, configs: tuple[RuleConfig, ...] = (LINE,)
+    *looks: tuple[float, float, bool, bool],
+    eye: PinholeCamera,
+    configs: tuple[RuleConfig, ...] = (LINE,),
+    cls: str = "car",
+    mps: float = 5.0,
 ) -> Finding | str | None:
-    """What becomes of a car of which there are looks of ``(second, y_m, clear, crown)``, under red, when it is gone."""
+    """What becomes of one of whom there are looks of ``(second, y_m, clear, crown)``, under red, when it is gone."""
     judging, state = rule(StopLine, *configs, eye=eye), Crossing()
     # So that it knows the clock and the light.
     Story([ahead(9, start_s=14.0, x=-3.5)], lights={"main": [(0, "red")]}, eye=eye, hz=5.0).tell(judging)
     for at_s, y, clear, crown in looks:
         at, ahead_m = START + timedelta(seconds=at_s), np.array((0.0, 1.0))
-        point = Waypoint(at, np.array((1.75, y)), 0.15, 5 * ahead_m, ahead_m, spread_m2=np.eye(2) * 0.15**2)
-        found = judging._see(state, Look(point, "car", clear, crown=crown))
+        point = Waypoint(at, np.array((1.75, y)), 0.15, mps * ahead_m, ahead_m, spread_m2=np.eye(2) * 0.15**2)
+        found = judging._see(state, Look(point, cls, clear, crown=crown))
         if found is not None:
             return found
     return judging._leave(state)
+
+
+@pytest.mark.parametrize(
+    ("from_s", "mps", "told"), [(5.0, 11.0, True), (2.0, 11.0, False), (5.0, 5.0, False)]
+)
+def test_who_comes_fast_was_well_before_the_line_some_seconds_ago_however_long_it_is(
+    from_s: float, mps: float, told: bool
+) -> None:
+    """First seen as its tail comes into the picture: a lorry's front is at the line, a road train's 12 m beyond it."""
+    looks = [(from_s + k / 10, 25.3 + mps * k / 10, True, True) for k in range(40)]
+    found = looked_at(*looks, eye=driving.camera(), cls="truck", mps=mps)
+    assert isinstance(found, Finding) if told else found == "seen_late"
 
 
 FROM_AHEAD = PinholeCamera.looking(
@@ -479,7 +510,7 @@ def test_from_aside_a_truck_tells_by_its_own_length_how_far_beyond_the_line_it_s
 @pytest.mark.slow
 def test_a_truck_whose_sides_another_covers_is_not_measured_by_them(monkeypatch: pytest.MonkeyPatch) -> None:
     sides = line_crossing.TRAILS.sides_share
-    monkeypatch.setattr(trail, "covered", lambda tracks, _, share: {t.id for t in tracks if share == sides})
+    monkeypatch.setattr(Occlusion, "covered", lambda _, share: {1} if share == sides else set())
     lights: Lights = {"main": [(0, "red"), (20, "green")]}
     _, lines = judged(truck(10.2, 33.2), lights=lights, eye=driving.camera("high"), hz=8.0)
     assert lines == []

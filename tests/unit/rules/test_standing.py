@@ -11,7 +11,7 @@ import numpy as np
 from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.rules.base import Moment
-from flows.rules.hiding import Rests
+from flows.rules.hiding import Occlusion, Rests
 from flows.rules.standing import Stand, Standings
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -39,7 +39,9 @@ class House:
             path.points.append(Waypoint(at, place, 0.1, np.zeros(2), np.array([0.0, 1.0]), box))
         seen = [self.tracks[number] for number in boxes]
         self.rests.see(seen, at)
-        moment = Moment(at, 0, 1280, 720, driving.clock(), self.paths, rests=self.rests)
+        moment = Moment(
+            at, 0, 1280, 720, driving.clock(), self.paths, rests=self.rests, occlusion=Occlusion(seen)
+        )
         return self.standings.observe(seen, moment, after_s)
 
     def end(self, number: int) -> None:
