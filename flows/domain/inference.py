@@ -66,7 +66,7 @@ def check_request(request: DetectRequest) -> None:
 
 
 class DetectorLike(Protocol):
-    """What any detector offers; the back ends are in ``models``."""
+    """What any detector offers, to one caller at a time; the back ends are in ``models``."""
 
     @property
     def spec(self) -> DetectorSpec: ...

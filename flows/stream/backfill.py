@@ -452,19 +452,21 @@ class Known:
 
 
 class _Asked:
-    """A detector of this process, as a feed asks one."""
+    """A detector of this process, as a feed asks one. It answers one request after the other: engines reuse buffers."""
 
     def __init__(self, detector: DetectorLike) -> None:
         self._detector = detector
+        self._turn = asyncio.Lock()
 
     def put(self, request: DetectRequest) -> object:
         return request
 
     async def detect(self, request: object) -> list[Detections]:
         try:
-            answers = await asyncio.to_thread(
-                detect_at_full_size, self._detector, [cast(DetectRequest, request)]
-            )
+            async with self._turn:
+                answers = await asyncio.to_thread(
+                    detect_at_full_size, self._detector, [cast(DetectRequest, request)]
+                )
         except Exception as error:
             raise DetectorFailed(f"detector {self._detector.spec.name}: {described(error)}") from error
         return answers[0]

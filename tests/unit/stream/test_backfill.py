@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,15 +15,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from media import write_video
+from numpy.typing import NDArray
+from street import ColourDetector
 from typer.testing import CliRunner
 
 import cluster.cli
 from cluster.backfill import notes, unsent
 from cluster.cli.backfill import line, whole
+from flows.domain.detections import Detections
 from flows.domain.errors import SourceError, StoreError
 from flows.domain.events import SPEEDING, Event
+from flows.domain.inference import DetectRequest
 from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.site import SiteConfig
 from flows.domain.status import CameraStatus
@@ -31,7 +37,7 @@ from flows.settings import Settings
 from flows.site.sitefile import load_site
 from flows.store.results import Entry
 from flows.stream.assembly import Surroundings
-from flows.stream.backfill import Known, Loaders, Played, Player, named_time, recordings
+from flows.stream.backfill import Known, Loaders, Played, Player, _Asked, named_time, recordings
 from flows.stream.feed import Feed
 
 AT = datetime(2026, 9, 14, 8, 30, tzinfo=UTC)
@@ -348,6 +354,34 @@ async def test_a_feed_lives_on_while_its_knowledge_waits_for_redis() -> None:
     feed.stop()
     with pytest.raises(StoreError):
         await asyncio.wait_for(asking, 10.0)
+
+
+class Together(ColourDetector):
+    """Notices whether two callers are in it at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.met = False
+        self._meet = threading.Barrier(2)
+
+    def detect(self, pictures: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        try:
+            self._meet.wait(0.2)
+            self.met = True
+        except threading.BrokenBarrierError:  # nobody came
+            self._meet.reset()
+        return super().detect(pictures)
+
+
+@pytest.mark.slow
+async def test_a_detector_has_one_request_in_hand() -> None:
+    """Two are under way, and engines reuse their buffers: one frame's boxes would be those of another."""
+    detector = Together()
+    asked = _Asked(detector)
+    request = DetectRequest(np.zeros((1, 36, 64, 3), np.uint8), (64, 36))
+    answers = await asyncio.gather(*(asked.detect(asked.put(request)) for _ in range(2)))
+    assert [len(found) for found in answers] == [1, 1]
+    assert not detector.met
 
 
 def load_broken(name: str, settings: Settings) -> None:
