@@ -3,8 +3,9 @@
 What newly stands still is told by pixels (:mod:`flows.objects`); what it is, nobody asks: a detector that knows it
 only raises the confidence. A person who stands or sits, a vehicle, a door, a screen, light, and what was there since
 the start are no such things. Who brought it is told by who stood there when it came; those are its owners, and while
-one of them is near, it is attended. Its life is ``placed -> attended -> unattended -> abandoned -> reclaimed |
-removed``; every bound is in the site file.
+one of them is near, it is attended. What was brought to somebody who stays by it may be theirs, and is not told before
+they have gone. Its life is ``placed -> attended -> unattended -> abandoned -> reclaimed | removed``; every bound is in
+the site file.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.owners import Owners
 from flows.rules.abandoned.present import Present
 from flows.rules.abandoned.sieve import Sieve
+from flows.rules.abandoned.stays import Stays
 from flows.rules.abandoned.telling import Teller
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "9"
+VERSION: Final = "10"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
@@ -58,6 +60,7 @@ class AbandonedObjects:
         self._yard = Yardstick(site.camera, site.ground, self._company)
         self._sieve = Sieve(config, self._thresholds, self._company, self._yard)
         self._owners = Owners(config, self._thresholds, self._company, self._yard, self._sieve)
+        self._stays = Stays(self._thresholds, self._sieve, self._yard)
         self._present = Present(self._company)
         self._teller = Teller(VERSION, config, site.camera, self._thresholds, self._present, self._yard)
         self._pins = site.pins.open()
@@ -86,6 +89,7 @@ class AbandonedObjects:
         ids = [followed.get(box.tobytes(), 0) for box in people]
         self._present.keep({at: self._seconds(at) for at in self._moments()}, now_s)
         self._present.see_unsure(unsure, now_s)
+        self._stays.see([*people, *unsure], now_s)
         self._company.see(people, ids, now_s, moment.pixels, self._size)
         events: list[Event] = []
         if moment.pixels is not None:
@@ -274,6 +278,8 @@ class AbandonedObjects:
         if not life.is_due(self._config, now_s) or self._is_somebody(life):
             return []
         if self._sieve.is_within_somebody(life.thing, life.since_s):
+            return []
+        if self._stays.beside(life.box, life.since_s):
             return []
         if life.kept > self._thresholds.covered * life.looks:
             return []

@@ -472,6 +472,14 @@ def test_what_may_be_who_brought_it_is_no_thing_until_they_were_seen_to_go(
     assert judge.refusals() == ({} if events else {"somebody": 1})
 
 
+@pytest.mark.parametrize("sits_m", [1.2, 4.0], ids=["beside it", "elsewhere"])
+def test_what_is_brought_to_somebody_who_sits_there_is_theirs_as_long_as_they_sit(sits_m: float) -> None:
+    """Of whom a detector is never sure."""
+    sits = person(BAG_M + sits_m, 1.3)
+    tale = Tale({"owner": LEAVES}, doubtful=lambda t: [sits] if t < 30 else [])
+    assert (seconds(play(tale)[0]) >= 30.0) is (sits_m < 2.0)
+
+
 @pytest.mark.slow
 def test_what_stands_at_the_feet_of_somebody_half_outside_the_picture_is_theirs() -> None:
     """Somebody brought it to them and left; a detector sees their legs in every other look."""
@@ -539,8 +547,10 @@ def test_who_is_only_imagined_watches_nothing() -> None:
 
 
 def test_whom_a_detector_may_have_seen_brings_and_watches_nothing() -> None:
-    """Boxes around somebody, of which it is not sure, are no company of theirs; in pictures they are hidden."""
-    events = play(Tale({"owner": LEAVES}, doubtful=lambda t: [person(BAG_M + 0.6)] if t > 2.0 else []))
+    """Boxes of which it is not sure, now and then, are no company of theirs; in pictures they are hidden."""
+    events = play(
+        Tale({"owner": LEAVES}, doubtful=lambda t: [person(BAG_M + 0.6)] if round(4 * t) % 3 == 0 else [])
+    )
     assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
     told = AbandonedObject.model_validate(events[0].data)
     assert told.owner_number == 1
