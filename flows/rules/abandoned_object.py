@@ -20,7 +20,7 @@ from flows.domain.ruleset import VEHICLES, AbandonedObjectRule
 from flows.domain.things import Box, PixelLook, Thing
 from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
-from flows.objects.company import Company, filled
+from flows.objects.company import Company, covered, filled
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.owners import Owners
 from flows.rules.abandoned.present import Present
@@ -38,6 +38,8 @@ KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
 BESIDE: Final = 0.3
 """Share of its size by which a thing may have been pushed, or fallen, to be still the same."""
+PULLED_OUT: Final = 0.6
+"""Share of a suitcase's height by which its handle is above it when pulled out: at a hip, 0.4 m above 0.7 m."""
 
 
 class AbandonedObjects:
@@ -285,7 +287,9 @@ class AbandonedObjects:
             return []
         if now_s - self._seconds(life.thing.noticed_at) < self._thresholds.keeps_s:
             return []
-        if self._is_light(life) or self._is_part(life) or self._leans(life, now_s) or not self._measure(life):
+        if self._is_light(life) or self._is_part(life, now_s) or self._leans(life, now_s):
+            return []
+        if not self._measure(life):
             return []
         if self._sieve.may_be_somebody(life) and not self._owners.went(life):
             self._dismiss(life, "somebody")
@@ -294,11 +298,11 @@ class AbandonedObjects:
         life.state, life.abandoned_s, life.event = "abandoned", now_s, event
         return [event]
 
-    def _is_part(self, life: Life) -> bool:
-        """Whether it is part of what was told already, or has just taken up a part that others brought.
+    def _is_part(self, life: Life, now_s: float) -> bool:
+        """Whether it is part of something else, or has just taken up a part that others brought.
 
-        Parts of what is told now are taken up into it. A thing may come to stand bit by bit, first what its owner
-        does not hide; by then another may stand by it.
+        Parts of what is told now are taken up into it, or into the larger where both are due. A thing may come to
+        stand bit by bit, first what its owner does not hide; by then another may stand by it.
         """
         for other in self._lives.values():
             if other is life or other.gone_at is not None:
@@ -306,28 +310,37 @@ class AbandonedObjects:
             if self._is_rim(life, other):
                 self._dismiss(life, "part")
                 return True
-            if other.dismissed or not other.judged or not self._is_one(life, other):
+            if other.dismissed or not self._is_one(life, other):
                 continue
             if other.event is not None:
                 self._dismiss(life, "part")
                 return True
-            known = set(life.owners)
-            life.take_up(other)
-            self._dismiss(other, "part")
-            if not other.owners.keys() <= known:
+            larger = _area(other.box) > _area(life.box)
+            if not other.judged and larger:
+                return True  # not before it is known what it is part of
+            if not other.judged:
+                continue
+            whole, part = (other, life) if larger and other.is_due(self._config, now_s) else (life, other)
+            known = set(whole.owners)
+            whole.take_up(part)
+            self._dismiss(part, "part")
+            if part is life or not part.owners.keys() <= known:
                 return True  # not before its other owners have been looked for as well
         return False
 
     def _is_rim(self, life: Life, of: Life) -> bool:
-        """Whether it is the rim of light on the floor, which comes by itself."""
-        large = of.dismissed == "size" and max(of.size_m) > self._config.most_m
-        return large and self._together(life, of) and _is_beside(of.thing.xyxy, life.box)
+        """Whether it is the rim of light on the floor, which comes by itself, or another end of it."""
+        if of.dismissed != "size" or max(of.size_m) <= self._config.most_m:
+            return False
+        beside = self._together(life, of) and _is_beside(of.thing.xyxy, life.box)
+        return beside or self._sieve.fell_in_with(life, of)
 
     def _is_one(self, life: Life, other: Life) -> bool:
-        """Whether two are one thing: in one place, or side by side and put down together or by the same people."""
-        if filled(other.thing.xyxy, life.box) > KNOWN:
+        """Whether two are one thing: one hides the other, or both are side by side and of the same people or time."""
+        a, b = life.box, other.box
+        if max(covered(a, by=b), covered(b, by=a)) > KNOWN:
             return True
-        if not (_is_beside(other.thing.xyxy, life.box) or _is_beside(life.box, other.thing.xyxy)):
+        if not (_is_beside(a, b) or _is_beside(b, a) or _is_handle(a, b) or _is_handle(b, a)):
             return False
         return self._together(life, other) or not other.owners.keys().isdisjoint(life.owners)
 
@@ -377,6 +390,17 @@ def _is_beside(box: Box, of: Box) -> bool:
     """Whether a box lies so near another that they may be one thing."""
     x0, y0, x1, y1 = (float(v) for v in of)
     return gap_px(box, of) < BESIDE * max(x1 - x0, y1 - y0)
+
+
+def _area(box: Box) -> float:
+    """Of ``(4,)`` xyxy, px."""
+    return float((box[2] - box[0]) * (box[3] - box[1]))
+
+
+def _is_handle(box: Box, of: Box) -> bool:
+    """Whether a box is above another as a suitcase's handle is, whose rods are thinner than a cell."""
+    above_px = float(of[1] - box[3])
+    return bool(of[0] <= box[0] and box[2] <= of[2] and 0.0 <= above_px <= PULLED_OUT * float(of[3] - of[1]))
 
 
 def describe(config: AbandonedObjectRule, profile: JurisdictionProfile) -> str:

@@ -396,6 +396,24 @@ def test_the_rim_of_light_on_the_floor_is_part_of_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("shift", "later_s", "told"),
+    [
+        ((26.0, 1.0, 0.0), 0.3, []),
+        ((-60.0, 8.0, -5.0), 0.3, [OBJECT_ABANDONED]),
+        ((26.0, 1.0, 0.0), 2.0, [OBJECT_ABANDONED]),
+    ],
+    ids=["light", "a bag", "a bag a little later"],
+)
+def test_what_changed_at_once_with_something_too_large_for_a_thing_is_light(
+    shift: Shift, later_s: float, told: Sequence[str]
+) -> None:
+    """The tip of a patch, apart from the rest of it."""
+    patch = BAG + np.array([2 * SCALE, 0, 4 * SCALE, 0], np.float32)
+    tale = Tale({"owner": LEAVES}, also=[patch], shifts=[shift, (36.0, 1.0, 0.0)], others_s=-later_s)
+    assert types(play(tale))[:1] == told
+
+
+@pytest.mark.parametrize(
     ("shift", "told"),
     [((32.0, 1.0, 0.0), []), ((-60.0, 8.0, -5.0), [OBJECT_ABANDONED])],
     ids=["light", "a bag"],
@@ -513,6 +531,40 @@ def test_whichever_part_is_due_first(box: np.ndarray, part: np.ndarray) -> None:
     """What is near is told by the larger of them."""
     events = play(Tale({"owner": LEAVES}, box=box, also=[part]))
     assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+
+
+HANDLE_ABOVE = np.array([BAG[0] + 4, BAG[1] - 18, BAG[0] + 20, BAG[1] - 12], np.float32)
+
+
+def test_a_suitcase_and_its_handle_are_one_though_its_rods_are_too_thin_to_show() -> None:
+    first, second = play(Tale({"owner": LEAVES}, box=HANDLE_ABOVE, also=[BAG]))
+    told = AbandonedObject.model_validate(first.data)
+    assert (first.type, second.type) == (OBJECT_ABANDONED, OBJECT_ESCALATED)
+    assert told.xyxy == pytest.approx((BAG[0], HANDLE_ABOVE[1], BAG[2], BAG[3]), abs=0.1)
+
+
+def test_a_part_is_not_told_before_it_is_known_what_it_is_part_of() -> None:
+    """A detector takes a suitcase for somebody who came by, though not at every look; its handle shows apart."""
+    handle, case = np.array([592, 552, 608, 558], np.float32), np.array([588, 566, 612, 600], np.float32)
+
+    def somebody(t: float) -> list[tuple[str, list[float]]]:
+        aside = 0.0 if t >= 9 else 24.0
+        seen = 8.75 <= t < 35 and (t < 10 or t % 4 < 2)
+        return [("person", [586.0 + aside, 548.0, 614.0 + aside, 602.0])] if seen else []
+
+    tale = Tale({"owner": LEAVES}, box=handle, also=[case], extra=somebody)
+    events = play(tale)
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+    assert seconds(events[0]) >= 35.0
+
+
+def test_what_covers_a_part_of_what_was_told_is_no_news() -> None:
+    """A corner of it came to stand anew after somebody had stood before it, who went by another number."""
+    other = walk((0, 18), (11, 10.3), (14, 10.3), (20, 0))
+    corner = np.array([BAG[0] + 16, BAG[1] + 8, BAG[2] + 6, BAG[3] + 3], np.float32)
+    judge, events, _ = rule_and_events(Tale({"owner": LEAVES, "other": other}, also=[corner], others_s=8.0))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+    assert judge.refusals() == {"part": 1}
 
 
 def test_what_fills_the_place_of_another_is_that_one_whoever_seems_to_have_brought_it() -> None:
