@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -23,11 +24,13 @@ class Owner:
         person: As they are followed.
         clothes: ``(2, 3)`` what they wore then, whatever becomes of their number.
         itself: Looks in which their number was the thing's own, mistaken for a person.
+        gone_s: When they were last detected in a place that was seen empty since.
     """
 
     person: Person
     clothes: Array
     itself: int = 0
+    gone_s: float = -math.inf
 
     def is_lost(self, config: ObjectConfig) -> bool:
         """Whether their number went over to the thing: they are known by their clothes only."""

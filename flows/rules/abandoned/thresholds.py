@@ -34,7 +34,7 @@ class ObjectConfig:
         together_m: ... so far apart.
         reach_m: Who stays since it came within an arm and a step of it, and a quarter more by as much as feet are found
             wrongly (a tenth of a height, and half as much again on the floor), may be whose it is ...
-        stays: ... if they are seen there in more than this share of the looks ...
+        stays: ... if they are seen there in more than this share of the looks, for who passes hides them at times ...
         stays_s: ... of so long at most, one in each ...
         thins_s: ... of these stretches ...
         same: ... in boxes of which the intersection over union is so much: of who passes, two looks' are not.
@@ -47,6 +47,7 @@ class ObjectConfig:
         still: ... has not moved by this share of their width is the thing.
         still_there: Share of the last place of somebody who is not detected any more that still differs from the
             empty place, if they are still there: they fill about half of their box.
+        empty: With no more than this it is empty: a tenth is shadow and noise.
         taken_s: Who took it was near within so long before or after it was gone.
         moves_s: A thing that is gone and another that appears beside it within so long is the same, pushed or fallen.
         clothes: Grey levels up to which somebody who comes back is taken for the owner, by their clothes.
@@ -76,7 +77,7 @@ class ObjectConfig:
     together: int = 3
     together_m: float = 1.0
     reach_m: float = 1.75
-    stays: float = 0.5
+    stays: float = 0.75
     stays_s: float = 30.0
     thins_s: float = 0.4
     same: float = 0.5
@@ -88,6 +89,7 @@ class ObjectConfig:
     still_s: float = 4.0
     still: float = 0.1
     still_there: float = 0.25
+    empty: float = 0.1
     taken_s: float = 2.5
     moves_s: float = 4.0
     clothes: float = 16.0
