@@ -198,8 +198,8 @@ class AbandonedObjects:
         """One step of a thing's life."""
         if life.gone_at is not None:
             return self._end(life, moment, now_s)
+        life.show(now_s)
         if life.thing.standing == "stands":
-            life.shown += 1
             life.solid += any(filled(life.thing.xyxy, box) > KNOWN for box in self._bodies)
         if life.dismissed == "light" and life.is_solid(self._thresholds):
             life.dismissed = ""
@@ -285,7 +285,7 @@ class AbandonedObjects:
             return []
         if life.kept > self._thresholds.covered * life.looks:
             return []
-        if now_s - self._seconds(life.thing.noticed_at) < self._thresholds.keeps_s:
+        if life.shown_s < self._thresholds.keeps_s:
             return []
         if self._is_light(life) or self._is_part(life, now_s) or self._leans(life, now_s):
             return []

@@ -77,6 +77,9 @@ class Life:
         kept: Looks in which somebody was by it whom the picture's edge cuts off.
         shown: Looks in which nothing stood before it.
         solid: Of these, those in which a detector saw a body there, whatever it took it for.
+        shown_s: For how long it has been seen since it stands as it does now, from look to look.
+        looked_s: The last of those.
+        noticed_at: Since when it stands as it did then.
         known_as: What a detector called it.
         event: Its first event, once there is one.
         abandoned_s: When that was made.
@@ -106,6 +109,9 @@ class Life:
     kept: int = 0
     shown: int = 0
     solid: int = 0
+    shown_s: float = 0.0
+    looked_s: float = 0.0
+    noticed_at: datetime | None = None
     known_as: str = ""
     event: Event | None = None
     abandoned_s: float = 0.0
@@ -120,6 +126,15 @@ class Life:
     def box(self) -> Box:
         """Where it is, with all its parts."""
         return self.thing.xyxy if self.whole is None else self.whole
+
+    def show(self, now_s: float) -> None:
+        """Notes for how long it is seen to stand."""
+        if self.thing.noticed_at != self.noticed_at:
+            self.noticed_at, self.shown_s = self.thing.noticed_at, 0.0
+        elif self.thing.standing == "stands":
+            self.shown_s += now_s - self.looked_s
+        self.shown += self.thing.standing == "stands"
+        self.looked_s = now_s
 
     def look(self, somebody: bool, now_s: float) -> None:
         """Notes whether a person or a vehicle is seen where it stands."""

@@ -23,7 +23,8 @@ class ObjectConfig:
         vehicle_share: A vehicle is the blob, not something before which it stands, if the blob covers so much of it.
         before_s: Who was there so long before it came is somebody else.
         person_height: ... and that is at least so high against it is that person, or has not been told from them.
-        keeps_s: It has kept its shape for so long before it is told: somebody who goes bit by bit does not.
+        keeps_s: It is seen to keep its shape for so long before it is told: somebody who goes bit by bit does not, and
+            nobody knows what stands behind those who pass.
         leans_m: What stands nearer than this to something as high as a person is theirs for as long, whoever they are.
         covered: A blob that is a person in more than this share of its looks is one ...
         solid: A blob in which a detector sees a body in this share of the looks that show it ...

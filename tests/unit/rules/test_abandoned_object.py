@@ -52,7 +52,7 @@ class Tale:
     Only a corner of it shows until ``corner_until_s``; who is ``imagined`` looks like the owner, who has gone by then.
     Of who is ``doubtful`` the detector is not sure.
     ``also`` came so much later than the bag: ``others_s``. What is told to be gone is told anew, by another number and
-    as standing since it came, from ``again_s`` on.
+    as standing since it came, from ``again_s`` on. Somebody hides it between both ``hidden_s``.
     """
 
     people: dict[str, Callable[[float], float | None]]
@@ -71,6 +71,7 @@ class Tale:
     silent_s: float = float("inf")
     others_s: float = 0.0
     again_s: float = float("inf")
+    hidden_s: tuple[float, float] = (0.0, 0.0)
 
 
 def walk(*stops: tuple[float, float]) -> Callable[[float], float | None]:
@@ -131,7 +132,10 @@ def rule_and_events(
         things: list[Thing] = []
         begins, ends = tale.stands
         if t >= begins + 3.0 and not gone_told and t < tale.silent_s:  # pixels are sure after three seconds
-            standing: Standing = "gone" if ends is not None and t >= ends + 2.0 else "stands"
+            hidden = tale.hidden_s[0] <= t < tale.hidden_s[1]
+            standing: Standing = "hidden" if hidden else "stands"
+            if ends is not None and t >= ends + 2.0:
+                standing = "gone"
             gone_told = standing == "gone"
             things.append(thing(tale, standing))
             if t < tale.corner_until_s:
@@ -463,6 +467,11 @@ def test_what_is_seen_within_somebody_is_not_told_until_they_have_moved_on() -> 
     stranger = walk((16, 2), (18, 10.1), (40, 10.1), (44, 20))
     events = play(Tale({"owner": LEAVES, "b": walk((0, 0), (0.5, 0)), "other": stranger}))
     assert seconds(events[0]) >= 40.0
+
+
+def test_what_was_hardly_seen_to_stand_is_not_told_before_it_was() -> None:
+    """Somebody stood before it from a second after it had been noticed: it may be gone with them."""
+    assert seconds(play(Tale({"owner": LEAVES}, hidden_s=(10.0, 25.0)))[0]) == pytest.approx(28.0, abs=0.3)
 
 
 @pytest.mark.slow
