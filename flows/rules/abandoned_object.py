@@ -410,6 +410,7 @@ def describe(config: AbandonedObjectRule, profile: JurisdictionProfile) -> str:
     return (
         f"abandoned_object v{VERSION}: things of {config.least_m:g} to {config.most_m:g} m put down{where}{but} whose "
         f"owner is more than {config.distance_m:g} m off (or {config.distance_widths:g} widths of a person, without a "
-        f"survey) for {config.away_s:g} s, or out of sight for {config.gone_s:g} s; again after {config.escalate_s:g} s"
+        f"survey) for {config.away_s:g} s, or out of sight for {config.gone_s:g} s, and by which nobody stays; "
+        f"again after {config.escalate_s:g} s"
         f"{doubt(profile)}"
     )
