@@ -175,14 +175,16 @@ class AbandonedObjects:
     def _moved(self, thing: Thing) -> Life | None:
         """The life of a thing that has just gone and stands beside its place again, or of which this is left.
 
-        What has stood there since before it is said to have gone was part of it all the time.
+        What has stood there since before it is said to have gone was part of it all the time. Beside what was not told
+        yet, and may have been somebody's shadow, another thing may be put down.
         """
         for number, life in self._lives.items():
             if life.gone_at is None or life.dismissed:
                 continue
             soon = abs((thing.since_at - life.gone_at).total_seconds()) <= self._thresholds.moves_s
+            pushed = life.event is not None and soon and _is_beside(thing.xyxy, life.thing.xyxy)
             left = thing.since_at < life.gone_at and filled(thing.xyxy, life.thing.xyxy) > KNOWN
-            if left or (soon and _is_beside(thing.xyxy, life.thing.xyxy)):
+            if left or pushed:
                 del self._lives[number]
                 life.gone_at, life.judged = None, life.judged or life.event is not None
                 self._lives[thing.number] = life
@@ -359,8 +361,8 @@ class AbandonedObjects:
         )
 
     def _end(self, life: Life, moment: Moment, now_s: float) -> list[Event]:
-        """A thing has gone: told when it is clear that it does not stand beside its place."""
-        if life.event is not None and now_s - life.gone_s < self._thresholds.moves_s:
+        """A thing has gone: that is known when it is clear that nothing of it stands in its place, or beside that."""
+        if life.judged and now_s - life.gone_s < self._thresholds.moves_s:
             return []
         self._lives = {n: other for n, other in self._lives.items() if other is not life}
         if life.event is None:

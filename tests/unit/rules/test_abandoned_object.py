@@ -52,7 +52,7 @@ class Tale:
     Only a corner of it shows until ``corner_until_s``; who is ``imagined`` looks like the owner, who has gone by then.
     Of who is ``doubtful`` the detector is not sure.
     ``also`` came so much later than the bag: ``others_s``. What is told to be gone is told anew, by another number and
-    as standing since it came, from ``again_s`` on. Somebody hides it between both ``hidden_s``.
+    as standing since it came or ``anew_s`` later, from ``again_s`` on. Somebody hides it between both ``hidden_s``.
     """
 
     people: dict[str, Callable[[float], float | None]]
@@ -71,6 +71,7 @@ class Tale:
     silent_s: float = float("inf")
     others_s: float = 0.0
     again_s: float = float("inf")
+    anew_s: float = 0.0
     hidden_s: tuple[float, float] = (0.0, 0.0)
 
 
@@ -151,7 +152,13 @@ def rule_and_events(
                 for n, box in enumerate(tale.also)
             ]  # fmt: skip
         elif t >= tale.again_s:
-            things.append(replace(thing(tale, "stands"), number=100, noticed_at=START + timedelta(seconds=t)))
+            again, later = thing(tale, "stands"), timedelta(seconds=tale.anew_s)
+            things.append(
+                replace(
+                    again, number=100, noticed_at=START + timedelta(seconds=tale.again_s),
+                    since_at=again.since_at + later, before_at=again.before_at + later,
+                )
+            )  # fmt: skip
         found = Detections(
             np.array([b for _, b in boxes], np.float32).reshape(-1, 4),
             np.where(np.arange(len(boxes)) < sure, 0.9, 0.25).astype(np.float32),
@@ -441,6 +448,11 @@ def test_the_rest_of_light_that_was_too_large_for_a_thing_is_light() -> None:
 def test_what_has_stood_since_before_a_thing_went_is_what_is_left_of_it() -> None:
     """Parts of it look like the floor: it was told to be gone as somebody walked before it, and is told anew."""
     events = play(Tale({"owner": LEAVES}, stands=(6.0, 24.0), again_s=28.0))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+
+
+def test_what_is_left_of_a_thing_that_was_not_told_yet_is_that_thing_and_whose_that_was() -> None:
+    events = play(Tale({"owner": LEAVES}, stands=(6.0, 16.0), again_s=20.0, anew_s=9.0))
     assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
 
 
