@@ -318,8 +318,8 @@ class AbandonedObjects:
                 self._dismiss(life, "part")
                 return True
             larger = _area(other.box) > _area(life.box)
-            if not other.judged and larger:
-                return True  # not before it is known what it is part of
+            if not other.judged and larger and self._refused(other) == "":
+                return True  # not before it is known what it is part of, unless that is too tall for a thing
             if not other.judged:
                 continue
             whole, part = (other, life) if larger and other.is_due(self._config, now_s) else (life, other)

@@ -579,6 +579,14 @@ def test_a_part_is_not_told_before_it_is_known_what_it_is_part_of() -> None:
     assert seconds(events[0]) >= 35.0
 
 
+def test_a_bag_does_not_wait_for_somebody_who_stands_beside_it_in_the_picture() -> None:
+    """Who came to a stand nearer the camera as it was put down, and is no thing that it may be part of."""
+    nearer = np.array([BAG[0] - 74, BAG[1] + 10, BAG[0] - 24, BAG[3] + 110], np.float32)
+    stands = [float(v) for v in nearer + np.array([-4, -4, 4, 4])]
+    tale = Tale({"owner": LEAVES}, also=[nearer], extra=lambda t: [("person", stands)])
+    assert types(play(tale))[:1] == [OBJECT_ABANDONED]
+
+
 def test_what_covers_a_part_of_what_was_told_is_no_news() -> None:
     """A corner of it came to stand anew after somebody had stood before it, who went by another number."""
     other = walk((0, 18), (11, 10.3), (14, 10.3), (20, 0))
