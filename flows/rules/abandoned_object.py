@@ -3,8 +3,9 @@
 What newly stands still is told by pixels (:mod:`flows.objects`); what it is, nobody asks: a detector that knows it
 only raises the confidence. A person who stands or sits, a vehicle, a door, a screen, light, and what was there since
 the start are no such things. Who brought it is told by who stood there when it came; those are its owners, and while
-one of them is near, it is attended. Its life is ``placed -> attended -> unattended -> abandoned -> reclaimed |
-removed``; every bound is in the site file.
+one of them is near, it is attended. What was brought to somebody who stays by it may be theirs, and is not told before
+they have gone. Its life is ``placed -> attended -> unattended -> abandoned -> reclaimed | removed``; every bound is in
+the site file.
 """
 
 from __future__ import annotations
@@ -19,23 +20,26 @@ from flows.domain.ruleset import VEHICLES, AbandonedObjectRule
 from flows.domain.things import Box, PixelLook, Thing
 from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
-from flows.objects.company import Company, filled
+from flows.objects.company import Company, covered, filled
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.owners import Owners
 from flows.rules.abandoned.present import Present
 from flows.rules.abandoned.sieve import Sieve
+from flows.rules.abandoned.stays import Stays
 from flows.rules.abandoned.telling import Teller
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "9"
+VERSION: Final = "10"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
 BESIDE: Final = 0.3
 """Share of its size by which a thing may have been pushed, or fallen, to be still the same."""
+PULLED_OUT: Final = 0.6
+"""Share of a suitcase's height by which its handle is above it when pulled out: at a hip, 0.4 m above 0.7 m."""
 
 
 class AbandonedObjects:
@@ -58,6 +62,7 @@ class AbandonedObjects:
         self._yard = Yardstick(site.camera, site.ground, self._company)
         self._sieve = Sieve(config, self._thresholds, self._company, self._yard)
         self._owners = Owners(config, self._thresholds, self._company, self._yard, self._sieve)
+        self._stays = Stays(self._thresholds, self._sieve, self._yard)
         self._present = Present(self._company)
         self._teller = Teller(VERSION, config, site.camera, self._thresholds, self._present, self._yard)
         self._pins = site.pins.open()
@@ -86,6 +91,7 @@ class AbandonedObjects:
         ids = [followed.get(box.tobytes(), 0) for box in people]
         self._present.keep({at: self._seconds(at) for at in self._moments()}, now_s)
         self._present.see_unsure(unsure, now_s)
+        self._stays.see([*people, *unsure], now_s)
         self._company.see(people, ids, now_s, moment.pixels, self._size)
         events: list[Event] = []
         if moment.pixels is not None:
@@ -169,14 +175,16 @@ class AbandonedObjects:
     def _moved(self, thing: Thing) -> Life | None:
         """The life of a thing that has just gone and stands beside its place again, or of which this is left.
 
-        What has stood there since before it is said to have gone was part of it all the time.
+        What has stood there since before it is said to have gone was part of it all the time. Beside what was not told
+        yet, and may have been somebody's shadow, another thing may be put down.
         """
         for number, life in self._lives.items():
             if life.gone_at is None or life.dismissed:
                 continue
             soon = abs((thing.since_at - life.gone_at).total_seconds()) <= self._thresholds.moves_s
+            pushed = life.event is not None and soon and _is_beside(thing.xyxy, life.thing.xyxy)
             left = thing.since_at < life.gone_at and filled(thing.xyxy, life.thing.xyxy) > KNOWN
-            if left or (soon and _is_beside(thing.xyxy, life.thing.xyxy)):
+            if left or pushed:
                 del self._lives[number]
                 life.gone_at, life.judged = None, life.judged or life.event is not None
                 self._lives[thing.number] = life
@@ -192,8 +200,8 @@ class AbandonedObjects:
         """One step of a thing's life."""
         if life.gone_at is not None:
             return self._end(life, moment, now_s)
+        life.show(now_s)
         if life.thing.standing == "stands":
-            life.shown += 1
             life.solid += any(filled(life.thing.xyxy, box) > KNOWN for box in self._bodies)
         if life.dismissed == "light" and life.is_solid(self._thresholds):
             life.dismissed = ""
@@ -275,11 +283,15 @@ class AbandonedObjects:
             return []
         if self._sieve.is_within_somebody(life.thing, life.since_s):
             return []
+        if self._stays.beside(life.box, life.since_s):
+            return []
         if life.kept > self._thresholds.covered * life.looks:
             return []
-        if now_s - self._seconds(life.thing.noticed_at) < self._thresholds.keeps_s:
+        if life.shown_s < self._thresholds.keeps_s:
             return []
-        if self._is_light(life) or self._is_part(life) or self._leans(life, now_s) or not self._measure(life):
+        if self._is_light(life) or self._is_part(life, now_s) or self._leans(life, now_s):
+            return []
+        if not self._measure(life):
             return []
         if self._sieve.may_be_somebody(life) and not self._owners.went(life):
             self._dismiss(life, "somebody")
@@ -288,11 +300,11 @@ class AbandonedObjects:
         life.state, life.abandoned_s, life.event = "abandoned", now_s, event
         return [event]
 
-    def _is_part(self, life: Life) -> bool:
-        """Whether it is part of what was told already, or has just taken up a part that others brought.
+    def _is_part(self, life: Life, now_s: float) -> bool:
+        """Whether it is part of something else, or has just taken up a part that others brought.
 
-        Parts of what is told now are taken up into it. A thing may come to stand bit by bit, first what its owner
-        does not hide; by then another may stand by it.
+        Parts of what is told now are taken up into it, or into the larger where both are due. A thing may come to
+        stand bit by bit, first what its owner does not hide; by then another may stand by it.
         """
         for other in self._lives.values():
             if other is life or other.gone_at is not None:
@@ -300,28 +312,37 @@ class AbandonedObjects:
             if self._is_rim(life, other):
                 self._dismiss(life, "part")
                 return True
-            if other.dismissed or not other.judged or not self._is_one(life, other):
+            if other.dismissed or not self._is_one(life, other):
                 continue
             if other.event is not None:
                 self._dismiss(life, "part")
                 return True
-            known = set(life.owners)
-            life.take_up(other)
-            self._dismiss(other, "part")
-            if not other.owners.keys() <= known:
+            larger = _area(other.box) > _area(life.box)
+            if not other.judged and larger and self._refused(other) == "":
+                return True  # not before it is known what it is part of, unless that is too tall for a thing
+            if not other.judged:
+                continue
+            whole, part = (other, life) if larger and other.is_due(self._config, now_s) else (life, other)
+            known = set(whole.owners)
+            whole.take_up(part)
+            self._dismiss(part, "part")
+            if part is life or not part.owners.keys() <= known:
                 return True  # not before its other owners have been looked for as well
         return False
 
     def _is_rim(self, life: Life, of: Life) -> bool:
-        """Whether it is the rim of light on the floor, which comes by itself."""
-        large = of.dismissed == "size" and max(of.size_m) > self._config.most_m
-        return large and self._together(life, of) and _is_beside(of.thing.xyxy, life.box)
+        """Whether it is the rim of light on the floor, which comes by itself, or another end of it."""
+        if of.dismissed != "size" or max(of.size_m) <= self._config.most_m:
+            return False
+        beside = self._together(life, of) and _is_beside(of.thing.xyxy, life.box)
+        return beside or self._sieve.fell_in_with(life, of)
 
     def _is_one(self, life: Life, other: Life) -> bool:
-        """Whether two are one thing: in one place, or side by side and put down together or by the same people."""
-        if filled(other.thing.xyxy, life.box) > KNOWN:
+        """Whether two are one thing: one hides the other, or both are side by side and of the same people or time."""
+        a, b = life.box, other.box
+        if max(covered(a, by=b), covered(b, by=a)) > KNOWN:
             return True
-        if not (_is_beside(other.thing.xyxy, life.box) or _is_beside(life.box, other.thing.xyxy)):
+        if not (_is_beside(a, b) or _is_beside(b, a) or _is_handle(a, b) or _is_handle(b, a)):
             return False
         return self._together(life, other) or not other.owners.keys().isdisjoint(life.owners)
 
@@ -340,8 +361,8 @@ class AbandonedObjects:
         )
 
     def _end(self, life: Life, moment: Moment, now_s: float) -> list[Event]:
-        """A thing has gone: told when it is clear that it does not stand beside its place."""
-        if life.event is not None and now_s - life.gone_s < self._thresholds.moves_s:
+        """A thing has gone: that is known when it is clear that nothing of it stands in its place, or beside that."""
+        if life.judged and now_s - life.gone_s < self._thresholds.moves_s:
             return []
         self._lives = {n: other for n, other in self._lives.items() if other is not life}
         if life.event is None:
@@ -373,6 +394,17 @@ def _is_beside(box: Box, of: Box) -> bool:
     return gap_px(box, of) < BESIDE * max(x1 - x0, y1 - y0)
 
 
+def _area(box: Box) -> float:
+    """Of ``(4,)`` xyxy, px."""
+    return float((box[2] - box[0]) * (box[3] - box[1]))
+
+
+def _is_handle(box: Box, of: Box) -> bool:
+    """Whether a box is above another as a suitcase's handle is, whose rods are thinner than a cell."""
+    above_px = float(of[1] - box[3])
+    return bool(of[0] <= box[0] and box[2] <= of[2] and 0.0 <= above_px <= PULLED_OUT * float(of[3] - of[1]))
+
+
 def describe(config: AbandonedObjectRule, profile: JurisdictionProfile) -> str:
     """One line on what the rule does there, for ``dome check`` and the documentation."""
     where = f" in {config.zone}" if config.zone else ""
@@ -380,6 +412,7 @@ def describe(config: AbandonedObjectRule, profile: JurisdictionProfile) -> str:
     return (
         f"abandoned_object v{VERSION}: things of {config.least_m:g} to {config.most_m:g} m put down{where}{but} whose "
         f"owner is more than {config.distance_m:g} m off (or {config.distance_widths:g} widths of a person, without a "
-        f"survey) for {config.away_s:g} s, or out of sight for {config.gone_s:g} s; again after {config.escalate_s:g} s"
+        f"survey) for {config.away_s:g} s, or out of sight for {config.gone_s:g} s, and by which nobody stays; "
+        f"again after {config.escalate_s:g} s"
         f"{doubt(profile)}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -23,11 +24,13 @@ class Owner:
         person: As they are followed.
         clothes: ``(2, 3)`` what they wore then, whatever becomes of their number.
         itself: Looks in which their number was the thing's own, mistaken for a person.
+        gone_s: When they were last detected in a place that was seen empty since.
     """
 
     person: Person
     clothes: Array
     itself: int = 0
+    gone_s: float = -math.inf
 
     def is_lost(self, config: ObjectConfig) -> bool:
         """Whether their number went over to the thing: they are known by their clothes only."""
@@ -74,6 +77,9 @@ class Life:
         kept: Looks in which somebody was by it whom the picture's edge cuts off.
         shown: Looks in which nothing stood before it.
         solid: Of these, those in which a detector saw a body there, whatever it took it for.
+        shown_s: For how long it has been seen since it stands as it does now, from look to look.
+        looked_s: The last of those.
+        noticed_at: Since when it stands as it did then.
         known_as: What a detector called it.
         event: Its first event, once there is one.
         abandoned_s: When that was made.
@@ -103,6 +109,9 @@ class Life:
     kept: int = 0
     shown: int = 0
     solid: int = 0
+    shown_s: float = 0.0
+    looked_s: float = 0.0
+    noticed_at: datetime | None = None
     known_as: str = ""
     event: Event | None = None
     abandoned_s: float = 0.0
@@ -117,6 +126,15 @@ class Life:
     def box(self) -> Box:
         """Where it is, with all its parts."""
         return self.thing.xyxy if self.whole is None else self.whole
+
+    def show(self, now_s: float) -> None:
+        """Notes for how long it is seen to stand."""
+        if self.thing.noticed_at != self.noticed_at:
+            self.noticed_at, self.shown_s = self.thing.noticed_at, 0.0
+        elif self.thing.standing == "stands":
+            self.shown_s += now_s - self.looked_s
+        self.shown += self.thing.standing == "stands"
+        self.looked_s = now_s
 
     def look(self, somebody: bool, now_s: float) -> None:
         """Notes whether a person or a vehicle is seen where it stands."""

@@ -111,9 +111,10 @@ class Owners:
     def watch(self, life: Life, look: PixelLook | None, size: tuple[int, int]) -> Watch:
         """What is seen of its owners; who is not detected any more may still be there."""
         thing = life.thing
-        people = [owner.person for owner in life.owners.values() if self._is_followed(life, owner)]
+        owners = [owner for owner in life.owners.values() if self._is_followed(life, owner)]
+        people = [owner.person for owner in owners]
         seen = [p for p in people if self._company.seen_lately(p)]
-        hidden = [] if seen else [p for p in people if self._still_there(thing.xyxy, p, look, size)]
+        hidden = [] if seen else [o.person for o in owners if self._still_there(life, o, look, size)]
         watching = [self.near(life.box, person.last.box) for person in (*seen, *hidden)]
         return Watch(
             near=any(is_near for is_near, _ in watching)
@@ -171,23 +172,31 @@ class Owners:
                 return True
         return False
 
-    def _still_there(self, thing: Box, person: Person, look: PixelLook | None, size: tuple[int, int]) -> bool:
-        """Whether something person-like is where somebody was last detected."""
-        last = person.last.box
-        if look is None:
+    def _still_there(self, life: Life, owner: Owner, look: PixelLook | None, size: tuple[int, int]) -> bool:
+        """Whether something person-like is where an owner was last detected, and has been ever since.
+
+        Whoever stands there after the place was seen empty has come by.
+        """
+        person, thing = owner.person, life.thing.xyxy
+        if look is None or owner.gone_s == person.last.at_s:
             return False
-        if covered(last, by=thing) > 0.5:
+        if covered(person.last.box, by=thing) > 0.5 and self._sieve.may_be_somebody(life):
             return True  # the blob is that person
-        return self._is_there(thing, person, look, size)
+        share = _share_there(thing, person, look, size)
+        if share <= self._config.empty:
+            owner.gone_s = person.last.at_s
+        return share >= self._config.still_there
 
     def _is_there(self, thing: Box, person: Person, look: PixelLook | None, size: tuple[int, int]) -> bool:
         """Whether what is detected there shows in the pixels beside the thing, or a detector imagines it."""
-        if look is None:
-            return True
-        last = person.last.box
-        own = covered(last, by=thing)
-        share = look.share_changed(last, *size)
-        return (share - own) / max(1.0 - own, 0.1) >= self._config.still_there
+        return look is None or _share_there(thing, person, look, size) >= self._config.still_there
+
+
+def _share_there(thing: Box, person: Person, look: PixelLook, size: tuple[int, int]) -> float:
+    """Which share of somebody's last place differs from the empty place, without the thing."""
+    last = person.last.box
+    own = covered(last, by=thing)
+    return (look.share_changed(last, *size) - own) / max(1.0 - own, 0.1)
 
 
 def _worn(clothes: Iterable[Array], person: Person) -> Array:

@@ -162,13 +162,21 @@ class Sieve:
                 continue
             if not _alike(other.thing.shift, life.thing.shift):
                 continue
-            apart_s = abs((other.thing.since_at - life.thing.since_at).total_seconds())
             foot = foot_of(other.thing.xyxy)
-            if apart_s <= config.together_s and all(
+            if self._at_once(life, other) and all(
                 (self._yard.apart_m(foot, place) or 0.0) >= config.together_m for place in places
             ):
                 places.append(foot)
         return len(places) >= config.together
+
+    def fell_in_with(self, life: Life, other: Life) -> bool:
+        """Whether it changed in the same moment as another, and as light changes both."""
+        return self._at_once(life, other) and _alike(other.thing.shift, life.thing.shift)
+
+    def _at_once(self, life: Life, other: Life) -> bool:
+        """Whether both came sooner after one another than hands put things down."""
+        apart_s = abs((other.thing.since_at - life.thing.since_at).total_seconds())
+        return apart_s <= self._config.together_s
 
     def is_more_light(self, life: Life, beside: Iterable[Life]) -> bool:
         """Whether it changed as a patch of light beside it did: its rim, whenever that came to show.

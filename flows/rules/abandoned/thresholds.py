@@ -23,7 +23,8 @@ class ObjectConfig:
         vehicle_share: A vehicle is the blob, not something before which it stands, if the blob covers so much of it.
         before_s: Who was there so long before it came is somebody else.
         person_height: ... and that is at least so high against it is that person, or has not been told from them.
-        keeps_s: It has kept its shape for so long before it is told: somebody who goes bit by bit does not.
+        keeps_s: It is seen to keep its shape for so long before it is told: somebody who goes bit by bit does not, and
+            nobody knows what stands behind those who pass.
         leans_m: What stands nearer than this to something as high as a person is theirs for as long, whoever they are.
         covered: A blob that is a person in more than this share of its looks is one ...
         solid: A blob in which a detector sees a body in this share of the looks that show it ...
@@ -32,6 +33,12 @@ class ObjectConfig:
         together_s: What came within so long of one another ...
         together: ... in so many places, none of them a person, is light that fell in: nobody has so many hands ...
         together_m: ... so far apart.
+        reach_m: Who stays since it came within an arm and a step of it, and a quarter more by as much as feet are found
+            wrongly (a tenth of a height, and half as much again on the floor), may be whose it is ...
+        stays: ... if they are seen there in more than this share of the looks, for who passes hides them at times ...
+        stays_s: ... of so long at most, one in each ...
+        thins_s: ... of these stretches ...
+        same: ... in boxes of which the intersection over union is so much: of who passes, two looks' are not.
         itself: A thing and a "person" that cover so much of one another may be one ...
         changed: ... if the number that this person goes by wore other clothes, by so many grey levels ...
         worn_s: ... so long ...
@@ -41,6 +48,7 @@ class ObjectConfig:
         still: ... has not moved by this share of their width is the thing.
         still_there: Share of the last place of somebody who is not detected any more that still differs from the
             empty place, if they are still there: they fill about half of their box.
+        empty: With no more than this it is empty: a tenth is shadow and noise.
         taken_s: Who took it was near within so long before or after it was gone.
         moves_s: A thing that is gone and another that appears beside it within so long is the same, pushed or fallen.
         clothes: Grey levels up to which somebody who comes back is taken for the owner, by their clothes.
@@ -69,6 +77,11 @@ class ObjectConfig:
     together_s: float = 0.7
     together: int = 3
     together_m: float = 1.0
+    reach_m: float = 1.75
+    stays: float = 0.75
+    stays_s: float = 30.0
+    thins_s: float = 0.4
+    same: float = 0.5
     itself: float = 0.5
     changed: float = 20.0
     worn_s: float = 10.0
@@ -77,6 +90,7 @@ class ObjectConfig:
     still_s: float = 4.0
     still: float = 0.1
     still_there: float = 0.25
+    empty: float = 0.1
     taken_s: float = 2.5
     moves_s: float = 4.0
     clothes: float = 16.0

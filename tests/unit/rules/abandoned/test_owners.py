@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -106,6 +107,41 @@ def test_an_owner_whom_nobody_detects_any_more_is_there_as_long_as_something_is(
     assert hall.near(life)
     hall.until(23.0, {})
     assert not hall.near(life)
+
+
+def test_who_stands_where_an_owner_was_after_the_place_was_seen_empty_is_somebody_else() -> None:
+    hall = Hall()
+    hall.until(10.0, {1: (5.0, DARK)})
+    life = hall.life(since_s=8.0)
+    hall.until(14.0, {1: (5.0, DARK)}, missed=[1])
+    assert hall.near(life)
+    hall.until(17.0, {})
+    assert not hall.near(life)
+    hall.until(20.0, {7: (5.0, RED)}, missed=[7])
+    assert not hall.near(life)
+    hall.until(23.0, {1: (5.0, DARK)})
+    assert hall.near(life)
+
+
+@pytest.mark.parametrize(
+    ("high_m", "near"), [(1.2, True), (0.95, False)], ids=["as high as who sits", "a suitcase"]
+)
+def test_who_was_last_detected_where_it_stands_may_be_it_if_it_is_as_high_as_they_are(
+    high_m: float, near: bool
+) -> None:
+    """Above it nothing shows; who sits down is not detected any more."""
+    hall = Hall()
+    hall.until(8.0, {1: (5.0, DARK)})
+    hall.until(10.0, {1: (6.0, DARK)})
+    life = hall.life(since_s=8.0)
+    blob = box(6.0, high_m, 0.5)
+    life.thing, life.size_m = replace(life.thing, xyxy=blob), (0.5, high_m)
+    hall.until(20.0, {})
+    changed = np.zeros((90, 160), bool)
+    x0, y0, x1, y1 = (round(float(v) / 8) for v in blob)
+    changed[y0:y1, x0:x1] = True
+    hall.look = PixelLook(START + timedelta(seconds=hall.now_s), changed=changed)
+    assert hall.near(life) is near
 
 
 @pytest.mark.parametrize(("colour", "outcome"), [(DARK, "reclaimed"), (RED, "removed")])

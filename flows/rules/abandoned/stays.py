@@ -1,0 +1,57 @@
+"""Who stays in one place: a detector that sees somebody there look after look is right, however unsure each time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import numpy as np
+
+from flows.domain.things import Box
+from flows.objects.company import covered
+from flows.rules.abandoned.sieve import Sieve
+from flows.rules.abandoned.thresholds import ObjectConfig
+from flows.rules.yardstick import Yardstick, foot_of
+from flows.tracking.boxes import box_iou
+
+
+class Stays:
+    """Remembers where somebody was seen before one camera, surely or not.
+
+    Args:
+        config: Thresholds.
+        sieve: Tells people from what is too low for them.
+        yard: Distances.
+    """
+
+    def __init__(self, config: ObjectConfig, sieve: Sieve, yard: Yardstick) -> None:
+        self._config, self._sieve, self._yard = config, sieve, yard
+        self._looks: deque[tuple[float, Box]] = deque()
+
+    def see(self, boxes: Sequence[Box], at_s: float) -> None:
+        """Takes all that a detector calls people, on the rule's clock; looks that follow sooner say nothing new."""
+        config = self._config
+        if self._looks and at_s - self._looks[-1][0] < config.thins_s:
+            return
+        self._looks.append((at_s, np.array(boxes, np.float32).reshape(-1, 4)))
+        while self._looks[0][0] < at_s - config.stays_s:
+            self._looks.popleft()
+
+    def beside(self, thing: Box, since_s: float) -> bool:
+        """Whether somebody has stayed by a thing since it came: it may be theirs, whoever brought it to them."""
+        config = self._config
+        until_s = self._looks[-1][0]
+        lately = np.concatenate([boxes for at_s, boxes in self._looks if at_s >= until_s - config.freed_s])
+        since = [boxes for at_s, boxes in self._looks if at_s >= since_s]
+        if not len(lately) or not since:
+            return False
+        there = [(box_iou(lately, boxes) >= config.same).any(axis=1) for boxes in since]
+        stay = lately[np.mean(there, axis=0) > config.stays]
+        return any(self._is_by(thing, body) for body in stay)
+
+    def _is_by(self, thing: Box, body: Box) -> bool:
+        """Whether it is as high as somebody, within reach of a thing, and not what a detector sees in that itself."""
+        if covered(thing, by=body) >= self._config.itself or self._sieve.is_low(body):
+            return False
+        apart_m = self._yard.apart_m(foot_of(thing), foot_of(body))
+        return apart_m is not None and apart_m <= self._config.reach_m
