@@ -44,14 +44,14 @@ if TYPE_CHECKING:
 Boxes = Literal["detector", "truth"]
 
 FIRST_SEEDS: Final = {
-    "giveway": 970_001,
-    "junction": 985_001,
-    "lanes": 972_001,
-    "buslane": 973_001,
-    "stopping": 988_001,
+    "giveway": 1_033_001,
+    "junction": 1_032_001,
+    "lanes": 1_034_001,
+    "buslane": 1_035_001,
+    "stopping": 1_036_001,
 }
-"""This bench's own scenes. Rules were built at small seeds and mended at 940001 to 965000, 971001 to 971038, 974001 to
-974020 and 981001 to 981038."""
+"""This bench's own scenes. Rules were built at small seeds and mended at 940001 to 965000, 970001 to 974020, 981001 to
+988020 and 1020001 to 1020009."""
 FPS: Final = 10.0
 CLIPS: Final = {"giveway": 48, "junction": 38, "lanes": 40, "buslane": 10, "stopping": 20}
 """Scenes by kind: enough for 30 offences and 30 hard negatives of each rule."""
