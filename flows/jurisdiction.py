@@ -79,8 +79,8 @@ class RetentionLaw(Config):
     """How many days what is kept may be kept.
 
     Attributes:
-        violation_days: Violations with all that is kept of them, since they were written; while an appeal runs they
-            stay until it is decided.
+        violation_days: Violations with all that is kept of them, since they were written; while an appeal runs or a
+            filing waits they stay, and 30 days after the last decision.
         unconfirmed_days: A machine's hit that nobody confirmed, since it was written or decided on last: a violation
             goes with its decisions, its plate and its package, unless somebody has it in review, or confirmed it.
         plate_hash_days: Hashes of plates that belong to no violation and no case.

@@ -11,7 +11,7 @@ from violations import AT, package, plate, violation
 
 from flows.casework.adjudication import Decision
 from flows.domain.events import DECISION, Event
-from flows.domain.review import State
+from flows.domain.review import Export, State
 from flows.store.audit import AuditStore
 from flows.store.evidence import EvidenceStore
 from flows.store.removals import Removals
@@ -53,7 +53,9 @@ class House:
         self.results.write([made, plate(made), package(made)])
         return made
 
-    def decides(self, of: Event, state: State, number: int = 1, after: timedelta = timedelta()) -> bool:
+    def decides(
+        self, of: Event, state: State, number: int = 1, after: timedelta = timedelta(), export: Export = ""
+    ) -> bool:
         """A person's decision; whether it was written."""
         said = Decision(
             violation=of.id,
@@ -62,6 +64,7 @@ class House:
             number=number,
             by="dana",
             decided_at=self.now + after,
+            export=export,
         )
         return self.results.write(
             [Event.of(DECISION, camera_id="lane-1", district="alatau", at=of.time, key=(of.id, number),

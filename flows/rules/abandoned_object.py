@@ -324,7 +324,8 @@ class AbandonedObjects:
                 continue
             whole, part = (other, life) if larger and other.is_due(self._config, now_s) else (life, other)
             known = set(whole.owners)
-            whole.take_up(part)
+            # With its handle pulled out a suitcase would be as high as somebody who sits.
+            whole.take_up(part, grows=not _is_handle(part.box, whole.box))
             self._dismiss(part, "part")
             if part is life or not part.owners.keys() <= known:
                 return True  # not before its other owners have been looked for as well
@@ -335,7 +336,8 @@ class AbandonedObjects:
         if of.dismissed != "size" or max(of.size_m) <= self._config.most_m:
             return False
         beside = self._together(life, of) and _is_beside(of.thing.xyxy, life.box)
-        return beside or self._sieve.fell_in_with(life, of)
+        solid = life.is_solid(self._thresholds) or of.is_solid(self._thresholds)
+        return beside or (not solid and self._sieve.fell_in_with(life, of))
 
     def _is_one(self, life: Life, other: Life) -> bool:
         """Whether two are one thing: one hides the other, or both are side by side and of the same people or time."""

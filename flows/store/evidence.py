@@ -193,6 +193,8 @@ class EvidenceStore:
     @contextmanager
     def _removing(self, folder: str) -> Iterator[PurePosixPath]:
         try:
+            if not self._files.mounted:  # what is not there now would count as removed
+                raise OSError("nothing is there: is its disk mounted?")
             yield _inside(folder)
         except (OSError, ValueError) as error:
             raise EvidenceAway(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error

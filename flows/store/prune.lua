@@ -1,6 +1,6 @@
 -- Removes the oldest events with everything that points at them; counters stay. A violation goes as a whole, with all
 -- that is about it. Where there are merely too many events those stay that people have in their hands; while an appeal
--- runs nothing of it goes, whatever its age.
+-- runs, or a filing waits to be taken, nothing of it goes, whatever its age.
 -- KEYS[1]  the stream of all events
 -- ARGV[1]  the keys' prefix
 -- ARGV[2]  JSON:
@@ -12,6 +12,7 @@
 --   batch  the most to look at now
 --   stay   states of violations that do not go before their time ...
 --   hold   ... and those in which they do not go then either
+--   quiet  the last time of a decision after which a violation may go by its age, ms
 --   weight how many events a violation in such a state is reckoned as
 --   remember  the most hashes of deleted violations to keep
 -- Returns the place to go on after, or '' at the end; how many were removed; and the state of each violation among them.
@@ -26,6 +27,23 @@ for _, state in ipairs(ask.stay) do
   surplus = surplus - ask.weight * redis.call('ZCARD', prefix .. 'state:' .. state)
 end
 for _, state in ipairs(ask.hold) do holds[state] = true end
+
+-- Whether somebody has yet to decide on a violation, or to hear of what was decided.
+local function pends(id, state)
+  if holds[state] then return true end
+  for _, json in ipairs(redis.call('HVALS', prefix .. 'filings:' .. id)) do
+    if cjson.decode(json).state == 'waiting' then return true end
+  end
+  return false
+end
+
+-- Whether a violation was decided on a short while ago.
+local function is_fresh(id)
+  local last = redis.call('LRANGE', prefix .. 'decisions:' .. id, -1, -1)[1]
+  local place = last and redis.call('HGET', prefix .. 'event:' .. last, 'place')
+  return place and tonumber(string.match(place, '^%d+')) > ask.quiet
+end
+
 
 -- What an event is about, or '', and its JSON.
 local function about(id, kind)
@@ -44,7 +62,9 @@ for _, entry in ipairs(entries) do
   after = entry[1]
   if string.find(kind, '^dome%.violation%.') then
     local state = redis.call('HGET', prefix .. 'event:' .. id, 'state') or ''
-    if not holds[state] and (old or not stays[state]) then
+    local due
+    if old then due = not is_fresh(id) else due = not stays[state] end
+    if due and not pends(id, state) then
       local why = old and 'kept for as long as the law allows' or 'more is written than can be kept'
       removed = removed + delete_violation(prefix, KEYS[1], id, ask.now, why)
       states[#states + 1] = state

@@ -102,7 +102,8 @@ class Retention:
 
     Attributes:
         keep_days: Days since an event was written; of a job the profile's ``violation_days``, in which a decision can
-            be appealed. A violation whose appeal still runs stays until that is decided.
+            be appealed. A violation whose appeal still runs, or of which a filing waits, stays as long as that, and
+            :data:`SETTLED_DAYS` after the last that was decided on it.
         max_events: About 4 kB each with a measurement trace, so a quarter of a million fit in 1 GB of memory.
             Violations that somebody has in review, or has confirmed, do not go before their days are over: they come
             on top of this, and memory must hold as many as people work on in those days.
@@ -146,6 +147,8 @@ BATCH = 256
 """Events in one call of the script: about 10 ms of Redis's time, in which it serves nobody else."""
 FRESH, DELETED_BEFORE = 1, 2
 """What the script answers of an event that was new, and of one whose violation was deleted."""
+SETTLED_DAYS = 30
+"""What was decided late can be told, exported and answered for; to be confirmed by counsel."""
 CASE_EVENTS = 7
 """A violation that people have worked on: itself, its plate, its package, claimed, confirmed, issued, closed."""
 
@@ -273,6 +276,7 @@ class ResultsStore:
                 "batch": batch,
                 "stay": () if type else IN_HAND,
                 "hold": UNDER_APPEAL,
+                "quiet": (now_s - SETTLED_DAYS * 86400) * 1000,
                 "weight": CASE_EVENTS,
                 "remember": REMEMBERED,
             }

@@ -167,9 +167,10 @@ class Life:
         """For how long no owner has been near."""
         return now_s - self.left_s
 
-    def take_up(self, part: Life) -> None:
-        """Takes up what turns out to be a part of it: whoever owns that owns the whole."""
-        self.whole = around([self.box, part.box])
+    def take_up(self, part: Life, grows: bool = True) -> None:
+        """Takes up what turns out to be a part of it: whoever owns that owns the whole, which is larger by it."""
+        if grows:
+            self.whole = around([self.box, part.box])
         self.owners = {**part.owners, **self.owners}
 
     def is_due(self, rule: AbandonedObjectRule, now_s: float) -> bool:

@@ -101,7 +101,11 @@ async function enter(token) {
 }
 
 async function signOut() {
-  await ask("/console/session", { method: "DELETE" }).catch(() => {});
+  try {
+    await ask("/console/session", { method: "DELETE" });
+  } catch (error) {
+    if (!(error.status < 500)) return say(error.message, true); // the cookie is still there: whoever comes next would be they
+  }
   forget();
 }
 
@@ -147,7 +151,7 @@ async function known() {
     } catch ({ status }) {
       if (status && status < 500 && status !== 429) return null;
     }
-    const { unsent } = await import("/console/pages/patrol.js");
+    const { unsent } = await import("/console/pages/patrol.js").catch(() => ({ unsent: () => 0 }));
     frame();
     fill(main, h("p.empty", { role: "status" }, t("away")), unsent() > 0 && h("p.banner.waits", `${t("queued")}: ${unsent()}`));
     await new Promise((go) => setTimeout(go, AGAIN_MS));

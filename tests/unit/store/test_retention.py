@@ -65,6 +65,29 @@ def test_while_an_appeal_runs_nothing_of_it_goes(house: House, decided: State) -
     assert house.deleted() == [other.id, made.id]
 
 
+def test_what_was_decided_on_a_short_while_ago_can_still_be_told_and_exported(house: House) -> None:
+    made = in_state(house, "upheld")
+    other = house.writes(ago=timedelta(), folder="lane-1/2026-09-01/b")
+    prune(house, 29.9, keep_days=5.0)
+    assert house.has_package
+    assert house.deleted() == [other.id], "nobody decided on that one"
+    prune(house, 30.1, keep_days=5.0)
+    assert house.deleted() == [other.id, made.id]
+
+
+def test_while_a_filing_waits_nothing_of_its_violation_goes(house: House) -> None:
+    """An appeal was granted after a year, and the receiver is away: the driver would have to pay."""
+    made = house.writes("undecided")
+    house.decides(made, "cancelled", export="withdraw")
+    prune(house, YEAR + 100.0)
+    assert house.results.event(made.id) is not None
+    assert house.has_package
+    (key,) = house.redis.hkeys(keys.filings(made.id))
+    house.redis.hset(keys.filings(made.id), key, json.dumps({"state": "delivered"}))
+    prune(house, YEAR + 100.0)
+    assert house.deleted() == [made.id]
+
+
 def test_what_was_said_later_goes_with_its_violation(house: House) -> None:
     made = house.writes()
     house.decides(made, "confirmed")
