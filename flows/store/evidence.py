@@ -182,6 +182,8 @@ class EvidenceStore:
             EvidenceAway: If it cannot be removed now.
         """
         with self._removing(folder) as place:
+            if not self._files.mounted:  # what is not there now would count as removed
+                raise OSError("nothing is there: is its disk mounted?")
             owners = self._owners(place)
             if others := [each for each in owners if each != violation]:
                 if others != owners:
@@ -193,8 +195,6 @@ class EvidenceStore:
     @contextmanager
     def _removing(self, folder: str) -> Iterator[PurePosixPath]:
         try:
-            if not self._files.mounted:  # what is not there now would count as removed
-                raise OSError("nothing is there: is its disk mounted?")
             yield _inside(folder)
         except (OSError, ValueError) as error:
             raise EvidenceAway(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error

@@ -75,3 +75,5 @@ def test_nothing_is_lost_of_a_disk_that_is_not_mounted(tmp_path: Path, left: str
         store.read(FOLDER, "first.jpg")
     with pytest.raises(EvidenceAway, match="is its disk mounted"), store.local(FOLDER, "first.jpg"):
         pass
+    with pytest.raises(EvidenceAway, match="is its disk mounted"):
+        store.discard(FOLDER, "mine")
