@@ -14,14 +14,28 @@ async function forget() {
   for (const name of await caches.keys()) if (name !== SHELL) await caches.delete(name);
 }
 
+// Pages that were opened from here: what they need comes from here, too, or files of two versions would meet.
+const kept = new Set();
+const from = (path) => caches.match(path, { cacheName: SHELL });
+
 addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(event.request.url);
-  if (event.request.method === "GET" && origin === location.origin && FILES.includes(pathname)) event.respondWith(got(event.request, pathname));
+  if (event.request.method !== "GET" || origin !== location.origin || !FILES.includes(pathname)) return;
+  event.respondWith(event.request.mode === "navigate" ? opened(event, pathname) : got(event, pathname));
 });
 
-// From the server if it answers: it has what is newest.
-async function got(request, path) {
+// From the server if it answers soon: it has what is newest.
+async function opened({ request, resultingClientId }, path) {
   const late = new Promise((go) => setTimeout(go, LATE_MS));
   const answer = await Promise.race([fetch(request).catch(() => null), late]);
-  return answer?.ok ? answer : (await caches.match(path, { cacheName: SHELL })) || fetch(request);
+  const mine = answer?.ok ? null : await from(path);
+  if (mine) kept.add(resultingClientId);
+  return mine || answer || fetch(request);
+}
+
+async function got({ request, clientId }, path) {
+  const mine = kept.has(clientId) && (await from(path));
+  if (mine) return mine;
+  const answer = await fetch(request).catch(() => null);
+  return answer?.ok ? answer : (await from(path)) || answer || Response.error();
 }
