@@ -130,8 +130,9 @@ function keys(event) {
 }
 
 addEventListener("unhandledrejection", (event) => {
-  if (event.reason?.status === 401) forget();
-  else if (event.reason?.name !== "AbortError") say(event.reason?.message || String(event.reason), true);
+  if (event.reason?.name === "AbortError") event.preventDefault(); // of a page that was left: nobody waits for its answers
+  else if (event.reason?.status === 401) forget();
+  else say(event.reason?.message || String(event.reason), true);
 });
 
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
