@@ -1,10 +1,10 @@
 """What reading plates and looking for belts costs a camera with a violation a minute, in CPU of all processes.
 
 A rendered street of a minute, twelve cars, plays for ever as a live camera. Without: the camera measures speeds, and
-one car a minute is too fast. With: that car's plate is read as well, every car is looked into, and the driver of that
-one wears no belt: a second violation, with its pictures and its clip, is paid for too. Both run at once, each on a Ray
-of its own, so that whatever else this machine does costs both alike; what is compared is the same minutes, long after
-everything has started, and the median counts.
+one car a minute is too fast. With: that car's plate is read as well, and every car is looked into; its driver wears no
+belt, in plain sight. Where that is told, a second violation with its pictures and its clip is paid for too: the
+figure's detail counts it. Both run at once, each on a Ray of its own, so that whatever else this machine does costs
+both alike; what is compared is the same minutes, long after everything has started, and the median counts.
 """
 
 from __future__ import annotations

@@ -94,9 +94,8 @@ class PathBench:
     def path(self, size: str, cameras: int) -> Figure:
         """Frames a second of the whole path over those of the bare loop, in turn; median of the ratios."""
         clip = clips.busy(self._folder, SIZES[size], self._scale.frames // cameras)
-        self._whole_hz(
-            clip, cameras
-        )  # so that Serve has the replicas that this load wants: starting one costs seconds
+        # Once for nothing: Serve then has the replicas that this load wants, and starts none while it is measured.
+        self._whole_hz(clip, cameras)
         bare, whole = [], []
         for _ in range(self._scale.rounds):
             bare.append(self._bare_hz([clip] * cameras))
