@@ -21,6 +21,7 @@ from flows.domain.errors import FieldError
 from flows.domain.events import OBJECT_ABANDONED, OBJECT_CLOSED, Event
 from flows.domain.objects import AbandonedObject
 from flows.evaluation.events import TruthIndex, read_events
+from flows.objects.company import covered
 from flows.scenes.truth import EventTruth, SceneTruth
 from flows.tracking.boxes import iou
 
@@ -31,6 +32,10 @@ EARLY_S: Final = 2.0
 COLUMNS: Final = ("clip", "fps", "leave_frame")
 OVERLAP: Final = 0.15
 """Least intersection over union with the thing's box: cells are coarse, and its shadow stands with it."""
+
+
+INSIDE: Final = 0.75
+"""Share of a report that lies within the thing's box where so little of that is in sight that it is in doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +216,10 @@ def score_scene(truth: SceneTruth, events: Sequence[Event]) -> AbandonedScore:
         payload = AbandonedObject.model_validate(event.data)
         track = _thing_at(index, event.time, payload.xyxy)
         one = next((e for e in due if e.track == track and _is_in_time(event, e)), None)
+        if one is None:
+            doubtful = [e for e in due if e.ignore and e.track not in told and _is_in_time(event, e)]
+            one = next((e for e in doubtful if _is_piece_of(index, event, payload, e.track)), None)
+            track = one.track if one is not None else track
         if one is None or track in told:
             tally.wrong.append(event.id)
             continue
@@ -230,6 +239,15 @@ def score_scene(truth: SceneTruth, events: Sequence[Event]) -> AbandonedScore:
 
 def _is_in_time(event: Event, due: EventTruth) -> bool:
     return due.from_at <= event.time <= due.until_at + timedelta(seconds=EARLY_S)
+
+
+def _is_piece_of(index: TruthIndex, event: Event, told: AbandonedObject, track: int) -> bool:
+    """Whether a report is of the strip that a pillar leaves of a thing: its box in the truth is the whole one."""
+    box = np.array(told.xyxy)
+    return any(
+        thing.track == track and covered(box, by=np.array(thing.xyxy)) >= INSIDE
+        for thing in index.objects_at(event.time)
+    )
 
 
 def _thing_at(index: TruthIndex, at: datetime, xyxy: tuple[float, float, float, float]) -> int:

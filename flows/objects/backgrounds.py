@@ -78,6 +78,7 @@ class Backgrounds:
         fast: The same as it stands at the moment.
         since_s: ``(rows, columns)`` when the fast one took its value, seconds on the caller's clock.
         before_s: The look before that.
+        light: Gain of the luma, and offsets ``(3,)``, of the last look's light against that in which it was begun.
         changed: Cells that differ from the slow one.
         seen: Cells that show the fast one.
     """
@@ -109,6 +110,14 @@ class Backgrounds:
         """Cells in which something newly stands still, seen now or hidden by somebody."""
         return self._differ(self.fast, self.slow)
 
+    def in_first_light(self, cells: Grid) -> Grid:
+        """A look as it would be in the light in which the place was learnt: a colour is the same in every light.
+
+        Half the light halves the differences of colour as well, which a grey place does not show.
+        """
+        gain, offset = self.light
+        return np.asarray((cells - offset) / np.float32(gain))
+
     def absorb(self, where: Mask) -> None:
         """What stands there belongs to the place from now on."""
         self._before[where] = self.slow[where]
@@ -127,6 +136,7 @@ class Backgrounds:
         self._before = np.full((*shape, 3), -np.inf, np.float32)
         self._credit_s, self._looks = np.zeros(shape, np.float32), np.zeros(shape, np.int16)
         self._noise = np.full(shape, self.config.noise[0], np.float32)
+        self.light = 1.0, np.zeros(3, np.float32)
         self.changed, self.seen = np.zeros(shape, bool), np.ones(shape, bool)
         self.began_s = self._at_s = at_s
         self._age_s = 0.0
@@ -155,6 +165,8 @@ class Backgrounds:
                 if name == "slow":
                     self._before[..., 0] *= gain
                     self._before += offset
+                    was, by = self.light
+                    self.light = was * gain, by * np.array([gain, 1, 1], np.float32) + offset
 
     def _settle(self, cells: Grid, at_s: float, before_s: float, credit_s: float) -> None:
         """Moves the fast background to what has kept its value for long enough."""

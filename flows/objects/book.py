@@ -39,6 +39,8 @@ SPLIT_S: Final = 2.0
 """The same of what stands beside a known thing: a person who stands there grows cell by cell for longer."""
 GROWS_S: Final = 1.2
 """What came to stand beside a known thing so soon before or after it is the rest of it."""
+BARES_S: Final = 6.0
+"""Who takes a thing away hides parts of its place for so long: these are uncovered one after the other."""
 LESS: Final = 0.75
 """Share of a thing's cells, or of its box, with less of which it is another: its owner, or a shadow, has gone ..."""
 LESS_S: Final = 1.5
@@ -87,6 +89,7 @@ class ObjectBook:
         self._held: list[_Held] = []
         self._candidates: list[_Candidate] = []
         self._absorbed: list[Absorbed] = []
+        self._bared: list[Thing] = []
         self._next = 1
         self._size = (1, 1)
 
@@ -115,15 +118,17 @@ class ObjectBook:
         at_s = (at - self._start).total_seconds()
         dt_s = (at - self._seen_at).total_seconds() if self._seen_at else 0.0
         self._seen_at = at
-        shown = np.clip(cells + NO_COLOUR, 0, 255).astype(np.uint8)
-        if not self._grounds.see(cells, at_s):
+        known = self._grounds.see(cells, at_s)
+        shown = np.clip(self._grounds.in_first_light(cells) + NO_COLOUR, 0, 255).astype(np.uint8)
+        if not known:
             # The place is learnt anew: nobody knows any more what stood there, and that is not to have gone.
             self._held, self._candidates = [], []
             return PixelLook(at, (), changed=np.zeros(cells.shape[:2], bool), cells=shown)
         standing = self._grounds.standing
-        self._absorbed = []
+        self._absorbed, self._bared = [], []
         gone = self._watch(standing, at, dt_s)
         self._find(standing, at, dt_s)
+        gone = (*gone, *self._bared)
         things = tuple(held.thing for held in self._held)
         absorbed = tuple(self._absorbed)
         return PixelLook(at, (*gone, *things), self._movers(), self._grounds.changed, shown, absorbed)
@@ -213,9 +218,29 @@ class ObjectBook:
         if why is not None:
             log.info("%s: what stands at %s is %s, no thing", at, self._box(blob).round().tolist(), why)
             self._absorbed.append(why)
+            if why == "uncovered":
+                self._bare(held, at)
             self._grounds.absorb(blob)
             return
         self._held.append(held)
+
+    def _bare(self, part: _Held, at: datetime) -> None:
+        """What was told before as a thing, and is the rest of a place that something was taken from."""
+        kept = []
+        for held in self._held:
+            apart_s = abs((held.thing.since_at - part.thing.since_at).total_seconds())
+            whole = held.cells | part.cells
+            if (
+                apart_s <= BARES_S
+                and (grown(grown(held.cells)) & part.cells).any()
+                and look_of(whole, self._grounds.fast, self._grounds.slow) == "uncovered"
+            ):
+                log.info("%s: what stands at %s is uncovered as well", at, held.thing.xyxy.round().tolist())
+                self._bared.append(replace(held.thing, standing="gone", gone_at=at))
+                self._grounds.absorb(held.cells)
+            else:
+                kept.append(held)
+        self._held = kept
 
     def _came_slowly(self, held: _Held) -> bool:
         """Whether at no moment something stood there that had not before: light comes and goes so, and no thing."""

@@ -20,7 +20,7 @@ from flows.domain.ruleset import VEHICLES, AbandonedObjectRule
 from flows.domain.things import Box, PixelLook, Thing
 from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
-from flows.objects.company import Company, covered, filled
+from flows.objects.company import Company, around, covered, filled
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.owners import Owners
 from flows.rules.abandoned.present import Present
@@ -32,7 +32,7 @@ from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "10"
+VERSION: Final = "11"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
@@ -322,6 +322,8 @@ class AbandonedObjects:
                 return True  # not before it is known what it is part of, unless that is too tall for a thing
             if not other.judged:
                 continue
+            if self._is_too_tall(around([life.box, other.box])) and not self._together(life, other):
+                continue
             whole, part = (other, life) if larger and other.is_due(self._config, now_s) else (life, other)
             known = set(whole.owners)
             # With its handle pulled out a suitcase would be as high as somebody who sits.
@@ -330,6 +332,11 @@ class AbandonedObjects:
             if part is life or not part.owners.keys() <= known:
                 return True  # not before its other owners have been looked for as well
         return False
+
+    def _is_too_tall(self, box: Box) -> bool:
+        """Whether two that came one after the other are no one thing: together they would be as high as somebody."""
+        size = self._yard.size_m(box)
+        return size is not None and self._sieve.refused(box, size, self._size) == "tall"
 
     def _is_rim(self, life: Life, of: Life) -> bool:
         """Whether it is the rim of light on the floor, which comes by itself, or another end of it."""

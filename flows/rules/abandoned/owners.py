@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -110,17 +111,17 @@ class Owners:
 
     def watch(self, life: Life, look: PixelLook | None, size: tuple[int, int]) -> Watch:
         """What is seen of its owners; who is not detected any more may still be there."""
-        thing = life.thing
-        owners = [owner for owner in life.owners.values() if self._is_followed(life, owner)]
+        pixels = _Pixels(look, size)
+        owners = [owner for owner in life.owners.values() if self._is_followed(life, owner, pixels)]
         people = [owner.person for owner in owners]
         seen = [p for p in people if self._company.seen_lately(p)]
-        hidden = [] if seen else [o.person for o in owners if self._still_there(life, o, look, size)]
+        hidden = [] if seen else [o.person for o in owners if self._still_there(life, o, pixels)]
         watching = [self.near(life.box, person.last.box) for person in (*seen, *hidden)]
         return Watch(
             near=any(is_near for is_near, _ in watching)
             or any(
-                self._may_be_owner(life, person) and self._is_there(thing.xyxy, person, look, size)
-                for person in self._others_near(life)
+                self._may_be_owner(life, person) and self._is_there(life.thing.xyxy, person, pixels)
+                for person in self._others_near(life, pixels)
             ),
             in_sight=bool(watching),
             apart_m=min((apart_m for _, apart_m in watching), default=None),
@@ -138,24 +139,36 @@ class Owners:
                 return "reclaimed"
         return "removed"
 
-    def _is_followed(self, life: Life, owner: Owner) -> bool:
-        """Whether an owner's number is theirs and not the thing's own."""
-        if self._sieve.is_itself(life.thing, life.since_s, owner.person):
+    def _is_followed(self, life: Life, owner: Owner, pixels: _Pixels) -> bool:
+        """Whether an owner's number is theirs: not the thing's own by now, nor somebody else's."""
+        stays = self._shows_beside(life.thing, owner.person, pixels)
+        if not stays and self._sieve.is_itself(life.thing, life.since_s, owner.person):
             owner.itself += 1
             return False
-        return not owner.is_lost(self._config) and not self._sieve.is_seen_as(life.thing, owner.person)
+        if owner.is_lost(self._config) or self._is_somebody_else(owner):
+            return False
+        return stays or not self._sieve.is_seen_as(life.thing, owner.person)
+
+    def _is_somebody_else(self, owner: Owner) -> bool:
+        """Whether whoever goes by an owner's number wears something else, in all looks of late."""
+        person, config = owner.person, self._config
+        lately = person.between(person.last.at_s - config.freed_s, person.last.at_s)
+        far = [unlike(place.clothes, owner.clothes) for place in lately if np.isfinite(place.clothes).all()]
+        return len(far) >= config.itself_looks and min(far) > config.changed
 
     def _is_known(self, life: Life, person: Person) -> bool:
         """Whether somebody goes by the number of an owner who can be known by it."""
         owner = life.owners.get(person.number)
         return owner is not None and not owner.is_lost(self._config)
 
-    def _others_near(self, life: Life) -> Iterator[Person]:
+    def _others_near(self, life: Life, pixels: _Pixels) -> Iterator[Person]:
         """Who stands near it now, is not itself what a detector takes for a person, and is no owner by number."""
         for person in self._company.people:
             if self._is_known(life, person) or not self._company.seen_lately(person):
                 continue
-            if self._sieve.is_seen_as(life.thing, person):
+            if self._sieve.is_seen_as(life.thing, person) and not self._shows_beside(
+                life.thing, person, pixels
+            ):
                 continue
             if self.near(life.box, person.last.box)[0]:
                 yield person
@@ -172,31 +185,46 @@ class Owners:
                 return True
         return False
 
-    def _still_there(self, life: Life, owner: Owner, look: PixelLook | None, size: tuple[int, int]) -> bool:
+    def _still_there(self, life: Life, owner: Owner, pixels: _Pixels) -> bool:
         """Whether something person-like is where an owner was last detected, and has been ever since.
 
         Whoever stands there after the place was seen empty has come by.
         """
         person, thing = owner.person, life.thing.xyxy
-        if look is None or owner.gone_s == person.last.at_s:
+        share = pixels.share_there(thing, person)
+        if share is None or owner.gone_s == person.last.at_s:
             return False
         if covered(person.last.box, by=thing) > 0.5 and self._sieve.may_be_somebody(life):
             return True  # the blob is that person
-        share = _share_there(thing, person, look, size)
         if share <= self._config.empty:
             owner.gone_s = person.last.at_s
         return share >= self._config.still_there
 
-    def _is_there(self, thing: Box, person: Person, look: PixelLook | None, size: tuple[int, int]) -> bool:
+    def _is_there(self, thing: Box, person: Person, pixels: _Pixels) -> bool:
         """Whether what is detected there shows in the pixels beside the thing, or a detector imagines it."""
-        return look is None or _share_there(thing, person, look, size) >= self._config.still_there
+        share = pixels.share_there(thing, person)
+        return share is None or share >= self._config.still_there
+
+    def _shows_beside(self, thing: Thing, person: Person, pixels: _Pixels) -> bool:
+        """Whether more of "somebody" shows than the thing: a head and shoulders over it make them no thing."""
+        share = pixels.share_there(thing.xyxy, person)
+        return share is not None and share >= self._config.still_there
 
 
-def _share_there(thing: Box, person: Person, look: PixelLook, size: tuple[int, int]) -> float:
-    """Which share of somebody's last place differs from the empty place, without the thing."""
-    last = person.last.box
-    own = covered(last, by=thing)
-    return (look.share_changed(last, *size) - own) / max(1.0 - own, 0.1)
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """What differs from the empty place at a look; None where nothing was looked at."""
+
+    look: PixelLook | None
+    size: tuple[int, int]
+
+    def share_there(self, thing: Box, person: Person) -> float | None:
+        """Which share of somebody's last place differs from the empty place, without the thing."""
+        if self.look is None:
+            return None
+        last = person.last.box
+        own = covered(last, by=thing)
+        return (self.look.share_changed(last, *self.size) - own) / max(1.0 - own, 0.1)
 
 
 def _worn(clothes: Iterable[Array], person: Person) -> Array:

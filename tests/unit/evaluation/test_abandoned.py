@@ -125,6 +125,14 @@ def test_a_missed_one_is_named_and_a_doubtful_one_is_not_asked_for() -> None:
     assert (doubtful.tp, doubtful.fp, doubtful.fn) == (0, 0, 0)
 
 
+@pytest.mark.parametrize(("ignore", "wrong"), [(True, 0), (False, 1)])
+def test_the_strip_that_a_pillar_leaves_of_a_doubtful_thing_is_that_thing(ignore: bool, wrong: int) -> None:
+    x0, y0, x1, y1 = BOX
+    strip = (x0, y0 + 0.3 * (y1 - y0), x0 + 0.18 * (x1 - x0), y1)
+    score = score_scene(hall(due(ignore=ignore)), [alarm("c", 30, strip)])
+    assert (score.tp, score.fp) == (0, wrong)
+
+
 @pytest.mark.parametrize(
     ("at_s", "expected"),
     [([10.0], (0, 0, 0)), ([30.0], (1, 0, 0)), ([], (0, 0, 1)), ([10.0, 30.0], (0, 1, 0))],

@@ -56,3 +56,16 @@ def test_light_that_changes_everywhere_changes_all_that_is_remembered() -> None:
     backgrounds.see(before * dim, 4.0)
     assert np.abs(backgrounds.slow - before * dim).max() < 1.0
     assert not backgrounds.changed.any()
+
+
+def test_a_colour_is_told_as_it_was_in_the_light_in_which_the_place_was_learnt() -> None:
+    """The lamps go down to two thirds: of a red coat the luma as well as the redness."""
+    backgrounds, dim = Backgrounds(), np.float32(2 / 3)
+    watched(backgrounds, 0.0, 4.0, None)
+    hall = backgrounds.slow.copy()
+    hall[WHERE] = (90.0, -15.0, 60.0)
+    for k in range(4):
+        backgrounds.see(hall * dim, 4.0 + k * EVERY_S)
+    assert backgrounds.in_first_light(hall * dim)[WHERE] == pytest.approx(hall[WHERE], abs=1.5)
+    backgrounds.see(hall, 5.0)
+    assert backgrounds.in_first_light(hall)[WHERE] == pytest.approx(hall[WHERE], abs=1.5)

@@ -249,6 +249,21 @@ def test_what_is_taken_for_the_place_itself_is_told() -> None:
     assert told(looks) == {}
 
 
+@pytest.mark.slow
+def test_a_place_that_is_uncovered_bit_by_bit_is_one() -> None:
+    """Who takes a bag away stands before the rest of its place for a while."""
+
+    def taken(picture: NDArray[np.int16], t: float) -> None:
+        if t < 6:
+            bag(picture)
+        elif t < 9:
+            picture[30:64, 60:90] = 60 + 40 * (round(t * 4) % 3)
+
+    looks = watch(taken)
+    assert [thing.standing for thing in told(looks).values()] == ["gone"]
+    assert [why for look in looks for why in look.absorbed] == ["uncovered"]
+
+
 def rim(picture: NDArray[np.int16], t: float) -> None:
     """Something stands one pixel elsewhere since somebody pushed it."""
     if t >= 6:

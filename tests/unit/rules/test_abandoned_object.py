@@ -611,6 +611,14 @@ def test_a_thing_that_grew_too_large_is_none() -> None:
     assert (events, judge.refusals()) == ([], {"part": 1, "tall": 1})
 
 
+def test_what_came_later_and_would_make_it_too_large_is_no_part_of_it() -> None:
+    """Its owner put something on the bench behind it, a while later."""
+    above = BAG + np.array([0, -60, 0, -26], np.float32)
+    events = play(Tale({"owner": LEAVES}, also=[above], others_s=4.0))
+    assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+    assert AbandonedObject.model_validate(events[0].data).xyxy == pytest.approx(tuple(BAG))
+
+
 def test_a_corner_that_grows_to_a_thing_is_one() -> None:
     """Its owner stands before it and shows a hand's breadth of it first."""
     judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, corner_until_s=11.0))

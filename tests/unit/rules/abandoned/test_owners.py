@@ -144,6 +144,31 @@ def test_who_was_last_detected_where_it_stands_may_be_it_if_it_is_as_high_as_the
     assert hall.near(life) is near
 
 
+def test_an_owner_whose_number_goes_on_in_other_clothes_has_gone() -> None:
+    """Two people meet, and the tracker goes on with the one who stays; in the owner's clothes it is the owner."""
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK)})
+    life = hall.life(since_s=8.0)
+    hall.until(16.0, {1: (5.0, RED)})
+    watch = hall.owners.watch(life, hall.look, SIZE)
+    assert (watch.near, watch.in_sight) == (False, False)
+    hall.until(22.0, {1: (5.0, DARK)})
+    assert hall.near(life)
+
+
+def test_who_shows_above_a_thing_is_not_that_thing_though_they_fill_one_box() -> None:
+    """They carried it before them: their coat looked like the thing until they put it down."""
+    hall = Hall()
+    hall.until(9.0, {1: (6.0, RED)})
+    life = hall.life(since_s=9.0)
+    life.thing = replace(life.thing, xyxy=box(6.0, 1.0, 0.5))
+    hall.until(20.0, {1: (6.0, DARK)})
+    life.owners = hall.owners.bringers(life.thing, 18.0, 18.0)
+    assert hall.near(life)
+    hall.look = replace(hall.look, changed=np.zeros((90, 160), bool)) if hall.look else None
+    assert not hall.near(life)
+
+
 @pytest.mark.parametrize(("colour", "outcome"), [(DARK, "reclaimed"), (RED, "removed")])
 def test_who_takes_it_is_known_by_their_clothes(colour: tuple[int, int, int], outcome: str) -> None:
     hall = Hall()
