@@ -141,20 +141,30 @@ class Owners:
 
     def _is_followed(self, life: Life, owner: Owner, pixels: _Pixels) -> bool:
         """Whether an owner's number is theirs: not the thing's own by now, nor somebody else's."""
-        stays = self._shows_beside(life.thing, owner.person, pixels)
-        if not stays and self._sieve.is_itself(life.thing, life.since_s, owner.person):
+        if self._is_somebody_else(life, owner):
+            return False
+        if self._shows_beside(life.thing, owner.person, pixels):
+            owner.itself = 0
+            return True
+        if self._sieve.is_itself(life.thing, life.since_s, owner.person):
             owner.itself += 1
             return False
-        if owner.is_lost(self._config) or self._is_somebody_else(owner):
-            return False
-        return stays or not self._sieve.is_seen_as(life.thing, owner.person)
+        return not owner.is_lost(self._config) and not self._sieve.is_seen_as(life.thing, owner.person)
 
-    def _is_somebody_else(self, owner: Owner) -> bool:
-        """Whether whoever goes by an owner's number wears something else, in all looks of late."""
+    def _is_somebody_else(self, life: Life, owner: Owner) -> bool:
+        """Whether whoever goes by an owner's number of late wears nothing that it wore when the thing came.
+
+        What somebody carries before them, and how they bend, changes what is seen of their clothes.
+        """
         person, config = owner.person, self._config
-        lately = person.between(person.last.at_s - config.freed_s, person.last.at_s)
-        far = [unlike(place.clothes, owner.clothes) for place in lately if np.isfinite(place.clothes).all()]
-        return len(far) >= config.itself_looks and min(far) > config.changed
+        from_s, came_s = person.last.at_s - config.freed_s, life.since_s + config.around_s
+        looks = [place.clothes for place in person.between(from_s, math.inf)]
+        if from_s <= came_s or len(looks) < config.itself_looks:
+            return False
+        lately = _worn(looks, person)
+        then = (place.clothes for place in person.between(life.since_s - config.worn_s, came_s))
+        far = [unlike(lately, clothes) for clothes in (owner.clothes, *then)]
+        return config.changed < min(far) < math.inf
 
     def _is_known(self, life: Life, person: Person) -> bool:
         """Whether somebody goes by the number of an owner who can be known by it."""

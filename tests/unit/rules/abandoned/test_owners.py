@@ -156,6 +156,17 @@ def test_an_owner_whose_number_goes_on_in_other_clothes_has_gone() -> None:
     assert hall.near(life)
 
 
+def test_a_number_that_was_the_things_own_is_its_owners_again_when_they_show_beside_it() -> None:
+    """A tracker went on with the suitcase while they bent down behind it."""
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK)})
+    life = hall.life(since_s=9.0)
+    (owner,) = life.owners.values()
+    owner.itself = ObjectConfig().itself_looks
+    assert hall.near(life)
+    assert owner.itself == 0
+
+
 def test_who_shows_above_a_thing_is_not_that_thing_though_they_fill_one_box() -> None:
     """They carried it before them: their coat looked like the thing until they put it down."""
     hall = Hall()
