@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from evidencestore import store_in
 
 from flows.domain.errors import EvidenceAway, FieldError, StoreError
 from flows.domain.reports import UNFINISHED
@@ -30,7 +31,7 @@ def make(redis_url: str, tmp_path: Path) -> Iterator[Callable[[], UploadShelf]]:
         made.append(
             UploadShelf(
                 redis_url,
-                EvidenceStore(str(tmp_path / "evidence")),
+                store_in(tmp_path / "evidence"),
                 Limits(photo_bytes=4096, clip_bytes=10_000),
             )
         )
@@ -104,7 +105,7 @@ def test_a_node_that_does_not_share_the_store_says_to_begin_again_and_where_to_l
     one.append("egov", begun.id, 0, DATA)
     with pytest.raises(EvidenceAway, match="mounted"), stranger.file("egov", begun.id):
         pass  # nothing at all is there: that may be mended, and the upload waits for it
-    elsewhere.put("reports/another", "a.jpg", b"jpeg")
+    elsewhere.set_up()
     with pytest.raises(FieldError, match=r"begin again.*DOME_EVIDENCE"), stranger.file("egov", begun.id):
         pass
     stranger.close()
@@ -158,7 +159,7 @@ def test_what_nobody_goes_on_with_is_forgotten_with_its_pieces(
     shelf.append("egov", begun.id, 0, DATA[:700])
     (key,) = redis.Redis.from_url(redis_url).keys("*upload:*")
     assert 0 < redis.Redis.from_url(redis_url).ttl(key) <= UNFINISHED.total_seconds()
-    reports, evidence = ReportsStore(redis_url), EvidenceStore(str(tmp_path / "evidence"))
+    reports, evidence = ReportsStore(redis_url), store_in(tmp_path / "evidence")
     for hours, gone in ((24, 0), (25, 1)):
         late = datetime.now(UTC) + timedelta(hours=hours)
         assert Reception(reports, evidence, now=lambda late=late: late).forget() == gone
