@@ -43,8 +43,11 @@ style: $(READY)
 types: $(READY)  # beside the tests: a first run without a cache takes half a minute of one core
 	$(BIN)/mypy
 
+# One worker a core: numpy's own threads would only wait for one another. No unit test needs schemathesis, whose import
+# costs each process a second.
+quick: export OPENBLAS_NUM_THREADS = 1
 quick: $(READY)
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" tests/unit
+	$(BIN)/pytest -q -n 2 --dist loadfile -p no:schemathesis -m "not slow" tests/unit
 
 test: $(READY)   ## the whole suite: unit, integration (Ray, Redis, RTSP), end to end
 	$(BIN)/pytest -q -n 2 --dist loadfile tests/unit

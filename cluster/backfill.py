@@ -21,6 +21,7 @@ from flows.jurisdiction import JurisdictionProfile, load_profile
 from flows.results import results_actor, retention_of
 from flows.rules.reporting import standing_of
 from flows.settings import Settings
+from flows.store.mounting import ready_evidence
 from flows.store.redis_server import redis_for
 from flows.stream.assembly import Surroundings
 from flows.stream.backfill import SPOOLED, Loaders, Played, Recording, play_all, recordings
@@ -101,6 +102,7 @@ def run_backfill(
     _fetch(found, options)
     with ExitStack() as stack:
         redis_url = stack.enter_context(redis_for(options.settings))
+        ready_evidence(redis_url, options.settings.evidence)
         stack.enter_context(ray_for(options.address))
         stop = stack.enter_context(stopped_by_signal())
         if options.gpus > (had := _resource("GPU")):

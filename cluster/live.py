@@ -24,6 +24,7 @@ from flows.domain.status import OVER, CameraStatus, ResultsStatus, Summary
 from flows.jurisdiction import load_profile
 from flows.results import results_actor, retention_of
 from flows.settings import Settings
+from flows.store.mounting import ready_evidence
 from flows.store.redis_server import redis_for
 from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
@@ -106,6 +107,7 @@ def run_live(
     cameras = [_overridden(camera, options.detector) for camera in site.cameras]
     with ExitStack() as stack:
         redis_url = stack.enter_context(redis_for(options.settings))
+        ready_evidence(redis_url, options.settings.evidence)
         stack.enter_context(ray_for(options.address, options.dashboard))
         stack.enter_context(reachable(options.settings))
         stop = stack.enter_context(

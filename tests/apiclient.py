@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from evidencestore import store_in
 from fastapi import FastAPI
 
 from flows.domain.events import EVIDENCE_STORED, Event
@@ -61,6 +62,7 @@ async def running(
     """
     app = app or create_app(config)
     app.state.config = config
+    store_in(config.settings.evidence)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://dome") as client:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from evidencestore import store_in
 from media import STARTED_AT, square_at, write_video
 
 from flows.court.export import Captured, Material, Sealing, export
@@ -97,7 +98,7 @@ def material(type: str = SPEEDING) -> Material:
     """The case with a decision."""
     event = violation(type)
     with tempfile.TemporaryDirectory() as folder:
-        store = EvidenceStore(folder)
+        store = store_in(folder)
         if type != SPEEDING:  # only violations have packages by themselves
             told = [
                 e.model_copy(update={"type": "dome.evidence.stored.v1"})

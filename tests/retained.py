@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import redis
+from evidencestore import store_in
 from people import Clock
 from violations import AT, package, plate, violation
 
@@ -13,7 +14,6 @@ from flows.casework.adjudication import Decision
 from flows.domain.events import DECISION, Event
 from flows.domain.review import Export, State
 from flows.store.audit import AuditStore
-from flows.store.evidence import EvidenceStore
 from flows.store.removals import Removals
 from flows.store.results import ResultsStore
 from flows.store.unconfirmed import Archive, UnconfirmedSweep
@@ -36,7 +36,7 @@ class House:
         self.redis = redis.Redis.from_url(url)
         self.redis.flushall()
         self.results, self.audit = ResultsStore(url), AuditStore(url)
-        self.evidence, self.folder = EvidenceStore(str(folder)), folder
+        self.evidence, self.folder = store_in(folder), folder
         self.steady_s = 0.0
         self.sweeper = self.sweeper_of(self.results)
         self.removals = Removals(url, self.evidence, lambda: self.steady_s)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apiclient import config_for
+from evidencestore import store_in
 from ray import serve
 
 from flows.store.redis_server import EmbeddedRedis
@@ -20,6 +21,7 @@ def served(home: Path) -> Iterator[tuple[ApiConfig, str]]:
     """The API with a Redis of its own on the Ray that runs: its configuration, and the address of ``/api/v1``."""
     with EmbeddedRedis(home / "redis") as server:
         config, port = config_for(server.url, home), free_port()
+        store_in(config.settings.evidence)
         serve.shutdown()  # another module's may run without a proxy
         start_serve(("127.0.0.1", port))
         ensure_api(ApiArgs(config=config))

@@ -52,6 +52,7 @@ def run(quick: bool = False) -> list[dict[str, Any]]:
 def served(home: Path) -> Iterator[tuple[Any, str, EmbeddedRedis]]:
     """The API on Ray Serve, with everything of its own: its configuration, its address, its Redis."""
     from cluster.session import ray_for
+    from flows.store.mounting import ready_evidence
     from serve.api.config import ApiConfig
     from serve.app import ApiArgs, ensure_api, start_serve
 
@@ -63,6 +64,7 @@ def served(home: Path) -> Iterator[tuple[Any, str, EmbeddedRedis]]:
             "channel_rate_hz": 100_000.0,
         }  # one client here asks for many
         config = ApiConfig.from_env(server.url, settings, env={}).model_copy(update=limits)
+        ready_evidence(server.url, settings.evidence)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])

@@ -91,6 +91,7 @@ def package() -> bytes:
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         store = EvidenceStore(folder)
+        store.set_up()
         source = FileVideo("gantry", PACKAGED / "gantry.mp4", started_at=STARTED_AT)
         queue = EvidenceQueue(source.ring, store, context, profile.evidence.clip_s)
         told: list[Event] = []

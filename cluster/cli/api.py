@@ -53,10 +53,12 @@ def api(
 def serve_console(settings: Settings, url: str, host: str, port: int) -> None:
     """Serves the API and the console until Ctrl-C, and says where people sign in."""
     from cluster.session import ray_for, stopped_by_signal
+    from flows.store.mounting import ready_evidence
     from serve.api.config import ApiConfig
     from serve.app import ApiArgs, ensure_api, start_serve
 
     config = ApiConfig.from_env(url, settings)
+    ready_evidence(url, settings.evidence)
     with ray_for(), stopped_by_signal() as stop:
         start_serve((host, port))
         ensure_api(ApiArgs(config=config))

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from flows.court.verify import Report, Trust
     from flows.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Export evidence packages; verify one offline.")
+app = typer.Typer(
+    no_args_is_help=True, help="Export evidence packages; verify one offline; begin with another disk."
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout and nothing else.")]
 Certificates = Annotated[
@@ -95,6 +97,26 @@ def _material(id: str, url: str, settings: Settings, by: str) -> Material:
         if leads.knows(id):
             return gather_lead(id, leads, cases, by, software_version())
     return gather(id, ResultsStore(url), evidence)
+
+
+@app.command()
+def begin() -> None:
+    """Begin an evidence store at DOME_EVIDENCE: its disk was lost for good, or what it held was moved by hand.
+
+    The first start does so by itself. Later, where the store is not there, its disk may only not be mounted: nothing is
+    written then until it is, or this is said. What lies there already is taken as it is.
+    """
+    from flows.settings import Settings
+    from flows.store.mounting import begin_evidence
+    from flows.store.redis_server import redis_beside
+
+    settings = Settings.from_env()
+    with redis_beside(settings) as url:
+        found = begin_evidence(url, settings.evidence)
+    said = (
+        f"evidence store {found}" if found else "an object store says itself when it is away: nothing to do"
+    )
+    stdout().print(f"{settings.evidence}: {said}", soft_wrap=True)
 
 
 @app.command()

@@ -206,6 +206,9 @@ class AbandonedObjects:
         if life.dismissed == "light" and life.is_solid(self._thresholds):
             life.dismissed = ""
             self._refusals["light"] -= 1
+        if life.part_of is not None and self._is_freed(life.part_of):
+            life.free(now_s, moment.at)
+            self._refusals["part"] -= 1
         if life.dismissed:
             return []
         life.look(self._is_somebody(life), now_s)
@@ -283,7 +286,7 @@ class AbandonedObjects:
             return []
         if self._sieve.is_within_somebody(life.thing, life.since_s):
             return []
-        if self._stays.beside(life.box, life.since_s):
+        if self._somebody_stays(life):
             return []
         if life.kept > self._thresholds.covered * life.looks:
             return []
@@ -315,7 +318,7 @@ class AbandonedObjects:
             if other.dismissed or not self._is_one(life, other):
                 continue
             if other.event is not None:
-                self._dismiss(life, "part")
+                self._join(life, other)
                 return True
             larger = _area(other.box) > _area(life.box)
             if not other.judged and larger and self._refused(other) == "":
@@ -328,7 +331,7 @@ class AbandonedObjects:
             known = set(whole.owners)
             # With its handle pulled out a suitcase would be as high as somebody who sits.
             whole.take_up(part, grows=not _is_handle(part.box, whole.box))
-            self._dismiss(part, "part")
+            self._join(part, whole)
             if part is life or not part.owners.keys() <= known:
                 return True  # not before its other owners have been looked for as well
         return False
@@ -337,6 +340,30 @@ class AbandonedObjects:
         """Whether two that came one after the other are no one thing: together they would be as high as somebody."""
         size = self._yard.size_m(box)
         return size is not None and self._sieve.refused(box, size, self._size) == "tall"
+
+    def _join(self, part: Life, whole: Life) -> None:
+        self._dismiss(part, "part")
+        part.part_of = whole
+
+    def _is_freed(self, whole: Life) -> bool:
+        """Whether what was taken for a part stands alone: the whole has gone, or is no thing.
+
+        The bag behind somebody's suitcase stays when they take that. What is part of somebody, or of what is as high
+        as they are, is theirs.
+        """
+        if whole.part_of is not None:
+            return self._is_freed(whole.part_of)
+        if whole.dismissed:
+            return whole.dismissed not in ("somebody", "tall")
+        return all(other is not whole for other in self._lives.values())
+
+    def _somebody_stays(self, life: Life) -> bool:
+        """Whether somebody stays by it; it is counted as theirs as long as they do."""
+        stays = self._stays.beside(life.box, life.since_s)
+        if stays != life.stayed:
+            self._refusals["somebody_stays"] += 1 if stays else -1
+            life.stayed = stays
+        return stays
 
     def _is_rim(self, life: Life, of: Life) -> bool:
         """Whether it is the rim of light on the floor, which comes by itself, or another end of it."""
@@ -389,7 +416,9 @@ class AbandonedObjects:
         """Moments whose pictures must not be lost while a verdict may come."""
         wanted = []
         for life in self._lives.values():
-            if life.dismissed or life.covered > self._thresholds.covered * life.looks:
+            if (
+                life.dismissed and life.part_of is None
+            ) or life.covered > self._thresholds.covered * life.looks:
                 continue
             wanted.append(life.placed_at)
             if life.left_at is not None:

@@ -18,6 +18,10 @@ MANIFEST = "manifest.json"
 """Written last: a folder without it is no package."""
 KEEP = "keep.json"
 """A folder with it is not removed: it names the violations that the package belongs to. A passage may belong to two."""
+MARK = ".dome-evidence"
+"""Lies in the root of a store on a disk and holds its id: where it is missing, there is only the empty folder that
+waits for the disk. Nothing is written into that, and nothing counts as removed."""
+AWAY = "nothing of the store is there, its disk may not be mounted"
 
 
 class _Files(Protocol):
@@ -25,6 +29,11 @@ class _Files(Protocol):
 
     @property
     def mounted(self) -> bool: ...
+
+    def id(self) -> str: ...
+
+    def begin(self, id: str) -> str: ...
+
     def write(self, path: PurePosixPath, data: bytes) -> None: ...
 
     def read(self, path: PurePosixPath) -> bytes: ...
@@ -52,6 +61,33 @@ class EvidenceStore:
     def __init__(self, address: str) -> None:
         self.address = address
         self._files: _Files = _RemoteFiles(address) if "://" in address else _LocalFiles(Path(address))
+
+    def set_up(self, known: str = "") -> str:
+        """Makes the store where there is none; of one that is known, asks whether it is there.
+
+        Several may do so at once. Packages that lie there already, of an earlier version, belong to it.
+
+        Args:
+            known: The id that the installation has noted of it; empty at its first start.
+
+        Returns:
+            Its id; empty of an object store, which says itself when it is away.
+
+        Raises:
+            EvidenceAway: If the store that is known is not there, or cannot be asked now.
+            StoreError: If another one is there.
+        """
+        try:
+            found = self._files.id() or ("" if known else self._files.begin(secrets.token_hex(8)))
+        except OSError as error:
+            raise EvidenceAway(f"evidence cannot be kept at {self.address}: {error}") from error
+        if known and not found:
+            raise EvidenceAway(f"{self.address}: {AWAY}")
+        if known and found != known:
+            raise StoreError(
+                f"{self.address}: expected the evidence store {known}, got {found}: another disk"
+            )
+        return found
 
     def write(self, folder: str, files: Mapping[str, bytes], manifest: bytes) -> bytes:
         """Writes a package, its manifest last. A package that is there already stays as it is.
@@ -133,10 +169,8 @@ class EvidenceStore:
         Raises:
             EvidenceAway: If it cannot be removed now.
         """
-        try:
-            self._files.drop(_inside(folder) / _plain(name))
-        except OSError as error:
-            raise EvidenceAway(f"{name} cannot be removed from {self.address}/{folder}: {error}") from error
+        with self._removing(folder) as place:
+            self._files.drop(place / _plain(name))
 
     def free_bytes(self) -> int | None:
         """How much more it can hold; None if nobody can know.
@@ -182,8 +216,6 @@ class EvidenceStore:
             EvidenceAway: If it cannot be removed now.
         """
         with self._removing(folder) as place:
-            if not self._files.mounted:  # what is not there now would count as removed
-                raise OSError("nothing is there: is its disk mounted?")
             owners = self._owners(place)
             if others := [each for each in owners if each != violation]:
                 if others != owners:
@@ -195,7 +227,10 @@ class EvidenceStore:
     @contextmanager
     def _removing(self, folder: str) -> Iterator[PurePosixPath]:
         try:
-            yield _inside(folder)
+            place = _inside(folder)
+            if not self._files.mounted:  # what is not there now would count as removed
+                raise OSError(AWAY)
+            yield place
         except (OSError, ValueError) as error:
             raise EvidenceAway(f"evidence cannot be removed from {self.address}/{folder}: {error}") from error
 
@@ -204,7 +239,7 @@ class EvidenceStore:
         told = f"evidence cannot be read from {self.address}/{folder}/{name}: {error}"
         if not isinstance(error, FileNotFoundError):
             return EvidenceAway(told)
-        return LostFile(told) if self._files.mounted else EvidenceAway(f"{told}; is its disk mounted?")
+        return LostFile(told) if self._files.mounted else EvidenceAway(f"{told}; {AWAY}")
 
     def _owners(self, place: PurePosixPath) -> list[str]:
         """Violations that a package belongs to; of one that names none who can be told, an empty name."""
@@ -239,10 +274,33 @@ class _LocalFiles:
 
     @property
     def mounted(self) -> bool:
-        """Whether anything is there: where a disk is not mounted, an empty folder may wait for it."""
+        """Whether the store is there, and not the folder that waits for it."""
         with suppress(OSError):
-            return any(True for _ in self._root.iterdir())
+            return (self._root / MARK).exists()
         return False
+
+    def id(self) -> str:
+        """The store's id; empty where it is not."""
+        try:
+            return (self._root / MARK).read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return ""
+
+    def begin(self, id: str) -> str:
+        """Marks the store; of several who do so at once, the first one's id holds."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        mark = self._root / MARK
+        part = mark.with_name(f"{MARK}.{secrets.token_hex(4)}.part")
+        try:
+            part.write_text(f"{id}\n", encoding="ascii")
+            mark.hardlink_to(part)
+        except FileExistsError:
+            pass
+        except OSError:  # a disk that knows no links: the last one's
+            part.replace(mark)
+        finally:
+            part.unlink(missing_ok=True)
+        return self.id()
 
     def write(self, path: PurePosixPath, data: bytes) -> None:
         with self._part(path) as part, part.open("wb") as file:
@@ -268,12 +326,13 @@ class _LocalFiles:
         (self._root / path).unlink(missing_ok=True)
 
     def free_bytes(self) -> int | None:
-        self._root.mkdir(parents=True, exist_ok=True)
+        self._expect()
         return shutil.disk_usage(self._root).free
 
     @contextmanager
     def _part(self, path: PurePosixPath) -> Iterator[Path]:
         """A file that takes its place when it is whole."""
+        self._expect()
         target = self._root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
@@ -282,6 +341,11 @@ class _LocalFiles:
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
+
+    def _expect(self) -> None:
+        """Refuses to write beside the store: that would fill the disk under it, and be hidden when it is back."""
+        if not self.mounted:
+            raise OSError(AWAY)
 
     def read(self, path: PurePosixPath) -> bytes:
         return (self._root / path).read_bytes()
@@ -298,6 +362,12 @@ class _RemoteFiles:
     """Files behind fsspec; object stores write a file whole or not at all by themselves."""
 
     mounted = True  # where an object store is away, it says so
+
+    def id(self) -> str:
+        return ""
+
+    def begin(self, id: str) -> str:
+        return ""
 
     def __init__(self, address: str) -> None:
         import fsspec  # a camera that stores locally does not carry it

@@ -79,6 +79,7 @@ them.
 | ``{dome}:patrol:places:D`` | geo set | tasks of a district that are not over, by place; an empty D is any |
 | ``{dome}:patrol:calling:D`` | geo set | those of them that call patrols from afar, likewise |
 | ``{dome}:report...`` | | citizens' reports, see :mod:`flows.store.reports` |
+| ``{dome}:evidence:stores`` | hash | each evidence store's address to its id, see :mod:`flows.store.mounting` |
 | ``{dome}:present`` | string | when something was last deleted by its age, or could have been, ms |
 | ``{dome}:present:doubted`` | string | since when nothing is, because the clock has leapt ahead, ms; else absent |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
@@ -118,6 +119,7 @@ AUDIT = f"{PREFIX}audit"
 AUDIT_HEAD = f"{AUDIT}:head"
 AUDIT_SEALED = f"{AUDIT}:sealed"
 CLOCK = f"{PREFIX}clock"
+EVIDENCE_STORES = f"{PREFIX}evidence:stores"
 PRESENT = f"{PREFIX}present"
 PRESENT_DOUBTED = f"{PRESENT}:doubted"
 TASKS = f"{PREFIX}patrol:tasks"

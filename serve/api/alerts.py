@@ -184,7 +184,7 @@ class AlertHub:
         """Ends the reader and gives the connections back."""
         while self._reader is not None and not self._reader.done():
             self._reader.cancel()  # a client that is just connecting swallows the first one
-            await asyncio.wait([self._reader], timeout=0.1)
+            await asyncio.wait([self._reader], timeout=0.005)
         await self._client.aclose()
 
     @property

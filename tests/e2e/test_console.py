@@ -19,6 +19,7 @@ import pytest
 from apiclient import config_for, write
 from browsing import CHROMIUM, check_accessible
 from citizens import signed
+from evidencestore import store_in
 from PIL import Image
 
 from flows.domain.events import EVIDENCE_STORED, Event, KeyMoment
@@ -76,7 +77,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiConfig]:
     home = tmp_path_factory.mktemp("console")
     with EmbeddedRedis(home / "redis") as server:
         config = config_for(server.url, home)
-        evidence = EvidenceStore(config.settings.evidence)
+        evidence = store_in(config.settings.evidence)
         now = datetime.now(UTC).replace(microsecond=0)
         events = [violation(n, now - timedelta(minutes=25 * n)) for n in range(9)]
         read = PlateRecord(outcome="read", text="123ABC02", confident=True)

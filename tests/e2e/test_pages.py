@@ -15,6 +15,7 @@ import httpx
 import pytest
 from apiclient import config_for, stored, token, write
 from browsing import CHROMIUM, check_accessible, served
+from evidencestore import store_in
 from searching import DAY, make_case, make_found
 
 from flows.court.verify import verify
@@ -26,7 +27,6 @@ from flows.domain.status import CameraStatus, Outline
 from flows.store.audit import AuditStore
 from flows.store.cameras import CameraStore
 from flows.store.cases import CaseStore
-from flows.store.evidence import EvidenceStore
 from flows.store.leads import LeadStore
 from flows.store.pictures import PictureStore
 from flows.store.redis_server import EmbeddedRedis
@@ -78,7 +78,7 @@ def test_a_small_thing_is_marked_and_shown_larger(desk: Any, shots: Path, config
     data = {"object": "", "moments": moments, "placed_at": at.isoformat(), "measured": {}}
     event = Event.of("dome.object.abandoned.v1", camera_id="hall", district="esil", at=at, data=data)
     files = dict(zip((f"{name}.jpg" for name in names), frames(70, 90, 215), strict=True))
-    EvidenceStore(config.settings.evidence).write(f"x/{event.id}", files, b"{}")
+    store_in(config.settings.evidence).write(f"x/{event.id}", files, b"{}")
     write(config.redis_url, event, stored(event, *files))
     page = opened(desk, "objects", "operator")
     boxes = page.locator(".overlay > .box")
@@ -337,7 +337,7 @@ def clips(config: ApiConfig, **codecs: bytes | None) -> dict[str, str]:
                          data={"rule": "speeding", "article": "", "track": n, "cls": "car", "moments": moments,
                                "measured": {}, "threshold": {}, "trace": [], "state": "stands"})  # fmt: skip
         files = {"first.jpg": frames(70)[0]} | ({} if clip is None else {"clip.mp4": clip})
-        EvidenceStore(config.settings.evidence).write(f"x/{event.id}", files, b"{}")
+        store_in(config.settings.evidence).write(f"x/{event.id}", files, b"{}")
         write(config.redis_url, event, stored(event, "first.jpg", *([] if clip is None else ["clip.mp4"])))
         found[name] = event.id
     return found

@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 import uvicorn
 from apiclient import bearer, config_for, speeding, stored, token, write
+from evidencestore import store_in
 from hypothesis import HealthCheck, Phase, given, settings
 
 from flows.domain.people import ROLES
@@ -29,6 +30,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict
     home: Path = tmp_path_factory.mktemp("schema")
     with EmbeddedRedis(home / "redis") as redis:
         config = config_for(redis.url, home)
+        store_in(config.settings.evidence)
         events = [speeding(n) for n in range(20)]
         write(redis.url, *events, *[stored(e, "clip.mp4") for e in events])
         server = uvicorn.Server(uvicorn.Config(create_app(config), port=0, log_level="error", ws="none"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from evidencestore import store_in
 from sections import START, TERMS, passage
 from typer.testing import CliRunner
 from violations import AT, package, permits, plate, violation
@@ -23,7 +24,7 @@ from flows.domain.events import DECISION, EVIDENCE_STORED, PASSAGE, Event
 from flows.domain.passages import Passage
 from flows.domain.plates import PLATE_READ
 from flows.store.delivery import Policy, Results
-from flows.store.evidence import KEEP, EvidenceStore
+from flows.store.evidence import KEEP
 from flows.store.exemptions import ExemptionsStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore, Retention
@@ -39,7 +40,7 @@ class House:
     def __init__(self, home: Path, server: EmbeddedRedis) -> None:
         self.home, self.server = home, server
         self.store, self.lists = ResultsStore(server.url), ExemptionsStore(server.url)
-        self.evidence = EvidenceStore(str(home / "evidence"))
+        self.evidence = store_in(home / "evidence")
         self.now = AT + timedelta(hours=1)
         self.start()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 from citizens import AT, photo, report
+from evidencestore import store_in
 
 from flows.domain.errors import StoreError
 from flows.domain.reports import Reporter, merged, step
@@ -102,7 +103,7 @@ def test_every_receipt_outlives_a_redis_that_is_killed_while_reports_come(tmp_pa
     receipts: dict[str, bytes] = {}
     refused = threading.Event()
     with EmbeddedRedis(tmp_path / "redis") as server:
-        store, evidence = ReportsStore(server.url), EvidenceStore(str(tmp_path / "evidence"))
+        store, evidence = ReportsStore(server.url), store_in(tmp_path / "evidence")
         reception = Reception(store, evidence, now=lambda: AT)
 
         def send(first: int) -> None:
@@ -136,7 +137,7 @@ def test_every_receipt_outlives_a_redis_that_is_killed_while_reports_come(tmp_pa
 
 def test_who_is_forgotten_is_gone_from_the_append_only_file_too(tmp_path: Path) -> None:
     with EmbeddedRedis(tmp_path / "redis") as server:
-        store, evidence = ReportsStore(server.url), EvidenceStore(str(tmp_path / "evidence"))
+        store, evidence = ReportsStore(server.url), store_in(tmp_path / "evidence")
         reception = Reception(store, evidence, now=lambda: AT)
         made = reception.accept(
             Claim("egov", "secret-4711", "speeding", 43.24, 76.91, "words of hers"), [photo()]

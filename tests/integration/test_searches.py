@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 from cryptography.fernet import Fernet
+from evidencestore import store_in
 from searching import DAY, HOUR, T0, make_case, make_found, make_lead_event, make_vehicle_case
 
 from flows.casework.auditing import Seals, figures, verify, whole
@@ -22,7 +23,6 @@ from flows.domain.platehash import PlateHasher
 from flows.domain.sightings import PLATE_SEEN, Sighting
 from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
-from flows.store.evidence import EvidenceStore
 from flows.store.leads import LeadStore
 from flows.store.probes import ProbeStore
 from flows.store.redis_server import EmbeddedRedis
@@ -57,7 +57,7 @@ class House:
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder, self.clock = url, folder, SetClock()
         self.vault = Vault(Fernet.generate_key())
-        self.files = EvidenceStore(str(folder / "evidence"))
+        self.files = store_in(folder / "evidence")
         self.cases = CaseStore(url, self.vault, self.files, self.clock)
         self.leads = LeadStore(url, self.vault, self.clock)
         self.probes = ProbeStore(url, self.vault, self.clock)

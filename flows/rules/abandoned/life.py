@@ -66,6 +66,8 @@ class Life:
         owners: Who brought it, by their numbers.
         judged: It is known to be a thing that somebody brought.
         dismissed: Why it is none; empty as long as it may be.
+        part_of: The thing that it was taken up into, or that it covers a piece of.
+        stayed: Somebody stays by it, or has until it went.
         left_at: When an owner was last near.
         left_s: The same.
         heard_s: When the pixels last spoke of it.
@@ -98,6 +100,8 @@ class Life:
     owners: dict[int, Owner] = field(default_factory=dict)
     judged: bool = False
     dismissed: str = ""
+    part_of: Life | None = None
+    stayed: bool = False
     left_at: datetime | None = None
     left_s: float = 0.0
     heard_s: float = 0.0
@@ -172,6 +176,11 @@ class Life:
         if grows:
             self.whole = around([self.box, part.box])
         self.owners = {**part.owners, **self.owners}
+
+    def free(self, now_s: float, at: datetime) -> None:
+        """Begins again as a thing of its own. Nobody has looked for its owners meanwhile: they may have been near."""
+        self.dismissed, self.part_of = "", None
+        self.left_s, self.left_at, self.shown_s = now_s, at, 0.0
 
     def is_due(self, rule: AbandonedObjectRule, now_s: float) -> bool:
         """Whether it has been alone for long enough to be reported."""

@@ -113,6 +113,7 @@ export const CODES = {
   "refused.framed": ["экран не плакат", "экран или плакат", "a screen or a poster"],
   "refused.nobody_brought_it": ["ешкім әкелген жоқ", "никто не приносил", "nobody brought it"],
   "refused.somebody": ["адам болуы мүмкін", "возможно, это человек", "it may be somebody"],
+  "refused.somebody_stays": ["жанында біреу тұр", "рядом кто-то остаётся", "somebody stays by it"],
   "refused.restored": ["бұрынғы орын қайта көрінді", "показалось прежнее место", "the place as it was before"],
   "refused.early": ["камера орынды танып жатқанда пайда болды", "появилось, пока камера запоминала место", "it came while the place was being learnt"],
   "refused.part": ["белгілі заттың бөлігі", "часть известного предмета", "part of a known thing"],

@@ -1,34 +1,20 @@
-"""One embedded Redis for the API's tests, emptied before each."""
+"""The API over an embedded Redis, and somebody who calls it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import redis
 from apiclient import bearer, config_for, reusable, running, token, write
 from fastapi import FastAPI
 
 from flows.domain.events import Event
 from flows.domain.people import Role
-from flows.store.redis_server import EmbeddedRedis
 from serve.api.config import ApiConfig
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("api") / "redis") as server:
-        yield server
-
-
-@pytest.fixture
-def redis_url(redis_server: EmbeddedRedis) -> str:
-    redis.Redis.from_url(redis_server.url).flushall()
-    return redis_server.url
 
 
 @dataclass

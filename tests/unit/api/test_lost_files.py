@@ -8,6 +8,7 @@ from typing import Any
 
 import access
 import pytest
+from evidencestore import kept_in
 
 CLIP = access.violation("/violations/{id}/files/clip.mp4")
 FILES = {
@@ -35,7 +36,7 @@ async def asked(api: Any, which: str, spoil: Any) -> Any:
 
 
 def lose(store: Path) -> None:
-    for file in [path for path in store.rglob("*") if path.is_file()]:
+    for file in kept_in(store):
         file.unlink()
 
 
@@ -51,7 +52,7 @@ def remove(store: Path) -> None:
 
 def break_down(store: Path) -> None:
     """Every file is there, and none of them can be read."""
-    for file in [path for path in store.rglob("*") if path.is_file()]:
+    for file in kept_in(store):
         file.unlink()
         file.mkdir()
 

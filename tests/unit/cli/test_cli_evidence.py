@@ -8,6 +8,8 @@ from packages import identity, package
 from typer.testing import CliRunner
 
 from cluster.cli import app
+from flows.store.evidence import EvidenceStore
+from flows.store.mounting import ready_evidence
 
 runner = CliRunner()
 
@@ -59,3 +61,17 @@ def test_trust_in_a_file_that_is_none_is_bad_input(zipped: Path, tmp_path: Path)
     result = runner.invoke(app, ["evidence", "verify", str(zipped), "--trust", str(tmp_path / "root.pem")])
     assert result.exit_code == 2
     assert "--trust" in result.stderr
+
+
+def test_a_new_disk_is_begun_with_when_somebody_says_so(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOME_HOME", str(tmp_path))
+    monkeypatch.setenv("DOME_REDIS_URL", redis_url)
+    ready_evidence(redis_url, str(tmp_path / "evidence"))
+    (tmp_path / "evidence").rename(tmp_path / "lost")
+    begun = runner.invoke(app, ["evidence", "begin"])
+    assert begun.exit_code == 0, begun.stderr
+    assert begun.stdout.split()[-1] == EvidenceStore(str(tmp_path / "evidence")).set_up()
+    ready_evidence(redis_url, str(tmp_path / "evidence"))
+    EvidenceStore(str(tmp_path / "evidence")).put("lane-1/2026-09-01/a", "a.jpg", b"picture")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evidencestore import store_in
 from packages import PROFILE, SEALED_AT, decision, material, package, sealing, store_package, violation
 from PIL import Image
 
@@ -20,7 +21,6 @@ from flows.domain.errors import FieldError
 from flows.domain.events import Event
 from flows.domain.plates import PlateRecord, plate_event
 from flows.evidence.package import Manifest
-from flows.store.evidence import EvidenceStore
 from flows.store.results import Entry
 
 OBJECT = "dome.object.abandoned.v1"
@@ -193,7 +193,7 @@ class Shelf:
 
 @pytest.mark.slow
 def test_a_case_is_gathered_from_what_was_stored(tmp_path: Path) -> None:
-    store, event = EvidenceStore(str(tmp_path)), violation()
+    store, event = store_in(tmp_path), violation()
     (stored,) = store_package(store, event)
     decided = decision(event)
     found = gather(event.id, Shelf(event, stored, decided, decisions=(decided,)), store)
@@ -207,6 +207,6 @@ def test_a_case_is_gathered_from_what_was_stored(tmp_path: Path) -> None:
 
 
 def test_a_profile_of_another_version_is_not_the_law_it_was_judged_by(tmp_path: Path) -> None:
-    store, event = EvidenceStore(str(tmp_path)), violation(profile="kz@000000000000")
+    store, event = store_in(tmp_path), violation(profile="kz@000000000000")
     (stored,) = store_package(store, event, None)
     assert gather(event.id, Shelf(event, stored), store).profile is None

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from evidencestore import kept_in, store_in
 from media import STARTED_AT, draw, square_at, write_video
 from plate_packages import CONTEXT, READ, Reader, violation
 
@@ -66,7 +67,7 @@ def play(tmp_path: Path, clip: Path) -> Play:
         pauses_s: tuple[float, ...] = (0.01, 0.01),
         asked: Event | None = None,
     ) -> tuple[list[Event], EvidenceQueue, EvidenceStore]:
-        store = EvidenceStore(str(tmp_path / "evidence"))
+        store = store_in(tmp_path / "evidence")
         source = FileVideo("cam-1", clip, started_at=STARTED_AT)
         queue = EvidenceQueue(
             source.ring,
@@ -89,7 +90,7 @@ def play(tmp_path: Path, clip: Path) -> Play:
 
 
 def kept(tmp_path: Path) -> list[Path]:
-    return [path for path in (tmp_path / "evidence").rglob("*") if path.is_file()]
+    return kept_in(tmp_path / "evidence")
 
 
 def test_a_missing_belt_is_a_violation_with_its_package_and_plate(play: Play) -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from evidencestore import store_in
 from media import STARTED_AT, write_video
 from sections import TERMS, passage
 from violations import violation
@@ -20,7 +21,6 @@ from flows.domain.site import SiteConfig
 from flows.evidence.package import EvidenceContext, ModelRef, verify_package
 from flows.evidence.queue import EvidenceQueue
 from flows.sources.file import FileVideo
-from flows.store.evidence import EvidenceStore
 from flows.stream.feed import Feed
 
 CONTEXT = EvidenceContext(
@@ -48,7 +48,7 @@ def test_a_passage_is_told_when_its_package_is_written(tmp_path: Path, clip: Pat
     event = with_evidence_folder(made.event())
     assert untold(event)
     assert event.data["evidence"] == f"cam-1/2026-05-04/{event.id}"
-    store, asked = EvidenceStore(str(tmp_path)), []
+    store, asked = store_in(tmp_path), []
 
     def hash_plate(plate: PlateRecord | None) -> str:
         asked.append(plate)

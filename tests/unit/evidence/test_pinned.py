@@ -11,6 +11,7 @@ from typing import Any
 import driving
 import numpy as np
 import pytest
+from evidencestore import store_in
 from media import STARTED_AT, write_video
 from roads import Drive, parked, rect, road, tell
 from violations import violation as some_violation
@@ -28,7 +29,7 @@ from flows.rules.pins import PinBook
 from flows.rules.prohibited_stopping import ProhibitedStopping
 from flows.sources.file import FileVideo
 from flows.sources.ring import PacketRing
-from flows.store.evidence import MANIFEST, EvidenceStore
+from flows.store.evidence import MANIFEST
 from flows.stream.feed import Feed
 
 CONTEXT = EvidenceContext(
@@ -64,7 +65,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def packaged(clip: Path, where: Path, event: Event, wanted: dict[int, Set[datetime]], ring_s: float) -> Any:
     """What becomes of an event that is added at frame 650; ``wanted`` says from which frame on what is pinned."""
     source = FileVideo("cam-1", clip, started_at=STARTED_AT, ring=PacketRing(ring_s))
-    store = EvidenceStore(str(where))
+    store = store_in(where)
     queue = EvidenceQueue(source.ring, store, CONTEXT, clip_s=2.0)
     for frame in source.frames():
         if frame.index == 650:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evidencestore import store_in
 from media import STARTED_AT, write_video
 from PIL import Image
 from plate_packages import CONTEXT, READ, Reader, violation
@@ -38,7 +39,7 @@ def play(tmp_path: Path, clip: Path) -> Play:
         reader: Reader, event: Event | None = None, pauses_s: tuple[float, ...] = (0.01, 0.01)
     ) -> tuple[list[Event], Manifest, EvidenceStore]:
         event = event or violation()
-        store = EvidenceStore(str(tmp_path / "evidence"))
+        store = store_in(tmp_path / "evidence")
         source = FileVideo("cam-1", clip, started_at=STARTED_AT)
         stage = PlateStage(reader, "KZ", pauses_s)
         queue = EvidenceQueue(source.ring, store, CONTEXT, clip_s=2.0, plates=stage)

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from evidencestore import store_in
 from media import STARTED_AT, shown_index, square_at, write_video
 from PIL import Image
 
@@ -91,7 +92,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_a_package_holds_pictures_crops_and_clip_each_with_its_hash(tmp_path: Path, clip: Path) -> None:
-    store = EvidenceStore(str(tmp_path / "evidence"))
+    store = store_in(tmp_path / "evidence")
     event = make_violation()
     job = Job(clip, store).run({170: event})
     ((when, stored),) = job.stored
@@ -118,7 +119,7 @@ def test_a_package_holds_pictures_crops_and_clip_each_with_its_hash(tmp_path: Pa
 
 @pytest.mark.slow
 def test_pictures_show_the_decisive_moments_and_crops_the_object(tmp_path: Path, clip: Path) -> None:
-    store = EvidenceStore(str(tmp_path))
+    store = store_in(tmp_path)
     event = make_violation()
     Job(clip, store).run({170: event})
     folder = evidence_folder(event)
@@ -133,7 +134,7 @@ def test_pictures_show_the_decisive_moments_and_crops_the_object(tmp_path: Path,
 
 @pytest.mark.slow
 def test_the_clip_covers_the_moments_and_tells_when_each_frame_was(tmp_path: Path, clip: Path) -> None:
-    store = EvidenceStore(str(tmp_path))
+    store = store_in(tmp_path)
     event = make_violation()
     Job(clip, store).run({170: event})
     manifest = Manifest.model_validate_json(store.read(evidence_folder(event), MANIFEST))
@@ -149,20 +150,20 @@ def test_the_clip_covers_the_moments_and_tells_when_each_frame_was(tmp_path: Pat
 
 
 def test_the_same_footage_gives_the_same_package_and_event(tmp_path: Path, clip: Path) -> None:
-    one = Job(clip, EvidenceStore(str(tmp_path / "1"))).run({170: make_violation()})
-    two = Job(clip, EvidenceStore(str(tmp_path / "2"))).run({190: make_violation()})
+    one = Job(clip, store_in(tmp_path / "1")).run({170: make_violation()})
+    two = Job(clip, store_in(tmp_path / "2")).run({190: make_violation()})
     assert [e for _, e in one.stored] == [e for _, e in two.stored]
 
 
 def test_a_package_that_is_there_stays_as_it_is(tmp_path: Path, clip: Path) -> None:
-    store = EvidenceStore(str(tmp_path))
+    store = store_in(tmp_path)
     first = Job(clip, store).run({170: make_violation()})
     again = Job(clip, store, PacketRing(ring_s=3.0)).run({170: make_violation()})
     assert [e for _, e in first.stored] == [e for _, e in again.stored]
 
 
 def test_a_clip_cut_short_by_the_end_says_so(tmp_path: Path, clip: Path) -> None:
-    store = EvidenceStore(str(tmp_path))
+    store = store_in(tmp_path)
     event = make_violation(first=270, closest=290)
     job = Job(clip, store).run({299: event})
     ((_, stored),) = job.stored
@@ -172,7 +173,7 @@ def test_a_clip_cut_short_by_the_end_says_so(tmp_path: Path, clip: Path) -> None
 
 
 def test_a_moment_the_ring_no_longer_holds_is_named_and_the_rest_is_kept(tmp_path: Path, clip: Path) -> None:
-    store = EvidenceStore(str(tmp_path))
+    store = store_in(tmp_path)
     event = make_violation(first=20, closest=150)
     job = Job(clip, store, PacketRing(ring_s=4.0)).run({170: event})
     ((_, stored),) = job.stored
@@ -181,7 +182,7 @@ def test_a_moment_the_ring_no_longer_holds_is_named_and_the_rest_is_kept(tmp_pat
 
 
 def test_packets_are_secured_when_the_event_is_added(tmp_path: Path, clip: Path) -> None:
-    store = EvidenceStore(str(tmp_path))
+    store = store_in(tmp_path)
     job = Job(clip, store, PacketRing(ring_s=3.5)).run({170: make_violation()})
     ((_, stored),) = job.stored
     assert stored.data["problems"] == []
@@ -190,6 +191,7 @@ def test_packets_are_secured_when_the_event_is_added(tmp_path: Path, clip: Path)
 class FlakyStore(EvidenceStore):
     def __init__(self, address: str, failures: int) -> None:
         super().__init__(address)
+        self.set_up()
         self.failures = failures
 
     def write(self, folder: str, files: Mapping[str, bytes], manifest: bytes) -> bytes:
@@ -261,6 +263,7 @@ class OddStore(EvidenceStore):
 def test_an_odd_error_loses_one_package_and_is_counted(tmp_path: Path, clip: Path, late: bool) -> None:
     events = [make_violation(first, 150 + first - 130) for first in (130, 131, 132)]
     store = OddStore(str(tmp_path))
+    store.set_up()
     store.odd = events[1].id
     job = Job(clip, store).run({(297 if late else 170) + i: event for i, event in enumerate(events)})
     assert [e.data["violation"] for _, e in job.stored] == [events[0].id, events[2].id]
@@ -268,7 +271,7 @@ def test_an_odd_error_loses_one_package_and_is_counted(tmp_path: Path, clip: Pat
 
 
 def test_events_that_are_no_violation_need_no_package(tmp_path: Path, clip: Path) -> None:
-    job = Job(clip, EvidenceStore(str(tmp_path)))
+    job = Job(clip, store_in(tmp_path))
     job.queue.add(Event.of("dome.camera.state.v1", camera_id="cam-1", district="d", at=at(1), data={}))
     assert len(job.queue) == 0
 
@@ -278,13 +281,13 @@ def test_too_many_waiting_are_made_early_never_dropped(
 ) -> None:
     monkeypatch.setattr("flows.evidence.queue._MAX_WAITING", 2)
     events = {280 + i: make_violation(230 + i, 270 + i) for i in range(6)}
-    job = Job(clip, EvidenceStore(str(tmp_path))).run(events)
+    job = Job(clip, store_in(tmp_path)).run(events)
     assert {e.data["violation"] for _, e in job.stored} == {e.id for e in events.values()}
 
 
 @pytest.mark.parametrize("name", ["closest.jpg", "clip.mp4"])
 def test_one_flipped_byte_is_found(tmp_path: Path, clip: Path, name: str) -> None:
-    store = EvidenceStore(str(tmp_path))
+    store = store_in(tmp_path)
     event = make_violation()
     Job(clip, store).run({170: event})
     path = tmp_path / evidence_folder(event) / name
@@ -299,7 +302,7 @@ def test_one_flipped_byte_is_found(tmp_path: Path, clip: Path, name: str) -> Non
 
 
 def test_a_changed_manifest_is_found_by_its_event(tmp_path: Path, clip: Path) -> None:
-    store = EvidenceStore(str(tmp_path))
+    store = store_in(tmp_path)
     event = make_violation()
     ((_, stored),) = Job(clip, store).run({170: event}).stored
     path = tmp_path / evidence_folder(event) / MANIFEST
@@ -312,7 +315,7 @@ def test_a_changed_manifest_is_found_by_its_event(tmp_path: Path, clip: Path) ->
 
 
 def test_a_manifest_that_points_elsewhere_is_refused(tmp_path: Path) -> None:
-    store = EvidenceStore(str(tmp_path))
+    store = store_in(tmp_path)
     with pytest.raises(StoreError, match="relative path"):
         store.read("../elsewhere", MANIFEST)
     with pytest.raises(StoreError, match="plain file name"):
@@ -331,7 +334,7 @@ def test_any_address_serves_as_store(clip: Path) -> None:
 
 
 def test_a_half_written_package_is_no_package(tmp_path: Path) -> None:
-    store = EvidenceStore(str(tmp_path))
+    store = store_in(tmp_path)
     (tmp_path / "cam-1").mkdir()
     (tmp_path / "cam-1" / "2026-05-04").write_text("a file where a folder should be")
     with pytest.raises(StoreError, match="cannot be written"):
@@ -361,7 +364,7 @@ def test_a_thing_left_behind_shows_nobody_else_and_has_no_clip(tmp_path: Path, c
         ("blurred", {"now": [(left - 30.0, top - 30.0, left + 54.0, top + 54.0)]}),
     ):
         event = left_behind(boxes)
-        store = EvidenceStore(str(tmp_path / name))
+        store = store_in(tmp_path / name)
         Job(clip, store).run({151: event})
         folder = evidence_folder(event)
         manifest = Manifest.model_validate_json(store.read(folder, MANIFEST))

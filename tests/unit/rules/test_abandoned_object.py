@@ -53,6 +53,7 @@ class Tale:
     Of who is ``doubtful`` the detector is not sure.
     ``also`` came so much later than the bag: ``others_s``. What is told to be gone is told anew, by another number and
     as standing since it came or ``anew_s`` later, from ``again_s`` on. Somebody hides it between both ``hidden_s``.
+    ``also`` goes with it unless it is ``left``.
     """
 
     people: dict[str, Callable[[float], float | None]]
@@ -73,6 +74,7 @@ class Tale:
     again_s: float = float("inf")
     anew_s: float = 0.0
     hidden_s: tuple[float, float] = (0.0, 0.0)
+    left: bool = False
 
 
 def walk(*stops: tuple[float, float]) -> Callable[[float], float | None]:
@@ -143,14 +145,9 @@ def rule_and_events(
                 things[0] = replace(
                     things[0], xyxy=np.array([*tale.box[:2], *(tale.box[:2] + 6)], np.float32)
                 )
-            things += [
-                replace(
-                    things[0], number=2 + n, xyxy=box, shift=tale.shifts[(1 + n) % len(tale.shifts)],
-                    since_at=things[0].since_at + timedelta(seconds=tale.others_s),
-                    before_at=things[0].before_at + timedelta(seconds=tale.others_s),
-                )
-                for n, box in enumerate(tale.also)
-            ]  # fmt: skip
+            things += others(tale, thing(tale, "stands") if tale.left else things[0])
+        elif tale.left and gone_told:
+            things += others(tale, thing(tale, "stands"))
         elif t >= tale.again_s:
             again, later = thing(tale, "stands"), timedelta(seconds=tale.anew_s)
             things.append(
@@ -172,6 +169,17 @@ def rule_and_events(
         events += judge.observe([], moment)
         wanted.append(pins.wanted)
     return judge, events, wanted
+
+
+def others(tale: Tale, like: Thing) -> list[Thing]:
+    later = timedelta(seconds=tale.others_s)
+    return [
+        replace(
+            like, number=2 + n, xyxy=box, shift=tale.shifts[(1 + n) % len(tale.shifts)],
+            since_at=like.since_at + later, before_at=like.before_at + later,
+        )
+        for n, box in enumerate(tale.also)
+    ]  # fmt: skip
 
 
 def thing(tale: Tale, standing: Standing) -> Thing:
@@ -519,6 +527,17 @@ def test_what_is_brought_to_somebody_who_sits_there_is_theirs_as_long_as_they_si
     assert (seconds(play(tale)[0]) >= 30.0) is (sits_m < 2.0)
 
 
+@pytest.mark.parametrize(("until_s", "refused"), [(30, {}), (90, {"somebody_stays": 1})])
+def test_what_is_theirs_by_whom_it_stands_is_counted_as_long_as_they_stay(
+    until_s: float, refused: dict[str, int]
+) -> None:
+    sits = person(BAG_M + 1.2, 1.3)
+    judge, events, _ = rule_and_events(
+        Tale({"owner": LEAVES}, doubtful=lambda t: [sits] if t < until_s else [])
+    )
+    assert (bool(events), judge.refusals()) == (not refused, refused)
+
+
 @pytest.mark.slow
 def test_what_stands_at_the_feet_of_somebody_half_outside_the_picture_is_theirs() -> None:
     """Somebody brought it to them and left; a detector sees their legs in every other look."""
@@ -594,6 +613,35 @@ def test_what_covers_a_part_of_what_was_told_is_no_news() -> None:
     judge, events, _ = rule_and_events(Tale({"owner": LEAVES, "other": other}, also=[corner], others_s=8.0))
     assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
     assert judge.refusals() == {"part": 1}
+
+
+BEHIND = np.array([BAG[0] - 8, BAG[1] - 16, BAG[2] + 8, BAG[3]], np.float32)
+"""Somebody's suitcase, of which a bag behind it shows a corner."""
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["stays", "goes with it"])
+def test_a_bag_behind_somebody_s_suitcase_is_told_if_it_stays_when_they_have_taken_that(left: bool) -> None:
+    traveller = walk_twice(LEAVES, walk((40, 20), (47, 10.3), (53, 20)))
+    other = walk((0, 18), (11, 10.3), (14, 10.3), (20, 0))
+    tale = Tale(
+        {"traveller": traveller, "other": other}, box=BEHIND, stands=(6.0, 48.0), also=[BAG], others_s=8.0,
+        left=left, seconds=80.0,
+    )  # fmt: skip
+    judge, events, _ = rule_and_events(tale)
+    told = [OBJECT_ABANDONED, OBJECT_ESCALATED, OBJECT_CLOSED]
+    assert types(events)[:4] == ([*told, OBJECT_ABANDONED] if left else told)
+    assert judge.refusals() == ({} if left else {"part": 1})
+    if left:
+        assert AbandonedObject.model_validate(events[3].data).xyxy == pytest.approx(tuple(BAG), abs=0.1)
+        assert seconds(events[3]) >= 48.0 + RULE.gone_s
+
+
+def test_what_is_part_of_somebody_who_sits_there_stays_theirs() -> None:
+    x, half = BAG_M * SCALE, 0.45 * SCALE
+    sits = np.array([x - half, FLOOR_PX - 1.24 * SCALE, x + half, FLOOR_PX], np.float32)
+    lost = walk((0, 2), (6, 9.5), (9, 9.5))
+    judge, events, _ = rule_and_events(Tale({"owner": lost}, box=sits, also=[BAG]))
+    assert (events, judge.refusals()) == ([], {"part": 1, "somebody": 1})
 
 
 def test_what_fills_the_place_of_another_is_that_one_whoever_seems_to_have_brought_it() -> None:

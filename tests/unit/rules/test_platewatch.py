@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from evidencestore import kept_in, store_in
 from media import STARTED_AT, square_at, write_video
 from pydantic import ValidationError
 
@@ -32,7 +33,6 @@ from flows.rules.base import Moment
 from flows.rules.hiding import Rests
 from flows.rules.platewatch import PlateWatch
 from flows.sources.file import FileVideo
-from flows.store.evidence import EvidenceStore
 from flows.stream.feed import Feed
 
 AT = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -209,7 +209,7 @@ Play = Callable[..., tuple[list[Event], EvidenceQueue]]
 @pytest.fixture
 def play(tmp_path: Path, clip: Path) -> Play:
     def played(reader: Reader, *events: Event) -> tuple[list[Event], EvidenceQueue]:
-        store = EvidenceStore(str(tmp_path / "evidence"))
+        store = store_in(tmp_path / "evidence")
         source = FileVideo("cam-1", clip, started_at=STARTED_AT)
         context = EvidenceContext(site="almaty", camera_id="cam-1", district="center", software="0",
                                   detector=ModelRef(name="embedded", sha256="ab" * 32))  # fmt: skip
@@ -224,7 +224,7 @@ def play(tmp_path: Path, clip: Path) -> Play:
             if frame.index % 10 == 0:
                 made += queue.due(frame.at)
         made += queue.flush()
-        assert not (tmp_path / "evidence").exists()
+        assert not kept_in(tmp_path / "evidence")
         return made, queue
 
     return played

@@ -11,14 +11,8 @@ from retained import House
 from flows.store.redis_server import EmbeddedRedis
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("store") / "redis") as server:
-        yield server
-
-
 @pytest.fixture
-def house(server: EmbeddedRedis, tmp_path: Path) -> Iterator[House]:
-    house = House(server.url, tmp_path / "evidence")
+def house(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[House]:
+    house = House(redis_server.url, tmp_path / "evidence")
     yield house
     house.close()

@@ -4,25 +4,16 @@ import time
 from collections.abc import Iterator
 
 import pytest
-import redis
 
 from flows.domain.status import CameraStatus, Outline
 from flows.store.cameras import CameraStore
-from flows.store.redis_server import EmbeddedRedis
 
 LANE = Outline(kind="zone", name="lane", points=((0.1, 0.9), (0.5, 0.4), (0.9, 0.9)))
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("cameras") / "redis") as server:
-        yield server
-
-
 @pytest.fixture
-def store(server: EmbeddedRedis) -> Iterator[CameraStore]:
-    redis.Redis.from_url(server.url).flushall()
-    store = CameraStore(server.url, status_s=0.2)
+def store(redis_url: str) -> Iterator[CameraStore]:
+    store = CameraStore(redis_url, status_s=0.2)
     yield store
     store.close()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 from people import Clock
@@ -12,20 +10,13 @@ from searching import DAY, HOUR, T0, make_vehicle_case
 from flows.domain.cases import SearchTerms
 from flows.store import keys
 from flows.store.cases import CaseStore
-from flows.store.redis_server import EmbeddedRedis
-
-
-@pytest.fixture
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("sweep") / "redis") as server:
-        yield server.url
 
 
 def test_an_index_that_has_lost_its_case_keeps_no_other_from_being_forgotten(
-    url: str, caplog: pytest.LogCaptureFixture
+    redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()
-    cases, client = CaseStore(url, clock=clock), redis.Redis.from_url(url)
+    cases, client = CaseStore(redis_url, clock=clock), redis.Redis.from_url(redis_url)
     case = cases.create(make_vehicle_case(terms=SearchTerms(longest_days=30, kept_days=1)), {})
     cases.authorise(case.id, "bolat")
     cases.activate(case.id, "asel")

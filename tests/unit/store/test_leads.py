@@ -24,12 +24,6 @@ from flows.store.vault import Vault
 PHOTO, CROP = b"photo-of-the-searched", b"crop-of-a-stranger"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("leads") / "redis") as server:
-        yield server
-
-
 class House:
     """The stores of ``case-1``, which runs for two hours from ``T0``, or longer if it is urgent."""
 
@@ -70,8 +64,8 @@ class House:
 
 
 @pytest.fixture
-def house(server: EmbeddedRedis) -> Iterator[House]:
-    house = House(server.url)
+def house(redis_server: EmbeddedRedis) -> Iterator[House]:
+    house = House(redis_server.url)
     yield house
     house.close()
 
@@ -161,12 +155,12 @@ def test_a_lead_is_shown_to_nobody_after_its_hours(house: House) -> None:
         house.leads.view(lead, "dana")
 
 
-def test_a_rejected_crop_leaves_the_append_only_file_too(house: House, server: EmbeddedRedis) -> None:
+def test_a_rejected_crop_leaves_the_append_only_file_too(house: House, redis_server: EmbeddedRedis) -> None:
     house.begin()
     lead = house.lead()
     crop = house.redis.hget(f"{{dome}}:lead:{lead}", "crop")
     assert isinstance(crop, bytes)
-    path = server.folder / "appendonly.aof"
+    path = redis_server.folder / "appendonly.aof"
     assert crop in path.read_bytes()
     rewritten(house.redis)  # it may be busy with an earlier one
     house.leads.reject(lead, "dana")

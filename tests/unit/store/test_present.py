@@ -48,9 +48,8 @@ class Machine:
 
 
 @pytest.fixture
-def machine(server: EmbeddedRedis) -> Machine:
-    redis.Redis.from_url(server.url).flushall()
-    return Machine(server.url)
+def machine(redis_url: str) -> Machine:
+    return Machine(redis_url)
 
 
 def test_clocks_that_agree_are_believed_however_slowly_they_drift(machine: Machine) -> None:
@@ -159,12 +158,12 @@ def test_a_clock_that_was_doubted_and_set_right_is_doubted_anew(machine: Machine
 
 
 def test_a_machine_that_wakes_up_has_not_leapt(
-    server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+    redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is suspended every night would never have a day without a leap."""
-    machine = Machine(server.url)
+    machine = Machine(redis_server.url)
     machine.redis.flushall()
-    machine.present = Present(server.url, machine.wall)
+    machine.present = Present(redis_server.url, machine.wall)
     machine.present._redis.time = machine._time  # type: ignore[method-assign]
     assert machine.knows()
     real = time.clock_gettime
@@ -182,11 +181,13 @@ def test_a_redis_that_is_full_is_let_go_of_things(machine: Machine) -> None:
 
 
 def test_nothing_is_deleted_by_a_clock_that_has_leapt(
-    machine: Machine, server: EmbeddedRedis, tmp_path: Path
+    machine: Machine, redis_server: EmbeddedRedis, tmp_path: Path
 ) -> None:
-    house = House(server.url, tmp_path / "evidence")
+    house = House(redis_server.url, tmp_path / "evidence")
     machine.wall.at = house.now
-    sweep = UnconfirmedSweep(server.url, house.results, 30.0, machine.present.now, lambda: machine.steady_s)
+    sweep = UnconfirmedSweep(
+        redis_server.url, house.results, 30.0, machine.present.now, lambda: machine.steady_s
+    )
     made = house.writes()
     assert sweep.sweep() == 0
     machine.passes(11 * MINUTE)

@@ -37,9 +37,9 @@ class Shelf:
         return int(self.redis.scard(keys.VIOLATIONS_UNREMOVED))  # type: ignore[arg-type]
 
 
-def test_a_store_that_is_away_keeps_no_event_waiting(server: EmbeddedRedis) -> None:
+def test_a_store_that_is_away_keeps_no_event_waiting(redis_server: EmbeddedRedis) -> None:
     """Whoever removes is whoever writes, and each of thousands would wait for its answer."""
-    shelf = Shelf(server.url, 50, takes_s=3.0, stuck=50)
+    shelf = Shelf(redis_server.url, 50, takes_s=3.0, stuck=50)
     assert shelf.removals.sweep() == 0
     assert len(shelf.tried) == 1
     shelf.removals.sweep()
@@ -50,16 +50,18 @@ def test_a_store_that_is_away_keeps_no_event_waiting(server: EmbeddedRedis) -> N
 
 
 def test_what_is_too_much_for_once_goes_bit_by_bit_and_what_is_stuck_holds_up_nothing(
-    server: EmbeddedRedis,
+    redis_server: EmbeddedRedis,
 ) -> None:
-    shelf = Shelf(server.url, 40, takes_s=0.5, stuck=10)
+    shelf = Shelf(redis_server.url, 40, takes_s=0.5, stuck=10)
     for _ in range(200):
         shelf.removals.sweep()
         shelf.steady_s += AGAIN_S
     assert shelf.waiting == 10
 
 
-def test_of_very_many_some_are_looked_at(server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_very_many_some_are_looked_at(
+    redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("flows.store.removals.MOST", 7)
-    shelf = Shelf(server.url, 20, takes_s=0.0)
+    shelf = Shelf(redis_server.url, 20, takes_s=0.0)
     assert [shelf.removals.sweep() for _ in range(4)] == [7, 7, 6, 0]

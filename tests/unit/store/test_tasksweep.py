@@ -34,12 +34,6 @@ from flows.store.tasksweep import TaskSweep
 from flows.store.vault import Vault
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("tasks") / "redis") as server:
-        yield server
-
-
 class House:
     """The stores, one clock, and ``case-1`` where a test begins it: it runs for two hours from ``T0``."""
 
@@ -105,8 +99,8 @@ class House:
 
 
 @pytest.fixture
-def house(server: EmbeddedRedis) -> Iterator[House]:
-    house = House(server.url)
+def house(redis_server: EmbeddedRedis) -> Iterator[House]:
+    house = House(redis_server.url)
     yield house
     house.close()
 
@@ -327,8 +321,8 @@ def test_a_sweep_that_fails_keeps_no_end_from_being_told(
     assert len(PatrolDesk(house.tasks).sweep()) == 1
 
 
-def test_what_was_told_of_tasks_goes_as_they_do(server: EmbeddedRedis, house: House) -> None:
-    store = ResultsStore(server.url, retention=Retention(task_days=3.0))
+def test_what_was_told_of_tasks_goes_as_they_do(redis_server: EmbeddedRedis, house: House) -> None:
+    store = ResultsStore(redis_server.url, retention=Retention(task_days=3.0))
     task, now = house.about("object", "bag-1", datetime.now(UTC), "abandoned"), datetime.now(UTC)
     store.write([task.told(task.made_at), taken("bag-1", now)])
     assert store.prune((now + timedelta(days=2.9)).timestamp()) == 0

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import redis
+from evidencestore import store_in
 
 from flows.domain.errors import EvidenceAway, FieldError, StoreError
 from flows.domain.reports import UNFINISHED
 from flows.reports.reception import Reception
 from flows.store import uploads
 from flows.store.evidence import EvidenceStore
-from flows.store.redis_server import EmbeddedRedis
 from flows.store.reports import ReportsStore
 from flows.store.uploads import OffsetWrong, UploadShelf
 from flows.uploads.kinds import Limits, UploadRefused
@@ -22,22 +22,17 @@ DATA = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8
 DIGEST = sha256(DATA).hexdigest()
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("uploads") / "redis") as server:
-        yield server.url
-
-
 @pytest.fixture
-def make(url: str, tmp_path: Path) -> Iterator[Callable[[], UploadShelf]]:
+def make(redis_url: str, tmp_path: Path) -> Iterator[Callable[[], UploadShelf]]:
     """Another replica's shelf each time, maybe on another node: of one Redis and one evidence store."""
-    redis.Redis.from_url(url).flushall()
     made = []
 
     def another() -> UploadShelf:
         made.append(
             UploadShelf(
-                url, EvidenceStore(str(tmp_path / "evidence")), Limits(photo_bytes=4096, clip_bytes=10_000)
+                redis_url,
+                store_in(tmp_path / "evidence"),
+                Limits(photo_bytes=4096, clip_bytes=10_000),
             )
         )
         return made[-1]
@@ -102,15 +97,15 @@ def test_of_two_pieces_for_one_place_at_the_same_moment_one_is_taken(
 
 
 def test_a_node_that_does_not_share_the_store_says_to_begin_again_and_where_to_look(
-    make: Callable[[], UploadShelf], url: str, tmp_path: Path
+    make: Callable[[], UploadShelf], redis_url: str, tmp_path: Path
 ) -> None:
     elsewhere = EvidenceStore(str(tmp_path / "elsewhere"))
-    one, stranger = make(), UploadShelf(url, elsewhere)
+    one, stranger = make(), UploadShelf(redis_url, elsewhere)
     begun = one.begin("egov", len(DATA), DIGEST)
     one.append("egov", begun.id, 0, DATA)
     with pytest.raises(EvidenceAway, match="mounted"), stranger.file("egov", begun.id):
         pass  # nothing at all is there: that may be mended, and the upload waits for it
-    elsewhere.put("reports/another", "a.jpg", b"jpeg")
+    elsewhere.set_up()
     with pytest.raises(FieldError, match=r"begin again.*DOME_EVIDENCE"), stranger.file("egov", begun.id):
         pass
     stranger.close()
@@ -158,13 +153,13 @@ def test_size_and_kind_are_bounded_from_the_first_piece(shelf: UploadShelf) -> N
 
 
 def test_what_nobody_goes_on_with_is_forgotten_with_its_pieces(
-    shelf: UploadShelf, url: str, tmp_path: Path
+    shelf: UploadShelf, redis_url: str, tmp_path: Path
 ) -> None:
     begun = shelf.begin("egov", len(DATA), DIGEST)
     shelf.append("egov", begun.id, 0, DATA[:700])
-    (key,) = redis.Redis.from_url(url).keys("*upload:*")
-    assert 0 < redis.Redis.from_url(url).ttl(key) <= UNFINISHED.total_seconds()
-    reports, evidence = ReportsStore(url), EvidenceStore(str(tmp_path / "evidence"))
+    (key,) = redis.Redis.from_url(redis_url).keys("*upload:*")
+    assert 0 < redis.Redis.from_url(redis_url).ttl(key) <= UNFINISHED.total_seconds()
+    reports, evidence = ReportsStore(redis_url), store_in(tmp_path / "evidence")
     for hours, gone in ((24, 0), (25, 1)):
         late = datetime.now(UTC) + timedelta(hours=hours)
         assert Reception(reports, evidence, now=lambda late=late: late).forget() == gone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -20,12 +20,6 @@ from flows.store.vault import Vault
 
 OLD = Fernet.generate_key()
 REFUSED = "case second: expected authorisation before it is searched: case first began as urgent"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(tmp_path_factory.mktemp("urgent") / "redis") as server:
-        yield server
 
 
 class House:
@@ -51,8 +45,8 @@ class House:
 
 
 @pytest.fixture
-def house(server: EmbeddedRedis) -> House:
-    return House(server.url)
+def house(redis_server: EmbeddedRedis) -> House:
+    return House(redis_server.url)
 
 
 def expired(house: House) -> None:
