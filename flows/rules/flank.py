@@ -25,8 +25,8 @@ CORNER_M: Final = 1.0
 """The corner's lower part reaches farthest aside in a picture; taken for higher up it is rather farther on."""
 FARTHEST_M: Final = 50.0
 """Beyond that the flank and the line of sight are all but parallel."""
-HEADING_RAD: Final = 0.03
-"""Standard error of a heading, by the way of a foot."""
+HEADING_RAD: Final = 0.05
+"""Standard error of a heading, by the way of a foot: it lags where a vehicle sets off aslant."""
 
 
 class FlankSight(LineOfSight):
@@ -35,7 +35,8 @@ class FlankSight(LineOfSight):
     def reach(self, point: Waypoint, cls: str, picture_px: tuple[int, int]) -> tuple[Array, Array] | None:
         """Where the line of sight along the box's edge comes to the flank: no front is farther on.
 
-        Measured on 93 long vehicles by themselves, it was too near by more than 1.96 standard errors in 0.1 % of looks.
+        Of 2266 looks at 92 long vehicles 9 had it nearer than the front by more than 1.96 standard errors, and by two
+        looks in a row nobody who was over a stop line was before it.
 
         Args:
             point: The vehicle; its heading and its box are known.
