@@ -36,16 +36,27 @@ VIEW_M: Final = 0.2
 """Standard error from the change of the view."""
 
 
-class CrownSight:
-    """Upper edges of boxes in the pictures of one surveyed camera.
+class LineOfSight:
+    """Lines of sight in the pictures of one surveyed camera.
 
     Args:
         ground: The surveyed plane.
     """
 
     def __init__(self, ground: GroundPlane) -> None:
-        self._ground = ground
+        self._ground, self._stands_m = ground, ground.camera_m[0]
         self._cameras: dict[tuple[int, int], Array] = {}
+
+    def _camera(self, picture_px: tuple[int, int]) -> Array:
+        """``(3, 4)`` metres to px."""
+        camera = self._cameras.get(picture_px)
+        if camera is None:
+            camera = self._cameras[picture_px] = self._ground.for_picture(*picture_px).projection()[0]
+        return camera
+
+
+class CrownSight(LineOfSight):
+    """Upper edges of boxes in the pictures of one surveyed camera."""
 
     def height_m(self, point: Waypoint, picture_px: tuple[int, int]) -> float:
         """How high over the road the plane of sight to the upper edge passes the body's middle, m."""
@@ -106,10 +117,3 @@ class CrownSight:
         assert point.xyxy is not None
         camera = self._camera(picture_px)
         return np.asarray(camera[1] - point.xyxy[1] * camera[2])
-
-    def _camera(self, picture_px: tuple[int, int]) -> Array:
-        """``(3, 4)`` metres to px."""
-        camera = self._cameras.get(picture_px)
-        if camera is None:
-            camera = self._cameras[picture_px] = self._ground.for_picture(*picture_px).projection()[0]
-        return camera

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Final
+
+import numpy as np
 
 from flows.domain.errors import CalibrationError
 from flows.domain.paths import Waypoint
@@ -14,8 +17,9 @@ from flows.rules import body_length
 from flows.rules.body_length import Length
 from flows.rules.certainty import seconds_between
 from flows.rules.crown import CrownSight
+from flows.rules.flank import FlankSight
 from flows.rules.stopping_line import Front, StoppingLine
-from flows.rules.trail import Look
+from flows.rules.trail import UNBROKEN_S, Look
 
 STIFF: Final = ("car", "truck", "bus")
 """Whose upper edge is a body's: a rider's is a head, that leans and sits up."""
@@ -43,6 +47,7 @@ class Body:
         whole: Looks at all of it, one a step of its way: by them its length is measured.
         measured_at: How many there were when it was measured last.
         length: As it was measured then; None while only its class's is known.
+        reach: The last look at it that may matter, and how far beyond the line its front was at most by that.
     """
 
     crowns_m: list[float] = field(default_factory=list)
@@ -50,6 +55,7 @@ class Body:
     whole: list[Waypoint] = field(default_factory=list)
     measured_at: int = 0
     length: Length | None = None
+    reach: tuple[Waypoint, float] | None = None
 
     def add(self, point: Waypoint) -> None:
         """A look at all of it, if it has gone on since the last one: who stands for long trembles to and fro."""
@@ -74,6 +80,7 @@ class FrontSight:
     def __init__(self, line: StoppingLine, ground: GroundPlane | None) -> None:
         self._line, self._ground = line, ground
         self._crown = CrownSight(ground) if ground is not None else None
+        self._flank = FlankSight(ground) if ground is not None else None
 
     def front(self, body: Body, look: Look, picture_px: tuple[int, int], matters: bool) -> Front:
         """Where it is by its foot; of a long vehicle that drives away, by its own length as soon as it matters.
@@ -89,10 +96,32 @@ class FrontSight:
             return front
         if look.whole:
             body.add(look.point)
-        if front.before or front.past or not matters or body.fresh < REMEASURES:
+        if front.before or front.past or not matters:
             return front
-        self.measure(body, look.cls, look.point, picture_px)
-        return self._line.front(look.point, look.cls, body.length)
+        if body.fresh >= REMEASURES:
+            self.measure(body, look.cls, look.point, picture_px)
+            front = self._line.front(look.point, look.cls, body.length)
+        return front if front.before else self._within_reach(body, look, front, picture_px)
+
+    def _within_reach(self, body: Body, look: Look, front: Front, picture_px: tuple[int, int]) -> Front:
+        """No farther on than what is to be seen of it, by the two last looks: one box may be wrong."""
+        if front.usual_m >= 0.0:  # at the line, even if it is no longer than its class tells
+            return front
+        last, body.reach = body.reach, (look.point, self._reach_m(look, picture_px))
+        if last is None or seconds_between(last[0], look.point) > UNBROKEN_S:
+            return front
+        return replace(front, reach_m=max(last[1], body.reach[1]))
+
+    def _reach_m(self, look: Look, picture_px: tuple[int, int]) -> float:
+        """How far beyond the line a front is at most: by its upper edge, and by its flank if all of it is in sight."""
+        point, places = look.point, []
+        if self._crown is not None and look.crown and point.xyxy is not None:
+            places.append(self._crown.reach(np.array(point.xyxy), picture_px))
+        if self._flank is not None and look.whole and point.xyxy is not None:
+            places.append(self._flank.reach(point, look.cls, picture_px))
+        return min(
+            (self._line.no_farther(point, *p).most_m for p in places if p is not None), default=math.inf
+        )
 
     def arrived(self, look: Look, picture_px: tuple[int, int]) -> Front | None:
         """How it was last seen surely before the line, before the first look at it; None if it was not.
@@ -129,7 +158,8 @@ class FrontSight:
 
     def again(self, front: Front, cls: str, body: Body) -> Front:
         """An earlier front, by what is known of its body now."""
-        return replace(self._line.front(front.point, cls, body.length), covered=front.covered)
+        known = self._line.front(front.point, cls, body.length)
+        return replace(known, covered=front.covered, reach_m=front.reach_m)
 
     def measure(self, body: Body, cls: str, now: Waypoint, picture_px: tuple[int, int]) -> None:
         """How long a vehicle is by its own boxes, as far as it headed as it does now."""

@@ -8,7 +8,7 @@ line (it did not get there for some seconds, or red ended, or it was gone). So n
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -21,7 +21,7 @@ from flows.road.geometry import inside_polygon
 from flows.road.roadway import Area
 from flows.rules.base import Moment, Site
 from flows.rules.body_length import LONG
-from flows.rules.certainty import LAG_M, Z95, inside, seconds_between
+from flows.rules.certainty import LAG_M, Z95, inside, seconds_between, way_between
 from flows.rules.following import Finding, FollowingRule
 from flows.rules.front_sight import Body, FrontSight
 from flows.rules.signal_log import SignalLog, Spell
@@ -61,7 +61,7 @@ class CrossingConfig:
         long_gains_mps2: Nor so fast who is much longer than its class tells, a lorry with its trailer or an articulated
             bus: an axle that bears less than half of it drives it, and an empty one of 15 t and 350 kW has power for
             2.3 m/s² at 10 m/s.
-        off_mps: A path's speed may be too high by so much.
+        off_mps: A path's speed may be too high by so much: 95 % are not, the way that follows tells of the rest.
         leaves_s: So long after the crossing it is known which way a vehicle has left, where an arrow may have
             allowed it to turn.
         through_m: Seen before the line and again beyond the junction, a vehicle went through it if the straight way
@@ -350,7 +350,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
             return "signal_unknown" if "unknown" in phases else "signal_changed"
         if (before.point.at - early.begun_by).total_seconds() <= self._grace_s:
             return "within_grace"
-        if not before.before and not self._was_before(before, early):
+        if not before.before and not self._was_before(before, early, state.way):
             return "seen_late"
         if seconds_between(before.point, past.point) > self._thresholds.crosses_s:
             return "too_long"
@@ -366,16 +366,24 @@ class LineCrossingRule(FollowingRule[Crossing]):
             return False
         return self._arrow.showed("green", came.point.at, past.point.at)
 
-    def _was_before(self, front: Front, red: Spell) -> bool:
+    def _was_before(self, front: Front, red: Spell, way: Sequence[Front]) -> bool:
         """Whether who is seen first at the line was surely before it when the grace ended: by its speed.
 
         No longer than its class tells, and quick at best, or longer and slow.
         """
         limits = self._thresholds
         ago_s = (front.point.at - red.begun_by).total_seconds() - self._grace_s
-        speed_mps = max(0.0, front.point.speed_mps - limits.off_mps)
+        speed_mps = max(0.0, min(front.point.speed_mps - limits.off_mps, self._went_mps(front, way)))
         quick_m, slow_m = (_came_m(speed_mps, g, ago_s) for g in (limits.gains_mps2, limits.long_gains_mps2))
-        return front.most_m - front.longer_m < quick_m and front.most_m < slow_m
+        return front.usual_m < quick_m and front.most_m < slow_m
+
+    def _went_mps(self, front: Front, way: Sequence[Front]) -> float:
+        """How fast it went on from there: the first speed of a path is a guess, by up to 20 m/s too high."""
+        near_s = self._thresholds.speed_s
+        near = [f.point for f in way if 0.0 < seconds_between(front.point, f.point) <= near_s]
+        if not near:
+            return math.inf
+        return way_between(front.point, near[-1])[0] / seconds_between(front.point, near[-1])
 
     @staticmethod
     def _beside_m(front: Front) -> float:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 from flows.domain.signals import Phase, SignalState
@@ -79,20 +83,28 @@ class SignalLog:
 
     def showed(self, phase: Phase, first_at: datetime, last_at: datetime) -> bool:
         """Whether it may have shown a phase at any time in between; what is not known may have been it."""
-        spells = self._bridged()
+        spells = _bridged(self._around(first_at, last_at))
         here = [s for s in spells if s.until >= first_at and s.since <= last_at]
         known = all(any(s.begun_by <= when <= s.until for s in spells) for when in (first_at, last_at))
         return not known or any(s.phase in (phase, "unknown") for s in here)
 
-    def _bridged(self) -> list[Spell]:
-        """The phases, with what could not be told for a blink in one: the lamp was hidden, or hardly to be seen."""
-        bridged: list[Spell] = []
-        for spell in self._spells:
-            if len(bridged) > 1 and _blinks(bridged[-2], bridged[-1], spell):
-                bridged[-2:] = [replace(bridged[-2], until=spell.until)]
-            else:
-                bridged.append(spell)
-        return bridged
+    def _around(self, first_at: datetime, last_at: datetime) -> Iterator[Spell]:
+        """The phases in between, and two on either side: they tell what was shown for a blink at the ends."""
+        first, last = (
+            bisect_right(self._spells, at, key=attrgetter("begun_by")) for at in (first_at, last_at)
+        )
+        return islice(self._spells, max(0, first - 3), last + 2)
+
+
+def _bridged(spells: Iterable[Spell]) -> list[Spell]:
+    """The phases, with what could not be told for a blink in one: the lamp was hidden, or hardly to be seen."""
+    bridged: list[Spell] = []
+    for spell in spells:
+        if len(bridged) > 1 and _blinks(bridged[-2], bridged[-1], spell):
+            bridged[-2:] = [replace(bridged[-2], until=spell.until)]
+        else:
+            bridged.append(spell)
+    return bridged
 
 
 def _blinks(before: Spell, between: Spell, after: Spell) -> bool:

@@ -40,7 +40,8 @@ class Front:
         facing: Seen from ahead: what hides its foot makes it seem less far on.
         covered: Something nearer covers part of it: told by its upper edge too.
         shorter_m: Of so much more than its errors explain its length may fall short: the front is less far on ...
-        longer_m: ... or exceed what it is taken for: the front is farther on.
+        longer_m: ... or exceed what it is taken for: the front is farther on ...
+        reach_m: ... but not farther than anything of it that is to be seen, however long it is.
     """
 
     point: Waypoint
@@ -55,6 +56,7 @@ class Front:
     covered: bool = False
     shorter_m: float = 0.0
     longer_m: float = 0.0
+    reach_m: float = math.inf
 
     @property
     def least_m(self) -> float:
@@ -62,9 +64,14 @@ class Front:
         return self.past_m - Z95 * self.sd_m - LAG_M - self.shorter_m
 
     @property
+    def usual_m(self) -> float:
+        """No farther beyond it, unless it is much longer than it is taken for."""
+        return self.past_m + Z95 * self.sd_m + LAG_M
+
+    @property
     def most_m(self) -> float:
         """Surely no farther beyond it."""
-        return self.past_m + Z95 * self.sd_m + LAG_M + self.longer_m
+        return max(self.usual_m, min(self.usual_m + self.longer_m, self.reach_m))
 
     @property
     def before(self) -> bool:

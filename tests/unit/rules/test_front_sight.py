@@ -113,3 +113,31 @@ def test_who_comes_towards_the_camera_shows_its_foot_last_of_all() -> None:
     look = arriving("gantry", 10.0, np.arange(10.0, 32.0, 1.0), 3.1)
     towards = replace(look, point=replace(look.point, heading=np.array([0.0, -1.0])))
     assert sight("gantry").arrived(towards, PICTURE_PX) is None
+
+
+def boxed(pose: str, length_m: float, front_m: float, second: float) -> Look:
+    """All of a truck is to be seen; its front is so far along the road, its path takes it for one of 8 m."""
+    look = arriving(pose, length_m, np.array([front_m]), 3.1)
+    (sighting,) = look.arrival
+    x0, y0, x1, y1 = (float(v) for v in sighting.xyxy)
+    at, place = START + timedelta(seconds=second), np.array([1.75, front_m - length_m + 4.0])
+    spread = np.diag([0.2, 1.0]) ** 2
+    point = replace(look.point, at=at, xy_m=place, xyxy=(x0, y0, x1, y1), spread_m2=spread)
+    return replace(look, point=point, crown=True, whole=True, arrival=())
+
+
+@pytest.mark.parametrize("pose", ["roadside", "high"])
+@pytest.mark.parametrize(
+    ("length_m", "front_m", "before"),
+    [(7.0, 18.0, True), (10.0, 20.0, True), (18.0, 26.5, False), (18.0, 30.0, False)],
+)
+def test_a_flank_tells_a_truck_before_the_line_from_a_road_train_that_is_over_it(
+    pose: str, length_m: float, front_m: float, before: bool
+) -> None:
+    """By its class either may be 20 m long."""
+    looks, body, seeing = [boxed(pose, length_m, front_m, s) for s in (1.0, 1.1)], Body(), sight(pose)
+    fronts = [seeing.front(body, look, PICTURE_PX, matters=True) for look in looks]
+    assert [front.before for front in fronts] == [False, before], "one box alone may be wrong"
+    assert all(front.usual_m < 0.0 for front in fronts)
+    again = seeing.again(fronts[1], "truck", body)
+    assert again.before is before

@@ -390,6 +390,12 @@ def test_who_comes_fast_was_well_before_the_line_some_seconds_ago_however_long_i
     assert isinstance(found, Finding) if told else found == "seen_late"
 
 
+def test_a_first_speed_that_the_way_does_not_bear_out_tells_nothing() -> None:
+    """It crawls, and may have stood over the line: its path says 11 m/s, as they begin with a guess."""
+    looks = [(5.0 + k / 10, 25.3 + 0.2 * k, True, True) for k in range(40)]
+    assert looked_at(*looks, eye=driving.camera(), cls="truck", mps=11.0) == "seen_late"
+
+
 FROM_AHEAD = PinholeCamera.looking(
     (4.5, 62.0, 6.8),
     (1.75, 32.0, 0.0),

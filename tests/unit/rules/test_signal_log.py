@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows.domain.signals import Phase, SignalState
+from flows.rules import signal_log
 from flows.rules.signal_log import SignalLog
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -50,3 +51,18 @@ def test_what_cannot_be_told_for_a_blink_was_what_is_shown_before_and_after(
     log = seen(phases, until_s)
     for first_s, last_s in ((4.8, 6.1), (5.2, 5.5)):
         assert log.showed("green", second(first_s), second(last_s)) is may_have_been_green
+
+
+@pytest.mark.parametrize(
+    ("phases", "may_have_been_green"), [(HIDDEN, False), ([(0, "off"), *FLASHES[1:]], True)]
+)
+def test_what_was_shown_long_before_and_after_does_not_matter(
+    phases: Phases, may_have_been_green: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked of each look at whoever waits for an arrow: not more than the phases around it are gone through."""
+    often = [(20.0 * k + s, phase) for k in range(10) for s, phase in phases]
+    log, bridged = seen(often, 200), list[int]()
+    real = signal_log._blinks
+    monkeypatch.setattr(signal_log, "_blinks", lambda *spells: bridged.append(1) or real(*spells))
+    assert log.showed("green", second(104.8), second(106.1)) is may_have_been_green
+    assert 0 < len(bridged) <= 10
