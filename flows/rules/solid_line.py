@@ -35,9 +35,10 @@ class SolidLineConfig:
     """Thresholds of the rule itself, each with its reason.
 
     Attributes:
-        sure_s: Surely beyond the line for so long: a box jumps for some frames.
-        from_s: Surely on the side it came from for so long, in three looks or more: who overtakes may do so as
-            soon as he comes into sight.
+        sure_s: Surely beyond the line for so long: a box jumps for some frames. Who overtakes a bus is soon within
+            its box, though hardly hidden: what is seen of it then tells that it stays there.
+        from_s: In plain sight for so long on either side, in three looks or more: who overtakes may do so as soon as
+            he comes into sight.
         sure_m: And for so much way on either side: a standing vehicle crosses nothing.
         reach_m: Beyond the line's ends so much way counts for where a vehicle came from and went to.
         beside_m: Farther across the line a vehicle is on another road.
@@ -66,6 +67,7 @@ class _Mark:
     Attributes:
         point: Where it was.
         cls: What it was taken for.
+        clear: No nearer box lies over its own.
         along_m: Along the line.
         across_m: From the line, positive on its left.
         sd_m: Standard error of that.
@@ -73,6 +75,7 @@ class _Mark:
 
     point: Waypoint
     cls: str
+    clear: bool
     along_m: float
     across_m: float
     sd_m: float
@@ -95,8 +98,8 @@ class _Beside:
     Attributes:
         before: Marks surely on the side that it came from.
         between: Marks since, sure of nothing.
-        after: Marks surely beyond the line on the other side.
-        hidden: The first one there at which a nearer vehicle hid a part of it.
+        after: Marks surely beyond the line on the other side, the first of them in plain sight.
+        hidden: The first mark there that was not, before any that was.
     """
 
     before: list[_Mark] = field(default_factory=list)
@@ -141,8 +144,12 @@ class SolidLine(FollowingRule[_Beside]):
             state.turn([])
             return gone
         if not look.clear:
-            if state.hidden is None and self._is_beyond(mark, state):
-                state.hidden = mark
+            if not self._is_beyond(mark, state):
+                return None
+            if state.after:
+                state.after.append(mark)
+                return self._judge(state)
+            state.hidden = state.hidden or mark
             return None
         if not state.before or mark.side == state.before[-1].side:
             back = self._leave(state)
@@ -161,7 +168,7 @@ class SolidLine(FollowingRule[_Beside]):
     def _leave(self, state: _Beside) -> Finding | str | None:
         """Who goes, or comes back, and was beyond the line, but not for long enough in plain sight, is let go."""
         over = state.after[0] if state.after else state.hidden
-        if over is None or (state.after and self._lasts(state.after, self._thresholds.sure_s)):
+        if over is None or self._stays(state):
             return None  # never beyond, or judged
         if not self._lasts(state.before, self._thresholds.from_s):
             return "unseen_before"
@@ -181,28 +188,37 @@ class SolidLine(FollowingRule[_Beside]):
         along_m, across_m, left = along_and_across(point.xy_m, self._line)
         if not -reach_m <= along_m <= self._length_m + reach_m or abs(across_m) > self._thresholds.beside_m:
             return None
-        return _Mark(point, look.cls, along_m, across_m, point.sd_along_m(left))
+        return _Mark(point, look.cls, look.clear, along_m, across_m, point.sd_along_m(left))
 
     def _judge(self, state: _Beside) -> Finding | str | None:
-        if not self._lasts(state.after, self._thresholds.sure_s):
+        if not self._stays(state):
             return None
         before, after = state.before, state.after
         verdict = self._verdict(state) if self._lasts(before, self._thresholds.from_s) else "unseen_before"
         if verdict != "shape" or seconds_between(after[0].point, after[-1].point) > 3.0:
-            state.turn(after)
+            state.turn(_in_plain_sight(after))
         return verdict
 
+    def _stays(self, state: _Beside) -> bool:
+        """Whether it was beyond the line for long enough."""
+        plain, limits = _in_plain_sight(state.after), self._thresholds
+        return self._lasts(plain, limits.from_s) and self._lasts(state.after, limits.sure_s)
+
     def _lasts(self, marks: list[_Mark], least_s: float) -> bool:
+        if len(marks) < 3:
+            return False
         first, last = marks[0].point, marks[-1].point
-        long = len(marks) >= 3 and seconds_between(first, last) >= least_s
-        return long and way_between(first, last)[0] >= self._thresholds.sure_m
+        return (
+            seconds_between(first, last) >= least_s and way_between(first, last)[0] >= self._thresholds.sure_m
+        )
 
     def _verdict(self, state: _Beside) -> Finding | str | None:
         crossed = self._crossed(state, state.after[0])
         if crossed is not True:
             return crossed or None
-        past_m = median([abs(m.across_m) for m in state.after])
-        sd_m = math.hypot(max(m.sd_m for m in state.after), LAG_M / Z95)
+        plain = _in_plain_sight(state.after)
+        past_m = median([abs(m.across_m) for m in plain])
+        sd_m = math.hypot(max(m.sd_m for m in plain), LAG_M / Z95)
         if past_m - self._shifted_m(state) - Z95 * sd_m <= self._config.past_m:
             return "shape"
         at_m = _at_m(*_crossings([state.before[-1], *state.between, state.after[0]])[-1])
@@ -238,7 +254,7 @@ class SolidLine(FollowingRule[_Beside]):
 
     def _shifted_m(self, state: _Beside) -> float:
         """By how much the box's middle may have shifted: half of what its width changed without reason."""
-        before, after = self._newest(state.before), self._newest(state.after)
+        before, after = self._newest(state.before), self._newest(_in_plain_sight(state.after))
         way = [*before, *state.between, *state.after]
         # One class for all of them: while the vote over it changes, a box would seem to.
         excess_m = [
@@ -259,18 +275,22 @@ class SolidLine(FollowingRule[_Beside]):
     def _finding(self, state: _Beside, past_m: float, sd_m: float, at_m: float) -> Finding:
         way = [*state.before[-25:], *state.between, *state.after]
         on_line = min(way, key=lambda m: abs(m.across_m))
-        last = state.after[-1].point
+        last = _in_plain_sight(state.after)[-1].point
         return Finding(
             at=last,
             measured={
                 "past": metres(past_m, sd_m),
-                "beyond": seconds(state.after[0].point, last, self._moment.clock),
+                "beyond": seconds(state.after[0].point, state.after[-1].point, self._moment.clock),
             },
             threshold={"past_m": self._config.past_m},
             moments={"before": state.before[-1].point, "on_line": on_line.point, "past": last},
             way=[m.point for m in way],
             facts={"line": self._config.line, "crossed_at_m": round(at_m, 1)},
         )
+
+
+def _in_plain_sight(marks: list[_Mark]) -> list[_Mark]:
+    return [m for m in marks if m.clear]
 
 
 def _crossings(way: list[_Mark]) -> list[tuple[_Mark, _Mark]]:

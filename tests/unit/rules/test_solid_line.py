@@ -189,10 +189,23 @@ def test_who_is_gone_as_soon_as_it_has_crossed_is_counted() -> None:
     assert from_right.refusals() == {}
 
 
-@pytest.mark.parametrize("covered_s", [(2.4, 9.0), (3.2, 9.0)])
+@pytest.mark.parametrize("covered_s", [(2.4, 9.0), (3.05, 9.0)])
 def test_who_is_hidden_from_when_it_crosses_is_counted(covered_s: tuple[float, float]) -> None:
     """Hidden before it is surely beyond the line, or after a moment in plain sight there."""
     assert looked_at(OVER, covered_s) == ["not_seen_beyond"]
+
+
+def test_who_overtakes_a_bus_stays_beyond_the_line_within_its_box() -> None:
+    """In plain sight there for 0.2 s, then a nearer box lies over its own, as a bus's does beside which it drives."""
+    (found,) = looked_at(OVER, (3.15, 9.0))
+    assert isinstance(found, Finding)
+    assert found.at.at == driving.START + timedelta(seconds=3.1), "what is shown is in plain sight"
+    assert found.measured["beyond"].value == pytest.approx(0.6)
+
+
+def test_who_is_in_plain_sight_beyond_the_line_only_after_it_was_hidden_has_to_stay_there() -> None:
+    gone = over(1, (1.75, 0), (1.75, 22), (-1.75, 42), (-1.75, 50), kmh=45)
+    assert looked_at(gone, (2.0, 3.75)) == ["not_seen_beyond"]
 
 
 def test_who_comes_back_before_it_is_seen_in_plain_sight_again_is_counted() -> None:
