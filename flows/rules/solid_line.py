@@ -3,6 +3,7 @@
 A wheel, a mirror or the load of a wide truck over the line is no crossing. The middle must surely be on the one
 side for some way, and then for some way surely beyond the line by more than is allowed; what a box that is
 always off, or shifts because part of the vehicle is hidden, would make of somebody who keeps to his lane is less.
+Beside whom it overtakes a vehicle is soon within a nearer box: that it stays beyond is then told by what is seen of it.
 """
 
 from __future__ import annotations
