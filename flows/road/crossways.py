@@ -164,10 +164,15 @@ class Line:
 def slopes(t: Array, values: Array, around: float) -> Array:
     """``(N, K)`` slope of the straight line through what lies within ``around`` of each of ``(N,)`` times.
 
+    At both ends the stretch is as long, to one side: half of it would tell half as well, and first and last sightings
+    are the worst.
+
     >>> slopes(np.array([0.0, 1.0, 2.0]), np.array([[0.0], [2.0], [4.0]]), 1.0).ravel().tolist()
     [2.0, 2.0, 2.0]
     """
-    near = (np.abs(t[:, None] - t) <= around).astype(np.float64)
+    half = min(around, (t[-1] - t[0]) / 2)
+    middle = np.clip(t, t[0] + half, t[-1] - half)
+    near = (np.abs(middle[:, None] - t) <= around + 1e-6).astype(np.float64)  # rounding must not lose its own
     count = near.sum(axis=1)
     mean_t, mean = near @ t / count, near @ values / count[:, None]
     spread = near @ t**2 / count - mean_t**2

@@ -31,7 +31,7 @@ from flows.rules.base import Moment, Site
 from flows.rules.reporting import Reporter, moment_of, trace_of
 from flows.rules.trail import leapt
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KMH: Final = 3.6
 COVERAGE: Final = 1.96

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.errors import CalibrationError
 from flows.domain.paths import Waypoint
+from flows.road import kinematics
 from flows.road.ground import GroundPlane
 from flows.road.motion import BODIES, UNKNOWN_BODY
+from flows.road.paths import PathConfig
 
 Array = NDArray[np.float64]
 
@@ -39,7 +42,7 @@ class Shapes:
         except CalibrationError:
             self._ground = None
 
-    def excess_m(self, point: Waypoint, cls: str) -> float | None:
+    def excess_m(self, point: Waypoint, cls: str, heading: Array) -> float | None:
         """By how much the box is wider than a typical body of the class, pointing that way, would be, m.
 
         A box that loses one side behind an obstacle shrinks by twice what its middle shifts, and one that takes
@@ -53,7 +56,27 @@ class Shapes:
             return None
         sight = point.xy_m - self._camera_m
         sight = sight / max(math.hypot(*sight), 1e-6)
-        along = abs(float(point.heading @ sight))
+        along = abs(float(heading @ sight))
         prior = BODIES.get(cls, UNKNOWN_BODY)
         expected_m = prior.width[0] * along + prior.length[0] * math.sqrt(max(0.0, 1 - along * along))
         return math.hypot(*(ends[1] - ends[0])) - expected_m
+
+
+def headings(points: Sequence[Waypoint], config: PathConfig | None = None) -> Array:
+    """``(N, 2)`` which way a vehicle pointed, known afterwards.
+
+    While it steers, a path's heading is some tenths of a second behind, and of a truck that shows ten degrees more of
+    its side a box is more than a metre wider. What it did next tells; where it hardly moves, the path's heading stays.
+
+    Args:
+        points: In time order, each with its heading.
+        config: Of the path; the defaults if None.
+    """
+    config = config or PathConfig()
+    velocity, _ = kinematics.velocities(points, config.accelerates_mps2)
+    ahead = np.array([p.heading for p in points]).reshape(-1, 2)
+    speed = np.linalg.norm(velocity, axis=1)
+    backs = np.where((velocity * ahead).sum(axis=1) < 0.0, -1.0, 1.0)
+    moves = speed >= config.turns_mps
+    ahead[moves] = (backs / np.maximum(speed, 1e-9))[moves, None] * velocity[moves]
+    return ahead

@@ -137,6 +137,8 @@ export const CODES = {
   "refused.unseen_before": ["бұрын көрінбеді", "до этого не виден", "unseen before"],
   "refused.rides_on_line": ["сызық бойымен жүр", "едет по линии", "rides on the line"],
   "refused.line_end": ["сызықтың ұшында", "у конца линии", "at the line's end"],
+  "refused.not_seen_beyond": ["сызықтан өткені анық көрінбеді", "за линией виден недостаточно", "not seen well beyond the line"],
+  "refused.shape": ["пішіні өзгерді, жартысы жасырын болуы мүмкін", "контур изменился: часть могла быть скрыта", "its outline changed: a part may be hidden"],
   "refused.class_unsure": ["түрі белгісіз", "класс неясен", "class is unsure"],
   "refused.signal_unclear": ["белгі анық емес", "сигнал неясен", "signal is unclear"],
   "refused.signal_unknown": ["белгі белгісіз", "сигнал неизвестен", "signal is unknown"],

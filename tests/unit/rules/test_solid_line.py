@@ -107,6 +107,17 @@ def test_a_car_that_a_truck_hides_in_part_has_crossed_nothing(pose: str, seed: i
 
 
 @pytest.mark.slow
+def test_a_long_truck_that_pulls_out_sharply_has_lost_no_side_of_its_box() -> None:
+    """Its path's heading is behind for as long as it steers: its box seemed to grow by more than a metre."""
+    eye = driving.camera("roadside")
+    pulls_out = over(1, (1.75, 11), (1.75, 17), (-1.75, 26), (-1.75, 42), kmh=45, cls="truck")
+    for seed in range(2):
+        judging = rule(eye=eye)
+        assert len(tell(judging, [replace(pulls_out, size_m=(9.5, 2.5))], eye=eye, seed=seed)) == 1
+        assert judging.refusals() == {}
+
+
+@pytest.mark.slow
 def test_a_line_that_is_broken_on_one_side_may_be_crossed_from_there() -> None:
     from_right = rule(LINE.model_copy(update={"allowed_from": "right"}))
     assert tell(from_right, [OVER]) == []
@@ -141,6 +152,7 @@ def looked_at(drive: Drive, covered_s: tuple[float, float]) -> list[Finding | st
         point = Waypoint(at, middle, 0.15, velocity_mps, ahead)
         clear = not covered_s[0] <= at_s <= covered_s[1]
         said.append(judging._see(state, Look(point, "car", clear)))
+    said.append(judging._leave(state))
     return [word for word in said if word is not None]
 
 
@@ -165,6 +177,44 @@ def test_who_crossed_amid_the_line_while_a_truck_hid_it_has_crossed_it() -> None
     (found,) = looked_at(OVER, (2.0, 3.2))
     assert isinstance(found, Finding)
     assert found.measured["past"].low > 0.4
+
+
+def test_who_is_gone_as_soon_as_it_has_crossed_is_counted() -> None:
+    gone = over(1, (1.75, 0), (1.75, 22), (-1.75, 38), kmh=45)
+    refusing = rule()
+    assert tell(refusing, [gone]) == []
+    assert refusing.refusals() == {"not_seen_beyond": 1}
+    from_right = rule(LINE.model_copy(update={"allowed_from": "right"}))
+    assert tell(from_right, [gone]) == []
+    assert from_right.refusals() == {}
+
+
+@pytest.mark.parametrize("covered_s", [(2.4, 9.0), (3.05, 9.0)])
+def test_who_is_hidden_from_when_it_crosses_is_counted(covered_s: tuple[float, float]) -> None:
+    """Hidden before it is surely beyond the line, or after a moment in plain sight there."""
+    assert looked_at(OVER, covered_s) == ["not_seen_beyond"]
+
+
+def test_who_overtakes_a_bus_stays_beyond_the_line_within_its_box() -> None:
+    """In plain sight there for 0.2 s, then a nearer box lies over its own, as a bus's does beside which it drives."""
+    (found,) = looked_at(OVER, (3.15, 9.0))
+    assert isinstance(found, Finding)
+    assert found.at.at == driving.START + timedelta(seconds=3.1), "what is shown is in plain sight"
+    assert found.measured["beyond"].value == pytest.approx(0.6)
+
+
+def test_who_is_in_plain_sight_beyond_the_line_only_after_it_was_hidden_has_to_stay_there() -> None:
+    gone = over(1, (1.75, 0), (1.75, 22), (-1.75, 42), (-1.75, 50), kmh=45)
+    assert looked_at(gone, (2.0, 3.75)) == ["not_seen_beyond"]
+
+
+def test_who_comes_back_before_it_is_seen_in_plain_sight_again_is_counted() -> None:
+    assert looked_at(OVERTAKES, (1.5, 4.3)) == ["not_seen_beyond"]
+
+
+def test_who_swerves_onto_the_line_behind_a_truck_is_not_counted() -> None:
+    swerves = over(1, (1.75, 0), (1.75, 16), (0.3, 28), (0.3, 34), (1.75, 46), (1.75, 70), kmh=40)
+    assert looked_at(swerves, (1.5, 4.3)) == []
 
 
 def test_a_track_that_breaks_after_it_is_one_event() -> None:
