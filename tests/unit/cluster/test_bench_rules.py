@@ -12,14 +12,14 @@ from flows.scenes.truth import CameraTruth, EventTruth, FrameTruth, SceneTruth
 LASTS_S = 10.0
 
 
-def truth(rule: str, on_line_s: float) -> SceneTruth:
-    """A clip of ten seconds; the front of its only vehicle is on the line at a time."""
+def truth(rule: str, on_line_s: float, more_s: float = 6.0) -> SceneTruth:
+    """A clip of ten seconds; the front of its only vehicle is on the line at a time, and the offence ends later."""
     offence = EventTruth(
         type=f"dome.violation.{rule}.v1",
         track=1,
         cls="car",
         from_at=START + timedelta(seconds=on_line_s - 3.0),
-        until_at=START + timedelta(seconds=on_line_s + 6.0),
+        until_at=START + timedelta(seconds=on_line_s + more_s),
     )
     frames = tuple(FrameTruth(index=i, at=START + timedelta(seconds=0.1 * i)) for i in range(101))
     return SceneTruth(
@@ -53,4 +53,11 @@ def test_what_the_end_of_a_clip_leaves_undecided_is_not_asked_for(
 ) -> None:
     tally, clip = rules.Tally(), rules.Clip("junction", 1)
     rules.count(clip, rule, truth(rule, LASTS_S - left_s), [], tally)
+    assert (tally.fn, tally.late, tally.doubtful) == (int(asked), int(not asked), 0)
+
+
+@pytest.mark.parametrize(("crossed_s", "asked"), [(1.0, False), (1.5, True)])
+def test_who_crosses_a_line_as_the_clip_begins_was_not_seen_before_it(crossed_s: float, asked: bool) -> None:
+    tally, clip = rules.Tally(), rules.Clip("lanes", 1)
+    rules.count(clip, "solid_line", truth("solid_line", crossed_s, rules.LASTS_S), [], tally)
     assert (tally.fn, tally.late, tally.doubtful) == (int(asked), int(not asked), 0)
