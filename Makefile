@@ -76,4 +76,4 @@ lock: $(READY)   ## pin the versions again from pyproject.toml
 	  --no-annotate --no-header --no-emit-index-url -o requirements.txt pyproject.toml
 
 clean:           ## forget results and caches, keep .venv
-	rm -rf .dome .demo .bench .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .dome .demo .bench .screenshots .mypy_cache .ruff_cache .pytest_cache

@@ -35,8 +35,9 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture
-def shots(tmp_path: Path) -> Path:
-    folder = Path(os.environ.get("DOME_SCREENSHOTS") or tmp_path)
+def shots() -> Path:
+    """Where pictures of the pages stay, to be looked at: ``.screenshots`` unless DOME_SCREENSHOTS says otherwise."""
+    folder = Path(os.environ.get("DOME_SCREENSHOTS") or Path(__file__).parents[2] / ".screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -231,6 +231,7 @@ def test_a_refusal_says_in_a_word_what_it_is(error: DomeError, code: str | None)
     assert (body.get("code"), body["detail"]) == (code, str(error))
 
 
+@pytest.mark.slow
 def test_every_step_measure_and_moment_has_its_words() -> None:
     assert [word for word in sorted(BARE) if word not in WORDS] == []
     found = measures()

@@ -101,6 +101,7 @@ async def test_signatures_of_others_are_none(identity: Identity, tmp_path: Path)
             await identity.person(text)
 
 
+@pytest.mark.slow
 async def test_keys_in_a_file_may_be_changed_while_running(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "jwks.json"
     keys = {n: rsa.generate_private_key(public_exponent=65537, key_size=2048) for n in "ab"}

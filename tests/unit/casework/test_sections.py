@@ -142,6 +142,7 @@ def test_a_pair_that_cannot_be_is_refused_and_counted(
     assert book.refusals[reason] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stepped", ["entry", "exit"])
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0])
 def test_a_clock_an_hour_off_makes_no_violation(stepped: str, step_s: float) -> None:

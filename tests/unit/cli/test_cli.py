@@ -64,6 +64,7 @@ def test_the_readme_names_every_step_of_a_group(dome, group: str) -> None:
     assert {part.split()[0] for part in row.split(r" \| ")} == commands.keys()
 
 
+@pytest.mark.slow
 def test_help_imports_nothing_heavy() -> None:
     heavy = "{'ray', 'torch', 'av', 'redis', 'numpy', 'onnxruntime', 'pandas'}"
     code = f"import cluster.cli, sys; print({heavy} & {{m.split('.')[0] for m in sys.modules}})"

@@ -43,6 +43,7 @@ def test_a_mistake_is_shown_with_the_line_itself(dome, site: Path, probes) -> No
     assert "did you mean 'detector'?" in result.stderr
 
 
+@pytest.mark.slow
 def test_of_a_large_site_what_is_wrong_stands_last_and_what_all_share_is_said_once(
     dome, site: Path, probes
 ) -> None:
@@ -138,6 +139,7 @@ def test_a_source_of_any_kind_that_cannot_be_opened_is_told_with_its_reason(
     assert "this PyAV was built without it" in told
 
 
+@pytest.mark.slow
 def test_a_scene_is_checked_without_being_rendered(dome, site: Path, monkeypatch) -> None:
     monkeypatch.setattr("flows.sources.scene._render", lambda *_: pytest.fail("rendered"))
     site.write_text("site: town\ncameras:\n  - {id: c, source: {scene: road, options: {lihgt: dusk}}}\n")

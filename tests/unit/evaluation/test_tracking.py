@@ -74,6 +74,7 @@ def rows(table: list[tuple[int, int, float]]) -> MotRows:
     return MotRows(frame, identity, corners, np.ones(len(left)))
 
 
+@pytest.mark.slow
 def test_truth_with_flag_0_does_not_count(sequence: Path) -> None:
     before = evaluate_tracking(sequence / "gt.txt", sequence / "det.txt", FPS)
     with (sequence / "gt.txt").open("a") as file:

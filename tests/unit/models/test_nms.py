@@ -50,6 +50,7 @@ def test_nothing_in_nothing_out() -> None:
     assert len(nms(boxes(), np.zeros(0, np.float32), np.zeros(0, np.int32), 0.5, 10)) == 0
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1))
 def test_what_stays_does_not_overlap_within_a_class(seed: int) -> None:
     rng = np.random.default_rng(seed)

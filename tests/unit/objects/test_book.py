@@ -275,6 +275,7 @@ def soon(picture: NDArray[np.int16], t: float) -> None:
         bag(picture)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("paint", "looks_like"), [(rim, []), (soon, ["early"])])
 def test_rims_are_no_things_and_what_came_while_the_place_was_learnt_says_so(
     paint: Paint, looks_like: list[str]

@@ -59,6 +59,7 @@ def test_a_still_camera_passes_keep_alives_only_however_noisy(noise: float) -> N
     assert gate.share > 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "light",
     [

@@ -218,6 +218,7 @@ def seconds(event: Event) -> float:
     return (event.time - START).total_seconds()
 
 
+@pytest.mark.slow
 def test_left_by_an_owner_who_is_gone() -> None:
     first, second = play(Tale({"owner": LEAVES}))
     told = AbandonedObject.model_validate(first.data)
@@ -233,12 +234,14 @@ def test_left_by_an_owner_who_is_gone() -> None:
     assert AbandonedObject.model_validate(second.data).object == first.id == told.object
 
 
+@pytest.mark.slow
 def test_left_by_an_owner_who_stands_far_off() -> None:
     first = play(Tale({"owner": walk((0, 2), (6, 9.5), (9, 9.5), (14, 17), (60, 17))}))[0]
     assert first.data["owner"] == "away"
     assert 20.0 <= seconds(first) <= 23.0  # more than 3 m off from 11 s on, for ten seconds
 
 
+@pytest.mark.slow
 def test_the_same_tale_has_the_same_ids() -> None:
     assert [e.id for e in play(Tale({"owner": LEAVES}))] == [e.id for e in play(Tale({"owner": LEAVES}))]
 
@@ -249,6 +252,7 @@ def test_at_a_picture_a_second_too() -> None:
     assert 19.0 <= seconds(events[0]) <= 22.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "people",
     [
@@ -263,6 +267,7 @@ def test_attended_things_are_no_events(people: dict[str, Callable[[float], float
     assert play(Tale(people)) == []
 
 
+@pytest.mark.slow
 def test_an_owner_whom_the_detector_misses_is_still_there() -> None:
     """Something stands where they were last seen, and it is not the bag."""
     assert play(Tale({"owner": STAYS}, unseen=lambda name, t: t > 14)) == []
@@ -310,6 +315,7 @@ def test_what_is_taken_for_the_place_itself_is_counted() -> None:
     assert {why: judge.refusals().get(why) for why in look.absorbed} == {"uncovered": 1, "restored": 1}
 
 
+@pytest.mark.slow
 def test_of_what_was_never_told_nothing_is_said_when_it_is_lost() -> None:
     assert play(Tale({"owner": STAYS}, silent_s=12.0, seconds=70.0)) == []
 
@@ -400,6 +406,7 @@ def test_what_changed_in_another_way_came_by_itself(shifts: Sequence[Shift]) -> 
     assert types(events)[:1] == [OBJECT_ABANDONED]
 
 
+@pytest.mark.slow
 def test_light_has_no_body_that_a_detector_sees() -> None:
     """Of three places that changed in one moment, one holds what a detector calls a suitcase, or somebody low."""
     apart = [BAG + np.array([dx * SCALE, 0, dx * SCALE, 0], np.float32) for dx in (-2.0, -4.0)]
@@ -519,6 +526,7 @@ def test_what_may_be_who_brought_it_is_no_thing_until_they_were_seen_to_go(
     assert judge.refusals() == ({} if events else {"somebody": 1})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sits_m", [1.2, 4.0], ids=["beside it", "elsewhere"])
 def test_what_is_brought_to_somebody_who_sits_there_is_theirs_as_long_as_they_sit(sits_m: float) -> None:
     """Of whom a detector is never sure."""
@@ -527,6 +535,7 @@ def test_what_is_brought_to_somebody_who_sits_there_is_theirs_as_long_as_they_si
     assert (seconds(play(tale)[0]) >= 30.0) is (sits_m < 2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("until_s", "refused"), [(30, {}), (90, {"somebody_stays": 1})])
 def test_what_is_theirs_by_whom_it_stands_is_counted_as_long_as_they_stay(
     until_s: float, refused: dict[str, int]
@@ -548,6 +557,7 @@ def test_what_stands_at_the_feet_of_somebody_half_outside_the_picture_is_theirs(
     assert types(play(Tale(people, box=bag)))[:1] == [OBJECT_ABANDONED]
 
 
+@pytest.mark.slow
 def test_two_bags_put_down_at_once_are_two_things() -> None:
     beside = [BAG + np.array([-0.7 * SCALE, 0, -0.7 * SCALE, 0], np.float32)]
     assert types(play(Tale({"owner": LEAVES}, also=beside)))[:2] == [OBJECT_ABANDONED] * 2
@@ -576,6 +586,7 @@ def test_whichever_part_is_due_first(box: np.ndarray, part: np.ndarray) -> None:
 HANDLE_ABOVE = np.array([BAG[0] + 4, BAG[1] - 18, BAG[0] + 20, BAG[1] - 12], np.float32)
 
 
+@pytest.mark.slow
 def test_a_suitcase_and_its_handle_are_one_though_its_rods_are_too_thin_to_show() -> None:
     first, second = play(Tale({"owner": LEAVES}, box=HANDLE_ABOVE, also=[BAG]))
     told = AbandonedObject.model_validate(first.data)
@@ -583,6 +594,7 @@ def test_a_suitcase_and_its_handle_are_one_though_its_rods_are_too_thin_to_show(
     assert told.xyxy == pytest.approx(tuple(BAG), abs=0.1), "its size is that of the case"
 
 
+@pytest.mark.slow
 def test_a_part_is_not_told_before_it_is_known_what_it_is_part_of() -> None:
     """A detector takes a suitcase for somebody who came by, though not at every look; its handle shows apart."""
     handle, case = np.array([592, 552, 608, 558], np.float32), np.array([588, 566, 612, 600], np.float32)
@@ -598,6 +610,7 @@ def test_a_part_is_not_told_before_it_is_known_what_it_is_part_of() -> None:
     assert seconds(events[0]) >= 35.0
 
 
+@pytest.mark.slow
 def test_a_bag_does_not_wait_for_somebody_who_stands_beside_it_in_the_picture() -> None:
     """Who came to a stand nearer the camera as it was put down, and is no thing that it may be part of."""
     nearer = np.array([BAG[0] - 74, BAG[1] + 10, BAG[0] - 24, BAG[3] + 110], np.float32)
@@ -606,6 +619,7 @@ def test_a_bag_does_not_wait_for_somebody_who_stands_beside_it_in_the_picture() 
     assert types(play(tale))[:1] == [OBJECT_ABANDONED]
 
 
+@pytest.mark.slow
 def test_what_covers_a_part_of_what_was_told_is_no_news() -> None:
     """A corner of it came to stand anew after somebody had stood before it, who went by another number."""
     other = walk((0, 18), (11, 10.3), (14, 10.3), (20, 0))
@@ -619,6 +633,7 @@ BEHIND = np.array([BAG[0] - 8, BAG[1] - 16, BAG[2] + 8, BAG[3]], np.float32)
 """Somebody's suitcase, of which a bag behind it shows a corner."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("left", [True, False], ids=["stays", "goes with it"])
 def test_a_bag_behind_somebody_s_suitcase_is_told_if_it_stays_when_they_have_taken_that(left: bool) -> None:
     traveller = walk_twice(LEAVES, walk((40, 20), (47, 10.3), (53, 20)))
@@ -644,6 +659,7 @@ def test_what_is_part_of_somebody_who_sits_there_stays_theirs() -> None:
     assert (events, judge.refusals()) == ([], {"part": 1, "somebody": 1})
 
 
+@pytest.mark.slow
 def test_what_fills_the_place_of_another_is_that_one_whoever_seems_to_have_brought_it() -> None:
     """Its owner's legs stood there first, and went by another number."""
     other = walk((0, 18), (11, 10.3), (14, 10.3), (20, 0))
@@ -667,6 +683,7 @@ def test_what_came_later_and_would_make_it_too_large_is_no_part_of_it() -> None:
     assert AbandonedObject.model_validate(events[0].data).xyxy == pytest.approx(tuple(BAG))
 
 
+@pytest.mark.slow
 def test_a_corner_that_grows_to_a_thing_is_one() -> None:
     """Its owner stands before it and shows a hand's breadth of it first."""
     judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, corner_until_s=11.0))
@@ -733,6 +750,7 @@ def test_what_the_picture_cuts_off_is_not_judged() -> None:
     assert events == []
 
 
+@pytest.mark.slow
 def test_a_detector_that_knows_it_only_raises_the_confidence() -> None:
     plain = play(Tale({"owner": LEAVES}))[0].data
     known = play(Tale({"owner": LEAVES}, extra=lambda t: [("suitcase", BAG.tolist())] if t > 9 else []))[
@@ -756,6 +774,7 @@ def test_pictures_of_placing_and_leaving_are_pinned_while_a_verdict_may_come() -
     assert wanted[4] == frozenset()
 
 
+@pytest.mark.slow
 def test_bystanders_are_named_for_each_picture_and_the_owner_is_not() -> None:
     people = {"owner": LEAVES, "other": walk((0, 16), (60, 16))}
     told = AbandonedObject.model_validate(play(Tale(people))[0].data)
@@ -764,6 +783,7 @@ def test_bystanders_are_named_for_each_picture_and_the_owner_is_not() -> None:
     assert len(told.bystanders["now"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("survey", [False, True])
 def test_a_child_as_low_as_a_bag_is_in_no_picture_and_the_bag_in_all(survey: bool) -> None:
     """A detector calls both a person; neither is followed as one."""

@@ -36,6 +36,7 @@ BUS = straight(2, x=3.5, y=(0, 70), kmh=40, cls="bus", start_s=3.0)
 BESIDE = straight(3, x=0.2, y=(0, 70), kmh=40)
 
 
+@pytest.mark.slow
 def test_who_drives_in_it_is_one_event_with_what_was_measured() -> None:
     (event,) = judged(IN_LANE, BUS, BESIDE)
     facts = violation(event)
@@ -48,6 +49,7 @@ def test_who_drives_in_it_is_one_event_with_what_was_measured() -> None:
     assert event.data["local_time"] == "2026-06-01T11:00:05.360000+05:00"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", first(*range(3)))
 @pytest.mark.parametrize("pose", first("roadside", "gantry", "high"))
 @pytest.mark.parametrize("cls", ["car", "truck", "motorcycle"])

@@ -153,6 +153,7 @@ def test_a_clock_that_steps_makes_nobody_an_offender(by_s: float) -> None:
             assert events == [], at_s
 
 
+@pytest.mark.slow
 def test_nobody_is_reported_at_a_time_for_which_nobody_vouches() -> None:
     none(car(10, 5.9), walker(-4.5, 4.5, 3.0), because="clock", clock="file-time")
 
@@ -201,6 +202,7 @@ def test_what_led_to_it_is_stated() -> None:
     assert facts.measured["closest_distance"].value == pytest.approx(swath_m - 0.54, abs=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", ["car", "truck", "bus", "motorcycle"])
 def test_all_vehicles_yield(cls: str) -> None:
     assert one(car(8, 5.4, cls=cls), walker(-4.5, 4.5, 3.0)).cls == cls
@@ -212,10 +214,12 @@ def test_from_the_near_kerb_and_in_the_far_lane() -> None:
     one(car(10, 5.9, lane_m=-LANE_M), walker(4.5, -4.5, 3.0))
 
 
+@pytest.mark.slow
 def test_somebody_who_stopped_on_the_road_because_nobody_yields() -> None:
     one(car(8, 9.0), walker(-4.5, 0.2, 3.0))  # stands 0.6 m from the car's side
 
 
+@pytest.mark.slow
 def test_somebody_whose_heels_are_run_past() -> None:
     events, _ = play(car(12, 8.1), walker(-4.5, 4.5, 3.0))  # at its arrival 0.1 m beyond the car's side
     assert [e.data["encounter"]["person_first"] for e in events] == [True]  # type: ignore[call-overload,index]
@@ -237,10 +241,12 @@ def test_the_next_car_is_another_violation() -> None:
     assert len({e.id for e in events}) == 2
 
 
+@pytest.mark.slow
 def test_dark_lights_rule_nothing(tmp_path: FilePath) -> None:
     one(car(10, 5.9), walker(-4.5, 4.5, 3.0), lights=light(tmp_path, "off"))
 
 
+@pytest.mark.slow
 def test_a_car_that_drives_on_red_does_not_yield_either(tmp_path: FilePath) -> None:
     one(car(10, 5.9), walker(-4.5, 4.5, 3.0), lights=light(tmp_path, "red"))
 
@@ -258,10 +264,12 @@ def test_a_car_that_stops_in_time_and_goes_on_behind() -> None:
     none(braking_car(10, -2.6, 4.0), walker(-4.5, 4.5, 3.0))
 
 
+@pytest.mark.slow
 def test_a_car_that_stops_with_its_nose_over_the_edge() -> None:
     none(braking_car(10, -1.2, 4.0), walker(-4.5, 4.5, 3.0))
 
 
+@pytest.mark.slow
 def test_a_car_that_waited_with_its_nose_over_the_edge_and_goes_on_behind() -> None:
     def way(t: float) -> tuple[float, float]:
         stopped = braking_car(8, -1.2, 2.0).way(t)

@@ -237,6 +237,7 @@ def test_who_comes_after_a_reported_car_has_left_is_judged_too() -> None:
     assert [violation(e).track for e in violations(events)] == [1, 2]
 
 
+@pytest.mark.slow
 def test_who_moves_on_a_little_is_not_reported_again() -> None:
     creeps = Drive(1, ((0, 3.9, 10), (4, 3.9, 20), (34, 3.9, 20), (38, 3.9, 28), (80, 3.9, 28)))
     assert len(violations(judged(creeps))) == 1

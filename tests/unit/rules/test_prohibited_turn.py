@@ -146,6 +146,7 @@ def test_a_way_outside_the_junction_is_another_way() -> None:
     assert tell(rule(within), [detour]) == []
 
 
+@pytest.mark.slow
 def test_without_headings_only_the_order_counts() -> None:
     assert len(tell(rule(headings={}), [LEFT, FROM_WEST])) == 1
 
@@ -156,6 +157,7 @@ def test_rule_says_what_it_does() -> None:
     assert "KoAO RUz 128-2" in text
 
 
+@pytest.mark.slow
 def test_places_so_vague_that_they_tell_nobody_from_the_next_prove_no_turn() -> None:
     made = rule()
     assert tell(made, [LEFT], noise_m=1.7) == []

@@ -192,6 +192,7 @@ def test_a_green_arrow_allows_the_turn_and_nothing_else(drive: Drive, arrow: Any
     assert (len(found), lines) == (reds, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arrow", "reds"),
     [

@@ -47,6 +47,7 @@ def test_who_drives_against_the_lane_is_one_event_with_what_was_measured() -> No
     assert -3.5 < facts.position_m[0] < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", first(*range(3)))
 @pytest.mark.parametrize("pose", first("roadside", "gantry", "high"))
 def test_a_camera_sees_it_too(pose: str, seed: int) -> None:

@@ -55,6 +55,7 @@ def test_a_dark_head_shows_no_colour(light: str) -> None:
     assert {p for phases in shown.values() for p in phases} <= {"off", "unknown"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("light", LIGHTS[:2])
 def test_red_with_amber_is_a_phase_of_its_own(light: str) -> None:
     found = Counter(reading(heads.any_head(s, light), "red_amber").phase for s in SEEDS)

@@ -88,6 +88,7 @@ def test_a_file_cut_off_before_its_index_says_so(tmp_path: Path) -> None:
         FileVideo("cam-1", path).open()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["mkv", "ts"])
 def test_a_file_that_was_cut_off_gives_what_it_has_and_says_so(tmp_path: Path, suffix: str) -> None:
     path = write_video(tmp_path / f"a.{suffix}", 100)
@@ -116,6 +117,7 @@ def test_flipped_bits_are_counted_and_survived(tmp_path: Path, suffix: str) -> N
     assert shown_index(last.picture.bgr(), 99) == 99
 
 
+@pytest.mark.slow
 def test_a_new_resolution_is_a_new_session(tmp_path: Path) -> None:
     small = write_video(tmp_path / "a.ts", 30, size=(320, 240)).read_bytes()
     large = write_video(tmp_path / "b.ts", 30, size=(640, 360), first_index=30).read_bytes()

@@ -35,6 +35,7 @@ def test_cameras_report_and_fall_silent(store: CameraStore) -> None:
     assert store.districts() == dict.fromkeys(("road-0", "road-1", "road-2"), "esil")
 
 
+@pytest.mark.slow
 def test_a_camera_that_has_ended_is_not_taken_for_silent(store: CameraStore) -> None:
     played = CameraStatus(camera_id="archive", district="esil", state="ended", frames_read=300)
     store.put([played, CameraStatus(camera_id="road", district="esil", state="running")])
@@ -45,6 +46,7 @@ def test_a_camera_that_has_ended_is_not_taken_for_silent(store: CameraStore) -> 
     assert store.statuses() == [played]
 
 
+@pytest.mark.slow
 def test_what_a_silent_camera_told_last_stays(store: CameraStore) -> None:
     told = CameraStatus(camera_id="road", name="Road", district="esil", latitude=51.1, longitude=71.4)
     store.put([told])

@@ -155,6 +155,7 @@ def test_a_lead_is_shown_to_nobody_after_its_hours(house: House) -> None:
         house.leads.view(lead, "dana")
 
 
+@pytest.mark.slow
 def test_a_rejected_crop_leaves_the_append_only_file_too(house: House, redis_server: EmbeddedRedis) -> None:
     house.begin()
     lead = house.lead()

@@ -34,6 +34,7 @@ def test_no_password_is_shown() -> None:
     assert "s3cret" not in ResultsStore("redis://dome:s3cret@host:1/0").address
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "advice"),
     [

@@ -333,6 +333,7 @@ def test_a_redis_that_comes_back_is_waited_for_and_one_that_stays_away_is_told()
         known(away=3, patience_s=-1.0)(event(11.0), Impatient())
 
 
+@pytest.mark.slow
 def test_whoever_waits_for_redis_is_stopped_at_once() -> None:
     stop, asked = threading.Event(), known(away=1000)
     threading.Timer(0.2, stop.set).start()

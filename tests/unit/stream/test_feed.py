@@ -218,6 +218,7 @@ async def test_a_file_that_ended_early_says_so_to_the_end(
     assert status.message == f"{path.name}: {status.frames_read} of 40 frames could be read"
 
 
+@pytest.mark.slow
 async def test_a_change_of_size_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = write_video(tmp_path / "a.ts", 20).read_bytes()
     large = write_video(tmp_path / "b.ts", 20, size=(640, 360), first_index=20).read_bytes()

@@ -288,6 +288,7 @@ def test_same_input_same_tracks() -> None:
     assert run() == run()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(hnp.arrays(np.float64, st.tuples(st.integers(0, 5), st.integers(0, 5)), elements=st.integers(-2, 9)))
 def test_assignment_is_the_best_there_is(gain: np.ndarray) -> None:

@@ -47,6 +47,7 @@ def test_the_same_person_smaller_and_blurred_stays_alike(pair: FacePair) -> None
     assert (whole @ again.T).item() > 0.985
 
 
+@pytest.mark.slow
 def test_several_faces_come_largest_first_and_none_is_no_error(pair: FacePair) -> None:
     both = np.zeros((400, 512 + 200, 3), np.uint8)
     both[:300, 200:] = astronaut()[:300]
