@@ -22,12 +22,14 @@ from flows.domain.platehash import PlateHasher
 from flows.domain.status import CameraStatus, Outlines, ResultsStatus
 from flows.jurisdiction import RetentionLaw
 from flows.settings import Settings
+from flows.store import keys
 from flows.store.audit import AuditStore
 from flows.store.cameras import CameraStore
 from flows.store.cases import CaseStore
 from flows.store.delivery import Ack, Policy, Results
 from flows.store.evidence import EvidenceStore
 from flows.store.exemptions import ExemptionsStore
+from flows.store.owed import Owed
 from flows.store.pictures import PictureStore
 from flows.store.present import Present
 from flows.store.removals import Removals
@@ -62,7 +64,9 @@ class ResultsActor:
         self._cameras, self._pictures = CameraStore(redis_url), PictureStore(redis_url)
         spool = Spool(settings.spool, NAME, settings.spool_events)
         self._restarts = _count_start(settings)
-        self._sections = SectionDesk(self._store, EvidenceStore(settings.evidence))
+        packages = EvidenceStore(settings.evidence)
+        owed = Owed.of(redis_url, keys.PASSAGES_UNREMOVED, packages)
+        self._sections = SectionDesk(self._store, packages, owed)
         self._docket = Docket(self._store, ExemptionsStore(redis_url))
         task_days = (retention or Retention()).task_days
         patrol = PatrolDesk(TaskSweep.of(redis_url, task_days))

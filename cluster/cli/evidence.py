@@ -114,7 +114,9 @@ def begin() -> None:
     with redis_beside(settings) as url:
         found = begin_evidence(url, settings.evidence)
     said = (
-        f"evidence store {found}" if found else "an object store says itself when it is away: nothing to do"
+        "an object store says itself when it is away: nothing to do"
+        if "://" in settings.evidence
+        else f"evidence store {found}"
     )
     stdout().print(f"{settings.evidence}: {said}", soft_wrap=True)
 

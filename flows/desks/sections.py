@@ -19,6 +19,7 @@ from flows.domain.passages import Passage
 from flows.domain.plates import PlateRecord, plate_event
 from flows.store.evidence import MANIFEST
 from flows.store.lines import Line
+from flows.store.owed import Owed
 from flows.store.results import Entry, Index
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,6 @@ class Packages(Protocol):
 
     def read(self, folder: str, name: str) -> bytes: ...
     def keep(self, folder: str, violation: str) -> None: ...
-    def remove(self, folder: str) -> bool: ...
 
 
 class SectionDesk:
@@ -50,6 +50,7 @@ class SectionDesk:
     Args:
         archive: Where passages are.
         packages: Where their evidence is.
+        owed: Removes it of passages that did nothing.
         book: Pairs passages; an empty one if None.
         now: The present.
     """
@@ -58,13 +59,14 @@ class SectionDesk:
         self,
         archive: Archive,
         packages: Packages,
+        owed: Owed,
         book: SectionBook | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._archive, self._packages, self._now = archive, packages, now
+        self._archive, self._packages, self._owed, self._now = archive, packages, owed, now
         self.book = book or SectionBook()
         self._restored = False
-        self._unremoved: list[str] = []
+        self._freed: list[str] = []
 
     def wants(self, line: Line) -> bool:
         """Whether an event is a passage."""
@@ -76,7 +78,6 @@ class SectionDesk:
 
     def _take(self, event: Event, came_at: datetime) -> list[Event]:
         match = self.book.take(Passage.of(event), came_at)
-        self._remove()
         return list(self._stated(match)) if match is not None and match.exceeds else []
 
     def sweep(self) -> list[Event]:
@@ -145,11 +146,7 @@ class SectionDesk:
 
     def _remove(self) -> None:
         """Removes packages of passages that did nothing; those that cannot be removed now are tried again."""
-        folders = self._unremoved + [p.evidence for p in self.book.released() if p.evidence]
-        self._unremoved = []
-        for folder in folders:
-            try:
-                self._packages.remove(folder)
-            except StoreError as error:
-                log.warning("%s; tried again later", error)
-                self._unremoved.append(folder)
+        self._freed += [p.evidence for p in self.book.released() if p.evidence]
+        self._owed.owe(self._freed)
+        self._freed = []
+        self._owed.pay()

@@ -19,6 +19,8 @@ Mask = NDArray[np.bool_]
 
 COLUMNS: Final = 240
 """Cells across the picture: at 1080p a cell is 8 px, and a bag 25 m away still covers three by two of them."""
+PATTERN: Final = 4.0
+"""Grey levels of deviation that a surface with a pattern has, beyond the noise of a still cell."""
 RESTORED: Final = 0.3
 """Share of a blob's cells that may differ from what was there before where that is back."""
 
@@ -40,6 +42,8 @@ class BackgroundConfig:
         sigmas: Beyond the cell's own noise.
         noise_s: Time constant of that noise.
         noise: Least and largest noise believed, grey levels.
+        gains: Least and largest gain of the light from look to look that is believed. Beyond it a look shows nothing of
+            the place (a black picture, a cut), and it is learnt anew.
         relit: Share of cells that may have changed for light to be told from things; beyond it the place is learnt
             anew, as after a cut or when the camera was moved.
     """
@@ -55,6 +59,7 @@ class BackgroundConfig:
     sigmas: float = 4.5
     noise_s: float = 20.0
     noise: tuple[float, float] = (1.0, 8.0)
+    gains: tuple[float, float] = (0.2, 5.0)
     relit: float = 0.6
 
 
@@ -95,9 +100,9 @@ class Backgrounds:
             return False
         dt_s = at_s - self._at_s
         before_s, self._at_s = self._at_s, at_s
-        self._relight(cells)
+        known = self._relight(cells)
         self.changed = self._differ(cells, self.slow)
-        if self.changed.mean() > self.config.relit:
+        if not known or self.changed.mean() > self.config.relit:
             self._begin(cells, at_s)
             return False
         self._age_s += dt_s
@@ -151,14 +156,18 @@ class Backgrounds:
         off = np.abs(a - b)
         return np.asarray((off[..., 0] > luma) | (off[..., 1] > chroma) | (off[..., 2] > chroma))
 
-    def _relight(self, cells: Grid) -> None:
+    def _relight(self, cells: Grid) -> bool:
         """All backgrounds in the light of this look: gain and offset of the luma, offsets of the colours.
 
-        Fitted to the still ones of a ninth of the cells, as the motion gate does it.
+        Fitted to the still ones of a ninth of the cells, as the motion gate does it. False where it is no light of
+        this place.
         """
+        least, most = self.config.gains
         for name in ("slow", "fast", "_next"):
             ground = getattr(self, name)
             gain, offset = _light(ground[::3, ::3].reshape(-1, 3), cells[::3, ::3].reshape(-1, 3))
+            if not least <= gain <= most:
+                return False
             if abs(gain - 1.0) > 0.002 or np.abs(offset).max() > 0.2:
                 ground[..., 0] *= gain
                 ground += offset
@@ -167,6 +176,7 @@ class Backgrounds:
                     self._before += offset
                     was, by = self.light
                     self.light = was * gain, by * np.array([gain, 1, 1], np.float32) + offset
+        return True
 
     def _settle(self, cells: Grid, at_s: float, before_s: float, credit_s: float) -> None:
         """Moves the fast background to what has kept its value for long enough."""
@@ -238,9 +248,13 @@ def _light(ground: Grid, cells: Grid) -> tuple[float, Grid]:
     mean_a, mean_b = a.mean(axis=1), b.mean(axis=1)
     luma, to = a[0] - mean_a[0], b[0] - mean_b[0]
     spread = float(luma @ luma)
-    gain = float(luma @ to) / spread if spread > a.shape[1] else 1.0
+    if spread > a.shape[1]:
+        gain = float(luma @ to) / spread
+    else:  # a ground without a pattern: there is none to brighten, and none may come with another light
+        gain = 1.0 if float(to @ to) <= PATTERN**2 * a.shape[1] else np.inf
     offset = (mean_b - mean_a).astype(np.float32)
-    offset[0] = mean_b[0] - gain * mean_a[0]
+    if np.isfinite(gain):
+        offset[0] = mean_b[0] - gain * mean_a[0]
     return gain, offset
 
 

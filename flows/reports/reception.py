@@ -103,7 +103,7 @@ class Reception:
         limits: Limits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._reports, self._evidence = reports, evidence
+        self._reports, self._evidence, self._owed = reports, evidence, reports.owed(evidence)
         self._limits, self._now = limits or Limits(), now
         self._recent: deque[float] = deque(maxlen=MANY)
 
@@ -222,11 +222,12 @@ class Reception:
     def erase(self, channel: str, tracking: str) -> bool:
         """Forgets one who reported, with their words and files; False if the channel has no such report.
 
-        A report that others told of as well stays with what is theirs; else it goes altogether.
+        A report that others told of as well stays with what is theirs; else it goes altogether. Files that cannot be
+        removed now, because their disk is away, go as soon as they can be.
 
         Raises:
             ReportChanged: If somebody took a step at this moment: try again.
-            StoreError: If something cannot be removed now: try again.
+            StoreError: If Redis is away: try again.
         """
         report = self._reports.get(tracking)
         if report is None or not any(
@@ -234,22 +235,23 @@ class Reception:
         ):
             return False
         said = entry(f"channel {channel}", "report.erased", subject=tracking, district=report.district)
+        self._owed.owe([folder_of(tracking)])
         kept = self._kept_by(report)
         if kept is not None and (left := without(kept, tracking)) is not None:
             self._reports.replace((left, kept.version), entries=[said])
         elif kept is not None:
             self._reports.remove(kept.id, said)
-        self._evidence.remove(folder_of(tracking))
         if report.state == "merged" or kept is None:
             self._reports.remove(tracking, said)
+        self._owed.pay()
         self._reports.compact()
         return True
 
     def forget(self) -> int:
-        """Removes what has been kept for as long as it may be; how much.
+        """Removes what has been kept for as long as it may be; how much. Files whose disk is away go when it is back.
 
         Raises:
-            StoreError: If something cannot be removed now.
+            StoreError: If Redis is away.
         """
         gone = self._reports.due(self._now())
         for report_id in gone:
@@ -257,11 +259,11 @@ class Reception:
             district = report.district if report is not None else ""
             merged_away = report is not None and report.state == "merged"
             tellers = {report_id} | ({r.tracking for r in report.reporters} if report is not None else set())
-            for tracking in tellers if not merged_away else ():
-                self._evidence.remove(folder_of(tracking))
+            self._owed.owe(folder_of(tracking) for tracking in tellers if not merged_away)
             self._reports.remove(
                 report_id, entry("system", "report.forgotten", subject=report_id, district=district)
             )
+        self._owed.pay()
         self._reports.compact(bool(gone))
         return len(gone)
 

@@ -257,13 +257,14 @@ class SolidLine(FollowingRule[_Beside]):
         """By how much the box's middle may have shifted: half of what its width changed without reason."""
         before, after = self._newest(state.before), self._newest(_in_plain_sight(state.after))
         way = [*before, *state.between, *state.after]
-        # One class for all of them: while the vote over it changes, a box would seem to.
-        excess_m = [
-            self._shapes.excess_m(mark.point, way[-1].cls, ahead)
-            for mark, ahead in zip(way, headings([mark.point for mark in way]), strict=True)
-        ]
-        known_before = [e for e in excess_m[: len(before)] if e is not None]
-        known_after = [e for e in excess_m[-len(after) :] if e is not None]
+        ahead = dict(zip(map(id, way), headings([mark.point for mark in way]), strict=True))
+
+        def known(marks: list[_Mark]) -> list[float]:
+            # One class for all of them: while the vote over it changes, a box would seem to.
+            told = (self._shapes.excess_m(m.point, after[-1].cls, ahead[id(m)]) for m in marks)
+            return [excess_m for excess_m in told if excess_m is not None]
+
+        known_before, known_after = known(before), known(after)
         if not known_before or not known_after:
             return 0.0
         return abs(median(known_after) - median(known_before)) / 2

@@ -30,6 +30,9 @@ class _Files(Protocol):
     @property
     def mounted(self) -> bool: ...
 
+    @property
+    def bare(self) -> bool: ...
+
     def id(self) -> str: ...
 
     def begin(self, id: str) -> str: ...
@@ -62,13 +65,14 @@ class EvidenceStore:
         self.address = address
         self._files: _Files = _RemoteFiles(address) if "://" in address else _LocalFiles(Path(address))
 
-    def set_up(self, known: str = "") -> str:
+    def set_up(self, known: str = "", used: bool = False) -> str:
         """Makes the store where there is none; of one that is known, asks whether it is there.
 
         Several may do so at once. Packages that lie there already, of an earlier version, belong to it.
 
         Args:
             known: The id that the installation has noted of it; empty at its first start.
+            used: An earlier version has kept packages there: an empty folder is not the store.
 
         Returns:
             Its id; empty of an object store, which says itself when it is away.
@@ -78,6 +82,8 @@ class EvidenceStore:
             StoreError: If another one is there.
         """
         try:
+            if used and not known and self._files.bare:
+                raise OSError(AWAY)
             found = self._files.id() or ("" if known else self._files.begin(secrets.token_hex(8)))
         except OSError as error:
             raise EvidenceAway(f"evidence cannot be kept at {self.address}: {error}") from error
@@ -286,13 +292,25 @@ class _LocalFiles:
         except FileNotFoundError:
             return ""
 
+    @property
+    def bare(self) -> bool:
+        """Whether there is nothing at all."""
+        with suppress(FileNotFoundError):
+            return not any(self._root.iterdir())
+        return True
+
     def begin(self, id: str) -> str:
         """Marks the store; of several who do so at once, the first one's id holds."""
         self._root.mkdir(parents=True, exist_ok=True)
         mark = self._root / MARK
         part = mark.with_name(f"{MARK}.{secrets.token_hex(4)}.part")
         try:
-            part.write_text(f"{id}\n", encoding="ascii")
+            with part.open("w", encoding="ascii") as file:
+                file.write(f"{id}\n")
+                file.flush()
+                os.fsync(file.fileno())  # after a power cut an empty mark would be no store's
+            if mark.exists() and not self.id():
+                mark.unlink()
             mark.hardlink_to(part)
         except FileExistsError:
             pass
@@ -361,7 +379,7 @@ class _LocalFiles:
 class _RemoteFiles:
     """Files behind fsspec; object stores write a file whole or not at all by themselves."""
 
-    mounted = True  # where an object store is away, it says so
+    mounted, bare = True, False  # where an object store is away, it says so
 
     def id(self) -> str:
         return ""

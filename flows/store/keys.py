@@ -78,6 +78,7 @@ them.
 | ``{dome}:patrol:untold`` | set | tasks that ended by themselves, until their event is written |
 | ``{dome}:patrol:places:D`` | geo set | tasks of a district that are not over, by place; an empty D is any |
 | ``{dome}:patrol:calling:D`` | geo set | those of them that call patrols from afar, likewise |
+| ``{dome}:passages:unremoved`` | set | folders of passages that did nothing, until they are removed |
 | ``{dome}:report...`` | | citizens' reports, see :mod:`flows.store.reports` |
 | ``{dome}:evidence:stores`` | hash | each evidence store's address to its id, see :mod:`flows.store.mounting` |
 | ``{dome}:present`` | string | when something was last deleted by its age, or could have been, ms |
@@ -102,6 +103,7 @@ DISTRICTS = f"{PREFIX}districts"
 CLAIMS = f"{PREFIX}review:claims"
 PROCEEDINGS = f"{PREFIX}outbox:proceedings"
 VIOLATIONS_UNREMOVED = f"{PREFIX}violations:unremoved"
+PASSAGES_UNREMOVED = f"{PREFIX}passages:unremoved"
 VIOLATIONS_DELETED = f"{PREFIX}violations:deleted"
 EXEMPTIONS = f"{PREFIX}exemptions"
 EXEMPTION_VERSIONS = f"{PREFIX}exemptions:versions"

@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 
 from flows.domain.errors import EvidenceAway
+from flows.domain.events import EVIDENCE_STORED
 from flows.domain.masking import masked
 from flows.store import keys
 from flows.store.connection import client, told
@@ -24,6 +25,7 @@ def ready_evidence(url: str, address: str) -> None:
     """Sets the evidence store up at its first start, and later says if it is away.
 
     Called where a job or the API starts. While it is away nothing is written; when it is back, all goes on by itself.
+    Every machine with cameras, results or the API needs the same store at this address: another folder has no mark.
 
     Args:
         url: Of Redis.
@@ -36,7 +38,9 @@ def ready_evidence(url: str, address: str) -> None:
     try:
         known = _noted(asked, url, place)
         try:
-            found = store.set_up(known)
+            with told("ask whether evidence was kept", masked(url)):
+                used = bool(asked.exists(f"{keys.PREFIX}times:type:{EVIDENCE_STORED}"))
+            found = store.set_up(known, used)
         except EvidenceAway as error:
             log.warning("DOME_EVIDENCE: %s; mount it, or begin a new one: dome evidence begin", error)
             return

@@ -9,6 +9,7 @@
 | ``{dome}:reports:open`` | geo | open reports by place |
 | ``{dome}:reports:todo`` | sorted set | reports that the machine has to look at, by when they came or failed, ms |
 | ``{dome}:reports:due`` | sorted set | reports, and files whose report has not come yet, by when they are removed, ms |
+| ``{dome}:reports:unremoved`` | set | folders of reports that are gone, until they are removed |
 | ``{dome}:places`` | string | cameras and districts by place, as JSON: what reports are routed by |
 | ``{dome}:nonce:CHANNEL:N`` | string | a nonce of a channel, until it may be used no more because of its age |
 """
@@ -29,6 +30,7 @@ from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import client, script, told
 from flows.store.ledger import to_ms, utc_now
+from flows.store.owed import Files, Owed
 from flows.store.turn import Turn
 from flows.store.violations import Mark
 
@@ -36,6 +38,7 @@ ANSWER_S: Final = 3.0
 OPEN: Final = f"{keys.PREFIX}reports:open"
 TODO: Final = f"{keys.PREFIX}reports:todo"
 DUE: Final = f"{keys.PREFIX}reports:due"
+UNREMOVED: Final = f"{keys.PREFIX}reports:unremoved"
 PLACES: Final = f"{keys.PREFIX}places"
 MOST: Final = 200
 TURN_S: Final = 60.0
@@ -64,6 +67,10 @@ class ReportsStore:
     def close(self) -> None:
         """Gives the connections back."""
         self._client.close()
+
+    def owed(self, files: Files) -> Owed:
+        """What is still to be removed of reports that are gone."""
+        return Owed(self._client, self._address, UNREMOVED, files)
 
     def begin(self, report_id: str, at: datetime) -> None:
         """Called before a report's files are written: if the report never comes, they are removed by and by.
@@ -262,7 +269,7 @@ class ReportsStore:
         return [i.decode() for i in ids]
 
     def remove(self, report_id: str, entry: str) -> None:
-        """Removes a report; its files go before.
+        """Removes a report; that its files must go is noted before (:meth:`owed`).
 
         Args:
             report_id: Its id.

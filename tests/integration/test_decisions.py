@@ -23,9 +23,11 @@ from flows.domain.errors import FieldError
 from flows.domain.events import DECISION, EVIDENCE_STORED, PASSAGE, Event
 from flows.domain.passages import Passage
 from flows.domain.plates import PLATE_READ
+from flows.store import keys
 from flows.store.delivery import Policy, Results
 from flows.store.evidence import KEEP
 from flows.store.exemptions import ExemptionsStore
+from flows.store.owed import Owed
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore, Retention
 from flows.store.spool import Spool
@@ -46,7 +48,8 @@ class House:
 
     def start(self) -> None:
         """The actor's logic, afresh: it remembers nothing."""
-        self.sections = SectionDesk(self.store, self.evidence, now=lambda: START + timedelta(minutes=5))
+        owed = Owed.of(self.server.url, keys.PASSAGES_UNREMOVED, self.evidence)
+        self.sections = SectionDesk(self.store, self.evidence, owed, now=lambda: START + timedelta(minutes=5))
         self.docket = Docket(self.store, self.lists, now=lambda: self.now)
         self.clock_s = 0.0
         self.results = Results(
@@ -174,6 +177,7 @@ def test_packages_of_passages_that_did_nothing_are_removed(house: House) -> None
     house.submit(*lawful, alone, *fast)
     assert all(map(house.has, [*lawful, alone, *fast]))
     house.submit(house.passes("entry", 9000, "later"), house.passes("exit", 9001, "later"))
+    house.sweep()
     assert not any(map(house.has, [*lawful, alone]))
     assert all(map(house.has, fast))
     house.restart()

@@ -23,12 +23,14 @@ class Owner:
     Attributes:
         person: As they are followed.
         clothes: ``(2, 3)`` what they wore then, whatever becomes of their number.
+        looks: The same look by look, when it came and shortly before: what is carried, and how they bend, changes it.
         itself: Looks in which their number was the thing's own, mistaken for a person.
         gone_s: When they were last detected in a place that was seen empty since.
     """
 
     person: Person
     clothes: Array
+    looks: tuple[Array, ...] = ()
     itself: int = 0
     gone_s: float = -math.inf
 

@@ -52,7 +52,11 @@ class Owners:
         }
         longest = max((len(places) for places, _ in stood.values()), default=0)
         return {
-            number: Owner(person, _worn([place.clothes for place in places], person))
+            number: Owner(
+                person,
+                _worn([place.clothes for place in places], person),
+                tuple(p.clothes for p in person.between(since_s - self._config.worn_s, until_s)),
+            )
             for number, (places, person) in stood.items()
             if places and len(places) >= self._config.stood * longest
         }
@@ -152,18 +156,14 @@ class Owners:
         return not owner.is_lost(self._config) and not self._sieve.is_seen_as(life.thing, owner.person)
 
     def _is_somebody_else(self, life: Life, owner: Owner) -> bool:
-        """Whether whoever goes by an owner's number of late wears nothing that it wore when the thing came.
-
-        What somebody carries before them, and how they bend, changes what is seen of their clothes.
-        """
+        """Whether whoever goes by an owner's number of late wears nothing that it wore when the thing came."""
         person, config = owner.person, self._config
-        from_s, came_s = person.last.at_s - config.freed_s, life.since_s + config.around_s
+        from_s = person.last.at_s - config.freed_s
         looks = [place.clothes for place in person.between(from_s, math.inf)]
-        if from_s <= came_s or len(looks) < config.itself_looks:
+        if from_s <= life.since_s + config.around_s or len(looks) < config.itself_looks:
             return False
         lately = _worn(looks, person)
-        then = (place.clothes for place in person.between(life.since_s - config.worn_s, came_s))
-        far = [unlike(lately, clothes) for clothes in (owner.clothes, *then)]
+        far = [unlike(lately, clothes) for clothes in (owner.clothes, *owner.looks)]
         return config.changed < min(far) < math.inf
 
     def _is_known(self, life: Life, person: Person) -> bool:

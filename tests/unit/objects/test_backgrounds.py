@@ -69,3 +69,17 @@ def test_a_colour_is_told_as_it_was_in_the_light_in_which_the_place_was_learnt()
     assert backgrounds.in_first_light(hall * dim)[WHERE] == pytest.approx(hall[WHERE], abs=1.5)
     backgrounds.see(hall, 5.0)
     assert backgrounds.in_first_light(hall)[WHERE] == pytest.approx(hall[WHERE], abs=1.5)
+
+
+def test_after_a_picture_that_shows_nothing_of_the_place_that_is_learnt_anew() -> None:
+    """In a plain hall few cells differ from a black picture once the light is fitted to it: by a gain of nothing."""
+    rng, backgrounds = np.random.default_rng(3), Backgrounds()
+    hall = np.zeros((30, 40, 3), np.float32)
+    hall[..., 0] = 120 + rng.normal(0, 6, (30, 40))
+    for k in range(16):
+        backgrounds.see(hall, k * EVERY_S)
+    assert not backgrounds.see(np.zeros_like(hall), 4.0)
+    for k in range(1, 5):
+        backgrounds.see(hall, 4.0 + k * EVERY_S)
+    assert backgrounds.light[0] == pytest.approx(1.0, abs=0.1)
+    assert backgrounds.slow == pytest.approx(hall, abs=2.0)

@@ -15,6 +15,7 @@ from flows.domain.paths import Waypoint
 from flows.domain.ruleset import SolidLineRule
 from flows.jurisdiction import load_profile
 from flows.rules.following import Finding
+from flows.rules.shape import Shapes
 from flows.rules.solid_line import SolidLine, _Beside, describe
 from flows.rules.trail import Look
 
@@ -201,6 +202,21 @@ def test_who_overtakes_a_bus_stays_beyond_the_line_within_its_box() -> None:
     assert isinstance(found, Finding)
     assert found.at.at == driving.START + timedelta(seconds=3.1), "what is shown is in plain sight"
     assert found.measured["beyond"].value == pytest.approx(0.6)
+
+
+def test_by_its_shape_beyond_the_line_is_judged_what_was_in_plain_sight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its box took in a neighbour and lay beyond the line for that; cut by a nearer one it has a car's width again."""
+    wide_from, wide_until = (driving.START + timedelta(seconds=s) for s in (2.75, 3.15))
+    monkeypatch.setattr(
+        Shapes,
+        "excess_m",
+        lambda self, point, cls, ahead: 3.0 if wide_from <= point.at <= wide_until else 0.0,
+    )
+    said = looked_at(OVER, (3.15, 9.0))
+    assert said
+    assert all(word == "shape" for word in said)
 
 
 def test_who_is_in_plain_sight_beyond_the_line_only_after_it_was_hidden_has_to_stay_there() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import redis
 
 from flows.domain.errors import EvidenceAway, StoreError
 from flows.store.evidence import MARK, EvidenceStore
@@ -46,6 +47,28 @@ def test_a_start_without_the_disk_begins_no_store_and_goes_on_when_it_is_back(
     store.put(FOLDER, "b.jpg", b"picture")
 
 
+def test_an_upgrade_while_the_disk_is_away_begins_no_store(
+    redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An earlier version has kept evidence, and noted no store."""
+    place = tmp_path / "mnt"
+    place.mkdir()
+    redis.Redis.from_url(redis_url).zadd("{dome}:times:type:dome.evidence.stored.v1", {"a": 1})
+    ready_evidence(redis_url, str(place))
+    assert "may not be mounted" in caplog.text
+    assert not list(place.iterdir())
+    (place / "lane-1").mkdir()
+    ready_evidence(redis_url, str(place))
+    assert (place / MARK).exists()
+
+
+def test_a_mark_that_a_power_cut_has_emptied_is_written_anew(redis_url: str, place: Path) -> None:
+    (place / MARK).write_text("")
+    begun = begin_evidence(redis_url, str(place))
+    assert begun
+    assert EvidenceStore(str(place)).set_up(begun) == begun
+
+
 def test_another_store_s_disk_is_refused(redis_url: str, place: Path) -> None:
     (place / MARK).write_text("0123456789abcdef")
     with pytest.raises(StoreError, match="got 0123456789abcdef: another disk"):
@@ -68,7 +91,7 @@ def test_of_two_machines_whose_disks_are_not_the_same_one_is_refused(
     """Both begin at once, at one address."""
     begin = EvidenceStore.set_up
 
-    def beaten(store: EvidenceStore, known: str = "") -> str:
+    def beaten(store: EvidenceStore, known: str = "", used: bool = False) -> str:
         monkeypatch.setattr(EvidenceStore, "set_up", begin)
         begin(store, known)
         begin_evidence(redis_url, str(tmp_path / "evidence"))  # the other one was faster ...

@@ -156,6 +156,16 @@ def test_an_owner_whose_number_goes_on_in_other_clothes_has_gone() -> None:
     assert hall.near(life)
 
 
+def test_an_owner_is_known_by_all_that_was_seen_of_their_clothes_however_long_ago() -> None:
+    """They came with their back to the camera, and have stood with their face to it for minutes."""
+    hall = Hall()
+    hall.until(7.0, {1: (5.6, RED)})
+    hall.until(10.0, {1: (5.6, DARK)})
+    life = hall.life(since_s=9.0)
+    hall.until(160.0, {1: (5.0, RED)})
+    assert hall.near(life)
+
+
 def test_a_number_that_was_the_things_own_is_its_owners_again_when_they_show_beside_it() -> None:
     """A tracker went on with the suitcase while they bent down behind it."""
     hall = Hall()
