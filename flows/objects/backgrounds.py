@@ -14,13 +14,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.objects.blobs import TEXTURE
+
 Grid = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 COLUMNS: Final = 240
 """Cells across the picture: at 1080p a cell is 8 px, and a bag 25 m away still covers three by two of them."""
-PATTERN: Final = 4.0
-"""Grey levels of deviation that a surface with a pattern has, beyond the noise of a still cell."""
 RESTORED: Final = 0.3
 """Share of a blob's cells that may differ from what was there before where that is back."""
 
@@ -251,7 +251,7 @@ def _light(ground: Grid, cells: Grid) -> tuple[float, Grid]:
     if spread > a.shape[1]:
         gain = float(luma @ to) / spread
     else:  # a ground without a pattern: there is none to brighten, and none may come with another light
-        gain = 1.0 if float(to @ to) <= PATTERN**2 * a.shape[1] else np.inf
+        gain = 1.0 if float(to @ to) <= TEXTURE**2 * a.shape[1] else np.inf
     offset = (mean_b - mean_a).astype(np.float32)
     if np.isfinite(gain):
         offset[0] = mean_b[0] - gain * mean_a[0]

@@ -124,7 +124,7 @@ class Owners:
         return Watch(
             near=any(is_near for is_near, _ in watching)
             or any(
-                self._may_be_owner(life, person) and self._is_there(life.thing.xyxy, person, pixels)
+                self._may_be_owner(life, person) and self._shows(life.thing, person, pixels, unseen=True)
                 for person in self._others_near(life, pixels)
             ),
             in_sight=bool(watching),
@@ -147,7 +147,7 @@ class Owners:
         """Whether an owner's number is theirs: not the thing's own by now, nor somebody else's."""
         if self._is_somebody_else(life, owner):
             return False
-        if self._shows_beside(life.thing, owner.person, pixels):
+        if self._shows(life.thing, owner.person, pixels, unseen=False):
             owner.itself = 0
             return True
         if self._sieve.is_itself(life.thing, life.since_s, owner.person):
@@ -176,9 +176,8 @@ class Owners:
         for person in self._company.people:
             if self._is_known(life, person) or not self._company.seen_lately(person):
                 continue
-            if self._sieve.is_seen_as(life.thing, person) and not self._shows_beside(
-                life.thing, person, pixels
-            ):
+            taken_for_one = self._sieve.is_seen_as(life.thing, person)
+            if taken_for_one and not self._shows(life.thing, person, pixels, unseen=False):
                 continue
             if self.near(life.box, person.last.box)[0]:
                 yield person
@@ -210,15 +209,13 @@ class Owners:
             owner.gone_s = person.last.at_s
         return share >= self._config.still_there
 
-    def _is_there(self, thing: Box, person: Person, pixels: _Pixels) -> bool:
-        """Whether what is detected there shows in the pixels beside the thing, or a detector imagines it."""
-        share = pixels.share_there(thing, person)
-        return share is None or share >= self._config.still_there
+    def _shows(self, thing: Thing, person: Person, pixels: _Pixels, unseen: bool) -> bool:
+        """Whether more of somebody shows in the pixels than the thing; ``unseen`` where nothing was looked at.
 
-    def _shows_beside(self, thing: Thing, person: Person, pixels: _Pixels) -> bool:
-        """Whether more of "somebody" shows than the thing: a head and shoulders over it make them no thing."""
+        If not, a detector imagines them, or takes the thing for them: a head and shoulders over it make them no thing.
+        """
         share = pixels.share_there(thing.xyxy, person)
-        return share is not None and share >= self._config.still_there
+        return unseen if share is None else share >= self._config.still_there
 
 
 @dataclass(frozen=True, slots=True)
