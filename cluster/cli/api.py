@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cluster.cli.doors import doors
 from cluster.cli.shell import stderr
 
 if TYPE_CHECKING:
     from flows.settings import Settings
-    from serve.api.config import ApiConfig
 
 
 def api(
@@ -28,7 +28,8 @@ def api(
     Uses DOME_REDIS_URL, else the embedded Redis below DOME_HOME, also beside a running `dome run` (whose models
     it reaches only when that was started with --api). DOME_API_REPLICAS says how many answer: with 2, nobody waits
     while one is replaced. Tokens are believed from DOME_OIDC_ISSUER with its keys in DOME_OIDC_JWKS (a file or an https
-    address), else those that `dome token` signs; then links that sign in are printed. Ctrl-C ends it.
+    address), else those that `dome token` signs; then DOME_HOME/sign-in.html, its owner's alone, has links that sign in
+    while it runs. Ctrl-C ends it.
 
     DOME_OIDC_AUDIENCE and DOME_OIDC_LEEWAY_S say what else holds for tokens. DOME_API_DETECTOR looks at citizens'
     photos and clips, DOME_API_FACES checks photos of search cases, under the law of DOME_JURISDICTION. DOME_CHANNELS
@@ -62,37 +63,10 @@ def serve_console(settings: Settings, url: str, host: str, port: int) -> None:
     with ray_for(), stopped_by_signal() as stop:
         start_serve((host, port))
         ensure_api(ApiArgs(config=config))
-        for line in _doors(config, f"http://{host}:{port}"):
-            stderr().print(line, soft_wrap=True, highlight=False)
-        stop.wait()
-
-
-PEOPLE = {
-    "aigul": ("operator",),
-    "farida": ("operator",),
-    "bolat": ("reviewer",),
-    "dana": ("authoriser",),
-    "timur": ("patrol",),
-    "erlan": ("auditor",),
-}
-"""Who can be tried out: what one asks for or confirms, another authorises, or confirms a second time."""
-
-
-def _doors(config: ApiConfig, address: str) -> list[str]:
-    """Where the console is; with the development key also a link that signs in for each of several people."""
-    from datetime import timedelta
-
-    from serve.api.devkey import sign
-
-    lines = [f"console  {address}/console   API  {address}/api/v1   (Ctrl-C ends it)"]
-    if config.oidc.jwks:
-        return lines
-    for sub, roles in PEOPLE.items():
-        token = sign(
-            config.settings.home, config.oidc, sub=sub, roles=roles, districts=["*"], valid=timedelta(hours=8)
-        )
-        lines.append(f"[bold]{roles[0]}[/] {sub}: {address}/console#token={token}")
-    return lines
+        with doors(config, f"http://{host}:{port}") as lines:
+            for line in lines:
+                stderr().print(line, soft_wrap=True, highlight=False)
+            stop.wait()
 
 
 def _describe(settings: Settings, path: Path) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KEY_FILE: Final = "probe.key"
 REQUESTER: Final = "aigul"
-"""An operator; who may look and confirm, see :data:`cluster.cli.api.PEOPLE`."""
+"""An operator; who may look and confirm, see :data:`cluster.cli.doors.PEOPLE`."""
 AUTHORISER: Final = "dana"
 BEFORE: Final = timedelta(minutes=10)
 """The window begins so long before the recordings ..."""

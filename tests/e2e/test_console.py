@@ -22,6 +22,7 @@ from citizens import signed
 from evidencestore import store_in
 from PIL import Image
 
+from cluster.cli.doors import PAGE, doors
 from flows.domain.events import EVIDENCE_STORED, Event, KeyMoment
 from flows.domain.places import CameraPlace, Places
 from flows.domain.plates import PlateRecord, plate_event
@@ -117,6 +118,23 @@ def test_a_sign_in_link_opens_the_day_and_does_not_stay_in_the_address(
     assert page.locator(".alert").count() == before + 1
     check_accessible(page)
     page.screenshot(path=shots / "now.png")
+
+
+def test_the_page_of_links_signs_in_whoever_is_chosen_also_into_an_open_console(
+    browser: Any, shots: Path, config: ApiConfig, address: str
+) -> None:
+    with doors(config, address):
+        page = browser.new_page()
+        page.goto((config.settings.home / PAGE).as_uri())
+        check_accessible(page)
+        page.screenshot(path=shots / "sign-in.png")
+        other = page.locator("a:has-text('erlan')").get_attribute("href")
+        page.click("a:has-text('bolat')")
+        page.wait_for_selector(".who:has-text('bolat')")
+        page.goto(other)
+        page.wait_for_selector(".who:has-text('erlan')")
+        assert "token" not in page.url
+        page.close()
 
 
 def test_what_is_written_before_the_stream_opens_is_shown(desk: Any, config: ApiConfig) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from browsing import CHROMIUM, check_accessible
 
-from cluster.cli.api import PEOPLE
+from cluster.cli.doors import PEOPLE
 from cluster.demo import clips, home_of, run_demo, search
 from cluster.demo.report import Outcome
 from flows.domain.events import OBJECT_ABANDONED

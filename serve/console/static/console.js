@@ -114,7 +114,7 @@ function forget() {
   show();
 }
 
-addEventListener("hashchange", show);
+addEventListener("hashchange", () => arrive() || show());
 addEventListener("keydown", (event) => {
   if (!me || !ours(event)) return;
   const page = event.shiftKey && event.code.startsWith("Digit") && mine()[Number(event.code.replace("Digit", "")) - 1];
@@ -135,14 +135,15 @@ addEventListener("unhandledrejection", (event) => {
   else say(event.reason?.message || String(event.reason), true);
 });
 
-const given = new URLSearchParams(location.hash.slice(1)).get("token");
-if (given) {
+// Whoever comes by a link that signs in, also into a page that is open already as somebody else's.
+function arrive() {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return null;
   history.replaceState(null, "", "/console"); // a token does not stay in the address, nor in the history
-  await enter(given);
-} else {
-  me = await known();
-  show();
+  return enter(given);
 }
+
+await (arrive() || known().then((person) => { me = person; show(); }));
 
 // Who is signed in. That is asked until there is an answer: without a connection a patrol reads here what is not sent yet.
 async function known() {

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from searching import make_active, make_lead
 
-from cluster.cli.api import PEOPLE
+from cluster.cli.doors import PEOPLE
 from cluster.demo import clips, home_of, portrait, report, search, today
 from cluster.demo.cameras import CAMERAS, Clip, DemoCamera
 from cluster.demo.search import Appearance
