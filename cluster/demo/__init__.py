@@ -37,14 +37,14 @@ def run_demo(folder: Path, detector: str = "embedded", *, progress: bool = True)
     from cluster.cli.shell import stderr, stdout
     from cluster.demo import citizen, clips, exempt, report, search
     from cluster.demo.cameras import CAMERAS
-    from cluster.demo.today import this_morning
+    from cluster.demo.today import last_daylight
     from cluster.sitewriter import write_site
     from flows.jurisdiction import load_profile
 
     console = stderr()
     console.print("[bold]1/3[/] the cameras: three streets and a station, rendered with their truth")
     cache = Settings.from_env().cache
-    taken_at = this_morning(datetime.now(UTC))
+    taken_at = last_daylight(datetime.now(UTC))
     found = clips.prepare(CAMERAS, cache / "demo", console if progress else None, taken_at)
     site = folder / "site.yaml"
     write_site(site, "demo", [clip.site_camera(detector) for clip in found])

@@ -1,6 +1,6 @@
 """The demo's search: a missing person, asked for by one, authorised by another, before a camera looks at a face.
 
-The recordings are of this morning; the law of the place lets a search for a missing person look back
+The recordings are some hours old; the law of the place lets a search for a missing person look back
 (``look_back`` of the jurisdiction's profile), within its window and its cameras and nowhere else.
 """
 
@@ -99,7 +99,7 @@ def open_case(clips: Sequence[Clip], jurisdiction: str, settings: Settings) -> S
     with searching(settings, sealed=True) as stores:
         stores.cases.create(draft, photos)
         stores.cases.authorise(draft.id, AUTHORISER, "the report and the relatives' consent were seen")
-        return stores.cases.activate(draft.id, REQUESTER, "recordings of this morning")
+        return stores.cases.activate(draft.id, REQUESTER, "recordings of the last hours")
 
 
 def leads_of(case: SearchCase, settings: Settings) -> list[Lead]:

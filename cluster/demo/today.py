@@ -1,4 +1,4 @@
-"""Clips that were rendered once, as if they had been taken this morning: searches and reviews have deadlines."""
+"""Clips that were rendered once, as if they had been taken a few hours ago: searches and reviews have deadlines."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from flows.scenes.truth import DisturbanceTruth, EventTruth, SceneTruth
 
 MORNING_H: Final = 6
 """UTC; eleven o'clock in Almaty, as light as in the clips."""
+AFTERNOON_H: Final = 10
+"""Three o'clock."""
 
 
-def this_morning(now: datetime) -> datetime:
-    """The latest morning that lies behind, less than a day ago.
+def last_daylight(now: datetime) -> datetime:
+    """The morning that lies behind, or else the afternoon before it.
 
-    >>> this_morning(datetime(2026, 11, 25, 5, 0, tzinfo=UTC)).isoformat()
-    '2026-11-24T06:00:00+00:00'
+    Less than 22 hours ago, so that what is found stays among what the console counts of the last 24.
+
+    >>> last_daylight(datetime(2026, 11, 25, 5, 0, tzinfo=UTC)).isoformat()
+    '2026-11-24T10:00:00+00:00'
     """
-    at = now.astimezone(UTC).replace(hour=MORNING_H, minute=0, second=0, microsecond=0)
-    return at if at + timedelta(hours=1) < now else at - timedelta(days=1)
+    morning, afternoon = (
+        now.astimezone(UTC).replace(hour=hour, minute=0, second=0, microsecond=0)
+        for hour in (MORNING_H, AFTERNOON_H)
+    )
+    return morning if morning + timedelta(hours=1) < now else afternoon - timedelta(days=1)
 
 
 def taken(truth: SceneTruth, started_at: datetime) -> SceneTruth:

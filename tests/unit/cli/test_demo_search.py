@@ -103,7 +103,7 @@ def test_a_demo_touches_no_installation(tmp_path: Path, monkeypatch: pytest.Monk
     assert settings.probe_key.get_secret_value() != "theirs"
 
 
-def test_clips_are_taken_this_morning(hall: Clip) -> None:
+def test_clips_are_taken_a_few_hours_ago(hall: Clip) -> None:
     original = SceneTruth.model_validate_json(hall.truth_file.read_bytes())
     moved = hall.truth
     by = MORNING - original.started_at
@@ -116,11 +116,11 @@ def test_clips_are_taken_this_morning(hall: Clip) -> None:
     assert hall.site_camera("embedded").started_at == MORNING
 
 
-@pytest.mark.parametrize(("hour", "ago_h"), [(0, 18), (6, 24), (7, 25), (12, 6), (23, 17)])
-def test_the_morning_has_passed(hour: int, ago_h: int) -> None:
+@pytest.mark.parametrize(("hour", "ago_h"), [(0, 14), (6, 20), (7, 21), (12, 6), (23, 17)])
+def test_the_clips_lie_behind_by_less_than_a_day(hour: int, ago_h: int) -> None:
     now = datetime(2026, 11, 25, hour, tzinfo=UTC)
 
-    assert now - today.this_morning(now) == timedelta(hours=ago_h)
+    assert now - today.last_daylight(now) == timedelta(hours=ago_h)
 
 
 def test_the_hall_has_one_thing_to_find_and_one_that_is_none(hall: Clip) -> None:
