@@ -73,7 +73,9 @@ def bearer(text: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
 
 
-def speeding(n: int = 0, district: str = "esil", low_kmh: float = 85.0, **data: Any) -> Event:
+def speeding(
+    n: int = 0, district: str = "esil", low_kmh: float = 85.0, camera: str = "", **data: Any
+) -> Event:
     """A speeding violation, ``n`` minutes after :data:`AT`."""
     values: dict[str, Any] = {
         "rule": "speeding", "rule_version": "1", "article": "KoAP RK 592", "track": n, "cls": "car",
@@ -83,8 +85,9 @@ def speeding(n: int = 0, district: str = "esil", low_kmh: float = 85.0, **data: 
     }  # fmt: skip
     at = AT + timedelta(minutes=n)
     kind = f"dome.violation.{data.get('rule', 'speeding')}.v1"
-    camera = f"{district}-1"
-    return Event.of(kind, camera_id=camera, district=district, at=at, data=values | data, key=(n,))
+    return Event.of(
+        kind, camera_id=camera or f"{district}-1", district=district, at=at, data=values | data, key=(n,)
+    )
 
 
 def stored(violation: Event, *files: str) -> Event:

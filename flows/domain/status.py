@@ -49,6 +49,7 @@ class CameraStatus(BaseModel):
         district: Its district.
         latitude: Where it stands, where the site file says so.
         longitude: Likewise.
+        rules: Kinds of the rules that it keeps, as the site file has them.
         state: What it is doing now.
         message: Why, in words, when it is not running.
         frames_read: Frames decoded.
@@ -83,6 +84,7 @@ class CameraStatus(BaseModel):
     district: str = ""
     latitude: float | None = None
     longitude: float | None = None
+    rules: tuple[str, ...] = ()
     state: CameraState = "starting"
     message: str = ""
     frames_read: int = 0
@@ -117,6 +119,7 @@ class CameraStatus(BaseModel):
             district=camera.district,
             latitude=camera.latitude,
             longitude=camera.longitude,
+            rules=tuple(dict.fromkeys(rule.kind for rule in camera.rules)),
             **more,
         )
 

@@ -42,6 +42,7 @@ class Wanted:
         since: Captured then or later.
         until: Captured earlier.
         plate: Only of this plate; empty is any.
+        camera: Only of this camera; empty is any.
     """
 
     districts: Sequence[str]
@@ -50,6 +51,7 @@ class Wanted:
     since: datetime | None = None
     until: datetime | None = None
     plate: str = ""
+    camera: str = ""
 
     @property
     def bounds_ms(self) -> tuple[str, str]:
@@ -90,8 +92,8 @@ class ViolationsStore:
         Raises:
             StoreError: If Redis is away.
         """
-        if wanted.plate:
-            return self._of_plate(wanted, after, count)
+        if wanted.plate or wanted.camera:
+            return self._one_by_one(wanted, after, count)
         names = _indexes(wanted)
         with self._told("list violations"):
             streams = [self._walk(name, wanted, after, count) for name in names]
@@ -99,7 +101,7 @@ class ViolationsStore:
             return [mark for _, mark in zip(range(count), merged, strict=False)]
 
     def count(self, wanted: Wanted) -> int:
-        """How many there are; a plate is not asked for.
+        """How many there are; a plate or a camera is not asked for.
 
         Raises:
             StoreError: If Redis is away.
@@ -164,17 +166,20 @@ class ViolationsStore:
                 return
             offset += len(rows)
 
-    def _of_plate(self, wanted: Wanted, after: Mark | None, count: int) -> list[Mark]:
-        """One plate has few violations: they are looked at one by one."""
-        name = keys.violations_of_plate(normal_plate(wanted.plate))
+    def _one_by_one(self, wanted: Wanted, after: Mark | None, count: int) -> list[Mark]:
+        """One plate has few violations, and of a camera little else is known: each of its events is looked at."""
+        plate = normal_plate(wanted.plate)
+        name = keys.times("camera", wanted.camera) if wanted.camera else keys.violations_of_plate(plate)
         found: list[Mark] = []
-        with self._told("list violations of a plate"):
+        with self._told("list violations of a plate or a camera"):
             walk = self._walk(name, wanted, after, 500)
             while chunk := [mark for _, mark in zip(range(500), walk, strict=False)]:
                 pipe = self._client.pipeline(transaction=False)
                 for mark in chunk:
-                    pipe.hmget(keys.event(mark.id), "district", "rule", "state")
-                for mark, (district, rule, state) in zip(chunk, pipe.execute(), strict=True):
+                    pipe.hmget(keys.event(mark.id), "district", "rule", "state", "bears")
+                for mark, (district, rule, state, bears) in zip(chunk, pipe.execute(), strict=True):
+                    if wanted.plate and (bears is None or bears.decode() != plate):
+                        continue
                     if district is not None and _is_wanted(wanted, district, rule, state):
                         found.append(mark)
                 if len(found) >= count:

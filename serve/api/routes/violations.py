@@ -38,6 +38,9 @@ def violations(
     since: Annotated[When | None, Query(description="Captured then or later.")] = None,
     until: Annotated[When | None, Query(description="Captured earlier.")] = None,
     plate: Annotated[str, Query(max_length=20, description="Only for roles that see plates.")] = "",
+    camera: Annotated[
+        str, Query(pattern=r"^([a-z0-9][a-z0-9_-]{0,63})?$", description="Only of this one.")
+    ] = "",
     cursor: Annotated[str, Query(max_length=400, description="`next` of the page before.")] = "",
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
 ) -> ViolationPage:
@@ -49,6 +52,7 @@ def violations(
         utc(since),
         utc(until),
         plate,
+        camera,
     )
     return scope.page(asked, cursor, limit)
 

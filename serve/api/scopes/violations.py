@@ -30,6 +30,7 @@ class Asked:
     since: datetime | None = None
     until: datetime | None = None
     plate: str = ""
+    camera: str = ""
 
 
 class Violations:
@@ -103,7 +104,9 @@ class Violations:
 
     def _wanted(self, asked: Asked) -> Wanted:
         districts = self._bounds.narrow(asked.districts, self._services.violations.districts)
-        return Wanted(tuple(districts), asked.rules, asked.states, asked.since, asked.until, asked.plate)
+        return Wanted(
+            tuple(districts), asked.rules, asked.states, asked.since, asked.until, asked.plate, asked.camera
+        )
 
 
 def states_of(names: Sequence[str]) -> tuple[State, ...]:

@@ -49,6 +49,18 @@ async def test_filters_narrow_and_combine(api: Any) -> None:
     assert len(await all_pages(api, "&district=almaly", districts=["esil", "almaly"])) == 1
 
 
+async def test_the_violations_of_one_camera_are_paged_among_all_that_is_known_of_it(api: Any) -> None:
+    made = [speeding(n, camera="abay-1" if n % 2 else "abay-2") for n in range(20)]
+    elsewhere = speeding(3, "almaly", camera="abay-1")
+    read = PlateRecord(outcome="read", text="123ABC02", confident=True)
+    api.write(*made, elsewhere, *(stored(event) for event in made), plate_event(made[5], read))
+    found = await all_pages(api, "&camera=abay-1")
+    assert [row["id"] for row in found] == [event.id for event in reversed(made[1::2])]
+    assert [row["id"] for row in await all_pages(api, "&camera=abay-1&plate=123ABC02")] == [made[5].id]
+    assert await all_pages(api, "&camera=abay-2&plate=123ABC02") == []
+    assert await all_pages(api, "&camera=abay-1&rule=bus_lane") == []
+
+
 async def test_a_plate_is_found_by_those_who_see_plates(api: Any) -> None:
     violation = speeding(0)
     read = plate_event(violation, PlateRecord(outcome="read", text="123ABC02", confident=True, country="KZ"))
