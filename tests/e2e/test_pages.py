@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,15 @@ def frames(*numbers: int) -> list[bytes]:
         shown[n].save(out, "JPEG", quality=90)
         pictures.append(out.getvalue())
     return pictures
+
+
+def glimpse() -> bytes:
+    """What a camera sends while somebody looks."""
+    with av.open(str(HALL)) as hall:
+        small = next(hall.decode(video=0)).to_image(width=320, height=180)
+    out = io.BytesIO()
+    small.save(out, "JPEG")
+    return out.getvalue()
 
 
 def test_a_small_thing_is_marked_and_shown_larger(desk: Any, shots: Path, config: ApiConfig) -> None:
@@ -241,11 +251,7 @@ def test_a_camera_says_why_it_is_no_evidence_and_shows_its_zones_over_its_pictur
         CameraStatus(camera_id="fit", fitness="fit", moved_px=0.3, unfit=(), **about),
         CameraStatus(camera_id="unfit", unfit=("clock", "calibration_expired"), **about),
     ], {"unfit": (lane, line)})  # fmt: skip
-    with av.open(str(HALL)) as hall:
-        small = next(hall.decode(video=0)).to_image(width=320, height=180)
-    out = io.BytesIO()
-    small.save(out, "JPEG")
-    pictures.put({"unfit": (now, out.getvalue())})
+    pictures.put({"unfit": (now, glimpse())})
     page = opened(desk, "cameras", "operator")
     page.wait_for_selector("[aria-label=fit] .pill:text('Fit for evidence')")
     reasons = page.locator("[aria-label=unfit] .reasons-list li").all_inner_texts()
@@ -258,6 +264,170 @@ def test_a_camera_says_why_it_is_no_evidence_and_shows_its_zones_over_its_pictur
     page.screenshot(path=shots / "cameras.png")
     on_a_tablet(page, shots / "cameras-tablet.png")
     cameras.close(), pictures.close()
+
+
+def test_a_camera_that_ended_shows_where_its_zones_lie_why_there_is_no_picture_and_what_it_found(
+    desk: Any, shots: Path, config: ApiConfig
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    lane = Outline(kind="zone", name="lane", points=((0.1, 0.95), (0.45, 0.42), (0.75, 0.45), (0.95, 0.95)))
+    lines = [
+        Outline(kind="line", name=name, points=((0.2, 0.6), (0.8, 0.62))) for name in ("stop", "stop_all")
+    ]
+    cameras = CameraStore(config.redis_url)
+    cameras.put([
+        CameraStatus(camera_id="over", name="Abay Avenue", district="esil", state="ended", rate_hz=25.0,
+                     latitude=51.1, longitude=71.4, rules=("speeding", "solid_line"), unfit=()),
+        CameraStatus(camera_id="beside", district="esil", state="running"),
+    ], {"over": (lane, *lines)})  # fmt: skip
+    cameras.close()
+    said = {"rule": "speeding", "track": 1, "cls": "car", "threshold": {"limit_kmh": 60.0}, "state": "stands",
+            "measured": {"speed": {"value": 92.4, "low": 90.1, "high": 94.7, "unit": "km/h"}}}  # fmt: skip
+    own, other = (
+        Event.of("dome.violation.speeding.v1", camera_id=id, district="esil", at=now, key=(id,), data=said)
+        for id in ("over", "beside")
+    )
+    write(config.redis_url, own, other)
+    page = opened(desk, "cameras", "operator")
+    page.wait_for_selector("[aria-label=over] .note:text('No picture: the camera sends none any more')")
+    page.click("[aria-label=over] h2 a")
+    page.wait_for_selector("figcaption:has-text('kept for seconds')")
+    names = page.locator(".stage.bare .overlay text")
+    assert names.all_text_contents() == ["lane", "stop", "stop_all"]
+    tops = sorted(box["y"] for box in (name.bounding_box() for name in names.all()))
+    assert all(below - above > 10 for above, below in pairwise(tops)), "none on another"
+    assert page.locator(".facts li").all_inner_texts() == ["Speeding", "Solid line"]
+    assert page.locator("main button").count() == 0
+    assert page.locator(".queue li").count() == 1
+    check_accessible(page)
+    page.screenshot(path=shots / "camera.png")
+    on_a_tablet(page, shots / "camera-tablet.png")
+    page.click(".queue a")
+    page.wait_for_selector("h1:has-text('Speeding')")
+    assert page.url.endswith(own.id)
+    patrol = opened(desk, "cameras/over", "patrol")
+    patrol.wait_for_selector(".stage.bare")
+    assert patrol.locator("h2").count() == 0, "violations are not theirs to see"
+
+
+def test_a_camera_s_own_page_shows_its_picture_to_who_may_look_and_lines_of_what_changes(
+    desk: Any, config: ApiConfig
+) -> None:
+    line = Outline(kind="line", name="gate", points=((0.2, 0.6), (0.8, 0.62)))
+    cameras, pictures = CameraStore(config.redis_url), PictureStore(config.redis_url)
+
+    def told(rate_hz: float) -> None:
+        status = CameraStatus(camera_id="eye", district="esil", state="running", rate_hz=rate_hz)
+        cameras.put([status], {"eye": (line,)})
+
+    told(25.0)
+    pictures.put({"eye": (datetime.now(UTC), glimpse())})
+    page = opened(desk, "cameras/eye", "operator")
+    page.wait_for_selector(".stage.bare .outline.line")
+    assert page.locator(".spark").count() == 0
+    page.click("button:text('Look')")
+    page.wait_for_selector(".stage img + .overlay .outline.line")
+    address = page.url.split("#")[0]
+    for rate_hz, lines in ((25.0, 0), (12.5, 1)):
+        told(rate_hz)
+        page.goto(f"{address}#/cameras")
+        page.wait_for_selector("[aria-label=eye]")
+        assert page.locator("[aria-label=eye] .spark").count() == lines
+        page.goto(f"{address}#/cameras/eye")
+        page.wait_for_selector(".stage")
+    reviewer = opened(desk, "cameras/eye", "reviewer")
+    reviewer.wait_for_selector("figcaption:has-text('Operators and administrators')")
+    assert reviewer.locator("main button").count() == 0
+    cameras.close(), pictures.close()
+
+
+def test_a_thing_is_called_what_it_is_taken_for_and_its_owner_s_distance_is_told_where_it_says_something(
+    desk: Any, config: ApiConfig
+) -> None:
+    at = datetime.now(UTC).replace(microsecond=0)
+
+    def left(name: str, known_as: str, owner: str, low: float, **more: Any) -> Event:
+        measured = {"alone": {"value": 8.2, "low": 7.7, "high": 8.7, "unit": "s"},
+                    "distance": {"value": low + 0.2, "low": low, "high": low + 0.4, "unit": "m"}}  # fmt: skip
+        data = {
+            "object": name,
+            "known_as": known_as,
+            "owner": owner,
+            "measured": measured,
+            "size_m": [0.35, 0.61],
+        }
+        return Event.of("dome.object.abandoned.v1", camera_id="hall", district="things", at=at, key=(name,),
+                        data=data | more)  # fmt: skip
+
+    write(config.redis_url, left("a", "suitcase", "away", 3.4), left("b", "", "gone", 0.0))
+    page = opened(desk, "objects", "operator", districts=("things",))
+    cards = {name: page.locator(f"article[aria-label={name}]") for name in "ab"}
+    cards["a"].locator("h2:text('Suitcase') + .pill:text('abandoned')").wait_for()
+    told = {name: card.locator(".facts").inner_text().split("\n") for name, card in cards.items()}
+    assert cards["b"].locator("h2").inner_text() == "Object"
+    assert "3.6 m 95 % interval 3.4 – 3.8" in told["a"]
+    assert "out of sight" in told["b"]
+    assert not any("How far off" in line for line in told["b"]), "they may have stood at it"
+    check_accessible(page)
+    day = opened(desk, "now", "patrol", districts=("things",))
+    row = day.locator(".alert[data-id=a]")
+    row.locator("b:text('Suitcase')").wait_for()
+    again = left("a", "suitcase", "gone", 3.4).model_copy(
+        update={"id": "a-2", "type": "dome.object.escalated.v1"}
+    )
+    day.wait_for_selector(".link.open")
+    write(config.redis_url, again)
+    day.wait_for_selector(".alert.fresh[data-id=a]:has-text('escalated')")
+    assert row.count() == 1, "one row a thing"
+    assert day.locator(".chart").is_hidden(), "whoever may not see violations sees no empty box for them"
+
+
+def test_an_alert_of_another_day_says_of_which(desk: Any, config: ApiConfig) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    data = {"rule": "speeding", "measured": {}, "state": "stands"}
+    about: dict[str, Any] = {"camera_id": "days", "district": "days", "data": data}
+    days = [now - timedelta(days=n) for n in (0, 1, 400)]
+    write(config.redis_url, *(Event.of("dome.violation.speeding.v1", **about, at=at) for at in days))
+    empty = desk("operator", districts=("nowhere",))
+    empty.wait_for_selector(".empty:text('alerts appear here by themselves')")
+    page = desk("operator", districts=("days",), timezone_id="UTC")
+    page.wait_for_selector(".alert >> nth=2")
+    today, yesterday, long_ago = page.locator(".alert time").all_inner_texts()
+    assert today == f"{days[0]:%H:%M:%S}"
+    assert yesterday.startswith(f"{days[1]:%d/%m}")
+    assert long_ago == f"{days[2]:%d/%m/%y, %H:%M}"
+    assert page.locator(".empty:visible").count() == 0
+
+
+def test_the_log_says_what_was_done_with_a_violation_and_why(
+    desk: Any, shots: Path, config: ApiConfig, address: str
+) -> None:
+    event = Event.of("dome.violation.speeding.v1", camera_id="log", district="log", at=datetime.now(UTC),
+                     data={"rule": "speeding", "measured": {}, "state": "stands"})  # fmt: skip
+    write(config.redis_url, event)
+    own = {"Authorization": f"Bearer {token(config, 'reviewer', districts=('log',))}"}
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("claim", {}), ("release", {}), ("claim", {}), ("reject", {"reason": "not_visible", "detail": "snow"}),
+    ]  # fmt: skip
+    for version, (step, more) in enumerate(steps):
+        url = f"{address}/api/v1/violations/{event.id}/{step}"
+        assert httpx.post(url, headers=own, json={"version": version, **more}).is_success
+    page = opened(desk, "audit", "auditor", districts=("log",))
+    page.wait_for_selector("tbody tr >> nth=3")
+    cells = [row.locator("td").all_inner_texts() for row in page.locator("tbody tr").all()]
+    assert [(row[3], row[5]) for row in cells] == [
+        ("violation taken for review", ""), ("violation put back", ""), ("violation taken for review", ""),
+        ("violation rejected", "Not visible: snow"),
+    ]  # fmt: skip
+    heads = page.locator("thead th").all_inner_texts()
+    assert all(re.fullmatch("[0-9a-f]{8}", row[heads.index("Hash")]) for row in cells)
+    times = page.locator("tbody time")
+    assert times.first.bounding_box()["height"] < 30, "on one line"
+    check_accessible(page)
+    page.screenshot(path=shots / "audit-log.png")
+    on_a_tablet(page, shots / "audit-tablet.png")
+    page.click(f"a:text('{event.id}') >> nth=0")
+    page.wait_for_selector("h1 .state:text('rejected')")
 
 
 def test_the_map_draws_the_districts_that_the_site_describes(

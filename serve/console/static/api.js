@@ -11,6 +11,7 @@ export class Problem extends Error {
   constructor(status, body) {
     super(explained(status, body));
     this.status = status;
+    this.code = body.code;
   }
 }
 

@@ -10,10 +10,13 @@ export function summary(item) {
   return first ? `${measure(first[0])} ${number(first[1].value, 1)} ${unit(first[1].unit)}` : "";
 }
 
+// What was measured, and how sure that is.
+export const interval = (m) => h("span", h("b.value", `${number(m.value, 1)} ${unit(m.unit)}`), ` ${t("interval")} `, h("span.range", `${number(m.low, 1)} – ${number(m.high, 1)}`));
+
 export function facts(item) {
   const rows = Object.entries(item.measured || {}).map(([name, m]) => [
-    `${t("measured")}: ${measure(name)}`,
-    h("span", h("b.value", `${number(m.value, 1)} ${unit(m.unit)}`), ` ${t("interval")} `, h("span.range", `${number(m.low, 1)} – ${number(m.high, 1)}`)),
+    measure(name),
+    interval(m),
   ]);
   for (const [name, value] of Object.entries(item.threshold || {}).filter(([name]) => name.endsWith("_kmh"))) rows.push([t(name.replace(/_kmh$/, "")), `${number(value, 1)} ${unit("km/h")}`]);
   rows.push([t("plate"), item.plate ? h("span.plate", item.plate.text, item.plate.confident ? "" : " ?") : t("unread")]);

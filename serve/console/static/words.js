@@ -38,11 +38,12 @@ const WORDS = {
   nothing_yet: ["Әзірге ештеңе жоқ", "Пока ничего нет", "Nothing yet"],
   no_place: ["Картада орны жоқ камералар", "Камеры без координат", "Cameras without a place on the map"],
   begin_review: ["Келесісін алу", "Взять следующее", "Take the next one"],
-  queue_empty: ["Кезек бос", "Очередь пуста", "The queue is empty"],
+  queue_empty: ["Кезек бос: қарауды күтетін бұзушылық жоқ", "Очередь пуста: ни одно нарушение не ждёт проверки", "The queue is empty: no violation waits for review"],
   confirm: ["Растау", "Подтвердить", "Confirm"],
   reject: ["Қабылдамау", "Отклонить", "Reject"],
   release: ["Қайтару", "Вернуть", "Put back"],
   why_reject: ["Неге қабылданбайды?", "Почему отклонить?", "Why reject?"],
+  no_alerts: ["Әзірге ештеңе жоқ, оқиғалар осында өзі шығады", "Пока ничего нет: события появятся здесь сами", "Nothing yet: alerts appear here by themselves"],
   measured: ["Өлшенді", "Измерено", "Measured"],
   limit: ["Шектеу", "Ограничение", "Limit"],
   tolerance: ["Рұқсат етілген ауытқу", "Допуск", "Tolerance"],
@@ -114,14 +115,14 @@ const WORDS = {
   stopped: ["Барлық іздеу тоқтатылған", "Весь розыск остановлен", "All searching is stopped"],
   reason: ["Себебі", "Причина", "Reason"],
   ask_reason: ["Себебін жазыңыз: ол журналда қалады", "Укажите причину: она останется в журнале", "Say why: it stays in the log"],
-  no_cases: ["Іс жоқ", "Дел нет", "No cases"],
-  no_objects: ["Қараусыз қалған зат жоқ", "Оставленных предметов нет", "Nothing left behind"],
+  no_cases: ["Іс жоқ: оны оператор сұрайды, басқа адам рұқсат береді", "Дел нет: дело заводит оператор, а разрешает другой человек", "No cases: an operator asks for one, and another person authorises it"],
+  no_objects: ["Соңғы 30 тәулікте қараусыз қалған зат жоқ", "За последние 30 суток оставленных предметов нет", "Nothing left behind in the last 30 days"],
   task_open: ["Бос", "Свободно", "Open"],
   accept: ["Қабылдау", "Принять", "Accept"],
   arrive: ["Жеттім", "На месте", "Arrived"],
   resolve: ["Аяқтау", "Завершить", "Resolve"],
   hand_over: ["Тапсыру", "Передать", "Hand over"],
-  no_tasks: ["Тапсырма жоқ", "Заданий нет", "No tasks"],
+  no_tasks: ["Тапсырма жоқ: оператор патруль жібергенде, осында өзі шығады", "Заданий нет: когда оператор направит патруль, задание появится здесь само", "No tasks: one appears here by itself when an operator sends a patrol"],
   looked_for: ["Кім ізделуде", "Кого ищут", "Who is looked for"],
   task_ended: ["Тапсырма тоқтатылды", "Задание прекращено", "The task has ended"],
   you_are_called: ["Сізді шақырады", "Вас вызывают", "You are called"],
@@ -143,9 +144,21 @@ const WORDS = {
   "state.accepted": ["қабылданды", "принято", "accepted"],
   "state.arrived": ["орнында", "на месте", "on the spot"],
   "state.resolved": ["аяқталды", "завершено", "resolved"],
-  no_reports: ["Өтініш жоқ", "Обращений нет", "No reports"],
+  no_reports: ["Мұндай өтініш жоқ", "Таких обращений нет", "No such reports"],
   owner_leaves: ["Иесі кетіп барады", "Владелец уходит", "Owner leaves"],
   owner_left: ["Иесі кетті", "Владелец ушёл", "Owner left"],
+  owner: ["Иесі", "Владелец", "Owner"],
+  owner_distance: ["Иесі соңғы көрінгендегі қашықтық", "Как далеко он был, когда видели в последний раз", "How far off when last seen"],
+  "owner.gone": ["көрінбейді", "не виден", "out of sight"],
+  "owner.away": ["көрініп тұр, бірақ жанында емес", "виден, но не рядом", "in sight, but not near it"],
+  noticed: ["Хабарланды", "Сообщено", "Told"],
+  size: ["Өлшемі", "Размер", "Size"],
+  thing: ["Зат", "Предмет", "Object"],
+  "thing.suitcase": ["Шабадан", "Чемодан", "Suitcase"],
+  "thing.backpack": ["Рюкзак", "Рюкзак", "Backpack"],
+  "thing.handbag": ["Сөмке", "Сумка", "Handbag"],
+  "outcome.reclaimed": ["иесі алды", "забрал владелец", "taken by its owner"],
+  "outcome.removed": ["алып кетілді", "забрали", "taken away"],
   frames: ["Кадр", "Кадров", "Frames"],
   rate: ["Жиілік, кадр/с", "Частота, кадр/с", "Rate, frames/s"],
   lag: ["Кідіріс, с", "Задержка, с", "Lag, s"],
@@ -155,8 +168,17 @@ const WORDS = {
   unfit: ["Дәлелге жарамсыз", "Не годна для доказательств", "Not fit for evidence"],
   steadiness: ["Тұрақтылығы", "Устойчивость", "Steadiness"],
   look: ["Қарау", "Взглянуть", "Look"],
+  no_picture: ["Сурет жоқ: камера енді жібермейді", "Снимка нет: камера больше не передаёт", "No picture: the camera sends none any more"],
+  pictures_kept: ["Сурет біреу қарағанда ғана түсіріледі, бірнеше секунд сақталады", "Снимки делаются, только пока кто-то смотрит, и хранятся секунды", "One is made only while somebody looks, and kept for seconds"],
+  may_look: ["Суретті оператор мен әкімші ғана сұрай алады", "Снимок могут запросить оператор и администратор", "Operators and administrators may ask for a picture"],
+  drawn_zones: ["Аймақтар мен сызықтар суретте қайда жатыр", "Где в кадре лежат зоны и линии", "Where zones and lines lie in the picture"],
+  no_zones: ["Аймақ та, сызық та жоқ", "Зон и линий нет", "No zones and no lines"],
+  rules: ["Ережелері", "Правила", "Rules"],
+  last_violations: ["Соңғы бұзушылықтар", "Последние нарушения", "Last violations"],
   looked_note: ["Қарағаныңыз журналға жазылады", "Просмотр записывается в журнал", "That you look is written down"],
   who: ["Кім", "Кто", "Who"],
+  hash: ["Хеш", "Хеш", "Hash"],
+  audit_note: ["Әр жазбаның хеші алдыңғысынікін де қамтиды: өзгертілген, жойылған не орны ауысқан жазба тізбекті үзеді. Журналды тексеру оны табады.", "Хеш каждой записи охватывает и хеш предыдущей: изменённая, удалённая или переставленная запись разрывает цепочку. Проверка журнала её находит.", "Each entry's hash covers the hash before it: an entry that is changed, removed or moved breaks the chain. Verifying the log finds it."],
   action: ["Әрекет", "Действие", "Action"],
   subject: ["Нысан", "Объект", "Subject"],
   not_yours: ["Бұл бет сіздің рөліңізге ашылмаған", "Эта страница недоступна для вашей роли", "This page is not for your role"],
@@ -344,5 +366,12 @@ export const degrees = ({ latitude, longitude }) => `${latitude.toFixed(5)}, ${l
 export const when = (at) => new Date(at).toLocaleString(written(), { dateStyle: "short", timeStyle: "medium", hour12: false });
 export const day = (date) => new Date(date).toLocaleDateString(written(), { timeZone: "UTC", dateStyle: "short" });
 export const clock = (at) => new Date(at).toLocaleTimeString(written(), { hour12: false });
+// A time of today; of another day with its date, and of another year with that.
+export function lately(at) {
+  const [then, now] = [new Date(at), new Date()];
+  if (then.toDateString() === now.toDateString()) return clock(at);
+  const year = then.getFullYear() === now.getFullYear() ? {} : { year: "2-digit" };
+  return then.toLocaleString(written(), { day: "2-digit", month: "2-digit", ...year, hour: "2-digit", minute: "2-digit", hour12: false });
+}
 export const number = (value, digits = 0) =>
   Number(value).toLocaleString(written(), { maximumFractionDigits: digits, minimumFractionDigits: digits });

@@ -21,6 +21,7 @@ from flows.domain.errors import ChangedMeanwhile, DomeError, StoreError
 from flows.domain.events import OBJECT_EVENTS
 from flows.domain.frames import ClockSource
 from flows.domain.leads import LeadState
+from flows.domain.leads import Reason as LeadReason
 from flows.domain.objects import AbandonedObject
 from flows.domain.patrol import Ending, Kind, Step, TaskState
 from flows.domain.people import ROLES
@@ -28,7 +29,7 @@ from flows.domain.reports import SERVICE_CODES, SERVICES
 from flows.domain.reports import State as ReportState
 from flows.domain.review import Action as ReviewAction
 from flows.domain.review import ReviewReason, State, StepRefused
-from flows.domain.ruleset import RULE_KINDS
+from flows.domain.ruleset import RULE_KINDS, AbandonedObjectRule
 from flows.domain.status import CameraState, Fitness
 from flows.reports.watch import SAYS, what_is_missing
 from flows.road.encounter import Refused
@@ -145,6 +146,11 @@ def fields(kind: Any) -> Iterator[str]:
         yield from fields(part)
 
 
+def of_a_thing(field: str) -> set[str]:
+    """What an event about a thing may say there."""
+    return {each for each in get_args(AbandonedObject.model_fields[field].annotation) if each}
+
+
 OF_CHANNELS = {"/reports", "/reports/uploads", "/webhooks"}
 """Programs send these, and read English."""
 STATES = {*get_args(State), *get_args(CaseState), *get_args(LeadState), *get_args(TaskState), *get_args(CameraState),
@@ -153,13 +159,15 @@ FAMILIES = {
     "state": STATES, "rule": RULE_KINDS, "service": {each.code for each in SERVICES}, "purpose": PURPOSES,
     "kind": get_args(Kind), "ended": get_args(Ending), "report": get_args(ReportState), "role": ROLES,
     "clock": get_args(ClockSource),
-    "why": {*get_args(ReviewReason), *get_args(MachineReason)}, "action": get_args(Action),
+    "why": {*get_args(ReviewReason), *get_args(MachineReason), *get_args(LeadReason)}, "action": get_args(Action),
     "fit": {each for each in get_args(Fitness) if each}, "fitness": {"displaced", "restored", "shaking", "steady"},
     "refused": lambda: {*refusals(), *get_args(SpeedReason), *get_args(Refused), "camera_moved", "camera_shakes",
                         *(f"belt_{doubt}" for doubt in get_args(Doubt) if doubt)},
     "unit": {"km/h", "m", "s", "deg", "widths", "probability", "km", "min", "h", "d"},
     "problem": problems,
     "cls": {"car", "truck", "bus", "motorcycle", "thing"},
+    "decided": {*get_args(State), "released"}, "thing": AbandonedObjectRule.model_fields["classes"].default,
+    "owner": of_a_thing("owner"), "outcome": of_a_thing("outcome"),
 }  # fmt: skip
 """What is read from the source is read when it is asked for: every process that tests run in comes by here."""
 BARE = {

@@ -2,22 +2,47 @@
 
 import { ask } from "../api.js";
 import { fill, h } from "../dom.js";
-import { t, when } from "../words.js";
+import { said, t, when } from "../words.js";
+
+const PLAIN = ["claimed", "released", "issued", "appealed"]; // says what the action says already
+const PAGES = { "violation.decided": "review", "violation.filed": "review", "camera.viewed": "cameras" };
 
 export async function open(main, { signal }) {
   const body = h("tbody");
   const more = h("button", { onclick: () => load() }, t("more"));
-  fill(main, h("h1", t("audit")),
-    h("div.scroll", h("table", h("thead", h("tr", ["#", "time", "who", "action", "subject", "reason"].map((k) => h("th", { scope: "col" }, t(k))))), body)), more);
+  fill(main, h("h1", t("audit")), h("p.note", t("audit_note")),
+    h("div.scroll", h("table.log", h("thead", h("tr", ["#", "time", "who", "action", "subject", "reason", "hash"].map((k) => h("th", { scope: "col" }, t(k))))), body)), more);
   let since = 0;
 
   async function load() {
     const page = await ask(`/audit?since=${since}&limit=100`, { signal });
-    body.append(...page.items.map((entry) => h("tr", h("td", String(entry.seq)), h("td", when(entry.at)), h("td", entry.who), h("td", h("span", { title: entry.action }, t(`action.${entry.action}`))),
-      h("td", [entry.case, entry.subject].filter(Boolean).join(" / ")), h("td", entry.why, h("small.hash", { title: entry.hash }, ` ${entry.hash.slice(0, 8)}`)))));
-    if (!body.children.length) body.append(h("tr", h("td", { colspan: 6 }, t("nothing_yet"))));
+    body.append(...page.items.map(row));
+    if (!body.children.length) body.append(h("tr", h("td", { colspan: 7 }, t("nothing_yet"))));
     more.hidden = page.next === null;
     since = page.next ?? since;
   }
   await load();
+}
+
+const row = (entry) => h("tr", h("td", String(entry.seq)), h("td", h("time", { datetime: entry.at }, when(entry.at))), h("td", entry.who),
+  h("td", h("span", { title: entry.action }, deed(entry))), h("td", subject(entry)), h("td", reason(entry)),
+  h("td.hash", { title: entry.hash }, entry.hash.slice(0, 8)));
+
+// What was done with a violation is told by the state that it came to.
+function deed({ action, details }) {
+  if (action !== "violation.decided") return t(`action.${action}`);
+  return t(`decided.${details.reason === "released" ? "released" : details.state}`);
+}
+
+// Links lead to where an auditor may look; what was deleted is nowhere.
+function subject({ action, case: id, subject: about }) {
+  const page = PAGES[action];
+  const parts = [id && h("a", { href: `#/searches/${id}` }, id), about && (page ? h("a", { href: `#/${page}/${about}` }, about) : about)].filter(Boolean);
+  return parts.length > 1 ? [parts[0], " / ", parts[1]] : parts;
+}
+
+// A code is said in words; what somebody wrote stands as it is.
+function reason({ why, details }) {
+  const code = PLAIN.includes(details.reason) ? "" : details.reason;
+  return [code && t(`why.${code}`), said(`why.${why}`) || said(`ended.${why}`) || why].filter(Boolean).join(": ");
 }

@@ -2,8 +2,9 @@
 
 import { ask, follow } from "../api.js";
 import { fill, h, s } from "../dom.js";
-import { clock, number, t, when } from "../words.js";
+import { lately, number, t, when } from "../words.js";
 import { map, settle } from "../map.js";
+import { called } from "../thing.js";
 import { summary } from "../violation.js";
 
 const SHOWN = 60;
@@ -12,32 +13,34 @@ const EVERY_MS = 10000;
 export async function open(main, { me, signal }) {
   const link = h("span.link", t("away"));
   const list = h("ol.alerts");
+  const none = h("p.empty", { hidden: true }, t("no_alerts"));
   const leads = h("ol.alerts.leads", { "aria-label": t("leads_waiting"), hidden: true });
   const tiles = h("div.tiles");
-  const chart = h("figure.chart");
+  const chart = h("figure.chart", { hidden: true });
   const plan = h("figure.map");
   fill(
     main,
     h("h1.hidden", t("now")),
     tiles,
-    h("div.split", h("section", h("h2", t("map")), plan, chart), h("section", h("h2", t("alerts"), " ", link), leads, list)),
+    h("div.split", h("section", h("h2", t("map")), plan, chart), h("section", h("h2", t("alerts"), " ", link), leads, list, none)),
   );
   let cameras = [];
+  const watches = (...roles) => roles.some((role) => me.roles.includes(role));
   const { items: districts } = await ask("/districts", { signal });
 
   function draw() {
     fill(plan, map(cameras, recent(list), districts));
     settle(plan.firstChild);
+    none.hidden = list.children.length + leads.children.length > 0;
+    for (const time of main.querySelectorAll(".alerts time")) time.textContent = lately(time.dateTime); // midnight may have passed
   }
 
   async function count() {
-    const watches = (...roles) => roles.some((role) => me.roles.includes(role));
-    const until = new Date();
     const [rows, hours, queue, objects, found] = await Promise.all([
       ask("/cameras", { signal }),
       watches("operator", "reviewer", "authoriser", "analyst", "auditor") ? ask("/counts/hours", { signal }) : null,
       watches("operator", "reviewer", "authoriser", "auditor") ? ask("/review/queue?limit=1", { signal }) : null,
-      watches("operator", "patrol", "analyst", "auditor") ? ask(`/objects?until=${encodeURIComponent(until.toISOString())}`, { signal }) : null,
+      left(),
       watches("operator", "authoriser") ? ask("/leads/waiting", { signal }) : null,
     ]);
     cameras = rows.items;
@@ -50,10 +53,14 @@ export async function open(main, { me, signal }) {
       objects && tile(number(objects.items.length), t("open_objects"), "#/objects", objects.items.length > 0),
       hours && tile(number(hours.items.reduce((sum, hour) => sum + hour.count, 0)), t("violations_day"), "#/review"),
     );
+    chart.hidden = !hours;
     if (hours) fill(chart, bars(hours.items));
     if (found) waiting(found.items);
     draw();
   }
+
+  // Things left behind in the last day; null for who may not see them.
+  const left = () => (watches("operator", "patrol", "analyst", "auditor") ? ask(`/objects?until=${encodeURIComponent(new Date().toISOString())}`, { signal }) : null);
 
   // Of a lead the stream says only that there is one: what waits for whom is asked for.
   function waiting(items) {
@@ -63,11 +70,13 @@ export async function open(main, { me, signal }) {
 
   // The stream begins when it is opened: what was written before is asked for, whenever it opens.
   async function before() {
-    if (!me.roles.some((role) => ["operator", "reviewer", "authoriser", "analyst", "auditor"].includes(role))) return;
-    const { items } = await ask(`/violations?limit=${SHOWN / 2}`, { signal });
+    const asked = [watches("operator", "reviewer", "authoriser", "analyst", "auditor") ? ask(`/violations?limit=${SHOWN / 2}`, { signal }) : null, left()];
+    const [violations, objects] = (await Promise.all(asked)).map((found) => found?.items || []);
+    const rows = [...violations.map((item) => violation(item, true)), ...objects.map((item) => object(item, true))];
+    rows.sort((a, b) => new Date(b.dataset.at) - new Date(a.dataset.at));
     const known = new Set([...list.children].map((row) => row.dataset.id));
     const older = [...list.children].find((row) => !row.classList.contains("fresh")) || null;
-    for (const item of items) if (!known.has(item.id)) list.insertBefore(violation(item, true), older);
+    for (const row of rows) if (!known.has(row.dataset.id)) list.insertBefore(row, older);
   }
 
   function add(event, type) {
@@ -80,7 +89,7 @@ export async function open(main, { me, signal }) {
     if (type === "dome.search.waiting.v1") return ask("/leads/waiting", { signal }).then(({ items }) => waiting(items), () => {});
     const row = alert(event);
     if (!row) return;
-    [...list.children].find((other) => other.dataset.id === event.id)?.remove(); // asked for when it was just written
+    [...list.children].find((other) => other.dataset.id === row.dataset.id)?.remove(); // asked for when it was just written, or told before
     list.prepend(row);
     while (list.children.length > SHOWN) list.lastChild.remove();
     draw();
@@ -98,15 +107,25 @@ function alert(event) {
   const camera = event.source.replace("/cameras/", "");
   if (noun === "violation")
     return violation({ id: event.id, rule: kind, captured_at: event.time, camera, district: event.subject, ...event.data });
-  const [href, what] = noun === "camera" ? ["#/cameras", `fitness.${event.data.fitness}`] : ["#/objects", `state.${kind}`];
-  return h("li.alert.object", { "data-id": event.id, "data-camera": camera, "data-at": event.time },
-    h("a", { href }, h("time", { datetime: event.time }, clock(event.time)), h("b", t(what)), h("span", camera), h("span", event.subject)));
+  if (noun === "object")
+    return object({ id: event.data.object || event.id, state: kind, changed_at: event.time, camera, district: event.subject, data: event.data });
+  return h("li.alert.object.fresh", { "data-id": event.id, "data-camera": camera, "data-at": event.time },
+    h("a", { href: `#/cameras/${camera}`, title: when(event.time) }, time(event.time), h("b", t(`fitness.${event.data.fitness}`)), h("span", camera), h("span", event.subject)));
 }
+
+// One row a thing, however often it is told of.
+function object(item, old = false) {
+  return h(`li.alert.object${old ? "" : ".fresh"}`, { "data-id": item.id, "data-camera": item.camera, "data-at": item.changed_at },
+    h("a", { href: `#/objects/${item.id}`, title: when(item.changed_at) },
+      time(item.changed_at), h("b", called(item.data)), h("span", t(`state.${item.state}`)), h("span", item.camera)));
+}
+
+const time = (at) => h("time", { datetime: at }, lately(at));
 
 function violation(item, old = false) {
   return h(`li.alert${old ? "" : ".fresh"}`, { "data-id": item.id, "data-camera": item.camera, "data-at": item.captured_at },
     h("a", { href: `#/review/${item.id}`, title: when(item.captured_at) },
-      h("time", { datetime: item.captured_at }, clock(item.captured_at)), h("b", t(`rule.${item.rule}`)), h("span", summary(item)), h("span", item.camera)));
+      time(item.captured_at), h("b", t(`rule.${item.rule}`)), h("span", summary(item)), h("span", item.camera)));
 }
 
 // Cameras of the last alerts, the newest brightest.
@@ -116,7 +135,7 @@ function recent(list) {
 
 function lead({ case: id, purpose, first, camera, district, at }) {
   return h(`li.alert.lead-row${first ? ".first" : ""}`,
-    h("a", { href: `#/searches/${id}`, title: when(at) }, h("time", { datetime: at }, clock(at)), h("b", `${t("kind.lead")}: ${t(`purpose.${purpose}`)}`), h("span", camera), h("span", district)));
+    h("a", { href: `#/searches/${id}`, title: when(at) }, time(at), h("b", `${t("kind.lead")}: ${t(`purpose.${purpose}`)}`), h("span", camera), h("span", district)));
 }
 
 function tile(value, label, href, busy = false, presses = false) {

@@ -4,7 +4,9 @@ import { ask, follow } from "../api.js";
 import { fill, h } from "../dom.js";
 import { marked } from "../marked.js";
 import { patrolButton } from "../task.js";
-import { measure, number, t, unit, when } from "../words.js";
+import { called, stateOf } from "../thing.js";
+import { interval } from "../violation.js";
+import { number, t, unit, when } from "../words.js";
 
 export async function open(main, { me, rest, signal }) {
   const list = h("div.cards.wide");
@@ -22,21 +24,31 @@ export async function open(main, { me, rest, signal }) {
 }
 
 // Here it is the owner who leaves, in a violation the vehicle.
-const called = (name) => t(name === "leaving" ? "owner_leaves" : `moment.${name}`);
-const shown = ({ name, href, xyxy }) => h("figure", marked(href, called(name), xyxy), h("figcaption", called(name)));
+const moment = (name) => t(name === "leaving" ? "owner_leaves" : `moment.${name}`);
+const shown = ({ name, href, xyxy }) => h("figure", marked(href, moment(name), xyxy), h("figcaption", moment(name)));
 
-function about(data) {
-  const moments = [["moment.placing", data.placed_at], ["owner_left", data.left_at], ["moment.taken", data.taken_at]].filter(([, at]) => at);
-  const values = Object.entries(data.measured || {}).map(([name, v]) => `${measure(name)} ${number(v.value, 1)} ± ${number((v.high - v.low) / 2, 1)} ${unit(v.unit)}`);
-  return [moments.map(([name, at]) => [h("dt", t(name)), h("dd", when(at))]), values.length > 0 && [h("dt", t("measured")), h("dd", values.join("; "))]];
+// In the order in which it happened. How far off its owner was says nothing where they may have stood at it.
+function about({ noticed_at, data }) {
+  const { alone, distance } = data.measured || {};
+  const rows = [
+    ["moment.placing", data.placed_at && when(data.placed_at)],
+    ["owner_left", data.left_at && when(data.left_at)],
+    ["noticed", when(noticed_at)],
+    ["moment.taken", data.taken_at && when(data.taken_at)],
+    ["owner", data.owner && t(`owner.${data.owner}`)],
+    ["owner_distance", distance?.low > 0 && interval(distance)],
+    ["measured.alone", alone && interval(alone)],
+    ["size", data.size_m && data.size_m.map((m) => number(m, 1)).join(" × ") + ` ${unit("m")}`],
+  ];
+  return rows.filter(([, value]) => value).map(([name, value]) => [h("dt", t(name)), h("dd", value)]);
 }
 
 // A patrol that comes from its task finds the thing it is about.
 function card(item, me, asked) {
   return h(`article.card.${item.state}${asked ? ".asked" : ""}`, { "aria-label": item.id },
-    h("header", h("h2", t(`state.${item.state}`)), h(`span.pill.${item.state}`, item.camera), h("small", item.district),
+    h("header", h("h2", called(item.data)), stateOf(item), h("small", h("a", { href: `#/cameras/${item.camera}` }, item.camera), `, ${item.district}`),
       item.patrol && [h("span.grow"), h(`span.pill.${item.patrol}`, `${t("patrol")}: ${t(`state.${item.patrol}`)}`)]),
     item.pictures.length > 0 && h("div.moments", item.pictures.map(shown)),
-    h("dl.facts.small", h("dt", t("time")), h("dd", when(item.noticed_at)), about(item.data)),
+    h("dl.facts.small", about(item)),
     [null, "resolved", "ended"].includes(item.patrol) && patrolButton("object", item, me));
 }

@@ -82,7 +82,8 @@ function one(main, item, context, waiting = null) {
       one(main, done, context);
     } catch (error) {
       say(error.message, true);
-      if (error.status === 409) one(main, await ask(`/violations/${item.id}`), context);
+      if (error.code === "plate_unread") plate.focus(); // what is missing is theirs to type
+      else if (error.status === 409) one(main, await ask(`/violations/${item.id}`), context);
     }
   }
 
@@ -220,7 +221,7 @@ async function table(place, { signal }) {
     if (cursor) query.set("cursor", cursor);
     const page = await ask(`/violations?${query}`, { signal });
     if (!cursor) fill(body);
-    body.append(...page.items.map((item) => h("tr", h("td", h("a", { href: `#/review/${item.id}` }, when(item.captured_at))),
+    body.append(...page.items.map((item) => h("tr", h("td", h("a", { href: `#/review/${item.id}` }, h("time", { datetime: item.captured_at }, when(item.captured_at)))),
       h("td", badge(item), t(`rule.${item.rule}`)), h("td", summary(item)), h("td", item.plate ? h("span.plate", item.plate.text) : "–"),
       h("td", item.camera), h("td", h("span.state", t(`state.${item.state}`))))));
     if (!body.children.length) body.append(h("tr", h("td", { colspan: 6 }, t("nothing_yet"))));
