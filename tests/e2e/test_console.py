@@ -170,6 +170,13 @@ def test_a_reviewer_confirms_one_and_rejects_the_next_by_keys(desk: Any, shots: 
     page.wait_for_selector(".overlay .box")
     check_accessible(page)
     page.screenshot(path=shots / "review.png")
+    page.set_viewport_size({"width": 800, "height": 1200})
+    stage, steps, crops = (
+        page.locator(f".case {part}").bounding_box() for part in (".stage", ".steps", ".side")
+    )
+    assert stage["y"] < steps["y"] < crops["y"], "what is decided stands under the picture"
+    page.screenshot(path=shots / "review-tablet.png")
+    page.set_viewport_size({"width": 1440, "height": 900})
     first = page.url
     page.keyboard.press("y")
     page.wait_for_selector("#said p.bad:has-text('plate is unread')")
@@ -508,7 +515,7 @@ def test_a_tablet_needs_no_sideways_scrolling(desk: Any) -> None:
 @pytest.mark.parametrize(
     ("where", "role", "content"),
     [("now", "operator", ".tile"), ("review", "reviewer", ".queue"), ("searches", "operator", "tbody td"),
-     ("objects", "operator", ".card"), ("reports", "operator", ".report .thumb img[src]"),
+     ("objects", "operator", ".card"), ("reports", "operator", ".report:has(img[src])"),
      ("patrol", "operator", ".card"), ("cameras", "operator", ".card"), ("audit", "auditor", "tbody td")],
 )  # fmt: skip
 def test_a_phone_shows_the_page_and_not_its_header(
@@ -517,7 +524,9 @@ def test_a_phone_shows_the_page_and_not_its_header(
     page = desk(role, language="ru")
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(page.url.split("#")[0] + f"#/{where}")
-    page.wait_for_selector(f"main {content}")  # nothing of it is on the page that was shown before
+    page.wait_for_selector(
+        f"main :is({content}, .empty):visible"
+    )  # none is on the page that was shown before
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator("header#top").bounding_box()["height"] < 120
     chosen = page.locator("nav a[aria-current]").bounding_box()

@@ -137,8 +137,8 @@ function stage(camera, me, place) {
   const button = looks(me) && sends(camera) && h("button", { onclick: () => glance(camera.id, place, true) }, t("look"));
   const why = button ? t("looked_note") : sends(camera) ? t("may_look") : `${t("no_picture")}. ${t("pictures_kept")}`;
   return h("figure",
-    h("div.stage.bare", camera.outlines.length ? drawn(camera.outlines, 640, 360, true) : h("p.empty", t("no_zones"))),
-    h("figcaption", camera.outlines.length > 0 && `${t("drawn_zones")}. `, why, button && [" ", button]));
+    camera.outlines.length > 0 && h("div.stage.bare", drawn(camera.outlines, 640, 360, true)),
+    h("figcaption", `${t(camera.outlines.length ? "drawn_zones" : "no_zones")}. `, why, button && [" ", button]));
 }
 
 async function glance(id, place, large = false) {
@@ -167,12 +167,12 @@ async function glance(id, place, large = false) {
 // What a camera found last, for who may see it: each leads to its own page.
 async function foundBy(id, me, signal) {
   const may = (...roles) => roles.some((role) => me.roles.includes(role));
-  const until = encodeURIComponent(new Date().toISOString());
+  const days = new URLSearchParams({ until: new Date().toISOString(), since: new Date(Date.now() - 30 * 86400e3).toISOString(), closed: "true" });
   const [violations, objects] = await Promise.all([
     may("operator", "reviewer", "authoriser", "analyst", "auditor") && ask(`/violations?camera=${id}&limit=${LAST}`, { signal }),
-    may("operator", "patrol", "analyst", "auditor") && ask(`/objects?until=${until}`, { signal }),
+    may("operator", "patrol", "analyst", "auditor") && ask(`/objects?${days}`, { signal }),
   ]);
-  const left = objects ? objects.items.filter((item) => item.camera === id) : [];
+  const left = objects ? objects.items.filter((item) => item.camera === id).slice(0, LAST) : [];
   return [
     left.length > 0 && [h("h2", t("objects")), h("ol.queue", left.map((item) => h("li", h("a", { href: `#/objects/${item.id}` }, lately(item.noticed_at)), h("b", called(item.data)), stateOf(item))))],
     violations && (violations.items.length > 0 || !left.length) && [h("h2", t("last_violations")),

@@ -107,7 +107,7 @@ function one(main, item, context, waiting = null) {
 
   fill(main,
     h("h1", badge(item), t(`rule.${item.rule}`), " ", h("span.state", t(`state.${item.state}`)), waiting !== null && h("span.count", number(waiting))),
-    h("div.case",
+    h("div.case.judged",
       h("section.evidence", view.element),
       h("section.words", reading, h("div.steps", steps, patrolButton("violation", item, context.me)), reasons, facts(item),
         item.problems.length > 0 && h("details", { open: true }, h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
