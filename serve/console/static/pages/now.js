@@ -74,9 +74,11 @@ export async function open(main, { me, signal }) {
     const [violations, objects] = (await Promise.all(asked)).map((found) => found?.items || []);
     const rows = [...violations.map((item) => violation(item, true)), ...objects.map((item) => object(item, true))];
     rows.sort((a, b) => new Date(b.dataset.at) - new Date(a.dataset.at));
-    const known = new Set([...list.children].map((row) => row.dataset.id));
+    const known = new Map([...list.children].map((row) => [row.dataset.id, row]));
+    const news = rows.filter((row) => known.get(row.dataset.id)?.dataset.at !== row.dataset.at);
+    for (const row of news) known.get(row.dataset.id)?.remove(); // of a thing more was told meanwhile
     const older = [...list.children].find((row) => !row.classList.contains("fresh")) || null;
-    for (const row of rows) if (!known.has(row.dataset.id)) list.insertBefore(row, older);
+    for (const row of news) list.insertBefore(row, older);
   }
 
   function add(event, type) {
