@@ -48,6 +48,23 @@ class Picture(Protocol):
         """``(y1 - y0, x1 - x0, 3)`` uint8 BGR of a part that lies in the picture; costs no more than the part."""
         ...
 
+    def cut(self, x0: int, y0: int, x1: int, y1: int) -> Cutout:
+        """A part, as far as the picture goes, that may outlive it."""
+        ...
+
+
+class Cutout(Protocol):
+    """A part of a picture in memory of its own, converted only when somebody asks for it."""
+
+    @property
+    def nbytes(self) -> int:
+        """Held by it."""
+        ...
+
+    def bgr(self) -> NDArray[np.uint8]:
+        """``(height, width, 3)`` uint8 BGR, pixel by pixel what the whole picture's ``bgr()`` shows there."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class NoPixels:
@@ -63,6 +80,9 @@ class NoPixels:
         raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
 
     def region(self, x0: int, y0: int, x1: int, y1: int) -> NoReturn:
+        raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
+
+    def cut(self, x0: int, y0: int, x1: int, y1: int) -> NoReturn:
         raise RuntimeError("this frame's pixels were let go; evidence takes pictures from the packet ring")
 
 

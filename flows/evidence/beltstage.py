@@ -17,7 +17,7 @@ from flows.domain.errors import SourceError
 from flows.domain.events import Event, KeyMoment
 from flows.evidence.platestage import PAUSES_S
 from flows.sources.packets import RingPacket
-from flows.sources.remux import Part, stills
+from flows.sources.reel import Part, stills
 
 MARGIN: Final = 0.12
 """Of the vehicle's width, kept on each side and below."""

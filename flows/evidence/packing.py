@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +25,8 @@ from flows.pictures.blurring import blur_boxes
 from flows.pictures.cropping import shown
 from flows.pictures.jpeg import jpeg
 from flows.sources.packets import RingPacket
-from flows.sources.remux import Clip, Still, cut, stills
+from flows.sources.reel import Part, Reel, Still
+from flows.sources.remux import Clip, cut
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,13 @@ class Footage:
     packets: list[RingPacket]
     pinned: dict[datetime, list[RingPacket]]
 
+    def reel(self) -> Reel:
+        """What the moments' pictures are decoded from."""
+        held = {id(p) for p in self.packets}
+        # What the recording does not reach back to any more comes before it; moments may share packets.
+        older = {id(p): p for at in sorted(self.pinned) for p in self.pinned[at] if id(p) not in held}
+        return Reel([*older.values(), *self.packets])
+
 
 @dataclass(slots=True)
 class Packing:
@@ -76,10 +85,10 @@ class Packing:
 
     def add_pictures(self, footage: Footage) -> None:
         """The picture of each moment, without bystanders' faces, and what it is about once more by itself."""
-        others = _bystanders(footage.event)
+        others, reel = _bystanders(footage.event), footage.reel()
         for moment in footage.moments:
             try:
-                still = stills(footage.pinned.get(moment.at) or footage.packets, [moment.at])[0]
+                still = reel.still(moment.at)
             except SourceError as error:
                 self.problems.append(f"picture {moment.name!r}: {error}")
                 continue
@@ -173,19 +182,18 @@ def moments_of(event: Event) -> list[KeyMoment]:
 
 def crops_of(footage: Footage) -> list[Crop]:
     """The vehicle in the moments that are held, and nothing else of the pictures; none where another covers it."""
-    crops = []
+    crops, reel = [], footage.reel()
     for moment in footage.moments:
         if moment.covered:
             continue
+        assert moment.xyxy is not None
         try:
-            still = stills(footage.packets, [moment.at])[0]
+            still = reel.still(moment.at, _part(moment.shown or moment.xyxy))
         except SourceError as error:
             log.debug("a view of a vehicle is not held: %s", error)
             continue
-        assert moment.xyxy is not None
-        left, top, right, bottom = _crop_box(moment.shown or moment.xyxy, still.bgr)
-        if still.at == moment.at and right > left and bottom > top:
-            crops.append(Crop(moment.name, still.bgr[top:bottom, left:right].copy()))
+        if still.at == moment.at and still.bgr.size:
+            crops.append(Crop(moment.name, still.bgr))
     return crops
 
 
@@ -194,15 +202,19 @@ def _bystanders(event: Event) -> dict[str, list[_Xyxy]]:
     return AbandonedObject.model_validate(event.data).bystanders if event.type in OBJECT_EVENTS else {}
 
 
-def _crop_box(xyxy: Sequence[float], bgr: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    height, width = bgr.shape[:2]
+def _part(xyxy: Sequence[float]) -> Part:
+    """What the crop of a box shows, as far as the picture goes."""
     left, top, right, bottom = shown(np.array([xyxy], np.float64))[0]
-    return (
-        int(np.clip(np.floor(left), 0, width)),
-        int(np.clip(np.floor(top), 0, height)),
-        int(np.clip(np.ceil(right), 0, width)),
-        int(np.clip(np.ceil(bottom), 0, height)),
-    )
+    return math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
+
+
+def _crop_box(xyxy: Sequence[float], bgr: NDArray[np.uint8]) -> Part:
+    """What the crop of a box shows of this picture."""
+    height, width = bgr.shape[:2]
+    left, top, right, bottom = _part(xyxy)
+    x0, x1 = (min(max(x, 0), width) for x in (left, right))
+    y0, y1 = (min(max(y, 0), height) for y in (top, bottom))
+    return x0, y0, x1, y1
 
 
 def _index(clip: Clip) -> ClipIndex:

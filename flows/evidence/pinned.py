@@ -10,7 +10,7 @@ from typing import Final
 
 from flows.domain.errors import SourceError
 from flows.sources.packets import RingPacket
-from flows.sources.remux import run_up
+from flows.sources.reel import run_up
 from flows.sources.ring import PacketRing
 
 log = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.filter import Graph
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
@@ -25,6 +26,10 @@ _BT709, _FULL = 1, 2
 
 _BGR_WEIGHTS = np.array([0.114, 0.587, 0.299], np.float32)
 """ITU-R BT.601 luma of blue, green, red."""
+
+_AROUND_PX, _STEP_PX = 16, 16
+"""A cutout takes in so much more on each side, and begins and ends at a multiple of this: its chroma is interpolated as
+within the whole picture then."""
 
 _FAITHFUL = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 """Without these flags swscale's fast path is up to five grey levels too dark and slightly green."""
@@ -89,6 +94,20 @@ class AvPicture:
         full = frame.format.name.startswith("yuvj") or frame.color_range == _FULL
         return _to_bgr(luma, *chroma, full=full, hd=frame.colorspace == _BT709)
 
+    def cut(self, x0: int, y0: int, x1: int, y1: int) -> Cutout:
+        """A part of it, as far as the picture goes, that may outlive it; 0.3 ms for a car in 1080p."""
+        left, top, right, bottom = _within(self, x0, y0, x1, y1)
+        if left == right or top == bottom:
+            return ArrayPicture(np.empty((0, 0, 3), np.uint8)).cut(0, 0, 0, 0)
+        across, down = (max(0, v - _AROUND_PX) // _STEP_PX * _STEP_PX for v in (left, top))
+        width, height = (
+            min(most, -(-(end + _AROUND_PX) // _STEP_PX) * _STEP_PX) - begin
+            for most, end, begin in ((self.width_px, right, across), (self.height_px, bottom, down))
+        )
+        frame = _cropped(self._frame, across, down, width, height)
+        box = left - across, top - down, right - across, bottom - down
+        return Cutout(AvPicture(frame), box, sum(plane.buffer_size for plane in frame.planes))
+
     def _plane(self, number: int) -> NDArray[np.uint8]:
         plane = self._frame.planes[number]
         rows: NDArray[np.uint8] = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload]
@@ -138,6 +157,58 @@ class ArrayPicture:
     def region(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
         """``(y1 - y0, x1 - x0, 3)`` uint8 BGR, a view."""
         return self._bgr[y0:y1, x0:x1]
+
+    def cut(self, x0: int, y0: int, x1: int, y1: int) -> Cutout:
+        """A part of it, as far as the picture goes, that may outlive it."""
+        left, top, right, bottom = _within(self, x0, y0, x1, y1)
+        bgr = self._bgr[top:bottom, left:right].copy()
+        return Cutout(ArrayPicture(bgr), (0, 0, right - left, bottom - top), bgr.nbytes)
+
+
+class Cutout:
+    """A part of a picture in memory of its own, not converted yet: a car in 1080p is 0.2 MB, its picture 3 MB.
+
+    Args:
+        picture: The part with something round it.
+        box: Where it is in there, px.
+        nbytes: Held by it.
+    """
+
+    __slots__ = ("_box", "_picture", "nbytes")
+
+    def __init__(
+        self, picture: AvPicture | ArrayPicture, box: tuple[int, int, int, int], nbytes: int
+    ) -> None:
+        self._picture, self._box, self.nbytes = picture, box, nbytes
+
+    def bgr(self) -> NDArray[np.uint8]:
+        """``(height, width, 3)`` uint8 BGR, the same as in the whole picture's ``bgr()``; contiguous."""
+        left, top, right, bottom = self._box
+        return np.ascontiguousarray(self._picture.bgr()[top:bottom, left:right])
+
+
+def _within(
+    picture: AvPicture | ArrayPicture, x0: int, y0: int, x1: int, y1: int
+) -> tuple[int, int, int, int]:
+    """What there is of a part, perhaps nothing."""
+    left, right = (min(max(x, 0), picture.width_px) for x in (x0, x1))
+    top, bottom = (min(max(y, 0), picture.height_px) for y in (y0, y1))
+    return left, top, max(left, right), max(top, bottom)
+
+
+def _cropped(frame: av.VideoFrame, left: int, top: int, width: int, height: int) -> av.VideoFrame:
+    """A copy of a part, by libavfilter: it alone hands on where the stream's chroma lies between the pixels."""
+    graph = Graph()
+    graph.threads = 1
+    size, form = f"{frame.width}x{frame.height}", frame.format.name
+    colours = f"colorspace={int(frame.colorspace)}:range={int(frame.color_range)}"
+    source = graph.add("buffer", f"video_size={size}:pix_fmt={form}:time_base=1/1:{colours}")
+    crop = graph.add("crop", f"w={width}:h={height}:x={left}:y={top}:exact=1")
+    graph.link_nodes(source, crop, graph.add("copy"), graph.add("buffersink")).configure()
+    source.push(frame)
+    made = graph.pull()
+    assert isinstance(made, av.VideoFrame)
+    return made
 
 
 def _to_bgr(

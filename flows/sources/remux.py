@@ -1,33 +1,25 @@
-"""Cuts clips and pictures from recorded packets: clips are remuxed, pictures decoded from those packets."""
+"""Cuts clips from recorded packets: they are remuxed, never encoded again."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 
 import av
-import numpy as np
 from av.stream import Stream
-from av.video.codeccontext import VideoCodecContext
-from numpy.typing import NDArray
 
 from flows.domain.errors import SourceError
-from flows.sources.packets import DAMAGED, RingPacket
-from flows.sources.picture import AvPicture
+from flows.sources.packets import RingPacket
 
 _MICROSECOND = Fraction(1, 1_000_000)
 _MUXER = {"video_track_timescale": str(_MICROSECOND.denominator), "fflags": "+bitexact"}
 """Timestamps of a clip are microseconds of capture time; the same packets give the same bytes."""
 _SLACK = timedelta(seconds=0.5)
 """A clip that begins or ends this close to what was asked is complete."""
-
-
-Part = tuple[int, int, int, int]
-"""Left, top, right, bottom of a part of a picture, px."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +58,6 @@ class Clip:
     cut_short: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Still:
-    """A frame decoded again from the recording.
-
-    Attributes:
-        at: Its capture time exactly, aware UTC.
-        bgr: ``(height, width, 3)`` uint8 at full resolution, or the part of it that was asked for.
-    """
-
-    at: datetime
-    bgr: NDArray[np.uint8]
-
-
 def cut(packets: Sequence[RingPacket], from_at: datetime, to_at: datetime, around: datetime) -> Clip:
     """Remuxes the packets of a time span, beginning with the key frame before it.
 
@@ -101,38 +80,6 @@ def cut(packets: Sequence[RingPacket], from_at: datetime, to_at: datetime, aroun
     frames = tuple(ClipFrame(t, p.pts, p.at, p.key) for t, p in shown)
     base = chosen[0].form.time_base
     return Clip(data, media_type, frames, base, _cut_short(frames, from_at, to_at))
-
-
-def stills(packets: Sequence[RingPacket], ats: Sequence[datetime], parts: Sequence[Part] = ()) -> list[Still]:
-    """The frames nearest to the given capture times, in the order asked; one pass for each group of pictures.
-
-    Args:
-        packets: In decoding order.
-        ats: Capture times.
-        parts: What is wanted of each frame, as far as the picture goes; whole pictures by default.
-
-    Raises:
-        SourceError: If a frame of that time is not held, or cannot be decoded from what is.
-    """
-    wanted = [_nearest(packets, at) for at in ats]
-    shown = {id(target): part for target, part in zip(wanted, parts, strict=True)} if parts else {}
-    found: dict[int, Still] = {}
-    for target in wanted:
-        if id(target) not in found:
-            run = _run_up(packets, target)
-            found.update(_decode(run, [w for w in wanted if w in run], shown))
-    return [found[id(w)] for w in wanted]
-
-
-def run_up(packets: Sequence[RingPacket], at: datetime) -> list[RingPacket]:
-    """The packets that the frame nearest to a capture time is decoded from, itself the last of them.
-
-    Raises:
-        SourceError: If a frame of that time, or the key frame before it, is not held.
-    """
-    target = _nearest(packets, at)
-    run = _run_up(packets, target)
-    return run[: run.index(target) + 1]
 
 
 def _session_at(packets: Sequence[RingPacket], at: datetime) -> int | None:
@@ -210,57 +157,3 @@ def _timed(packets: Sequence[RingPacket], times_us: Sequence[int]) -> Iterator[a
         made.time_base, made.is_keyframe = _MICROSECOND, packet.key
         made.pts, made.dts, made.duration = pts, decoded - late, until[pts] - pts
         yield made
-
-
-def _nearest(packets: Sequence[RingPacket], at: datetime) -> RingPacket:
-    best = min((p for p in packets if p.decoded), key=lambda p: abs(p.at - at), default=None)
-    if best is None or abs(best.at - at) > _SLACK:
-        raise SourceError(f"no recorded frame of {at.isoformat()} is held any more")
-    return best
-
-
-def _run_up(packets: Sequence[RingPacket], target: RingPacket) -> list[RingPacket]:
-    """All packets of the session from the key frame that ``target`` depends on."""
-    same = [p for p in packets if p.session == target.session]
-    index = same.index(target)
-    # A frame sent after a key frame but shown before it depends on the key frame before that.
-    start = max((i for i in range(index + 1) if same[i].key and same[i].at <= target.at), default=None)
-    if start is None:
-        raise SourceError(f"the key frame before {target.at.isoformat()} is no longer held")
-    return same[start:]
-
-
-def _decode(
-    run: Sequence[RingPacket], targets: Sequence[RingPacket], parts: Mapping[int, Part]
-) -> dict[int, Still]:
-    missing = {id(t) for t in targets}
-    found: dict[int, Still] = {}
-    for frame in _frames(run):
-        packet = frame.opaque
-        if isinstance(packet, RingPacket) and id(packet) in missing:
-            bgr = AvPicture(frame).bgr()
-            if id(packet) in parts:
-                left, top, right, bottom = parts[id(packet)]
-                bgr = bgr[top:bottom, left:right].copy()
-            found[id(packet)] = Still(packet.at, bgr)
-            missing.discard(id(packet))
-            if not missing:
-                return found
-    raise SourceError(f"{len(missing)} of {len(targets)} recorded frames cannot be decoded again")
-
-
-def _frames(run: Sequence[RingPacket]) -> Iterator[av.VideoFrame]:
-    decoder = run[0].form.codec.decoder(run)
-    for packet in run:
-        encoded = av.Packet(packet.data)
-        encoded.opaque = packet
-        yield from _decoded(decoder, encoded)
-    yield from _decoded(decoder, None)
-
-
-def _decoded(decoder: VideoCodecContext, packet: av.Packet[Stream] | None) -> list[av.VideoFrame]:
-    """Nothing of what is damaged in the recording too; the frames wanted were decoded once."""
-    try:
-        return decoder.decode(packet)
-    except DAMAGED:
-        return []

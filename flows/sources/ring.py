@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flows.sources.packets import RingPacket
-from flows.sources.remux import Clip, Still, cut, stills
+from flows.sources.reel import Still, stills
+from flows.sources.remux import Clip, cut
 
 DEFAULT_RING_S = 20.0
 """A vehicle in view for 10 s, 5 s before and after it, and the lag of the detector."""

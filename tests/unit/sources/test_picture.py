@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from media import draw
+from media import draw, write_video
 
 from flows.sources.picture import ArrayPicture, AvPicture
 
@@ -49,6 +50,41 @@ def test_a_region_is_that_part_of_the_picture(pixel_format: str, colorspace: int
         assert (part.shape, part.dtype) == ((y1 - y0, x1 - x0, 3), np.uint8)
         # Chroma is repeated here and interpolated there: alike but for edges of colour.
         assert np.median(np.abs(part.astype(float) - picture.bgr()[y0:y1, x0:x1])) <= 2
+
+
+@pytest.mark.parametrize(
+    "pixel_format",
+    ["yuv420p", "yuvj420p", "yuv422p", "yuv444p", "nv12", "yuv420p10le", "bgr24", "gray"],
+)
+@pytest.mark.parametrize("colorspace", [1, 5])
+def test_a_cutout_is_pixel_by_pixel_that_part_of_the_whole_picture(
+    pixel_format: str, colorspace: int
+) -> None:
+    frame = av.VideoFrame.from_ndarray(draw(9, 322, 242, noise=20), format="bgr24")
+    frame = frame.reformat(format=pixel_format)
+    frame.colorspace = colorspace
+    _is_cut_exactly(AvPicture(frame))
+
+
+def test_a_cutout_of_a_video_has_its_chroma_where_the_stream_says(tmp_path: Path) -> None:
+    """Of H.264 it lies beside the left pixel of each pair; a frame made by hand would not know."""
+    with av.open(str(write_video(tmp_path / "a.mp4", 3, size=(322, 242), noise=20))) as container:
+        for frame in container.decode(video=0):
+            _is_cut_exactly(AvPicture(frame))
+
+
+def _is_cut_exactly(picture: AvPicture) -> None:
+    whole = picture.bgr()
+    for x0, y0, x1, y1 in ((21, 71, 83, 120), (0, 0, 30, 20), (301, 221, 322, 242), (0, 0, 322, 242)):
+        cutout = picture.cut(x0, y0, x1, y1)
+        assert np.array_equal(cutout.bgr(), whole[y0:y1, x0:x1])
+        assert cutout.nbytes < 4 * (x1 - x0 + 64) * (y1 - y0 + 64)
+
+
+@pytest.mark.parametrize("picture", [decoded("yuv420p"), ArrayPicture(draw(3, 322, 242))])
+def test_a_cutout_shows_what_there_is(picture: AvPicture | ArrayPicture) -> None:
+    assert np.array_equal(picture.cut(-30, 200, 21, 300).bgr(), picture.bgr()[200:, :21])
+    assert picture.cut(330, 10, 400, 20).bgr().size == 0
 
 
 def test_an_array_is_a_picture_too() -> None:

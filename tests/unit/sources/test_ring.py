@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,10 +15,11 @@ from media import STARTED_AT, shown_index, write_video
 from flows.domain.errors import SourceError
 from flows.sources.file import FileVideo
 from flows.sources.packets import CodecParameters, parameter_sets
+from flows.sources.reel import Reel, stills
 from flows.sources.ring import PacketRing
 
 
-def at(frame: float) -> object:
+def at(frame: float) -> datetime:
     return STARTED_AT + timedelta(seconds=frame / 25)
 
 
@@ -120,9 +121,7 @@ def test_packets_that_were_secured_outlive_the_ring(tmp_path: Path) -> None:
         if frame.index == 30:
             secured = ring.since(at(26))
     assert secured is not None
-    from flows.sources.remux import stills
-
-    assert shown_index(stills(secured, [at(28)])[0].bgr, 28) == 28  # type: ignore[list-item]
+    assert shown_index(stills(secured, [at(28)])[0].bgr, 28) == 28
     with pytest.raises(SourceError):
         ring.picture(at(28))
 
@@ -169,8 +168,57 @@ def test_what_a_decoder_says_of_a_damaged_packet_costs_no_other_picture(
     whole = CodecParameters.decoder
     monkeypatch.setattr(CodecParameters, "decoder", lambda *args: Fussy(whole(*args)))
     assert (source.ring.picture(STARTED_AT).bgr == shown[0]).all()
-    with pytest.raises(SourceError, match="1 of 1 recorded frames cannot be decoded again"):
+    with pytest.raises(SourceError, match="cannot be decoded again"):
         source.ring.picture(STARTED_AT + timedelta(seconds=2 / 25))
+
+
+class Counting:
+    """A decoder that counts what it is given."""
+
+    given = 0
+
+    def __init__(self, decoder: VideoCodecContext) -> None:
+        self._decoder = decoder
+
+    def decode(self, packet: av.Packet[VideoStream] | None) -> list[av.VideoFrame]:
+        Counting.given += 1
+        return self._decoder.decode(packet)
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"),
+    [
+        ([3, 9, 9, 21], 22),
+        ([20, 28], 21 + 4),
+        ([3, 45], 4 + 21),
+        ([9, 3], 10 + 4),
+    ],
+    ids=["one pass", "over a key frame", "what lies between is left out", "backwards"],
+)
+def test_a_reel_decodes_what_it_must(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[int], most: int
+) -> None:
+    source, shown = recorded(write_video(tmp_path / "a.mp4", 50))
+    whole = CodecParameters.decoder
+    monkeypatch.setattr(CodecParameters, "decoder", lambda *args: Counting(whole(*args)))
+    monkeypatch.setattr(Counting, "given", 0)
+    reel = Reel(source.ring.since(at(0)))
+    for index in asked:
+        assert np.array_equal(reel.still(at(index)).bgr, shown[index])
+        assert np.array_equal(reel.still(at(index), (5, 7, 60, 90)).bgr, shown[index][7:90, 5:60])
+    assert Counting.given <= most
+
+
+def test_a_reel_goes_on_behind_what_cannot_be_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, shown = recorded(write_video(tmp_path / "a.mp4", 10))
+    whole = CodecParameters.decoder
+    monkeypatch.setattr(CodecParameters, "decoder", lambda *args: Fussy(whole(*args)))
+    reel = Reel(source.ring.since(at(0)))
+    with pytest.raises(SourceError, match="cannot be decoded again"):
+        reel.still(at(2))
+    assert np.array_equal(reel.still(at(1)).bgr, shown[1])
 
 
 def test_what_cannot_be_put_into_a_clip_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
