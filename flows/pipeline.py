@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.domain.belts import is_candidate
+from flows.domain.belts import is_candidate, looks_of
 from flows.domain.detections import Detections
 from flows.domain.errors import CalibrationError
 from flows.domain.events import Event
@@ -440,6 +440,8 @@ class HeldEvents:
 
     def _pin(self) -> None:
         self._pins.keep(at for _, event in self._held for at in moments_of(event))
+        looks = (look for _, event in self._held if is_candidate(event) for look in looks_of(event))
+        self._pins.view(look.view for look in looks if look.view is not None)
 
 
 class FrameSource(Protocol):

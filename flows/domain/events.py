@@ -116,6 +116,11 @@ def with_evidence_folder(event: Event) -> Event:
     return event.model_copy(update={"data": {**event.data, "evidence": evidence_folder(event)}})
 
 
+Xyxy = tuple[float, float, float, float]
+View = tuple[datetime, Xyxy]
+"""An object in a frame: its capture time, and the object's box, full-resolution px."""
+
+
 class KeyMoment(BaseModel):
     """A moment that evidence must show as a picture.
 
@@ -134,6 +139,11 @@ class KeyMoment(BaseModel):
     xyxy: tuple[float, float, float, float] | None = None
     shown: tuple[float, float, float, float] | None = None
     covered: bool = False
+
+    @property
+    def view(self) -> View | None:
+        """The object in the frame; None where there are no pictures."""
+        return None if self.xyxy is None else (self.at, self.xyxy)
 
 
 class Measured(BaseModel):

@@ -6,27 +6,25 @@ one behind whose windscreen nobody could see. Nothing is kept of either: no pict
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
-
-import numpy as np
 
 from flows.domain.belts import AskedForBelts, BeltLook, doubts, looks_of, request_of, violation_of
 from flows.domain.errors import SourceError
-from flows.domain.events import Event, KeyMoment
+from flows.domain.events import Event, KeyMoment, View
+from flows.domain.frames import Cutout
 from flows.evidence.platestage import PAUSES_S
+from flows.evidence.viewshelf import part_of
 from flows.sources.packets import RingPacket
-from flows.sources.reel import Part, stills
+from flows.sources.reel import Reel
 
-MARGIN: Final = 0.12
-"""Of the vehicle's width, kept on each side and below."""
-REACH: Final = 1.45
-"""Of the vehicle's width, kept above its lower edge: a detector's box may end at the bonnet, where the glass begins."""
 UNAVAILABLE: Final = "belts_unavailable"
 """Refused because nobody looked."""
 NO_PICTURE: Final = "belt_no_picture"
 """Refused because the recording of the looks is not held any more."""
+NOTHING: Final[Mapping[View, Cutout]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,45 +52,43 @@ class BeltStage:
     ask: AskedForBelts
     pauses_s: tuple[float, ...] = PAUSES_S
 
-    def judge(self, candidate: Event, packets: Sequence[RingPacket]) -> Verdict:
+    def judge(
+        self, candidate: Event, packets: Sequence[RingPacket], held: Mapping[View, Cutout] = NOTHING
+    ) -> Verdict:
         """Looks at a candidate.
 
         Args:
             candidate: See :mod:`flows.domain.belts`.
             packets: The recording of its looks.
+            held: Those that were cut out of it when they came.
 
         Raises:
             ReaderAway: If nobody answered.
             ReaderFailed: If the classifier fails on these pictures.
         """
         try:
-            looks = looks_at(looks_of(candidate), packets)
+            looks = looks_at(looks_of(candidate), packets, held)
         except SourceError:
             return Verdict(None, frozenset({NO_PICTURE}))
         answer = self.ask(request_of(candidate, looks))
         return Verdict(violation_of(candidate, answer), frozenset(doubts(candidate, answer)))
 
 
-def looks_at(moments: Sequence[KeyMoment], packets: Sequence[RingPacket]) -> tuple[BeltLook, ...]:
+def looks_at(
+    moments: Sequence[KeyMoment], packets: Sequence[RingPacket], held: Mapping[View, Cutout] = NOTHING
+) -> tuple[BeltLook, ...]:
     """The vehicle in each moment, cut from the full-resolution frames, of which one at a time is in memory.
 
     Raises:
         SourceError: If they are not held any more.
     """
-    shown = [(moment.at, moment.xyxy) for moment in moments if moment.xyxy is not None]
-    parts = [_part(xyxy) for _, xyxy in shown]
-    cut = stills(packets, [at for at, _ in shown], parts)
-    return tuple(
-        BeltLook(still.bgr, (x0 - part[0], y0 - part[1], x1 - part[0], y1 - part[1]))
-        for still, part, (_, (x0, y0, x1, y1)) in zip(cut, parts, shown, strict=True)
-        if still.bgr.size
-    )
-
-
-def _part(xyxy: tuple[float, float, float, float]) -> Part:
-    left, top, right, bottom = xyxy
-    width = right - left
-    high = min(top, bottom - REACH * width)
-    x0, y0 = np.maximum(np.floor([left - MARGIN * width, high]), 0).astype(int)
-    x1, y1 = np.ceil([right + MARGIN * width, bottom + MARGIN * width]).astype(int)
-    return int(x0), int(y0), int(x1), int(y1)
+    reel, looks = Reel(packets), []
+    for view in (moment.view for moment in moments):
+        if view is None:
+            continue
+        at, (x0, y0, x1, y1) = view
+        left, top, *_ = part = part_of(view[1])
+        bgr = held[view].bgr() if view in held else reel.still(at, part).bgr
+        if bgr.size:
+            looks.append(BeltLook(bgr, (x0 - left, y0 - top, x1 - left, y1 - top)))
+    return tuple(looks)

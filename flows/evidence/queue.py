@@ -10,8 +10,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from flows.domain.belts import is_candidate
@@ -21,9 +21,11 @@ from flows.domain.events import (
     OBJECT_EVENTS,
     PASSAGE,
     Event,
+    View,
     evidence_folder,
     with_evidence_folder,
 )
+from flows.domain.frames import Cutout, Picture
 from flows.domain.passages import told
 from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.sightings import seen, unseen
@@ -32,6 +34,7 @@ from flows.evidence.package import EvidenceContext, Manifest, sha256
 from flows.evidence.packing import Footage, Packing, crops_of, moments_of
 from flows.evidence.pinned import PinShelf
 from flows.evidence.platestage import END_PATIENCE_S, PAUSES_S, PlateStage, has_plate
+from flows.evidence.viewshelf import MAX_VIEW_BYTES, ViewShelf
 from flows.sources.packets import RingPacket
 from flows.sources.ring import PacketRing
 from flows.store.evidence import EvidenceStore
@@ -57,6 +60,8 @@ _MAX_SIGHTINGS = 16
 class _Waiting(Footage):
     """A package whose clip is not over yet; it keeps the packets it needs, whatever the ring lets go."""
 
+    views: dict[View, Cutout] = field(default_factory=dict)
+    """Of a candidate: what was cut of its looks when they came."""
     unwritten: int = 0
     """Times that it could not be written."""
     asked: int = 0
@@ -95,7 +100,7 @@ class EvidenceQueue:
         pauses_s: tuple[float, ...] = PAUSES_S,
     ) -> None:
         self._ring, self._store, self._context = ring, store, context
-        self.pins = PinShelf(ring)
+        self.pins, self.views = PinShelf(ring), ViewShelf()
         self._hash_plate, self._plates, self._belts = hash_plate, plates, belts
         self._pauses_s = pauses_s
         self._clip = timedelta(seconds=clip_s)
@@ -130,6 +135,8 @@ class EvidenceQueue:
         if unseen(event):
             waiting.from_at, waiting.to_at = first, last  # no clip
         with self._lock:
+            if is_candidate(event) and _view_bytes(self._waiting) < MAX_VIEW_BYTES:
+                waiting.views = self.views.of(moments)
             self._waiting.append(waiting)
             sightings = [w for w in self._waiting if unseen(w.event)]
             if len(sightings) > _MAX_SIGHTINGS:
@@ -140,9 +147,14 @@ class EvidenceQueue:
                 self._waiting.remove(packages[0])
                 self._hurried.append(packages[0])
 
-    def keep(self, wanted: Set[datetime]) -> None:
-        """Called after each step with the moments that rules want shown later; see :mod:`flows.rules.pins`."""
+    def take(self, picture: Picture, views: Iterable[View]) -> None:
+        """Called in a step, before :meth:`add`, with the views of that frame that rules may ask for."""
+        self.views.take(picture, views)
+
+    def keep(self, wanted: Set[datetime], views: Set[View] = frozenset()) -> None:
+        """Called after each step with what rules want shown later, or looked at; see :mod:`flows.rules.pins`."""
         self.pins.keep(wanted)
+        self.views.keep(views)
 
     def has_due(self, now_at: datetime) -> bool:
         """Whether :meth:`due` has anything to make. Asked after every frame: quick."""
@@ -235,7 +247,7 @@ class EvidenceQueue:
             self._refused[UNAVAILABLE] += 1
             return []
         try:
-            verdict = self._belts.judge(waiting.event, waiting.packets)
+            verdict = self._belts.judge(waiting.event, waiting.packets, waiting.views)
         except (ReaderAway, ReaderFailed) as error:
             waiting.asked += 1
             if waiting.asked <= len(self._belts.pauses_s) and not waiting.last:
@@ -247,6 +259,7 @@ class EvidenceQueue:
         if verdict.violation is None:
             return []
         waiting.event, waiting.asked = with_evidence_folder(verdict.violation), 0
+        waiting.views = {}
         return [waiting.event]
 
     def _failed(self, waiting: _Waiting, error: StoreError) -> None:
@@ -361,6 +374,10 @@ def _joined(held: list[RingPacket], newer: list[RingPacket]) -> list[RingPacket]
     """What was secured and what came since; the ring may have let go of the older part."""
     known = {id(p) for p in held}
     return held + [p for p in newer if id(p) not in known]
+
+
+def _view_bytes(waiting: Sequence[_Waiting]) -> int:
+    return sum(cutout.nbytes for w in waiting for cutout in w.views.values())
 
 
 def _held_bytes(waiting: Sequence[_Waiting]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from flows.domain.events import Event, KeyMoment, Measured, Violation
+from flows.domain.events import Event, KeyMoment, Measured, View, Violation
 from flows.domain.frames import VOUCHED_CLOCKS, ClockState
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import RuleConfig, kind_of
@@ -168,11 +168,19 @@ def doubt(profile: JurisdictionProfile) -> str:
 
 def moment_of(name: str, point: Waypoint) -> KeyMoment:
     """The moment of a waypoint as evidence shows it."""
-    if point.xyxy is None:
+    view = view_of(point)
+    if view is None:
         return KeyMoment(name=name, at=point.at)
-    x0, y0, x1, y1 = (round(float(v), 2) for v in point.xyxy)
     shown = None if point.shown is None else inward(point.shown)
-    return KeyMoment(name=name, at=point.at, xyxy=(x0, y0, x1, y1), shown=shown, covered=point.covered)
+    return KeyMoment(name=name, at=point.at, xyxy=view[1], shown=shown, covered=point.covered)
+
+
+def view_of(point: Waypoint) -> View | None:
+    """The object at a waypoint in its frame, as evidence states it; None where there are no pictures."""
+    if point.xyxy is None:
+        return None
+    x0, y0, x1, y1 = (round(float(v), 2) for v in point.xyxy)
+    return point.at, (x0, y0, x1, y1)
 
 
 def trace_of(points: Sequence[Waypoint]) -> list[tuple[float, float, float]]:

@@ -8,6 +8,8 @@ violation. A person looks at each of them, unless the law lets a good evaluation
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
@@ -15,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from flows.domain.belts import candidate_of
-from flows.domain.events import Event
+from flows.domain.events import Event, View
 from flows.domain.paths import Waypoint
 from flows.domain.ruleset import SeatBeltRule
 from flows.domain.tracks import Track
@@ -23,7 +25,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import seconds_between
 from flows.rules.following import Finding, FollowingRule
-from flows.rules.reporting import doubt
+from flows.rules.reporting import doubt, view_of
 from flows.rules.trail import Look
 
 VERSION: Final = "2"
@@ -57,11 +59,13 @@ class _Approach:
 
     Attributes:
         good: Waypoints at which its windscreen could be looked into.
+        views: Of the last ones, what they show.
         came: It was seen to come towards the camera.
         told: It has been looked at.
     """
 
     good: list[Waypoint] = field(default_factory=list)
+    views: deque[View] = field(default_factory=deque)
     came: bool = False
     told: bool = False
 
@@ -80,17 +84,43 @@ class SeatBelt(FollowingRule[_Approach]):
     def __init__(self, config: SeatBeltRule, site: Site, thresholds: SeatBeltConfig | None = None) -> None:
         super().__init__(config, site, VERSION, _Approach)
         self._config, self._thresholds = config, thresholds or SeatBeltConfig()
+        self._pins = site.pins.open()
         self._eye_m = site.ground.camera_m[0] if site.ground is not None else np.zeros(2)
+
+    def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        """See :class:`flows.rules.base.Rule`; who comes, or may come, will be looked at in the next frames."""
+        events = super().observe(tracks, moment)
+        self._pins.expects = any(self._expects(track) for track in tracks)
+        return events
+
+    def _expects(self, track: Track) -> bool:
+        followed = self._followed.get(track.id)
+        came = followed is None or (followed.state.came and not followed.state.told)
+        return came and track.cls in self._classes
+
+    def _now(self, moment: Moment) -> None:
+        super()._now(moment)
+        states = [f.state for f in self._followed.values() if not f.state.told]
+        self._pins.view(view for state in states for view in state.views)
 
     def _see(self, state: _Approach, look: Look) -> Finding | str | None:
         if state.told or not self._comes(look.point):
             return None
         state.came = True
         if look.clear and self._whole(look.point):
-            state.good.append(look.point)
+            self._note(state, look.point)
         if state.good and seconds_between(state.good[0], look.point) >= self._thresholds.patience_s:
             return self._found(state)
         return None
+
+    def _note(self, state: _Approach, point: Waypoint) -> None:
+        state.good.append(point)
+        view = view_of(point)
+        assert view is not None, "_whole() has seen to it"
+        while state.views and (point.at - state.views[0][0]).total_seconds() > self._thresholds.span_s:
+            state.views.popleft()
+        state.views.append(view)
+        self._pins.views |= {view}
 
     def _leave(self, state: _Approach) -> Finding | str | None:
         if state.told or not state.came:

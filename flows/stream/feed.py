@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
@@ -23,7 +23,7 @@ from flows.backoff import Backoff
 from flows.domain.belts import is_candidate
 from flows.domain.detections import Detections
 from flows.domain.errors import DetectorAway, DetectorFailed, DomeError
-from flows.domain.events import OBJECT_EVENTS, PASSAGE, Event, with_evidence_folder
+from flows.domain.events import OBJECT_EVENTS, PASSAGE, Event, View, with_evidence_folder
 from flows.domain.frames import Frame, Picture
 from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.passages import untold
@@ -44,6 +44,9 @@ FAILS: Final = 3
 """Times that the same frames may fail before they are given up: a replica may die of something else."""
 NOTICE_FRAMES: Final = 4
 """Frames nobody waits for (gated ones, a file's) are noticed in groups: waking the loop costs 0.1 ms."""
+VIEWED_FRAMES: Final = 5
+"""Frames on their way whose whole pictures are held, about as many as a decoder holds for itself; 3 MB each at 1080p. A
+detector that keeps up has two or three."""
 VIOLATION: Final = "dome.violation."
 WAITING: Final = (PASSAGE, PLATE_SEEN)
 """Of these the pipeline has told already; they are sent when their plate is known."""
@@ -81,7 +84,8 @@ class Evidence(Protocol):
     @property
     def lost(self) -> int: ...
     def add(self, event: Event) -> None: ...
-    def keep(self, wanted: Set[datetime]) -> None: ...
+    def take(self, picture: Picture, views: Iterable[View]) -> None: ...
+    def keep(self, wanted: Set[datetime], views: Set[View]) -> None: ...
     def has_due(self, now_at: datetime) -> bool: ...
     def due(self, now_at: datetime) -> list[Event]: ...
     def flush(self) -> list[Event]: ...
@@ -234,7 +238,12 @@ class Feed:
         picture = frame.picture
         size = self._spec.fit(picture.width_px, picture.height_px)
         held = picture if self._faces is not None and self._faces.wants(frame.at) else None
-        return Item(without_pixels(frame), picture.bgr(*size), held=held)
+        viewed = picture if self._evidence is not None and self._may_be_viewed() else None
+        return Item(without_pixels(frame), picture.bgr(*size), held=held, viewed=viewed)
+
+    def _may_be_viewed(self) -> bool:
+        on_their_way = len(self._window) + len(self._inbox)
+        return on_their_way < VIEWED_FRAMES and self._pipeline.pins.expects
 
     # The event loop
 
@@ -245,10 +254,16 @@ class Feed:
             asking = asyncio.create_task(self._ask(request))
             self._asking.add(asking)
             asking.add_done_callback(self._asking.discard)
+        pins = self._pipeline.pins
         for item in self._window.ready():
-            self._publish(await self._news(self._guarded("step", self._settled, item) or []))
+            events = self._guarded("step", self._settled, item) or []
+            if self._evidence is not None and item.viewed is not None:
+                views = [view for view in pins.views if view[0] == item.frame.at]
+                self._guarded("evidence", self._evidence.take, item.viewed, views)
+                item.viewed = None
+            self._publish(await self._news(events))
             if self._evidence is not None:
-                self._guarded("evidence", self._evidence.keep, self._pipeline.pins.wanted)
+                self._guarded("evidence", self._evidence.keep, pins.wanted, pins.views)
             await self._look_at_faces(item)
             self._settled_at = item.frame.at
             if self._lossless:

@@ -32,6 +32,7 @@ class Item:
         state: ``skipped`` was never to be looked at; ``dropped`` was, but newer frames came.
         found: What the detector saw, or what a device reports, once ``seen``.
         held: The whole picture, where somebody may be searched for in it: until the detector has answered.
+        viewed: Likewise, where a rule may want vehicles looked at closely: until it has seen them.
     """
 
     frame: Frame
@@ -39,6 +40,7 @@ class Item:
     state: State = "skipped"
     found: Detections | Fixes | None = None
     held: Picture | None = None
+    viewed: Picture | None = None
 
     def __post_init__(self) -> None:
         if self.found is not None:
@@ -116,7 +118,7 @@ class Window:
             yield self._items.popleft()
 
     def _drop(self, item: Item) -> None:
-        item.state, item.picture, item.held = "dropped", None, None
+        item.state, item.picture, item.held, item.viewed = "dropped", None, None, None
         self.dropped += 1
 
 

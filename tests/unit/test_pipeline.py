@@ -11,6 +11,7 @@ import pytest
 import street
 from numpy.typing import NDArray
 
+from flows.domain.belts import SEAT_BELT, candidate_of
 from flows.domain.detections import Detections
 from flows.domain.errors import CalibrationError
 from flows.domain.events import SPEEDING, Event, KeyMoment, Violation
@@ -21,8 +22,9 @@ from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
 from flows.pictures.cropping import CROP_MARGIN
 from flows.pictures.sampling import Sampler
-from flows.pipeline import LAG_FRAMES, CameraPipeline, run_frames, without_pixels
+from flows.pipeline import LAG_FRAMES, CameraPipeline, HeldEvents, run_frames, without_pixels
 from flows.rules.base import Moment
+from flows.rules.pins import PinBook
 from flows.rules.reporting import Reporter
 from flows.sources.picture import ArrayPicture
 
@@ -259,3 +261,19 @@ def test_a_rule_that_can_never_fire_is_told_of(
     assert [told in r.message and "can never report" in r.message for r in caplog.records] == [True] * bool(
         told
     )
+
+
+def test_looks_at_a_candidate_are_kept_while_nobody_has_vouched_for_the_camera() -> None:
+    pins = PinBook()
+    held = HeldEvents(pins)
+    moment = KeyMoment(name="look-1", at=START, xyxy=(1.0, 2.0, 30.0, 40.0))
+    facts = Violation(
+        rule="seat_belt", rule_version="1", track=1, cls="car", measured={}, threshold={}, moments=[moment]
+    )
+    violation = Event.of(
+        SEAT_BELT, camera_id="c", district="d", at=START, data=facts.model_dump(mode="json"), key=()
+    )
+    held.hold([candidate_of(violation, {}), violation], START)
+    assert pins.views == {moment.view}, "of the candidate"
+    held.release()
+    assert pins.views == set()

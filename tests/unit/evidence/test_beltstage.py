@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from evidencestore import kept_in, store_in
 from media import STARTED_AT, draw, square_at, write_video
 from plate_packages import CONTEXT, READ, Reader, violation
 
-from flows.domain.belts import SEAT_BELT, BeltAnswer, BeltRequest, SeatAnswer, candidate_of
+from flows.domain.belts import SEAT_BELT, BeltAnswer, BeltRequest, SeatAnswer, candidate_of, looks_of
 from flows.domain.errors import ReaderAway, ReaderFailed
 from flows.domain.events import EVIDENCE_STORED, Event
 from flows.domain.plates import PLATE_READ
@@ -66,6 +66,7 @@ def play(tmp_path: Path, clip: Path) -> Play:
         plates: Reader | None = None,
         pauses_s: tuple[float, ...] = (0.01, 0.01),
         asked: Event | None = None,
+        cut: Sequence[int] = (),
     ) -> tuple[list[Event], EvidenceQueue, EvidenceStore]:
         store = store_in(tmp_path / "evidence")
         source = FileVideo("cam-1", clip, started_at=STARTED_AT)
@@ -78,9 +79,13 @@ def play(tmp_path: Path, clip: Path) -> Play:
             belts=BeltStage(belts, pauses_s) if belts is not None else None,
         )
         made: list[Event] = []
+        views = {moment.view for moment in looks_of(asked or candidate()) if moment.view is not None}
         for frame in source.frames():
+            if frame.index in cut:
+                queue.take(frame.picture, [view for view in views if view[0] == frame.at])
             if frame.index == 60:
                 queue.add(asked or candidate())
+            queue.keep(set(), views if frame.index < 60 else set())
             if frame.index % 10 == 0:
                 made += queue.due(frame.at)
         made += queue.flush()
@@ -147,6 +152,27 @@ def test_of_whoever_did_nothing_or_cannot_be_seen_nothing_is_kept(
     assert plates.asked == [], "nobody reads the plate of who did nothing"
     assert queue.refusals() == refused
     assert len(queue) == 0
+
+
+def test_looks_that_were_cut_when_they_came_are_the_same_and_nothing_is_decoded_again(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, cut, some = Belts(BELTED), Belts(BELTED), Belts(BELTED)
+    play(decoded)
+    play(some, cut=[55])
+    monkeypatch.setattr("flows.evidence.beltstage.Reel.still", None)
+    play(cut, cut=[40, 55])
+    for other in (cut, some):
+        for look, again in zip(other.asked[0].looks, decoded.asked[0].looks, strict=True):
+            assert look.xyxy == again.xyxy
+            assert np.array_equal(look.bgr, again.bgr)
+
+
+def test_what_was_cut_of_whoever_waits_is_bounded(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.evidence.queue.MAX_VIEW_BYTES", 0)
+    belts = Belts(BELTED)
+    play(belts, cut=[40, 55])
+    assert len(belts.asked[0].looks) == 2, "they are decoded"
 
 
 def test_a_classifier_that_comes_back_is_asked_again(play: Play) -> None:

@@ -16,7 +16,7 @@ from media import STARTED_AT, write_video
 from roads import Drive, parked, rect, road, tell
 from violations import violation as some_violation
 
-from flows.domain.events import Event, KeyMoment, Violation, evidence_folder
+from flows.domain.events import Event, KeyMoment, View, Violation, evidence_folder
 from flows.domain.frames import ClockState, Frame, NoPixels
 from flows.domain.ruleset import ProhibitedStoppingRule
 from flows.evidence.package import EvidenceContext, Manifest, ModelRef, verify_package
@@ -201,7 +201,7 @@ class Noted:
     def add(self, event: Event) -> None:
         self.told.append(event.id)
 
-    def keep(self, wanted: Set[datetime]) -> None:
+    def keep(self, wanted: Set[datetime], views: Set[View]) -> None:
         self.told.append(set(wanted))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import driving
@@ -8,10 +9,12 @@ import pytest
 from roads import START, Drive, Story, parked, road, straight, tell
 
 from flows.domain.beltreport import BeltReport
-from flows.domain.belts import CANDIDATE
-from flows.domain.events import Event, Violation
+from flows.domain.belts import CANDIDATE, looks_of
+from flows.domain.events import Event, View, Violation
 from flows.domain.ruleset import SeatBeltRule
+from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile, load_profile
+from flows.rules.base import Moment
 from flows.rules.seat_belt import SeatBelt, describe
 
 RULE = SeatBeltRule(min_width_px=100)
@@ -57,6 +60,33 @@ def test_a_car_that_comes_is_one_candidate_with_its_best_moments() -> None:
         "driver_on": "left",
         "evaluated": {},
     }
+
+
+@pytest.mark.slow
+def test_looks_are_wished_for_while_their_frames_pixels_are_at_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = road(RULE, eye=EYE)
+    judge = SeatBelt(RULE, site)
+    expected, wished, seen = list[datetime](), set[View](), SeatBelt.observe
+
+    def observe(self: SeatBelt, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        held = site.pins.expects  # since the frame before
+        events = seen(self, tracks, moment)
+        now = {view for view in site.pins.views if view[0] == moment.at}
+        assert held or not now, "nobody holds the pixels of who was not expected"
+        assert {view for view in wished if view in site.pins.views} | now == site.pins.views
+        wished.update(now)
+        expected.extend([moment.at] * site.pins.expects)
+        return events
+
+    monkeypatch.setattr(SeatBelt, "observe", observe)
+    (event,) = tell(judge, [COMES, straight(2, x=1.75, y=(4, 150), kmh=45)], eye=EYE)
+    looks = {moment.view for moment in looks_of(event)}
+    assert looks <= wished
+    assert len(site.pins.views) <= 16, "of the last second alone"
+    gone_at = max(at for at, _ in wished) + timedelta(seconds=1)
+    assert all(at < gone_at for at in expected), "nobody comes any more, though one goes away"
 
 
 @pytest.mark.parametrize(

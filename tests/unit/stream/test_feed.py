@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,12 +11,13 @@ from typing import cast
 
 import numpy as np
 import pytest
-from media import cut_short, write_video
+from media import cut_short, draw, write_video
+from violations import violation as some_violation
 
 from flows.backoff import Backoff
 from flows.domain.detections import Detections
 from flows.domain.errors import DetectorAway
-from flows.domain.events import SPEEDING, Event
+from flows.domain.events import SPEEDING, Event, View
 from flows.domain.frames import ClockState, Frame, Picture
 from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.site import CameraConfig
@@ -26,7 +27,8 @@ from flows.pipeline import CameraPipeline
 from flows.settings import Settings
 from flows.sources import open_source
 from flows.sources.file import FileVideo
-from flows.stream.feed import FAILS, Evidence, Feed
+from flows.sources.picture import ArrayPicture
+from flows.stream.feed import FAILS, VIEWED_FRAMES, Evidence, Feed
 from flows.stream.outbox import Outbox
 from flows.stream.window import IN_FLIGHT
 
@@ -239,3 +241,58 @@ async def test_zones_are_told_once_as_soon_as_the_size_of_the_picture_is_known(t
     await asyncio.wait_for(feed.run(), 20)
     assert [shape.name for shape in feed.redrawn() or ()] == ["lane"]
     assert feed.redrawn() is None
+
+
+class Noted:
+    """Stands for the evidence queue; notes in which order it hears of what."""
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def take(self, picture: Picture, views: Iterable[View]) -> None:
+        self.heard.append((picture, list(views)))
+
+    def add(self, event: Event) -> None:
+        self.heard.append(event.id)
+
+    def keep(self, wanted: Set[datetime], views: Set[View]) -> None:
+        self.heard.append(set(views))
+
+    def has_due(self, now_at: datetime) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 1
+
+
+async def test_pixels_are_held_until_the_rules_have_seen_who_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a rule may have looked at is cut before its candidate is handed over, and let go after."""
+    source = {"kind": "file", "path": tmp_path, "started_at": ZERO, "loop": True}
+    camera = CameraConfig.model_validate(
+        {"id": "c", "district": "d", "source": source, "gate": {"enabled": False}}
+    )
+    pipeline, noted = CameraPipeline.build(camera, load_profile("kz")), Noted()
+    pins, views = pipeline.pins.open(), {(ZERO, (1.0, 2.0, 3.0, 4.0))}
+    feed = Feed(FileVideo("c", tmp_path), pipeline, SPEC, Scripted(), cast(Outbox, Kept()),
+                cast(Evidence, noted))  # fmt: skip
+    frame = Frame("c", 0, ZERO, ArrayPicture(draw(0)), ClockState("site", ZERO))
+    assert feed._prepared(frame).viewed is None, "nobody is expected"
+    pins.expects = True
+    item = feed._prepared(frame)
+    assert item.viewed is frame.picture
+    event = some_violation()
+
+    def step(*_: object) -> list[Event]:
+        pins.view(views)
+        return [event]
+
+    monkeypatch.setattr(pipeline, "step", step)
+    item.state, item.found = "seen", Detections.empty()
+    feed._inbox.append(item)
+    await feed._turn(last=False)
+    assert noted.heard == [(frame.picture, list(views)), event.id, views]
+    assert item.viewed is None
+    feed._inbox.extend([item] * VIEWED_FRAMES)
+    assert feed._prepared(frame).viewed is None, "too many are on their way"
