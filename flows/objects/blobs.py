@@ -117,6 +117,12 @@ def look_of(blob: Mask, now: Grid, before: Grid) -> Look:
     return "framed" if old or edge_before > OLD_EDGE * edge_now else "new"
 
 
+def stands_out(blob: Mask, now: Grid) -> bool:
+    """Whether a blob has edges of its own: a place that has been bared looks like what is around it."""
+    outline, around = _outline(blob)
+    return bool(around.any() and outline.any() and float(_steps(outline, around, now).mean()) >= STEP)
+
+
 def _relit(blob: Mask, now: Grid, before: Grid) -> bool:
     """The pattern of the surface is still there, brighter or darker."""
     a, b = before[blob], now[blob]

@@ -13,7 +13,7 @@ import numpy as np
 from flows.domain.frames import Frame, Picture
 from flows.domain.things import Absorbed, PixelLook, Standing, Thing
 from flows.objects.backgrounds import COLUMNS, Backgrounds, cells_of
-from flows.objects.blobs import Mask, blobs, bounds, closed, grown, look_of
+from flows.objects.blobs import Mask, blobs, bounds, closed, grown, look_of, stands_out
 
 log = logging.getLogger(__name__)
 
@@ -225,7 +225,10 @@ class ObjectBook:
         self._held.append(held)
 
     def _bare(self, part: _Held, at: datetime) -> None:
-        """What was told before as a thing, and is the rest of a place that something was taken from."""
+        """What was told before as a thing, and is the rest of a place that something was taken from.
+
+        A bag may have been put down there since: that has edges of its own.
+        """
         kept = []
         for held in self._held:
             apart_s = abs((held.thing.since_at - part.thing.since_at).total_seconds())
@@ -234,6 +237,7 @@ class ObjectBook:
                 apart_s <= BARES_S
                 and (grown(grown(held.cells)) & part.cells).any()
                 and look_of(whole, self._grounds.fast, self._grounds.slow) == "uncovered"
+                and not stands_out(held.cells, self._grounds.fast)
             ):
                 log.info("%s: what stands at %s is uncovered as well", at, held.thing.xyxy.round().tolist())
                 self._bared.append(replace(held.thing, standing="gone", gone_at=at))

@@ -264,6 +264,25 @@ def test_a_place_that_is_uncovered_bit_by_bit_is_one() -> None:
     assert [why for look in looks for why in look.absorbed] == ["uncovered"]
 
 
+@pytest.mark.slow
+def test_a_bag_that_is_put_down_where_another_was_just_taken_stands_though_the_rest_is_bared_later() -> None:
+    """Who took the first one hides the other half of its place for a while."""
+
+    def swapped(picture: NDArray[np.int16], t: float) -> None:
+        if t < 6:
+            bag(picture)
+        if t >= 10:
+            picture[61:67, 70:74] = 170
+        if 6 <= t < 14:
+            picture[30:70, 75:95] = 60 + 40 * (round(t * 4) % 3)
+
+    looks = watch(swapped, 24)
+    (thing,) = looks[-1].things
+    assert (thing.look, thing.standing) == ("new", "stands")
+    assert thing.xyxy == pytest.approx([70, 61, 74, 67], abs=1.5)
+    assert [why for look in looks for why in look.absorbed] == ["uncovered", "uncovered"]
+
+
 def rim(picture: NDArray[np.int16], t: float) -> None:
     """Something stands one pixel elsewhere since somebody pushed it."""
     if t >= 6:
