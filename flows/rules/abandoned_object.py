@@ -23,6 +23,7 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.objects.company import Company, around, covered, filled
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.owners import Owners
+from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.present import Present
 from flows.rules.abandoned.sieve import Sieve
 from flows.rules.abandoned.stays import Stays
@@ -69,7 +70,7 @@ class AbandonedObjects:
         self._lives: dict[int, Life] = {}
         self._refusals: Counter[str] = Counter()
         self._start: datetime | None = None
-        self._look: PixelLook | None = None
+        self._pixels = Pixels()
         self._vehicles: list[Box] = []
         self._unsure: list[Box] = []
         self._bodies: list[Box] = []
@@ -95,7 +96,7 @@ class AbandonedObjects:
         self._company.see(people, ids, now_s, moment.pixels, self._size)
         events: list[Event] = []
         if moment.pixels is not None:
-            self._look = moment.pixels
+            self._pixels = Pixels(moment.pixels, self._size)
             lost = self._hear(moment.pixels, now_s)
             events += [self._teller.unwatched(life, moment, now_s) for life in lost]
         for life in list(self._lives.values()):
@@ -218,11 +219,11 @@ class AbandonedObjects:
                 life.known_as = cls
         if not life.judged and not self._judge(life, now_s):
             return []
-        life.watched(self._owners.watch(life, self._look, self._size), now_s, moment.at)
+        life.watched(self._owners.watch(life, self._pixels), now_s, moment.at)
         return self._told(life, moment, now_s)
 
     def _is_somebody(self, life: Life) -> bool:
-        return self._sieve.is_somebody(life.thing, life.since_s, self._vehicles)
+        return self._sieve.is_somebody(life.thing, life.since_s, self._vehicles, self._pixels)
 
     def _judge(self, life: Life, now_s: float) -> bool:
         """Whether it is a thing that somebody has put down; asked again until that is known."""
@@ -284,7 +285,7 @@ class AbandonedObjects:
             return [self._teller.escalated(life, moment, now_s)]
         if not life.is_due(self._config, now_s) or self._is_somebody(life):
             return []
-        if self._sieve.is_within_somebody(life.thing, life.since_s):
+        if self._sieve.is_within_somebody(life.thing, life.since_s, self._pixels):
             return []
         if self._somebody_stays(life):
             return []

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from flows.domain.ruleset import AbandonedObjectRule
-from flows.domain.things import Box, PixelLook, Thing
+from flows.domain.things import Box, Thing
 from flows.objects.company import Array, Company, Person, covered, unlike
 from flows.rules.abandoned.life import Life, Owner, Watch
+from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.sieve import Sieve
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.yardstick import Yardstick, foot_of
+from flows.tracking.boxes import box_iou
 
 
 class Owners:
@@ -106,16 +107,16 @@ class Owners:
             if not self.near(life.box, place.box)[0]
         ]
         for number, owner in life.owners.items():
-            off = [(whose == number, unlike(place.clothes, owner.clothes)) for whose, place in away]
-            if any(own and not config.changed < far < math.inf for own, far in off):
+            own = [place.clothes for whose, place in away if whose == number]
+            if any(not config.changed < _unlike(clothes, owner, below=True) < math.inf for clothes in own):
                 return True
+            off = [(whose == number, unlike(place.clothes, owner.clothes)) for whose, place in away]
             if sum(far <= config.changed for _, far in off) >= config.twice:
                 return True
         return False
 
-    def watch(self, life: Life, look: PixelLook | None, size: tuple[int, int]) -> Watch:
+    def watch(self, life: Life, pixels: Pixels) -> Watch:
         """What is seen of its owners; who is not detected any more may still be there."""
-        pixels = _Pixels(look, size)
         owners = [owner for owner in life.owners.values() if self._is_followed(life, owner, pixels)]
         people = [owner.person for owner in owners]
         seen = [p for p in people if self._company.seen_lately(p)]
@@ -124,7 +125,9 @@ class Owners:
         return Watch(
             near=any(is_near for is_near, _ in watching)
             or any(
-                self._may_be_owner(life, person) and self._shows(life.thing, person, pixels, unseen=True)
+                self._may_be_owner(life, person)
+                and not self._has_changed(life, person)
+                and self._sieve.shows(life.thing, person, pixels, unseen=True)
                 for person in self._others_near(life, pixels)
             ),
             in_sight=bool(watching),
@@ -143,17 +146,19 @@ class Owners:
                 return "reclaimed"
         return "removed"
 
-    def _is_followed(self, life: Life, owner: Owner, pixels: _Pixels) -> bool:
+    def _is_followed(self, life: Life, owner: Owner, pixels: Pixels) -> bool:
         """Whether an owner's number is theirs: not the thing's own by now, nor somebody else's."""
         if self._is_somebody_else(life, owner):
             return False
-        if self._shows(life.thing, owner.person, pixels, unseen=False):
+        if self._sieve.shows(life.thing, owner.person, pixels, unseen=False):
             owner.itself = 0
             return True
         if self._sieve.is_itself(life.thing, life.since_s, owner.person):
             owner.itself += 1
             return False
-        return not owner.is_lost(self._config) and not self._sieve.is_seen_as(life.thing, owner.person)
+        return not owner.is_lost(self._config) and not self._sieve.is_seen_as(
+            life.thing, owner.person, pixels
+        )
 
     def _is_somebody_else(self, life: Life, owner: Owner) -> bool:
         """Whether whoever goes by an owner's number of late wears nothing that it wore when the thing came."""
@@ -162,22 +167,34 @@ class Owners:
         looks = [place.clothes for place in person.between(from_s, math.inf)]
         if from_s <= life.since_s + config.around_s or len(looks) < config.itself_looks:
             return False
-        lately = _worn(looks, person)
-        far = [unlike(lately, clothes) for clothes in (owner.clothes, *owner.looks)]
-        return config.changed < min(far) < math.inf
+        if not config.changed < _unlike(_worn(looks, person), owner) < math.inf:
+            return False
+        return not self._has_turned(owner, from_s)
+
+    def _has_turned(self, owner: Owner, from_s: float) -> bool:
+        """Whether a number has been since then where it was last seen in what it wore: somebody who turns round.
+
+        From behind a rucksack is all that is seen of them. Somebody else would have had to take their place.
+        """
+        way, config = owner.person.way, self._config
+        own = [place for place in way if _unlike(place.clothes, owner) <= config.changed]
+        if not own:
+            return False
+        since_s = min(from_s, own[-1].at_s)
+        boxes = np.array([place.box for place in way if place.at_s >= since_s], np.float32)
+        return bool((box_iou(own[-1].box[None], boxes) >= config.same).all())
 
     def _is_known(self, life: Life, person: Person) -> bool:
         """Whether somebody goes by the number of an owner who can be known by it."""
         owner = life.owners.get(person.number)
         return owner is not None and not owner.is_lost(self._config)
 
-    def _others_near(self, life: Life, pixels: _Pixels) -> Iterator[Person]:
+    def _others_near(self, life: Life, pixels: Pixels) -> Iterator[Person]:
         """Who stands near it now, is not itself what a detector takes for a person, and is no owner by number."""
         for person in self._company.people:
             if self._is_known(life, person) or not self._company.seen_lately(person):
                 continue
-            taken_for_one = self._sieve.is_seen_as(life.thing, person)
-            if taken_for_one and not self._shows(life.thing, person, pixels, unseen=False):
+            if self._sieve.is_seen_as(life.thing, person, pixels):
                 continue
             if self.near(life.box, person.last.box)[0]:
                 yield person
@@ -188,19 +205,26 @@ class Owners:
         for owner in life.owners.values():
             if unlike(person.clothes, owner.clothes) > limit:
                 continue
-            begun_s = min(_worn_s(person, owner.clothes, limit), default=person.last.at_s)
+            worn_s = list(_worn_s(person, owner.clothes, limit))
+            # In a single look somebody else may have passed before them.
+            begun_s = worn_s[1] if len(worn_s) > 1 else person.last.at_s
             twice = sum(at_s > begun_s for at_s in _worn_s(owner.person, owner.clothes, limit))
             if owner.person is person or twice < self._config.twice:
                 return True
         return False
 
-    def _still_there(self, life: Life, owner: Owner, pixels: _Pixels) -> bool:
+    def _has_changed(self, life: Life, person: Person) -> bool:
+        """Whether somebody wears nothing of an owner's now, whatever they wore on the whole: a number went over."""
+        off = [unlike(person.last.clothes, owner.clothes) for owner in life.owners.values()]
+        return self._config.changed < min(off) < math.inf
+
+    def _still_there(self, life: Life, owner: Owner, pixels: Pixels) -> bool:
         """Whether something person-like is where an owner was last detected, and has been ever since.
 
         Whoever stands there after the place was seen empty has come by.
         """
         person, thing = owner.person, life.thing.xyxy
-        share = pixels.share_there(thing, person)
+        share = pixels.share_there(thing, person.last.box)
         if share is None or owner.gone_s == person.last.at_s:
             return False
         if covered(person.last.box, by=thing) > 0.5 and self._sieve.may_be_somebody(life):
@@ -209,29 +233,16 @@ class Owners:
             owner.gone_s = person.last.at_s
         return share >= self._config.still_there
 
-    def _shows(self, thing: Thing, person: Person, pixels: _Pixels, unseen: bool) -> bool:
-        """Whether more of somebody shows in the pixels than the thing; ``unseen`` where nothing was looked at.
 
-        If not, a detector imagines them, or takes the thing for them: a head and shoulders over it make them no thing.
-        """
-        share = pixels.share_there(thing.xyxy, person)
-        return unseen if share is None else share >= self._config.still_there
+def _unlike(clothes: Array, owner: Owner, below: bool = False) -> float:
+    """How unlike clothes are all that was seen of an owner's when they brought it.
 
-
-@dataclass(frozen=True, slots=True)
-class _Pixels:
-    """What differs from the empty place at a look; None where nothing was looked at."""
-
-    look: PixelLook | None
-    size: tuple[int, int]
-
-    def share_there(self, thing: Box, person: Person) -> float | None:
-        """Which share of somebody's last place differs from the empty place, without the thing."""
-        if self.look is None:
-            return None
-        last = person.last.box
-        own = covered(last, by=thing)
-        return (self.look.share_changed(last, *self.size) - own) / max(1.0 - own, 0.1)
+    What was seen in a single look does not count: somebody else may have passed before them. The lower body alone
+    (``below``) looks alike from all sides: a rucksack hides the upper one.
+    """
+    part = slice(1 if below else 0, None)
+    seen = sorted(unlike(clothes[part], worn[part]) for worn in owner.looks)[1:2]
+    return min(unlike(clothes[part], owner.clothes[part]), *seen)
 
 
 def _worn(clothes: Iterable[Array], person: Person) -> Array:

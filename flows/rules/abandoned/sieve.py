@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -11,8 +12,10 @@ from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Box, Shift, Thing
 from flows.objects.company import WIDTH_M, Company, Person, covered, filled, unlike
 from flows.rules.abandoned.life import Life
+from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
+from flows.tracking.boxes import box_iou
 
 EDGE: Final = 0.003
 """Share of the picture's width within which its edge cuts something off."""
@@ -57,7 +60,7 @@ class Sieve:
         size = self._yard.size_m(box)
         return size is not None and max(size) <= self._rule.most_m
 
-    def is_somebody(self, thing: Thing, since_s: float, vehicles: Sequence[Box]) -> bool:
+    def is_somebody(self, thing: Thing, since_s: float, vehicles: Sequence[Box], pixels: Pixels) -> bool:
         """Whether a blob is a person or a vehicle now, or has not been told from one; it stands since ``since_s``."""
         config, box = self._config, thing.xyxy
         if any(
@@ -67,18 +70,19 @@ class Sieve:
             return True
         height = float(box[3] - box[1])
         return any(
-            height > config.person_height * person.last.height_px for person in self._over(thing, since_s)
+            height > config.person_height * person.last.height_px
+            for person in self._over(thing, since_s, pixels)
         )
 
-    def is_within_somebody(self, thing: Thing, since_s: float) -> bool:
+    def is_within_somebody(self, thing: Thing, since_s: float, pixels: Pixels) -> bool:
         """Whether all that is seen of a thing lies within somebody: it may be their arm, or their legs.
 
         Whoever comes back to where they stood fills their own place again, of which a part was still waiting to be
         cleared. A thing on the floor is seen without them as soon as they move on.
         """
-        return any(True for _ in self._over(thing, since_s))
+        return any(True for _ in self._over(thing, since_s, pixels))
 
-    def _over(self, thing: Thing, since_s: float) -> Iterator[Person]:
+    def _over(self, thing: Thing, since_s: float, pixels: Pixels) -> Iterator[Person]:
         """Whose box covers a thing now, and who is not the thing itself, mistaken for a person."""
         config = self._config
         for person in self._company.people:
@@ -92,8 +96,15 @@ class Sieve:
                     or float(thing.xyxy[3] - thing.xyxy[1]) <= config.person_height * person.last.height_px
                 )
                 and not self.is_itself(thing, since_s, person)
+                and (self._was_there(person, since_s) or not self.is_seen_as(thing, person, pixels))
             ):
                 yield person
+
+    def _was_there(self, person: Person, since_s: float) -> bool:
+        """Whether somebody was where they are now before a thing came: such people may not show in the pixels."""
+        before = [place.box for place in person.between(-math.inf, since_s - self._config.hand_s)]
+        boxes = np.array(before, np.float32).reshape(-1, 4)
+        return bool((box_iou(person.last.box[None], boxes) >= self._config.same).any())
 
     def may_be_somebody(self, life: Life) -> bool:
         """Whether it is as high as who sits, or as lean as a leg: what a pillar leaves of them."""
@@ -112,19 +123,37 @@ class Sieve:
         off = unlike(person.last.clothes, before)
         return bool(np.isfinite(off)) and off > config.changed
 
-    def is_seen_as(self, thing: Thing, person: Person) -> bool:
+    def is_seen_as(self, thing: Thing, person: Person, pixels: Pixels) -> bool:
         """Whether a visible thing is what a detector calls that person: they fill one box, and nobody stands so still.
 
-        Somebody before it would hide it.
+        Somebody before it would hide it, and of somebody behind it more would show.
         """
         config, box = self._config, person.last.box
-        if thing.standing != "stands" or filled(thing.xyxy, box) < config.itself:
+        if thing.standing != "stands" or not self._fills(thing.xyxy, box, pixels):
             return False
         until_s = person.last.at_s
         boxes = np.array([place.box for place in person.between(until_s - config.still_s, until_s)])
         moved = np.abs(boxes[:, (0, 2)].mean(axis=1) - box[[0, 2]].mean()).max()
         long = until_s - person.first_s >= config.still_s
         return bool(long and moved < config.still * (box[2] - box[0]))
+
+    def _fills(self, thing: Box, body: Box, pixels: Pixels) -> bool:
+        """Whether nothing shows in a body's box but a thing, or hardly anything, if both fill one another.
+
+        A handle that is pulled out makes the box half as high again, and is too thin to show.
+        """
+        share, config = pixels.share_there(thing, body), self._config
+        if share is not None and share <= config.empty and covered(thing, by=body) > config.person_share:
+            return True
+        return filled(thing, body) >= config.itself and (share is None or share < config.still_there)
+
+    def shows(self, thing: Thing, person: Person, pixels: Pixels, unseen: bool) -> bool:
+        """Whether more of somebody shows in the pixels than the thing; ``unseen`` where nothing was looked at.
+
+        If not, a detector imagines them, or takes the thing for them: a head and shoulders over it make them no thing.
+        """
+        share = pixels.share_there(thing.xyxy, person.last.box)
+        return unseen if share is None else share >= self._config.still_there
 
     def refused(self, box: Box, size_m: tuple[float, float], picture_px: tuple[int, int]) -> str:
         """Why something that stands there is none, by its size and place; empty if it may be one."""

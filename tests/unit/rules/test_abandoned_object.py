@@ -53,7 +53,7 @@ class Tale:
     Of who is ``doubtful`` the detector is not sure.
     ``also`` came so much later than the bag: ``others_s``. What is told to be gone is told anew, by another number and
     as standing since it came or ``anew_s`` later, from ``again_s`` on. Somebody hides it between both ``hidden_s``.
-    ``also`` goes with it unless it is ``left``.
+    ``also`` goes with it unless it is ``left``. Whoever is ``extra`` shows in the pixels as well.
     """
 
     people: dict[str, Callable[[float], float | None]]
@@ -119,13 +119,17 @@ def rule_and_events(
         t = k / tale.rate_hz
         boxes = [(("person"), person(x)) for name, at in tale.people.items()
                  if (x := at(t)) is not None and not tale.unseen(name, t)]  # fmt: skip
-        boxes += list(tale.extra(t))
+        extra = list(tale.extra(t))
+        boxes += extra
         changed, cells = np.zeros((45, 80), bool), np.full((45, 80, 3), 128, np.uint8)
         for number, at in enumerate(tale.people.values()):
             if (x := at(t)) is not None:
                 x0, y0, x1, y1 = (round(v / 16) for v in person(x))
                 changed[y0:y1, x0 : x1 + 1] = True
                 cells[y0:y1, x0 : x1 + 1] = CLOTHES[number % len(CLOTHES)]
+        for _, box in extra:
+            x0, y0, x1, y1 = (round(v / 16) for v in box)
+            changed[y0:y1, x0:x1] = True
         for box in tale.imagined if t >= IMAGINED_S else ():
             x0, y0, x1, y1 = (round(v / 16) for v in box)
             cells[y0:y1, x0 : x1 + 1] = CLOTHES[0]

@@ -15,6 +15,7 @@ from flows.domain.things import Box, PixelLook, Thing
 from flows.objects.company import Company
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.owners import Owners
+from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.sieve import Sieve
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.yardstick import Yardstick
@@ -24,7 +25,8 @@ SIZE = (1280, 720)
 PX_PER_M = 100.0
 """By the people below, who are 1.70 m high."""
 DARK, RED = (40, 128, 128), (120, 100, 200)
-Where = tuple[float, tuple[int, int, int]]
+Colour = tuple[int, int, int]
+Where = tuple[float, Colour]
 """Of somebody's feet, m from the left, and the colour of their clothes."""
 
 
@@ -51,13 +53,20 @@ class Hall:
         self.look: PixelLook | None = None
         self.now_s = 0.0
 
-    def until(self, end_s: float, people: Mapping[int, Where], missed: Sequence[int] = ()) -> None:
-        """They stand there; whom a detector misses is seen by the pixels only."""
+    def until(
+        self,
+        end_s: float,
+        people: Mapping[int, Where],
+        missed: Sequence[int] = (),
+        legs: Colour | None = None,
+    ) -> None:
+        """They stand there, with ``legs`` of another colour; whom a detector misses is seen by the pixels only."""
         while self.now_s < end_s:
             cells, changed = np.full((90, 160, 3), 128, np.uint8), np.zeros((90, 160), bool)
             for x_m, colour in people.values():
                 x0, y0, x1, y1 = (round(float(v) / 8) for v in box(x_m, 1.7, 0.5))
                 cells[y0:y1, x0:x1], changed[y0:y1, x0:x1] = colour, True
+                cells[(y0 + y1) // 2 : y1, x0:x1] = legs or colour
             self.look = PixelLook(START + timedelta(seconds=self.now_s), changed=changed, cells=cells)
             seen = {track: where for track, where in people.items() if track not in missed}
             boxes = [box(x_m, 1.7, 0.5) for x_m, _ in seen.values()]
@@ -69,8 +78,12 @@ class Hall:
         thing = Thing(1, BAG, since, since, since, "stands", "new", 4.0)
         return Life(thing, since, since_s=since_s, owners=self.owners.bringers(thing, since_s, since_s))
 
+    @property
+    def pixels(self) -> Pixels:
+        return Pixels(self.look, SIZE)
+
     def near(self, life: Life) -> bool:
-        return self.owners.watch(life, self.look, SIZE).near
+        return self.owners.watch(life, self.pixels).near
 
 
 def test_who_stood_there_longest_brought_it() -> None:
@@ -150,9 +163,34 @@ def test_an_owner_whose_number_goes_on_in_other_clothes_has_gone() -> None:
     hall.until(10.0, {1: (5.6, DARK)})
     life = hall.life(since_s=8.0)
     hall.until(16.0, {1: (5.0, RED)})
-    watch = hall.owners.watch(life, hall.look, SIZE)
+    watch = hall.owners.watch(life, hall.pixels)
     assert (watch.near, watch.in_sight) == (False, False)
     hall.until(22.0, {1: (5.0, DARK)})
+    assert hall.near(life)
+
+
+@pytest.mark.parametrize(("turns_m", "near"), [(5.1, True), (4.5, False)], ids=["turns", "another place"])
+def test_an_owner_who_turns_round_where_they_stand_is_still_there(turns_m: float, near: bool) -> None:
+    """All that is seen of them then is a rucksack; somebody else who goes by their number stands elsewhere."""
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK)})
+    life = hall.life(since_s=8.0)
+    hall.until(12.0, {1: (5.0, DARK)})
+    hall.until(30.0, {1: (turns_m, RED)})
+    assert hall.near(life) is near
+
+
+def test_who_wears_something_else_by_now_is_not_the_owner_whatever_they_wore_before() -> None:
+    """The number of somebody in like clothes has gone over to one who stands by it."""
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK)})
+    life = hall.life(since_s=8.0)
+    hall.until(12.0, {})
+    hall.until(14.0, {2: (10.5, DARK)})
+    hall.until(14.9, {2: (8.5, DARK)})
+    hall.until(15.2, {2: (7.5, RED)})
+    assert not hall.near(life)
+    hall.until(15.5, {2: (7.5, DARK)})
     assert hall.near(life)
 
 
@@ -163,6 +201,19 @@ def test_an_owner_is_known_by_all_that_was_seen_of_their_clothes_however_long_ag
     hall.until(10.0, {1: (5.6, DARK)})
     life = hall.life(since_s=9.0)
     hall.until(160.0, {1: (5.0, RED)})
+    assert hall.near(life)
+
+
+def test_what_was_seen_in_a_single_look_says_nothing_of_clothes() -> None:
+    """Somebody passes before the owner, and later two people meet and exchange their numbers."""
+    hall = Hall()
+    hall.until(7.4, {1: (5.6, DARK), 2: (9.0, RED)})
+    hall.until(7.7, {1: (5.6, RED), 2: (9.0, DARK)})
+    hall.until(14.0, {1: (5.6, DARK), 2: (9.0, RED)})
+    life = hall.life(since_s=12.0)
+    hall.until(22.0, {1: (5.0, RED), 2: (9.8, DARK)})
+    assert not hall.near(life)
+    hall.until(30.0, {1: (0.5, RED), 2: (7.0, DARK)})
     assert hall.near(life)
 
 
@@ -216,6 +267,15 @@ def test_it_was_left_when_an_owner_was_last_near() -> None:
     hall.until(20.0, {1: (1.0, DARK)})
     life = hall.life(since_s=8.0)
     assert hall.owners.last_near_s(life, hall.now_s) == pytest.approx(14.0, abs=0.6)
+
+
+def test_who_walks_away_with_their_back_to_the_camera_was_seen_to_go() -> None:
+    """A rucksack hides what they wear above; their trousers look alike from all sides."""
+    hall = Hall()
+    hall.until(6.0, {1: (5.4, DARK)})
+    life = hall.life(5.0)
+    hall.until(11.0, {1: (2.0, RED)}, legs=DARK)
+    assert hall.owners.went(life)
 
 
 @pytest.mark.parametrize(

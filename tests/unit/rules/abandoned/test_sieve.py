@@ -13,6 +13,7 @@ from flows.domain.site import CameraConfig, FileSource, Zone
 from flows.domain.things import Box, PixelLook, Thing
 from flows.objects.company import Company
 from flows.rules.abandoned.life import Life
+from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.sieve import Sieve
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.yardstick import Yardstick
@@ -79,8 +80,8 @@ def test_by_the_zone_it_stands_in() -> None:
 def test_a_vehicle_is_somebody_and_a_bag_before_it_is_not() -> None:
     sieve, _ = make_sieve()
     car = box(640, 610, 300, 120)
-    assert sieve.is_somebody(thing(box(640, 605, 240, 100)), 0.0, [car])
-    assert not sieve.is_somebody(thing(), 0.0, [car])
+    assert sieve.is_somebody(thing(box(640, 605, 240, 100)), 0.0, [car], Pixels())
+    assert not sieve.is_somebody(thing(), 0.0, [car], Pixels())
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_a_number_that_went_to_the_thing_is_told_by_its_clothes(
     company.see([low], [7], 5.0, look(5.0, [(low, now)]), SIZE)
     (person,) = (p for p in company.people if p.track == 7)
     assert sieve.is_itself(thing(low), 4.6, person) is itself
-    assert sieve.is_somebody(thing(low), 4.6, []) is not itself
+    assert sieve.is_somebody(thing(low), 4.6, [], Pixels()) is not itself
 
 
 @pytest.mark.parametrize(
@@ -147,9 +148,38 @@ def test_what_is_seen_within_somebody_may_be_them() -> None:
     for k in range(12):
         company.see([box(590 + 4 * k, 600, 50, 170)], [7], 0.4 * k, None, SIZE)
     arm = thing(box(630, 540, 20, 50))
-    assert sieve.is_within_somebody(arm, 4.0)
-    assert not sieve.is_somebody(arm, 4.0, [])
-    assert not sieve.is_within_somebody(thing(box(700, 600, 40, 50)), 4.0)
+    assert sieve.is_within_somebody(arm, 4.0, Pixels())
+    assert not sieve.is_somebody(arm, 4.0, [], Pixels())
+    assert not sieve.is_within_somebody(thing(box(700, 600, 40, 50)), 4.0, Pixels())
+
+
+@pytest.mark.parametrize("shows", [False, True], ids=["a suitcase", "who sits behind it"])
+def test_a_suitcase_that_rolled_in_as_somebody_is_none_if_nobody_shows_beside_it(shows: bool) -> None:
+    """A detector takes it, with its handle, for a person who walks in, and who then stands as nobody stands."""
+    sieve, company = make_sieve()
+    suitcase, taken_for = box(640, 600, 50, 80), box(640, 600, 50, 120)
+    for k in range(12):
+        company.see([box(500 + 12 * k, 600, 50, 120)], [7], 0.4 * k, None, SIZE)
+    for k in range(16):
+        company.see([taken_for], [7], 5.0 + 0.4 * k, None, SIZE)
+    changed = np.zeros((90, 160), bool)
+    x0, y0, x1, y1 = (round(float(v) / 8) for v in (taken_for if shows else suitcase))
+    changed[y0:y1, x0:x1] = True
+    pixels = Pixels(PixelLook(START + timedelta(seconds=11), changed=changed), SIZE)
+    assert sieve.is_somebody(thing(suitcase, 5.0), 5.0, [], pixels) is shows
+    assert sieve.is_within_somebody(thing(suitcase, 5.0), 5.0, pixels) is shows
+
+
+def test_who_was_there_before_the_suitcase_is_somebody_though_only_the_suitcase_shows() -> None:
+    """They sat there when the place was learnt, and do not differ from it."""
+    sieve, company = make_sieve()
+    for k in range(30):
+        company.see([box(640, 600, 50, 120)], [7], 0.4 * k, None, SIZE)
+    suitcase, changed = box(640, 600, 50, 80), np.zeros((90, 160), bool)
+    x0, y0, x1, y1 = (round(float(v) / 8) for v in suitcase)
+    changed[y0:y1, x0:x1] = True
+    pixels = Pixels(PixelLook(START + timedelta(seconds=11), changed=changed), SIZE)
+    assert sieve.is_within_somebody(thing(suitcase, 6.0), 6.0, pixels)
 
 
 @pytest.mark.parametrize(
