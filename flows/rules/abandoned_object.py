@@ -33,7 +33,7 @@ from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "11"
+VERSION: Final = "12"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
@@ -286,6 +286,8 @@ class AbandonedObjects:
         if not life.is_due(self._config, now_s) or self._is_somebody(life):
             return []
         if self._sieve.is_within_somebody(life.thing, life.since_s, self._pixels):
+            return []
+        if self._stays.over(life.thing.xyxy, life.since_s, self._pixels):
             return []
         if self._somebody_stays(life):
             return []

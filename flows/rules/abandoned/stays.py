@@ -6,9 +6,11 @@ from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flows.domain.things import Box
 from flows.objects.company import covered
+from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.sieve import Sieve
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.yardstick import Yardstick, foot_of
@@ -39,15 +41,45 @@ class Stays:
 
     def beside(self, thing: Box, since_s: float) -> bool:
         """Whether somebody has stayed by a thing since it came: it may be theirs, whoever brought it to them."""
+        return any(self._is_by(thing, body) for body in self._bodies(since_s))
+
+    def over(self, thing: Box, since_s: float, pixels: Pixels) -> bool:
+        """Whether it may be a part of somebody who has stayed there since it came: the legs of one who sits.
+
+        Where nothing but the thing shows, it is all that a detector has seen, unless somebody was there before it.
+        """
+        return any(
+            self._is_part(thing, body)
+            and (
+                (pixels.share_there(thing, body) or 0.0) > self._config.empty
+                or self._was_there(body, since_s)
+            )
+            for body in self._bodies(since_s)
+        )
+
+    def _was_there(self, body: Box, since_s: float) -> bool:
+        """Whether a body was seen in its place before a thing came: it may belong to the empty place itself."""
+        until_s, same = since_s - self._config.hand_s, self._config.same
+        return any(
+            bool((box_iou(body[None], boxes) >= same).any()) for at_s, boxes in self._looks if at_s <= until_s
+        )
+
+    def _bodies(self, since_s: float) -> NDArray[np.float32]:
+        """``(N, 4)`` boxes of late of who has been in one place since then."""
         config = self._config
         until_s = self._looks[-1][0]
         lately = np.concatenate([boxes for at_s, boxes in self._looks if at_s >= until_s - config.freed_s])
         since = [boxes for at_s, boxes in self._looks if at_s >= since_s]
         if not len(lately) or not since:
-            return False
+            return np.zeros((0, 4), np.float32)
         there = [(box_iou(lately, boxes) >= config.same).any(axis=1) for boxes in since]
-        stay = lately[np.mean(there, axis=0) > config.stays]
-        return any(self._is_by(thing, body) for body in stay)
+        return np.asarray(lately[np.mean(there, axis=0) > config.stays])
+
+    def _is_part(self, thing: Box, body: Box) -> bool:
+        """Whether it is as high as somebody, and all that is seen of a thing lies within its lower part."""
+        config = self._config
+        part = float(thing[3] - thing[1]) <= config.person_height * float(body[3] - body[1])
+        return part and covered(thing, by=body) > config.person_share and not self._sieve.is_low(body)
 
     def _is_by(self, thing: Box, body: Box) -> bool:
         """Whether it is as high as somebody, within reach of a thing, and not what a detector sees in that itself."""

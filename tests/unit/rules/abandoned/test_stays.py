@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.site import CameraConfig, FileSource
-from flows.domain.things import Box
+from flows.domain.things import Box, PixelLook
 from flows.objects.company import Company
+from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.sieve import Sieve
 from flows.rules.abandoned.stays import Stays
 from flows.rules.abandoned.thresholds import ObjectConfig
@@ -74,6 +76,39 @@ def test_who_stays_by_a_thing(seen: Callable[[float], Box | None], beside: bool)
         who = seen(float(t))
         stays.see([] if who is None else [who], float(t))
     assert stays.beside(BAG, CAME_S) is beside
+
+
+@pytest.mark.parametrize(
+    ("seen", "shows", "over"),
+    [
+        (lambda t: box(6.1, 0.6, 1.3), True, True),
+        (lambda t: box(6.1, 0.6, 1.3), False, True),
+        (lambda t: box(6.1, 0.6, 1.3) if t >= CAME_S else None, False, False),
+        (lambda t: box(6.1, 0.6, 1.3) if t >= 9.0 else None, True, False),
+        (lambda t: SITS, True, False),
+        (lambda t: box(6.0, 0.4, 0.7), True, False),
+    ],
+    ids=[
+        "sits there",
+        "was there before all",
+        "nothing but the thing shows",
+        "came later",
+        "sits beside it",
+        "the thing itself",
+    ],
+)
+def test_what_is_seen_within_who_stays_there_may_be_their_legs(
+    seen: Callable[[float], Box | None], shows: bool, over: bool
+) -> None:
+    stays = make_stays()
+    for t in np.arange(0.0, NOW_S, 0.5):
+        who = seen(float(t))
+        stays.see([] if who is None else [who], float(t))
+    changed = np.zeros((90, 160), bool)
+    x0, y0, x1, y1 = (round(float(v) / 8) for v in (box(6.1, 0.6, 1.3) if shows else BAG))
+    changed[y0:y1, x0:x1] = True
+    pixels = Pixels(PixelLook(datetime(2026, 6, 1, tzinfo=UTC), changed=changed), SIZE)
+    assert stays.over(BAG, CAME_S, pixels) is over
 
 
 def test_looks_that_follow_one_another_fast_do_not_outweigh_the_rest() -> None:
