@@ -188,10 +188,17 @@ def test_a_worse_survey_widens_the_interval() -> None:
     poor = GroundPlane.fit(driving.survey(eye, error_m=0.6))
     widths = []
     for ground in (good, poor):
-        verdict = estimate(boxes, ground, driving.clock(), SpeedConfig(max_half_width=1.0))
+        verdict = estimate(boxes, ground, driving.clock(), SpeedConfig(max_half_width=1.0, model_m=0.0))
         assert isinstance(verdict, SpeedEstimate)
         widths.append(verdict.high_kmh - verdict.low_kmh)
     assert widths[1] > 1.3 * widths[0]
+
+
+def test_what_boxes_err_with_their_size_counts_more_over_a_short_way() -> None:
+    boxes = driving.drive(driving.camera(), 60.0)
+    long, short = measured(boxes), measured(boxes[-18:])
+    assert short.path_m < long.path_m / 2
+    assert short.parts_kmh["model"] > 1.5 * long.parts_kmh["model"]
 
 
 def test_no_interval_no_measurement() -> None:
