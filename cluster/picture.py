@@ -72,7 +72,8 @@ def draw_violation(
         sheet.brackets(moment.xyxy)
         sheet.inset(moment.xyxy)
         sheet.card(moment.xyxy, violation)
-    law = f"{violation.rule} · {violation.article}" if violation.article else violation.rule
+    rule = violation.rule.replace("_", " ")
+    law = f"{rule} · {violation.article}" if violation.article else rule
     sheet.footer(law, _survey(violation), caption)
     return sheet.image()
 
@@ -357,11 +358,15 @@ def _spaced(points: Sequence[tuple[float, float]], least: float) -> list[tuple[f
 
 
 def _measured(value: Measured) -> str:
-    """A value with the half of its interval.
+    """A value with the half of its interval; of a probability the ends alone, in per cent.
 
     >>> _measured(Measured(value=12.0, low=11.5, high=12.5, unit="s"))
     '12.0 ± 0.5 s'
+    >>> _measured(Measured(value=0.9777, low=0.9402, high=0.9905, unit="probability"))
+    '94 to 99 %'
     """
+    if value.unit == "probability":
+        return f"{100 * value.low:.0f} to {100 * value.high:.0f} %"
     return f"{value.value:.1f} ± {(value.high - value.low) / 2:.1f} {value.unit}"
 
 

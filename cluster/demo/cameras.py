@@ -23,8 +23,8 @@ class DemoCamera:
         name: Its name for people.
         district: Its district.
         scene: Kind of scene.
-        seed: Seed of the scene; chosen so that some drive too fast and some do not, and that what is left in the hall
-            can be found: of unseen halls some are missed (``python -m cluster.bench abandoned``).
+        seed: Seed of the scene; chosen so that some drive too fast and some do not, and that whoever wears no belt, and
+            what is left in the hall, can be found: elsewhere some are missed (``python -m cluster.bench``).
         options: Options of the scene.
         rules: Whether it has the rules of its scene; a camera without any is there for searches only.
         searched: Whether who is missing (:mod:`cluster.demo.portrait`) walks through the scene.
@@ -56,10 +56,12 @@ _HALL: Final = {"duration_s": 44, "fps": 5, "case": "searched+left+waits_beside"
 """One hall, seen by two cameras: somebody leaves a rucksack, another waits beside theirs, a third is searched for."""
 
 CAMERAS: Final = (
+    # A long lens over two lanes: its plates can be read, and windscreens looked through.
     DemoCamera(
-        "gantry", "Abay Avenue, gantry", "bostandyk", "road", 7,
-        {"duration_s": CLIP_S, "pose": "gantry", "direction": "both", "light": "day",
-         "speed_range_kmh": (45, 95), "limit_kmh": 60}, place=(43.2401, 76.9047),
+        "gantry", "Abay Avenue, gantry", "bostandyk", "belts", 68,
+        {"duration_s": CLIP_S, "pose": "portal", "lanes": 2, "light": "day", "n_vehicles": 8,
+         "case": "belted+unbelted+belted+strap+belted+belted+belted+belted",
+         "speed_range_kmh": (35, 78), "limit_kmh": 50}, place=(43.2401, 76.9047),
     ),
     DemoCamera(
         "crossing", "Tole Bi Street, crosswalk", "almaly", "giveway", 5,

@@ -20,7 +20,7 @@ from cluster.demo.search import KEY_FILE, appearance
 from cluster.demo.station import Search, Station, Things, faces_line, station_table
 from cluster.picture import Caption, draw_object, draw_violation
 from flows.domain.cases import SearchCase
-from flows.domain.events import Event, KeyMoment, Violation
+from flows.domain.events import SPEEDING, Event, KeyMoment, Violation
 from flows.domain.leads import Lead
 from flows.domain.objects import AbandonedObject
 from flows.domain.status import CameraStatus, Summary
@@ -226,7 +226,7 @@ def shown_path(path: Path) -> str:
 
 
 def draw_best(clips: Sequence[Clip], events: Sequence[Event], out: Path) -> Path | None:
-    """Draws the violation that shows best; None if there is none."""
+    """Draws the violation that shows best, a speed where there is one; None if there is none."""
     by_id = {clip.camera.id: clip for clip in clips}
     found = [
         (by_id[e.camera_id], e, m) for e in events if e.camera_id in by_id for m in _violation(e).moments
@@ -234,7 +234,9 @@ def draw_best(clips: Sequence[Clip], events: Sequence[Event], out: Path) -> Path
     if not found:
         return None
     order = [clip.camera.id for clip in clips]
-    clip, event, moment = min(found, key=lambda f: (order.index(f[0].camera.id), _oddness(f[0], f[2])))
+    clip, event, moment = min(
+        found, key=lambda f: (order.index(f[0].camera.id), f[1].type != SPEEDING, _oddness(f[0], f[2]))
+    )
     truth = clip.truth
     plane = GroundPlane.fit(truth.calibration).for_picture(truth.width_px, truth.height_px)
     rgb = frame_at(clip.video, moment.at - truth.started_at)
