@@ -54,17 +54,20 @@ def doors(config: ApiConfig, address: str) -> Iterator[list[str]]:
     An API that knows an identity provider has no such page: it would not believe what this installation signs.
     """
     lines = [f"{_label('console')}{address}/console   API  {address}/api/v1   (Ctrl-C ends it)"]
+    page = config.settings.home / PAGE
     if config.oidc.jwks:
+        page.unlink(missing_ok=True)  # of one that was killed
         yield lines
         return
     now = datetime.now(UTC)
     found = doors_of(config, address, now)
-    page = config.settings.home / PAGE
-    _write(page, page_of(found, now + VALID))
+    text = page_of(found, now + VALID)
+    _write(page, text)
     try:
         yield lines + _told(found, page)
     finally:
-        page.unlink(missing_ok=True)
+        if page.is_file() and page.read_text(encoding="utf-8") == text:  # not that of a console begun since
+            page.unlink()
 
 
 def doors_of(config: ApiConfig, address: str, now: datetime) -> list[Door]:

@@ -18,7 +18,7 @@ from flows.domain.frames import Cutout
 from flows.evidence.platestage import PAUSES_S
 from flows.evidence.viewshelf import part_of
 from flows.sources.packets import RingPacket
-from flows.sources.reel import Reel
+from flows.sources.reel import Reel, run_up
 
 UNAVAILABLE: Final = "belts_unavailable"
 """Refused because nobody looked."""
@@ -88,7 +88,11 @@ def looks_at(
             continue
         at, (x0, y0, x1, y1) = view
         left, top, *_ = part = part_of(view[1])
-        bgr = held[view].bgr() if view in held else reel.still(at, part).bgr
+        if view in held:
+            run_up(packets, at)  # or there would be no picture of what is told
+            bgr = held[view].bgr()
+        else:
+            bgr = reel.still(at, part).bgr
         if bgr.size:
             looks.append(BeltLook(bgr, (x0 - left, y0 - top, x1 - left, y1 - top)))
     return tuple(looks)

@@ -149,7 +149,8 @@ class EvidenceQueue:
 
     def take(self, picture: Picture, views: Iterable[View]) -> None:
         """Called in a step, before :meth:`add`, with the views of that frame that rules may ask for."""
-        self.views.take(picture, views)
+        if self._belts is not None:
+            self.views.take(picture, views)
 
     def keep(self, wanted: Set[datetime], views: Set[View] = frozenset()) -> None:
         """Called after each step with what rules want shown later, or looked at; see :mod:`flows.rules.pins`."""

@@ -93,6 +93,12 @@ class SeatBelt(FollowingRule[_Approach]):
         self._pins.expects = any(self._expects(track) for track in tracks)
         return events
 
+    def forget(self, track: Track, moment: Moment) -> list[Event]:
+        """See :class:`flows.rules.base.Rule`; what was seen of a vehicle goes with it, even if no frame follows."""
+        events = super().forget(track, moment)
+        self._view()
+        return events
+
     def _expects(self, track: Track) -> bool:
         followed = self._followed.get(track.id)
         came = followed is None or (followed.state.came and not followed.state.told)
@@ -100,15 +106,20 @@ class SeatBelt(FollowingRule[_Approach]):
 
     def _now(self, moment: Moment) -> None:
         super()._now(moment)
+        self._view()
+
+    def _view(self) -> None:
         states = [f.state for f in self._followed.values() if not f.state.told]
         self._pins.view(view for state in states for view in state.views)
 
     def _see(self, state: _Approach, look: Look) -> Finding | str | None:
-        if state.told or not self._comes(look.point):
+        if state.told:
             return None
-        state.came = True
-        if look.clear and self._whole(look.point):
-            self._note(state, look.point)
+        if self._comes(look.point):
+            state.came = True
+            if look.clear and self._whole(look.point):
+                self._note(state, look.point)
+        # Also of who has turned away and waits: what was seen of them is kept no longer.
         if state.good and seconds_between(state.good[0], look.point) >= self._thresholds.patience_s:
             return self._found(state)
         return None

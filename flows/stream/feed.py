@@ -13,7 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
@@ -47,6 +47,9 @@ NOTICE_FRAMES: Final = 4
 VIEWED_FRAMES: Final = 5
 """Frames on their way whose whole pictures are held, about as many as a decoder holds for itself; 3 MB each at 1080p. A
 detector that keeps up has two or three."""
+VIEWED_FOR: Final = timedelta(seconds=20.0)
+"""The recording reaches back no farther: of a vehicle seen before that nothing could be shown any more, and whatever
+keeps a rule from saying so, who sits in it is forgotten."""
 VIOLATION: Final = "dome.violation."
 WAITING: Final = (PASSAGE, PLATE_SEEN)
 """Of these the pipeline has told already; they are sent when their plate is known."""
@@ -263,7 +266,8 @@ class Feed:
                 item.viewed = None
             self._publish(await self._news(events))
             if self._evidence is not None:
-                self._guarded("evidence", self._evidence.keep, pins.wanted, pins.views)
+                recent = frozenset(view for view in pins.views if item.frame.at - view[0] <= VIEWED_FOR)
+                self._guarded("evidence", self._evidence.keep, pins.wanted, recent)
             await self._look_at_faces(item)
             self._settled_at = item.frame.at
             if self._lossless:

@@ -167,9 +167,12 @@ class Owners:
         looks = [place.clothes for place in person.between(from_s, math.inf)]
         if from_s <= life.since_s + config.around_s or len(looks) < config.itself_looks:
             return False
-        if not config.changed < _unlike(_worn(looks, person), owner) < math.inf:
+        worn = _worn(looks, person)
+        if not config.changed < _unlike(worn, owner) < math.inf:
             return False
-        return not self._has_turned(owner, from_s)
+        # Whoever takes their place wears other trousers.
+        same_below = not config.changed < _unlike(worn, owner, below=True) < math.inf
+        return not (same_below and self._has_turned(owner, from_s))
 
     def _has_turned(self, owner: Owner, from_s: float) -> bool:
         """Whether a number has been since then where it was last seen in what it wore: somebody who turns round.
@@ -242,7 +245,7 @@ def _unlike(clothes: Array, owner: Owner, below: bool = False) -> float:
     """
     part = slice(1 if below else 0, None)
     seen = sorted(unlike(clothes[part], worn[part]) for worn in owner.looks)[1:2]
-    return min(unlike(clothes[part], owner.clothes[part]), *seen)
+    return min([unlike(clothes[part], owner.clothes[part]), *seen])
 
 
 def _worn(clothes: Iterable[Array], person: Person) -> Array:

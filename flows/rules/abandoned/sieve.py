@@ -31,6 +31,8 @@ TINT: Final = 6.0
 """... and their colours by as much, or by less of that, to so many grey levels."""
 FAINT: Final = 9.0
 """A change of luma that is not noticed does not say whether it is brighter: a lamp of another colour."""
+HANDLED: Final = 1.6
+"""Height of a suitcase with its handle pulled out, against what shows of it: the rods are thinner than a cell."""
 GUESSED: Final = 0.75
 """Heights guessed by other people are a quarter off at times."""
 
@@ -140,10 +142,13 @@ class Sieve:
     def _fills(self, thing: Box, body: Box, pixels: Pixels) -> bool:
         """Whether nothing shows in a body's box but a thing, or hardly anything, if both fill one another.
 
-        A handle that is pulled out makes the box half as high again, and is too thin to show.
+        A handle that is pulled out makes the box half as high again, and is too thin to show. Who is higher than that
+        may be somebody whose jacket is as dark as the wall behind them.
         """
         share, config = pixels.share_there(thing, body), self._config
-        if share is not None and share <= config.empty and covered(thing, by=body) > config.person_share:
+        handled = float(body[3] - body[1]) <= HANDLED * float(thing[3] - thing[1])
+        within = covered(thing, by=body) > config.person_share
+        if share is not None and share <= config.empty and handled and within:
             return True
         return filled(thing, body) >= config.itself and (share is None or share < config.still_there)
 

@@ -58,6 +58,15 @@ def test_where_an_identity_provider_is_believed_there_are_no_links(tmp_path: Pat
     config = config_of(
         tmp_path, DOME_OIDC_JWKS="https://id.example/jwks", DOME_OIDC_ISSUER="https://id.example"
     )
+    (tmp_path / PAGE).write_text("of a console that was killed")
     with doors(config, ADDRESS) as told:
         assert TOKEN.search("".join(told)) is None
         assert not (tmp_path / PAGE).exists()
+
+
+def test_a_console_leaves_the_page_of_one_that_began_since(tmp_path: Path) -> None:
+    with doors(config_of(tmp_path), "http://127.0.0.1:1"):
+        with doors(config_of(tmp_path), "http://127.0.0.1:2"):
+            newer = (tmp_path / PAGE).read_text()
+        (tmp_path / PAGE).write_text(newer)
+    assert (tmp_path / PAGE).read_text() == newer

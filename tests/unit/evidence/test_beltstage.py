@@ -16,10 +16,11 @@ from flows.domain.belts import SEAT_BELT, BeltAnswer, BeltRequest, SeatAnswer, c
 from flows.domain.errors import ReaderAway, ReaderFailed
 from flows.domain.events import EVIDENCE_STORED, Event
 from flows.domain.plates import PLATE_READ
-from flows.evidence.beltstage import BeltStage
+from flows.evidence.beltstage import NO_PICTURE, BeltStage
 from flows.evidence.package import Manifest, verify_package
 from flows.evidence.platestage import PlateStage
 from flows.evidence.queue import EvidenceQueue
+from flows.evidence.viewshelf import part_of
 from flows.sources.file import FileVideo
 from flows.store.evidence import MANIFEST, EvidenceStore
 
@@ -208,3 +209,20 @@ def test_a_violation_is_told_though_its_plate_must_wait_and_is_asked_for_once(pl
     assert [e.type for e in made] == [SEAT_BELT, PLATE_READ, EVIDENCE_STORED]
     assert len(belts.asked) == 1
     assert made[1].data["outcome"] == "read"
+
+
+def test_what_was_cut_of_looks_that_the_recording_holds_no_more_is_not_judged(clip: Path) -> None:
+    """Nothing could be shown of it."""
+    source, asked = FileVideo("cam-1", clip, started_at=STARTED_AT), candidate()
+    moments = looks_of(asked)
+    held = {
+        moment.view: frame.picture.cut(*part_of(moment.view[1]))
+        for frame in source.frames()
+        for moment in moments
+        if moment.view is not None and moment.at == frame.at
+    }
+    belts = Belts(BARE)
+    verdict = BeltStage(belts).judge(asked, [], held)
+    assert (verdict.violation, verdict.refused) == (None, {NO_PICTURE})
+    assert belts.asked == []
+    assert len(held) == len(moments)

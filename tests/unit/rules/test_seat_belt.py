@@ -89,6 +89,26 @@ def test_looks_are_wished_for_while_their_frames_pixels_are_at_hand(
     assert all(at < gone_at for at in expected), "nobody comes any more, though one goes away"
 
 
+@pytest.mark.slow
+def test_who_turns_away_and_waits_is_told_soon_and_no_look_at_anybody_outlives_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    way = ((0.0, -1.75, 70.0), (4.4, -1.75, 20.0), (6.0, 1.5, 15.0), (7.0, 4.5, 15.0), (40.0, 4.5, 15.0))
+    site, seen, ages_s = road(RULE, eye=EYE), SeatBelt.observe, list[float]()
+
+    def observe(self: SeatBelt, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        events = seen(self, tracks, moment)
+        ages_s.extend((moment.at - at).total_seconds() for at, _ in site.pins.views)
+        return events
+
+    monkeypatch.setattr(SeatBelt, "observe", observe)
+    (event,) = tell(SeatBelt(RULE, site), [Drive(1, way)], eye=EYE)
+    assert len(looks_of(event)) >= 2
+    assert max(ages_s) < 10.0
+    tell(SeatBelt(RULE, site), [COMES], eye=EYE)
+    assert site.pins.views == set(), "no frame need come after it"
+
+
 @pytest.mark.parametrize(
     "story",
     [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Set
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -28,9 +29,9 @@ from flows.settings import Settings
 from flows.sources import open_source
 from flows.sources.file import FileVideo
 from flows.sources.picture import ArrayPicture
-from flows.stream.feed import FAILS, VIEWED_FRAMES, Evidence, Feed
+from flows.stream.feed import FAILS, VIEWED_FOR, VIEWED_FRAMES, Evidence, Feed
 from flows.stream.outbox import Outbox
-from flows.stream.window import IN_FLIGHT
+from flows.stream.window import IN_FLIGHT, Item
 
 ZERO = datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
 
@@ -294,5 +295,9 @@ async def test_pixels_are_held_until_the_rules_have_seen_who_is_there(
     await feed._turn(last=False)
     assert noted.heard == [(frame.picture, list(views)), event.id, views]
     assert item.viewed is None
+    later = Item(replace(frame, at=ZERO + VIEWED_FOR + timedelta(seconds=1)), None, "skipped")
+    feed._inbox.append(later)
+    await feed._turn(last=False)
+    assert noted.heard[-1] == set(), "the rule may be kept from saying so, and nothing could be shown of it"
     feed._inbox.extend([item] * VIEWED_FRAMES)
     assert feed._prepared(frame).viewed is None, "too many are on their way"

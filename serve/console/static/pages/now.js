@@ -75,7 +75,7 @@ export async function open(main, { me, signal }) {
     const rows = [...violations.map((item) => violation(item, true)), ...objects.map((item) => object(item, true))];
     rows.sort((a, b) => new Date(b.dataset.at) - new Date(a.dataset.at));
     const known = new Map([...list.children].map((row) => [row.dataset.id, row]));
-    const news = rows.filter((row) => known.get(row.dataset.id)?.dataset.at !== row.dataset.at);
+    const news = rows.filter((row) => !(new Date(known.get(row.dataset.id)?.dataset.at) >= new Date(row.dataset.at)));
     for (const row of news) known.get(row.dataset.id)?.remove(); // of a thing more was told meanwhile
     const older = [...list.children].find((row) => !row.classList.contains("fresh")) || null;
     for (const row of news) list.insertBefore(row, older);

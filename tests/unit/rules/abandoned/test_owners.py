@@ -169,15 +169,35 @@ def test_an_owner_whose_number_goes_on_in_other_clothes_has_gone() -> None:
     assert hall.near(life)
 
 
-@pytest.mark.parametrize(("turns_m", "near"), [(5.1, True), (4.5, False)], ids=["turns", "another place"])
-def test_an_owner_who_turns_round_where_they_stand_is_still_there(turns_m: float, near: bool) -> None:
-    """All that is seen of them then is a rucksack; somebody else who goes by their number stands elsewhere."""
+@pytest.mark.parametrize(
+    ("turns_m", "legs", "near"),
+    [(5.1, DARK, True), (4.5, DARK, False), (5.1, RED, False)],
+    ids=["turns", "another place", "the next in the queue"],
+)
+def test_an_owner_who_turns_round_where_they_stand_is_still_there(
+    turns_m: float, legs: Colour, near: bool
+) -> None:
+    """A rucksack is seen of them then, and their trousers; somebody else who goes by their number has others."""
     hall = Hall()
     hall.until(10.0, {1: (5.6, DARK)})
     life = hall.life(since_s=8.0)
     hall.until(12.0, {1: (5.0, DARK)})
-    hall.until(30.0, {1: (turns_m, RED)})
+    hall.until(30.0, {1: (turns_m, RED)}, legs=legs)
     assert hall.near(life) is near
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+def test_of_whom_hardly_a_look_was_had_as_they_brought_it_is_known_by_what_they_wear_on_the_whole(
+    looks: int,
+) -> None:
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK)})
+    life = hall.life(since_s=8.0)
+    owner = life.owners[1]
+    life.owners[1] = replace(owner, looks=owner.looks[:looks])
+    hall.until(22.0, {1: (2.0, DARK)})
+    assert hall.near(life) is False
+    assert hall.owners.went(life)
 
 
 def test_who_wears_something_else_by_now_is_not_the_owner_whatever_they_wore_before() -> None:

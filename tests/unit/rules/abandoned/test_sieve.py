@@ -170,6 +170,21 @@ def test_a_suitcase_that_rolled_in_as_somebody_is_none_if_nobody_shows_beside_it
     assert sieve.is_within_somebody(thing(suitcase, 5.0), 5.0, pixels) is shows
 
 
+def test_somebody_before_a_wall_as_dark_as_their_jacket_is_no_thing_though_only_their_trousers_show() -> None:
+    sieve, company = make_sieve()
+    somebody, trousers = box(640, 600, 50, 175), box(640, 600, 40, 80)
+    for k in range(12):
+        company.see([box(500 + 12 * k, 600, 50, 175)], [7], 0.4 * k, None, SIZE)
+    for k in range(16):
+        company.see([somebody], [7], 5.0 + 0.4 * k, None, SIZE)
+    changed = np.zeros((90, 160), bool)
+    x0, y0, x1, y1 = (round(float(v) / 8) for v in trousers)
+    changed[y0:y1, x0:x1] = True
+    pixels = Pixels(PixelLook(START + timedelta(seconds=11), changed=changed), SIZE)
+    assert not sieve.is_seen_as(thing(trousers, 5.0), company.people[0], pixels)
+    assert sieve.is_within_somebody(thing(trousers, 5.0), 5.0, pixels)
+
+
 def test_who_was_there_before_the_suitcase_is_somebody_though_only_the_suitcase_shows() -> None:
     """They sat there when the place was learnt, and do not differ from it."""
     sieve, company = make_sieve()
