@@ -36,7 +36,7 @@ from flows.store.reports import ReportsStore
 from serve.api.config import ApiConfig
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
-STREET = Path(__file__).resolve().parents[2] / "cluster/demo/clips/gantry.mp4"
+STREET = Path(__file__).resolve().parents[2] / "cluster/demo/clips/crossing.mp4"
 FILES = ["first.jpg", "first-crop.jpg", "last.jpg", "last-crop.jpg", "plate.jpg"]
 
 

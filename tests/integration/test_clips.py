@@ -24,7 +24,7 @@ from flows.uploads.inspector import HelperAway, Inspector
 from flows.uploads.kinds import Limits, UploadRefused
 from serve.clips import ClipLooker
 
-DEMO = Path(__file__).resolve().parents[2] / "cluster/demo/clips/gantry.mp4"
+DEMO = Path(__file__).resolve().parents[2] / "cluster/demo/clips/crossing.mp4"
 
 
 def frames(path: Path, **more: object) -> list[ClipFrame]:
