@@ -160,6 +160,7 @@ class AbandonedObjects:
         life = Life(
             thing, thing.noticed_at if late else thing.since_at, since_s=self._seconds(thing.since_at)
         )
+        life.before = self._stays.before(life.since_s)
         self._lives[thing.number] = life
         if thing.look != "new":
             self._dismiss(life, thing.look)
@@ -287,7 +288,7 @@ class AbandonedObjects:
             return []
         if self._sieve.is_within_somebody(life.thing, life.since_s, self._pixels):
             return []
-        if self._stays.over(life.thing.xyxy, life.since_s, self._pixels):
+        if self._stays.over(life.thing.xyxy, life.since_s, self._pixels, life.before):
             return []
         if self._somebody_stays(life):
             return []

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flows.domain.events import Event
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Box, Thing
@@ -93,6 +96,7 @@ class Life:
         seen_s: When an owner was last detected.
         whole: Its box with all parts that came to stand one after the other; None as long as it is one.
         size_m: Its width and height.
+        before: ``(N, 4)`` where people were seen before it came, surely or not.
     """
 
     thing: Thing
@@ -127,6 +131,7 @@ class Life:
     seen_s: float = 0.0
     whole: Box | None = None
     size_m: tuple[float, float] = (0.0, 0.0)
+    before: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32))
 
     @property
     def box(self) -> Box:

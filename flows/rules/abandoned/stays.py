@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from flows.rules.abandoned.sieve import Sieve
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.yardstick import Yardstick, foot_of
 from flows.tracking.boxes import box_iou
+
+NOBODY: Final = np.zeros((0, 4), np.float32)
 
 
 class Stays:
@@ -43,25 +46,25 @@ class Stays:
         """Whether somebody has stayed by a thing since it came: it may be theirs, whoever brought it to them."""
         return any(self._is_by(thing, body) for body in self._bodies(since_s))
 
-    def over(self, thing: Box, since_s: float, pixels: Pixels) -> bool:
+    def before(self, since_s: float) -> NDArray[np.float32]:
+        """``(N, 4)`` where somebody was seen before a thing came, as far as is remembered: to be asked when it does."""
+        seen = [boxes for at_s, boxes in self._looks if at_s <= since_s - self._config.hand_s]
+        return np.concatenate(seen) if seen else NOBODY
+
+    def over(self, thing: Box, since_s: float, pixels: Pixels, before: NDArray[np.float32] = NOBODY) -> bool:
         """Whether it may be a part of somebody who has stayed there since it came: the legs of one who sits.
 
-        Where nothing but the thing shows, it is all that a detector has seen, unless somebody was there before it.
+        Where nothing but the thing shows, it is all that a detector has seen, unless somebody was there ``before`` it:
+        they may belong to the empty place itself.
         """
+        config = self._config
         return any(
             self._is_part(thing, body)
             and (
-                (pixels.share_there(thing, body) or 0.0) > self._config.empty
-                or self._was_there(body, since_s)
+                (pixels.share_there(thing, body) or 0.0) > config.empty
+                or bool((box_iou(body[None], before) >= config.same).any())
             )
             for body in self._bodies(since_s)
-        )
-
-    def _was_there(self, body: Box, since_s: float) -> bool:
-        """Whether a body was seen in its place before a thing came: it may belong to the empty place itself."""
-        until_s, same = since_s - self._config.hand_s, self._config.same
-        return any(
-            bool((box_iou(body[None], boxes) >= same).any()) for at_s, boxes in self._looks if at_s <= until_s
         )
 
     def _bodies(self, since_s: float) -> NDArray[np.float32]:

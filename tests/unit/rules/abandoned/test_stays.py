@@ -100,15 +100,32 @@ def test_who_stays_by_a_thing(seen: Callable[[float], Box | None], beside: bool)
 def test_what_is_seen_within_who_stays_there_may_be_their_legs(
     seen: Callable[[float], Box | None], shows: bool, over: bool
 ) -> None:
-    stays = make_stays()
+    stays, before = make_stays(), np.zeros((0, 4), np.float32)
     for t in np.arange(0.0, NOW_S, 0.5):
         who = seen(float(t))
         stays.see([] if who is None else [who], float(t))
+        if t == CAME_S:
+            before = stays.before(CAME_S)
     changed = np.zeros((90, 160), bool)
     x0, y0, x1, y1 = (round(float(v) / 8) for v in (box(6.1, 0.6, 1.3) if shows else BAG))
     changed[y0:y1, x0:x1] = True
     pixels = Pixels(PixelLook(datetime(2026, 6, 1, tzinfo=UTC), changed=changed), SIZE)
-    assert stays.over(BAG, CAME_S, pixels) is over
+    assert stays.over(BAG, CAME_S, pixels, before) is over
+
+
+def test_who_was_there_before_it_is_remembered_for_as_long_as_it_stands() -> None:
+    """An owner may be away for longer than looks are kept."""
+    stays, sits, before = make_stays(), box(6.1, 0.6, 1.3), np.zeros((0, 4), np.float32)
+    for t in np.arange(0.0, 60.0, 0.5):
+        stays.see([sits], float(t))
+        if t == CAME_S:
+            before = stays.before(CAME_S)
+    changed = np.zeros((90, 160), bool)
+    x0, y0, x1, y1 = (round(float(v) / 8) for v in BAG)
+    changed[y0:y1, x0:x1] = True
+    pixels = Pixels(PixelLook(datetime(2026, 6, 1, tzinfo=UTC), changed=changed), SIZE)
+    assert stays.over(BAG, CAME_S, pixels, before)
+    assert not stays.over(BAG, CAME_S, pixels, stays.before(CAME_S))
 
 
 def test_looks_that_follow_one_another_fast_do_not_outweigh_the_rest() -> None:
