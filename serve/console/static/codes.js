@@ -11,7 +11,7 @@ export const CODES = {
   "unit.d": ["тәул", "сут", "d"],
   "unit.deg": ["°", "°", "°"],
   "unit.widths": ["адам ені", "ширин человека", "widths of a person"],
-  "unit.probability": ["ықтималдық", "вероятность", "probability"],
+  "unit.probability": ["%", "%", "%"],
   "measured.speed": ["Жылдамдық", "Скорость", "Speed"],
   "measured.travel_time": ["Жол уақыты", "Время в пути", "Travel time"],
   "measured.distance": ["Қашықтық", "Расстояние", "Distance"],

@@ -3,15 +3,18 @@
 import { h } from "./dom.js";
 import { day, measure, number, t, unit, when } from "./words.js";
 
+// A probability is told in per cent; its range is what any one look fewer would make of it, no interval of a measurement.
+const told = (m, value) => number(m.unit === "probability" ? 100 * value : value, 1);
+
 export function summary(item) {
   const speed = item.measured?.speed;
   if (speed) return `${number(speed.value, 0)} ${unit(speed.unit)}${item.threshold?.limit_kmh ? ` / ${number(item.threshold.limit_kmh)}` : ""}`;
   const first = Object.entries(item.measured || {})[0];
-  return first ? `${measure(first[0])} ${number(first[1].value, 1)} ${unit(first[1].unit)}` : "";
+  return first ? `${measure(first[0])} ${told(first[1], first[1].value)} ${unit(first[1].unit)}` : "";
 }
 
 // What was measured, and how sure that is.
-export const interval = (m) => h("span", h("b.value", `${number(m.value, 1)} ${unit(m.unit)}`), ` ${t("interval")} `, h("span.range", `${number(m.low, 1)} – ${number(m.high, 1)}`));
+export const interval = (m) => h("span", h("b.value", `${told(m, m.value)} ${unit(m.unit)}`), ` ${m.unit === "probability" ? "" : t("interval")} `, h("span.range", `${told(m, m.low)} – ${told(m, m.high)}`));
 
 export function facts(item) {
   const rows = Object.entries(item.measured || {}).map(([name, m]) => [

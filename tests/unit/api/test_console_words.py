@@ -253,7 +253,7 @@ def test_each_word_is_said_in_each_language() -> None:
     foreign = [
         key
         for key, (kazakh, russian, english) in WORDS.items()
-        if english != "°" and not all(CYRILLIC.search(text) for text in (kazakh, russian))
+        if english not in ("°", "%") and not all(CYRILLIC.search(text) for text in (kazakh, russian))
     ]
     assert (blank, foreign) == ([], [])
     assert len(WORDS) > 400, "they are found"
