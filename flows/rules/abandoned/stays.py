@@ -74,7 +74,7 @@ class Stays:
         lately = np.concatenate([boxes for at_s, boxes in self._looks if at_s >= until_s - config.freed_s])
         since = [boxes for at_s, boxes in self._looks if at_s >= since_s]
         if not len(lately) or not since:
-            return np.zeros((0, 4), np.float32)
+            return NOBODY
         there = [(box_iou(lately, boxes) >= config.same).any(axis=1) for boxes in since]
         return np.asarray(lately[np.mean(there, axis=0) > config.stays])
 

@@ -153,6 +153,14 @@ def test_what_is_seen_within_somebody_may_be_them() -> None:
     assert not sieve.is_within_somebody(thing(box(700, 600, 40, 50)), 4.0, Pixels())
 
 
+def all_that_shows(there: Box) -> Pixels:
+    """Nothing else differs from the empty place."""
+    changed = np.zeros((90, 160), bool)
+    x0, y0, x1, y1 = (round(float(v) / 8) for v in there)
+    changed[y0:y1, x0:x1] = True
+    return Pixels(PixelLook(START + timedelta(seconds=11), changed=changed), SIZE)
+
+
 @pytest.mark.parametrize("shows", [False, True], ids=["a suitcase", "who sits behind it"])
 def test_a_suitcase_that_rolled_in_as_somebody_is_none_if_nobody_shows_beside_it(shows: bool) -> None:
     """A detector takes it, with its handle, for a person who walks in, and who then stands as nobody stands."""
@@ -162,10 +170,7 @@ def test_a_suitcase_that_rolled_in_as_somebody_is_none_if_nobody_shows_beside_it
         company.see([box(500 + 12 * k, 600, 50, 120)], [7], 0.4 * k, None, SIZE)
     for k in range(16):
         company.see([taken_for], [7], 5.0 + 0.4 * k, None, SIZE)
-    changed = np.zeros((90, 160), bool)
-    x0, y0, x1, y1 = (round(float(v) / 8) for v in (taken_for if shows else suitcase))
-    changed[y0:y1, x0:x1] = True
-    pixels = Pixels(PixelLook(START + timedelta(seconds=11), changed=changed), SIZE)
+    pixels = all_that_shows(taken_for if shows else suitcase)
     assert sieve.is_somebody(thing(suitcase, 5.0), 5.0, [], pixels) is shows
     assert sieve.is_within_somebody(thing(suitcase, 5.0), 5.0, pixels) is shows
 
@@ -177,10 +182,7 @@ def test_somebody_before_a_wall_as_dark_as_their_jacket_is_no_thing_though_only_
         company.see([box(500 + 12 * k, 600, 50, 175)], [7], 0.4 * k, None, SIZE)
     for k in range(16):
         company.see([somebody], [7], 5.0 + 0.4 * k, None, SIZE)
-    changed = np.zeros((90, 160), bool)
-    x0, y0, x1, y1 = (round(float(v) / 8) for v in trousers)
-    changed[y0:y1, x0:x1] = True
-    pixels = Pixels(PixelLook(START + timedelta(seconds=11), changed=changed), SIZE)
+    pixels = all_that_shows(trousers)
     assert not sieve.is_seen_as(thing(trousers, 5.0), company.people[0], pixels)
     assert sieve.is_within_somebody(thing(trousers, 5.0), 5.0, pixels)
 
@@ -190,10 +192,8 @@ def test_who_was_there_before_the_suitcase_is_somebody_though_only_the_suitcase_
     sieve, company = make_sieve()
     for k in range(30):
         company.see([box(640, 600, 50, 120)], [7], 0.4 * k, None, SIZE)
-    suitcase, changed = box(640, 600, 50, 80), np.zeros((90, 160), bool)
-    x0, y0, x1, y1 = (round(float(v) / 8) for v in suitcase)
-    changed[y0:y1, x0:x1] = True
-    pixels = Pixels(PixelLook(START + timedelta(seconds=11), changed=changed), SIZE)
+    suitcase = box(640, 600, 50, 80)
+    pixels = all_that_shows(suitcase)
     assert sieve.is_within_somebody(thing(suitcase, 6.0), 6.0, pixels)
 
 
