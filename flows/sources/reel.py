@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import repeat
 
 import av
 import numpy as np
@@ -75,19 +74,18 @@ class Reel:
         return self._shown[1]
 
 
-def stills(packets: Sequence[RingPacket], ats: Sequence[datetime], parts: Sequence[Part] = ()) -> list[Still]:
+def stills(packets: Sequence[RingPacket], ats: Sequence[datetime]) -> list[Still]:
     """The frames nearest to the given capture times, in the order asked; one pass for each group of pictures.
 
     Args:
         packets: In decoding order.
         ats: Capture times.
-        parts: What is wanted of each frame, as far as the picture goes; whole pictures by default.
 
     Raises:
         SourceError: If a frame of that time is not held, or cannot be decoded from what is.
     """
-    reel, wanted = Reel(packets), enumerate(zip(ats, parts or repeat(None), strict=bool(parts)))
-    found = {n: reel.still(at, part) for n, (at, part) in sorted(wanted, key=lambda each: each[1][0])}
+    reel = Reel(packets)
+    found = {n: reel.still(at) for n, at in sorted(enumerate(ats), key=lambda each: each[1])}
     return [found[n] for n in range(len(ats))]
 
 
