@@ -30,6 +30,7 @@ local function forget_event(prefix, events, entry)
   redis.call('ZREM', prefix .. 'times:type:' .. kind, id)
   redis.call('ZREM', prefix .. 'times:camera:' .. camera, id)
   redis.call('ZREM', prefix .. 'times:district:' .. district, id)
+  redis.call('ZREM', prefix .. 'violations:camera:' .. camera, id)
   return gone
 end
 

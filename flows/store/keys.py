@@ -17,6 +17,7 @@ them.
 | ``{dome}:violations:D|R|S`` | sorted set | violations of a district, a rule, in a state, by capture time, ms; |
 | | | an empty R or S is any |
 | ``{dome}:violations:plate:P`` | sorted set | violations of a plate (normalised), by capture time, ms |
+| ``{dome}:violations:camera:C`` | sorted set | likewise, of a camera |
 | ``{dome}:review:queue:D`` | sorted set | a district's violations that wait for a reviewer: capture time, ms, less |
 | | | 1e13 for each degree of severity: the severest first, then the oldest |
 | ``{dome}:review:claims`` | sorted set | violations in review, by the time of the claim, ms |
@@ -160,6 +161,11 @@ def violations(district: str, rule: str = "", state: str = "") -> str:
 def violations_of_plate(plate: str) -> str:
     """Violations of a normalised plate by capture time."""
     return f"{PREFIX}violations:plate:{plate}"
+
+
+def violations_of_camera(camera_id: str) -> str:
+    """Violations of a camera by capture time."""
+    return f"{PREFIX}violations:camera:{camera_id}"
 
 
 def filings(violation_id: str) -> str:

@@ -167,9 +167,10 @@ class ViolationsStore:
             offset += len(rows)
 
     def _one_by_one(self, wanted: Wanted, after: Mark | None, count: int) -> list[Mark]:
-        """One plate has few violations, and of a camera little else is known: each of its events is looked at."""
+        """A plate has few violations, and so has a camera: each is looked at."""
         plate = normal_plate(wanted.plate)
-        name = keys.times("camera", wanted.camera) if wanted.camera else keys.violations_of_plate(plate)
+        by_camera = keys.violations_of_camera(wanted.camera)
+        name = by_camera if wanted.camera else keys.violations_of_plate(plate)
         found: list[Mark] = []
         with self._told("list violations of a plate or a camera"):
             walk = self._walk(name, wanted, after, 500)

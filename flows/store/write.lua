@@ -125,6 +125,7 @@ for i = 2, #ARGV, 13 do
     elseif state ~= '' then
       redis.call('HSET', record, 'district', district, 'ms', ms, 'severity', severity,
         'rule', string.match(kind, '^dome%.violation%.(.+)%.v%d+$'))
+      redis.call('ZADD', prefix .. 'violations:camera:' .. camera, ms, id)
       settle(id, 0, state, ms)
     elseif violation ~= '' and attached[kind] then
       -- The record may not exist yet: whichever comes second finds the other's half.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from apiclient import speeding, stored
+import redis
+from apiclient import AT, speeding, stored
 
+from flows.domain.events import SIGNAL_CHANGED, Event
 from flows.domain.plates import PlateRecord, plate_event
 
 
@@ -59,6 +62,22 @@ async def test_the_violations_of_one_camera_are_paged_among_all_that_is_known_of
     assert [row["id"] for row in await all_pages(api, "&camera=abay-1&plate=123ABC02")] == [made[5].id]
     assert await all_pages(api, "&camera=abay-2&plate=123ABC02") == []
     assert await all_pages(api, "&camera=abay-1&rule=bus_lane") == []
+
+
+async def test_a_light_that_changes_often_makes_no_list_of_its_camera_s_violations_slow(
+    api: Any, redis_url: str
+) -> None:
+    lights = [
+        Event.of(SIGNAL_CHANGED, camera_id="abay-1", district="esil", at=AT + timedelta(seconds=n), data={}, key=(n,))
+        for n in range(1000)
+    ]  # fmt: skip
+    made = speeding(3, camera="abay-1")
+    api.write(*lights, made)
+    held = redis.Redis.from_url(redis_url)
+    held.config_resetstat()
+    assert [row["id"] for row in await all_pages(api, "&camera=abay-1")] == [made.id]
+    stats: Any = held.info("commandstats")
+    assert sum(each["calls"] for each in stats.values()) < 100
 
 
 async def test_a_plate_is_found_by_those_who_see_plates(api: Any) -> None:
