@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from flows.casework.auditing import Head, Row, Sealed
 from flows.domain.audit import AuditEntry, Seal
@@ -16,23 +16,11 @@ from flows.store.ledger import ANSWER_S, from_ms
 PAGE: Final = 1000
 
 
-class AuditLog(Protocol):
-    """Reads the log. There is no method that writes: changes write their own entries."""
-
-    def entries(self, since: int = 0, case: str | None = None) -> Iterator[AuditEntry]:
-        """Entries after the number ``since``, in order; of one case, or of all.
-
-        Raises:
-            StoreError: If Redis is away.
-        """
-        ...
-
-
 class AuditStore:
-    """The log as Redis holds it; see :class:`AuditLog`.
+    """Reads the log. There is no method that writes: changes write their own entries.
 
     Args:
-        url: Of Redis.
+        url: Of Redis; where it is away, reading raises a :class:`~flows.domain.errors.StoreError`.
     """
 
     def __init__(self, url: str) -> None:
@@ -50,6 +38,22 @@ class AuditStore:
                 page: Any = self._redis.xrange(keys.AUDIT, min=place, count=PAGE)
             for name, fields in page:
                 yield _row(name, fields)
+            if len(page) < PAGE:
+                return
+            place = f"({page[-1][0].decode()}"
+
+    def entries(self, since: int = 0) -> Iterator[AuditEntry]:
+        """Entries after the number ``since``, in order."""
+        return map(read, self.rows(since))
+
+    def newest(self, before: int, since: int = 0) -> Iterator[AuditEntry]:
+        """Entries before the number ``before`` and after ``since``, the newest first: for people who read it."""
+        place = f"({before}-1"
+        while True:
+            with told("read the audit log", self._address):
+                page: Any = self._redis.xrevrange(keys.AUDIT, max=place, min=_after(since), count=PAGE)
+            for each in page:
+                yield read(_row(*each))
             if len(page) < PAGE:
                 return
             place = f"({page[-1][0].decode()}"
@@ -80,13 +84,6 @@ class AuditStore:
         seal, digest = sealed
         with told("note the newest seal", self._address):
             self._redis.hset(keys.AUDIT_SEALED, mapping={"seal": seal.model_dump_json(), "sha256": digest})
-
-    def entries(self, since: int = 0, case: str | None = None) -> Iterator[AuditEntry]:
-        """See :meth:`AuditLog.entries`."""
-        for row in self.rows(since):
-            entry = read(row)
-            if case is None or entry.case == case:
-                yield entry
 
 
 def _after(since: int) -> str:

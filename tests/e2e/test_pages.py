@@ -416,8 +416,8 @@ def test_the_log_says_what_was_done_with_a_violation_and_why(
     page.wait_for_selector("tbody tr >> nth=3")
     cells = [row.locator("td").all_inner_texts() for row in page.locator("tbody tr").all()]
     assert [(row[3], row[5]) for row in cells] == [
-        ("violation taken for review", ""), ("violation put back", ""), ("violation taken for review", ""),
-        ("violation rejected", "Not visible: snow"),
+        ("violation rejected", "Not visible: snow"), ("violation taken for review", ""),
+        ("violation put back", ""), ("violation taken for review", ""),
     ]  # fmt: skip
     heads = page.locator("thead th").all_inner_texts()
     assert all(re.fullmatch("[0-9a-f]{8}", row[heads.index("Hash")]) for row in cells)

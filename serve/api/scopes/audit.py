@@ -27,11 +27,16 @@ class Audit:
         self._searches = Searches(services, bounds)
         self._seen: dict[str, bool] = {}
 
-    def page(self, since: int, count: int) -> tuple[list[AuditEntry], int | None]:
-        """Entries after a number, in order, and the number to go on from; None at the end of the log."""
+    def page(self, since: int, before: int | None, count: int) -> tuple[list[AuditEntry], int | None]:
+        """Entries after a number, in order, or before one, the newest first; and the number to go on from.
+
+        That is None where nothing is left.
+        """
+        log = self._services.audit
+        entries = log.entries(since) if before is None else log.newest(before, since)
         found: list[AuditEntry] = []
         last, looked = since, 0
-        for entry in islice(self._services.audit.entries(since), LOOKED_AT):
+        for entry in islice(entries, LOOKED_AT):
             last, looked = entry.seq, looked + 1
             if self._shown(entry):
                 found.append(entry)

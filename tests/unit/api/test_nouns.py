@@ -199,6 +199,29 @@ async def test_an_auditor_sees_their_districts_only(api: Any) -> None:
     assert (len(page["items"]), len(rest["items"]), rest["next"]) == (1, 3, None)
 
 
+async def test_whoever_reads_the_audit_log_begins_with_what_was_done_last(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.store.audit.PAGE", 2)
+    for n in range(5):
+        violation = speeding(n, "esil" if n != 2 else "almaly")
+        api.write(violation)
+        await api.post(f"/violations/{violation.id}/claim", {"version": 0}, districts=[violation.subject])
+
+    async def pages(query: str) -> list[list[int]]:
+        read, on = [], f"before={2**53 - 1}"
+        while True:
+            page = (await api.get(f"/audit?{on}&{query}", "auditor")).json()
+            read.append([item["seq"] for item in page["items"]])
+            if page["next"] is None:
+                return read
+            on = f"before={page['next']}"
+
+    assert await pages("limit=3") == [[5, 4, 2], [1]]
+    assert await pages("since=3&limit=3") == [[5, 4]]
+    assert [item["seq"] for item in (await api.get("/audit", "auditor")).json()["items"]] == [1, 2, 4, 5]
+
+
 class Service:
     """Another service; what it answers is said by the test."""
 

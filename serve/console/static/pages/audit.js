@@ -1,4 +1,4 @@
-// The audit log: who did, saw or decided what, and why.
+// The audit log: who did, saw or decided what, and why; the newest first.
 
 import { ask } from "../api.js";
 import { fill, h } from "../dom.js";
@@ -12,14 +12,14 @@ export async function open(main, { signal }) {
   const more = h("button", { onclick: () => load() }, t("more"));
   fill(main, h("h1", t("audit")), h("p.note", t("audit_note")),
     h("div.scroll", h("table.log", h("thead", h("tr", ["#", "time", "who", "action", "subject", "reason", "hash"].map((k) => h("th", { scope: "col" }, t(k))))), body)), more);
-  let since = 0;
+  let before = Number.MAX_SAFE_INTEGER;
 
   async function load() {
-    const page = await ask(`/audit?since=${since}&limit=100`, { signal });
+    const page = await ask(`/audit?before=${before}&limit=100`, { signal });
     body.append(...page.items.map(row));
     if (!body.children.length) body.append(h("tr", h("td", { colspan: 7 }, t("nothing_yet"))));
     more.hidden = page.next === null;
-    since = page.next ?? since;
+    before = page.next ?? before;
   }
   await load();
 }
