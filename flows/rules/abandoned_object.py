@@ -202,7 +202,7 @@ class AbandonedObjects:
         """One step of a thing's life."""
         if life.gone_at is not None:
             return self._end(life, moment, now_s)
-        life.show(now_s)
+        life.show(now_s, moment.at)
         if life.thing.standing == "stands":
             life.solid += any(filled(life.thing.xyxy, box) > KNOWN for box in self._bodies)
         if life.dismissed == "light" and life.is_solid(self._thresholds):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Box, Thing
 from flows.objects.company import Array, Person, around
 from flows.rules.abandoned.thresholds import ObjectConfig
+
+CLEAR_S: Final = 5.0
+"""A picture so old shows a thing as it stands now; whoever passes before it is by in less."""
 
 State = Literal["placed", "attended", "unattended", "abandoned"]
 
@@ -86,6 +90,7 @@ class Life:
         solid: Of these, those in which a detector saw a body there, whatever it took it for.
         shown_s: For how long it has been seen since it stands as it does now, from look to look.
         looked_s: The last of those.
+        clear: The latest looks in which nothing stood before it, for :data:`CLEAR_S`: when, and the same in seconds.
         noticed_at: Since when it stands as it did then.
         known_as: What a detector called it.
         event: Its first event, once there is one.
@@ -121,6 +126,7 @@ class Life:
     solid: int = 0
     shown_s: float = 0.0
     looked_s: float = 0.0
+    clear: deque[tuple[datetime, float]] = field(default_factory=deque)
     noticed_at: datetime | None = None
     known_as: str = ""
     event: Event | None = None
@@ -138,13 +144,17 @@ class Life:
         """Where it is, with all its parts."""
         return self.thing.xyxy if self.whole is None else self.whole
 
-    def show(self, now_s: float) -> None:
-        """Notes for how long it is seen to stand."""
+    def show(self, now_s: float, at: datetime) -> None:
+        """Notes for how long it is seen to stand, and when."""
         if self.thing.noticed_at != self.noticed_at:
             self.noticed_at, self.shown_s = self.thing.noticed_at, 0.0
         elif self.thing.standing == "stands":
             self.shown_s += now_s - self.looked_s
-        self.shown += self.thing.standing == "stands"
+        if self.thing.standing == "stands":
+            self.shown += 1
+            self.clear.append((at, now_s))
+        while self.clear and self.clear[0][1] < now_s - CLEAR_S:
+            self.clear.popleft()
         self.looked_s = now_s
 
     def look(self, somebody: bool, now_s: float) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+import numpy as np
+
 from flows.domain.events import (
     OBJECT_ABANDONED,
     OBJECT_CLOSED,
@@ -97,7 +99,7 @@ class Teller:
         place = self._yard.place_m(foot_of(life.box))
         column = round(x0 / max(moment.width_px, 1) * PLACES)
         row = round(y1 / max(moment.height_px, 1) * PLACES)
-        moments = _moments(life, at, (x0, y0, x1, y1), closed)
+        moments = _moments(life, at if closed else self._clear(life, at), (x0, y0, x1, y1), closed)
         payload = AbandonedObject(
             rule_version=self._version,
             object=life.event.id if life.event is not None else self._first_id(at, column, row),
@@ -138,6 +140,13 @@ class Teller:
         """The id that the first event will have; see :meth:`flows.domain.events.Event.of`."""
         stamp = at.astimezone(UTC).isoformat(timespec="milliseconds")
         return id_of(self._camera.id, OBJECT_ABANDONED, stamp, column, row)
+
+    def _clear(self, life: Life, now: datetime) -> datetime:
+        """When the picture of a thing is taken: in the latest look in which nobody is made unrecognisable before it."""
+        for at, at_s in reversed(life.clear):
+            if not any(filled(life.box, np.array(box)) for box in self._bystanders(life, at, at_s)):
+                return at
+        return now
 
     def _bystanders(self, life: Life, moment: datetime, at_s: float) -> list[Xyxy]:
         """Who is in a picture and does not own the thing, each box wide enough for whoever trembles in it."""

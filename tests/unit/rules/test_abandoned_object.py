@@ -787,6 +787,18 @@ def test_bystanders_are_named_for_each_picture_and_the_owner_is_not() -> None:
     assert len(told.bystanders["now"]) == 1
 
 
+def test_whoever_passes_before_a_thing_when_it_is_told_hides_it_in_no_picture() -> None:
+    """Made unrecognisable, they would cover it: the picture of a moment before shows it."""
+    people = {"owner": LEAVES, "passer": walk((14, 16), (23, 7))}
+    first = play(Tale(people))[0]
+    told = AbandonedObject.model_validate(first.data)
+    now = told.moments[-1]
+    assert abs(30 - seconds(first) - BAG_M) < 0.5, "they are before it when it is told"
+    assert timedelta(0) < first.time - now.at < timedelta(seconds=5)
+    (passer,) = told.bystanders["now"]
+    assert passer[0] > BAG[2]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("survey", [False, True])
 def test_a_child_as_low_as_a_bag_is_in_no_picture_and_the_bag_in_all(survey: bool) -> None:

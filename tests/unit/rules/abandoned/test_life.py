@@ -83,15 +83,15 @@ def test_what_is_hidden_now_is_not_reported_now() -> None:
 def test_it_is_seen_to_stand_while_nobody_stands_before_it_and_since_it_stands_as_it_does() -> None:
     life, standing = make_life(), make_life("hidden").thing
     for seconds in (0.0, 1.0, 2.0):
-        life.show(seconds)
+        life.show(seconds, at(seconds))
     assert life.shown_s == 2.0
     life.thing = standing
     for seconds in (3.0, 9.0):
-        life.show(seconds)
+        life.show(seconds, at(seconds))
     assert life.shown_s == 2.0
     life.thing = replace(make_life().thing, noticed_at=at(9.0))
     for seconds in (9.0, 10.0):
-        life.show(seconds)
+        life.show(seconds, at(seconds))
     assert life.shown_s == 1.0
 
 
