@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from itertools import groupby
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Final
+
+from flows.ownfile import write_own
 
 if TYPE_CHECKING:
     from serve.api.config import ApiConfig
@@ -62,7 +63,7 @@ def doors(config: ApiConfig, address: str) -> Iterator[list[str]]:
     now = datetime.now(UTC)
     found = doors_of(config, address, now)
     text = page_of(found, now + VALID)
-    _write(page, text)
+    write_own(page, text.encode())  # whoever reads it may be any of them
     try:
         yield lines + _told(found, page)
     finally:
@@ -115,16 +116,6 @@ def _label(text: str) -> str:
 
 def _hours() -> str:
     return f"{VALID.total_seconds() / 3600:g} hours"
-
-
-def _write(path: Path, text: str) -> None:
-    """For its owner only: whoever reads it may be any of them."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(
-        os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-    ) as file:
-        file.write(text)
-    part.replace(path)
 
 
 _HTML: Final = Template("""<!doctype html>

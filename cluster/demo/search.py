@@ -6,7 +6,6 @@ The recordings are some hours old; the law of the place lets a search for a miss
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,7 @@ from cluster.demo import portrait
 from cluster.demo.cameras import Clip
 from flows.domain.cases import SearchCase
 from flows.domain.leads import Lead
+from flows.ownfile import write_own
 from flows.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def vault_key(home: Path) -> str:
     path = home / KEY_FILE
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(Fernet.generate_key().decode())
+        write_own(path, Fernet.generate_key(), first=True)
     return path.read_text(encoding="utf-8")
 
 

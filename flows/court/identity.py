@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from flows.domain.errors import FieldError
+from flows.ownfile import write_own
 from flows.settings import Settings
 
 DEVELOPMENT: Final = "Digital Dome development, not for court"
@@ -233,8 +233,7 @@ def _named(name: str) -> x509.Name:
 
 def _write(folder: Path, made: Identity) -> None:
     private = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    with os.fdopen(os.open(folder / "signer.key", os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-        file.write(private)
+    write_own(folder / "signer.key", private)
     (folder / "signer.pem").write_bytes(made.pem)
     (folder / "root.pem").write_bytes(made.chain[-1].public_bytes(Encoding.PEM))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 
 from flows.domain.channels import Channel
 from flows.domain.errors import FieldError
+from flows.ownfile import write_own
 
 KEY_BYTES: Final = 32
 MOST_KEYS: Final = 2
@@ -103,12 +103,7 @@ class ChannelBook:
             channels = dict(self.all())
             yield channels
             rows = {n: [k.get_secret_value() for k in c.keys] for n, c in sorted(channels.items())}
-            part = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                json.dump(rows, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.path)
+            write_own(self.path, json.dumps(rows, indent=1).encode())
 
     def _read(self) -> dict[str, Channel]:
         try:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from flows.domain.errors import FieldError
 from flows.domain.people import ROLES
+from flows.ownfile import write_own
 from serve.api.config import OidcConfig
 
 ALGORITHM: Final = "ES256"
@@ -86,12 +87,4 @@ def _make(path: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     jwk = jwt.algorithms.ECAlgorithm.to_jwk(key, as_dict=True)
     text = json.dumps({**jwk, "alg": ALGORITHM, "use": "sig", "kid": f"development-{os.urandom(4).hex()}"})
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    try:
-        path.hardlink_to(part)  # of two that make one at once, the first one's holds
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink()
+    write_own(path, text.encode(), first=True)
