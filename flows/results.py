@@ -29,7 +29,7 @@ from flows.store.cases import CaseStore
 from flows.store.delivery import Ack, Policy, Results
 from flows.store.evidence import EvidenceStore
 from flows.store.exemptions import ExemptionsStore
-from flows.store.owed import Owed
+from flows.store.owed import STEADILY_S, Owed
 from flows.store.pictures import PictureStore
 from flows.store.present import Present
 from flows.store.removals import Removals
@@ -65,7 +65,7 @@ class ResultsActor:
         spool = Spool(settings.spool, NAME, settings.spool_events)
         self._restarts = _count_start(settings)
         packages = EvidenceStore(settings.evidence)
-        owed = Owed.of(redis_url, keys.PASSAGES_UNREMOVED, packages)
+        owed = Owed.of(redis_url, keys.PASSAGES_UNREMOVED, packages.remove, busy_s=STEADILY_S)
         self._sections = SectionDesk(self._store, packages, owed)
         self._docket = Docket(self._store, ExemptionsStore(redis_url))
         task_days = (retention or Retention()).task_days

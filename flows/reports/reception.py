@@ -103,7 +103,7 @@ class Reception:
         limits: Limits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._reports, self._evidence, self._owed = reports, evidence, reports.owed(evidence)
+        self._reports, self._evidence, self._owed = reports, evidence, reports.owed(evidence.remove)
         self._limits, self._now = limits or Limits(), now
         self._recent: deque[float] = deque(maxlen=MANY)
 

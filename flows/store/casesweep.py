@@ -9,12 +9,13 @@ from typing import Any, Final, Protocol
 
 from flows.domain import cases as life
 from flows.domain.cases import SYSTEM, SearchCase
-from flows.domain.errors import CaseError, FieldError, StoreError
+from flows.domain.errors import CaseError, FieldError
 from flows.store import keys
 from flows.store.caserecord import kept
 from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import Change, Ledger, Refused, entry, to_ms
+from flows.store.owed import Owed
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ class CaseSweep:
         get: Callable[[str], SearchCase],
         expire: Callable[[str, datetime], object],
     ) -> None:
-        self._ledger, self._redis, self._files = ledger, ledger.client, files
+        self._ledger, self._redis = ledger, ledger.client
+        self._files = files
+        self._owed = Owed(ledger.client, ledger.address, keys.CASES_UNREMOVED, self._remove)
         self._get, self._end = get, expire
 
     def sweep(self, now: datetime | None = None) -> int:
@@ -124,15 +127,9 @@ class CaseSweep:
 
     def remove_files(self) -> None:
         """Removes files of cases that have lost everything; those that cannot be removed now are tried again."""
-        if self._files is None:
-            return
-        with told("look for files to remove", self._ledger.address):
-            ids: Any = self._redis.smembers(keys.CASES_UNREMOVED)
-        for case_id in (i.decode() for i in ids):
-            try:
-                self._files.remove(f"{FOLDER}/{case_id}")
-            except StoreError as error:
-                log.warning("%s; tried again later", error)
-                continue
-            with told("note that files are removed", self._ledger.address):
-                self._redis.srem(keys.CASES_UNREMOVED, case_id)
+        if self._files is not None:
+            self._owed.pay()
+
+    def _remove(self, case_id: str) -> None:
+        assert self._files is not None
+        self._files.remove(f"{FOLDER}/{case_id}")

@@ -1,11 +1,12 @@
-"""Folders of the evidence store that must go, noted until they have: a disk that is away may come back with them."""
+"""What must go of the evidence store, noted until it has: a disk that is away may come back with it."""
 
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import redis
 
@@ -16,27 +17,27 @@ from flows.store.ledger import ANSWER_S
 
 log = logging.getLogger(__name__)
 
-MOST: Final = 200
-"""Removed at a time."""
-AGAIN_S: Final = 60.0
-"""After a folder that could not be removed: a store that is away may take its time to say so."""
-
-
-class Files(Protocol):
-    """Where the folders are (:class:`flows.store.evidence.EvidenceStore`)."""
-
-    def remove(self, folder: str) -> bool: ...
+BUSY_S: Final = 1.0
+"""Removes for so long at a time: no event is written meanwhile, and an installation that has kept everything so far
+has years to remove, of an object store at a tenth of a second each."""
+STEADILY_S: Final = 20.0
+"""Of what comes all day long, as packages of passages do: an object store lets 200 go in it, every half minute."""
+MOST: Final = 1000
+"""Looked at at a time: as many as go in a second on a disk, of a million that may wait."""
+AGAIN_S: Final = 600.0
+"""After a time at which nothing could be removed: a store that is away may take its time to say so."""
 
 
 class Owed:
-    """Removes folders, and remembers in Redis which are still to be removed. Safe to use from several threads.
+    """Removes what is noted in Redis, for a while at a time. Safe to use from several threads.
 
     Args:
         client: Of Redis.
         address: Of Redis, for messages.
-        key: The set of those folders.
-        files: Where they are.
+        key: The set of what must go, mostly folders.
+        remove: Removes one of them; ``StoreError`` if it cannot now.
         steady_s: Seconds of a steady clock.
+        busy_s: Longest time at it.
     """
 
     def __init__(
@@ -44,45 +45,63 @@ class Owed:
         client: redis.Redis,
         address: str,
         key: str,
-        files: Files,
+        remove: Callable[[str], object],
         steady_s: Callable[[], float] = time.monotonic,
+        busy_s: float = BUSY_S,
     ) -> None:
         self._redis, self._address, self._key = client, address, key
-        self._files, self._steady_s = files, steady_s
+        self._remove, self._steady_s, self._busy_s = remove, steady_s, busy_s
         self._due_s = float("-inf")
 
     @classmethod
-    def of(cls, url: str, key: str, files: Files) -> Self:
+    def of(
+        cls,
+        url: str,
+        key: str,
+        remove: Callable[[str], object],
+        steady_s: Callable[[], float] = time.monotonic,
+        busy_s: float = BUSY_S,
+    ) -> Self:
         """With a connection of its own."""
-        return cls(client(url, ANSWER_S), masked(url), key, files)
+        return cls(client(url, ANSWER_S), masked(url), key, remove, steady_s, busy_s)
 
-    def owe(self, folders: Iterable[str]) -> None:
-        """Notes folders; called before what led to them is forgotten.
+    def owe(self, which: Iterable[str]) -> None:
+        """Notes what must go; called before what led to it is forgotten.
 
         Raises:
             StoreError: If Redis is away: nothing may be forgotten then.
         """
-        if which := list(folders):
+        if noted := list(which):
             with told("note what must be removed", self._address):
-                self._redis.sadd(self._key, *which)
+                self._redis.sadd(self._key, *noted)
 
     def pay(self) -> int:
-        """Removes what is noted; how many folders it was. With the first that cannot be removed it waits a while.
+        """Removes what is noted; how much of it went. Called again and again: what was too much for once goes then.
+
+        What cannot be removed now keeps nothing else from it; where nothing can be, all is tried again after a while.
 
         Raises:
             StoreError: If Redis is away.
         """
-        if self._steady_s() < self._due_s:
+        began_s, went, stuck = self._steady_s(), 0, list[StoreError]()
+        if began_s < self._due_s:
             return 0
         with told("read what must be removed", self._address):
             waiting: Any = self._redis.srandmember(self._key, MOST)
-        for went, folder in enumerate(each.decode() for each in waiting):
+        random.shuffle(waiting)
+        for each in (noted.decode() for noted in waiting):
+            if self._steady_s() - began_s >= self._busy_s:
+                break
             try:
-                self._files.remove(folder)
+                self._remove(each)
             except StoreError as error:
-                log.warning("%s; tried again later", error)
-                self._due_s = self._steady_s() + AGAIN_S
-                return went
-            with told("note that a folder is gone", self._address):
-                self._redis.srem(self._key, folder)
-        return len(waiting)
+                stuck.append(error)
+                continue
+            with told("note that it is gone", self._address):
+                self._redis.srem(self._key, each)
+            went += 1
+        if stuck and not went:
+            self._due_s = self._steady_s() + AGAIN_S
+        if stuck:
+            log.warning("%s; %d like it; tried again later", stuck[0], len(stuck) - 1)
+        return went

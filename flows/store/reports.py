@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import client, script, told
 from flows.store.ledger import to_ms, utc_now
-from flows.store.owed import Files, Owed
+from flows.store.owed import Owed
 from flows.store.turn import Turn
 from flows.store.violations import Mark
 
@@ -68,9 +68,9 @@ class ReportsStore:
         """Gives the connections back."""
         self._client.close()
 
-    def owed(self, files: Files) -> Owed:
+    def owed(self, remove: Callable[[str], object]) -> Owed:
         """What is still to be removed of reports that are gone."""
-        return Owed(self._client, self._address, UNREMOVED, files)
+        return Owed(self._client, self._address, UNREMOVED, remove)
 
     def begin(self, report_id: str, at: datetime) -> None:
         """Called before a report's files are written: if the report never comes, they are removed by and by.

@@ -48,7 +48,7 @@ class House:
 
     def start(self) -> None:
         """The actor's logic, afresh: it remembers nothing."""
-        owed = Owed.of(self.server.url, keys.PASSAGES_UNREMOVED, self.evidence)
+        owed = Owed.of(self.server.url, keys.PASSAGES_UNREMOVED, self.evidence.remove)
         self.sections = SectionDesk(self.store, self.evidence, owed, now=lambda: START + timedelta(minutes=5))
         self.docket = Docket(self.store, self.lists, now=lambda: self.now)
         self.clock_s = 0.0

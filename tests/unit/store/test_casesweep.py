@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 import redis
+from evidencestore import kept_in, store_in
 from people import Clock
 from searching import DAY, HOUR, T0, make_vehicle_case
 
 from flows.domain.cases import SearchTerms
 from flows.store import keys
 from flows.store.cases import CaseStore
+from flows.store.evidence import MARK
+from flows.store.owed import AGAIN_S
 
 
 def test_an_index_that_has_lost_its_case_keeps_no_other_from_being_forgotten(
@@ -30,3 +36,21 @@ def test_an_index_that_has_lost_its_case_keeps_no_other_from_being_forgotten(
     assert cases.active().at == T0 + DAY + HOUR
     cases.close_connections()
     client.close()
+
+
+def test_files_of_a_case_that_was_forgotten_while_their_disk_was_away_go_when_it_is_back(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, evidence = Clock(), store_in(tmp_path)
+    cases = CaseStore(redis_url, files=evidence, clock=clock)
+    case = cases.create(make_vehicle_case(), {})
+    evidence.put(f"searches/{case.id}", "lead.jpg", b"picture")
+    mark = (tmp_path / MARK).rename(tmp_path / "away")
+    cases.reject(case.id, "bolat", "unlawful")
+    assert kept_in(tmp_path / "searches")
+    mark.rename(tmp_path / MARK)
+    steady_s = time.monotonic() + AGAIN_S
+    monkeypatch.setattr(cases._sweep._owed, "_steady_s", lambda: steady_s)
+    cases.sweep()
+    assert not kept_in(tmp_path / "searches")
+    cases.close_connections()

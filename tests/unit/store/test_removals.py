@@ -9,8 +9,9 @@ import redis
 
 from flows.domain.errors import StoreError
 from flows.store import keys
+from flows.store.owed import AGAIN_S
 from flows.store.redis_server import EmbeddedRedis
-from flows.store.removals import AGAIN_S, Removals
+from flows.store.removals import Removals
 
 
 class Shelf:
@@ -59,9 +60,16 @@ def test_what_is_too_much_for_once_goes_bit_by_bit_and_what_is_stuck_holds_up_no
     assert shelf.waiting == 10
 
 
+def test_one_that_can_never_be_removed_holds_up_nothing(redis_server: EmbeddedRedis) -> None:
+    shelf = Shelf(redis_server.url, 20, takes_s=0.5, stuck=1)
+    for _ in range(20):
+        shelf.removals.sweep()
+    assert shelf.waiting == 1
+
+
 def test_of_very_many_some_are_looked_at(
     redis_server: EmbeddedRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.store.removals.MOST", 7)
+    monkeypatch.setattr("flows.store.owed.MOST", 7)
     shelf = Shelf(redis_server.url, 20, takes_s=0.0)
     assert [shelf.removals.sweep() for _ in range(4)] == [7, 7, 6, 0]
