@@ -86,6 +86,9 @@ class EvidenceQueue:
         plates: Reads the vehicle's plate; None where nobody does.
         belts: Decides what becomes of candidates of the seat-belt rule; None where nobody does.
         pauses_s: Between attempts to write a package; one more attempt than pauses.
+
+    Attributes:
+        problem: Why packages cannot be written now; empty if they can.
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class EvidenceQueue:
         self._waiting: list[_Waiting] = []
         self._hurried: list[_Waiting] = []
         self.counts: Counter[str] = Counter()
+        self.problem = ""
         self._refused: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -265,6 +269,7 @@ class EvidenceQueue:
 
     def _failed(self, waiting: _Waiting, error: StoreError) -> None:
         """It cannot be written now: a disk that is full may have room again in a minute."""
+        self.problem = f"no evidence can be kept in {self._store.address}: {error.__cause__ or error}"
         waiting.unwritten += 1
         if waiting.unwritten > len(self._pauses_s) or waiting.last:
             self._lose(waiting, error)
@@ -347,6 +352,7 @@ class EvidenceQueue:
             self.counts["incomplete"] += 1
         folder = evidence_folder(waiting.event)
         written = self._store.write(folder, making.contents, manifest.model_dump_json(indent=1).encode())
+        self.problem = ""
         return self._stored(waiting.event, folder, written)
 
     def _stored(self, event: Event, folder: str, manifest: bytes) -> list[Event]:

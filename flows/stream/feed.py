@@ -84,6 +84,8 @@ class Asked(Protocol):
 class Evidence(Protocol):
     """Makes the packages (``flows.evidence.queue.EvidenceQueue``)."""
 
+    problem: str
+
     @property
     def lost(self) -> int: ...
     def add(self, event: Event) -> None: ...
@@ -409,12 +411,13 @@ class Feed:
         if stats.decode_errors:
             errors["decode"] += stats.decode_errors
         errors.update(stats.oddities)
-        if self._evidence is not None and self._evidence.lost:
-            errors["evidence"] += self._evidence.lost
         if self._faces is not None:
             errors.update(self._faces.errors)
         newest, settled = self._newest_at, self._settled_at
         state, message = self._state, self._message or self._outbox.problem
+        if self._evidence is not None:
+            errors["evidence"] += self._evidence.lost
+            message = message or self._evidence.problem
         if state == "ended":  # why it ended early, where it did
             message = message or stats.message
         if state == "running" and stats.silent_since is not None:
@@ -432,7 +435,7 @@ class Feed:
             detections=counts.detections,
             faces=self._faces.looked if self._faces is not None else 0,
             reconnects=stats.reconnects,
-            errors=dict(errors),
+            errors=dict(+errors),
             processing_s=round(time.process_time() - self._began_s, 3),
             rate_hz=None if np.isnan(rate_hz) else round(rate_hz, 3),
             lag_s=max(0.0, (newest - settled).total_seconds()) if newest and settled else 0.0,

@@ -166,7 +166,7 @@ export const CODES = {
   "error.decode": ["кадр ашылмады", "кадр не раскодирован", "decoding"],
   "error.detector": ["анықтаушы", "детектор", "detector"],
   "error.source": ["көз", "источник", "source"],
-  "error.evidence": ["дәлелдеме", "доказательства", "evidence"],
+  "error.evidence": ["жоғалған дәлелдеме пакеттері", "потерянные пакеты доказательств", "lost evidence packages"],
   "error.faces": ["бет іздеу", "поиск лиц", "face search"],
   "error.step": ["өңдеу", "обработка", "step"],
   "action.case.created": ["іс ашылды", "дело создано", "case created"],

@@ -214,6 +214,17 @@ def test_a_failure_is_tried_again_later_as_often_as_there_are_pauses(
     assert (never.queue.lost, len(never.queue)) == (1, 0)
 
 
+def test_a_machine_with_another_folder_there_says_why_it_loses_packages(tmp_path: Path, clip: Path) -> None:
+    folder = tmp_path / "evidence"
+    (folder / "cam-0").mkdir(parents=True)
+    lost = Job(clip, EvidenceStore(str(folder))).run({170: make_violation()})
+    assert (lost.stored, lost.queue.lost) == ([], 1)
+    why = "nothing of the store is there, its disk may not be mounted"
+    assert lost.queue.problem == f"no evidence can be kept in {folder}: {why}"
+    again = Job(clip, FlakyStore(str(tmp_path / "b"), 2)).run({170: make_violation()})
+    assert (len(again.stored), again.queue.problem) == (1, "")
+
+
 def test_a_full_disk_is_waited_for(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = 100.0
     monkeypatch.setattr("flows.evidence.queue.time.monotonic", lambda: seconds)

@@ -201,15 +201,16 @@ async def test_a_files_frames_are_sent_again_after_a_surprise(
     assert (status.detected + status.gated, status.dropped, status.errors) == (20, 0, {"detector": 4})
 
 
-def test_packages_that_were_given_up_are_among_the_errors(tmp_path: Path) -> None:
+def test_packages_that_were_given_up_are_among_the_errors_and_why_is_said(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 2)
     camera = CameraConfig.model_validate(
         {"id": "c", "district": "d", "source": {"kind": "file", "path": path}}
     )
     pipeline = CameraPipeline.build(camera, load_profile("kz"))
-    lossy = cast(Evidence, SimpleNamespace(lost=2, refusals=dict))
+    why = "no evidence can be kept in /data: its disk may not be mounted"
+    lossy = cast(Evidence, SimpleNamespace(lost=2, problem=why, refusals=dict))
     feed = Feed(FileVideo("c", path), pipeline, SPEC, Scripted(), cast(Outbox, Kept()), lossy)
-    assert feed.status().errors == {"evidence": 2}
+    assert (feed.status().errors, feed.status().message) == ({"evidence": 2}, why)
 
 
 async def test_a_file_that_ended_early_says_so_to_the_end(
