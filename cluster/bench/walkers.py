@@ -38,17 +38,6 @@ def portrait() -> Image:
     return np.ascontiguousarray(astronaut()[..., ::-1])  # type: ignore[no-untyped-call]
 
 
-def stranger() -> Image:
-    """``(270, 270, 3)`` uint8 BGR: another person, from 25 px (scikit-image's ``lfw_subset``)."""
-    from PIL import Image as Pil
-    from skimage.data import lfw_subset
-
-    grey = lfw_subset()[0]  # type: ignore[no-untyped-call]
-    whole = Pil.fromarray(np.uint8(255 * grey / grey.max())).resize((150, 150), Pil.Resampling.BICUBIC)
-    padded = np.pad(np.asarray(whole), 60, mode="edge")
-    return np.ascontiguousarray(np.repeat(padded[..., None], 3, axis=2))
-
-
 def head_of(picture: Image) -> Image:
     """The portrait's head at the size it has on a walker."""
     from PIL import Image as Pil

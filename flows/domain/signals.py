@@ -31,7 +31,3 @@ class SignalState:
     def shown_for_s(self, at: datetime) -> float:
         """For how long it has shown this, at most."""
         return (at - self.since).total_seconds()
-
-    def surely_for_s(self, at: datetime) -> float:
-        """For how long it has shown this, at least."""
-        return (at - (self.begun_by or self.since)).total_seconds()

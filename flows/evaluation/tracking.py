@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import configparser
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -82,10 +82,6 @@ class TrackingScore:
     tracks: int
     frames: int
     ms_per_frame: float
-
-    def as_dict(self) -> dict[str, float | int]:
-        """For JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

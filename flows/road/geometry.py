@@ -28,17 +28,6 @@ def inside_polygon(points: Array, polygon: Array) -> NDArray[np.bool_]:
     return np.asarray(crosses.sum(axis=1) % 2 == 1)
 
 
-def side_of(points: Array, start: Array, end: Array) -> Array:
-    """Signed distance of points ``(N, 2)`` from the line through two points; positive on its left.
-
-    >>> side_of(np.array([[0.0, 2.0]]), np.array([0.0, 0.0]), np.array([1.0, 0.0])).tolist()
-    [2.0]
-    """
-    along = (end - start) / np.linalg.norm(end - start)
-    off = points - start
-    return np.asarray(along[0] * off[:, 1] - along[1] * off[:, 0])
-
-
 def crossing(a: Array, b: Array, start: Array, end: Array) -> float | None:
     """Where the way from ``a`` to ``b`` crosses the segment from ``start`` to ``end``.
 

@@ -193,22 +193,9 @@ class GroundPlane:
         return here, np.stack(modes)
 
     @property
-    def camera_height_m(self) -> float:
-        """Height of the camera above the ground, m, as the plane reveals it."""
-        return self.camera_m[1]
-
-    @property
     def camera_m(self) -> tuple[Array, float]:
         """``(2,)`` the point below the camera, m, and the camera's height above it, as the plane reveals them."""
         return _centre(self.h, self.picture_px)
-
-    @property
-    def accuracy_note(self) -> str:
-        """One line for people: residual, and what it means for a position on the road."""
-        r = self.residual
-        sd = np.sqrt(np.trace(self.covariance(self.to_px(np.array([self.centre_m])), 0.0).common[0]))
-        checked = f"residual {r.rms_px:.2f} px, {r.rms_m:.3f} m" if r.dof else "unchecked: only four points"
-        return f"{len(self.config.points)} points, {checked}, position known to {sd:.3f} m amid them"
 
 
 def _axes(h: Array, picture_px: tuple[int, int]) -> tuple[Array, Array, Array, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from flows.domain.cases import ENDED, SearchCase, person, runs
 from flows.domain.errors import CaseError, FieldError
@@ -12,31 +12,10 @@ from flows.store.ledger import Change, Clock, Ledger, Refused, entry, utc_now
 from flows.store.vault import Vault
 
 
-class Probes(Protocol):
-    """Probe photos. Written by ``CaseStore.create``, deleted by the end of their case.
-
-    Both raise ``StoreError`` if Redis is away or the photo cannot be opened, ``FieldError`` if it is not there.
-    """
-
-    def get(self, case_id: str, probe_id: str) -> bytes:
-        """A photo, JPEG, for the gallery.
-
-        Raises:
-            CaseError: If its case is not active: nothing may be searched with it.
-        """
-        ...
-
-    def view(self, case_id: str, probe_id: str, by: str) -> bytes:
-        """A photo for a person while its case runs; that they saw it is written down.
-
-        Raises:
-            CaseError: If its case is over, whether or not somebody has put it away yet.
-        """
-        ...
-
-
 class ProbeStore:
-    """Probe photos in Redis; see :class:`Probes`.
+    """Probe photos in Redis. Written by ``CaseStore.create``, deleted by the end of their case.
+
+    All raise ``StoreError`` if Redis is away or the photo cannot be opened, ``FieldError`` if it is not there.
 
     Args:
         url: Of Redis.
@@ -52,7 +31,11 @@ class ProbeStore:
         self._ledger.close()
 
     def get(self, case_id: str, probe_id: str) -> bytes:
-        """See :meth:`Probes.get`."""
+        """A photo, JPEG, for the gallery.
+
+        Raises:
+            CaseError: If its case is not active: nothing may be searched with it.
+        """
         case, token = self._read(case_id, probe_id)
         if case is None or not runs(case, self._ledger.now()):
             got = "no such case" if case is None else _standing(case)
@@ -62,7 +45,11 @@ class ProbeStore:
         return self._vault.open(self._found(token, case_id, probe_id))
 
     def view(self, case_id: str, probe_id: str, by: str) -> bytes:
-        """See :meth:`Probes.view`."""
+        """A photo for a person while its case runs; that they saw it is written down.
+
+        Raises:
+            CaseError: If its case is over, whether or not somebody has put it away yet.
+        """
         person(by)
         key = keys.case(case_id, "probes")
         case, token = self._read(case_id, probe_id)

@@ -35,7 +35,7 @@ class ProceedingsStore:
     def __init__(self, url: str, results: ResultsStore, clock: Clock = utc_now) -> None:
         self._ledger, self._results = Ledger(url, clock), results
         self._redis = self._ledger.client
-        self.turn = Turn(self._redis, "proceedings", TURN_S)
+        self._turn = Turn(self._redis, "proceedings", TURN_S)
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -48,7 +48,7 @@ class ProceedingsStore:
             StoreError: If Redis is away.
         """
         with told("take a turn", self._ledger.address):
-            return self.turn.mine()
+            return self._turn.mine()
 
     def waiting(
         self, count: int = 100, within: Collection[str] | None = None

@@ -15,7 +15,6 @@ if held and held ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
-_GIVE_BACK: Final = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
 
 
 class Turn:
@@ -34,12 +33,7 @@ class Turn:
         self._key, self._me = keys.turn(name), secrets.token_hex(8)
         self._lasts_ms = int(lasts_s * 1000)
         self._keep: Any = client.register_script(_KEEP)
-        self._back: Any = client.register_script(_GIVE_BACK)
 
     def mine(self) -> bool:
         """Takes or prolongs the turn; False while another has it."""
         return bool(self._keep(keys=[self._key], args=[self._me, self._lasts_ms]))
-
-    def give_back(self) -> None:
-        """Lets another have it at once."""
-        self._back(keys=[self._key], args=[self._me])

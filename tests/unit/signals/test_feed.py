@@ -38,7 +38,7 @@ def test_a_phase_lasts_since_its_first_line(path: Path) -> None:
         file.write(line(70, "red"))
     state = PhaseFeed(path).state(at(80))
     assert (state.since, state.confidence) == (at(53), 1.0)
-    assert state.surely_for_s(at(80)) == state.shown_for_s(at(80)) == 27
+    assert state.shown_for_s(at(80)) == 27
 
 
 def test_a_phase_that_is_said_again_and_again_lasts_since_it_was_first_said(path: Path) -> None:

@@ -43,10 +43,7 @@ def test_a_phase_began_between_two_looks() -> None:
     state = memory.state
     assert state is not None
     assert (state.since, state.begun_by, state.at) == (at(2.9), at(3.0), at(6.9))
-    assert (state.shown_for_s(at(6.9)), state.surely_for_s(at(6.9))) == (
-        pytest.approx(4.0),
-        pytest.approx(3.9),
-    )
+    assert state.shown_for_s(at(6.9)) == pytest.approx(4.0)
 
 
 def test_after_the_unknown_nothing_is_known_of_the_beginning() -> None:
