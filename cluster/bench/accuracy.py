@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,8 +21,8 @@ import numpy as np
 
 import flows.scenes
 from cluster.bench import report
+from cluster.bench.rendering import rendered
 from flows import pipeline as pipelines
-from flows.codehash import scenes_sha256
 from flows.domain.detections import Detections
 from flows.domain.events import Event, KeyMoment
 from flows.domain.frames import ClockState, Frame, NoPixels
@@ -238,7 +238,8 @@ def measure(clip: Clip, detector: DetectorLike | None, settings: Settings) -> Cl
     else:
         from flows.sources.file import FileVideo
 
-        path, truth = rendered(clip, settings)
+        name = f"{clip.pose}-{clip.seed}-{clip.vehicles}"
+        path, truth = rendered(clip.scene, settings.cache / "bench-accuracy", name)
         collector = Collector(clip, truth)
         source = FileVideo(
             f"{clip.pose}-{clip.seed}", path, started_at=truth.started_at, clock_source="scene"
@@ -269,28 +270,6 @@ def in_sight(truth: SceneTruth) -> set[int]:
         if not thing.ignore and thing.cls in VEHICLES and thing.speed_kmh > 1
     )
     return {track for track, count in frames.items() if count >= truth.fps}
-
-
-def rendered(
-    clip: Clip, settings: Settings, on_frame: Callable[[int, int], None] | None = None
-) -> tuple[Path, SceneTruth]:
-    """The clip's video and truth, rendered unless the cache has them from the same scene code."""
-    folder = settings.cache / "bench-accuracy"
-    path = folder / f"{clip.pose}-{clip.seed}-{clip.vehicles}-{scene_code()}.mp4"
-    truth_path = path.with_suffix(".json")
-    if not truth_path.exists():
-        from flows.scenes import clip as clips
-
-        partial = path.with_name(f"partial-{path.name}")
-        clips.write(clip.scene(), partial, partial.with_suffix(".json"), on_frame)
-        partial.replace(path)
-        partial.with_suffix(".json").replace(truth_path)  # last: its presence means that both are whole
-    return path, SceneTruth.model_validate_json(truth_path.read_text(encoding="utf-8"))
-
-
-def scene_code() -> str:
-    """Short digest of the scenes' code: other code renders other clips."""
-    return scenes_sha256()[:10]
 
 
 def score(results: Sequence[ClipResult], margin_kmh: float = 0.0) -> EventScore:

@@ -13,14 +13,14 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 import flows.scenes
-from cluster.bench.accuracy import in_sight, scene_code
+from cluster.bench.accuracy import in_sight
+from cluster.bench.rendering import rendered
 from cluster.bench.report import Figure, at_least, at_most, show, write
 from flows import pipeline as pipelines
 from flows.domain.belts import BeltAnswer, BeltRequest, is_candidate, looks_of
@@ -126,7 +126,7 @@ def measure(chosen: Sequence[Clip], settings: Settings) -> Tally:
 
 def play(clip: Clip, detector: DetectorLike, reader: BeltReader, settings: Settings, tally: Tally) -> None:
     """One clip through the pipeline and the classifier."""
-    path, truth = rendered(clip, settings)
+    path, truth = rendered(clip.scene, settings.cache / "bench-belts", str(clip.seed))
     scene, index = clip.scene(), TruthIndex(truth)
     pipeline = pipeline_of(clip, truth, detector.spec.sure_score)
     source = FileVideo(pipeline.camera.id, path, started_at=truth.started_at, clock_source="scene")
@@ -168,20 +168,6 @@ def pipeline_of(clip: Clip, truth: SceneTruth, sure_score: float = 0.6) -> Camer
         rules=truth.rules,
     )
     return CameraPipeline.build(camera, load_profile("kz"), sure_score=sure_score)
-
-
-def rendered(clip: Clip, settings: Settings) -> tuple[Path, SceneTruth]:
-    """The clip's video and truth, rendered unless the cache has them from the same scene code."""
-    path = settings.cache / "bench-belts" / f"{clip.seed}-{scene_code()}.mp4"
-    truth_path = path.with_suffix(".mp4.json")
-    if not truth_path.exists():
-        from flows.scenes import clip as writer
-
-        partial = path.with_name(f"partial-{path.name}")
-        writer.write(clip.scene(), partial, partial.with_suffix(".json"))
-        partial.replace(path)
-        partial.with_suffix(".json").replace(truth_path)  # last: its presence means that both are whole
-    return path, SceneTruth.model_validate_json(truth_path.read_text(encoding="utf-8"))
 
 
 def _corner_errors(

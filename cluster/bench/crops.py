@@ -26,7 +26,7 @@ import numpy as np
 import psutil
 
 import flows.scenes
-from cluster.bench.accuracy import scene_code
+from cluster.bench import rendering
 from cluster.bench.report import Figure, at_most
 from cluster.live import LiveJob, LiveOptions, run_live
 from cluster.session import ray_for
@@ -100,17 +100,8 @@ def run(quick: bool = False) -> list[Figure]:
 
 
 def rendered(settings: Settings) -> tuple[Path, SceneTruth]:
-    """The minute, rendered unless the cache has it from the same scene code."""
-    from flows.scenes import clip as writer
-
-    path = settings.cache / "bench-belts" / f"minute-{SEED}-{HEIGHT_PX}p-{scene_code()}.mp4"
-    truth_path = path.with_suffix(".mp4.json")
-    if not truth_path.exists():
-        partial = path.with_name(f"partial-{path.name}")
-        writer.write(scene(), partial, partial.with_suffix(".json"))
-        partial.replace(path)
-        partial.with_suffix(".json").replace(truth_path)
-    return path, SceneTruth.model_validate_json(truth_path.read_text(encoding="utf-8"))
+    """The minute's video and truth."""
+    return rendering.rendered(scene, settings.cache / "bench-belts", f"minute-{SEED}-{HEIGHT_PX}p")
 
 
 def scene() -> Scene:

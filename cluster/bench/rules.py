@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import flows.scenes
-from cluster.bench import report
-from cluster.bench.accuracy import scene_code
+from cluster.bench import rendering, report
 from cluster.bench.boxes import frames
 from flows import pipeline as pipelines
 from flows.domain.events import Event, Violation
@@ -253,7 +252,7 @@ def _told(clip: Clip, truth: SceneTruth, settings: Settings) -> tuple[SignalConf
 
 def annotated(clip: Clip, settings: Settings) -> SceneTruth:
     """The clip's truth without rendering it; kept as long as the scenes' code stays the same."""
-    path = _folder(settings) / f"{clip.kind}-{clip.seed}-{scene_code()}.json"
+    path = _folder(settings) / f"{clip.kind}-{clip.seed}-{rendering.scene_code()}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
@@ -263,17 +262,8 @@ def annotated(clip: Clip, settings: Settings) -> SceneTruth:
 
 
 def rendered(clip: Renderable, settings: Settings) -> tuple[Path, SceneTruth]:
-    """The clip's video and truth, rendered unless the cache has them from the same scene code."""
-    path = _folder(settings) / f"{clip.kind}-{clip.seed}-{scene_code()}.mp4"
-    truth_path = path.with_suffix(".mp4.json")
-    if not truth_path.exists():
-        from flows.scenes import clip as writer
-
-        partial = path.with_name(f"partial-{path.name}")
-        writer.write(clip.scene(), partial, partial.with_suffix(".json"))
-        partial.replace(path)
-        partial.with_suffix(".json").replace(truth_path)  # last: its presence means that both are whole
-    return path, SceneTruth.model_validate_json(truth_path.read_text(encoding="utf-8"))
+    """The clip's video and truth."""
+    return rendering.rendered(clip.scene, _folder(settings), f"{clip.kind}-{clip.seed}")
 
 
 def _folder(settings: Settings) -> Path:

@@ -60,8 +60,7 @@ class GroundPlane:
         picture_px: Width and height of the picture it holds for.
         residual: How well the survey agrees with itself.
         condition: Condition of the normal equations; a large one means badly spread points.
-        centre_m: Middle of the surveyed points.
-        reach_m: Largest distance of a surveyed point from the middle.
+        reach_m: Largest distance of a surveyed point from the middle of all.
         config: The survey it was fitted to.
     """
 
@@ -70,7 +69,6 @@ class GroundPlane:
     picture_px: tuple[int, int]
     residual: SurveyResidual
     condition: float
-    centre_m: tuple[float, float]
     reach_m: float
     config: CalibrationConfig
 
@@ -87,15 +85,13 @@ class GroundPlane:
         """
         survey = fit_survey(config, field)
         m = np.array([p.m for p in config.points], np.float64)
-        centre = m.mean(axis=0)
         return cls(
             h=survey.h,
             modes=survey.modes,
             picture_px=config.picture_px,
             residual=survey.residual,
             condition=survey.condition,
-            centre_m=(float(centre[0]), float(centre[1])),
-            reach_m=float(np.linalg.norm(m - centre, axis=1).max()),
+            reach_m=float(np.linalg.norm(m - m.mean(axis=0), axis=1).max()),
             config=config,
         )
 
