@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.resources import files
 from typing import Any
 
-import redis
-
 from flows.casework.exemptions import ExemptionList
-from flows.domain.errors import FieldError, StoreError
+from flows.domain.errors import FieldError
 from flows.domain.masking import masked
 from flows.store import keys
-from flows.store.connection import client
+from flows.store.connection import client, script, told
 
 ANSWER_S = 5.0
 """A list of a hundred thousand plates has 10 MB."""
@@ -30,9 +26,7 @@ class ExemptionsStore:
     def __init__(self, url: str) -> None:
         self._address = masked(url)
         self._client = client(url, ANSWER_S)
-        self._put = self._client.register_script(
-            files("flows.store").joinpath("exempt.lua").read_text(encoding="utf-8")
-        )
+        self._put = self._client.register_script(script("exempt"))
         self._known: dict[str, tuple[str, ExemptionList]] = {}
 
     def close(self) -> None:
@@ -48,7 +42,7 @@ class ExemptionsStore:
         """
         version, json = version_of(listed), listed.model_dump_json()
         issued_ms, _, digest = version.partition("|")
-        with self._told("write a list of exempt plates"):
+        with told("write a list of exempt plates", self._address):
             held: Any = self._put(
                 keys=[keys.EXEMPTIONS, keys.EXEMPTION_VERSIONS], args=[listed.name, issued_ms, digest, json]
             )
@@ -67,7 +61,7 @@ class ExemptionsStore:
         Raises:
             StoreError: If Redis is away.
         """
-        with self._told("read lists of exempt plates"):
+        with told("read lists of exempt plates", self._address):
             found: Any = self._client.hgetall(keys.EXEMPTION_VERSIONS)
         return {name.decode(): version.decode() for name, version in found.items()}
 
@@ -80,20 +74,11 @@ class ExemptionsStore:
         versions = self.versions()
         missing = [n for n, v in versions.items() if n not in self._known or self._known[n][0] != v]
         if missing:
-            with self._told("read lists of exempt plates"):
+            with told("read lists of exempt plates", self._address):
                 texts: Any = self._client.hmget(keys.EXEMPTIONS, missing)
             read = [ExemptionList.model_validate_json(text) for text in texts if text is not None]
             self._known |= {found.name: (version_of(found), found) for found in read}
         return {name: self._known[name][1] for name in versions if name in self._known}
-
-    @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except redis.RedisError as error:
-            raise StoreError(
-                f"cannot {what} at {self._address}: {masked(str(error))}; see whether it runs"
-            ) from error
 
 
 def version_of(listed: ExemptionList) -> str:

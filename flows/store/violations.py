@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import redis
-
-from flows.domain.errors import StoreError
 from flows.domain.masking import masked
 from flows.domain.platetext import normal_plate
 from flows.store import keys
-from flows.store.connection import client
+from flows.store.connection import client, told
 
 ANSWER_S = 5.0
 
@@ -82,7 +78,7 @@ class ViolationsStore:
         Raises:
             StoreError: If Redis is away.
         """
-        with self._told("read districts"):
+        with told("read districts", self._address):
             found: Any = self._client.smembers(keys.DISTRICTS)
         return sorted(name.decode() for name in found)
 
@@ -95,7 +91,7 @@ class ViolationsStore:
         if wanted.plate or wanted.camera:
             return self._one_by_one(wanted, after, count)
         names = _indexes(wanted)
-        with self._told("list violations"):
+        with told("list violations", self._address):
             streams = [self._walk(name, wanted, after, count) for name in names]
             merged = heapq.merge(*streams, reverse=True)
             return [mark for _, mark in zip(range(count), merged, strict=False)]
@@ -107,7 +103,7 @@ class ViolationsStore:
             StoreError: If Redis is away.
         """
         low, high = wanted.bounds_ms
-        with self._told("count violations"):
+        with told("count violations", self._address):
             pipe = self._client.pipeline(transaction=False)
             for name in _indexes(wanted):
                 pipe.zcount(name, low, high)
@@ -119,7 +115,7 @@ class ViolationsStore:
         Raises:
             StoreError: If Redis is away.
         """
-        with self._told("read the review queue"):
+        with told("read the review queue", self._address):
             pipe = self._client.pipeline(transaction=False)
             for district in districts:
                 pipe.zrange(keys.review_queue(district), 0, count - 1, withscores=True)
@@ -132,7 +128,7 @@ class ViolationsStore:
         Raises:
             StoreError: If Redis is away.
         """
-        with self._told("read the review queue"):
+        with told("read the review queue", self._address):
             pipe = self._client.pipeline(transaction=False)
             for district in districts:
                 pipe.zcard(keys.review_queue(district))
@@ -144,7 +140,7 @@ class ViolationsStore:
         Raises:
             StoreError: If Redis is away.
         """
-        with self._told("read claims"):
+        with told("read claims", self._address):
             found: Any = self._client.zrange(
                 keys.CLAIMS, "-inf", f"({round(at.timestamp() * 1000)}", byscore=True, offset=0, num=count  # type: ignore[arg-type]
             )  # fmt: skip
@@ -172,7 +168,7 @@ class ViolationsStore:
         by_camera = keys.violations_of_camera(wanted.camera)
         name = by_camera if wanted.camera else keys.violations_of_plate(plate)
         found: list[Mark] = []
-        with self._told("list violations of a plate or a camera"):
+        with told("list violations of a plate or a camera", self._address):
             walk = self._walk(name, wanted, after, 500)
             while chunk := [mark for _, mark in zip(range(500), walk, strict=False)]:
                 pipe = self._client.pipeline(transaction=False)
@@ -186,15 +182,6 @@ class ViolationsStore:
                 if len(found) >= count:
                     break
         return found[:count]
-
-    @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except redis.RedisError as error:
-            raise StoreError(
-                f"cannot {what} at {self._address}: {masked(str(error))}; see whether it runs"
-            ) from error
 
 
 def _indexes(wanted: Wanted) -> list[str]:
