@@ -20,6 +20,8 @@ from PIL import Image, ImageDraw
 
 from flows.domain.detections import Detections
 from flows.domain.inference import DetectorSpec
+from flows.domain.ruleset import SpeedingRule
+from flows.domain.site import CameraConfig, FileSource
 from flows.scenes.camera import PinholeCamera
 from flows.scenes.survey import survey
 from flows.settings import Settings
@@ -32,6 +34,19 @@ CAMERA = PinholeCamera.looking(
 )
 SURVEY = survey(CAMERA, 5.0, date(2026, 4, 1), "test", np.random.default_rng(1))
 COLOURS = ((225, 40, 40), (40, 225, 40), (40, 60, 225))
+
+
+def camera(**changes: object) -> CameraConfig:
+    """The street's camera, which reports who is faster than 50 km/h."""
+    made = CameraConfig(
+        id="road",
+        district="d",
+        source=FileSource(path=Path("none.mp4")),
+        detector="colour",
+        calibration=SURVEY,
+        rules=(SpeedingRule(limit_kmh=50, tolerance_kmh=0),),
+    )
+    return made.model_copy(update=changes)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,7 @@ from flows.domain.errors import CalibrationError
 from flows.domain.events import SPEEDING, Event, KeyMoment, Violation
 from flows.domain.frames import ClockState, Frame
 from flows.domain.ruleset import AbandonedObjectRule, FailureToYieldRule, Rule, SpeedingRule
-from flows.domain.site import CameraConfig, FileSource, GateConfig, StreamSource, Zone
+from flows.domain.site import GateConfig, StreamSource, Zone
 from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
 from flows.pictures.cropping import CROP_MARGIN
@@ -31,18 +30,6 @@ from flows.sources.picture import ArrayPicture
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 PROFILE = load_profile("kz")
 CARS = [street.Car(72, 40), street.Car(40, 30, 1, 2.8)]
-
-
-def make_camera(**changes: object) -> CameraConfig:
-    camera = CameraConfig(
-        id="road",
-        district="d",
-        source=FileSource(path=Path("none.mp4")),
-        detector="colour",
-        calibration=street.SURVEY,
-        rules=(SpeedingRule(limit_kmh=50, tolerance_kmh=0),),
-    )
-    return camera.model_copy(update=changes)
 
 
 def make_frames(count: int, cars: list[street.Car] | None = None) -> Iterator[Frame]:
@@ -71,15 +58,15 @@ def play(pipeline: CameraPipeline, frames: int = 45) -> list[Event]:
 
 @pytest.mark.slow
 def test_one_event_for_the_one_that_is_too_fast() -> None:
-    events = play(CameraPipeline.build(make_camera(), PROFILE))
+    events = play(CameraPipeline.build(street.camera(), PROFILE))
     assert [e.type for e in events] == [SPEEDING]
     assert events[0].data["measured"]["speed"]["value"] == pytest.approx(72, rel=0.06)  # type: ignore[index,call-overload]
 
 
 @pytest.mark.slow
 def test_the_same_frames_give_the_same_events_however_late_the_answers_come() -> None:
-    at_once = play(CameraPipeline.build(make_camera(), PROFILE))
-    pipeline, detector = CameraPipeline.build(make_camera(), PROFILE), street.ColourDetector()
+    at_once = play(CameraPipeline.build(street.camera(), PROFILE))
+    pipeline, detector = CameraPipeline.build(street.camera(), PROFILE), street.ColourDetector()
     late: list[Event] = []
     waiting: list[tuple[Frame, Detections | None]] = []
 
@@ -99,7 +86,7 @@ def test_the_same_frames_give_the_same_events_however_late_the_answers_come() ->
 
 
 def test_running_too_far_ahead_is_refused() -> None:
-    pipeline = CameraPipeline.build(make_camera(), PROFILE)
+    pipeline = CameraPipeline.build(street.camera(), PROFILE)
     frames = make_frames(LAG_FRAMES + 1, cars=[])
     for _ in range(LAG_FRAMES):
         pipeline.admit(next(frames))
@@ -109,7 +96,7 @@ def test_running_too_far_ahead_is_refused() -> None:
 
 @pytest.mark.slow
 def test_every_frame_is_counted_once() -> None:
-    pipeline = CameraPipeline.build(make_camera(sample_hz=5), PROFILE)
+    pipeline = CameraPipeline.build(street.camera(sample_hz=5), PROFILE)
     list(run_frames(make_frames(50, cars=[]), pipeline, street.ColourDetector()))
     counts = pipeline.counts
     assert counts.read == 50 == counts.sampled_out + counts.gated + counts.detected
@@ -119,14 +106,14 @@ def test_every_frame_is_counted_once() -> None:
 
 @pytest.mark.slow
 def test_a_gate_that_is_off_passes_everything() -> None:
-    pipeline = CameraPipeline.build(make_camera(gate=GateConfig(enabled=False)), PROFILE)
+    pipeline = CameraPipeline.build(street.camera(gate=GateConfig(enabled=False)), PROFILE)
     list(run_frames(make_frames(20, cars=[]), pipeline, street.ColourDetector()))
     assert pipeline.counts.detected == 20
 
 
 @pytest.mark.slow
 def test_a_camera_without_survey_refuses_and_says_why() -> None:
-    pipeline = CameraPipeline.build(make_camera(calibration=None), PROFILE)
+    pipeline = CameraPipeline.build(street.camera(calibration=None), PROFILE)
     assert play(pipeline) == []
     assert pipeline.refusals().get("no_calibration", 0) >= 1
 
@@ -137,12 +124,12 @@ def test_a_survey_that_determines_no_plane_is_refused() -> None:
     )
     bad = street.SURVEY.model_copy(update={"points": points})
     with pytest.raises(CalibrationError):
-        CameraPipeline.build(make_camera(calibration=bad), PROFILE)
+        CameraPipeline.build(street.camera(calibration=bad), PROFILE)
 
 
 @pytest.mark.slow
 def test_a_rule_that_fails_does_not_shift_what_the_gate_knows(monkeypatch: pytest.MonkeyPatch) -> None:
-    pipeline = CameraPipeline.build(make_camera(), PROFILE)
+    pipeline = CameraPipeline.build(street.camera(), PROFILE)
 
     class Broken:
         kind = "broken"
@@ -164,12 +151,12 @@ def test_a_rule_that_fails_does_not_shift_what_the_gate_knows(monkeypatch: pytes
 
 def test_pictures_of_every_rule_s_violations_show_nobody_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A plate is read wherever it is in a crop, and the nearer vehicle's is read best."""
-    pipeline = CameraPipeline.build(make_camera(), PROFILE)
+    pipeline = CameraPipeline.build(street.camera(), PROFILE)
     truck, nearer = (100.0, 100.0, 200.0, 300.0), (210.0, 120.0, 300.0, 320.0)
 
     class Tells:
         kind = "tells"
-        reporter = Reporter(SpeedingRule(limit_kmh=60), "1", make_camera(), PROFILE, None)
+        reporter = Reporter(SpeedingRule(limit_kmh=60), "1", street.camera(), PROFILE, None)
 
         def refusals(self) -> dict[str, int]:
             return {}
@@ -206,8 +193,8 @@ def test_pictures_of_every_rule_s_violations_show_nobody_nearer(monkeypatch: pyt
 
 
 def test_live_cameras_let_the_gate_know_at_once() -> None:
-    assert CameraPipeline.build(make_camera(), PROFILE).lag_frames == LAG_FRAMES
-    live = make_camera(source=StreamSource(url="rtsp://x/y"))
+    assert CameraPipeline.build(street.camera(), PROFILE).lag_frames == LAG_FRAMES
+    live = street.camera(source=StreamSource(url="rtsp://x/y"))
     assert CameraPipeline.build(live, PROFILE).lag_frames == 0
 
 
@@ -239,8 +226,10 @@ def test_sampling_does_not_make_up_for_a_gap() -> None:
 @pytest.mark.slow
 def test_a_frame_index_does_not_matter_to_ids() -> None:
     shifted = (replace(f, index=f.index + 1000) for f in make_frames(45))
-    events = list(run_frames(shifted, CameraPipeline.build(make_camera(), PROFILE), street.ColourDetector()))
-    assert [e.id for e in events] == [e.id for e in play(CameraPipeline.build(make_camera(), PROFILE))]
+    events = list(
+        run_frames(shifted, CameraPipeline.build(street.camera(), PROFILE), street.ColourDetector())
+    )
+    assert [e.id for e in events] == [e.id for e in play(CameraPipeline.build(street.camera(), PROFILE))]
 
 
 @pytest.mark.parametrize(
@@ -257,7 +246,7 @@ def test_a_rule_that_can_never_fire_is_told_of(
     rule: Rule, known: tuple[str, ...], told: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     zones = (Zone(name="c", polygon_m=((0, 0), (4, 0), (4, 4))),)
-    CameraPipeline.build(make_camera(rules=(rule,), zones=zones), PROFILE, known)
+    CameraPipeline.build(street.camera(rules=(rule,), zones=zones), PROFILE, known)
     assert [told in r.message and "can never report" in r.message for r in caplog.records] == [True] * bool(
         told
     )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from evidencestore import store_in
 from media import STARTED_AT, write_video
+from plate_packages import CONTEXT
 from sections import TERMS, passage
 from violations import violation
 
@@ -18,18 +19,10 @@ from flows.domain.events import PASSAGE, Event, KeyMoment, with_evidence_folder
 from flows.domain.passages import Passage, told, untold
 from flows.domain.plates import PlateRecord
 from flows.domain.site import SiteConfig
-from flows.evidence.package import EvidenceContext, ModelRef, verify_package
+from flows.evidence.package import verify_package
 from flows.evidence.queue import EvidenceQueue
 from flows.sources.file import FileVideo
 from flows.stream.feed import Feed
-
-CONTEXT = EvidenceContext(
-    site="almaty",
-    camera_id="cam-1",
-    district="center",
-    detector=ModelRef(name="embedded", sha256="ab" * 32),
-    software="0.1.0",
-)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 from evidencestore import store_in
 from media import STARTED_AT, shown_index, square_at, write_video
 from PIL import Image
+from plate_packages import CONTEXT
 
 from flows.domain.errors import StoreError
 from flows.domain.events import (
@@ -26,19 +27,11 @@ from flows.domain.events import (
 )
 from flows.domain.frames import Frame
 from flows.domain.objects import AbandonedObject
-from flows.evidence.package import EvidenceContext, Manifest, ModelRef, sha256, verify_package
+from flows.evidence.package import Manifest, sha256, verify_package
 from flows.evidence.queue import EvidenceQueue
 from flows.sources.file import FileVideo
 from flows.sources.ring import PacketRing
 from flows.store.evidence import MANIFEST, EvidenceStore
-
-CONTEXT = EvidenceContext(
-    site="almaty",
-    camera_id="cam-1",
-    district="center",
-    detector=ModelRef(name="embedded", sha256="ab" * 32),
-    software="0.1.0",
-)
 
 
 def at(frame: float) -> datetime:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,8 +15,7 @@ from quick import first
 from flows.domain.detections import Detections
 from flows.domain.events import SPEEDING, Event
 from flows.domain.frames import ClockState, Frame
-from flows.domain.ruleset import SpeedingRule
-from flows.domain.site import CameraConfig, FileSource, GateConfig, StreamSource
+from flows.domain.site import GateConfig, StreamSource
 from flows.jurisdiction import load_profile
 from flows.pictures.landmarks import Landmarks, Shift, Sight
 from flows.pictures.steadiness import CAMERA_FITNESS, Allowance, Steadiness, SteadyConfig
@@ -31,18 +29,6 @@ GROUND: Final = GroundPlane.fit(street.SURVEY)
 CLOCK: Final = ClockState("site", START, rate_hz=street.FPS)
 Story = Callable[[float], Sight]
 HZ: Final = 12.5
-
-
-def camera(**changes: object) -> CameraConfig:
-    made = CameraConfig(
-        id="road",
-        district="d",
-        source=FileSource(path=Path("none.mp4")),
-        detector="colour",
-        calibration=street.SURVEY,
-        rules=(SpeedingRule(limit_kmh=50, tolerance_kmh=0),),
-    )
-    return made.model_copy(update=changes)
 
 
 def moved(dx: float, dy: float = 0.0) -> Sight:
@@ -81,7 +67,7 @@ def watch(
 ) -> tuple[list[tuple[float, str, str]], list[Event], int]:
     """Every change of what is known, ``(second, fitness, reason)``, the events, and how many looks it took."""
     landmarks = told(story)
-    steadiness = Steadiness(camera(), GROUND, landmarks)
+    steadiness = Steadiness(street.camera(), GROUND, landmarks)
     changes: list[tuple[float, str, str]] = []
     events: list[Event] = []
     looks = 0
@@ -199,7 +185,7 @@ def test_a_lorry_before_the_lens_is_no_displacement() -> None:
 
 def test_another_size_of_picture_is_unknown() -> None:
     landmarks = told(lambda _: moved(50.0))
-    steadiness = Steadiness(camera(), GROUND, landmarks)
+    steadiness = Steadiness(street.camera(), GROUND, landmarks)
     small = np.zeros((90, 160, 3), np.uint8)
     steadiness.look(Frame("road", 0, START, ArrayPicture(small), CLOCK))
     assert steadiness.settle(START) == []
@@ -247,7 +233,7 @@ def play(
 ) -> tuple[CameraPipeline, list[Event]]:
     """Cars before a camera that is knocked; frames are decided ``late`` frames before they are stepped."""
     landmarks = told(story)
-    config = camera(gate=GateConfig(enabled=False), **changes)
+    config = street.camera(gate=GateConfig(enabled=False), **changes)
     pipeline = CameraPipeline.build(config, load_profile("kz"), landmarks=landmarks)
     events: list[Event] = []
     waiting: deque[Frame] = deque()
@@ -357,7 +343,7 @@ def test_evidence_of_what_waits_for_a_look_is_kept() -> None:
     ],
 )
 def test_nobody_looks_where_nothing_is_measured(changes: dict[str, object]) -> None:
-    assert CameraPipeline.build(camera(**changes), load_profile("kz")).watch is None
+    assert CameraPipeline.build(street.camera(**changes), load_profile("kz")).watch is None
 
 
 def test_landmarks_are_learnt_once_and_handed_on() -> None:
@@ -365,7 +351,7 @@ def test_landmarks_are_learnt_once_and_handed_on() -> None:
     blocks = rng.integers(40, 200, (street.SIZE_PX[1] // 10, street.SIZE_PX[0] // 10, 1), np.uint8)
     picture = ArrayPicture(np.ascontiguousarray(blocks.repeat(10, 0).repeat(10, 1).repeat(3, 2)))
     kept: list[Landmarks] = []
-    steadiness = Steadiness(camera(source=StreamSource(url="rtsp://x/y")), GROUND, None, kept.append)
+    steadiness = Steadiness(street.camera(source=StreamSource(url="rtsp://x/y")), GROUND, None, kept.append)
     assert steadiness.verdict.fitness == "learning"
     for second in range(14):
         at = START + timedelta(seconds=second)
