@@ -33,6 +33,7 @@ Form = Literal["json", "xml"]
 FORM_BYTES: Final = 30 * 1024 * 1024
 LISTED: Final = 1000
 """As the standard has it: at most so many requests in a list."""
+_REFERENCE: Final[TypeAdapter[str]] = TypeAdapter(Reference)
 
 
 class Standard(APIRoute):
@@ -177,7 +178,7 @@ class _Asked:
         self._fields = fields
         said = self._extra("reference") or _derived(fields, photos)
         try:
-            self.reference = TypeAdapter(Reference).validate_python(said)
+            self.reference = _REFERENCE.validate_python(said)
         except ValidationError:
             raise FieldError(
                 "attribute[reference]", "up to 100 printable letters", repr(said[:120])
