@@ -48,7 +48,8 @@ class CaseSweep:
     ) -> None:
         self._ledger, self._redis = ledger, ledger.client
         self._files = files
-        self._owed = Owed(ledger.client, ledger.address, keys.CASES_UNREMOVED, self._remove)
+        # The law says "at once": one case's folder that cannot be removed makes no other case's wait.
+        self._owed = Owed(ledger.client, ledger.address, keys.CASES_UNREMOVED, self._remove, again_s=0.0)
         self._get, self._end = get, expire
 
     def sweep(self, now: datetime | None = None) -> int:

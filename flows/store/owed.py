@@ -24,7 +24,7 @@ STEADILY_S: Final = 20.0
 """Of what comes all day long, as packages of passages do: an object store lets 200 go in it, every half minute."""
 MOST: Final = 1000
 """Looked at at a time: as many as go in a second on a disk, of a million that may wait."""
-AGAIN_S: Final = 600.0
+AGAIN_S: Final = 60.0
 """After a time at which nothing could be removed: a store that is away may take its time to say so."""
 
 
@@ -38,6 +38,7 @@ class Owed:
         remove: Removes one of them; ``StoreError`` if it cannot now.
         steady_s: Seconds of a steady clock.
         busy_s: Longest time at it.
+        again_s: How long it waits after a time at which nothing could be removed.
     """
 
     def __init__(
@@ -48,9 +49,10 @@ class Owed:
         remove: Callable[[str], object],
         steady_s: Callable[[], float] = time.monotonic,
         busy_s: float = BUSY_S,
+        again_s: float = AGAIN_S,
     ) -> None:
         self._redis, self._address, self._key = client, address, key
-        self._remove, self._steady_s, self._busy_s = remove, steady_s, busy_s
+        self._remove, self._steady_s, self._busy_s, self._again_s = remove, steady_s, busy_s, again_s
         self._due_s = float("-inf")
 
     @classmethod
@@ -101,7 +103,7 @@ class Owed:
                 self._redis.srem(self._key, each)
             went += 1
         if stuck and not went:
-            self._due_s = self._steady_s() + AGAIN_S
+            self._due_s = self._steady_s() + self._again_s
         if stuck:
             log.warning("%s; %d like it; tried again later", stuck[0], len(stuck) - 1)
         return went
