@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
 
@@ -23,9 +22,19 @@ def write_own(path: Path, data: bytes, *, first: bool = False) -> None:
             file.flush()
             os.fsync(file.fileno())
         if first:
-            with suppress(FileExistsError):
-                path.hardlink_to(part)
+            _put(part, path)
         else:
             part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _put(part: Path, path: Path) -> None:
+    """Gives a file its name unless another has it."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        pass
+    except OSError:  # a disk that knows no links
+        if not path.exists():
+            part.replace(path)

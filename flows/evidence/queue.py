@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from flows.domain.belts import is_candidate
 from flows.domain.errors import ReaderAway, ReaderFailed, StoreError
@@ -26,6 +26,7 @@ from flows.domain.events import (
     with_evidence_folder,
 )
 from flows.domain.frames import Cutout, Picture
+from flows.domain.masking import masked
 from flows.domain.passages import told
 from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.sightings import seen, unseen
@@ -88,7 +89,7 @@ class EvidenceQueue:
         pauses_s: Between attempts to write a package; one more attempt than pauses.
 
     Attributes:
-        problem: Why packages cannot be written now; empty if they can.
+        problem: When and why the last package could not be written; empty once one could be again.
     """
 
     def __init__(
@@ -269,7 +270,8 @@ class EvidenceQueue:
 
     def _failed(self, waiting: _Waiting, error: StoreError) -> None:
         """It cannot be written now: a disk that is full may have room again in a minute."""
-        self.problem = f"no evidence can be kept in {self._store.address}: {error.__cause__ or error}"
+        why = masked(f"{self._store.address}: {error.__cause__ or error}")
+        self.problem = f"at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC no evidence could be kept in {why}"
         waiting.unwritten += 1
         if waiting.unwritten > len(self._pauses_s) or waiting.last:
             self._lose(waiting, error)

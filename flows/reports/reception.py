@@ -243,7 +243,7 @@ class Reception:
             self._reports.remove(kept.id, said)
         if report.state == "merged" or kept is None:
             self._reports.remove(tracking, said)
-        self._owed.pay()
+        self._owed.pay([folder_of(tracking)])
         self._reports.compact()
         return True
 

@@ -15,7 +15,7 @@ from flows.store.caserecord import kept
 from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import Change, Ledger, Refused, entry, to_ms
-from flows.store.owed import Owed
+from flows.store.owed import STEADILY_S, Owed
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +48,9 @@ class CaseSweep:
     ) -> None:
         self._ledger, self._redis = ledger, ledger.client
         self._files = files
-        # The law says "at once": one case's folder that cannot be removed makes no other case's wait.
-        self._owed = Owed(ledger.client, ledger.address, keys.CASES_UNREMOVED, self._remove, again_s=0.0)
+        # The law says "at once": each sweep tries all of them again.
+        self._owed = Owed(ledger.client, ledger.address, keys.CASES_UNREMOVED, self._remove, busy_s=STEADILY_S,
+                          again_s=0.0)  # fmt: skip
         self._get, self._end = get, expire
 
     def sweep(self, now: datetime | None = None) -> int:

@@ -18,6 +18,7 @@ them.
 | | | an empty R or S is any |
 | ``{dome}:violations:plate:P`` | sorted set | violations of a plate (normalised), by capture time, ms |
 | ``{dome}:violations:camera:C`` | sorted set | likewise, of a camera |
+| ``{dome}:violations:cameras`` | string | there where these are whole: a Redis may be older than they are |
 | ``{dome}:review:queue:D`` | sorted set | a district's violations that wait for a reviewer: capture time, ms, less |
 | | | 1e13 for each degree of severity: the severest first, then the oldest |
 | ``{dome}:review:claims`` | sorted set | violations in review, by the time of the claim, ms |
@@ -103,6 +104,8 @@ WEBHOOKS = f"{PREFIX}webhooks"
 DISTRICTS = f"{PREFIX}districts"
 CLAIMS = f"{PREFIX}review:claims"
 PROCEEDINGS = f"{PREFIX}outbox:proceedings"
+VIOLATIONS_CAMERAS = f"{PREFIX}violations:cameras"
+
 VIOLATIONS_UNREMOVED = f"{PREFIX}violations:unremoved"
 PASSAGES_UNREMOVED = f"{PREFIX}passages:unremoved"
 VIOLATIONS_DELETED = f"{PREFIX}violations:deleted"

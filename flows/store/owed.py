@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 BUSY_S: Final = 1.0
 """Removes for so long at a time: no event is written meanwhile, and an installation that has kept everything so far
-has years to remove, of an object store at a tenth of a second each."""
+has years to remove, of an object store at a tenth of a second each. No round in which nothing goes lasts longer."""
 STEADILY_S: Final = 20.0
-"""Of what comes all day long, as packages of passages do: an object store lets 200 go in it, every half minute."""
+"""Of what comes all day long, as packages of passages do, or must not wait: an object store lets 200 go in it."""
 MOST: Final = 1000
 """Looked at at a time: as many as go in a second on a disk, of a million that may wait."""
 AGAIN_S: Final = 60.0
@@ -77,22 +77,21 @@ class Owed:
             with told("note what must be removed", self._address):
                 self._redis.sadd(self._key, *noted)
 
-    def pay(self) -> int:
+    def pay(self, first: Iterable[str] = ()) -> int:
         """Removes what is noted; how much of it went. Called again and again: what was too much for once goes then.
 
         What cannot be removed now keeps nothing else from it; where nothing can be, all is tried again after a while.
+
+        Args:
+            first: What must go at once, of what is noted: it waits neither for the rest nor for that while.
 
         Raises:
             StoreError: If Redis is away.
         """
         began_s, went, stuck = self._steady_s(), 0, list[StoreError]()
-        if began_s < self._due_s:
-            return 0
-        with told("read what must be removed", self._address):
-            waiting: Any = self._redis.srandmember(self._key, MOST)
-        random.shuffle(waiting)
-        for each in (noted.decode() for noted in waiting):
-            if self._steady_s() - began_s >= self._busy_s:
+        waiting = self._waiting() if began_s >= self._due_s else []
+        for each in dict.fromkeys([*first, *waiting]):
+            if self._steady_s() - began_s >= (self._busy_s if went else min(self._busy_s, BUSY_S)):
                 break
             try:
                 self._remove(each)
@@ -107,3 +106,9 @@ class Owed:
         if stuck:
             log.warning("%s; %d like it; tried again later", stuck[0], len(stuck) - 1)
         return went
+
+    def _waiting(self) -> list[str]:
+        with told("read what must be removed", self._address):
+            found: Any = self._redis.srandmember(self._key, MOST)
+        random.shuffle(found)
+        return [each.decode() for each in found]

@@ -30,7 +30,7 @@ from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import client, script, told
 from flows.store.ledger import to_ms, utc_now
-from flows.store.owed import Owed
+from flows.store.owed import STEADILY_S, Owed
 from flows.store.turn import Turn
 from flows.store.violations import Mark
 
@@ -70,7 +70,7 @@ class ReportsStore:
 
     def owed(self, remove: Callable[[str], object]) -> Owed:
         """What is still to be removed of reports that are gone."""
-        return Owed(self._client, self._address, UNREMOVED, remove)
+        return Owed(self._client, self._address, UNREMOVED, remove, busy_s=STEADILY_S)
 
     def begin(self, report_id: str, at: datetime) -> None:
         """Called before a report's files are written: if the report never comes, they are removed by and by.

@@ -165,8 +165,7 @@ class ViolationsStore:
     def _one_by_one(self, wanted: Wanted, after: Mark | None, count: int) -> list[Mark]:
         """A plate has few violations, and so has a camera: each is looked at."""
         plate = normal_plate(wanted.plate)
-        by_camera = keys.violations_of_camera(wanted.camera)
-        name = by_camera if wanted.camera else keys.violations_of_plate(plate)
+        name = self._index_of_camera(wanted.camera) if wanted.camera else keys.violations_of_plate(plate)
         found: list[Mark] = []
         with told("list violations of a plate or a camera", self._address):
             walk = self._walk(name, wanted, after, 500)
@@ -182,6 +181,12 @@ class ViolationsStore:
                 if len(found) >= count:
                     break
         return found[:count]
+
+    def _index_of_camera(self, camera_id: str) -> str:
+        """In a Redis that is older than the index of a camera's violations all of its events are looked at."""
+        with told("list violations of a camera", self._address):
+            whole = self._client.exists(keys.VIOLATIONS_CAMERAS)
+        return keys.violations_of_camera(camera_id) if whole else keys.times("camera", camera_id)
 
 
 def _indexes(wanted: Wanted) -> list[str]:

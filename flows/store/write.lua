@@ -82,6 +82,9 @@ local function audit_decision(json, district, place)
   }))
 end
 
+-- Where the first event comes, the index of cameras' violations is whole from the beginning; an older Redis lacks it.
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SET', prefix .. 'violations:cameras', 'whole') end
+
 for i = 2, #ARGV, 13 do
   local id, json, kind, camera = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local district, ms, day, violation = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]

@@ -29,6 +29,18 @@ def test_of_several_who_make_one_the_first_one_s_holds(tmp_path: Path) -> None:
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("key", b"first")]
 
 
+def test_a_disk_that_knows_no_links_keeps_the_first_one_s_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(path: Path, target: Path) -> None:
+        raise PermissionError("operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", unknown)
+    for name in (b"first", b"second"):
+        write_own(tmp_path / "key", name, first=True)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("key", b"first")]
+
+
 def test_a_full_disk_leaves_the_old_one_and_no_half_of_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,6 +148,7 @@ class Life:
         """Notes for how long it is seen to stand, and when."""
         if self.thing.noticed_at != self.noticed_at:
             self.noticed_at, self.shown_s = self.thing.noticed_at, 0.0
+            self.clear.clear()  # it stood otherwise
         elif self.thing.standing == "stands":
             self.shown_s += now_s - self.looked_s
         if self.thing.standing == "stands":

@@ -11,6 +11,7 @@ from apiclient import AT, speeding, stored
 
 from flows.domain.events import SIGNAL_CHANGED, Event
 from flows.domain.plates import PlateRecord, plate_event
+from flows.store import keys
 
 
 async def all_pages(api: Any, query: str = "", **more: Any) -> list[dict[str, Any]]:
@@ -62,6 +63,17 @@ async def test_the_violations_of_one_camera_are_paged_among_all_that_is_known_of
     assert [row["id"] for row in await all_pages(api, "&camera=abay-1&plate=123ABC02")] == [made[5].id]
     assert await all_pages(api, "&camera=abay-2&plate=123ABC02") == []
     assert await all_pages(api, "&camera=abay-1&rule=bus_lane") == []
+
+
+async def test_a_redis_that_is_older_than_the_index_of_cameras_shows_all_that_it_has(
+    api: Any, redis_url: str
+) -> None:
+    old = [speeding(n, camera="abay-1") for n in range(3)]
+    api.write(*old)
+    redis.Redis.from_url(redis_url).delete(keys.violations_of_camera("abay-1"), keys.VIOLATIONS_CAMERAS)
+    new = speeding(3, camera="abay-1")
+    api.write(new)
+    assert [row["id"] for row in await all_pages(api, "&camera=abay-1")] == [e.id for e in (new, *old[::-1])]
 
 
 async def test_a_light_that_changes_often_makes_no_list_of_its_camera_s_violations_slow(

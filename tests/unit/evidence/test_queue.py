@@ -213,9 +213,17 @@ def test_a_machine_with_another_folder_there_says_why_it_loses_packages(tmp_path
     lost = Job(clip, EvidenceStore(str(folder))).run({170: make_violation()})
     assert (lost.stored, lost.queue.lost) == ([], 1)
     why = "nothing of the store is there, its disk may not be mounted"
-    assert lost.queue.problem == f"no evidence can be kept in {folder}: {why}"
+    assert lost.queue.problem.endswith(f"UTC no evidence could be kept in {folder}: {why}")
     again = Job(clip, FlakyStore(str(tmp_path / "b"), 2)).run({170: make_violation()})
     assert (len(again.stored), again.queue.problem) == (1, "")
+
+
+def test_nobody_reads_the_store_s_password_in_a_camera_s_status(tmp_path: Path, clip: Path) -> None:
+    store = FlakyStore(str(tmp_path), 9)
+    store.address = "sftp://camera:s3cret@10.0.0.1/evidence"
+    told = Job(clip, store).run({170: make_violation()}).queue.problem
+    assert "sftp://camera:***@10.0.0.1/evidence" in told
+    assert "s3cret" not in told
 
 
 def test_a_full_disk_is_waited_for(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

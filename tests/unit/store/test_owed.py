@@ -14,7 +14,7 @@ from flows.domain.errors import StoreError
 from flows.reports.reception import Claim, Reception
 from flows.store import keys
 from flows.store.evidence import MARK
-from flows.store.owed import AGAIN_S, Owed
+from flows.store.owed import AGAIN_S, BUSY_S, Owed
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.reports import ReportsStore
 
@@ -23,17 +23,20 @@ class Shelf:
     """That may be away."""
 
     def __init__(self) -> None:
-        self.away, self.tried, self.steady_s = True, 0, 0.0
+        self.away, self.tried, self.steady_s, self.takes_s = True, 0, 0.0, 0.0
+        self.removed: list[str] = []
 
     def remove(self, folder: str) -> bool:
         self.tried += 1
+        self.steady_s += self.takes_s
         if self.away:
             raise StoreError("the store is away")
+        self.removed.append(folder)
         return True
 
-    def owed(self, server: EmbeddedRedis) -> Owed:
+    def owed(self, server: EmbeddedRedis, busy_s: float = BUSY_S) -> Owed:
         asked = redis.Redis.from_url(server.url)
-        return Owed(asked, "redis", keys.PASSAGES_UNREMOVED, self.remove, lambda: self.steady_s)
+        return Owed(asked, "redis", keys.PASSAGES_UNREMOVED, self.remove, lambda: self.steady_s, busy_s)
 
 
 def test_what_cannot_be_removed_is_tried_again_after_a_while_and_by_whoever_comes_later(
@@ -51,6 +54,24 @@ def test_what_cannot_be_removed_is_tried_again_after_a_while_and_by_whoever_come
     shelf.away = False
     assert shelf.owed(redis_server).pay() == 3, "after a restart"
     assert owed.pay() == 0
+
+
+def test_what_must_go_at_once_waits_neither_for_the_rest_nor_for_a_store_that_was_away(
+    redis_server: EmbeddedRedis,
+) -> None:
+    redis.Redis.from_url(redis_server.url).flushall()
+    shelf = Shelf()
+    shelf.takes_s = 0.5
+    owed = shelf.owed(redis_server, busy_s=2.0)
+    owed.owe([f"passages/{n}" for n in range(50)])
+    assert owed.pay() == 0
+    assert shelf.tried == 2, "no event is written meanwhile: a second for a store that is away"
+    shelf.away = False
+    assert owed.pay(["passages/7"]) == 1
+    assert shelf.removed == ["passages/7"]
+    shelf.steady_s += AGAIN_S
+    assert owed.pay(["passages/9"]) == 4
+    assert shelf.removed[1] == "passages/9"
 
 
 @pytest.mark.slow

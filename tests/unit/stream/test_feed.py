@@ -201,16 +201,22 @@ async def test_a_files_frames_are_sent_again_after_a_surprise(
     assert (status.detected + status.gated, status.dropped, status.errors) == (20, 0, {"detector": 4})
 
 
-def test_packages_that_were_given_up_are_among_the_errors_and_why_is_said(tmp_path: Path) -> None:
+def test_packages_that_were_given_up_are_among_the_errors_and_why_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_video(tmp_path / "a.mp4", 2)
     camera = CameraConfig.model_validate(
         {"id": "c", "district": "d", "source": {"kind": "file", "path": path}}
     )
     pipeline = CameraPipeline.build(camera, load_profile("kz"))
-    why = "no evidence can be kept in /data: its disk may not be mounted"
+    why = "at 2026-09-14 08:30 UTC no evidence could be kept in /data: its disk may not be mounted"
     lossy = cast(Evidence, SimpleNamespace(lost=2, problem=why, refusals=dict))
     feed = Feed(FileVideo("c", path), pipeline, SPEC, Scripted(), cast(Outbox, Kept()), lossy)
     assert (feed.status().errors, feed.status().message) == ({"evidence": 2}, why)
+    short = replace(feed._source.stats, message="a.mp4: 1 of 2 frames could be read")
+    monkeypatch.setattr(FileVideo, "stats", short)
+    feed._state = "ended"
+    assert feed.status().message == short.message, "a recording that was cut short is told of first"
 
 
 async def test_a_file_that_ended_early_says_so_to_the_end(

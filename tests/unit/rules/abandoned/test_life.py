@@ -95,6 +95,15 @@ def test_it_is_seen_to_stand_while_nobody_stands_before_it_and_since_it_stands_a
     assert life.shown_s == 1.0
 
 
+def test_no_picture_of_it_is_taken_of_a_moment_before_it_was_moved() -> None:
+    life = make_life()
+    for seconds in (0.0, 1.0):
+        life.show(seconds, at(seconds))
+    life.thing = replace(life.thing, noticed_at=at(2.0))
+    life.show(2.0, at(2.0))
+    assert list(life.clear) == [(at(2.0), 2.0)]
+
+
 def test_it_is_told_once_more() -> None:
     life = make_life()
     life.abandoned_s = 20.0
