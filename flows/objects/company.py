@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -124,8 +124,7 @@ class Person:
 
     def worn(self, from_s: float, until_s: float) -> Array:
         """``(2, 3)`` what they wore then: the median of the looks; nan if none showed it."""
-        known = [p.clothes for p in self.between(from_s, until_s) if np.isfinite(p.clothes).all()]
-        return np.median(known, axis=0) if known else np.full((2, 3), np.nan)
+        return typical(p.clothes for p in self.between(from_s, until_s))
 
 
 class Company:
@@ -292,6 +291,12 @@ class Company:
             while len(person.way) > 1 and person.way[0].at_s < oldest_s:
                 person.way.popleft()
         self._people = [p for p in self._people if p.last.at_s >= oldest_s]
+
+
+def typical(clothes: Iterable[Array]) -> Array:
+    """``(2, 3)`` the median of what was worn in several looks; nan if none showed it."""
+    known = [one for one in clothes if np.isfinite(one).all()]
+    return np.median(known, axis=0) if known else np.full((2, 3), np.nan)
 
 
 def unlike(a: Array, b: Array) -> float:

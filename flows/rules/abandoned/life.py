@@ -101,7 +101,7 @@ class Life:
         seen_s: When an owner was last detected.
         whole: Its box with all parts that came to stand one after the other; None as long as it is one.
         size_m: Its width and height.
-        before: ``(N, 4)`` where people were seen before it came, surely or not.
+        before: ``(N, 4)`` where people stayed before it came, surely seen or not.
     """
 
     thing: Thing

@@ -10,7 +10,7 @@ import numpy as np
 
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Box, Thing
-from flows.objects.company import Array, Company, Person, covered, unlike
+from flows.objects.company import Array, Company, Person, covered, typical, unlike
 from flows.rules.abandoned.life import Life, Owner, Watch
 from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.sieve import Sieve
@@ -153,8 +153,9 @@ class Owners:
         if self._sieve.shows(life.thing, owner.person, pixels, unseen=False):
             owner.itself = 0
             return True
-        if self._sieve.is_itself(life.thing, life.since_s, owner.person):
+        if self._sieve.is_itself(life.thing, life.since_s, owner.person, pixels):
             owner.itself += 1
+            owner.gone_s = owner.person.last.at_s
             return False
         return not owner.is_lost(self._config) and not self._sieve.is_seen_as(
             life.thing, owner.person, pixels
@@ -250,8 +251,8 @@ def _unlike(clothes: Array, owner: Owner, below: bool = False) -> float:
 
 def _worn(clothes: Iterable[Array], person: Person) -> Array:
     """The median of what somebody wore in several looks; what they wear now if none showed it."""
-    known = [one for one in clothes if np.isfinite(one).all()]
-    return np.median(known, axis=0) if known else person.clothes.copy()
+    known = typical(clothes)
+    return known if np.isfinite(known).all() else person.clothes.copy()
 
 
 def _worn_s(person: Person, clothes: Array, limit: float) -> Iterator[float]:

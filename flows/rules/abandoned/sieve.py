@@ -10,7 +10,7 @@ import numpy as np
 
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Box, Shift, Thing
-from flows.objects.company import WIDTH_M, Company, Person, covered, filled, unlike
+from flows.objects.company import WIDTH_M, Company, Person, covered, filled, typical, unlike
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.thresholds import ObjectConfig
@@ -97,7 +97,7 @@ class Sieve:
                     or person.first_s < since_s - config.before_s
                     or float(thing.xyxy[3] - thing.xyxy[1]) <= config.person_height * person.last.height_px
                 )
-                and not self.is_itself(thing, since_s, person)
+                and not self.is_itself(thing, since_s, person, pixels)
                 and (self._was_there(person, since_s) or not self.is_seen_as(thing, person, pixels))
             ):
                 yield person
@@ -113,17 +113,35 @@ class Sieve:
         width_m, height_m = life.size_m
         return height_m >= self._config.least_m or (width_m < WIDTH_M / 2 and LEG * width_m <= height_m)
 
-    def is_itself(self, thing: Thing, since_s: float, person: Person) -> bool:
+    def is_itself(self, thing: Thing, since_s: float, person: Person, pixels: Pixels) -> bool:
         """Whether "somebody" is the thing, mistaken for a person, who goes by the number of whoever brought it.
 
         They fill the same box, and do not wear what that number wore before the thing came.
         """
         config, box = self._config, person.last.box
+        if self._is_imagined(thing, since_s, person, pixels):
+            return True
         if filled(thing.xyxy, box) < config.itself:
             return False
         before = person.worn(since_s - config.worn_s, since_s - config.hand_s)
         off = unlike(person.last.clothes, before)
         return bool(np.isfinite(off)) and off > config.changed
+
+    def _is_imagined(self, thing: Thing, since_s: float, person: Person, pixels: Pixels) -> bool:
+        """Whether a detector imagines somebody above a visible thing: it takes that for legs, and a wall for the rest.
+
+        Nothing shows but the thing, and whoever goes by that number wore something else wherever else they were. Who
+        was nowhere else, and not there before it either, is imagined as well.
+        """
+        config, share = self._config, pixels.share_there(thing.xyxy, person.last.box)
+        if thing.standing != "stands" or share is None or share > config.empty:
+            return False
+        if covered(thing.xyxy, by=person.last.box) <= config.person_share:
+            return False
+        elsewhere = [p.clothes for p in person.way if covered(thing.xyxy, by=p.box) <= config.person_share]
+        if not elsewhere:
+            return not self._was_there(person, since_s)
+        return config.changed < unlike(person.last.clothes, typical(elsewhere)) < math.inf
 
     def is_seen_as(self, thing: Thing, person: Person, pixels: Pixels) -> bool:
         """Whether a visible thing is what a detector calls that person: they fill one box, and nobody stands so still.

@@ -47,9 +47,12 @@ class Stays:
         return any(self._is_by(thing, body) for body in self._bodies(since_s))
 
     def before(self, since_s: float) -> NDArray[np.float32]:
-        """``(N, 4)`` where somebody was seen before a thing came, as far as is remembered: to be asked when it does."""
+        """``(N, 4)`` boxes of who stayed in one place until a thing came, for as long as looks are kept.
+
+        To be asked when it comes. Whoever brought it stood there as well, and only for a moment.
+        """
         seen = [boxes for at_s, boxes in self._looks if at_s <= since_s - self._config.hand_s]
-        return np.concatenate(seen) if seen else NOBODY
+        return self._stayed(np.concatenate(seen), seen) if seen else NOBODY
 
     def over(self, thing: Box, since_s: float, pixels: Pixels, before: NDArray[np.float32] = NOBODY) -> bool:
         """Whether it may be a part of somebody who has stayed there since it came: the legs of one who sits.
@@ -75,8 +78,12 @@ class Stays:
         since = [boxes for at_s, boxes in self._looks if at_s >= since_s]
         if not len(lately) or not since:
             return NOBODY
-        there = [(box_iou(lately, boxes) >= config.same).any(axis=1) for boxes in since]
-        return np.asarray(lately[np.mean(there, axis=0) > config.stays])
+        return self._stayed(lately, since)
+
+    def _stayed(self, bodies: NDArray[np.float32], looks: Sequence[Box]) -> NDArray[np.float32]:
+        """Those of ``(N, 4)`` bodies in whose place somebody is in most of some looks."""
+        there = [(box_iou(bodies, boxes) >= self._config.same).any(axis=1) for boxes in looks]
+        return np.asarray(bodies[np.mean(there, axis=0) > self._config.stays])
 
     def _is_part(self, thing: Box, body: Box) -> bool:
         """Whether it is as high as somebody, and all that is seen of a thing lies within its lower part."""

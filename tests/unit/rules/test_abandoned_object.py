@@ -605,8 +605,8 @@ def test_a_part_is_not_told_before_it_is_known_what_it_is_part_of() -> None:
 
     def somebody(t: float) -> list[tuple[str, list[float]]]:
         aside = 0.0 if t >= 9 else 24.0
-        seen = 8.75 <= t < 35 and (t < 10 or t % 4 < 2)
-        return [("person", [586.0 + aside, 548.0, 614.0 + aside, 602.0])] if seen else []
+        taken_for = "person" if t < 10 or t % 4 < 2 else "suitcase"
+        return [(taken_for, [586.0 + aside, 548.0, 614.0 + aside, 602.0])] if 8.75 <= t < 35 else []
 
     tale = Tale({"owner": LEAVES}, box=handle, also=[case], extra=somebody)
     events = play(tale)

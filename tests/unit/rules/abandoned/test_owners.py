@@ -248,6 +248,27 @@ def test_a_number_that_was_the_things_own_is_its_owners_again_when_they_show_bes
     assert owner.itself == 0
 
 
+def test_an_owner_is_not_followed_into_what_a_detector_imagines_above_their_bag() -> None:
+    """Their number comes back now and then, in a box around the bag and the wall behind it."""
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK)})
+    life = hall.life(since_s=9.0)
+    hall.until(13.0, {1: (3.0, DARK)})
+    imagined, grey = box(6.0, 1.5, 0.5), np.full((90, 160, 3), 128, np.uint8)
+    changed = np.zeros((90, 160), bool)
+    x0, y0, x1, y1 = (round(float(v) / 8) for v in BAG)
+    changed[y0:y1, x0:x1], grey[y0:y1, x0:x1] = True, RED
+    hall.look = PixelLook(START + timedelta(seconds=13.6), changed=changed, cells=grey)
+    hall.company.see([imagined], [1], 13.6, hall.look, SIZE)
+    assert not hall.near(life)
+    life.thing = replace(life.thing, standing="hidden")
+    hall.company.see([], [], 15.0, None, SIZE)
+    hall.company.see([], [], 16.0, None, SIZE)
+    x0, y0, x1, y1 = (round(float(v) / 8) for v in imagined)
+    changed[y0:y1, x0:x1] = True
+    assert not hall.near(life), "who passes before it is not them either"
+
+
 def test_who_shows_above_a_thing_is_not_that_thing_though_they_fill_one_box() -> None:
     """They carried it before them: their coat looked like the thing until they put it down."""
     hall = Hall()

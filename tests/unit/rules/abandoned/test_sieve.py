@@ -120,7 +120,7 @@ def test_a_number_that_went_to_the_thing_is_told_by_its_clothes(
         company.see([upright], [7], 0.4 * k, look(0.4 * k, [(upright, DARK)]), SIZE)
     company.see([low], [7], 5.0, look(5.0, [(low, now)]), SIZE)
     (person,) = (p for p in company.people if p.track == 7)
-    assert sieve.is_itself(thing(low), 4.6, person) is itself
+    assert sieve.is_itself(thing(low), 4.6, person, Pixels()) is itself
     assert sieve.is_somebody(thing(low), 4.6, [], Pixels()) is not itself
 
 
@@ -185,6 +185,29 @@ def test_somebody_before_a_wall_as_dark_as_their_jacket_is_no_thing_though_only_
     pixels = all_that_shows(trousers)
     assert not sieve.is_seen_as(thing(trousers, 5.0), company.people[0], pixels)
     assert sieve.is_within_somebody(thing(trousers, 5.0), 5.0, pixels)
+
+
+@pytest.mark.parametrize(
+    ("came", "number", "somebody"),
+    [(True, 7, False), (False, 8, False), (True, 8, False)],
+    ids=["by the owner's number", "by a new number", "by a new number where the owner stood"],
+)
+def test_who_is_seen_in_a_bag_and_the_wall_behind_it_is_imagined(
+    came: bool, number: int, somebody: bool
+) -> None:
+    """A detector takes the bag for legs now and then, in a box as high as somebody."""
+    sieve, company = make_sieve()
+    imagined = box(640, 600, 50, 130)
+    for k in range(12):
+        upright = box(500 + 12 * k, 600, 50, 170)
+        seen = [upright] if came else []
+        company.see(seen, [7][: len(seen)], 0.4 * k, look(0.4 * k, [(upright, DARK)]), SIZE)
+    for k in range(3):
+        at_s = 6.0 + 2.0 * k
+        company.see([imagined], [number], at_s, look(at_s, [(BAG, RED)]), SIZE)
+    pixels = all_that_shows(BAG)
+    assert sieve.is_within_somebody(thing(BAG, 5.0), 5.0, pixels) is somebody
+    assert sieve.is_within_somebody(thing(BAG, 5.0), 5.0, all_that_shows(imagined))
 
 
 def test_who_was_there_before_the_suitcase_is_somebody_though_only_the_suitcase_shows() -> None:
