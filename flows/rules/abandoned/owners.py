@@ -10,7 +10,7 @@ import numpy as np
 
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Box, Thing
-from flows.objects.company import Array, Company, Person, covered, typical, unlike
+from flows.objects.company import Array, Company, Person, Place, covered, typical, unlike
 from flows.rules.abandoned.life import Life, Owner, Watch
 from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.sieve import Sieve
@@ -75,9 +75,12 @@ class Owners:
     def near(self, thing: Box, person: Box) -> tuple[bool, float]:
         """Whether somebody there watches it, and how far off they are, m."""
         apart_m = self._yard.apart_m(foot_of(thing), foot_of(person))
-        if apart_m is None:
-            return False, 0.0
-        return apart_m <= self._yard.limit_m(self._rule.distance_m, self._rule.distance_widths), apart_m
+        return (False, 0.0) if apart_m is None else (apart_m <= self._near_m, apart_m)
+
+    @property
+    def _near_m(self) -> float:
+        """So near is near."""
+        return self._yard.limit_m(self._rule.distance_m, self._rule.distance_widths)
 
     def last_near_s(self, life: Life, until_s: float) -> float:
         """When an owner was last near, from what is remembered of their ways; when it came if never since."""
@@ -97,23 +100,34 @@ class Owners:
         """Whether any of its owners was seen to go from it, by their number or by their clothes.
 
         Numbers are exchanged: one that went on in other clothes says nothing, and somebody else's in an owner's
-        clothes says that they went if it was seen so often.
+        clothes says that they went if it was seen so often, and never where they could not have walked.
         """
         config = self._config
-        away = [
-            (person.number, place)
-            for person in self._company.people
-            for place in person.between(life.since_s, math.inf)
-            if not self.near(life.box, place.box)[0]
-        ]
+        away = {person.number: list(self._away(life, person)) for person in self._company.people}
         for number, owner in life.owners.items():
-            own = [place.clothes for whose, place in away if whose == number]
+            own = [place.clothes for place, _ in away.get(number, ())]
             if any(not config.changed < _unlike(clothes, owner, below=True) < math.inf for clothes in own):
                 return True
-            off = [(whose == number, unlike(place.clothes, owner.clothes)) for whose, place in away]
-            if sum(far <= config.changed for _, far in off) >= config.twice:
+            off = 0
+            for whose, places in away.items():
+                like = [one for one in places if unlike(one[0].clothes, owner.clothes) <= config.changed]
+                if whose == number or all(self._may_have_walked(life, *one) for one in like):
+                    off += len(like)
+            if off >= config.twice:
                 return True
         return False
+
+    def _away(self, life: Life, person: Person) -> Iterator[tuple[Place, float]]:
+        """Where somebody was since a thing came and not near it, and how far off that is, m."""
+        for place in person.between(life.since_s, math.inf):
+            is_near, apart_m = self.near(life.box, place.box)
+            if not is_near:
+                yield place, apart_m
+
+    def _may_have_walked(self, life: Life, place: Place, apart_m: float) -> bool:
+        """Whether an owner, who was last near when that was, may have come so far off by then."""
+        company = self._company.config
+        return apart_m <= self._near_m + company.reach_m + company.pace_mps * (place.at_s - life.left_s)
 
     def watch(self, life: Life, pixels: Pixels) -> Watch:
         """What is seen of its owners; who is not detected any more may still be there."""
@@ -157,6 +171,8 @@ class Owners:
             owner.itself += 1
             owner.gone_s = owner.person.last.at_s
             return False
+        if unlike(owner.person.last.clothes, owner.clothes) <= self._config.clothes:
+            owner.itself = 0
         return not owner.is_lost(self._config) and not self._sieve.is_seen_as(
             life.thing, owner.person, pixels
         )

@@ -248,6 +248,18 @@ def test_a_number_that_was_the_things_own_is_its_owners_again_when_they_show_bes
     assert owner.itself == 0
 
 
+def test_a_number_that_was_the_things_own_is_its_owners_again_in_their_clothes() -> None:
+    """They stand before a wall as dark as they are, and a detector had boxed them with the suitcase for some looks."""
+    hall = Hall()
+    hall.until(10.0, {1: (5.6, DARK)})
+    life = hall.life(since_s=9.0)
+    (owner,) = life.owners.values()
+    assert hall.look is not None
+    hall.look = replace(hall.look, changed=np.zeros((90, 160), bool))
+    owner.itself = ObjectConfig().itself_looks
+    assert hall.near(life)
+
+
 def test_an_owner_is_not_followed_into_what_a_detector_imagines_above_their_bag() -> None:
     """Their number comes back now and then, in a box around the bag and the wall behind it."""
     hall = Hall()
@@ -334,3 +346,13 @@ def test_an_owner_was_seen_to_go_by_number_or_clothes(
     assert not hall.owners.went(life)
     hall.until(11.0, {number: (2.0, colour)})
     assert hall.owners.went(life) is went
+
+
+def test_who_was_far_off_all_the_time_is_not_the_owner_who_went() -> None:
+    """Nobody is ten metres off a second later, whatever they wear."""
+    hall = Hall()
+    hall.until(6.0, {1: (5.4, DARK), 3: (12.0, DARK)})
+    life = hall.life(5.0)
+    life.left_s = 6.0
+    hall.until(11.0, {3: (12.0, DARK)})
+    assert not hall.owners.went(life)
