@@ -1,4 +1,4 @@
-"""A real face that anybody may use: NASA's portrait of Eileen Collins, from scikit-image's package data."""
+"""Real faces that anybody may use: NASA's portrait of Eileen Collins, and a small one, from scikit-image's package data."""
 
 from __future__ import annotations
 
@@ -42,3 +42,13 @@ def jpeg(bgr: NDArray[np.uint8], quality: int = 95) -> bytes:
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(bgr[..., ::-1])).save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def stranger() -> NDArray[np.uint8]:
+    """``(270, 270, 3)`` uint8 BGR: another person, from 25 px (scikit-image's ``lfw_subset``)."""
+    from skimage.data import lfw_subset
+
+    grey = lfw_subset()[0]
+    whole = Image.fromarray(np.uint8(255 * grey / grey.max())).resize((150, 150), Image.Resampling.BICUBIC)
+    padded = np.pad(np.asarray(whole), 60, mode="edge")
+    return np.ascontiguousarray(np.repeat(padded[..., None], 3, axis=2))

@@ -16,12 +16,12 @@ import ray
 from cryptography.fernet import Fernet
 from leaks import VARIABLE, Canary, Search
 from live_run import Run
-from portraits import jpeg
+from portraits import jpeg, stranger
 from ray import serve
 from searching import make_case
 
 from cluster.bench.processes import workers
-from cluster.bench.walkers import Sender, Walker, head_of, portrait, stranger
+from cluster.bench.walkers import Sender, Walker, head_of, portrait
 from cluster.live import LiveOptions
 from cluster.session import ray_for
 from flows.domain.cases import SearchTerms, Window
