@@ -1,4 +1,4 @@
-"""Real faces that anybody may use: NASA's portrait of Eileen Collins, and a small one, from scikit-image's package data."""
+"""Real faces that anybody may use, from scikit-image: NASA's portrait of Eileen Collins, and a small one."""
 
 from __future__ import annotations
 
