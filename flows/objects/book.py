@@ -160,7 +160,8 @@ class ObjectBook:
         if not parts:
             return held
         left = self._thing(max(parts, key=np.count_nonzero), at)
-        return replace(left, thing=replace(left.thing, instead_of=held.thing.number))
+        look = "early" if held.thing.look == "early" else left.thing.look
+        return replace(left, thing=replace(left.thing, instead_of=held.thing.number, look=look))
 
     def _state(self, held: _Held, standing: Mask) -> Standing:
         grounds, cells = self._grounds, held.cells
@@ -259,8 +260,9 @@ class ObjectBook:
         off = (grounds.fast - grounds.slow)[own]
         luma, blue, red = (float(v) for v in np.median(off, axis=0))
         look = look_of(blob, grounds.fast, grounds.slow)
-        # Not taken for the place: whoever came then may go, and leave something where they stood.
-        early = look == "new" and since_s < grounds.began_s + grounds.config.warm_s
+        # Not taken for the place: whoever came then may go, and leave something where they stood. It came between two
+        # looks, of which the first may still have been one from which the place was learnt.
+        early = look == "new" and before_s < grounds.began_s + grounds.config.warm_s
         thing = Thing(
             number=self._next,
             xyxy=self._box(blob),

@@ -33,7 +33,7 @@ from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "13"
+VERSION: Final = "14"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
@@ -167,9 +167,12 @@ class AbandonedObjects:
         return life
 
     def _freed(self, thing: Thing) -> Life | None:
-        """The life of a thing of which a part has gone; None if that was none, and what is left may be one."""
+        """The life of a thing of which a part has gone; None if that was none, and what is left may be one.
+
+        Where a bared place is all that is left, somebody had stood there from the beginning, and has gone.
+        """
         life = self._lives.pop(thing.instead_of, None)
-        if life is None or not life.judged or life.dismissed:
+        if life is None or not life.judged or life.dismissed or thing.look == "uncovered":
             return None
         self._lives[thing.number] = life
         return life

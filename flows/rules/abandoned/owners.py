@@ -100,11 +100,14 @@ class Owners:
         """Whether any of its owners was seen to go from it, by their number or by their clothes.
 
         Numbers are exchanged: one that went on in other clothes says nothing, and somebody else's in an owner's
-        clothes says that they went if it was seen so often, and never where they could not have walked.
+        clothes says that they went if it was seen so often, and never where they could not have walked. Who was there
+        a while before it came, and not then, did not go from it.
         """
         config = self._config
         away = {person.number: list(self._away(life, person)) for person in self._company.people}
         for number, owner in life.owners.items():
+            if not self._brought(life, owner):
+                continue
             own = [place.clothes for place, _ in away.get(number, ())]
             if any(not config.changed < _unlike(clothes, owner, below=True) < math.inf for clothes in own):
                 return True
@@ -116,6 +119,12 @@ class Owners:
             if off >= config.twice:
                 return True
         return False
+
+    def _brought(self, life: Life, owner: Owner) -> bool:
+        """Whether an owner was seen at it as it came, or a moment after."""
+        config = self._config
+        seen = owner.person.between(life.since_s - config.hand_s, life.since_s + config.around_s)
+        return any(self.at_it(life.box, place.box) for place in seen)
 
     def _away(self, life: Life, person: Person) -> Iterator[tuple[Place, float]]:
         """Where somebody was since a thing came and not near it, and how far off that is, m."""

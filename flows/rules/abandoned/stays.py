@@ -92,8 +92,14 @@ class Stays:
         return part and covered(thing, by=body) > config.person_share and not self._sieve.is_low(body)
 
     def _is_by(self, thing: Box, body: Box) -> bool:
-        """Whether it is as high as somebody, within reach of a thing, and not what a detector sees in that itself."""
+        """Whether it is as high as somebody, within reach of a thing, and not what a detector sees in that itself.
+
+        They reach as far from either side of their box: who sits has their legs aside, if a detector sees those at all.
+        """
         if covered(thing, by=body) >= self._config.itself or self._sieve.is_low(body):
             return False
-        apart_m = self._yard.apart_m(foot_of(thing), foot_of(body))
+        foot = foot_of(thing)
+        apart_m = self._yard.apart_m(
+            foot, np.array([np.clip(foot[0], body[0], body[2]), body[3]], np.float64)
+        )
         return apart_m is not None and apart_m <= self._config.reach_m

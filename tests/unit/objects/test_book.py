@@ -294,13 +294,38 @@ def soon(picture: NDArray[np.int16], t: float) -> None:
         bag(picture)
 
 
+def by_the_first_look(picture: NDArray[np.int16], t: float) -> None:
+    """It is there in the first look after those from which the place was learnt: it came between the two."""
+    if t >= 2:
+        bag(picture)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("paint", "looks_like"), [(rim, []), (soon, ["early"])])
+@pytest.mark.parametrize(
+    ("paint", "looks_like"), [(rim, []), (soon, ["early"]), (by_the_first_look, ["early"])]
+)
 def test_rims_are_no_things_and_what_came_while_the_place_was_learnt_says_so(
     paint: Paint, looks_like: list[str]
 ) -> None:
     looks = watch(paint, seconds=12.0)
     assert [thing.look for thing in told(looks).values()] == looks_like
+
+
+@pytest.mark.slow
+def test_what_is_left_of_what_came_while_the_place_was_learnt_came_then_too() -> None:
+    """Somebody from the beginning goes, and where they had moved a second later there is a little more to be seen."""
+    rng, book = np.random.default_rng(5), ObjectBook(True)
+    for k in range(40):
+        picture = floor()
+        soon(picture, k / 4)
+        noisy = np.clip(picture + rng.normal(0, 1.5, picture.shape), 0, 255).astype(np.uint8)
+        book.see(ArrayPicture(noisy), START + timedelta(seconds=k / 4))
+    (held,) = book._held
+    assert held.thing.look == "early"
+    book._grounds.since_s[held.cells] += 2.0
+    book._grounds.before_s[held.cells] += 2.0
+    left = book._less(held, held.cells, START + timedelta(seconds=10))
+    assert (left.thing.look, left.thing.instead_of) == ("early", held.thing.number)
 
 
 def leaves_a_bag(picture: NDArray[np.int16], t: float) -> None:

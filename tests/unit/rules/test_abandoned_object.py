@@ -341,6 +341,15 @@ def test_screens_light_and_what_was_uncovered_are_none(look: str) -> None:
     assert judge.refusals() == {look: 1}
 
 
+@pytest.mark.parametrize(("look", "lives_on"), [("new", True), ("uncovered", False)])
+def test_a_bared_place_that_is_left_of_what_stood_there_is_no_thing(look: str, lives_on: bool) -> None:
+    """Somebody who had stood there from the beginning goes with the bag before them."""
+    judge, _, _ = rule_and_events(Tale({"owner": STAYS}, seconds=20.0))
+    (life,) = judge._lives.values()
+    left = replace(life.thing, number=9, instead_of=life.thing.number, look=look)  # type: ignore[arg-type]
+    assert (judge._freed(left) is life) is lives_on
+
+
 @pytest.mark.slow
 def test_a_person_who_stands_still_is_none() -> None:
     box = np.array(person(10.0), np.float32)

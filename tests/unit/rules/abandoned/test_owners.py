@@ -356,3 +356,13 @@ def test_who_was_far_off_all_the_time_is_not_the_owner_who_went() -> None:
     life.left_s = 6.0
     hall.until(11.0, {3: (12.0, DARK)})
     assert not hall.owners.went(life)
+
+
+def test_who_stood_there_before_it_came_and_not_then_did_not_go_from_it() -> None:
+    """Somebody half behind a pillar is no thing: who passed there had gone when their arm came to be seen."""
+    hall = Hall()
+    hall.until(6.0, {1: (5.4, DARK)})
+    life = hall.life(5.0)
+    hall.until(11.0, {1: (2.0, DARK)})
+    assert hall.owners.went(life)
+    assert not hall.owners.went(replace(life, since_s=7.5))
