@@ -77,20 +77,19 @@ class Owed:
             with told("note what must be removed", self._address):
                 self._redis.sadd(self._key, *noted)
 
-    def pay(self, first: Iterable[str] = ()) -> int:
+    def pay(self, only: Iterable[str] = ()) -> int:
         """Removes what is noted; how much of it went. Called again and again: what was too much for once goes then.
 
         What cannot be removed now keeps nothing else from it; where nothing can be, all is tried again after a while.
 
         Args:
-            first: What must go at once, of what is noted: it waits neither for the rest nor for that while.
+            only: What must go at once, of what is noted, not waiting for that while; all by default.
 
         Raises:
             StoreError: If Redis is away.
         """
         began_s, went, stuck = self._steady_s(), 0, list[StoreError]()
-        waiting = self._waiting() if began_s >= self._due_s else []
-        for each in dict.fromkeys([*first, *waiting]):
+        for each in list(only) or (self._waiting() if began_s >= self._due_s else []):
             if self._steady_s() - began_s >= (self._busy_s if went else min(self._busy_s, BUSY_S)):
                 break
             try:

@@ -23,19 +23,15 @@ def test_nobody_else_may_read_it_whatever_the_process_allows_or_it_was_before(tm
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_of_several_who_make_one_the_first_one_s_holds(tmp_path: Path) -> None:
-    for name in (b"first", b"second"):
-        write_own(tmp_path / "key", name, first=True)
-    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("key", b"first")]
-
-
-def test_a_disk_that_knows_no_links_keeps_the_first_one_s_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("links", [True, False])
+def test_of_several_who_make_one_the_first_one_s_holds_on_a_disk_that_knows_no_links_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     def unknown(path: Path, target: Path) -> None:
         raise PermissionError("operation not permitted")
 
-    monkeypatch.setattr(Path, "hardlink_to", unknown)
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", unknown)
     for name in (b"first", b"second"):
         write_own(tmp_path / "key", name, first=True)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("key", b"first")]

@@ -133,10 +133,11 @@ class Sieve:
         Nothing shows but the thing, and whoever goes by that number wore something else wherever else they were. Who
         was nowhere else, and not there before it either, is imagined as well.
         """
-        config, share = self._config, pixels.share_there(thing.xyxy, person.last.box)
-        if thing.standing != "stands" or share is None or share > config.empty:
+        config = self._config
+        if thing.standing != "stands" or covered(thing.xyxy, by=person.last.box) <= config.person_share:
             return False
-        if covered(thing.xyxy, by=person.last.box) <= config.person_share:
+        share = pixels.share_there(thing.xyxy, person.last.box)
+        if share is None or share > config.empty:
             return False
         elsewhere = [p.clothes for p in person.way if covered(thing.xyxy, by=p.box) <= config.person_share]
         if not elsewhere:
