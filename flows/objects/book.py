@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from flows.domain.frames import Frame, Picture
-from flows.domain.things import Absorbed, PixelLook, Standing, Thing
+from flows.domain.things import Absorbed, Look, PixelLook, Standing, Thing
 from flows.objects.backgrounds import COLUMNS, Backgrounds, cells_of
 from flows.objects.blobs import Mask, blobs, bounds, closed, grown, look_of, stands_out
 
@@ -206,8 +206,7 @@ class ObjectBook:
         for old in self._held:
             apart_s = abs((old.thing.since_at - held.thing.since_at).total_seconds())
             if apart_s <= GROWS_S and (grown(grown(old.cells)) & blob).any():
-                old.cells = old.cells | held.cells
-                old.thing = replace(old.thing, xyxy=self._box(old.cells), noticed_at=at)
+                self._grow(old, held.cells, at)
                 return
         why: Absorbed | None = None
         if held.thing.look == "light" or held.thing.look == "uncovered":
@@ -224,6 +223,15 @@ class ObjectBook:
             self._grounds.absorb(blob)
             return
         self._held.append(held)
+
+    def _grow(self, held: _Held, cells: Mask, at: datetime) -> None:
+        """Adds what has come to show of a thing: of a corner before a pillar the pillar's edge may be all there is."""
+        held.cells = held.cells | cells
+        look = held.thing.look
+        if look == "framed":
+            assert self._start is not None
+            look = self._look(held.cells, (held.thing.before_at - self._start).total_seconds())
+        held.thing = replace(held.thing, xyxy=self._box(held.cells), noticed_at=at, look=look)
 
     def _bare(self, part: _Held, at: datetime) -> None:
         """What was told before as a thing, and is the rest of a place that something was taken from.
@@ -259,10 +267,6 @@ class ObjectBook:
         since_s, before_s = (float(np.median(grid[own])) for grid in (grounds.since_s, grounds.before_s))
         off = (grounds.fast - grounds.slow)[own]
         luma, blue, red = (float(v) for v in np.median(off, axis=0))
-        look = look_of(blob, grounds.fast, grounds.slow)
-        # Not taken for the place: whoever came then may go, and leave something where they stood. It came between two
-        # looks, of which the first may still have been one from which the place was learnt.
-        early = look == "new" and before_s < grounds.began_s + grounds.config.warm_s
         thing = Thing(
             number=self._next,
             xyxy=self._box(blob),
@@ -270,12 +274,21 @@ class ObjectBook:
             before_at=self._start + timedelta(seconds=before_s),
             noticed_at=at,
             standing="stands",
-            look="early" if early else look,
+            look=self._look(blob, before_s),
             contrast=float(np.median(np.abs(off).max(axis=1))) / grounds.config.luma,
             shift=(luma, blue, red),
         )
         self._next += 1
         return _Held(thing, own, grounds.fast[own].copy())
+
+    def _look(self, blob: Mask, before_s: float) -> Look:
+        """What its edges say, and whether it came early: between two looks, the first of which taught the place.
+
+        Such a thing is not taken for the place: whoever came then may go, and leave something where they stood.
+        """
+        grounds = self._grounds
+        look = look_of(blob, grounds.fast, grounds.slow)
+        return "early" if look == "new" and before_s < grounds.began_s + grounds.config.warm_s else look
 
     def _movers(self) -> np.ndarray:
         """Boxes of upright blobs of what differs from the place, without what is known to stand there."""

@@ -21,6 +21,7 @@ from flows.domain.things import Box, PixelLook, Thing
 from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
 from flows.objects.company import Company, around, covered, filled
+from flows.rules.abandoned.certainty import Certainty
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.owners import Owners
 from flows.rules.abandoned.pixels import Pixels
@@ -33,12 +34,14 @@ from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "14"
+VERSION: Final = "15"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
 BESIDE: Final = 0.3
 """Share of its size by which a thing may have been pushed, or fallen, to be still the same."""
+BODIES: Final = frozenset({"tall", "somebody", "light"})
+"""Why that was refused in which a detector rightly sees somebody, or over which they walk."""
 PULLED_OUT: Final = 0.6
 """Share of a suitcase's height by which its handle is above it when pulled out: at a hip, 0.4 m above 0.7 m."""
 
@@ -61,7 +64,8 @@ class AbandonedObjects:
         self._thresholds = thresholds or ObjectConfig()
         self._company = Company()
         self._yard = Yardstick(site.camera, site.ground, self._company)
-        self._sieve = Sieve(config, self._thresholds, self._company, self._yard)
+        self._certainty = Certainty(self._thresholds)
+        self._sieve = Sieve(config, self._thresholds, self._company, self._yard, self._certainty)
         self._owners = Owners(config, self._thresholds, self._company, self._yard, self._sieve)
         self._stays = Stays(self._thresholds, self._sieve, self._yard)
         self._present = Present(self._company)
@@ -86,17 +90,22 @@ class AbandonedObjects:
         now_s = self._seconds(moment.at)
         self._size = moment.width_px, moment.height_px
         self._yard.look_at(*self._size)
+        if moment.pixels is not None:
+            self._pixels = Pixels(moment.pixels, self._size)
+        self._certainty.see(moment.found, moment.sure_score, now_s)
         people, unsure, bags = self._sort(moment)
         self._unsure, self._bodies = unsure, [*people, *unsure, *(box for _, box in bags)]
+        self._present.keep({at: self._seconds(at) for at in self._moments()}, now_s)
+        things = self._in_plain_sight()
+        imagined = [box for box in people if self._is_doubtful(box, things)]
+        people = [box for box in people if not self._is_doubtful(box, things)]
+        self._present.see_unsure(unsure, now_s, imagined)
+        self._stays.see([*people, *(box for box in unsure if not self._is_doubtful(box, things))], now_s)
         followed = {track.sightings[-1].xyxy.tobytes(): track.id for track in tracks}
         ids = [followed.get(box.tobytes(), 0) for box in people]
-        self._present.keep({at: self._seconds(at) for at in self._moments()}, now_s)
-        self._present.see_unsure(unsure, now_s)
-        self._stays.see([*people, *unsure], now_s)
         self._company.see(people, ids, now_s, moment.pixels, self._size)
         events: list[Event] = []
         if moment.pixels is not None:
-            self._pixels = Pixels(moment.pixels, self._size)
             lost = self._hear(moment.pixels, now_s)
             events += [self._teller.unwatched(life, moment, now_s) for life in lost]
         for life in list(self._lives.values()):
@@ -111,6 +120,20 @@ class AbandonedObjects:
     def _seconds(self, at: datetime) -> float:
         assert self._start is not None
         return (at - self._start).total_seconds()
+
+    def _in_plain_sight(self) -> list[Box]:
+        """What has stood in plain sight for so long, by the last look, that a body over it may be imagined."""
+        look = self._pixels.look
+        numbers = [thing.number for thing in look.things if thing.standing == "stands"] if look else []
+        lives = [self._lives[number] for number in numbers if number in self._lives]
+        return [
+            life.thing.xyxy
+            for life in lives
+            if life.shown_s >= self._thresholds.still_s and life.dismissed not in BODIES
+        ]
+
+    def _is_doubtful(self, body: Box, things: Sequence[Box]) -> bool:
+        return any(self._sieve.is_doubtful(body, thing, self._pixels) for thing in things)
 
     def _sort(self, moment: Moment) -> tuple[list[Box], list[Box], list[tuple[str, Box]]]:
         """People, who may be one or none, and what a detector knows as a bag; vehicles are kept aside.
@@ -143,9 +166,9 @@ class AbandonedObjects:
             if life is None:
                 continue
             life.thing, life.heard_s = thing, now_s
-            if life.dismissed == "size" and self._refused(life) == "":
-                life.dismissed = ""  # it was a corner of what stands there, as much as its owner did not hide
-                self._refusals["size"] -= 1
+            if self._has_grown(life):
+                self._refusals[life.dismissed] -= 1
+                life.dismissed = ""
             if thing.standing == "gone":
                 life.gone_at, life.gone_s = thing.gone_at or look.at, now_s
         # Learnt anew (a cut, another light): nobody can say any more whether it stands there.
@@ -154,6 +177,14 @@ class AbandonedObjects:
         told = [life for life in lost if life.event is not None]
         self._refusals["place_learnt_anew"] += len(told)
         return told
+
+    def _has_grown(self, life: Life) -> bool:
+        """Whether it was refused for the corner that its owner did not hide, and may be a thing as it stands now."""
+        if life.thing.standing == "gone":
+            return False
+        if life.dismissed == "framed":
+            return life.thing.look == "new"
+        return life.dismissed == "size" and self._refused(life) == ""
 
     def _begun(self, thing: Thing) -> Life:
         late = thing.noticed_at - thing.since_at > timedelta(seconds=self._thresholds.pins_s)
@@ -205,7 +236,7 @@ class AbandonedObjects:
         """One step of a thing's life."""
         if life.gone_at is not None:
             return self._end(life, moment, now_s)
-        life.show(now_s, moment.at)
+        life.show(self._thresholds, now_s, moment.at)
         if life.thing.standing == "stands":
             life.solid += any(filled(life.thing.xyxy, box) > KNOWN for box in self._bodies)
         if life.dismissed == "light" and life.is_solid(self._thresholds):

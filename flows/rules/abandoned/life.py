@@ -6,7 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,6 @@ from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.things import Box, Thing
 from flows.objects.company import Array, Person, around
 from flows.rules.abandoned.thresholds import ObjectConfig
-
-CLEAR_S: Final = 5.0
-"""A picture so old shows a thing as it stands now; whoever passes before it is by in less."""
 
 State = Literal["placed", "attended", "unattended", "abandoned"]
 
@@ -90,7 +87,7 @@ class Life:
         solid: Of these, those in which a detector saw a body there, whatever it took it for.
         shown_s: For how long it has been seen since it stands as it does now, from look to look.
         looked_s: The last of those.
-        clear: The latest looks in which nothing stood before it, for :data:`CLEAR_S`: when, and the same in seconds.
+        clear: The latest looks in which nothing stood before it, for ``clear_s``: when, and the same in seconds.
         noticed_at: Since when it stands as it did then.
         known_as: What a detector called it.
         event: Its first event, once there is one.
@@ -144,7 +141,7 @@ class Life:
         """Where it is, with all its parts."""
         return self.thing.xyxy if self.whole is None else self.whole
 
-    def show(self, now_s: float, at: datetime) -> None:
+    def show(self, config: ObjectConfig, now_s: float, at: datetime) -> None:
         """Notes for how long it is seen to stand, and when."""
         if self.thing.noticed_at != self.noticed_at:
             self.noticed_at, self.shown_s = self.thing.noticed_at, 0.0
@@ -154,7 +151,7 @@ class Life:
         if self.thing.standing == "stands":
             self.shown += 1
             self.clear.append((at, now_s))
-        while self.clear and self.clear[0][1] < now_s - CLEAR_S:
+        while self.clear and self.clear[0][1] < now_s - config.clear_s:
             self.clear.popleft()
         self.looked_s = now_s
 

@@ -258,6 +258,8 @@ class Owners:
             return False
         if covered(person.last.box, by=thing) > 0.5 and self._sieve.may_be_somebody(life):
             return True  # the blob is that person
+        if self._sieve.is_doubtful(person.last.box, thing, pixels):
+            return False
         if share <= self._config.empty:
             owner.gone_s = person.last.at_s
         return share >= self._config.still_there

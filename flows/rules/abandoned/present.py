@@ -16,6 +16,10 @@ from typing import Final
 from flows.domain.things import Box
 from flows.objects.company import Company, around, filled
 
+UNSURE: Final = 0
+"""Instead of a number: whom a detector may have seen, or what is as low as a bag."""
+IMAGINED: Final = -1
+"""Whom it takes a thing for, and who is hidden all the same."""
 SEEN_S: Final = 0.6
 """Whoever was found so shortly before or after is in the picture."""
 SAME: Final = 0.5
@@ -29,7 +33,8 @@ class Shown:
     """Somebody in a picture.
 
     Attributes:
-        number: Of the person in the company; 0 for who may be somebody and is not followed.
+        number: Of the person in the company; for who may be somebody and is not followed :data:`UNSURE` or
+            :data:`IMAGINED`.
         box: ``(4,)`` px, around all places where they were found about then.
     """
 
@@ -46,7 +51,7 @@ class Present:
 
     def __init__(self, company: Company) -> None:
         self._company = company
-        self._unsure: deque[tuple[float, Box]] = deque()
+        self._unsure: deque[tuple[float, Shown]] = deque()
         self._kept: dict[datetime, list[Shown]] = {}
 
     def keep(self, moments: Mapping[datetime, float], now_s: float) -> None:
@@ -64,9 +69,10 @@ class Present:
             if moment in self._kept or now_s - at_s >= old_s
         }
 
-    def see_unsure(self, boxes: Sequence[Box], at_s: float) -> None:
+    def see_unsure(self, unsure: Sequence[Box], at_s: float, imagined: Sequence[Box] = ()) -> None:
         """Takes whom a detector calls a person and who is not followed as one; after :meth:`keep`."""
-        self._unsure += ((at_s, box) for box in boxes)
+        self._unsure += ((at_s, Shown(UNSURE, box)) for box in unsure)
+        self._unsure += ((at_s, Shown(IMAGINED, box)) for box in imagined)
         while self._unsure and self._unsure[0][0] < at_s - self._company.config.remembers_s:
             self._unsure.popleft()
 
@@ -80,17 +86,18 @@ class Present:
             near = [place.box for place in person.between(at_s - SEEN_S, at_s + SEEN_S)]
             if near:
                 out.append(Shown(person.number, around(near)))
-        return [*out, *(Shown(0, box) for box in self._unsure_at(at_s))]
+        return [*out, *self._unsure_at(at_s)]
 
-    def _unsure_at(self, at_s: float) -> list[Box]:
+    def _unsure_at(self, at_s: float) -> list[Shown]:
         """Those nobody follows, with one box for a body that is found in look after look."""
-        out: list[Box] = []
-        for seen_s, box in self._unsure:
+        out: list[Shown] = []
+        for seen_s, shown in self._unsure:
             if abs(seen_s - at_s) > SEEN_S:
                 continue
-            same = next((k for k, other in enumerate(out) if filled(box, other) > SAME), None)
+            same = next((k for k, other in enumerate(out) if filled(shown.box, other.box) > SAME), None)
             if same is None:
-                out.append(box)
+                out.append(shown)
             else:
-                out[same] = around([out[same], box])
+                number = min(out[same].number, shown.number)
+                out[same] = Shown(number, around([out[same].box, shown.box]))
         return out

@@ -23,7 +23,7 @@ from flows.domain.site import CameraConfig
 from flows.domain.things import Box
 from flows.objects.company import WIDTH_M, filled
 from flows.rules.abandoned.life import Life
-from flows.rules.abandoned.present import Present
+from flows.rules.abandoned.present import UNSURE, Present
 from flows.rules.abandoned.thresholds import ObjectConfig
 from flows.rules.base import Moment
 from flows.rules.reporting import clock_facts
@@ -152,7 +152,7 @@ class Teller:
         """Who is in a picture and does not own the thing, each box wide enough for whoever trembles in it."""
         out: list[Xyxy] = []
         for shown in self._present.at(moment, at_s):
-            if shown.number in life.owners or (shown.number == 0 and self._is_thing(life, shown.box)):
+            if shown.number in life.owners or (shown.number == UNSURE and self._is_thing(life, shown.box)):
                 continue
             low, high = shown.box[:2], shown.box[2:]
             margin = MARGIN * (high - low)

@@ -49,12 +49,19 @@ class ObjectConfig:
         still_there: Share of the last place of somebody who is not detected any more that still differs from the
             empty place, if they are still there: they fill about half of their box.
         empty: With no more than this it is empty: a tenth is shadow and noise.
+        doubtful: A body over a visible thing of whom a detector was not surer than this for ``still_s``, where what it
+            believes at once is 0 and the most is 1 ...
+        hardly: ... is the thing, if less than this share of its box shows besides: who passes by shows with half ...
+        foot: ... and if it stands where the thing does, to this share of its height.
+        several: After fewer looks nothing is said of a body.
+        certain: Of whom it was so sure is somebody, whatever else speaks against it.
         taken_s: Who took it was near within so long before or after it was gone.
         moves_s: A thing that is gone and another that appears beside it within so long is the same, pushed or fallen.
         clothes: Grey levels up to which somebody who comes back is taken for the owner, by their clothes.
         twice: Nobody is in two places: whoever wore the same while the owner was seen so often (by the places that are
             remembered) is somebody else. Fewer are what exchanged numbers make.
         pins_s: The picture of its placing can be had no longer ago: packets are kept for 20 s.
+        clear_s: A picture so old shows a thing as it stands now; whoever passes before it is by in less.
         lost_s: A thing of which nothing was heard for so long without having gone is forgotten.
     """
 
@@ -91,9 +98,15 @@ class ObjectConfig:
     still: float = 0.1
     still_there: float = 0.25
     empty: float = 0.1
+    doubtful: float = 0.35
+    hardly: float = 0.35
+    foot: float = 0.25
+    several: int = 3
+    certain: float = 0.65
     taken_s: float = 2.5
     moves_s: float = 4.0
     clothes: float = 16.0
     twice: int = 5
     pins_s: float = 12.0
+    clear_s: float = 5.0
     lost_s: float = 30.0

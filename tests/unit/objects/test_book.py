@@ -144,6 +144,26 @@ def test_what_comes_bit_by_bit_is_one_thing() -> None:
     assert min(len(look.things) and float(look.things[0].xyxy[2]) for look in looks if look.things) < 78
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("came_s", "look"), [(5.0, "new"), (1.2, "early")], ids=["later", "as the place was learnt"]
+)
+def test_what_first_shows_within_an_old_outline_is_judged_anew_when_the_rest_of_it_shows(
+    came_s: float, look: str
+) -> None:
+    """Of a bag before the foot of a bench its owner hides the rest."""
+
+    def paint(picture: NDArray[np.int16], t: float) -> None:
+        picture[60:68, 66:72] = 30
+        if t >= came_s:
+            picture[60:68, 66:72] = 210
+        if t >= came_s + 1.1:
+            picture[60:68, 72:84] = 210
+
+    looks = [thing.look for seen in watch(paint, 24, rate_hz=10) for thing in seen.things]
+    assert (looks[0], looks[-1]) == ("framed", look)
+
+
 def walker(picture: NDArray[np.int16], t: float) -> None:
     x = int(-20 + 14 * t)
     if 0 < x < 150:

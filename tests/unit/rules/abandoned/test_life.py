@@ -83,24 +83,24 @@ def test_what_is_hidden_now_is_not_reported_now() -> None:
 def test_it_is_seen_to_stand_while_nobody_stands_before_it_and_since_it_stands_as_it_does() -> None:
     life, standing = make_life(), make_life("hidden").thing
     for seconds in (0.0, 1.0, 2.0):
-        life.show(seconds, at(seconds))
+        life.show(ObjectConfig(), seconds, at(seconds))
     assert life.shown_s == 2.0
     life.thing = standing
     for seconds in (3.0, 9.0):
-        life.show(seconds, at(seconds))
+        life.show(ObjectConfig(), seconds, at(seconds))
     assert life.shown_s == 2.0
     life.thing = replace(make_life().thing, noticed_at=at(9.0))
     for seconds in (9.0, 10.0):
-        life.show(seconds, at(seconds))
+        life.show(ObjectConfig(), seconds, at(seconds))
     assert life.shown_s == 1.0
 
 
 def test_no_picture_of_it_is_taken_of_a_moment_before_it_was_moved() -> None:
     life = make_life()
     for seconds in (0.0, 1.0):
-        life.show(seconds, at(seconds))
+        life.show(ObjectConfig(), seconds, at(seconds))
     life.thing = replace(life.thing, noticed_at=at(2.0))
-    life.show(2.0, at(2.0))
+    life.show(ObjectConfig(), 2.0, at(2.0))
     assert list(life.clear) == [(at(2.0), 2.0)]
 
 

@@ -13,6 +13,7 @@ from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.site import CameraConfig, FileSource
 from flows.domain.things import Box, PixelLook, Thing
 from flows.objects.company import Company
+from flows.rules.abandoned.certainty import Certainty
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.owners import Owners
 from flows.rules.abandoned.pixels import Pixels
@@ -48,7 +49,7 @@ class Hall:
         yard = Yardstick(camera, None, self.company)
         yard.look_at(*SIZE)
         config = ObjectConfig()
-        sieve = Sieve(rule, config, self.company, yard)
+        sieve = Sieve(rule, config, self.company, yard, Certainty(config))
         self.owners = Owners(rule, config, self.company, yard, sieve)
         self.look: PixelLook | None = None
         self.now_s = 0.0

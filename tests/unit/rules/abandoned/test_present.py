@@ -8,7 +8,7 @@ import numpy as np
 
 from flows.domain.things import Box
 from flows.objects.company import Company
-from flows.rules.abandoned.present import Present
+from flows.rules.abandoned.present import IMAGINED, UNSURE, Present
 
 START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 SIZE = (1280, 720)
@@ -57,3 +57,10 @@ def test_nobody_is_kept_longer_than_the_picture() -> None:
     scene.look(500.0, [], [], [0.0])
     scene.look(501.0, [], [], [])
     assert scene.boxes(0.0) == []
+
+
+def test_whom_a_thing_is_taken_for_is_not_one_of_those_who_may_be_that_thing() -> None:
+    scene = Scene()
+    scene.present.see_unsure([a_box(100.0, 40.0), a_box(300.0)], 10.0, imagined=[a_box(301.0)])
+    shown = scene.present.at(START + timedelta(seconds=10), 10.0)
+    assert [one.number for one in shown] == [UNSURE, IMAGINED]

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from flows.domain.detections import Detections
 from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.site import CameraConfig, FileSource, Zone
 from flows.domain.things import Box, PixelLook, Thing
 from flows.objects.company import Company
+from flows.rules.abandoned.certainty import Certainty
 from flows.rules.abandoned.life import Life
 from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.sieve import Sieve
@@ -40,7 +42,9 @@ def look(at_s: float, painted: Sequence[tuple[Box, tuple[int, int, int]]]) -> Pi
     return PixelLook(START + timedelta(seconds=at_s), changed=np.zeros((90, 160), bool), cells=cells)
 
 
-def make_sieve(zones: Sequence[Zone] = (), **rule: object) -> tuple[Sieve, Company]:
+def make_sieve(
+    zones: Sequence[Zone] = (), certainty: Certainty | None = None, **rule: object
+) -> tuple[Sieve, Company]:
     company = Company()
     for k in range(10):
         people = [box(200 + 90 * j + 8 * k, 600, 50, 170) for j in range(3)]
@@ -49,7 +53,7 @@ def make_sieve(zones: Sequence[Zone] = (), **rule: object) -> tuple[Sieve, Compa
     camera = CameraConfig(id="hall", district="x", source=FileSource(path="hall.mp4"), zones=tuple(zones))
     yard = Yardstick(camera, None, company)
     yard.look_at(*SIZE)
-    return Sieve(config, ObjectConfig(), company, yard), company
+    return Sieve(config, ObjectConfig(), company, yard, certainty or Certainty(ObjectConfig())), company
 
 
 def thing(where: Box = BAG, since_s: float = 0.0) -> Thing:
@@ -208,6 +212,34 @@ def test_who_is_seen_in_a_bag_and_the_wall_behind_it_is_imagined(
     pixels = all_that_shows(BAG)
     assert sieve.is_within_somebody(thing(BAG, 5.0), 5.0, pixels) is somebody
     assert sieve.is_within_somebody(thing(BAG, 5.0), 5.0, all_that_shows(imagined))
+
+
+@pytest.mark.parametrize(
+    ("score", "shows", "doubtful"),
+    [(0.58, False, True), (0.65, False, False), (0.58, True, False)],
+    ids=["a bag", "somebody", "who passes by"],
+)
+def test_of_whom_a_detector_is_never_sure_and_who_does_not_show_is_the_thing(
+    score: float, shows: bool, doubtful: bool
+) -> None:
+    certainty, body = Certainty(ObjectConfig()), box(640, 600, 50, 130)
+    for at_s in (0.0, 0.4, 0.8):
+        certainty.see(Detections(body[None], np.float32([score]), np.int32([0]), ("person",)), 0.4, at_s)
+    sieve, _ = make_sieve(certainty=certainty)
+    assert sieve.is_doubtful(body, BAG, all_that_shows(body if shows else BAG)) is doubtful
+    assert not sieve.is_doubtful(body, box(700, 600, 40, 50), all_that_shows(BAG))
+
+
+@pytest.mark.parametrize(("score", "is_thing"), [(0.7, True), (0.85, False)])
+def test_of_whom_a_detector_is_certain_is_no_thing(score: float, is_thing: bool) -> None:
+    certainty, body = Certainty(ObjectConfig()), box(640, 600, 50, 55)
+    certainty.see(Detections(body[None], np.float32([score]), np.int32([0]), ("person",)), 0.4, 0.0)
+    sieve, company = make_sieve(certainty=certainty)
+    for k in range(16):
+        company.see([body], [7], 0.4 * k, look(0.4 * k, [(body, RED if k > 8 else DARK)]), SIZE)
+    somebody, pixels = company.people[-1], all_that_shows(BAG)
+    assert sieve.is_seen_as(thing(), somebody, pixels) is is_thing
+    assert sieve.is_itself(thing(), 3.6, somebody, pixels) is is_thing
 
 
 def test_who_was_there_before_the_suitcase_is_somebody_though_only_the_suitcase_shows() -> None:

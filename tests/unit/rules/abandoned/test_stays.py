@@ -12,6 +12,7 @@ from flows.domain.ruleset import AbandonedObjectRule
 from flows.domain.site import CameraConfig, FileSource
 from flows.domain.things import Box, PixelLook
 from flows.objects.company import Company
+from flows.rules.abandoned.certainty import Certainty
 from flows.rules.abandoned.pixels import Pixels
 from flows.rules.abandoned.sieve import Sieve
 from flows.rules.abandoned.stays import Stays
@@ -39,7 +40,7 @@ def make_stays() -> Stays:
         company.see(people, [1, 2, 3], -20.0 + 0.3 * k, None, SIZE)
     yard = Yardstick(CameraConfig(id="hall", district="x", source=FileSource(path="hall.mp4")), None, company)
     yard.look_at(*SIZE)
-    return Stays(config, Sieve(AbandonedObjectRule(), config, company, yard), yard)
+    return Stays(config, Sieve(AbandonedObjectRule(), config, company, yard, Certainty(config)), yard)
 
 
 SITS = box(7.2, 0.6, 1.3)
