@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from flows.scenes.truth import SceneTruth
 
 DATA: Final = Path(__file__).resolve().parents[3] / "shared" / "data" / "abandoned"
-FIRST_SEED: Final = 1_034_241
-"""Seeds from here on are this bench's own; scenes and rule were built at others, of late at 983001 to 1034240."""
+FIRST_SEED: Final = 1_034_405
+"""Seeds from here on are this bench's own; scenes and rule were built at others, of late at 983001 to 1034404."""
 HALLS: Final = 54
 """In about half of them the thing is in sight for long enough to be asked for."""
 QUICK_HALLS: Final = 4
