@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import compress
+from operator import not_
 from typing import Final
 
 from flows.domain.events import Event
@@ -97,9 +99,9 @@ class AbandonedObjects:
         self._unsure, self._bodies = unsure, [*people, *unsure, *(box for _, box in bags)]
         self._present.keep({at: self._seconds(at) for at in self._moments()}, now_s)
         things = self._in_plain_sight()
-        imagined = [box for box in people if self._is_doubtful(box, things)]
-        people = [box for box in people if not self._is_doubtful(box, things)]
-        self._present.see_unsure(unsure, now_s, imagined)
+        doubtful = [self._is_doubtful(box, things) for box in people]
+        imagined, people = list(compress(people, doubtful)), list(compress(people, map(not_, doubtful)))
+        self._present.see_unsure(unsure, now_s, imagined)  # in a picture whoever may be somebody is hidden
         self._stays.see([*people, *(box for box in unsure if not self._is_doubtful(box, things))], now_s)
         followed = {track.sightings[-1].xyxy.tobytes(): track.id for track in tracks}
         ids = [followed.get(box.tobytes(), 0) for box in people]

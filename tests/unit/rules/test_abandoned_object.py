@@ -352,7 +352,7 @@ def test_screens_light_and_what_was_uncovered_are_none(look: str) -> None:
 def test_what_grew_out_of_an_old_outline_is_a_thing_after_all() -> None:
     """Of a bag before a bench the bench's edge was all that its owner did not hide."""
     judge, events, _ = rule_and_events(Tale({"owner": LEAVES}, look="framed", grown_s=12.0))
-    assert (types(events)[:1], +judge._refusals) == ([OBJECT_ABANDONED], {})
+    assert (types(events)[:1], judge.refusals()) == ([OBJECT_ABANDONED], {})
 
 
 @pytest.mark.parametrize(("look", "lives_on"), [("new", True), ("uncovered", False)])

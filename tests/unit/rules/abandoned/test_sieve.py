@@ -227,7 +227,9 @@ def test_of_whom_a_detector_is_never_sure_and_who_does_not_show_is_the_thing(
         certainty.see(Detections(body[None], np.float32([score]), np.int32([0]), ("person",)), 0.4, at_s)
     sieve, _ = make_sieve(certainty=certainty)
     assert sieve.is_doubtful(body, BAG, all_that_shows(body if shows else BAG)) is doubtful
-    assert not sieve.is_doubtful(body, box(700, 600, 40, 50), all_that_shows(BAG))
+    assert not sieve.is_doubtful(body, box(700, 600, 40, 50), all_that_shows(BAG)), "beside them"
+    chest = box(640, 550, 40, 50)
+    assert not sieve.is_doubtful(body, chest, all_that_shows(chest)), "of one whose legs are hidden"
 
 
 @pytest.mark.parametrize(("score", "is_thing"), [(0.7, True), (0.85, False)])
