@@ -40,8 +40,9 @@ LONGEST: Final = timedelta(days=30)
 URGENT_LIFE: Final = timedelta(hours=24)
 """An urgent case without authorisation ends so long after it became active (EU AI Act 5(3))."""
 URGENT_PAUSE: Final = timedelta(days=7)
-"""For so long after an urgent start that nobody authorised the same target is searched on authorisation alone: one
-urgent case after another would be a search without it. Long enough for whoever authorises to be back."""
+"""For so long after an urgent start that nobody authorised, and after a rejection, the same target is searched on
+authorisation alone: one urgent case after another would be a search without it, and one after a no a search against it.
+Long enough for whoever authorises to be back."""
 SYSTEM: Final = "system"
 """Who acts where nobody does: time ran out."""
 

@@ -226,7 +226,8 @@ class CaseStore:
         except Refused as refused:
             if refused.guard:
                 raise ChangedMeanwhile(
-                    f"case {case_id}: an urgent case on the same target began at this moment; look at it again"
+                    f"case {case_id}: an urgent case on the same target began at this moment, or one was rejected; "
+                    "look at it again"
                 ) from None
             raise _overtaken(self.get(case_id)) from None
         if gone:

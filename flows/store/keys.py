@@ -49,7 +49,7 @@ them.
 | ``{dome}:days`` | set | the days that have counters |
 | ``{dome}:status:C`` | string | a camera's ``CameraStatus`` as JSON, expires |
 | ``{dome}:cameras`` | sorted set | cameras by the time of their last report, s since 1970, for a day |
-| ``{dome}:case:ID`` | hash | a search case: ``json state version``, of an urgent one ``marks`` |
+| ``{dome}:case:ID`` | hash | a search case: ``json state version``, until it ends ``marks`` |
 | ``{dome}:case:ID:probes`` | hash | probe id to the photo, sealed; expires with the case |
 | ``{dome}:case:ID:leads`` | sorted set | ids of its leads by capture time, ms |
 | ``{dome}:case:ID:gone`` | set | ids of leads that were deleted: they do not come back |
@@ -137,7 +137,7 @@ TASKS_UNTOLD = f"{PREFIX}patrol:untold"
 
 
 def urgent_start(mark: str) -> str:
-    """Who was searched for without authorisation, by a mark that names nobody."""
+    """Who is searched for on authorisation alone for a while, by a mark that names nobody."""
     return f"{CASES}:urgent:{mark}"
 
 

@@ -1,17 +1,18 @@
-"""Urgent starts: a target that was searched for without authorisation is known again for a while, and refused.
+"""Urgent starts: a target that was searched for without authorisation, or whose search was rejected, is known again for
+a while, and refused.
 
-Nothing of an urgent case that nobody authorised is kept; what is left of its target are marks, keyed digests by which
-a second case on the same one is told and from which nobody learns who it was. They expire.
+Nothing is kept of an urgent case that nobody authorised, or of a rejected one; what is left of its target are marks,
+keyed digests by which a second case on the same one is told and from which nobody learns who it was. They expire.
 """
 
 from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from flows.domain.cases import ENDED, URGENT_PAUSE, PersonTarget, SearchCase, VehicleTarget
 from flows.domain.errors import CaseError, FieldError
@@ -22,11 +23,14 @@ from flows.store.ledger import Change, Ledger, from_ms, to_ms
 from flows.store.vault import VARIABLE, Vault
 
 FIELD = "marks"
-"""Of a case's record: the marks of its target, as long as it may start without authorisation."""
+"""Of a case's record: the marks of its target, until it ends."""
+REJECTED: Final = "rejected"
 
 
 class UrgentStarts:
     """Lets a target be searched for once without authorisation, and not again before it is authorised or long over.
+
+    Whoever says no to a search, urgent or not, says it of any other on the same target: none begins as urgent then.
 
     Args:
         ledger: Of the cases.
@@ -42,9 +46,9 @@ class UrgentStarts:
         Raises:
             FieldError: If it is urgent and there is no key to make marks with.
         """
-        if not case.urgent:
-            return []
         if self._vault is None:
+            if not case.urgent:
+                return []
             raise FieldError(
                 VARIABLE, "a key by which the target of an urgent case is known again", "nothing",
                 "set it, or ask for a case that is not urgent",
@@ -56,13 +60,16 @@ class UrgentStarts:
         """Adds to a step what it means for its target.
 
         Raises:
-            CaseError: If it starts without authorisation, and another one on the same target did so lately.
+            CaseError: If it starts without authorisation, and another one on the same target did so lately, or was
+                rejected.
         """
         deed, at = after.steps[-1].deed, after.steps[-1].at
         if deed == "activated" and not after.authorised:
             self._begin(after, at, change)
         if deed == "authorised" and before.state == "active":
             change.commands += [["DEL", keys.urgent_start(mark)] for mark in self._marks(after.id)]
+        if deed == "rejected":
+            change.commands += _marked(self._marks(after.id), at, f"{after.id} {REJECTED}")
         if after.state in ENDED:
             change.commands.append(["HDEL", keys.case(after.id), FIELD])
 
@@ -75,23 +82,29 @@ class UrgentStarts:
             found: Any = self._ledger.client.mget(names)
         held = [None if value is None else value.decode() for value in found]
         for value in filter(None, held):
-            until_ms, _, other = value.partition(" ")
+            until_ms, other, *why = value.split(" ")
             if at < from_ms(until_ms):
+                did = "was rejected" if why else "began as urgent, and nobody authorised it"
                 raise CaseError(
-                    f"case {case.id}: expected authorisation before it is searched: case {other} began as urgent on "
-                    f"the same target and nobody authorised it; have this one authorised first, or wait until "
+                    f"case {case.id}: expected authorisation before it is searched: case {other} on the "
+                    f"same target {did}; have this one authorised first, or wait until "
                     f"{from_ms(until_ms).isoformat(timespec='seconds')}"
                 )
-        until = f"{to_ms(at + URGENT_PAUSE)} {case.id}"
-        life_ms = str(round(URGENT_PAUSE.total_seconds() * 1000))
         change.guards += [(["GET", name], value) for name, value in zip(names, held, strict=True)]
-        change.commands += [["SET", name, until, "PX", life_ms] for name in names]
+        change.commands += _marked(marks, at, case.id)
 
     def _marks(self, case_id: str) -> list[str]:
         with told("read a case", self._ledger.address):
             text: Any = self._ledger.client.hget(keys.case(case_id), FIELD)
         marks: list[str] = json.loads(text) if text else []
         return marks
+
+
+def _marked(marks: Iterable[str], at: datetime, why: str) -> list[list[str]]:
+    """Commands by which a target is known from then on, and why."""
+    until = f"{to_ms(at + URGENT_PAUSE)} {why}"
+    life_ms = str(round(URGENT_PAUSE.total_seconds() * 1000))
+    return [["SET", keys.urgent_start(mark), until, "PX", life_ms] for mark in marks]
 
 
 def traits(case: SearchCase, photos: Mapping[str, bytes]) -> list[str]:

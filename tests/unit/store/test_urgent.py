@@ -19,7 +19,7 @@ from flows.store.redis_server import EmbeddedRedis
 from flows.store.vault import Vault
 
 OLD = Fernet.generate_key()
-REFUSED = "case second: expected authorisation before it is searched: case first began as urgent"
+REFUSED = "case second: expected authorisation before it is searched: case first on the same target "
 
 
 class House:
@@ -78,6 +78,57 @@ def test_a_second_urgent_start_on_the_same_target_is_refused(
     assert house.cases.get("second").state == "draft"
     house.cases.authorise("second", "bolat", "order seen")
     assert house.cases.activate("second", "asel").state == "active"
+
+
+def before_it_began(house: House) -> None:
+    house.draft("first")
+
+
+def as_authorised(house: House) -> None:
+    house.draft("first", urgent=False)
+    house.cases.authorise("first", "bolat", "order seen")
+
+
+def searched_for_alone_and_authorised(house: House) -> None:
+    house.begin("first")
+    house.cases.authorise("first", "bolat", "order seen")
+
+
+def never_urgent(house: House) -> None:
+    house.draft("first", urgent=False)
+
+
+@pytest.mark.parametrize(
+    "asked", [never_urgent, before_it_began, as_authorised, searched_for_alone_and_authorised]
+)
+def test_whoever_was_told_no_does_not_begin_alone_on_the_same_target(
+    house: House, asked: Callable[[House], None]
+) -> None:
+    asked(house)
+    house.cases.reject("first", "bolat", "the order is forged")
+    assert house.redis.hget("{dome}:case:first", "marks") is None
+    house.draft("second")
+    house.clock.at += URGENT_PAUSE - timedelta(seconds=1)
+    with pytest.raises(CaseError, match=f"{REFUSED}was rejected; have this one authorised first"):
+        house.cases.activate("second", "asel", "alone")
+    assert house.cases.active().cases == ()
+    house.cases.authorise("second", "bolat", "another order")
+    assert house.cases.activate("second", "asel").state == "active"
+
+
+def test_a_no_said_at_the_moment_of_the_start_is_heard(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.draft("first", urgent=False), house.draft("second")
+    commit = house.cases._ledger.commit
+
+    def late(change: Any, what: str) -> int:
+        monkeypatch.setattr(house.cases._ledger, "commit", commit)
+        house.opened(Vault(OLD)).reject("first", "bolat", "no grounds")
+        return commit(change, what)
+
+    monkeypatch.setattr(house.cases._ledger, "commit", late)
+    with pytest.raises(ChangedMeanwhile, match="or one was rejected"):
+        house.cases.activate("second", "asel")
+    assert house.cases.get("second").state == "draft"
 
 
 @pytest.mark.parametrize(
