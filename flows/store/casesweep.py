@@ -59,7 +59,7 @@ class CaseSweep:
         Raises:
             StoreError: If Redis is away.
         """
-        at = self._ledger.now(now)
+        at = self._ledger.surely_now(now)
         went = self._expire(at) + self._drop_leads(at) + self._forget(at)
         compact(self._redis, self._ledger.address, bool(went))
         self.remove_files()

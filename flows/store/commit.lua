@@ -3,6 +3,7 @@
 -- ARGV[1]  the keys' prefix
 -- ARGV[2]  JSON:
 --   now       ms since 1970
+--   ahead     it is believed up to so many ms ahead of Redis's own clock; absent: however far it is
 --   strict    true: refuse if the clock has gone back by more than a minute
 --   guards    {command, expected}: the command's answer must be that (as text; false: nothing)
 --   commands  what is changed
@@ -23,7 +24,7 @@ for i, guard in ipairs(ask.guards) do
   if got ~= false then got = tostring(got) end
   if got ~= guard[2] then return { 0, i - 1, got } end
 end
-local now_text = audit_time(prefix, ask.now)
+local now_text = audit_time(prefix, ask.ahead and math.min(ask.now, redis_ms() + ask.ahead) or ask.now)
 
 local function note(body) audit_note(prefix, now_text, body) end
 

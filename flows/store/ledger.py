@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pydantic import JsonValue
@@ -22,6 +22,11 @@ CLOCK_BACK: Final = -1
 GRACE_MS: Final = 600_000
 """What must go is deleted by whoever sweeps, each with its audit entry; if nobody does for so long, Redis itself
 lets it expire, and the entry follows when somebody sweeps again."""
+
+AHEAD: Final = timedelta(seconds=30)
+"""So far beyond Redis's clock a machine's own is believed where what it says cannot be undone: a search that has ended
+does not come back when the clock is set right. Two clocks that somebody sets differ by less than a second; and it is
+less than the minute by which ``commit.lua`` lets a strict change be behind, so that one clock ahead bars nobody's."""
 
 Clock = Callable[[], datetime]
 
@@ -108,7 +113,7 @@ class Ledger:
 
     Args:
         url: Of Redis.
-        clock: The present; for tests.
+        clock: The present; for tests: one that is given is not held against Redis's.
     """
 
     def __init__(self, url: str, clock: Clock = utc_now) -> None:
@@ -132,9 +137,26 @@ class Ledger:
         now = given or self._clock()
         return max(now, from_ms(mark)) if mark else now
 
+    def surely_now(self, given: datetime | None = None) -> datetime:
+        """The same for what cannot be undone: by Redis's clock, too, it is no later than :data:`AHEAD` from now.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        return self.now(given or self.own_now())
+
     def own_now(self) -> datetime:
-        """The present by this machine's clock alone."""
-        return self._clock()
+        """The present by this machine's clock, as far as Redis's bears it out, whatever the searches have seen.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        now = self._clock()
+        if self._clock is not utc_now:
+            return now
+        with told("hold the clocks against each other", self.address):
+            said: Any = self.client.time()
+        return min(now, datetime.fromtimestamp(said[0], UTC) + AHEAD)
 
     def commit(self, change: Change, what: str) -> int:
         """Does it; returns how many leads, probes and routes went.
@@ -154,6 +176,8 @@ class Ledger:
             "entries": change.entries,
             "drop": change.drop,
         }
+        if self._clock is utc_now:
+            asked["ahead"] = AHEAD // timedelta(milliseconds=1)
         if change.alert is not None:
             asked["alert"] = change.alert
         if change.extend is not None:

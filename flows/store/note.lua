@@ -1,5 +1,11 @@
 -- Entries of the audit log, for scripts that make changes; sha256.lua stands before this file.
--- Time never goes back there: the latest one that was ever seen holds (the key "clock").
+local function redis_ms()
+  local said = redis.call('TIME')
+  return said[1] * 1000 + math.floor(said[2] / 1000)
+end
+
+-- Time never goes back there: the latest one that was ever seen holds (the key "clock"), so ms must not be what a
+-- machine's clock says unless something bears it out.
 local function audit_time(prefix, ms)
   local now = string.format('%.0f', math.max(ms, tonumber(redis.call('GET', prefix .. 'clock') or '0')))
   redis.call('SET', prefix .. 'clock', now)

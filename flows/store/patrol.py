@@ -182,7 +182,7 @@ class PatrolStore:
         """
         with told("look for tasks to delete", self._ledger.address):
             rows: Any = self._ledger.client.zrangebyscore(
-                keys.TASKS_FORGET, "-inf", to_ms(self.now()), withscores=True
+                keys.TASKS_FORGET, "-inf", to_ms(self._ledger.surely_now()), withscores=True
             )
         went = sum(self._deleted(name.decode(), due) for name, due in rows)
         if went:

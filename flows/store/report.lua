@@ -1,12 +1,12 @@
 -- Writes reports, all or none: new ones unless they are known, changed ones unless somebody was faster; and the audit
 -- entries that belong to it. sha256.lua and note.lua stand before this file.
 -- KEYS[1]  the index of open reports by place
--- ARGV[1]  the keys' prefix; ARGV[2] now, ms; ARGV[3] JSON texts of audit entries, a JSON list; then for each report:
+-- ARGV[1]  the keys' prefix; ARGV[2] JSON texts of audit entries, a JSON list; then for each report:
 --   id, version that it must have now or '' if it must be new, its new version, json, district, received ms,
 --   longitude, latitude, '1' while it is open, its channel, '1' while the machine has to look at it, ms until it is kept
 -- Returns '' if all were written, else the id of the first that could not be.
 local prefix, each = ARGV[1], 12
-for i = 4, #ARGV, each do
+for i = 3, #ARGV, each do
   local held = redis.call('HGET', prefix .. 'report:' .. ARGV[i], 'version')
   if ARGV[i + 1] == '' then
     if held then return ARGV[i] end
@@ -14,7 +14,7 @@ for i = 4, #ARGV, each do
     return ARGV[i]
   end
 end
-for i = 4, #ARGV, each do
+for i = 3, #ARGV, each do
   local id, district, ms = ARGV[i], ARGV[i + 4], ARGV[i + 5]
   local record = prefix .. 'report:' .. id
   local before, channel = unpack(redis.call('HMGET', record, 'district', 'channel'))
@@ -36,9 +36,9 @@ for i = 4, #ARGV, each do
     redis.call('ZREM', KEYS[1], id)
   end
 end
-local entries = cjson.decode(ARGV[3])
+local entries = cjson.decode(ARGV[2])
 if #entries > 0 then
-  local now = audit_time(prefix, tonumber(ARGV[2]))
+  local now = audit_time(prefix, redis_ms())
   for _, body in ipairs(entries) do audit_note(prefix, now, body) end
 end
 return ''

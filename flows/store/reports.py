@@ -256,7 +256,7 @@ class ReportsStore:
             StoreError: If Redis is away.
         """
         with told("let a report wait", self._address):
-            self._client.zadd(TODO, {report_id: _now_ms()}, xx=True)
+            self._client.zadd(TODO, {report_id: to_ms(utc_now())}, xx=True)
 
     def due(self, at: datetime, count: int = MOST) -> list[str]:
         """Ids of reports (and of files whose report never came) that are to be removed by then.
@@ -282,7 +282,7 @@ class ReportsStore:
         district, channel = (held.district, own_channel(held)) if held is not None else ("", "")
         with told("remove a report", self._address):
             pipe = self._client.pipeline(transaction=True)
-            self._write(keys=[OPEN], args=[keys.PREFIX, _now_ms(), json.dumps([entry])], client=pipe)
+            self._write(keys=[OPEN], args=[keys.PREFIX, json.dumps([entry])], client=pipe)
             pipe.delete(_record(report_id))
             for index in (_district(district), _channel(channel), TODO, DUE, OPEN):
                 pipe.zrem(index, report_id)
@@ -303,7 +303,7 @@ class ReportsStore:
             StoreError: If Redis is away: what was to be noted may not be done then.
         """
         with told("write the audit log", self._address):
-            self._write(keys=[OPEN], args=[keys.PREFIX, _now_ms(), json.dumps([entry])])
+            self._write(keys=[OPEN], args=[keys.PREFIX, json.dumps([entry])])
 
     # Where things are
 
@@ -327,7 +327,7 @@ class ReportsStore:
         return Places.model_validate_json(text) if text is not None else Places()
 
     def _written(self, reports: Sequence[tuple[Report, str]], entries: Sequence[str] = ()) -> bool:
-        args: list[str | int | float | bytes] = [keys.PREFIX, _now_ms(), json.dumps(list(entries))]
+        args: list[str | int | float | bytes] = [keys.PREFIX, json.dumps(list(entries))]
         for report, before in reports:
             # Redis keeps places up to 85.05 degrees; farther poleward nobody reports.
             latitude = max(-85.05, min(85.05, report.latitude))
@@ -348,10 +348,6 @@ def mark_of(report: Report) -> Mark:
 def own_channel(report: Report) -> str:
     """The channel whose report it is; empty once that one was forgotten and only others who told of it are left."""
     return next((r.channel for r in report.reporters if r.tracking == report.id), "")
-
-
-def _now_ms() -> int:
-    return to_ms(utc_now())
 
 
 def _record(report_id: str) -> str:
