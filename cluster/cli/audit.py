@@ -27,9 +27,9 @@ def verify(as_json: AsJson = False) -> None:
     with searching(sweep=False) as stores:  # whoever checks the log writes nothing into it first
         # In this order: what is noted, sealed or written meanwhile is more, never less, than what was read before it.
         noted = stores.audit.sealed()
-        seals = stores.seals.all()
+        seals, unreadable = stores.seals.all()
         rows, head = whole(stores.audit)
-    problems = problems_of(rows, head, seals, noted)
+    problems = problems_of(rows, head, seals, noted, unreadable)
     sealed = seals[-1][0].last if seals else 0
     if as_json:
         print_json({"ok": not problems, "entries": head.seq, "seals": len(seals), "sealed": sealed,

@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from pydantic import ValidationError
 
 from flows.domain.audit import GENESIS, AuditEntry, Seal, entry_hash, merkle_root, month_of
 from flows.domain.errors import StoreError
+from flows.ownfile import write_own
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +26,7 @@ EVERY: Final = timedelta(hours=1)
 """What was cut off at the end is noticed from the next seal on; until then by the head that Redis keeps."""
 Sealed = tuple[Seal, str]
 """A seal and the SHA-256 of its file."""
+_FILE: Final = re.compile(r"seal-(\d{6,})\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +81,30 @@ class Seals:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def all(self) -> list[Sealed]:
-        """Seals in order, each with the SHA-256 of its file.
+    def all(self) -> tuple[list[Sealed], dict[int, str]]:
+        """Seals in order, each with the SHA-256 of its file; and by their numbers, why others cannot be read.
 
         Raises:
-            StoreError: If a file cannot be read or is no seal.
+            StoreError: If the folder cannot be read.
         """
-        found = []
-        for path in sorted(self.folder.glob("seal-*.json")):
+        found, unreadable = [], {}
+        for number in self._numbers():
             try:
-                data = path.read_bytes()
-                found.append((Seal.model_validate_json(data), hashlib.sha256(data).hexdigest()))
-            except (OSError, ValidationError) as error:
-                raise StoreError(f"seal {path}: it cannot be read, or was changed: {error}") from error
-        return found
+                found.append(_read(number, self._path(number)))
+            except StoreError as error:
+                unreadable[number] = str(error)
+        return found, unreadable
 
     def write(self, log: Log, now: datetime) -> Seal | None:
         """Seals what is new; None if nothing is.
 
-        Where files are gone, seals go on from the newest that was noted: what is missing stays missing.
+        Where files are gone, or cannot be read, seals go on from the newest that was noted: what is missing stays
+        missing.
 
         Raises:
             StoreError: If it cannot be written, the log cannot be read, or what would be sealed is not whole.
         """
-        before = _newest(self.all(), log.sealed())
+        number, before = self._newest(log)
         last, digest = before or (None, "")
         since = last.last if last else 0
         rows = list(log.rows(since))
@@ -112,7 +116,7 @@ class Seals:
                 f"the audit log is not sealed, because it is not whole: {broken}; see: dome audit verify"
             )
         seal = Seal(
-            number=last.number + 1 if last else 1,
+            number=number + 1,
             sealed_at=now,
             first=since + 1,
             last=rows[-1].seq,
@@ -120,25 +124,74 @@ class Seals:
             hash=rows[-1].fields["hash"],
             before=digest,
         )
-        log.note_sealed((seal, self._put(self.folder / f"seal-{seal.number:06d}.json", seal)))
+        log.note_sealed((seal, self._put(self._path(seal.number), seal)))
         return seal
 
     def write_if_due(self, log: Log, now: datetime) -> Seal | None:
         """The same, once an hour."""
-        before = self.all()
-        return self.write(log, now) if not before or _is_due(before[-1][0], now) else None
+        _, before = self._newest(log)
+        return self.write(log, now) if before is None or _is_due(before[0], now) else None
+
+    def _newest(self, log: Log) -> tuple[int, Sealed | None]:
+        """The highest number that a seal has, and the newest that can be read, whether its file is still there or not.
+
+        Asked every half minute: of the files the newest alone is read.
+        """
+        noted, numbers = log.sealed(), self._numbers()
+        last = noted[0].number if noted is not None else 0
+        newest = max([last, *numbers[-1:]])
+        for number in reversed(numbers):
+            if number < last:
+                break
+            try:
+                return newest, _read(number, self._path(number))
+            except StoreError as error:
+                _log.error("%s; see: dome audit verify", error)
+        return newest, noted
+
+    def _numbers(self) -> list[int]:
+        """Of the seals whose files are there, in order."""
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise StoreError(f"seals in {self.folder}: they cannot be listed: {error}") from error
+        return sorted(int(found[1]) for found in map(_FILE.fullmatch, names) if found)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"seal-{number:06d}.json"
 
     def _put(self, path: Path, seal: Seal) -> str:
-        """Writes it; the SHA-256 of the file."""
+        """Writes it, whole or not at all; the SHA-256 of the file."""
         data = (seal.model_dump_json(indent=1) + "\n").encode()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as file:
-                file.write(data)
+            write_own(path, data, first=True)
             path.chmod(0o444)
+            written = path.read_bytes()
         except OSError as error:
             raise StoreError(f"seal {path}: it cannot be written: {error}") from error
+        if written != data:
+            raise StoreError(f"seal {path}: it cannot be written: there is another of that number")
         return hashlib.sha256(data).hexdigest()
+
+
+def _read(number: int, path: Path) -> Sealed:
+    """A seal, and the SHA-256 of its file.
+
+    Raises:
+        StoreError: If it cannot be read, or is no seal of that number.
+    """
+    try:
+        data = path.read_bytes()
+        seal = Seal.model_validate_json(data)
+    except (OSError, ValidationError) as error:
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise StoreError(f"seal {number}: {path} cannot be read, or was changed: {why}") from error
+    if seal.number != number:
+        raise StoreError(f"seal {number}: {path} was changed: it says that it is seal {seal.number}")
+    return seal, hashlib.sha256(data).hexdigest()
 
 
 def _is_due(newest: Seal, now: datetime) -> bool:
@@ -152,14 +205,6 @@ def _is_due(newest: Seal, now: datetime) -> bool:
     return now - newest.sealed_at >= EVERY
 
 
-def _newest(files: Sequence[Sealed], noted: Sealed | None) -> Sealed | None:
-    """The last seal that was written, whether its file is still there or not."""
-    last = files[-1] if files else None
-    if last is None or (noted is not None and noted[0].number > last[0].number):
-        return noted
-    return last
-
-
 # Verification
 
 
@@ -171,7 +216,11 @@ def whole(log: Log) -> tuple[list[Row], Head]:
 
 
 def verify(
-    rows: Iterable[Row], head: Head, seals: Sequence[Sealed], noted: Sealed | None = None
+    rows: Iterable[Row],
+    head: Head,
+    seals: Sequence[Sealed],
+    noted: Sealed | None = None,
+    unreadable: Mapping[int, str] = MappingProxyType({}),
 ) -> list[str]:
     """Everything that is wrong with a log: nothing changed, missing, moved or cut off gives an empty list.
 
@@ -183,6 +232,7 @@ def verify(
         head: As kept beside them.
         seals: In order, with the SHA-256 of their files.
         noted: The newest seal as noted beside the log, read before ``seals``; None if none was.
+        unreadable: Why other seals cannot be read, by their numbers: each is one problem.
     """
     held = list(rows)
     problems = list(chain_problems(held, 0, GENESIS))
@@ -190,7 +240,8 @@ def verify(
     if last != head:
         problems.append(f"the end: expected entry {head.seq} to be the last, got {last.seq}")
     hashes = {row.seq: row.fields.get("hash", "") for row in held}
-    return [*problems, *_seal_problems(hashes, seals), *_noted_problems(seals, noted)]
+    problems += [*unreadable.values(), *_seal_problems(hashes, seals, unreadable)]
+    return [*problems, *_noted_problems(seals, noted, unreadable)]
 
 
 def chain_problems(rows: Iterable[Row], since: int, prev: str) -> Iterator[str]:
@@ -218,12 +269,13 @@ def _hashed(row: Row) -> bool:
     return entry_hash(fields["prev"], row.seq, int(fields["at"]), fields["body"]) == fields["hash"]
 
 
-def _seal_problems(hashes: dict[int, str], seals: Sequence[Sealed]) -> list[str]:
+def _seal_problems(hashes: dict[int, str], seals: Sequence[Sealed], unreadable: Collection[int]) -> list[str]:
     problems, expected, since, before = [], 1, 0, ""
     for seal, digest in seals:
         name = f"seal {seal.number}"
-        if seal.number != expected:
-            problems.append(f"seal {expected}: missing")
+        gap = range(expected, seal.number)
+        if gap:
+            problems += [f"seal {number}: missing" for number in gap if number not in unreadable][:1]
         elif seal.before != before or seal.first != since + 1:
             problems.append(f"{name}: it does not follow the seal before: one of both was changed")
         covered = [hashes.get(n, "") for n in range(seal.first, seal.last + 1)]
@@ -236,9 +288,9 @@ def _seal_problems(hashes: dict[int, str], seals: Sequence[Sealed]) -> list[str]
     return problems
 
 
-def _noted_problems(seals: Sequence[Sealed], noted: Sealed | None) -> list[str]:
+def _noted_problems(seals: Sequence[Sealed], noted: Sealed | None, unreadable: Collection[int]) -> list[str]:
     """A seal is noted after its file is written: files may be newer than what is noted, never older."""
-    if noted is None:
+    if noted is None or noted[0].number in unreadable:
         return []
     files = {seal.number: digest for seal, digest in seals}
     name = f"seal {noted[0].number}"

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from flows.domain.errors import StoreError
+from flows.ownfile import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +171,7 @@ class Spool:
             self._next += 1
             self._segments.append(_Segment(path, 0))
             if self._fsync:
-                _sync_folder(self.folder)
+                sync_folder(self.folder)
         before = os.fstat(self._out.fileno()).st_size
         try:
             _write_all(self._out, data)
@@ -241,12 +242,3 @@ def _write_all(file: FileIO, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) or 0 :]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a new file's name survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -92,8 +92,8 @@ class House:
 
     def problems(self) -> list[str]:
         noted = self.audit.sealed()
-        seals = Seals(self.folder / "audit").all()
-        return verify(*whole(self.audit), seals, noted)
+        seals, unreadable = Seals(self.folder / "audit").all()
+        return verify(*whole(self.audit), seals, noted, unreadable)
 
     def everything(self) -> bytes:
         """Every byte that Redis and the evidence store hold, sealed things opened."""

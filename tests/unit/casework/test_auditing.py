@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from auditlog import FakeLog
 from searching import DAY, HOUR, T0
 
-from flows.casework.auditing import Seals, figures, verify, whole
+from flows.casework.auditing import Row, Seals, figures, verify, whole
 from flows.domain.audit import GENESIS, Action, AuditEntry
+from flows.domain.errors import StoreError
 
 
 def problems(log: FakeLog, seals: Seals) -> list[str]:
     noted = log.sealed()
-    held = seals.all()
+    held, unreadable = seals.all()
     rows, head = whole(log)
-    return verify(rows, head, held, noted)
+    return verify(rows, head, held, noted, unreadable)
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ def test_what_was_cut_off_is_one_still(log: FakeLog, seals: Seals) -> None:
     log.note("case.closed")
     head = log.head()
     del log.held[3:]
-    assert verify(whole(log)[0], head, seals.all(), log.sealed()) == [
+    assert verify(whole(log)[0], head, seals.all()[0], log.sealed()) == [
         "the end: expected entry 4 to be the last, got 3"
     ]
 
@@ -97,6 +100,78 @@ def test_a_seal_dated_ahead_is_said_and_keeps_no_other_from_being_written(
     log.note("case.closed")
     assert seals.write_if_due(log, right + HOUR / 2) is None
     assert seals.write_if_due(log, right + HOUR) is not None
+
+
+@pytest.mark.parametrize("step", ["fsync", "fdopen"])
+def test_a_disk_that_was_full_leaves_no_half_of_a_seal_and_the_next_is_written(
+    log: FakeLog, seals: Seals, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def full(*about: object) -> None:
+        raise OSError("no space left on device")
+
+    log.note("case.closed")
+    with monkeypatch.context() as disk:
+        disk.setattr(os, step, full)
+        with pytest.raises(StoreError, match=r"seal-000004\.json: it cannot be written: no space left"):
+            seals.write_if_due(log, T0 + HOUR)
+    assert len(list(seals.folder.iterdir())) == 3
+    seal = seals.write_if_due(log, T0 + HOUR)
+    assert seal is not None
+    assert (seal.number, seal.first) == (4, 4)
+    assert problems(log, seals) == []
+
+
+def spoilt(seals: Seals, number: int, text: str = "") -> None:
+    path = seals.folder / f"seal-{number:06d}.json"
+    if path.exists():
+        path.chmod(0o644)
+    path.write_text(text)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_seal_that_cannot_be_read_is_one_problem_and_seals_go_on(
+    log: FakeLog, seals: Seals, number: int
+) -> None:
+    """The fourth is the half that a full disk left, which was never noted."""
+    spoilt(seals, number)
+    log.note("case.closed")
+    seal = seals.write_if_due(log, T0 + HOUR)
+    assert seal is not None
+    assert (seal.first, seal.last) == (4, 4)
+    assert seals.write_if_due(log, T0 + HOUR) is None
+    [problem] = problems(log, seals)
+    assert problem.startswith(f"seal {number}: {seals.folder / f'seal-{number:06d}.json'} cannot be read")
+    del log.held[0]
+    assert "entry 1: missing (entry 2 comes in its place)" in problems(log, seals)
+
+
+def test_a_seal_in_the_place_of_another_is_found(log: FakeLog, seals: Seals) -> None:
+    spoilt(seals, 2, (seals.folder / "seal-000001.json").read_text())
+    [problem] = problems(log, seals)
+    assert problem.endswith("it says that it is seal 1")
+
+
+def test_whether_a_seal_is_due_is_seen_by_the_newest_alone(log: FakeLog, seals: Seals) -> None:
+    spoilt(seals, 1), spoilt(seals, 2)
+    log.note("case.closed")
+    assert seals.write_if_due(log, T0 + HOUR / 2) is None
+    assert seals.write_if_due(log, T0 + HOUR) is not None
+
+
+def test_of_two_who_seal_at_once_the_second_is_told_and_notes_nothing(log: FakeLog, seals: Seals) -> None:
+    log.note("case.closed")
+    before, rows = log.noted, log.rows
+
+    def late(since: int = 0) -> Iterator[Row]:
+        log.rows = rows  # type: ignore[method-assign]
+        Seals(seals.folder).write(log, T0 + HOUR)
+        return rows(since)
+
+    log.rows = late  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match="there is another of that number"):
+        seals.write(log, T0 + 2 * HOUR)
+    assert log.noted != before
+    assert problems(log, seals) == []
 
 
 def answer(lead: str, action: Action, why: str = "", state: str = "rejected") -> AuditEntry:

@@ -30,7 +30,7 @@ def test_every_sweep_is_made_and_the_log_is_sealed_whatever_fails(tmp_path: Path
     desk = SearchDesk((failing, other), FakeLog("case.created"), Seals(tmp_path), lambda: T0)
     assert desk.sweep() == []
     assert (failing.swept, other.swept) == (1, 1)
-    [(seal, _)] = Seals(tmp_path).all()
+    [(seal, _)] = Seals(tmp_path).all()[0]
     assert (seal.first, seal.last, seal.sealed_at) == (1, 1, T0)
     desk.sweep()
-    assert len(Seals(tmp_path).all()) == 1
+    assert len(Seals(tmp_path).all()[0]) == 1
