@@ -24,7 +24,8 @@ def decoded(photo: bytes) -> Image:
         FieldError: If it is not one of :data:`FORMATS`, too large, or broken.
     """
     from PIL import Image as Pil
-    from PIL import ImageOps
+
+    from models.upright import upright
 
     if len(photo) > MOST_BYTES:
         raise refused(
@@ -33,23 +34,21 @@ def decoded(photo: bytes) -> Image:
     kinds = " or ".join(FORMATS)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", Pil.DecompressionBombWarning
-            )  # our own limit is lower, and an error
+            warnings.simplefilter("ignore")  # our own limit is lower, and of its EXIF we read one tag
             opened = Pil.open(io.BytesIO(photo), formats=FORMATS)
         pixels = opened.width * opened.height  # from the header
         if pixels > MOST_PIXELS:
             found = f"{opened.width}x{opened.height} ({pixels / 1e6:.0f} megapixels)"
             raise refused(f"at most {MOST_PIXELS // 1_000_000} megapixels", found, "bring a smaller copy")
         with opened:
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
+            rgb = upright(opened).convert("RGB")
     except Pil.DecompressionBombError:
         raise refused(
             f"at most {MOST_PIXELS // 1_000_000} megapixels", "far more", "bring a smaller copy"
         ) from None
     except (OSError, SyntaxError, ValueError) as error:
         raise refused(f"a picture ({kinds})", f"something else ({type(error).__name__})") from None
-    return np.ascontiguousarray(np.asarray(upright)[..., ::-1])
+    return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
 
 
 def refused(expected: str, got: str, hint: str = "") -> FieldError:

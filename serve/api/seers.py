@@ -72,23 +72,25 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
     Raises:
         FieldError: If it is neither, is damaged, or has too many pixels (which is seen before they are made).
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
+
+    from models.upright import upright
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")
+            warnings.simplefilter("ignore")  # our own limit is lower, and of its EXIF we read one tag
             image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
             width, height = image.size
             if not min(width, height) >= 16 or width * height > MOST_PX:
                 raise FieldError(
                     "picture", f"16 px or more a side, at most {MOST_PX:,} px", f"{width}x{height}"
                 )
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning) as error:
+            rgb = upright(image).convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FieldError(
             "picture", "a JPEG or PNG", f"{len(data)} bytes that are none", str(error)[:100]
         ) from None
-    return np.ascontiguousarray(np.asarray(upright, np.uint8)[:, :, ::-1])
+    return np.ascontiguousarray(np.asarray(rgb, np.uint8)[:, :, ::-1])
 
 
 def _resized(bgr: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
