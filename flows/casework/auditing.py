@@ -315,12 +315,12 @@ class Figures:
         districts: Districts named likewise.
         leads: Leads made.
         leads_by_camera: Likewise, by camera.
-        refused: Leads that came outside of their case and were not kept.
+        refused: Leads that came outside of their case and were not kept, each once however often it was brought.
         answers: Leads that people decided, each with the last word on it: ``confirmed``, or why it was rejected.
         dispatched: Leads for which somebody was sent.
         deletions: Leads, photos and routes deleted.
         views: Times that somebody looked at a lead or a photo.
-        exports: Routes exported.
+        exports: Routes and packages of leads exported; those of violations belong to no search.
         stops: Times that all searching was stopped.
     """
 
@@ -332,7 +332,7 @@ class Figures:
     districts: set[str] = field(default_factory=set)
     leads: int = 0
     leads_by_camera: Counter[str] = field(default_factory=Counter)
-    refused: int = 0
+    refused: set[str] = field(default_factory=set)
     answers: dict[str, str] = field(default_factory=dict)
     dispatched: int = 0
     deletions: Counter[str] = field(default_factory=Counter)
@@ -389,7 +389,7 @@ def _count(told: Figures, entry: AuditEntry) -> None:
             told.leads += 1
             told.leads_by_camera[str(details.get("camera", ""))] += 1
         case "lead.refused":
-            told.refused += 1
+            told.refused.add(entry.subject)
         case "lead.confirmed":
             if details.get("state") == "confirmed":
                 told.answers[entry.subject] = "confirmed"
@@ -402,7 +402,7 @@ def _count(told: Figures, entry: AuditEntry) -> None:
         case "lead.viewed" | "probe.viewed":
             told.views += 1
         case "route.exported" | "evidence.exported":
-            told.exports += 1
+            told.exports += bool(entry.case)
         case "searching.stopped":
             told.stops += 1
         case _:
@@ -425,7 +425,7 @@ def as_object(told: Figures) -> dict[str, object]:
         "districts": len(told.districts),
         "leads": told.leads,
         "leads_by_camera": dict(told.leads_by_camera),
-        "leads_refused": told.refused,
+        "leads_refused": len(told.refused),
         "confirmed": told.confirmed,
         "rejected": told.rejected,
         "not_this_person": told.not_this_person,

@@ -10,7 +10,7 @@ import pytest
 from auditlog import FakeLog
 from searching import DAY, HOUR, T0
 
-from flows.casework.auditing import Row, Seals, figures, verify, whole
+from flows.casework.auditing import Row, Seals, as_object, figures, verify, whole
 from flows.domain.audit import GENESIS, Action, AuditEntry
 from flows.domain.errors import StoreError
 
@@ -197,3 +197,23 @@ def test_each_lead_counts_once_and_only_somebody_else_is_a_false_positive() -> N
     assert (told.confirmed, told.rejected, told.not_this_person) == (1, 3, 1)
     assert told.false_positive_rate == 0.5
     assert figures([answer("c", "lead.rejected", "bad_picture")], "2090-05").false_positive_rate is None
+
+
+def done(action: Action, subject: str, case: str = "case-1") -> AuditEntry:
+    return AuditEntry(
+        seq=1, at=T0, who="dana", action=action, case=case, subject=subject, prev=GENESIS, hash=GENESIS
+    )
+
+
+def test_a_violation_s_package_is_no_export_of_a_search() -> None:
+    log = [
+        done("route.exported", ""),
+        done("evidence.exported", "lead-1"),
+        done("evidence.exported", "v-1", ""),
+    ]
+    assert as_object(figures(log, "2090-05"))["exports"] == 2
+
+
+def test_a_lead_that_is_brought_again_is_refused_once() -> None:
+    log = [done("lead.refused", lead) for lead in ("a", "a", "b", "a")]
+    assert as_object(figures(log, "2090-05"))["leads_refused"] == 2
