@@ -203,7 +203,7 @@ class CaseStore:
         case = self.get(case_id)
         if seen is not None and seen != case.version:
             raise _overtaken(case)
-        after = step(case, self._ledger.now())
+        after = step(case, self._ledger.surely_now())  # its time is kept
         change = Change(guards=[(["HGET", keys.case(case_id), "version"], str(case.version))], strict=strict)
         taken = after.steps[-1]
         did: Action = f"case.{taken.deed}"  # type: ignore[assignment]

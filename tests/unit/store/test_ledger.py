@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
@@ -22,40 +22,52 @@ class Wrong(datetime):
         return cls.fromtimestamp(at.timestamp(), tz)
 
 
-def noted(machine: CaseStore) -> None:
-    machine.view("case-1", "dana")
+@pytest.fixture
+def cases(redis_url: str) -> Iterator[CaseStore]:
+    """Of two cases, each for an hour, the first is active."""
+    cases, now = CaseStore(redis_url), utc_now()
+    window = Window(begins_at=now - DAY, ends_at=now + 7 * DAY)
+    for name in ("case-1", "case-2"):
+        made = {"deed": "created", "by": "asel", "at": now}
+        cases.create(make_vehicle_case(id=name, steps=(made,), window=window, expires_at=now + HOUR), {})
+    cases.authorise("case-1", "bolat")
+    cases.activate("case-1", "asel")
+    yield cases
+    cases.close_connections()
 
 
-def swept(machine: CaseStore) -> None:
-    machine.sweep()
+def noted(cases: CaseStore) -> None:
+    cases.view("case-1", "dana")
 
 
-def set_by_it(machine: CaseStore) -> None:
-    machine.set_clock("dana", "it had been ahead")
-    machine.sweep()
+def swept(cases: CaseStore) -> None:
+    cases.sweep()
+
+
+def set_by_it(cases: CaseStore) -> None:
+    cases.set_clock("dana", "it had been ahead")
+    cases.sweep()
 
 
 @pytest.mark.parametrize("what", [noted, swept, set_by_it])
 def test_a_clock_that_is_a_year_ahead_ends_no_search_for_good(
-    redis_url: str, monkeypatch: pytest.MonkeyPatch, what: Callable[[CaseStore], None]
+    cases: CaseStore, monkeypatch: pytest.MonkeyPatch, what: Callable[[CaseStore], None]
 ) -> None:
-    now = utc_now()
-    cases = CaseStore(redis_url)
-    made = {"deed": "created", "by": "asel", "at": now}
-    window = Window(begins_at=now - DAY, ends_at=now + 7 * DAY)
-    for name in ("case-1", "case-2"):
-        case = make_vehicle_case(id=name, steps=(made,), window=window, expires_at=now + HOUR)
-        cases.create(case, {})
-    cases.authorise("case-1", "bolat")
-    cases.activate("case-1", "asel")
-    with monkeypatch.context() as there:
-        there.setattr("flows.store.ledger.datetime", Wrong)
-        machine = CaseStore(redis_url)
-        what(machine)
-        assert machine.active().cases == (), "by its own clock the case is over: nothing is searched there"
-        machine.close_connections()
+    with monkeypatch.context() as machine:
+        machine.setattr("flows.store.ledger.datetime", Wrong)
+        what(cases)
+        assert cases.active().cases == (), "by its own clock the case is over: nothing is searched there"
     cases.sweep()
     assert [case.id for case in cases.active().cases] == ["case-1"]
     assert cases.active().at - datetime.now(UTC) < timedelta(minutes=1)
     assert cases.authorise("case-2", "bolat").state == "authorised", "nobody has to wait for the time to come"
-    cases.close_connections()
+
+
+def test_a_step_taken_at_such_a_machine_is_of_now(cases: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it is refused, or the search begins as late as the clock is ahead; an urgent one lasts longer."""
+    with monkeypatch.context() as machine:
+        machine.setattr("flows.store.ledger.datetime", Wrong)
+        cases.authorise("case-2", "bolat")
+        since = cases.activate("case-2", "asel").active_since
+    assert since is not None
+    assert abs(since - datetime.now(UTC)) < timedelta(minutes=1)
