@@ -69,12 +69,6 @@ class PlateHasher:
         text = normal_plate(plate)
         return [self._digest(name, text) for name in self.keys] if text else []
 
-    def matches(self, plate: str, hashed: str) -> bool:
-        """Whether a hash is that of a plate, by whichever of the keys; False once its key is gone."""
-        name = hashed.partition(":")[0]
-        text = normal_plate(plate)
-        return bool(text) and name in self.keys and hmac.compare_digest(self._digest(name, text), hashed)
-
     def _digest(self, name: str, text: str) -> str:
         mac = hmac.new(self.keys[name], _PURPOSE + text.encode(), hashlib.sha256)
         return f"{name}:{mac.hexdigest()[:DIGEST_CHARS]}"

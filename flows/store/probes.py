@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.domain.cases import ENDED, SearchCase, person, runs
+from flows.domain.cases import SearchCase, runs
 from flows.domain.errors import CaseError, FieldError
 from flows.store import keys
 from flows.store.connection import told
-from flows.store.ledger import Change, Clock, Ledger, Refused, entry, utc_now
+from flows.store.ledger import Change, Clock, Ledger, Refused, utc_now
 from flows.store.vault import Vault
 
 
 class ProbeStore:
-    """Probe photos in Redis. Written by ``CaseStore.create``, deleted by the end of their case.
+    """Probe photos in Redis. Written by ``CaseStore.create``, deleted by the end of their case; people see them by
+    :meth:`flows.store.leads.LeadStore.crop`.
 
     All raise ``StoreError`` if Redis is away or the photo cannot be opened, ``FieldError`` if it is not there.
 
@@ -43,29 +44,6 @@ class ProbeStore:
                 f"case {case_id}: nothing may be searched with its photos: expected active, got {got}"
             )
         return self._vault.open(self._found(token, case_id, probe_id))
-
-    def view(self, case_id: str, probe_id: str, by: str) -> bytes:
-        """A photo for a person while its case runs; that they saw it is written down.
-
-        Raises:
-            CaseError: If its case is over, whether or not somebody has put it away yet.
-        """
-        person(by)
-        key = keys.case(case_id, "probes")
-        case, token = self._read(case_id, probe_id)
-        if case is not None and (case.state in ENDED or self._ledger.now() >= case.ends_at):
-            raise CaseError(
-                f"case {case_id}: expected one that is not over to see its photos, got {_standing(case)}"
-            )
-        sealed = self._found(token, case_id, probe_id)
-        change = Change(guards=[(["HGET", key, probe_id], sealed)])
-        change.entries = [entry(by, "probe.viewed", case=case_id, subject=probe_id)]
-        try:
-            self._ledger.commit(change, "view a probe")
-        except Refused as refused:
-            self._found(refused.got, case_id, probe_id)
-            raise CaseError(f"probe {probe_id}: it was sealed anew at this moment; ask again") from None
-        return self._vault.open(sealed)
 
     def reseal(self, case_id: str) -> int:
         """Seals the photos of a case by the current key, after it was rotated; how many were older.

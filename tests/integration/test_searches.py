@@ -157,11 +157,15 @@ def test_a_case_goes_its_way_and_each_step_is_written_down(house: House) -> None
 
 
 def test_photos_are_kept_sealed_and_only_an_active_case_is_searched_with_them(house: House) -> None:
-    case = house.draft()
+    case, shown = house.draft(), "probes/case-1/p1"
     assert PHOTO not in b"".join(_values(house.redis))
     with pytest.raises(CaseError, match="expected active, got draft"):
         house.probes.get(case.id, "p1")
-    assert house.probes.view(case.id, "p1", "bolat") == PHOTO
+    with pytest.raises(FieldError, match="photos go with their case"):
+        house.leads.crop(shown, "bolat")
+    house.cases.authorise(case.id, "bolat")
+    house.cases.activate(case.id, "asel")
+    assert house.probes.get(case.id, "p1") == house.leads.crop(shown, "bolat") == PHOTO
     assert house.actions()[-1] == "probe.viewed"
     with pytest.raises(FieldError, match="photos: expected one for each"):
         house.cases.create(make_case(id="case-2"), {})
@@ -173,11 +177,11 @@ def test_photos_of_a_case_that_is_over_are_shown_to_nobody_before_anybody_has_pu
     house: House,
 ) -> None:
     case = house.active(expires_at=T0 + 2 * HOUR)
-    assert house.probes.view(case.id, "p1", "bolat") == PHOTO
+    assert house.leads.crop("probes/case-1/p1", "bolat") == PHOTO
     house.clock.at = T0 + 2 * HOUR
     before = house.audit.head()
-    with pytest.raises(CaseError, match="expected one that is not over to see its photos, got active until"):
-        house.probes.view(case.id, "p1", "bolat")
+    with pytest.raises(FieldError, match="photos go with their case"):
+        house.leads.crop("probes/case-1/p1", "bolat")
     with pytest.raises(CaseError, match="expected active, got active until"):
         house.probes.get(case.id, "p1")
     assert (house.audit.head(), house.cases.get(case.id).state) == (before, "active"), "nobody has swept"
@@ -345,7 +349,7 @@ def test_nobody_acts_under_another_spelling_or_as_the_system(house: House, by: s
         lambda: house.leads.view(event.id, by),
         lambda: house.leads.of_case(case.id, by),
         lambda: house.leads.crop(f"leads/{event.id}", by),
-        lambda: house.probes.view(case.id, "p1", by),
+        lambda: house.leads.crop(f"probes/{case.id}/p1", by),
         lambda: house.sightings.route(case.id, by),
     ):
         before = house.audit.head()
