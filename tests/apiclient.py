@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import redis
 from evidencestore import store_in
 from fastapi import FastAPI
 
@@ -103,3 +104,17 @@ def write(url: str, *events: Event) -> None:
     store = ResultsStore(url)
     store.write(events)
     store.close()
+
+
+def everything(url: str) -> str:
+    """All that Redis holds: each key with what is in it."""
+    held: Any = redis.Redis.from_url(url, decode_responses=True, encoding_errors="replace")
+    read = {
+        "string": held.get,
+        "hash": held.hgetall,
+        "list": lambda key: held.lrange(key, 0, -1),
+        "set": held.smembers,
+        "zset": lambda key: held.zrange(key, 0, -1, withscores=True),
+        "stream": held.xrange,
+    }
+    return "\n".join(f"{key} {read[held.type(key)](key)}" for key in held.scan_iter())

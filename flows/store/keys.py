@@ -28,7 +28,8 @@ them.
 | ``{dome}:outbox:proceedings`` | stream | ``decision violation action`` that the electronic proceedings must hear of |
 | ``{dome}:filings:ID`` | hash | of a violation: what became of each filing, or that it waits: ``Receipt`` as |
 | | | JSON by its key |
-| ``{dome}:answer:K`` | string | the API's answer to a write with an idempotency key, JSON; expires |
+| ``{dome}:answer:K`` | string | of a write with an idempotency key: that it was done, and the id of what it made, |
+| | | JSON; never what was answered; expires |
 | ``{dome}:camera:districts`` | hash | each camera's district |
 | ``{dome}:camera:outlines`` | hash | each camera's outlines as JSON |
 | ``{dome}:camera:last`` | hash | what each camera told last, as JSON, also after it fell silent |
@@ -177,7 +178,7 @@ def filings(violation_id: str) -> str:
 
 
 def answer(key: str) -> str:
-    """The API's answer to a write."""
+    """What is known of a write by its idempotency key."""
     return f"{PREFIX}answer:{key}"
 
 

@@ -1,17 +1,21 @@
-"""Writes with an ``Idempotency-Key``: one sent again gets the answer that the first one got.
+"""Writes with an ``Idempotency-Key``: what it asks for is done once, however often it is sent.
 
-Answers are kept for a day, by person and key. While the first is still being worked on, the second is told so. A key
-that comes with another request is refused: it is a mistake of the client's.
+Of a write that was done the key remembers for a day that it was, and the id of what it made; never what was answered:
+that may be about somebody who has to be forgotten before the day is over. So a write sent again reaches its route,
+which hears of it (:class:`Once`) and answers with what there is now, to who may see it now. While the first is still
+being worked on, the second is told so. A key that comes with another request is refused: it is a mistake of the
+client's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 import redis
@@ -26,18 +30,31 @@ from serve.api.bodies import replayed, whole
 from serve.api.middleware import SAFE
 from serve.api.problems import Problem
 
+log = logging.getLogger(__name__)
+
 KEPT_S: Final = 86_400
 WORKING_S: Final = 15
 """Whoever died while working on a request leaves its key free again after that; who lives holds on to it."""
 HOLD_S: Final = 4.0
 """Three times before it lapses: an event loop that stands still for eleven seconds is no replica that lives."""
 LONGEST: Final = 128
-MOST_BYTES: Final = 512 * 1024
-"""Longer answers are not kept; writes answer with less."""
+
+
+@dataclass(slots=True)
+class Once:
+    """What is known of a request by its key; most routes need not look: what they do twice is done once.
+
+    Attributes:
+        again: It was done before, and sent again by who did not hear of it: nothing is to be done.
+        made: The id of what was made then; a route that makes something says it here.
+    """
+
+    again: bool = False
+    made: str = ""
 
 
 class Answers:
-    """Kept answers in Redis.
+    """What is known of writes by their keys, in Redis.
 
     Args:
         url: Of Redis.
@@ -65,28 +82,30 @@ class Answers:
         with told("keep answers", "Redis"):
             self._client.expire(keys.answer(key), WORKING_S)
 
-    def keep(self, key: str, answer: dict[str, Any]) -> None:
-        """Keeps an answer."""
+    def keep(self, key: str, request: str, made: str) -> None:
+        """Remembers that a request was done, and what it made."""
         with told("keep answers", "Redis"):
-            self._client.set(keys.answer(key), json.dumps(answer), ex=KEPT_S)
+            done = json.dumps({"request": request, "made": made})
+            self._client.set(keys.answer(key), done, ex=KEPT_S)
 
     def forget(self, key: str) -> None:
-        """Frees a key: what went wrong on our side may be tried again."""
+        """Frees a key: what was not done may be tried again."""
         with told("keep answers", "Redis"):
             self._client.delete(keys.answer(key))
 
 
 class Idempotency:
-    """Gives kept answers to repeated writes.
+    """Has writes done once by their keys.
 
     Args:
         app: What comes after.
-        answers: Gives where they are kept; asked at each request.
+        answers: Gives where keys are kept; asked at each request.
         most: Longest body of such a request, bytes.
     """
 
     def __init__(self, app: ASGIApp, answers: Callable[[], Answers], most: int) -> None:
         self._app, self._answers, self._most = app, answers, most
+        self._working: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         wanted = Headers(scope=scope).get("idempotency-key", "") if scope["type"] == "http" else ""
@@ -100,35 +119,72 @@ class Idempotency:
             )
             await problem.response()(scope, receive, send)
             return
-        key = hashlib.sha256(f"{person.sub}\n{wanted}".encode()).hexdigest()
-        await self._once(key, scope, receive, send)
-
-    async def _once(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
-        answers = self._answers()
         body = await whole(receive, self._most)
         if body is None:
             await Problem(413, "the body is too long").response()(scope, receive, send)
             return
-        head = f"{scope['method']} {scope['path']}?{scope['query_string'].decode('latin-1')}\n"
+        key = hashlib.sha256(f"{person.sub}\n{wanted}".encode()).hexdigest()
+        # With the key, which only the client knows: a body as short as a plate could be found by trying all of them.
+        head = f"{wanted}\n{scope['method']} {scope['path']}?{scope['query_string'].decode('latin-1')}\n"
         request = hashlib.sha256(head.encode() + body).hexdigest()
-        held = await asyncio.to_thread(answers.begin, key, request)
-        if held is not None:
-            await _again(held, request, scope, receive, send)
-            return
-        recorder = _Recorder(send)
+        await self._once(key, request, scope, replayed(body, receive), send)
+
+    async def _once(self, key: str, request: str, scope: Scope, receive: Receive, send: Send) -> None:
+        held = await asyncio.to_thread(self._answers().begin, key, request)
+        if held is None:
+            await self._to_its_end(self._first(key, request, scope, receive, send))
+        elif held["request"] != request:
+            problem = Problem(422, "Idempotency-Key: it came with another request before; use a new one")
+            await problem.response()(scope, receive, send)
+        elif "made" not in held:
+            problem = Problem(
+                409, "a request with this Idempotency-Key is being worked on", headers={"Retry-After": "1"}
+            )
+            await problem.response()(scope, receive, send)
+        else:
+            scope["once"] = Once(again=True, made=held["made"])
+            await self._app(scope, receive, send)
+
+    async def _first(self, key: str, request: str, scope: Scope, receive: Receive, send: Send) -> None:
+        answers, once, status = self._answers(), Once(), 0
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        scope["once"] = once
         try:
             async with _held(answers, key):
-                await self._app(scope, replayed(body, receive), recorder)
+                await self._app(scope, receive, noted)
         finally:
-            if 200 <= recorder.status < 500 and recorder.status != 429 and len(recorder.body) <= MOST_BYTES:
-                await asyncio.to_thread(answers.keep, key, recorder.answer(request))
-            else:
+            task = asyncio.current_task()
+            if 200 <= status < 300:
+                await asyncio.to_thread(answers.keep, key, request, once.made)
+            elif task is None or not task.cancelling():  # else the replica ends, and its thread may do it yet
                 await asyncio.to_thread(answers.forget, key)
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does it also where the client goes away meanwhile: the thread that writes cannot be stopped either, and who
+        comes again is not to have it done twice."""
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            task.add_done_callback(_said)
+            raise
+
+
+def _said(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a write whose client went away", exc_info=error)
 
 
 @asynccontextmanager
 async def _held(answers: Answers, key: str) -> AsyncIterator[None]:
-    """Holds on to a key. The last hold is over before the answer is kept, whose time it would shorten."""
+    """Holds on to a key. The last hold is over before it is kept, whose time it would shorten."""
     done = asyncio.Event()
 
     async def hold() -> None:
@@ -145,39 +201,3 @@ async def _held(answers: Answers, key: str) -> AsyncIterator[None]:
     finally:
         done.set()
         await holding
-
-
-async def _again(held: dict[str, Any], request: str, scope: Scope, receive: Receive, send: Send) -> None:
-    if held["request"] != request:
-        problem = Problem(422, "Idempotency-Key: it came with another request before; use a new one")
-        await problem.response()(scope, receive, send)
-    elif "status" not in held:
-        problem = Problem(
-            409, "a request with this Idempotency-Key is being worked on", headers={"Retry-After": "1"}
-        )
-        await problem.response()(scope, receive, send)
-    else:
-        headers = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in held["headers"]]
-        headers.append((b"idempotency-replayed", b"true"))
-        await send({"type": "http.response.start", "status": held["status"], "headers": headers})
-        await send({"type": "http.response.body", "body": base64.b64decode(held["body"])})
-
-
-class _Recorder:
-    """Passes an answer on and remembers it."""
-
-    def __init__(self, send: Send) -> None:
-        self._send, self.status, self.body = send, 0, b""
-        self._headers: list[tuple[str, str]] = []
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            self._headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in message["headers"]]
-        elif len(self.body) <= MOST_BYTES:
-            self.body += message.get("body", b"")
-        await self._send(message)
-
-    def answer(self, request: str) -> dict[str, Any]:
-        text = base64.b64encode(self.body).decode()
-        return {"request": request, "status": self.status, "headers": self._headers, "body": text}

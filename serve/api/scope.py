@@ -8,13 +8,14 @@ reached the same way: a class with ``__init__(self, services, bounds)``, given t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from fastapi import Depends, Request
 
 from flows.domain.people import EVERYWHERE, Person
 from serve.api.access import person_of
+from serve.api.idempotency import Once
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.services import Services
 
@@ -28,10 +29,12 @@ class Bounds:
     Attributes:
         person: Who asks.
         good_until_s: When their token ends, seconds since 1970: what lasts longer than a request ends then too.
+        once: What is known of the request by its ``Idempotency-Key``.
     """
 
     person: Person
     good_until_s: float = float("inf")
+    once: Once = field(default_factory=Once)
 
     @property
     def districts(self) -> frozenset[str] | None:
@@ -76,7 +79,8 @@ def services_of(request: Request) -> Services:
 
 def bounds_of(request: Request) -> Bounds:
     """Who asks, and where they may look."""
-    return Bounds(person_of(request), request.scope.get("good_until_s", 0.0))
+    once = request.scope.get("once") or Once()
+    return Bounds(person_of(request), request.scope.get("good_until_s", 0.0), once)
 
 
 def scoped(kind: Callable[[Services, Bounds], T]) -> Any:

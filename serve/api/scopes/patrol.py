@@ -52,7 +52,10 @@ class Patrol:
             CaseError: If it is a lead whose search is over.
         """
         made = self._of_lead(about, text) if kind == "lead" else self._of_seen(kind, about, text)
-        self._settled([task for task in [self._services.patrol.one(made.id)] if task is not None])
+        held = [task for task in [self._services.patrol.one(made.id)] if task is not None]
+        held = self._settled(held)
+        if self._bounds.once.again and held:  # what is over since then does not begin anew
+            return held[0]
         return self._told(self._services.patrol.add(made))
 
     def tell_of_lead(self, lead_id: str) -> None:
@@ -71,7 +74,9 @@ class Patrol:
         task = self._services.patrol.one(task_id)
         self._bounds.require(task.district if task is not None else None)
         assert task is not None, "it is required"
-        self._settled([task])
+        (settled,) = self._settled([task])
+        if self._bounds.once.again:
+            return settled
         return self._told(self._services.patrol.step(task_id, step, self._bounds.person.sub, version, note))
 
     def picture(self, task_id: str, which: Picture) -> bytes:

@@ -33,7 +33,7 @@ class Own:
     """What a channel brings, and what became of it: of its own reports alone, wherever they happened."""
 
     def __init__(self, services: Services, bounds: Bounds) -> None:
-        self._services = services
+        self._services, self._again = services, bounds.once.again
         self._channel = channel_of(bounds.person)
 
     def accept(
@@ -50,10 +50,17 @@ class Own:
             files: Photos that came with it.
             uploads: Ids of files that came before.
             claim: Makes the claim from the channel's name and the reference.
+
+        Raises:
+            FieldError: If the very same was sent before and is erased: it does not come back by being sent again.
         """
         shelf = self._services.uploads
-        if uploads and (known := self._services.reception.known(self._channel, reference)) is not None:
-            return known  # to who has not heard of their receipt: the uploads were done with then
+        if uploads or self._again:
+            known = self._services.reception.known(self._channel, reference)
+            if known is not None:
+                return known  # to who has not heard of their receipt: the uploads were done with then
+            if self._again:
+                raise FieldError("reference", "a new one", repr(reference), "what it named is gone")
         with ExitStack() as lent:
             held: list[bytes | Path] = [
                 *files,
@@ -89,6 +96,8 @@ class Own:
         Raises:
             Problem: 404 if it is none of theirs.
         """
+        if self._again:
+            return
         if not self._services.reception.erase(self._channel, tracking):
             raise Problem(404, NO_SUCH)
 
@@ -109,7 +118,9 @@ class Own:
 
     def append(self, upload_id: str, offset: int, piece: bytes) -> Upload:
         """Adds a piece to an upload. See :meth:`upload`."""
-        self.upload(upload_id)
+        held = self.upload(upload_id)
+        if self._again:
+            return held
         return self._services.uploads.append(self._channel, upload_id, offset, piece)
 
     def _told_by_us(self, report: Report, tracking: str) -> bool:

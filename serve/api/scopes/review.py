@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flows.casework.review import holder_of
 from flows.domain.review import Action, ReviewReason
 from flows.store.review import Gone
 from serve.api.problems import NO_SUCH, Problem
@@ -31,13 +32,16 @@ class Review:
         return [ViolationRow.of(entry, self._bounds.person) for entry in self._services.results.entries(ids)]
 
     def next(self, base: str) -> ViolationDetail | None:
-        """Claims what presses most, with all that a reviewer needs; None if nothing waits."""
-        entry = self._desk.next(self._districts(), self._bounds.person, self._services.now())
-        return (
-            None
-            if entry is None
-            else self._violations.detail(entry.event.id, f"{base}/{entry.event.id}/files")
-        )
+        """Claims what presses most, with all that a reviewer needs; None if nothing waits. Asked for again, it is the
+        one that they have claimed by that, unless they have it no more."""
+        once, person = self._bounds.once, self._bounds.person
+        entry = self._services.results.event(once.made) if once.made else None
+        if entry is None or holder_of(entry.case) != person.sub:
+            entry = self._desk.next(self._districts(), person, self._services.now())
+        if entry is None:
+            return None
+        once.made = entry.event.id
+        return self._violations.detail(entry.event.id, f"{base}/{entry.event.id}/files")
 
     def decide(
         self,

@@ -83,7 +83,7 @@ class Searches:
         return self._services.cases.view(case_id, self._me)
 
     def create(self, values: Mapping[str, Any], photos: Mapping[str, str]) -> SearchCase:
-        """A draft, asked for by the caller.
+        """A draft, asked for by the caller; asked for again, the case that was made.
 
         Args:
             values: See :func:`flows.casework.searches.new_case`.
@@ -93,6 +93,9 @@ class Searches:
             FieldError: If anything is missing, wrong, or not allowed by the profile.
             Problem: 403 if it would search outside of the caller's districts.
         """
+        once = self._bounds.once
+        if once.again:
+            return self._require(once.made)
         profile = load_profile(self._services.config.jurisdiction)
         case = new_case(dict(values) | {"requester": self._me}, profile, new_id(), self._services.now())
         if not self.covers(case):
@@ -100,7 +103,9 @@ class Searches:
                 403, "the case would search outside of your districts, or a camera that nobody knows"
             )
         kept = self._checked(photos) if photos else {}
-        return self._services.cases.create(case, kept)
+        made = self._services.cases.create(case, kept)
+        once.made = made.id
+        return made
 
     def step(self, case_id: str, name: str, why: str, version: int) -> SearchCase:
         """Takes a step on a case; see :class:`flows.store.cases.CaseStore`.
@@ -109,7 +114,9 @@ class Searches:
             Problem: 404 if it is none of theirs.
             CaseError: If its life forbids it.
         """
-        self._require(case_id)
+        case = self._require(case_id)
+        if self._bounds.once.again:
+            return case
         take: Step = getattr(self._services.cases, name)
         after = take(case_id, self._me, why, version)
         if after.state in ENDED:
@@ -118,6 +125,8 @@ class Searches:
 
     def stop_all(self, why: str) -> None:
         """The stop switch."""
+        if self._bounds.once.again:
+            return
         self._services.cases.stop_all(self._me, why)
         self._call_off()
 
@@ -130,6 +139,8 @@ class Searches:
 
     def resume(self, why: str) -> None:
         """Searching goes on."""
+        if self._bounds.once.again:
+            return
         self._services.cases.resume(self._me, why)
 
     def leads(self, case_id: str) -> list[LeadView]:
@@ -206,6 +217,8 @@ class Searches:
         """
         before = self.require_lead(lead_id)
         leads = self._services.leads
+        if self._bounds.once.again:
+            return leads.view(lead_id, self._me)
         if name == "reject":
             rejected = leads.reject(lead_id, self._me, reason)
             if before.state == "dispatched":
