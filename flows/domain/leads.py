@@ -239,10 +239,19 @@ def dispatch(lead: Lead) -> Lead:
     if lead.state != "confirmed":
         raise CaseError(
             f"lead {lead.id}: nobody is sent before two people have confirmed it; expected confirmed, got "
-            + ("unconfirmed" if lead.state in UNANSWERED else lead.state),
+            f"{blind(lead.state)}",
             code="four_eyes",
         )
     return lead.model_copy(update={"state": "dispatched", "version": lead.version + 1})
+
+
+def blind(state: LeadState) -> str:
+    """A state as it is said to whoever may have to answer yet: not whether somebody has.
+
+    >>> [blind(state) for state in ("lead", "confirmed_once", "dispatched")]
+    ['unconfirmed', 'unconfirmed', 'dispatched']
+    """
+    return "unconfirmed" if state in UNANSWERED else state
 
 
 def require_search(lead: Lead, case: SearchCase, stopped: bool, now: datetime) -> None:

@@ -31,7 +31,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from flows.domain.cases import SearchCase, runs
 from flows.domain.errors import DomeError, FieldError
 from flows.domain.events import Event, event_id
-from flows.domain.leads import Lead
+from flows.domain.leads import Lead, blind
 
 TASK: Final = "dome.patrol.task.v1"
 
@@ -146,7 +146,7 @@ class Task(BaseModel):
         """
         place = None if lead.latitude is None or lead.longitude is None else (lead.latitude, lead.longitude)
         return cls.of(
-            "lead", lead.id, lead.state, district=lead.district, by=by, at=at, camera=lead.camera, text=text,
+            "lead", lead.id, blind(lead.state), district=lead.district, by=by, at=at, camera=lead.camera, text=text,
             place=place, radius_m=case.alert_radius_m, first=case.terms.first, case=case.id,
         )  # fmt: skip
 

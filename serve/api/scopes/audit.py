@@ -10,7 +10,7 @@ from flows.domain.errors import FieldError
 from flows.domain.leads import UNANSWERED
 from flows.domain.people import EVERYWHERE, Role
 from serve.api.scope import Bounds
-from serve.api.scopes.searches import Searches
+from serve.api.scopes.cases import Cases
 from serve.api.services import Services
 
 ANSWERS: Final = frozenset({"lead.confirmed", "lead.rejected"})
@@ -24,7 +24,7 @@ class Audit:
 
     def __init__(self, services: Services, bounds: Bounds) -> None:
         self._services, self._bounds = services, bounds
-        self._searches = Searches(services, bounds)
+        self._cases = Cases(services, bounds)
         self._seen: dict[str, bool] = {}
 
     def page(self, since: int, before: int | None, count: int) -> tuple[list[AuditEntry], int | None]:
@@ -73,6 +73,6 @@ class Audit:
 
     def _of_theirs(self, case_id: str) -> bool:
         try:
-            return self._searches.covers(self._services.cases.get(case_id))
+            return self._cases.covers(self._services.cases.get(case_id))
         except FieldError:
             return False

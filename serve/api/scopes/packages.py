@@ -9,7 +9,7 @@ from flows.domain.errors import FieldError
 from flows.version import software_version
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.scope import Bounds
-from serve.api.scopes.searches import Searches
+from serve.api.scopes.cases import Cases
 from serve.api.scopes.violations import Violations
 from serve.api.services import Services
 
@@ -44,7 +44,7 @@ class Packages:
         """
         services = self._services
         services.cases.sweep()  # what had to go by now is in no package
-        Searches(services, self._bounds).require_lead(lead_id)
+        Cases(services, self._bounds).lead(lead_id)
         try:
             material = gather_lead(
                 lead_id, services.leads, services.cases, self._bounds.person.sub, software_version()

@@ -8,6 +8,7 @@ from flows.domain.errors import FieldError
 from flows.domain.patrol import SHOWN, Kind, Picture, Step, Task, pressing, task_id
 from serve.api.problems import NO_SUCH, Problem
 from serve.api.scope import Bounds
+from serve.api.scopes.cases import Cases
 from serve.api.scopes.objects import LONGEST, Objects
 from serve.api.scopes.violations import Violations
 from serve.api.services import Services
@@ -110,8 +111,7 @@ class Patrol:
     def _of_lead(self, lead_id: str, text: str) -> Task:
         services = self._services
         try:
-            lead = services.leads.raw(lead_id)
-            self._bounds.require(lead.district)
+            lead = Cases(services, self._bounds).lead(lead_id)
             case = services.leads.running_case(lead)
         except FieldError:
             raise Problem(404, NO_SUCH) from None

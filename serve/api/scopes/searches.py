@@ -1,4 +1,4 @@
-"""Search cases and leads in the caller's districts. A case is theirs if all it searches lies in their districts."""
+"""Search cases and leads of the caller's: see :mod:`serve.api.scopes.cases`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from pydantic import AwareDatetime
 from flows.casework.searches import new_case, prepared
 from flows.domain.cases import ENDED, Purpose, SearchCase, runs
 from flows.domain.errors import FieldError, StoreError
-from flows.domain.leads import Lead, LeadView, Reason, outlives
+from flows.domain.leads import LeadView, Reason, outlives
 from flows.domain.sightings import geojson
 from flows.jurisdiction import load_profile
 from flows.store.cases import new_id
-from serve.api.problems import NO_SUCH, Problem
+from serve.api.problems import Problem
 from serve.api.schemas import Answer
 from serve.api.scope import Bounds
+from serve.api.scopes.cases import Cases
 from serve.api.scopes.patrol import Patrol
 from serve.api.services import Services
 
@@ -48,25 +49,12 @@ class Searches:
 
     def __init__(self, services: Services, bounds: Bounds) -> None:
         self._services, self._bounds = services, bounds
-        self._me = bounds.person.sub
-        self._places: dict[str, str] | None = None
-
-    def covers(self, case: SearchCase) -> bool:
-        """Whether all of a case lies in the caller's districts."""
-        person = self._bounds.person
-        if self._places is None:
-            self._places = self._services.cameras.districts()
-        cameras = (self._places.get(camera) for camera in case.cameras)
-        if not all(person.covers(district) for district in case.districts):
-            return False
-        return all(
-            person.covers("*") if district is None else person.covers(district) for district in cameras
-        )
+        self._me, self._theirs = bounds.person.sub, Cases(services, bounds)
 
     def all(self) -> list[SearchCase]:
         """Cases, the newest first."""
         self._services.cases.sweep()
-        return [case for case in self._services.cases.all() if self.covers(case)]
+        return [case for case in self._services.cases.all() if self._theirs.covers(case)]
 
     def stopped(self) -> str:
         """Who has stopped all searching, when and why."""
@@ -79,7 +67,7 @@ class Searches:
             Problem: 404 if it is none of theirs.
         """
         self._services.cases.sweep()  # of one that is over whom it was about may have to be forgotten
-        self._require(case_id)
+        self._theirs.case(case_id)
         return self._services.cases.view(case_id, self._me)
 
     def create(self, values: Mapping[str, Any], photos: Mapping[str, str]) -> SearchCase:
@@ -95,10 +83,10 @@ class Searches:
         """
         once = self._bounds.once
         if once.again:
-            return self._require(once.made)
+            return self._theirs.case(once.made)
         profile = load_profile(self._services.config.jurisdiction)
         case = new_case(dict(values) | {"requester": self._me}, profile, new_id(), self._services.now())
-        if not self.covers(case):
+        if not self._theirs.covers(case):
             raise Problem(
                 403, "the case would search outside of your districts, or a camera that nobody knows"
             )
@@ -114,7 +102,7 @@ class Searches:
             Problem: 404 if it is none of theirs.
             CaseError: If its life forbids it.
         """
-        case = self._require(case_id)
+        case = self._theirs.case(case_id)
         if self._bounds.once.again:
             return case
         take: Step = getattr(self._services.cases, name)
@@ -145,7 +133,7 @@ class Searches:
 
     def leads(self, case_id: str) -> list[LeadView]:
         """Leads of a case, blind to what others answered until the caller has."""
-        self._require(case_id)
+        self._theirs.case(case_id)
         return self._services.leads.of_case(case_id, self._me)
 
     def waiting(self) -> list[Waiting]:
@@ -171,7 +159,7 @@ class Searches:
                 case = self._services.cases.get(case_id)
             except FieldError:
                 return None
-            return case if runs(case, self._services.now()) and self.covers(case) else None
+            return case if runs(case, self._services.now()) and self._theirs.covers(case) else None
 
         return running
 
@@ -183,12 +171,12 @@ class Searches:
             CaseError: If it is about no vehicle, or was never active.
         """
         self._services.cases.sweep()  # of a case that is over nothing more is looked for
-        self._require(case_id)
+        self._theirs.case(case_id)
         return geojson(self._services.sightings.route(case_id, self._me))
 
     def lead(self, lead_id: str) -> LeadView:
         """One lead, likewise."""
-        self.require_lead(lead_id)
+        self._theirs.lead(lead_id)
         return self._services.leads.view(lead_id, self._me)
 
     def crop(self, lead_id: str, which: str) -> bytes:
@@ -197,7 +185,7 @@ class Searches:
         Raises:
             Problem: 404 if it is none of theirs, or was removed.
         """
-        lead = self.require_lead(lead_id)
+        lead = self._theirs.lead(lead_id)
         reference = lead.seen_crop if which == "seen" else lead.probe_crop
         removed = Problem(404, "the picture was removed")
         if not reference:
@@ -215,7 +203,7 @@ class Searches:
         Raises:
             CaseError: If the lead's life forbids it.
         """
-        before = self.require_lead(lead_id)
+        before = self._theirs.lead(lead_id)
         leads = self._services.leads
         if self._bounds.once.again:
             return leads.view(lead_id, self._me)
@@ -229,29 +217,6 @@ class Searches:
         view = leads.dispatch(lead_id, self._me)
         Patrol(self._services, self._bounds).tell_of_lead(lead_id)
         return view
-
-    def _require(self, case_id: str) -> SearchCase:
-        try:
-            case = self._services.cases.get(case_id)
-        except FieldError:
-            raise Problem(404, NO_SUCH) from None
-        if not self.covers(case):
-            raise Problem(404, NO_SUCH)
-        return case
-
-    def require_lead(self, lead_id: str) -> Lead:
-        """A lead of theirs, for machines.
-
-        Raises:
-            Problem: 404 if it is none of theirs.
-        """
-        try:
-            lead = self._services.leads.raw(lead_id)
-        except FieldError:
-            raise Problem(404, NO_SUCH) from None
-        self._bounds.require(lead.district)
-        self._require(lead.case)
-        return lead
 
     def _checked(self, photos: Mapping[str, str]) -> dict[str, bytes]:
         from models.faces import load

@@ -77,6 +77,27 @@ async def test_a_patrol_is_sent_to_a_lead_while_its_search_runs(api: Any, end: s
     assert row["task"]["ended"] == {"": "", "closed": "case_closed", "stopped": "searching_stopped"}[end]
 
 
+async def test_who_asks_for_a_patrol_does_not_learn_whether_another_has_confirmed(api: Any) -> None:
+    call = await access.case("/leads/{lead}", lead=True)(api, "esil")
+    asked = {"kind": "lead", "about": call.path.rsplit("/", 1)[1]}
+    before = await api.post("/patrol/tasks", asked, "operator", sub="second")
+    assert (await api.post(f"{call.path}/confirm", {}, "operator", sub="first")).status_code == 200
+    after = await api.post("/patrol/tasks", asked, "operator", sub="second")
+    assert (before.status_code, after.json()) == (409, before.json())
+
+
+async def test_a_lead_of_a_case_that_searches_elsewhere_too_is_none_of_theirs(api: Any) -> None:
+    lead, _ = await access.sent(api, "esil")
+    services = api.app.state.services
+    case = services.cases.get(services.leads.raw(lead).case).model_copy(
+        update={"districts": ("esil", "almaly")}
+    )
+    services.results._client.hset(keys.case(case.id), "json", case.model_dump_json())
+    asked = {"kind": "lead", "about": lead}
+    assert (await api.post("/patrol/tasks", asked, "operator")).status_code == 404
+    assert (await api.post("/patrol/tasks", asked, "operator", districts=case.districts)).status_code == 201
+
+
 async def dispatched(api: Any, place: tuple[float, float], **changes: Any) -> str:
     """A lead at a place that two have confirmed and one has dispatched; patrols within 3 km are called."""
     call = await access.case("/leads/{lead}", lead=True)(api, "esil")
