@@ -14,8 +14,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from flows.domain.config import Name
 from flows.domain.errors import DomeError, FieldError
-from flows.domain.events import event_id
+from flows.domain.events import Event, event_id
 
+STATE: Final = "dome.report.state.v1"
 State = Literal["received", "checked", "forwarded", "proposed", "confirmed", "declined", "merged", "closed"]
 """``checked``: its files were decoded; ``proposed``: the pipeline proposes a violation; ``merged``: it tells of the
 same thing as another one, which goes on for both."""
@@ -482,3 +483,29 @@ def shown_text(text: str) -> str:
     'White Camry 123ABC02, call me: [...] or [...]'
     """
     return _NUMBER.sub("[...]", _ADDRESS.sub("[...]", text))
+
+
+def told(report: Report) -> Event:
+    """The event that tells of a report's state; the same state gives the same id."""
+    return _told(report, report.changed_at, report.version)
+
+
+def tellings(report: Report) -> list[str]:
+    """The ids of all events that may have told of a report: each of a version, at the time of a step.
+
+    >>> from datetime import UTC, datetime
+    >>> one = Reporter(channel="egov", reference="1", at=datetime(2026, 1, 1, tzinfo=UTC))
+    >>> made = Report(id=one.tracking, service="other", latitude=0, longitude=0, happened_at=one.at, reporters=(one,))
+    >>> after = step(made, "checked", "machine", datetime(2026, 1, 2, tzinfo=UTC))
+    >>> {told(made).id, told(after).id} <= set(tellings(after))
+    True
+    """
+    times = {report.received_at, *(step.at for step in report.steps)}
+    return [_told(report, at, version).id for at in times for version in range(report.version + 1)]
+
+
+def _told(report: Report, at: datetime, version: int) -> Event:
+    data = {"report": report.id, "state": report.state, "service": report.service, "version": version}
+    return Event.of(
+        STATE, camera_id="reports", district=report.district, at=at, data=data, key=(report.id, version)
+    )

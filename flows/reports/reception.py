@@ -128,6 +128,9 @@ class Reception:
         made = self._made(claim, tracking, now)
         attachments = self._attachments(files, folder_of(tracking))
         self._reports.begin(tracking, now)
+        self._owed.settle(
+            folder_of(tracking)
+        )  # else files of one that was erased, and these with them, went later
         for attachment, data in attachments:
             self._evidence.put(attachment.folder, attachment.name, data)
         return self._reports.add(made.model_copy(update={"files": tuple(a for a, _ in attachments)}))
@@ -253,19 +256,18 @@ class Reception:
         Raises:
             StoreError: If Redis is away.
         """
-        gone = self._reports.due(self._now())
-        for report_id in gone:
+        now, gone = self._now(), 0
+        for report_id in self._reports.due(now):
             report = self._reports.get(report_id)
             district = report.district if report is not None else ""
             merged_away = report is not None and report.state == "merged"
             tellers = {report_id} | ({r.tracking for r in report.reporters} if report is not None else set())
-            self._owed.owe(folder_of(tracking) for tracking in tellers if not merged_away)
-            self._reports.remove(
-                report_id, entry("system", "report.forgotten", subject=report_id, district=district)
-            )
+            said = entry("system", "report.forgotten", subject=report_id, district=district)
+            folders = [] if merged_away else [folder_of(tracking) for tracking in sorted(tellers)]
+            gone += self._reports.remove(report_id, said, folders, due=now)
         self._owed.pay()
-        self._reports.compact(bool(gone))
-        return len(gone)
+        self._reports.compact(gone > 0)
+        return gone
 
     def original(self, report: Report, sha256: str, by: str, why: str) -> tuple[Attachment, bytes]:
         """A file as it was sent, with everybody in it; who opened it and why is written down before.

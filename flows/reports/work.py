@@ -29,6 +29,7 @@ from flows.domain.reports import (
     folder_of,
     merged,
     step,
+    told,
     with_file,
 )
 from flows.reports.checks import SAME, doubts, same, taken_at
@@ -42,7 +43,6 @@ from flows.uploads.kinds import UploadRefused
 log = logging.getLogger(__name__)
 
 MACHINE: Final = "machine"
-STATE: Final = "dome.report.state.v1"
 NEAR_M: Final = 250.0
 """A camera within this may have seen the same: the reach of one at a junction, and a phone's own error."""
 MOST_NEARBY: Final = 20
@@ -271,9 +271,9 @@ class ReportWork:
                 continue
             since, until = report.happened_at - SAME, report.happened_at + SAME + timedelta(milliseconds=1)
             found += [e.event for e in self.results.captured("camera", camera.id, since, until, 200)]
-        told = [event for event in found if event.type.startswith(("dome.violation.", "dome.object."))]
-        told.sort(key=lambda e: (_other(e, report), abs(e.time - report.happened_at), e.id))
-        return tuple(event.id for event in told[:MOST_NEARBY])
+        seen = [event for event in found if event.type.startswith(("dome.violation.", "dome.object."))]
+        seen.sort(key=lambda e: (_other(e, report), abs(e.time - report.happened_at), e.id))
+        return tuple(event.id for event in seen[:MOST_NEARBY])
 
     def _tell(self, report: Report) -> None:
         """Tells those who watch. Nobody is named in it; if it cannot be told, lists show it all the same."""
@@ -297,13 +297,6 @@ def _made(looked: Looked) -> dict[str, object]:
     width_px, height_px = looked.size_px
     return {"state": "seen", "width_px": width_px, "height_px": height_px, "shown": tuple(looked.shown),
             "subject": looked.subject, "things": looked.things}  # fmt: skip
-
-
-def told(report: Report) -> Event:
-    """The event that tells of a report's state; the same state gives the same id."""
-    data = {"report": report.id, "state": report.state, "service": report.service, "version": report.version}
-    return Event.of(STATE, camera_id="reports", district=report.district, at=report.changed_at, data=data,
-                    key=(report.id, report.version))  # fmt: skip
 
 
 def _other(event: Event, report: Report) -> bool:

@@ -88,8 +88,8 @@ them.
 | ``{dome}:present:doubted`` | string | since when nothing is, because the clock has leapt ahead, ms; else absent |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
 
-The scripts beside this file (``write.lua``, ``prune.lua``, ``forget.lua``, ``unconfirmed.lua``, ``exempt.lua``,
-``commit.lua``, ``note.lua``) build the same names from :data:`PREFIX`.
+The scripts beside this file (``write.lua``, ``prune.lua``, ``forget.lua``, ``unconfirmed.lua``, ``unreport.lua``,
+``exempt.lua``, ``commit.lua``, ``note.lua``) build the same names from :data:`PREFIX`.
 """
 
 from __future__ import annotations

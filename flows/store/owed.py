@@ -77,6 +77,16 @@ class Owed:
             with told("note what must be removed", self._address):
                 self._redis.sadd(self._key, *noted)
 
+    def settle(self, which: str) -> None:
+        """Removes one at once, if it is noted: its place is about to be written to again.
+
+        Raises:
+            StoreError: If it cannot be removed now, or Redis is away: nothing may be written there.
+        """
+        if self._is_noted(which):
+            self._remove(which)
+            self._note_gone(which)
+
     def pay(self, only: Iterable[str] = ()) -> int:
         """Removes what is noted; how much of it went. Called again and again: what was too much for once goes then.
 
@@ -92,19 +102,28 @@ class Owed:
         for each in list(only) or (self._waiting() if began_s >= self._due_s else []):
             if self._steady_s() - began_s >= (self._busy_s if went else min(self._busy_s, BUSY_S)):
                 break
+            if not self._is_noted(each):  # it went meanwhile, and what is there now may have come since
+                continue
             try:
                 self._remove(each)
             except StoreError as error:
                 stuck.append(error)
                 continue
-            with told("note that it is gone", self._address):
-                self._redis.srem(self._key, each)
+            self._note_gone(each)
             went += 1
         if stuck and not went:
             self._due_s = self._steady_s() + self._again_s
         if stuck:
             log.warning("%s; %d like it; tried again later", stuck[0], len(stuck) - 1)
         return went
+
+    def _is_noted(self, which: str) -> bool:
+        with told("read what must be removed", self._address):
+            return bool(self._redis.sismember(self._key, which))
+
+    def _note_gone(self, which: str) -> None:
+        with told("note that it is gone", self._address):
+            self._redis.srem(self._key, which)
 
     def _waiting(self) -> list[str]:
         with told("read what must be removed", self._address):

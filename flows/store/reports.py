@@ -25,7 +25,7 @@ from typing import Any, Final
 from flows.domain.errors import DomeError
 from flows.domain.masking import masked
 from flows.domain.places import Places
-from flows.domain.reports import KEPT, UNFINISHED, Report
+from flows.domain.reports import KEPT, UNFINISHED, Report, tellings
 from flows.store import keys
 from flows.store.compacting import compact
 from flows.store.connection import client, script, told
@@ -62,6 +62,7 @@ class ReportsStore:
         self._address = masked(url)
         self._client = client(url, ANSWER_S)
         self._write = self._client.register_script(script("sha256", "note", "report"))
+        self._remove = self._client.register_script(script("sha256", "note", "forget", "unreport"))
         self._turn = Turn(self._client, "reports", TURN_S)
 
     def close(self) -> None:
@@ -268,25 +269,27 @@ class ReportsStore:
             ids: Any = self._client.zrange(DUE, "-inf", to_ms(at), byscore=True, offset=0, num=count)  # type: ignore[arg-type]
         return [i.decode() for i in ids]
 
-    def remove(self, report_id: str, entry: str) -> None:
-        """Removes a report; that its files must go is noted before (:meth:`owed`).
+    def remove(
+        self, report_id: str, entry: str, folders: Iterable[str] = (), due: datetime | None = None
+    ) -> bool:
+        """Removes a report, with the events that told of it; whether it went.
 
         Args:
             report_id: Its id.
             entry: Of the audit log.
+            folders: Of its files, which must go (:meth:`owed`), unless that is noted already.
+            due: It goes only if it is to be removed by then: one that was sent again at this moment, or that somebody
+                took a step on, stays.
 
         Raises:
             StoreError: If Redis is away.
         """
         held = self.get(report_id)
-        district, channel = (held.district, own_channel(held)) if held is not None else ("", "")
+        events = json.dumps(tellings(held) if held is not None else [])
+        by = str(to_ms(due)) if due is not None else ""
+        args = [keys.PREFIX, report_id, by, json.dumps([*folders]), events, entry]
         with told("remove a report", self._address):
-            pipe = self._client.pipeline(transaction=True)
-            self._write(keys=[OPEN], args=[keys.PREFIX, json.dumps([entry])], client=pipe)
-            pipe.delete(_record(report_id))
-            for index in (_district(district), _channel(channel), TODO, DUE, OPEN):
-                pipe.zrem(index, report_id)
-            pipe.execute()
+            return bool(self._remove(keys=[keys.EVENTS], args=args))
 
     def compact(self, went: bool = True) -> None:
         """Has what was removed leave the disk; see :func:`flows.store.compacting.compact`.

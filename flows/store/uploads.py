@@ -35,7 +35,7 @@ from flows.store import keys
 from flows.store.connection import client, told
 from flows.store.evidence import EvidenceStore
 from flows.store.ledger import to_ms
-from flows.store.reports import DUE
+from flows.store.reports import DUE, UNREMOVED
 from flows.uploads.kinds import HEAD_BYTES, Limits, UploadRefused, kind_of
 
 log = logging.getLogger(__name__)
@@ -214,6 +214,9 @@ class UploadShelf:
         pipe.expire(_key(upload_id), UNFINISHED)
         # Its pieces go with the files of reports that never came, soon after it cannot be found any more.
         pipe.zadd(DUE, {upload_id: to_ms(datetime.now(UTC) + UNFINISHED + timedelta(minutes=10))})
+        pipe.srem(
+            UNREMOVED, folder_of(upload_id)
+        )  # those of an earlier one that could not go yet go with these
 
     def _joined(self, held: Upload, path: Path) -> str:
         """Puts the pieces together; the SHA-256 of the whole."""

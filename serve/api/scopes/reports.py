@@ -12,9 +12,8 @@ from typing import Final
 from pydantic import AwareDatetime, Field
 
 from flows.domain.errors import FieldError, StoreError
-from flows.domain.reports import Attachment, Proposal, Report, State, Thing, shown_text
+from flows.domain.reports import Attachment, Proposal, Report, State, Thing, shown_text, told
 from flows.reports.reception import Claim
-from flows.reports.work import told
 from flows.store.reports import mark_of as place_of
 from flows.store.uploads import Upload
 from serve.api.pages import cursor_of, mark_of

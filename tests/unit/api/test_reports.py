@@ -13,17 +13,17 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import redis
-from apiclient import speeding
+from apiclient import everything, speeding
 from citizens import photo, report, signed
 from PIL import Image
 
 from flows.domain.channels import WINDOW_S
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.places import CameraPlace, Places
-from flows.domain.reports import KEPT, Attachment, Report, Thing, folder_of
+from flows.domain.reports import KEPT, Attachment, Report, Thing, folder_of, told
 from flows.domain.site import District
 from flows.reports.masked import Masked
-from flows.reports.work import Looked, told
+from flows.reports.work import Looked
 from flows.store.channels import ChannelBook
 from flows.uploads.inspector import HelperAway
 from flows.uploads.kinds import UploadRefused
@@ -377,12 +377,14 @@ async def test_reports_of_the_same_become_one_with_all_who_told(
 async def test_a_forgotten_reporter_leaves_nothing_and_others_stay(
     api: Any, egov: Channel, bank: Channel
 ) -> None:
-    first = (await egov.report("1", text="first words", uploads=[await egov.uploaded(photo(1))])).json()["id"]
+    told_of = claim("1", text="first words", uploads=[await egov.uploaded(photo(1))])
+    first = (await egov.json("POST", "/reports", told_of, **{"Idempotency-Key": "k-1"})).json()["id"]
     await looked_at(api)
     second = (await bank.report("9", text="second words", uploads=[await bank.uploaded(photo(2))])).json()[
         "id"
     ]
     await looked_at(api)
+    assert api.app.state.services.results.events(type="dome.report.state.v1")
     assert (await egov.send("DELETE", f"/reports/{first}")).status_code == 204
     assert (await egov.send("GET", f"/reports/{first}/status")).status_code == 404
     assert (await egov.send("GET", "/open311/v2/requests.json")).json() == []
@@ -394,8 +396,10 @@ async def test_a_forgotten_reporter_leaves_nothing_and_others_stay(
     assert (await bank.send("DELETE", f"/reports/{second}")).status_code == 204
     assert (await api.get(f"/reports/{first}", "operator")).status_code == 404
     assert not list(folder.iterdir())
-    held = redis.Redis.from_url(api.config.redis_url)
-    assert not list(held.scan_iter("*report:*"))
+    rows = everything(api.config.redis_url).splitlines()
+    assert not any(words in row for row in rows for words in ("first words", "second words"))
+    named = {row.split()[0] for row in rows for report_id in (first, second) if report_id in row}
+    assert named == {"{dome}:audit"}, "events that told of them are gone, too"
     log = [e["action"] for e in (await api.get("/audit", "auditor", districts=["*"])).json()["items"]]
     assert log.count("report.erased") >= 2
 

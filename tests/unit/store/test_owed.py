@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from citizens import AT, photo
 from evidencestore import kept_in, store_in
 
 from flows.domain.errors import StoreError
+from flows.domain.reports import folder_of, tracking_id
 from flows.reports.reception import Claim, Reception
 from flows.store import keys
 from flows.store.evidence import MARK
 from flows.store.owed import AGAIN_S, BUSY_S, Owed
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.reports import ReportsStore
+from flows.store.uploads import UploadShelf
 
 
 class Shelf:
@@ -97,4 +100,85 @@ def test_a_report_goes_though_the_disk_of_its_files_is_away_and_they_go_when_it_
     (tmp_path / "away").rename(mark)
     Reception(reports, evidence, now=lambda: AT).forget()
     assert not kept_in(tmp_path / "reports")
+    reports.close()
+
+
+def test_what_went_meanwhile_is_not_removed_again(redis_server: EmbeddedRedis) -> None:
+    redis.Redis.from_url(redis_server.url).flushall()
+    shelf = Shelf()
+    shelf.away = False
+    owed, other = shelf.owed(redis_server), shelf.owed(redis_server)
+    owed.owe(["reports/1"])
+    listed = owed._waiting
+
+    def overtaken() -> list[str]:
+        found = listed()
+        other.settle("reports/1")  # whoever writes there next has had it removed
+        return found
+
+    owed._waiting = overtaken  # type: ignore[method-assign]
+    assert owed.pay() == 0
+    assert shelf.removed == ["reports/1"]
+    other.settle("reports/1")
+    assert shelf.removed == ["reports/1"], "and is no debt any more"
+
+
+def claim(reference: str) -> Claim:
+    return Claim("egov", reference, "speeding", 43.24, 76.91, "words", happened_at=AT)
+
+
+def test_a_report_sent_again_after_it_was_erased_keeps_its_files_and_none_of_those_that_were_to_go(
+    redis_server: EmbeddedRedis, tmp_path: Path
+) -> None:
+    redis.Redis.from_url(redis_server.url).flushall()
+    reports, evidence = ReportsStore(redis_server.url), store_in(tmp_path)
+    desk, mark, folder = Reception(reports, evidence, now=lambda: AT), tmp_path / MARK, tmp_path / "reports"
+    told = desk.accept(claim("1"), [photo(1)])
+    mark.rename(tmp_path / "away")
+    assert desk.erase("egov", told.id)
+    assert kept_in(folder)
+    with pytest.raises(StoreError):
+        desk.accept(claim("1"), [photo(2)])
+    (tmp_path / "away").rename(mark)
+    again = desk.accept(claim("1"), [photo(2)])
+    later = Reception(reports, evidence, now=lambda: AT)
+    assert later.forget() == 0
+    assert [path.name for path in kept_in(folder)] == [again.files[0].name]
+    reports.close()
+
+
+def test_a_report_that_is_sent_again_while_what_came_of_it_is_forgotten_stays(
+    redis_server: EmbeddedRedis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis.Redis.from_url(redis_server.url).flushall()
+    reports, evidence = ReportsStore(redis_server.url), store_in(tmp_path)
+    reports.begin(tracking_id("egov", "1"), AT - timedelta(days=2))
+    desk, due, told = Reception(reports, evidence, now=lambda: AT), reports.due, []
+
+    def sent_meanwhile(at: datetime) -> list[str]:
+        found = due(at)
+        told.append(desk.accept(claim("1"), [photo()]))
+        return found
+
+    monkeypatch.setattr(reports, "due", sent_meanwhile)
+    assert desk.forget() == 0
+    assert reports.get(told[0].id) == told[0]
+    assert len(kept_in(tmp_path / "reports")) == 1
+    reports.close()
+
+
+def test_an_upload_begun_again_loses_no_piece_to_what_an_earlier_one_left(
+    redis_server: EmbeddedRedis, tmp_path: Path
+) -> None:
+    redis.Redis.from_url(redis_server.url).flushall()
+    reports, evidence, data = ReportsStore(redis_server.url), store_in(tmp_path), photo()
+    shelf = UploadShelf(redis_server.url, evidence)
+    begun = shelf.begin("egov", len(data), sha256(data).hexdigest())
+    owed = reports.owed(evidence.remove)
+    owed.owe([folder_of(begun.id)])  # it was forgotten while the store was away
+    shelf.append("egov", begun.id, 0, data)
+    assert owed.pay() == 0
+    with shelf.file("egov", begun.id) as path:
+        assert path.read_bytes() == data
+    shelf.close()
     reports.close()
