@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -132,7 +132,7 @@ class Idempotency:
     async def _once(self, key: str, request: str, scope: Scope, receive: Receive, send: Send) -> None:
         held = await asyncio.to_thread(self._answers().begin, key, request)
         if held is None:
-            await self._to_its_end(self._first(key, request, scope, receive, send))
+            await self._to_its_end(key, request, scope, receive, send)
         elif held["request"] != request:
             problem = Problem(422, "Idempotency-Key: it came with another request before; use a new one")
             await problem.response()(scope, receive, send)
@@ -150,7 +150,7 @@ class Idempotency:
 
         async def noted(message: Message) -> None:
             nonlocal status
-            status = message.get("status", status)
+            status = status or message.get("status", 0)
             await send(message)
 
         scope["once"] = once
@@ -164,15 +164,22 @@ class Idempotency:
             elif task is None or not task.cancelling():  # else the replica ends, and its thread may do it yet
                 await asyncio.to_thread(answers.forget, key)
 
-    async def _to_its_end(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _to_its_end(self, key: str, request: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Does it also where the client goes away meanwhile: the thread that writes cannot be stopped either, and who
         comes again is not to have it done twice."""
-        task = asyncio.create_task(work)
+        gone = False
+
+        async def heard(message: Message) -> None:
+            if not gone:
+                await send(message)
+
+        task = asyncio.create_task(self._first(key, request, scope, receive, heard))
         self._working.add(task)
         task.add_done_callback(self._working.discard)
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
+            gone = True
             task.add_done_callback(_said)
             raise
 

@@ -10,6 +10,9 @@ import access
 import pytest
 from apiclient import everything, speeding
 
+from flows.domain.people import Person
+from serve.api.idempotency import Idempotency, Once
+
 KEY = {"Idempotency-Key": "k-1234567890"}
 HOOK = {"url": "http://127.0.0.1:9/in"}
 
@@ -165,3 +168,36 @@ async def test_what_a_client_went_away_from_is_done_once_all_the_same(
         await asyncio.sleep(0.02)
     assert again.status_code == 201, again.text
     assert len((await api.get("/webhooks", "administrator")).json()["items"]) == 1
+
+
+async def test_nothing_is_sent_to_who_went_away(api: Any) -> None:
+    begun, go_on, seen = asyncio.Event(), asyncio.Event(), list[Once]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["once"])
+        begun.set()
+        await go_on.wait()
+        await send({"type": "http.response.start", "status": 201, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def closed(message: Any) -> None:
+        raise RuntimeError("the queue is closed")
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b""}
+
+    person = Person(sub="aigul", roles=frozenset(), districts=frozenset())
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "person": person,
+             "headers": [(b"idempotency-key", b"k-1")]}  # fmt: skip
+    once = Idempotency(app, lambda: api.app.state.services.answers, 100)
+    gone = asyncio.create_task(once(scope, receive, closed))
+    await begun.wait()
+    (work,) = once._working
+    gone.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    go_on.set()
+    await work
+    with pytest.raises(RuntimeError, match="closed"):
+        await once(scope, receive, closed)
+    assert [each.again for each in seen] == [False, True]
