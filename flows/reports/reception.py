@@ -51,8 +51,8 @@ LONGEST_AGO: Final = timedelta(days=60)
 STEPS: Final[dict[str, tuple[State, Action]]] = {
     "confirm": ("confirmed", "report.confirmed"),
     "decline": ("declined", "report.declined"),
-    "close": ("closed", "report.closed"),
     "reopen": ("forwarded", "report.forwarded"),
+    "close": ("closed", "report.closed"),
 }
 SAY_WHY: Final = ("decline", "reopen")
 """Steps that the reporter hears a reason for."""

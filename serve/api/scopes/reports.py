@@ -12,8 +12,8 @@ from typing import Final
 from pydantic import AwareDatetime, Field
 
 from flows.domain.errors import FieldError, StoreError
-from flows.domain.reports import Attachment, Proposal, Report, State, Thing, shown_text, told
-from flows.reports.reception import Claim
+from flows.domain.reports import NEXT, Attachment, Proposal, Report, State, Thing, shown_text, told
+from flows.reports.reception import FORWARD, STEPS, Claim
 from flows.store.reports import mark_of as place_of
 from flows.store.uploads import Upload
 from serve.api.pages import cursor_of, mark_of
@@ -317,14 +317,9 @@ class Reports:
         return _detail(after)
 
 
-STEPS: Final[dict[State, tuple[str, ...]]] = {
-    "forwarded": ("confirm", "decline", "close", "forward"),
-    "proposed": ("confirm", "decline", "close", "forward"),
-    "checked": ("decline", "forward"),
-    "received": ("decline", "forward"),
-    "confirmed": ("close",),
-    "declined": ("reopen", "close"),
-}
+def _may(report: Report) -> list[str]:
+    named = [name for name, (state, _) in STEPS.items() if state in NEXT[report.state]]
+    return [*named, FORWARD] if report.open else named
 
 
 def _row(report: Report) -> dict[str, object]:
@@ -349,7 +344,7 @@ def _detail(report: Report) -> ReportDetail:
             "unknown": report.unknown,
             "nearby_ids": report.nearby,
             "steps": [step.model_dump() for step in report.steps],
-            "may": STEPS.get(report.state, ()),
+            "may": _may(report),
         }
     )
 
