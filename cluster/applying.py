@@ -26,14 +26,18 @@ NO_JOB: Final = "no live job runs {where}; start one: dome run SITE.yaml"
 
 @contextmanager
 def reachable(settings: Settings) -> Iterator[None]:
-    """While a job runs, the address of its Ray lies below ``DOME_HOME``, as its Redis does."""
-    path = _address_file(settings)
+    """While a job runs, the address of its Ray lies below ``DOME_HOME``, as its Redis does.
+
+    Entered once the job runs: one that cannot start here leaves the address of the one that does.
+    """
+    path, mine = _address_file(settings), ray.get_runtime_context().gcs_address
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(ray.get_runtime_context().gcs_address, encoding="ascii")
+    path.write_text(mine, encoding="ascii")
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if path.is_file() and path.read_text(encoding="ascii") == mine:  # not that of a job begun since
+            path.unlink()
 
 
 def hand_in(site: SiteConfig, settings: Settings, address: str = "") -> SiteAnswer:

@@ -109,12 +109,12 @@ def run_live(
         redis_url = stack.enter_context(redis_for(options.settings))
         ready_evidence(redis_url, options.settings.evidence)
         stack.enter_context(ray_for(options.address, options.dashboard))
-        stack.enter_context(reachable(options.settings))
         stop = stack.enter_context(
             stopped_by_signal()
         )  # after Ray, which takes SIGTERM for itself when it starts
         job = LiveJob(site, cameras, redis_url, options)
         job.start()
+        stack.enter_context(reachable(options.settings))
         store = ResultsStore(redis_url)
         stack.callback(store.close)
         events = stack.enter_context(EventsFile(options.events, store, [c.id for c in cameras]))
@@ -179,23 +179,29 @@ class LiveJob:
         return self._alive + [s for s in self._gone.values() if s.camera_id not in here] + self._unable
 
     def start(self) -> None:
-        """Results first, then detectors, then cameras: each finds what it needs."""
+        """Results first, then detectors, then cameras: each finds what it needs.
+
+        The fleet's name is taken before anything is changed that a job which has it already relies on.
+        """
         settings = self._options.settings
         profile = load_profile(self._site.jurisdiction)
         self.results_actor = results_actor(settings, self._redis_url, retention_of(profile.retention))
-        self._tell_places(self._site)
-        self._open(settings)
-        self._deploy(settings)
+        faces = self._searches(settings)
         around = Surroundings(
             self._site.site,
             profile,
             settings,
             software_version(),
             plates=bool(self._options.plates),
-            faces=self._searches(settings),
+            faces=faces,
             belts=bool(self._options.belts),
         )
         self.fleet = fleet_actor(around)
+        self._tell_places(self._site)
+        self._open(settings)
+        self._deploy(settings)
+        if faces:
+            self._start_faces(settings)
         ray.get(self.fleet.apply.remote(self.cameras))
 
     def look(self) -> None:
@@ -348,14 +354,14 @@ class LiveJob:
             await_reader(BELTS_APP, READERS_S)
 
     def _searches(self, settings: Settings) -> bool:
-        """Deploys the face search where there is a key for what is biometric; without one nobody is searched for."""
-        if not settings.probe_key.get_secret_value() or not any(camera.sees for camera in self.cameras):
-            return False
+        """Whether there is a key for what is biometric; without one nobody is searched for."""
+        return bool(settings.probe_key.get_secret_value()) and any(camera.sees for camera in self.cameras)
+
+    def _start_faces(self, settings: Settings) -> None:
         from serve.app import FacesArgs, start_faces
 
         extra = {"loader": self._options.faces} if self._options.faces else {}
         start_faces(FacesArgs(settings=settings, redis_url=self._redis_url, **extra))
-        return True
 
     def _fetch(self, args: Any) -> None:
         """Weights are fetched here, where a person sees the progress and the advice."""

@@ -9,6 +9,7 @@ import pytest
 
 from cluster.jobs import live
 from cluster.live import LiveJob, LiveOptions
+from flows.domain.errors import DomeError
 from flows.jurisdiction import FOLDER
 from flows.settings import Settings
 from flows.site.sitefile import load_site
@@ -57,3 +58,23 @@ def test_violations_stay_for_as_long_as_the_law_of_the_place_says(
         job.start()
     (retention,) = started.value.args
     assert (retention.keep_days, retention.passage_days, retention.task_days) == (400.0, 1.0, 20.0)
+
+
+def test_a_second_live_job_in_a_cluster_changes_nothing_before_it_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(_: object) -> NoReturn:
+        raise DomeError("another live job runs in this cluster; end it first")
+
+    done: list[str] = []
+    for step in ("_tell_places", "_open", "_deploy", "_start_faces"):
+        monkeypatch.setattr(LiveJob, step, lambda *_, step=step: done.append(step))
+    monkeypatch.setattr("cluster.live.results_actor", lambda *_: None)
+    monkeypatch.setattr("cluster.live.fleet_actor", taken)
+    (tmp_path / "site.yaml").write_text("site: other\ncameras:\n  - {id: a, source: a.mp4}\n")
+    site = load_site(tmp_path / "site.yaml").config
+    settings = Settings.from_env({"DOME_HOME": str(tmp_path), "DOME_PROBE_KEY": "key"})
+    job = LiveJob(site, site.cameras, "redis://shared", LiveOptions(settings=settings))
+    with pytest.raises(DomeError, match="another live job runs"):
+        job.start()
+    assert done == [], "places, Serve, readers and the face search stay those of the job that runs"
