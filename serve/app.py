@@ -11,6 +11,8 @@ import ray
 from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 from ray.serve import Application
+from ray.serve.config import ProxyLocation
+from ray.serve.context import _get_global_client
 from ray.serve.schema import ApplicationStatus
 
 from flows.domain.errors import DomeError
@@ -226,6 +228,21 @@ def start_serve(http: tuple[str, int] | None = None) -> None:
     # Its proxies inherit the controller's environment.
     controller = {"runtime_env": {"env_vars": CALLBACK}}
     serve.start(proxy_location="HeadOnly", http_options=options, controller_options=controller)
+    if (found := _listens()) != http:  # where Serve runs already, Ray leaves it as it is
+        where = f"at {found[0]}:{found[1]}" if found else "nowhere"
+        raise DomeError(
+            f"Serve runs already in this cluster and listens {where}, not at {host}:{port}; "
+            f"{'use that address, or ' if found else ''}end its jobs, then Serve (serve shutdown), "
+            "and start the first job with --api"
+        )
+
+
+def _listens() -> tuple[str, int] | None:
+    """Where the running Serve's proxies listen; None where it was started without any."""
+    client: Any = _get_global_client()
+    if client.get_serve_details().get("proxy_location") in (None, ProxyLocation.Disabled):
+        return None
+    return client.http_config.host, client.http_config.port
 
 
 def ensure_api(args: ApiArgs) -> None:

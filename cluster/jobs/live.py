@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         summary=args.summary,
         detector=args.detector,
         address=os.environ.get("RAY_ADDRESS") or "auto",
+        api=(args.host, args.port) if args.api else None,
     )
     show: OnProgress = (lambda *_: None) if args.no_progress else Lines(log.info).update
     try:
@@ -90,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--summary", type=Path, metavar="FILE.json", help="each camera's counts at the end")
     parser.add_argument("--detector", metavar="NAME", help="use this detector for all cameras")
     parser.add_argument("--no-progress", action="store_true")
+    parser.add_argument("--api", action="store_true", help="serve the API beside it, on the cluster's head")
+    parser.add_argument("--host", default="127.0.0.1", metavar="HOST", help="with --api: where it listens")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="with --api: its port")
     return parser
 
 

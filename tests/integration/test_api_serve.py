@@ -13,7 +13,9 @@ import pytest
 from apiclient import bearer, speeding, token, write
 from serving import served
 
+from flows.domain.errors import DomeError
 from serve.api.config import ApiConfig
+from serve.app import start_serve
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,14 @@ def test_it_answers_on_this_machine_only(api: tuple[ApiConfig, str]) -> None:
         c.laddr.ip for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port
     ]
     assert set(listening) == {"127.0.0.1"}
+
+
+def test_another_address_is_refused_where_serve_listens_already(api: tuple[ApiConfig, str]) -> None:
+    port = httpx.URL(api[1]).port
+    assert port is not None
+    start_serve(("127.0.0.1", port))
+    with pytest.raises(DomeError, match=f"listens at 127.0.0.1:{port}, not at 127.0.0.1:1"):
+        start_serve(("127.0.0.1", 1))
 
 
 def test_events_reach_a_listener_and_one_that_comes_back(api: tuple[ApiConfig, str], tmp_path: Path) -> None:

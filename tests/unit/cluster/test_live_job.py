@@ -35,6 +35,29 @@ def test_a_site_without_a_camera_to_run_starts_nothing(
     assert live.main([str(site)]) == 2
 
 
+@pytest.mark.parametrize(
+    ("flags", "api"),
+    [
+        ((), None),
+        (("--api",), ("127.0.0.1", 8000)),
+        (("--api", "--host", "::", "--port", "9000"), ("::", 9000)),
+    ],
+)
+def test_it_serves_the_api_where_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], api: tuple[str, int] | None
+) -> None:
+    given: list[LiveOptions] = []
+
+    def start(_: object, __: object, options: LiveOptions, ___: object) -> NoReturn:
+        given.append(options)
+        raise DomeError("enough")
+
+    monkeypatch.setattr(live, "run_live", start)
+    (tmp_path / "site.yaml").write_text("site: town\ncameras:\n  - {id: a, source: a.mp4}\n")
+    assert live.main([str(tmp_path / "site.yaml"), *flags]) == 1
+    assert given[0].api == api
+
+
 def test_violations_stay_for_as_long_as_the_law_of_the_place_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
