@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from flows.domain.errors import FieldError
 from flows.domain.platehash import VARIABLE, PlateHasher
+
+RAYS_COPIES: Final = "working_dir_files"
+"""Folder of Ray's copies of working directories (ray/_private/runtime_env/working_dir.py)."""
 
 
 class Settings(BaseModel):
@@ -56,6 +59,30 @@ class Settings(BaseModel):
     def landmarks(self) -> Path:
         """Where the cameras' landmarks are kept, beside the spool."""
         return self.spool.parent / "landmarks"
+
+    def check_lasting(self) -> None:
+        """Refuses to keep anything in Ray's copy of the working directory of a submitted job.
+
+        That is a temporary folder, and another one as soon as a single file of the directory has changed.
+
+        Raises:
+            FieldError: If something that has to outlast the job lies there.
+        """
+        evidence = self.evidence if "://" in self.evidence else Path(self.evidence).absolute()
+        places = {
+            "DOME_HOME": self.home,
+            "DOME_EVIDENCE": Path(evidence),
+            "DOME_SPOOL": self.spool,
+            "DOME_AUDIT": self.audit,
+        }
+        passing = {name: place for name, place in places.items() if RAYS_COPIES in place.parts}
+        if passing:
+            raise FieldError(
+                ", ".join(passing),
+                "a folder that outlasts this job",
+                f"one in Ray's copy of its working directory ({next(iter(passing.values()))})",
+                """ray job submit --runtime-env-json '{"env_vars": {"DOME_HOME": "/srv/dome"}}', for example""",
+            )
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:

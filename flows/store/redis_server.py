@@ -50,10 +50,11 @@ def redis_for(settings: Settings) -> Iterator[str]:
     """Yields the address of the Redis to use: ``settings.redis_url``, else an embedded server's.
 
     Raises:
-        FieldError: If the given address is malformed.
+        FieldError: If the given address is malformed, or what is kept would go with a submitted job.
         StoreError: If the given Redis does not answer, is older than 6.2, or the embedded one cannot be
             started.
     """
+    settings.check_lasting()
     if settings.redis_url is not None:
         check_given(settings.redis_url)
         yield settings.redis_url
@@ -67,7 +68,7 @@ def redis_beside(settings: Settings) -> Iterator[str]:
     """As :func:`redis_for`, but where a run of this home has its embedded server up, that one is used.
 
     Raises:
-        FieldError: If the given address is malformed.
+        FieldError: As :func:`redis_for`.
         StoreError: As :func:`redis_for`.
     """
     running = EmbeddedRedis(settings.home / "redis").url

@@ -30,3 +30,23 @@ def test_a_spool_without_room_is_refused_by_name(bad: str) -> None:
 
 def test_empty_variables_count_as_unset() -> None:
     assert Settings.from_env({"DOME_REDIS_URL": "", "DOME_HOME": ""}).redis_url is None
+
+
+def test_nothing_is_kept_in_rays_copy_of_a_jobs_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "runtime_resources" / "working_dir_files" / "_ray_pkg_0f"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    home, everything = str(tmp_path / "home"), "DOME_HOME, DOME_EVIDENCE, DOME_SPOOL, DOME_AUDIT"
+    Settings.from_env({"DOME_HOME": home}).check_lasting()
+    Settings.from_env({"DOME_HOME": home, "DOME_EVIDENCE": "s3://bucket/evidence"}).check_lasting()
+    for env, said in (
+        ({}, everything),
+        ({"DOME_REDIS_URL": "redis://shared"}, everything),
+        ({"DOME_HOME": "home"}, everything),
+        ({"DOME_HOME": home, "DOME_EVIDENCE": "evidence"}, "DOME_EVIDENCE"),
+        ({"DOME_HOME": home, "DOME_SPOOL": "spool"}, "DOME_SPOOL"),
+    ):
+        with pytest.raises(FieldError, match=f"^{said}: expected a folder that outlasts this job"):
+            Settings.from_env(env).check_lasting()

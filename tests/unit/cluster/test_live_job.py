@@ -101,3 +101,18 @@ def test_a_second_live_job_in_a_cluster_changes_nothing_before_it_is_refused(
     with pytest.raises(DomeError, match="another live job runs"):
         job.start()
     assert done == [], "places, Serve, readers and the face search stay those of the job that runs"
+
+
+def test_a_job_that_would_keep_everything_in_rays_copy_of_its_folder_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    copy = tmp_path / "working_dir_files" / "_ray_pkg_0f"
+    copy.mkdir(parents=True)
+    monkeypatch.chdir(copy)
+    for name in ("DOME_HOME", "DOME_REDIS_URL", "DOME_EVIDENCE", "DOME_SPOOL", "DOME_AUDIT"):
+        monkeypatch.delenv(name, raising=False)
+    (copy / "site.yaml").write_text("site: town\ncameras:\n  - {id: a, source: a.mp4}\n")
+    assert live.main(["site.yaml"]) == 1
+    assert "DOME_HOME" in caplog.text
+    assert "a folder that outlasts this job" in caplog.text
+    assert [path.name for path in copy.iterdir()] == ["site.yaml"]
