@@ -155,7 +155,8 @@ def results_actor(settings: Settings, redis_url: str, retention: Retention | Non
     """The cluster's results actor, started unless there is one.
 
     With an embedded Redis (``unix:``) it belongs to the run that started it and stays on its machine, where
-    the socket is. With a Redis of its own it outlives the run, so that jobs in one cluster share it.
+    the socket is. With a Redis of its own it outlives the run, so that jobs in one cluster share it; while that
+    machine is there it is started again on it, where its spool lies.
 
     Args:
         settings: Of this installation.
@@ -168,10 +169,9 @@ def results_actor(settings: Settings, redis_url: str, retention: Retention | Non
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    options: dict[str, Any] = {"lifetime": "detached"}
-    if redis_url.startswith("unix:"):
-        here = ray.get_runtime_context().get_node_id()
-        options = {"scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False)}
+    bound = redis_url.startswith("unix:")
+    here = ray.get_runtime_context().get_node_id()
+    options: dict[str, Any] = {} if bound else {"lifetime": "detached"}
     actor: Any = (
         ray.remote(ResultsActor)
         .options(
@@ -179,9 +179,11 @@ def results_actor(settings: Settings, redis_url: str, retention: Retention | Non
             namespace=NAMESPACE,
             get_if_exists=True,
             num_cpus=0,  # results must find a place however full the machine is with detectors
+            memory=1,  # an actor that asks for nothing at all is started anywhere, whatever is asked about where
             max_restarts=-1,
             max_task_retries=-1,
             max_concurrency=CONCURRENCY,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=not bound),
             **options,
         )
         .remote(settings, redis_url, retention)

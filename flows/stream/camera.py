@@ -77,12 +77,14 @@ class Report:
         ids: Ids of events sent since the last report.
         count: Events sent so far by this instance.
         outlines: Zones, lines and lights in its picture; None where they are what it told before.
+        node_id: Ray's id of the machine on whose disk its spool and landmarks are.
     """
 
     status: CameraStatus
     ids: list[str]
     count: int
     outlines: Outlines | None = None
+    node_id: str = ""
 
 
 class CameraActor:
@@ -116,9 +118,10 @@ class CameraActor:
 
     async def report(self, since: int) -> Report:
         """The status, and the ids of the events sent since the count was ``since``."""
+        node_id = ray.get_runtime_context().get_node_id()
         if self._feed is None:
-            return Report(await self.status(), [], since)
-        return Report(self._feed.status(), *self._outbox.ids(since), self._feed.redrawn())
+            return Report(await self.status(), [], since, node_id=node_id)
+        return Report(self._feed.status(), *self._outbox.ids(since), self._feed.redrawn(), node_id)
 
     async def look(self) -> tuple[datetime, NDArray[np.uint8]] | None:
         """A small picture for somebody who looks; see :meth:`flows.stream.feed.Feed.look`."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from flows import lean
 from flows.domain.errors import DomeError
@@ -33,13 +34,18 @@ LOOK_QUALITY: Final = 70
 
 
 class RayCamera:
-    """A camera actor as the fleet sees it."""
+    """A camera actor as the fleet sees it.
 
-    def __init__(self, actor: Any) -> None:
-        self._actor = actor
+    Attributes:
+        node_id: The machine it runs on, or ran on before; empty until that is known.
+    """
+
+    def __init__(self, actor: Any, node_id: str = "") -> None:
+        self._actor, self.node_id = actor, node_id
 
     async def report(self, since: int) -> Report:
         report: Report = await _asked(self._actor.report.remote(since))
+        self.node_id = report.node_id
         return report
 
     async def stop(self) -> CameraStatus:
@@ -92,6 +98,7 @@ class FleetActor:
     def __init__(self, around: Surroundings, policy: FleetPolicy | None = None) -> None:
         self._around = around
         self._gateways: dict[str, Any] = {}
+        self._launched: dict[str, RayCamera] = {}
         self._fleet = Fleet(self._launch, policy)
         self._tasks: list[asyncio.Task[None]] = []
         self._handed_in: deque[tuple[SiteConfig, asyncio.Future[SiteAnswer]]] = deque()
@@ -175,13 +182,26 @@ class FleetActor:
                 log.debug("statuses were not taken: %s", error)
 
     def _launch(self, camera: CameraConfig) -> RayCamera:
+        before = self._launched.get(camera.id)
+        node_id = before.node_id if before else ""
         # No restarts by Ray: only the fleet knows when, and keeps the counts.
         actor = ray.remote(CameraActor).options(
-            num_cpus=CAMERA_CPUS, max_restarts=0, runtime_env={"env_vars": lean_environment()}
+            num_cpus=CAMERA_CPUS,
+            max_restarts=0,
+            runtime_env={"env_vars": lean_environment()},
+            scheduling_strategy=_near(node_id),
         )
         started: Any = actor.remote(camera, self._around)
         started.start.remote()
-        return RayCamera(started)
+        self._launched[camera.id] = RayCamera(started, node_id)
+        return self._launched[camera.id]
+
+
+def _near(node_id: str) -> Any:
+    """Where a camera was before, which has its spool and its landmarks; elsewhere rather than not at all."""
+    if not node_id:
+        return "DEFAULT"
+    return NodeAffinitySchedulingStrategy(node_id, soft=True, _spill_on_unavailable=True)
 
 
 def _jpegs(looks: Mapping[str, Look]) -> dict[str, tuple[datetime, bytes]]:
