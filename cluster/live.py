@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError
+from ray.exceptions import RayError, RayTaskError
 
 from cluster.applying import reachable
 from cluster.check import section_notes
@@ -30,6 +30,7 @@ from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
 from flows.stream.assembly import Surroundings
 from flows.stream.camera import FLEET, RESULTS
+from flows.stream.feed import described
 from flows.stream.fleet import FleetPolicy, SiteAnswer
 from flows.stream.fleet_actor import fleet_actor
 from flows.stream.gateway import BELTS_APP, PLATES_APP
@@ -215,8 +216,8 @@ class LiveJob:
             self.sent, self._count = ray.get(self.fleet.sent.remote(self._count), timeout=ANSWER_S)
             self._alive = statuses
             self.results = ray.get(self.results_actor.status.remote(), timeout=ANSWER_S)
-        except (RayActorError, GetTimeoutError) as error:
-            log.warning("no answer: %s", error)
+        except RayError as error:
+            log.warning("no answer: %s", _said(error))
 
     def heed(self) -> None:
         """Takes over a site that was handed in (``dome apply``), and says what came of it."""
@@ -224,21 +225,23 @@ class LiveJob:
             site = ray.get(self.fleet.handed_in.remote(), timeout=ANSWER_S)
             if site is not None:
                 ray.get(self.fleet.answer.remote(self._change(site)), timeout=ANSWER_S)
-        except (RayActorError, GetTimeoutError) as error:
-            log.warning("no answer: %s", error)
+        except RayError as error:
+            log.warning("no answer: %s", _said(error))
 
     def _change(self, site: SiteConfig) -> SiteAnswer:
         if (site.site, site.jurisdiction) != (self._site.site, self._site.jurisdiction):
             mine = f"site {self._site.site} under {self._site.jurisdiction}"
             return SiteAnswer(refused=f"expected {mine}, got {site.site} under {site.jurisdiction}")
-        try:
-            self._tell_places(site)
-        except DomeError as error:
-            return SiteAnswer(refused=str(error))
-        before = self.cameras
+        before, stays = self.cameras, (self._site, self.cameras, self._unable)
         self._site, self._unable = site, []
         self.cameras = [_overridden(camera, self._options.detector) for camera in site.cameras]
-        self._deploy(self._options.settings)
+        try:
+            self._deploy(self._options.settings)
+            self._tell_places(site)
+        except Exception as error:  # whatever it is: cameras that run have no part in it
+            log.exception("the site that was handed in cannot be had")
+            self._site, self.cameras, self._unable = stays
+            return SiteAnswer(refused=_said(error))
         ended = ray.get(self.fleet.apply.remote(self.cameras), timeout=DRAINED_S)
         self._gone |= {status.camera_id: status for status in ended}
         with _unclean("last statuses"):
@@ -345,8 +348,8 @@ class LiveJob:
                 args = DetectorArgs(name=name, settings=settings, **replicas_for(cpus, gpus, finite), **extra)
                 self._fetch(args)
                 ensure_app(args)
-            except DomeError as error:
-                self._unable += [_unable(camera, str(error)) for camera in users]
+            except (DomeError, OSError, RayError) as error:
+                self._unable += [_unable(camera, _said(error)) for camera in users]
                 self.cameras = [camera for camera in self.cameras if camera not in users]
         if self._options.plates and any(not camera.live for camera in bearing):
             await_reader(PLATES_APP, READERS_S)  # a file may be over before a reader has started
@@ -376,8 +379,13 @@ def _unclean(what: str) -> Iterator[None]:
     """An end that is not clean is told, and goes on."""
     try:
         yield
-    except (RayActorError, GetTimeoutError) as error:
+    except RayError as error:
         log.error("the end was not clean (%s): %s", what, error)
+
+
+def _said(error: Exception) -> str:
+    """An error in words; of one from elsewhere what it was there, without its traceback."""
+    return described(error.cause if isinstance(error, RayTaskError) else error)
 
 
 def _overridden(camera: CameraConfig, detector: str | None) -> CameraConfig:

@@ -174,45 +174,27 @@ class Fleet:
     ) -> None:
         self._launch, self._policy, self._clock = launch, policy or FleetPolicy(), clock
         self._members: dict[str, Member] = {}
+        self._applying = asyncio.Lock()
         self.redrawn: dict[str, Outlines] = {}
         self._ids: deque[str] = deque(maxlen=EVENTS_REMEMBERED)
         self._count = 0
 
     async def apply(self, cameras: Iterable[CameraConfig]) -> list[CameraStatus]:
-        """Makes these the fleet: new ones start, changed ones start anew, others end; the others' last statuses."""
+        """Makes these the fleet: new ones start, changed ones start anew, others end; the others' last statuses.
+
+        All that end do so at once, within ``drain_s``; a second call waits for the first.
+        """
         wanted = {camera.id: camera for camera in cameras}
-        ended = await asyncio.gather(*(self.remove(id) for id in list(self._members) if id not in wanted))
-        await asyncio.gather(*(self.add(camera) for camera in wanted.values()))
-        return [status for status in ended if status is not None]
-
-    async def add(self, camera: CameraConfig) -> None:
-        """Adds a camera; one of the same id is replaced if its configuration differs."""
-        present = self._members.get(camera.id)
-        if present is not None and present.camera == camera:
-            return
-        if present is not None:
-            await self.remove(camera.id)
-        self._members[camera.id] = Member(
-            camera,
-            Backoff(*self._policy.restart_s),
-            CameraStatus.of(camera, message="waiting for its turn"),
-        )
-
-    async def remove(self, camera_id: str) -> CameraStatus | None:
-        """Drains and ends a camera and forgets it; returns its last status."""
-        member = self._members.get(camera_id)
-        if member is None:
-            return None
-        await self._end(member)
-        self._members.pop(camera_id, None)
-        return self._told(member)
-
-    async def restart(self, camera_id: str) -> None:
-        """Drains, ends and starts a camera anew, at once."""
-        member = self._members[camera_id]
-        await self._end(member)
-        member.over = False
-        self._fell(member, "restarted by hand", pause_s=0.0)
+        async with self._applying:
+            going = [member for id, member in self._members.items() if wanted.get(id) != member.camera]
+            await asyncio.gather(*(self._end(member) for member in going))
+            for member in going:
+                del self._members[member.camera.id]
+            for camera in wanted.values():
+                if camera.id not in self._members:
+                    waits = CameraStatus.of(camera, message="waiting for its turn")
+                    self._members[camera.id] = Member(camera, Backoff(*self._policy.restart_s), waits)
+            return [self._told(member) for member in going if member.camera.id not in wanted]
 
     async def stop(self) -> None:
         """Drains and ends all cameras; their last statuses stay."""
@@ -332,14 +314,14 @@ class Fleet:
         if report.outlines is not None:
             self.redrawn[member.camera.id] = report.outlines
 
-    def _fell(self, member: Member, reason: str, pause_s: float | None = None, failed: bool = False) -> None:
+    def _fell(self, member: Member, reason: str, failed: bool = False) -> None:
         """A camera is down: its counts are kept, its next start is set."""
         log.warning("camera %s: %s", member.camera.id, reason)
         if member.camera.live:
             member.before = self._sum(member)
         member.restarts += 1
         member.handle = None
-        member.due_s = self._clock() + (member.backoff.next_s() if pause_s is None else pause_s)
+        member.due_s = self._clock() + member.backoff.next_s()
         kept = member.status if not member.camera.live else CameraStatus.of(member.camera)
         member.status = kept.model_copy(
             update={

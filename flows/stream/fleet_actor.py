@@ -88,7 +88,7 @@ async def _asked(answer: Any) -> Any:
 
 
 class FleetActor:
-    """Starts, restarts, adds and removes cameras while the others run.
+    """Has cameras come, change and go while the others run, and starts again those that die.
 
     Args:
         around: What all cameras share.
@@ -127,19 +127,6 @@ class FleetActor:
             _, waits = self._handed_in.popleft()
             if not waits.done():
                 waits.set_result(said)
-
-    async def add(self, camera: CameraConfig) -> None:
-        """Adds or replaces a camera."""
-        self._keep_going()
-        await self._fleet.add(camera)
-
-    async def remove(self, camera_id: str) -> CameraStatus | None:
-        """Drains and ends a camera."""
-        return await self._fleet.remove(camera_id)
-
-    async def restart(self, camera_id: str) -> None:
-        """Ends and starts a camera anew."""
-        await self._fleet.restart(camera_id)
 
     async def stop(self) -> list[CameraStatus]:
         """Drains and ends all cameras; returns their last statuses."""

@@ -234,10 +234,38 @@ def test_what_another_site_comes_to() -> None:
 
 async def test_a_changed_camera_starts_anew() -> None:
     world = await make_world(make_camera("a"))
-    await world.fleet.add(make_camera("a", sample_hz=5.0))
+    assert await world.fleet.apply([make_camera("a", sample_hz=5.0)]) == []
     await world.pass_time(2)
     assert world.started["a"][0].stopped
     assert len(world.started["a"]) == 2
+
+
+async def test_what_goes_and_what_changes_finishes_at_once() -> None:
+    """Whoever waits for it gives all of them together the time that one has."""
+    world = await make_world(make_camera("goes"), make_camera("changes"), policy=FleetPolicy(drain_s=0.2))
+    for name in ("goes", "changes"):
+        world.started[name][0].pause_s = 10.0
+    async with asyncio.timeout(0.35):
+        ended = await world.fleet.apply([make_camera("changes", sample_hz=5.0)])
+    assert [status.camera_id for status in ended] == ["goes"]
+
+
+async def test_the_same_site_twice_at_once_starts_no_camera_twice() -> None:
+    world = await make_world(make_camera("goes"), make_camera("changes"))
+    for name in ("goes", "changes"):
+        world.started[name][0].pause_s = 0.05
+    after = [make_camera("changes", sample_hz=5.0)]
+    first = asyncio.create_task(world.fleet.apply(after))
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(world.fleet.apply(after))
+    while not second.done():
+        world.fleet.tick()
+        await asyncio.sleep(0.01)
+    await world.pass_time(2)
+    assert [status.camera_id for status in await first] == ["goes"]
+    assert await second == []
+    assert len(world.started["changes"]) == 2
+    assert not world.started["changes"][1].stopped
 
 
 async def test_one_that_cannot_be_started_does_not_stop_the_rest() -> None:
@@ -264,14 +292,6 @@ async def test_a_camera_has_one_time_to_finish_and_to_tell_its_last_events() -> 
     await world.fleet.stop()
     assert slow.killed
     assert (world["a"].state, world["a"].message) == ("stopped", "did not finish within 0.05 s")
-
-
-async def test_restart_by_hand() -> None:
-    world = await make_world(make_camera("a"))
-    await world.fleet.restart("a")
-    await world.pass_time(2)
-    assert (world["a"].state, world["a"].restarts) == ("running", 1)
-    assert world.started["a"][0].stopped
 
 
 async def test_ids_survive_the_death_of_a_camera() -> None:
