@@ -14,7 +14,7 @@ import ray
 
 from cluster.live import FLUSH_S
 from cluster.session import await_gone, ray_for, runs, stopped_by_signal
-from flows.domain.errors import FieldError
+from flows.domain.errors import DomeError, FieldError
 from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import ResultsStatus
 from flows.jurisdiction import JurisdictionProfile, load_profile
@@ -94,12 +94,13 @@ def run_backfill(
     Raises:
         SourceError: If there is no such folder.
         FieldError: If no machine of the cluster has such an accelerator.
-        DomeError: If something that all recordings need cannot be started.
+        DomeError: If something that all recordings need cannot be had or started.
     """
     found, problems = recordings(site, archive, options.since, options.until)
     if options.detector:
         found = [_with_detector(each, options.detector) for each in found]
-    _fetch(found, options)
+    found, without = _with_weights(found, options)
+    problems += without
     with ExitStack() as stack:
         redis_url = stack.enter_context(redis_for(options.settings))
         ready_evidence(redis_url, options.settings.evidence)
@@ -175,13 +176,32 @@ def _with_detector(recording: Recording, name: str) -> Recording:
     return recording.model_copy(update={"camera": camera})
 
 
-def _fetch(found: Sequence[Recording], options: BackfillOptions) -> None:
-    """Weights are fetched here, where a person sees the progress and the advice."""
-    if options.loaders.detector == Loaders().detector:
-        from models import weights
+def _with_weights(found: Sequence[Recording], options: BackfillOptions) -> tuple[list[Recording], list[str]]:
+    """Weights are fetched here, where a person sees the progress and the advice; who has none is left out.
 
-        for name in sorted({each.camera.detector for each in found}):
+    Returns:
+        The recordings that can be looked at, and why those of other cameras cannot.
+
+    Raises:
+        DomeError: If there are weights for none of them.
+    """
+    if options.loaders.detector != Loaders().detector:
+        return list(found), []
+    from models import weights
+
+    missing: dict[str, DomeError] = {}
+    for name in sorted({each.camera.detector for each in found}):
+        try:
             weights.get(name, options.settings)
+        except DomeError as error:
+            missing[name] = error
+    able = [each for each in found if each.camera.detector not in missing]
+    if missing and not able:
+        raise next(iter(missing.values()))
+    blind = {
+        each.camera.id: missing[each.camera.detector] for each in found if each.camera.detector in missing
+    }
+    return able, [f"{camera}: {error}" for camera, error in blind.items()]
 
 
 def _cores() -> int:
