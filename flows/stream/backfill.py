@@ -27,7 +27,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 from pydantic import BaseModel, ConfigDict
 
 from flows.backoff import Backoff
-from flows.domain.belts import BeltAnswer, BeltRequest
+from flows.domain.belts import SEAT_BELT, BeltAnswer, BeltRequest, is_candidate
 from flows.domain.detections import Detections
 from flows.domain.errors import DetectorFailed, DomeError, ReaderFailed, SourceError, StoreError
 from flows.domain.events import Event
@@ -418,11 +418,14 @@ class Known:
         """Whether the camera had another event of this kind then, which this recording has not given.
 
         One that is there itself is this recording's, played before: what else of it is there hides nothing, and its
-        package, which may not have been made then, is made now.
+        package, which may not have been made then, is made now. A candidate is known as the violation that it may be:
+        nobody looks again at whom the camera has accused, or at whose violation was deleted.
 
         Raises:
             StoreError: If Redis stays away, or is still away when the feed stops; the recording is to be played again.
         """
+        if is_candidate(event):
+            event = event.model_copy(update={"type": SEAT_BELT})
         around = timedelta(seconds=SAME_S)
         there = self._asked(
             lambda: self._store.captured(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,21 @@ import street
 from live_run import SPEEDERS, Run
 
 from cluster.backfill import Backfilled, BackfillOptions, run_backfill
+from flows.domain.belts import SEAT_BELT
 from flows.domain.errors import FieldError
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
+from flows.domain.ruleset import SeatBeltRule
+from flows.domain.site import FileSource
 from flows.evidence.package import verify_package
+from flows.jurisdiction import load_profile
 from flows.settings import Settings
 from flows.site.sitefile import load_site
+from flows.store.delivery import Ack
 from flows.store.evidence import EvidenceStore
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore
-from flows.stream.backfill import Loaders
+from flows.stream.assembly import Surroundings
+from flows.stream.backfill import Loaders, Played, Player, Recording
 
 Play = Callable[..., Backfilled]
 EVENTS = {SPEEDING: SPEEDERS, EVIDENCE_STORED: SPEEDERS}
@@ -97,6 +103,42 @@ def test_nobody_is_accused_again_where_the_archives_clock_is_off(
     at = street.STARTED_AT
     entries = ResultsStore(redis.url).captured("type", SPEEDING, at, at + timedelta(minutes=1))
     assert len(entries) == SPEEDERS
+
+
+def test_nobody_is_accused_again_of_a_missing_belt_and_none_that_was_deleted_comes_back(
+    clip: Path, redis: EmbeddedRedis, tmp_path: Path
+) -> None:
+    """Whether a belt is worn a recording's car is asked about before it is a violation."""
+    store = ResultsStore(redis.url)
+    settings = Settings.from_env({"DOME_HOME": str(tmp_path / "home"), "DOME_REDIS_URL": redis.url})
+    EvidenceStore(settings.evidence).set_up()
+    loaders = Loaders("street:load", plates="", belts="belts_fake:load")
+
+    async def submit(lines: Sequence[bytes]) -> Ack:
+        return Ack(written=store.write(lines).written)
+
+    def played(late_s: float) -> Played:
+        at = street.STARTED_AT + timedelta(seconds=late_s)
+        camera = street.camera(
+            source=FileSource(path=clip, started_at=at), rules=(SeatBeltRule(min_width_px=60),)
+        )
+        row = {"recording": Recording(camera=camera, from_at=at, until_at=at).model_dump_json()}
+        around = Surroundings("test", load_profile("kz"), settings, plates=False)
+        return Played.model_validate_json(Player(around, redis.url, loaders, submit)(row)["played"])
+
+    def accused() -> set[str]:
+        at = street.STARTED_AT
+        return {e.event.id for e in store.captured("type", SEAT_BELT, at, at + timedelta(minutes=1))}
+
+    played(0)
+    once = accused()
+    assert len(once) >= 3
+    again = played(1)
+    assert (again.known, again.gone, accused()) == (len(once), 0, once)
+    store.prune((datetime.now(UTC) + timedelta(days=400)).timestamp())
+    assert not accused()
+    again = played(1)
+    assert (again.known, again.gone, accused()) == (0, len(once), set())
 
 
 def test_a_recording_whose_actor_died_is_played_again(play: Play, redis: EmbeddedRedis) -> None:

@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 import cluster.cli
 from cluster.backfill import notes, unsent
 from cluster.cli.backfill import line, whole
+from flows.domain.belts import SEAT_BELT, candidate_of
 from flows.domain.detections import Detections
 from flows.domain.errors import SourceError, StoreError
 from flows.domain.events import SPEEDING, Event
@@ -259,14 +260,14 @@ def event(at_s: float, kind: str = SPEEDING, key: int = 1) -> Event:
 
 @dataclass
 class Deleted:
-    """Of which none, or each, was deleted."""
+    """Of which none, or each violation, was deleted."""
 
     all: bool = False
     asked: int = 0
 
     def knows(self, event: Event, within_s: float) -> bool:
         self.asked += 1
-        return self.all
+        return self.all and event.type.startswith("dome.violation.")
 
 
 def known(*had: Event, away: int = 0, patience_s: float = 60.0, deleted: Deleted | None = None) -> Known:
@@ -296,6 +297,18 @@ def test_what_was_deleted_is_left_out_and_counted_apart() -> None:
     assert not asked(event(10.0), RUNS), "it is there, whatever else was deleted about that time"
     assert asked(event(11.0, "dome.violation.red_light.v1"), RUNS)
     assert (asked.count, asked.gone) == (0, 1)
+
+
+def test_nobody_is_looked_at_again_for_a_belt_that_the_camera_had_or_that_was_deleted() -> None:
+    """The recording's candidate has another type than the violation that became of the live one."""
+    mine, again = (candidate_of(event(10.0 + key, SEAT_BELT, key), {}) for key in (0, 1))
+    had = known(event(10.0, SEAT_BELT, 0))
+    assert had(again, RUNS)
+    assert not had(mine, RUNS), "this recording's, played before: its package is made now"
+    gone = known(deleted=Deleted(all=True))
+    assert gone(again, RUNS)
+    assert (had.count, had.gone, gone.count, gone.gone) == (1, 0, 0, 1)
+    assert not known()(again, RUNS)
 
 
 def test_two_deeds_of_one_recording_do_not_hide_each_other() -> None:
