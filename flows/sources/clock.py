@@ -209,6 +209,7 @@ class StreamClock:
         """
         self._target_us = micros(at) + round((self._origin or 0) * self._tick_us)
         self._target_source = source
+        self._lag = LagWatch()  # the usual lag is another one by the better anchor
         self._renew_state()
 
     def estimate(self, pts: int | None) -> datetime | None:
@@ -291,9 +292,9 @@ class StreamClock:
         self._odd_ticks, self._odd_run = None, 0
         if self._meter.add(max(1, step_us - slewed_us)):
             self._renew_state()
-        if arrival_us is not None:
+        if arrival_us is not None and self._target_us is None:  # a move under way is no drift
             drift_us = self._lag.add(self._last() + step_us, arrival_us)
-            if drift_us and self._target_us is None:
+            if drift_us:
                 self._target_us, self._target_source = self._anchor_us + drift_us, self._source
         return self._take(ticks, self._last() + step_us, arrival_us, own=True)
 

@@ -111,6 +111,26 @@ def test_discipline_slews_without_a_jump_and_then_names_its_source() -> None:
     assert stamps[-1].at == START + timedelta(seconds=2999 * 0.04 - 0.1)
 
 
+@pytest.mark.parametrize("drift", [0.0, 3e-5, -3e-5])
+def test_a_cameras_own_clock_that_was_learnt_late_is_kept_and_its_drift_noticed(drift: float) -> None:
+    """Frames arrive 0.1 s after they were captured, which was taken for their time until the camera told its own."""
+    clock = StreamClock(5.0)
+    clock.anchor(START + timedelta(seconds=0.1), "arrival", TICK, 0)
+    off_s = []
+    for number in range(40 * 60 * 2):
+        true_at = START + timedelta(seconds=number / 2)
+        stamp = clock.stamp(round(number * 45_000 * (1 + drift)), true_at + timedelta(seconds=0.1))
+        if number == 4:
+            clock.discipline(START, "rtcp")
+        off_s.append((stamp.at - true_at).total_seconds())
+    assert clock.state is not None
+    assert clock.state.source == "rtcp"
+    settled = off_s[300:]
+    assert max(map(abs, settled)) < 0.012, "a minute is watched, another compared with it, both drift by 2 ms"
+    if not drift:
+        assert set(settled) == {0.0}
+
+
 def test_rate_ignores_frames_left_out() -> None:
     meter = RateMeter()
     for number in range(60):
