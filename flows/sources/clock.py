@@ -252,7 +252,8 @@ class StreamClock:
     def _slew(self, ticks: int) -> int:
         if self._target_us is None or self._last_ticks is None:
             return 0
-        most_us = max(0, round((ticks - self._last_ticks) * self._tick_us * _SLEW))
+        elapsed_us = min(round((ticks - self._last_ticks) * self._tick_us), self._max_gap_us)
+        most_us = max(0, round(elapsed_us * _SLEW))
         ahead_us = self._target_us - self._anchor_us
         by_us = max(-most_us, min(most_us, ahead_us))
         self._anchor_us += by_us
@@ -316,7 +317,10 @@ class StreamClock:
         if arrival_us is None and forward > 0:  # a file says so for good: a recorder that paused
             return self._accept(ticks, forward, arrival_us)
         stamp = self._restamp(self.interval_us // 2, ticks, arrival_us)
-        self._anchor_us += self._last() - self._at_us(ticks)
+        joined_us = self._last() - self._at_us(ticks)
+        self._anchor_us += joined_us
+        if self._target_us is not None:
+            self._target_us += joined_us
         self._odd_ticks, self._odd_run = None, 0
         self._renew_state()
         return stamp

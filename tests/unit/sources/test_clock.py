@@ -131,6 +131,23 @@ def test_a_cameras_own_clock_that_was_learnt_late_is_kept_and_its_drift_noticed(
         assert set(settled) == {0.0}
 
 
+@pytest.mark.parametrize(
+    ("jump", "frames"), [(-(10**9), 2990), (10**9, 2990), (10**9, 1)], ids=["back", "ahead", "one ahead"]
+)
+def test_odd_timestamps_while_the_clock_is_moved_do_not_draw_it_along(jump: int, frames: int) -> None:
+    clock = make_clock()
+    stamps = [clock.stamp(i * STEP) for i in range(10)]
+    clock.discipline(START + timedelta(milliseconds=-100), "rtcp")
+    for number in range(10, 3000):
+        odd = jump if number < 10 + frames else 0
+        stamps.append(clock.stamp(odd + number * STEP, START + timedelta(seconds=number * 0.04)))
+    assert clock.state is not None
+    assert (clock.state.source, clock.state.unsettled_s) == ("rtcp", 0.0)
+    off_s = (stamps[-1].at - START).total_seconds() - (2999 * 0.04 - 0.1)
+    assert abs(off_s) < 0.061, "three that nobody believes are replaced by half an interval each"
+    assert clock.restamped == min(frames, 3)
+
+
 def test_rate_ignores_frames_left_out() -> None:
     meter = RateMeter()
     for number in range(60):
