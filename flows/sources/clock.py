@@ -41,6 +41,20 @@ def moment(us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=us)
 
 
+_OLDEST_US = micros(datetime(2000, 1, 1, tzinfo=UTC))
+"""Times before this were never set (MP4 counts from 1904, clocks without battery from 1970)."""
+_DAY_US = 86_400_000_000
+
+
+def plausible(us: int) -> bool:
+    """Whether a recording may have been made then, microseconds since 1970: its recorder's clock was set.
+
+    >>> plausible(micros(datetime(2026, 5, 4, tzinfo=UTC))), plausible(0), plausible(1 << 80)
+    (True, False, False)
+    """
+    return _OLDEST_US < us < micros(datetime.now(UTC)) + _DAY_US
+
+
 _SLEW = Fraction(1, 1000)
 """A clock that has to be moved is made to run this much faster or slower: no capture time ever jumps, and a
 speed measured meanwhile is off by a tenth of a percent, which its interval accounts for."""
@@ -213,10 +227,15 @@ class StreamClock:
         self._renew_state()
 
     def estimate(self, pts: int | None) -> datetime | None:
-        """Capture time of a packet that has not been decoded yet, or never will be."""
+        """Capture time of a packet that has not been decoded yet, or never will be.
+
+        An odd one has the newest that was given out: what is held of the last seconds must not go for it.
+        """
         if pts is None or self._origin is None:
             return self.last_at
-        return moment(self._at_us(pts + self._wrapped))
+        at_us = self._at_us(pts + self._wrapped)
+        odd = self._far(at_us) and (self._last_ticks is not None or not plausible(at_us))
+        return self.last_at if odd else moment(at_us)
 
     def stamp(self, pts: int | None, arrival: datetime | None = None) -> Stamp:
         """Capture time of the next frame in presentation order.
@@ -231,6 +250,9 @@ class StreamClock:
         ticks = self._unwrapped(pts)
         if self._origin is None:
             self._origin = ticks
+        settled = arrival_us is None or self._last_ticks is None  # else a camera began its timestamps anew
+        if settled and self._far(self._at_us(ticks)) and not plausible(self._at_us(ticks)):
+            return self._restamp(self.interval_us, None, arrival_us)
         if self._last_ticks is None:
             return self._first(ticks, arrival_us)
         slewed = self._slew(ticks)
@@ -262,6 +284,11 @@ class StreamClock:
             self._source = self._target_source
             self._renew_state()
         return by_us
+
+    def _far(self, at_us: int) -> bool:
+        """Whether it is a long step from the frame before, or of the first one from the anchor."""
+        before_us = self._anchor_us if self._last_ticks is None else self._last()
+        return abs(at_us - before_us) > self._max_gap_us
 
     def _last(self) -> int:
         return self._anchor_us if self._last_us is None else self._last_us
@@ -317,10 +344,9 @@ class StreamClock:
         if arrival_us is None and forward > 0:  # a file says so for good: a recorder that paused
             return self._accept(ticks, forward, arrival_us)
         stamp = self._restamp(self.interval_us // 2, ticks, arrival_us)
-        joined_us = self._last() - self._at_us(ticks)
-        self._anchor_us += joined_us
         if self._target_us is not None:
-            self._target_us += joined_us
+            self._target_us += self._last() - self._anchor_us
+        self._origin, self._anchor_us = ticks, self._last()
         self._odd_ticks, self._odd_run = None, 0
         self._renew_state()
         return stamp

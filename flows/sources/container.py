@@ -20,6 +20,7 @@ from flows.domain.errors import ProtocolMissing, SourceError
 from flows.domain.frames import ClockSource
 from flows.domain.masking import masked
 from flows.domain.site import StreamSource
+from flows.sources.clock import micros, plausible
 from flows.sources.extent import iso_boxes
 
 FORMATS = (
@@ -46,8 +47,6 @@ _PROTOCOLS = {
 _UNFINISHED = "it was cut off before its index was written: copy it again, or repair it"
 _OPEN_S = 15.0
 """Cameras answer within a second or two; one that is starting up gets the next attempt."""
-_OLDEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""Creation times before this were never set (MP4 counts from 1904, clocks without battery from 1970)."""
 
 
 def open_file(path: Path) -> InputContainer:
@@ -169,11 +168,6 @@ def sender_time(container: InputContainer) -> datetime | None:
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=us) if us else None
 
 
-def plausible(at: datetime) -> bool:
-    """Whether a recording may have been made then: its recorder's clock was set."""
-    return _OLDEST < at < datetime.now(UTC) + timedelta(days=1)
-
-
 def _read_length_s(container: InputContainer, stream: VideoStream) -> float:
     """Length by the packets' own times: whoever was cut off while it recorded has not written it down."""
     times: list[int] = []
@@ -190,7 +184,7 @@ def _creation_time(text: str) -> datetime | None:
     except ValueError:
         return None
     created = created if created.tzinfo else created.replace(tzinfo=UTC)
-    return created if plausible(created) else None
+    return created if plausible(micros(created)) else None
 
 
 def _reason(error: Exception) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, TextIO
 from flows.domain.errors import FieldError, SourceError
 from flows.domain.fixes import Fix
 from flows.domain.site import TrackColumns, TracksSource
-from flows.sources.clock import micros
+from flows.sources.clock import micros, plausible
 
 UNIX_S: Final = 1e9
 """A number of seconds from here on (2001) counts from 1970, a smaller one from the file's time zero ..."""
@@ -164,6 +164,7 @@ class _Parser:
     def __init__(self, path: Path, source: TracksSource, prefix: str) -> None:
         self._path, self._classes, self._prefix = path, source.classes, prefix
         self._rate_hz = source.rate_hz
+        self._zero_us = None if source.started_at is None else micros(source.started_at)
         self._column = _asked(source.columns)
 
     def row(self, line: int, record: Mapping[str, Any] | str) -> Row | BadRow:
@@ -171,6 +172,9 @@ class _Parser:
             if isinstance(record, str):
                 raise _Wrong("", "one row of values or one JSON object", record[:60])
             us, absolute = self._time(record)
+            if not self._may_be(us, absolute):
+                field = "frame" if "frame" in self._column else "time"
+                raise _Wrong(field, "a time between the year 2000 and now", self._value(record, field))
             return Row(us, absolute, self._fix(record))
         except _Wrong as wrong:
             field = self._column.get(wrong.field, wrong.field)
@@ -199,6 +203,11 @@ class _Parser:
         if not abs(seconds) < MOST_S:
             raise _Wrong("time", TIME_WORDS, value)
         return round(seconds * 1e6), seconds >= UNIX_S
+
+    def _may_be(self, us: int, absolute: bool) -> bool:
+        """Whether something was seen then. Seconds since an unknown moment are fewer than :data:`UNIX_S`."""
+        zero_us = 0 if absolute else self._zero_us
+        return abs(us) < UNIX_S * 1e6 if zero_us is None else plausible(zero_us + us)
 
     def _speed(self, record: Mapping[str, Any]) -> float | None:
         kmh = self._optional(record, "speed_kmh")

@@ -38,7 +38,8 @@ from flows.domain.status import CameraStatus
 from flows.loading import made
 from flows.pipeline import CameraPipeline
 from flows.sources import open_source
-from flows.sources.container import file_span, plausible
+from flows.sources.clock import micros, plausible
+from flows.sources.container import file_span
 from flows.store.deleted import DeletedStore
 from flows.store.landmarks import LandmarkStore
 from flows.store.results import ResultsStore
@@ -232,7 +233,7 @@ def _recording(camera: CameraConfig, path: Path) -> Recording:
             f"{path}: expected a name that begins with the capture time and its zone (2026-09-14T08-30-00Z.mp4), or a "
             "creation time in the file; got neither"
         )
-    if not plausible(from_at):
+    if not plausible(micros(from_at)):
         raise SourceError(
             f"{path}: expected a capture time between the year 2000 and now, got {from_at.isoformat()}: was its "
             "recorder's clock set? Rename it"

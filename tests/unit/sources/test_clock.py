@@ -148,6 +148,34 @@ def test_odd_timestamps_while_the_clock_is_moved_do_not_draw_it_along(jump: int,
     assert clock.restamped == min(frames, 3)
 
 
+def test_an_odd_packet_is_as_old_as_the_newest_frame() -> None:
+    """What is held of the last seconds is held by these times."""
+    clock = make_clock()
+    newest = [clock.stamp(i * STEP).at for i in range(10)][-1]
+    assert clock.estimate(10 * STEP) == newest + timedelta(milliseconds=40)
+    assert [clock.estimate(pts) for pts in (None, 3600 * 90_000, -3600 * 90_000, 1 << 62)] == [newest] * 4
+
+
+def test_a_time_at_which_nothing_was_recorded_is_none() -> None:
+    """However many frames of a file say so: a damaged fragment of one, or its first packet."""
+    far = 1 << 60
+    odd: list[int | None] = [far + i * STEP for i in range(2, 7)]
+    clock = make_clock()
+    got = seconds(clock, [0, STEP, *odd, *(i * STEP for i in range(7, 12))])
+    assert got == pytest.approx([i * 0.04 for i in range(12)], abs=1e-6)
+    assert clock.restamped == 5
+    clock = make_clock()
+    assert clock.estimate(far) is None
+    assert seconds(clock, [far, STEP, 2 * STEP]) == pytest.approx([0, 0.04, 0.08], abs=1e-6)
+
+
+def test_a_camera_that_begins_anew_with_absurd_timestamps_is_followed() -> None:
+    pts: list[int | None] = [0, STEP, *((1 << 60) + i * STEP for i in range(2, 12))]
+    got = seconds(make_clock(), pts, [i * 0.04 for i in range(12)])
+    assert got[-1] - got[-2] == pytest.approx(0.04)
+    assert got[-1] == pytest.approx(11 * 0.04, abs=0.1)
+
+
 def test_rate_ignores_frames_left_out() -> None:
     meter = RateMeter()
     for number in range(60):

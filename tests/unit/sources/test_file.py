@@ -117,6 +117,33 @@ def test_flipped_bits_are_counted_and_survived(tmp_path: Path, suffix: str) -> N
     assert shown_index(last.picture.bgr(), 99) == 99
 
 
+def test_a_damaged_time_of_a_fragment_ends_no_file(tmp_path: Path) -> None:
+    """One bit, and the fragment lies thousands of years ahead."""
+    whole = write_video(tmp_path / "a.mp4", 100, gop=10)
+    path = tmp_path / "fragments.mp4"
+    with (
+        av.open(str(whole)) as read,
+        av.open(
+            str(path), "w", options={"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+        ) as written,
+    ):
+        stream = written.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                written.mux(packet)
+    data = bytearray(path.read_bytes())
+    times = [place for place in range(len(data)) if data[place : place + 5] == b"tfdt\x01"]
+    data[times[3] + 8] ^= 0x40
+    path.write_bytes(bytes(data))
+    source, frames = play(path)
+    assert len(frames) >= 90, "libav itself leaves out one fragment after the jump"
+    assert source.stats.restamped == 10
+    ats = [(frame.at - frames[0].at).total_seconds() for frame in frames]
+    assert ats == sorted(set(ats))
+    assert ats[-1] == pytest.approx(99 * 0.04), "the time of those behind it is their own"
+
+
 @pytest.mark.slow
 def test_a_new_resolution_is_a_new_session(tmp_path: Path) -> None:
     small = write_video(tmp_path / "a.ts", 30, size=(320, 240)).read_bytes()

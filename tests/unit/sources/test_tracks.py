@@ -105,6 +105,12 @@ def test_a_row_that_comes_too_late_is_left_out(tmp_path: Path, monkeypatch: pyte
         ),
         ("1,2026-09-01T08:30:00,car,1,0,,", "line 3: a.csv: time: expected seconds"),
         ("1,1e15,car,1,0,,", "line 3: a.csv: time: expected seconds"),
+        (
+            "1,-9e10,car,1,0,,",
+            "line 3: a.csv: time: expected a time between the year 2000 and now, got '-9e10'",
+        ),
+        ("1,9e8,car,1,0,,", "line 3: a.csv: time: expected a time between the year 2000 and now, got '9e8'"),
+        ("1,0001-01-01T00:00:00+23:00,car,1,0,,", "line 3: a.csv: time: expected a time between"),
         ("1,0.2,car,1,0,fast,", "line 3: a.csv: speed: expected a finite number, got 'fast'"),
         ("1,0.2,car", "line 3: a.csv: expected one row of values or one JSON object, got '3 of 7 values'"),
     ],
@@ -116,6 +122,13 @@ def test_a_row_that_cannot_be_used_is_left_out_and_told(tmp_path: Path, row: str
     assert len(list(opened.frames())) == 2
     assert opened.stats.oddities == {"row": 1}
     assert words in opened.stats.message
+
+
+def test_without_a_start_a_row_that_no_recording_reaches_is_left_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ["1,0.1,car,1,0,,", "1,-9e10,car,2,0,,", "1,0.3,car,3,0,,"])
+    frames, odd = play(path, started_at=None)
+    assert [round((frame.at - frames[0].at).total_seconds(), 3) for frame in frames] == [0.0, 0.2]
+    assert odd == {"row": 1}
 
 
 def test_a_line_that_is_no_object_is_told(tmp_path: Path) -> None:
