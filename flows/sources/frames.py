@@ -33,6 +33,8 @@ FORMATS: Final = {".jpg": "jpeg_pipe", ".jpeg": "jpeg_pipe", ".png": "png_pipe"}
 TICK: Final = Fraction(1, 1_000_000)
 PROBED: Final = 200
 """Pictures whose names a look takes in, and one that it opens."""
+MOST_S: Final = 10_000_000_000
+"""No recording's second has so high a number, nor any since 1970 for 200 years: ``20260914083000.jpg`` is a date."""
 UNTIMED: Final = "name_without_time"
 REPEATED: Final = "time_repeated"
 """What is left out, by reason: pictures whose name is no number of seconds, and a second one of the same time."""
@@ -208,11 +210,13 @@ def _timed(path: Path) -> Timed | None:
     """
     >>> _timed(Path("0012.50.jpg"))
     Timed(us=12500000, decimals=2, path=PosixPath('0012.50.jpg'))
-    >>> _timed(Path("left.jpg")) is None
+    >>> _timed(Path("left.jpg")) is _timed(Path("20260914083000.jpg")) is None
     True
     """
     whole, _, part = path.stem.partition(".")
-    if not (whole.isascii() and whole.isdigit() and (part.isdigit() or not part)):
+    if not (path.stem.isascii() and whole.isdigit() and (part.isdigit() or not part)):
+        return None
+    if int(whole) >= MOST_S:
         return None
     return Timed(round(Fraction(path.stem.rstrip(".")) * 1_000_000), len(part), path)
 

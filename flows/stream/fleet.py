@@ -21,6 +21,8 @@ from flows.domain.status import OVER, CameraState, CameraStatus, Outlines
 log = logging.getLogger(__name__)
 
 EVENTS_REMEMBERED: Final = 100_000
+RETRIES: Final = 3
+"""Times that a file whose actor died is begun again: a machine may go, but some recordings kill decoders."""
 LOOK_S: Final = 1.5
 """A camera that does not answer by then is looked at in the next round."""
 
@@ -317,6 +319,11 @@ class Fleet:
     def _fell(self, member: Member, reason: str, failed: bool = False) -> None:
         """A camera is down: its counts are kept, its next start is set."""
         log.warning("camera %s: %s", member.camera.id, reason)
+        if not member.camera.live and member.restarts >= RETRIES:  # or nobody sees its end
+            member.handle, member.over = None, True
+            told = f"{reason}; it died {1 + RETRIES} times and is given up"
+            member.status = member.status.model_copy(update={"state": "failed", "message": told})
+            return
         if member.camera.live:
             member.before = self._sum(member)
         member.restarts += 1

@@ -70,12 +70,21 @@ def test_png_pictures_are_evidence_too(tmp_path: Path) -> None:
 
 
 def test_what_has_no_time_or_the_same_time_is_left_out_and_counted(tmp_path: Path) -> None:
-    for name in ("0001.jpg", "1.png", "left.jpg", "-3.jpg"):
+    for name in ("0001.jpg", "1.png", "left.jpg", "-3.jpg", "20260914083000.jpg", "2.².jpg"):
         picture(tmp_path / name, 1)
     (tmp_path / "0002.txt").write_text("1 0.5 0.5 0.1 0.1")
     source = opened(tmp_path)
     assert len(list(source.frames())) == 1
-    assert source.stats.oddities == {UNTIMED: 2, REPEATED: 1}
+    assert source.stats.oddities == {UNTIMED: 4, REPEATED: 1}
+
+
+@pytest.mark.parametrize("started_at", [None, START])
+def test_pictures_named_by_dates_are_refused_in_words(tmp_path: Path, started_at: datetime | None) -> None:
+    picture(tmp_path / "20260914083000.jpg", 1)
+    with pytest.raises(SourceError, match="1 pictures have no time in their name"):
+        probe(camera(tmp_path, started_at), Settings.from_env({}))
+    with pytest.raises(SourceError, match="named by their second"):
+        open_source(camera(tmp_path, started_at), Settings.from_env({})).open()
 
 
 def test_a_damaged_picture_is_counted_and_the_others_are_played(tmp_path: Path) -> None:

@@ -141,11 +141,26 @@ async def test_a_dead_camera_starts_again_and_the_others_notice_nothing() -> Non
 
 
 async def test_pauses_grow_for_one_that_dies_again_and_again() -> None:
-    world = await make_world(make_camera("a"))
+    world = await make_world(make_camera("a", live=True))
     for _ in range(100):
         world.started["a"][-1].dead = True
         await world.pass_time()
     assert 5 < len(world.started["a"]) < 20
+
+
+async def test_a_file_that_dies_of_each_start_is_given_up() -> None:
+    """Or a job that runs until its files end would never end."""
+    world = await make_world(make_camera("a"), make_camera("b"))
+    for _ in range(300):
+        world.started["a"][-1].dead = True
+        await world.pass_time()
+    assert len(world.started["a"]) == 4
+    assert (world["a"].state, world["a"].restarts) == ("failed", 3)
+    assert world["a"].message == "killed by a test; it died 4 times and is given up"
+    assert world["b"].state == "running"
+    await world.fleet.apply([make_camera("a", sample_hz=5.0), make_camera("b")])
+    await world.pass_time(2)
+    assert world["a"].state == "running", "with another configuration it is another camera"
 
 
 async def test_a_live_camera_s_counts_go_on_a_file_s_begin_again() -> None:
