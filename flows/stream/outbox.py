@@ -88,8 +88,10 @@ class Outbox:
             await self._news.wait()
             try:
                 await self._deliver()
-            except (StoreError, OSError) as error:  # OSError: this machine's own disk
-                self.problem = str(error)
+            except Exception as error:  # whatever it is: what waits stays on disk, and is tried again
+                if not isinstance(error, StoreError | OSError):  # OSError: this machine's own disk
+                    log.exception("outbox: events wait")
+                self.problem = str(error) or type(error).__name__
                 await asyncio.sleep(self._backoff.next_s())
 
     async def drained(self, timeout_s: float | None = None) -> bool:

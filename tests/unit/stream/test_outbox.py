@@ -27,14 +27,14 @@ class Ack:
 class Results:
     """Takes events, after having failed ``fails`` times."""
 
-    def __init__(self, fails: int = 0, ack: Ack | None = None) -> None:
-        self.fails, self.ack = fails, ack or Ack()
+    def __init__(self, fails: int = 0, ack: Ack | None = None, error: Exception | None = None) -> None:
+        self.fails, self.ack, self.error = fails, ack or Ack(), error or StoreError("away")
         self.got: list[bytes] = []
 
     async def submit(self, lines: Sequence[bytes]) -> Ack:
         if self.fails:
             self.fails -= 1
-            raise StoreError("away")
+            raise self.error
         self.got += lines
         return self.ack
 
@@ -65,6 +65,13 @@ async def test_they_wait_on_disk_until_somebody_takes_them(tmp_path: Path) -> No
     outbox.put([make_event(1)])
     assert await deliver(outbox)
     assert len(results.got) == 1
+    assert outbox.problem == ""
+
+
+async def test_an_error_that_nobody_foresaw_ends_no_delivery(tmp_path: Path) -> None:
+    outbox = make_outbox(tmp_path, Results(fails=2, error=KeyError("unforeseen")))
+    outbox.put([make_event(1)])
+    assert await deliver(outbox)
     assert outbox.problem == ""
 
 
