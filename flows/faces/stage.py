@@ -49,7 +49,7 @@ MOST_LOOKS: Final = 8
 MOST_TRIES: Final = 60
 """Looks at one track in all: most see the back of a head."""
 BUSY: Final = 4
-"""Requests of a camera under way at once; more would only grow old."""
+"""Requests of a live camera under way at once; more would only grow old. In a crowd people take turns (``Seen``)."""
 GONE: Final = timedelta(seconds=10)
 
 
@@ -106,6 +106,11 @@ class Seen:
     next: FaceRequest | None = None
     votes: dict[str, Votes] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
+
+    @property
+    def turn(self) -> tuple[bool, float]:
+        """Who goes first where not all can be looked at: who may be searched for, then whoever waits longest."""
+        return not self.votes, self.looked_at.timestamp() if self.looked_at is not None else 0.0
 
 
 class FaceStage:
@@ -190,13 +195,13 @@ class FaceStage:
         cases = self.covered(frame.at)
         if not cases:
             return
-        for track in tracks:
-            if track.cls != "person" or track.last_at != frame.at:
-                continue
+        people = [track for track in tracks if track.cls == "person" and track.last_at == frame.at]
+        for track in people:
+            self._seen.setdefault(track.id, Seen()).seen_at = frame.at
+        for track in sorted(people, key=lambda each: self._seen[each.id].turn):
             if self._camera.live and len(self._asking) >= BUSY:
                 break
-            seen = self._seen.setdefault(track.id, Seen())
-            seen.seen_at = frame.at
+            seen = self._seen[track.id]
             region = head_of(track.sightings[-1].xyxy, picture.width_px, picture.height_px)
             if region is None or not _worth_a_look(seen, frame.at, region[2] - region[0], cases):
                 continue

@@ -1,6 +1,7 @@
 """The camera's part: nobody is looked at without a case; several frames must agree; little is held."""
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 
 import numpy as np
@@ -16,7 +17,7 @@ from flows.domain.frames import ClockState, Frame, NoPixels
 from flows.domain.leads import LEAD, Likeness
 from flows.domain.site import CameraConfig
 from flows.domain.tracks import Sighting, Track
-from flows.faces.stage import MOST_LOOKS, SCOPE_STALE, FaceStage
+from flows.faces.stage import BUSY, MOST_LOOKS, SCOPE_STALE, FaceStage
 
 
 class Search:
@@ -182,6 +183,23 @@ async def test_who_matches_nobody_is_looked_at_a_few_times() -> None:
     for i in range(200):
         await stage.frame(0.2 * i, walker)
     assert len(stage.search.requests) == MOST_LOOKS
+
+
+async def test_in_a_crowd_people_take_turns() -> None:
+    stage, crowd = Stage(CASE, live=True), [person(id) for id in range(1, 25)]
+    for i in range(12):
+        await stage.frame(1 + 0.2 * i, *crowd)
+    looks = Counter(request.track for request in stage.search.requests)
+    assert looks == dict.fromkeys(range(1, 25), 12 * BUSY // 24)
+
+
+async def test_who_may_be_searched_for_goes_before_a_crowd_that_has_just_come() -> None:
+    stage, alike, crowd = Stage(CASE, live=True), person(1), [person(id) for id in range(2, 31)]
+    stage.search.answers = [hit()]
+    await stage.frame(1.0, alike)
+    stage.search.answers = [hit()]
+    await stage.frame(1.2, *crowd, alike)
+    assert len(stage.events) == 1
 
 
 async def test_vehicles_and_tracks_not_seen_in_the_frame_have_no_heads() -> None:
