@@ -34,6 +34,8 @@ GOOD_SIZE_PX, GOOD_SHARPNESS = 90.0, 0.35
 """From there on more of it makes a face no more alike to itself."""
 STALE: Final = timedelta(seconds=5)
 """A gallery that was not confirmed for so long is emptied: whether a case still runs cannot be known."""
+ASK_AGAIN: Final = timedelta(seconds=1)
+"""A look asks itself once the last answer is so old: those that wait for their turn keep a refresh waiting, too."""
 NEAR: Final = 0.02
 """A look-alike that was rejected is the same one again if the face is nearer to it than to the probe by so much."""
 
@@ -163,11 +165,14 @@ class FaceSearcher:
             self._latest = max(self._latest or at, at)
             return self._latest
 
-    def _stale(self) -> bool:
+    def _stale(self, after: timedelta = STALE) -> bool:
         confirmed = self._confirmed
-        return confirmed is None or self.now() - confirmed > STALE
+        return confirmed is None or self.now() - confirmed > after
 
     def _fresh(self) -> Gallery:
+        """The gallery as the cases are now; empty where that cannot be known."""
+        if self._gallery.cases and self._stale(ASK_AGAIN):
+            self.refresh()
         if self._stale():
             self.forget()
         return self._gallery

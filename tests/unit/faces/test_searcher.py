@@ -139,10 +139,37 @@ def test_without_the_store_nobody_is_searched_for() -> None:
     assert len(search.searcher.look(head(RED)).hits) == 1
 
 
-def test_a_gallery_that_nobody_confirmed_for_seconds_is_emptied() -> None:
+def test_a_gallery_that_nobody_confirms_for_seconds_is_emptied() -> None:
     search = Search()
+    search.stores.away = True
     search.clock.on(STALE.total_seconds() + 0.1)
+    assert search.searcher.scope() == ()
     assert search.searcher.look(head(RED)) == FaceAnswer()
+    assert search.eyes.seen == 0
+    search.stores.away = False
+    assert search.searcher.look(head(RED)) == FaceAnswer(), (
+        "what was emptied is built by a refresh, not by a look"
+    )
+
+
+def test_looks_that_keep_a_refresh_waiting_empty_no_gallery() -> None:
+    search = Search()
+    embedded, search.eyes.during = search.stores.asked, lambda: search.clock.on(0.4)
+    for _ in range(20):
+        assert search.searcher.scope()
+        assert len(search.searcher.look(head(RED)).hits) == 1
+    assert search.stores.asked == embedded, "no photo was opened again"
+
+
+@pytest.mark.parametrize("end", ["stop switch", "closed"])
+def test_looks_that_keep_a_refresh_waiting_hear_of_an_end_in_a_second(end: str) -> None:
+    search = Search()
+    (case,) = search.stores.cases
+    search.stores.cases = [] if end == "stop switch" else [close(case, "asel", T0, "found")]
+    search.stores.version += 1
+    search.clock.on(1.1)
+    assert search.searcher.look(head(RED)) == FaceAnswer()
+    assert search.eyes.seen == 0
     assert search.searcher.scope() == ()
 
 
