@@ -99,7 +99,8 @@ class SightingStore:
     def _collect(self, case: SearchCase, now: datetime) -> int:
         """Copies sightings that a case covers into its route: they stay as long as the case needs them."""
         found = [s for s in self._seen(case, now) if covers(case, s.camera, s.district, s.at, now, s.place)]
-        fresh = [s for s in found if s.id not in {k.id for k in self._kept(case.id)}]
+        known = {s.id for s in self._kept(case.id)} if found else set()
+        fresh = [s for s in found if s.id not in known]
         if not fresh:
             return 0
         key = keys.case(case.id, "route")
