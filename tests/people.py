@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -71,6 +71,7 @@ class Stores:
         self.rejected: list[Suppression] = []
         self.away = False
         self.asked = 0
+        self.unsearched: dict[tuple[str, str], str] = {}
 
     def active(self) -> Active:
         if self.away:
@@ -84,6 +85,9 @@ class Stores:
 
     def suppressions(self, case_id: str) -> Sequence[Suppression]:
         return [s for s in self.rejected if s.case == case_id]
+
+    def note_unsearched(self, version: str, why: Mapping[str, str]) -> None:
+        self.unsearched |= {(version, case): said for case, said in why.items()}
 
     def seal(self, data: bytes) -> str:
         return data.hex()

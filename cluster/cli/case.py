@@ -29,6 +29,7 @@ Why = Annotated[
 ]
 Id = Annotated[str, typer.Argument(metavar="CASE")]
 Names = list[str] | None
+_UNSEARCHED = "not searched, or not in full"
 Seen = Annotated[
     int | None,
     typer.Option(metavar="VERSION", help="Refuse if it is another version than the one you looked at."),
@@ -141,14 +142,18 @@ def list_(
 
     with searching() as stores:
         cases = [c for c in stores.cases.all() if everything or c.state not in ENDED]
-        stopped = stores.cases.stopped()
+        stopped, unsearched = stores.cases.stopped(), stores.cases.unsearched()
     if as_json:
-        print_json({"stopped": stopped, "cases": [_row(case) for case in cases]})
+        rows = [_row(case) | {"unsearched": unsearched.get(case.id, "")} for case in cases]
+        print_json({"stopped": stopped, "cases": rows})
         return
     if stopped:
         stdout().print(f"[bold red]all searching is stopped[/] by {stopped}")
     if cases:
         stdout().print(_table(cases))
+    for case in cases:
+        if case.id in unsearched:
+            stdout().print(f"{case.id}: {_UNSEARCHED}: {unsearched[case.id]}", soft_wrap=True, markup=False)
     stdout().print(counted(len(cases), "case"))
 
 
@@ -160,8 +165,10 @@ def show(case: Id, by: As, as_json: AsJson = False) -> None:
     with searching() as stores:
         found = stores.cases.view(case, by)
         suppressed = stores.leads.suppressions(case)
+        unsearched = stores.cases.unsearched().get(case, "")
     values = found.model_dump(mode="json") | {
         "ends_at": found.ends_at.isoformat(), "suppressed": [s.lead for s in suppressed],
+        "unsearched": unsearched,
     }  # fmt: skip
     if as_json:
         print_json(values)
@@ -283,20 +290,9 @@ def _tell(case: SearchCase, as_json: bool) -> None:
 
 
 def _row(case: SearchCase) -> dict[str, Any]:
-    """What a list says: not who is searched for."""
-    return {
-        "id": case.id,
-        "state": case.state,
-        "version": case.version,
-        "purpose": case.purpose,
-        "target": case.target.kind,
-        "cameras": list(case.cameras),
-        "districts": list(case.districts),
-        "requester": case.requester,
-        "urgent": case.urgent,
-        "authorised": case.authorised,
-        "ends_at": case.ends_at.isoformat(timespec="seconds"),
-    }
+    from flows.casework.searches import row
+
+    return row(case) | {"ends_at": case.ends_at.isoformat(timespec="seconds")}
 
 
 def _table(cases: list[SearchCase]) -> Table:

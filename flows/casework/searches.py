@@ -71,6 +71,23 @@ def new_case(
         raise IncompleteCase(_problems(error, document)) from None
 
 
+def row(case: SearchCase) -> dict[str, Any]:
+    """What a list says of a case: not who is searched for."""
+    return {
+        "id": case.id,
+        "state": case.state,
+        "version": case.version,
+        "purpose": case.purpose,
+        "target": case.target.kind,
+        "cameras": list(case.cameras),
+        "districts": list(case.districts),
+        "requester": case.requester,
+        "urgent": case.urgent,
+        "authorised": case.authorised,
+        "ends_at": case.ends_at,
+    }
+
+
 def _problems(error: ValidationError, document: Mapping[str, Any]) -> list[FieldError]:
     found = complaints(error, SearchCase, document)
     mine = [c for c in found if c.loc[:1] != ("steps",)] or found

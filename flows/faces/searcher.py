@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -57,6 +57,7 @@ class CaseSource(Protocol):
     def active(self) -> Question: ...
     def probe(self, case_id: str, probe_id: str) -> bytes: ...
     def suppressions(self, case_id: str) -> Sequence[Suppression]: ...
+    def note_unsearched(self, version: str, why: Mapping[str, str]) -> None: ...
     def seal(self, data: bytes) -> str: ...
     def open(self, token: str) -> bytes: ...
 
@@ -111,8 +112,8 @@ class FaceSearcher:
         self._clock_turn = threading.Lock()
         self._confirmed: datetime | None = None
         self._embedded: dict[tuple[str, str], NDArray[np.float32]] = {}
-        self.left_out: dict[str, str] = {}
-        """Active cases that cannot be searched, or not in every gallery that they share, by id: why not."""
+        self._left_out: dict[str, str] = {}
+        """Active cases that are not searched, or not with all photos or in all galleries they share, by id: why."""
 
     def refresh(self) -> None:
         """Asks what may be searched; called about every second. While that cannot be known, nothing may be."""
@@ -120,6 +121,8 @@ class FaceSearcher:
             # Asked again after each build, which takes a while: what ended meanwhile is not searched.
             while (active := self._asked()).version != self._gallery.version:
                 self._gallery = self._built(active)
+            if self._left_out:
+                self._source.note_unsearched(self._gallery.version, self._left_out)
         except StoreError as error:
             log.warning("no search while the cases are out of reach: %s", error)
             self.forget()
@@ -226,9 +229,11 @@ class FaceSearcher:
             return None
 
     def _leave_out(self, case_id: str, why: str) -> None:
-        if case_id not in self.left_out:  # said once, not with each face
-            self.left_out[case_id] = why
-            log.error("case %s is not searched (%d are not): %s", case_id, len(self.left_out), why)
+        if case_id not in self._left_out:  # said once, not with each face
+            self._left_out[case_id] = why
+            log.error(
+                "case %s is not searched as was asked (%d are not): %s", case_id, len(self._left_out), why
+            )
 
     def _suppressed(self, gallery: Gallery, case_id: str, face: SeenFace, similarity: float) -> bool:
         unlike = gallery.unlike.get(case_id)
@@ -267,12 +272,19 @@ class FaceSearcher:
         ]
         for gone in set(self._embedded) - set(wanted):
             del self._embedded[gone]
+        useless: dict[str, list[str]] = {}
         for owner in wanted:
-            if owner not in self._embedded and (vector := self._embed(owner)) is not None:
-                self._embedded[owner] = vector
+            if owner not in self._embedded:
+                found = self._embed(owner)
+                if isinstance(found, str):
+                    useless.setdefault(owner[0], []).append(f"photo {owner[1]}: {found}")
+                else:
+                    self._embedded[owner] = found
+        for id, photos in useless.items():
+            self._leave_out(id, "; ".join(photos))
         vectors = {owner: self._embedded[owner] for owner in wanted if owner in self._embedded}
         rows = np.stack(list(vectors.values())) if vectors else np.zeros((0, 1), np.float32)
-        unlike = {id: found for id in cases if len(found := self._unlike(id))}
+        unlike = {id: those for id in cases if len(those := self._unlike(id))}
         return Gallery(active.version, cases, tuple(vectors), rows, unlike)
 
     def _searchable(self, active: Sequence[SearchCase]) -> dict[str, SearchCase]:
@@ -280,7 +292,7 @@ class FaceSearcher:
 
         Those whose purpose goes before all others (missing children) do so here too.
         """
-        self.left_out = {}
+        self._left_out = {}
         room, cases = self._thresholds.sizes[-1], {}
         for case in sorted(active, key=lambda c: (not c.terms.first, c.active_since or c.expires_at, c.id)):
             if case.target.kind != "person" or self._threshold(case, len(case.target.probes)) is None:
@@ -296,19 +308,15 @@ class FaceSearcher:
             cases[case.id] = case
         return cases
 
-    def _embed(self, owner: tuple[str, str]) -> NDArray[np.float32] | None:
-        """A probe's vector; None where nothing can be searched with it, which is said."""
+    def _embed(self, owner: tuple[str, str]) -> NDArray[np.float32] | str:
+        """A probe's vector, or why nothing can be searched with it."""
         try:
             face = self._eyes.see(decoded(self._source.probe(*owner)))
         except (DomeError, OSError) as error:
             if isinstance(error, StoreError) and not isinstance(error, Unopened):
                 raise
-            log.error("case %s, probe %s: cannot be searched with: %s", *owner, type(error).__name__)
-            return None
-        if face is None:
-            log.error("case %s, probe %s: no face is found in it", *owner)
-            return None
-        return face.vector
+            return "no key opens it" if isinstance(error, Unopened) else type(error).__name__
+        return f"{self._eyes.model} finds no face in it" if face is None else face.vector
 
     def _unlike(self, case_id: str) -> NDArray[np.float32]:
         now = self.now()

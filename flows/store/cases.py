@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from flows.domain import cases as life
 from flows.domain.audit import Action
@@ -22,6 +22,9 @@ from flows.store.ledger import GRACE_MS, Change, Clock, Ledger, Refused, entry, 
 from flows.store.stopswitch import StopSwitch, said
 from flows.store.urgent import UrgentStarts
 from flows.store.vault import Vault
+
+UNSEARCHED_MS: Final = 60_000
+"""What searches say every second is forgotten after so long: they may have been started anew with other models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,26 @@ class CaseStore:
         alive = tuple(c for c in self._known[1] if c.state == "active" and at < c.ends_at)
         names = hashlib.sha256(",".join(c.id for c in alive).encode()).hexdigest()[:8]
         return Active(f"{count}.{names}", at, alive)
+
+    def note_unsearched(self, version: str, why: Mapping[str, str]) -> None:
+        """Keeps for a minute why active cases are not searched as they were asked for; said again while it is so.
+
+        Args:
+            version: Of what may be searched, see :class:`Active`.
+            why: By case; at least one.
+        """
+        with told("note what is not searched", self._ledger.address):
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(keys.unsearched(version), items=[part for each in why.items() for part in each])
+            pipe.pexpire(keys.unsearched(version), UNSEARCHED_MS)
+            pipe.execute()
+
+    def unsearched(self) -> dict[str, str]:
+        """Why active cases are not searched, or not with all photos or everywhere, by id, as a search says now."""
+        version = self.active().version
+        with told("ask what is not searched", self._ledger.address):
+            found: Any = self._redis.hgetall(keys.unsearched(version))
+        return {case.decode(): why.decode() for case, why in found.items()}
 
     def stopped(self) -> str:
         """Who has stopped all searching, when and why; empty while nobody has."""

@@ -62,6 +62,8 @@ them.
 | ``{dome}:cases:forget`` | sorted set | ended ones by when the last of what they brought goes, ms |
 | ``{dome}:cases:unremoved`` | set | ended ones whose files are still to be removed |
 | ``{dome}:cases:uncompacted`` | string | there while deleted things may still stand in the append-only file |
+| ``{dome}:cases:unsearched:V`` | hash | of version V of what may be searched: active cases that are not searched as |
+| | | they were asked for, and why; expires a minute after a search said it last |
 | ``{dome}:cases:version`` | string | a number that any change of what may be searched raises |
 | ``{dome}:stopped`` | string | the stop switch: who, when and why, as JSON; absent while it is off |
 | ``{dome}:lead:ID`` | hash | a lead: ``json state version case``, ``crop`` and ``template`` sealed, ``model``; |
@@ -140,6 +142,11 @@ TASKS_UNTOLD = f"{PREFIX}patrol:untold"
 def urgent_start(mark: str) -> str:
     """Who is searched for on authorisation alone for a while, by a mark that names nobody."""
     return f"{CASES}:urgent:{mark}"
+
+
+def unsearched(version: str) -> str:
+    """Active cases that are not searched as they were asked for."""
+    return f"{CASES}:unsearched:{version}"
 
 
 def event(event_id: str) -> str:

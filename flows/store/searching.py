@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flows.domain.leads import Suppression
 from flows.store.cases import Active, CaseStore
@@ -40,6 +40,10 @@ class Searching:
     def suppressions(self, case_id: str) -> Sequence[Suppression]:
         """Look-alikes that were rejected."""
         return self._leads.suppressions(case_id)
+
+    def note_unsearched(self, version: str, why: Mapping[str, str]) -> None:
+        """Tells people which active cases are not searched as they were asked for."""
+        self._cases.note_unsearched(version, why)
 
     def seal(self, data: bytes) -> str:
         """A token that only the key opens."""

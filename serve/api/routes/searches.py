@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
+from flows.casework.searches import row
 from flows.domain.cases import LegalBasis, Purpose, SearchCase
 from flows.domain.errors import FieldError
 from flows.domain.leads import LeadView, Reason
@@ -24,6 +25,12 @@ LeadId = Annotated[str, Path(pattern=r"^[0-9a-zA-Z-]{1,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 PHOTOS_BYTES = 16 * 1024 * 1024
 
+Unsearched: str = Field(
+    default="",
+    description="Why the face search does not look for whom an active case is about, or not with all their photos or "
+    "everywhere, as it says now; empty where it says nothing.",
+)
+
 
 class CaseRow(Answer):
     """A case in a list: not who is searched for."""
@@ -39,15 +46,18 @@ class CaseRow(Answer):
     urgent: bool
     authorised: bool
     ends_at: AwareDatetime
+    unsearched: str = Unsearched
 
     @classmethod
-    def of(cls, case: SearchCase) -> CaseRow:
+    def of(cls, case: SearchCase, unsearched: str = "") -> CaseRow:
         """From a case."""
-        return cls(
-            id=case.id, state=case.state, version=case.version, purpose=case.purpose, target=case.target.kind,
-            cameras=list(case.cameras), districts=list(case.districts), requester=case.requester,
-            urgent=case.urgent, authorised=case.authorised, ends_at=case.ends_at,
-        )  # fmt: skip
+        return cls(**row(case), unsearched=unsearched)
+
+
+class CaseShown(SearchCase):
+    """All of a case, and why it is not searched, or not in full."""
+
+    unsearched: str = Unsearched
 
 
 class CaseList(Answer):
@@ -199,7 +209,9 @@ class WaitingList(Answer):
 @may("operator", "authoriser", "auditor")
 def cases(scope: Scope) -> CaseList:
     """Search cases of your districts, without saying who is searched for."""
-    return CaseList(items=[CaseRow.of(case) for case in scope.all()], stopped=scope.stopped())
+    unsearched = scope.unsearched()
+    items = [CaseRow.of(case, unsearched.get(case.id, "")) for case in scope.all()]
+    return CaseList(items=items, stopped=scope.stopped())
 
 
 @router.post("/cases", status_code=201, responses=described(403), max_body_size=PHOTOS_BYTES)
@@ -211,9 +223,10 @@ def create_case(scope: Scope, asked: CaseAsked) -> CaseRow:
 
 @router.get("/cases/{case_id}", responses=described(404))
 @may("operator", "authoriser", "auditor")
-def case(scope: Scope, case_id: CaseId) -> SearchCase:
+def case(scope: Scope, case_id: CaseId) -> CaseShown:
     """All of a case. That you have seen it is written down."""
-    return scope.view(case_id)
+    found = scope.view(case_id)
+    return CaseShown(**found.model_dump(), unsearched=scope.unsearched().get(case_id, ""))
 
 
 @router.post("/cases/{case_id}/{step}", responses=described(404, 409))

@@ -60,6 +60,10 @@ class Searches:
         """Who has stopped all searching, when and why."""
         return self._services.cases.stopped()
 
+    def unsearched(self) -> dict[str, str]:
+        """Why active cases are not searched, or not in full, by id."""
+        return self._services.cases.unsearched()
+
     def view(self, case_id: str) -> SearchCase:
         """One case.
 

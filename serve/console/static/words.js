@@ -90,6 +90,7 @@ const WORDS = {
   radius_m: ["Радиус, м", "Радиус, м", "Radius, m"],
   registration: ["Тіркеу нөмірі", "Номер регистрации", "Registration number"],
   impact_assessment: ["Әсерді бағалау нөмірі", "Номер оценки воздействия", "Impact assessment number"],
+  unsearched: ["Ізделмейді немесе толық ізделмейді", "Не ищется или ищется не полностью", "Not searched, or not in full"],
   urgent: ["Шұғыл (ең көбі 24 сағат)", "Срочно (не более 24 часов)", "Urgent (24 hours at most)"],
   create: ["Құру", "Создать", "Create"],
   cancel: ["Болдырмау", "Отмена", "Cancel"],

@@ -170,6 +170,22 @@ async def test_the_route_of_a_vehicles_case_is_shown_while_it_is_active_and_who_
     assert [entry["who"] for entry in log if entry["action"] == "route.exported"] == ["dana"]
 
 
+async def test_a_case_that_is_not_searched_says_so_to_those_who_may_see_it(api: Any) -> None:
+    services = api.app.state.services
+    for name, district in (("case-1", "esil"), ("case-2", "esil"), ("case-3", "almaly")):
+        services.cases.create(make_case(id=name, cameras=(), districts=(district,)), {"p1": b"sealed"})
+        services.cases.authorise(name, "bolat")
+        services.cases.activate(name, "asel")
+    why = "photo p1: dlib finds no face in it"
+    services.cases.note_unsearched(services.cases.active().version, {"case-1": why, "case-3": why})
+    said = {each["id"]: each["unsearched"] for each in (await api.get("/cases", "operator")).json()["items"]}
+    assert said == {"case-1": why, "case-2": ""}
+    assert (await api.get("/cases/case-1", "operator")).json()["unsearched"] == why
+    assert (await api.get("/cases/case-2", "operator")).json()["unsearched"] == ""
+    services.cases.close("case-2", "asel", "found")  # whoever searches says it anew, or it is well again
+    assert (await api.get("/cases/case-1", "operator")).json()["unsearched"] == ""
+
+
 async def test_a_persons_case_has_no_route(api: Any) -> None:
     case = make_case(cameras=(), districts=("esil",))
     api.app.state.services.cases.create(case, {"p1": b"sealed"})

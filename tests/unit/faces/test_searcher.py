@@ -279,8 +279,12 @@ def test_a_case_whose_budget_was_never_measured_is_left_out_and_said_and_ends_no
     search = Search()
     search.stores.photos["case-2", "p1"] = photo(RED)
     search.change(search.stores.cases[0], make_active(id="case-2", terms=STRICT))
-    assert "case case-2 is not searched (1 are not): false alarms: expected a budget" in caplog.text
-    assert list(search.searcher.left_out) == ["case-2"]
+    assert (
+        "case case-2 is not searched as was asked (1 are not): false alarms: expected a budget" in caplog.text
+    )
+    assert [(case, why[:12]) for (_, case), why in search.stores.unsearched.items()] == [
+        ("case-2", "false alarms")
+    ]
     assert [case.id for case in search.searcher.scope()] == ["case-1"]
     assert [hit.case for hit in search.searcher.look(head(RED)).hits] == ["case-1"]
 
@@ -297,7 +301,9 @@ def test_a_case_that_can_only_be_searched_alone_is_left_out_beside_others_and_sa
     search.change(search.stores.cases[0], other)
     for _ in range(2):
         assert [hit.case for hit in search.searcher.look(head(RED)).hits] == ["case-1"]
-    assert caplog.text.count("case case-2 is not searched") == 1
+    assert caplog.text.count("case case-2 is not searched as was asked") == 1
+    search.searcher.refresh()
+    assert [case for _, case in search.stores.unsearched] == ["case-2"]
     assert [hit.case for hit in search.searcher.look(head(RED, camera="hall-2")).hits] == ["case-2"]
 
 
@@ -315,8 +321,11 @@ def test_beyond_the_probes_that_were_measured_the_newest_cases_are_left_out_and_
     search.clock.on(3600)
     search.change(*newer, search.stores.cases[0])
     assert {case.id for case in search.searcher.scope()} == {"case-1", "case-4"}
-    assert list(search.searcher.left_out) == ["case-2", "case-3"]
-    assert "case case-2 is not searched (1 are not): gallery: expected at most 2 probes" in caplog.text
+    assert [case for _, case in search.stores.unsearched] == ["case-2", "case-3"]
+    assert (
+        "case case-2 is not searched as was asked (1 are not): gallery: expected at most 2 probes"
+        in caplog.text
+    )
     assert len(search.searcher.look(head(RED, at=search.clock.at)).hits) == 1
 
 
@@ -337,13 +346,22 @@ def test_a_look_alike_that_was_rejected_is_not_brought_again() -> None:
     assert len(search.searcher.look(head(alike, at=search.clock.at)).hits) == 1
 
 
-def test_a_probe_without_a_face_is_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_people_are_told_of_photos_without_a_face_and_the_others_are_searched_with() -> None:
     search = Search()
-    search.stores.photos["case-2", "p1"] = photo((0, 0, 0))
-    search.change(search.stores.cases[0], make_active(id="case-2", cameras=("hall-2",)))
-    assert "case case-2, probe p1: no face is found in it" in caplog.text
+    search.stores.photos |= {("case-2", f"p{i}"): photo((0, 0, 0)) for i in (1, 2)}
+    search.stores.photos["case-2", "p3"] = photo(GREEN)
+    target = PersonTarget(name="C. D.", probes=("p1", "p2", "p3"))
+    search.change(search.stores.cases[0], make_active(id="case-2", target=target, cameras=("hall-2",)))
+    (((version, case), why),) = search.stores.unsearched.items()
+    assert (version, case) == (str(search.stores.version), "case-2")
+    assert why == "photo p1: colour@1 finds no face in it; photo p2: colour@1 finds no face in it"
     assert search.searcher.look(head(RED, camera="hall-2")).hits == ()
+    assert len(search.searcher.look(head(GREEN, camera="hall-2")).hits) == 1
     assert len(search.searcher.look(head(RED)).hits) == 1
+    search.stores.photos |= {("case-2", f"p{i}"): photo(GREEN) for i in (1, 2)}
+    search.stores.unsearched.clear()
+    search.change(*search.stores.cases)
+    assert not search.stores.unsearched, "all is well again"
 
 
 def test_what_no_key_opens_ends_no_other_search_and_is_said(
@@ -361,7 +379,7 @@ def test_what_no_key_opens_ends_no_other_search_and_is_said(
     monkeypatch.setattr(search.stores, "open", unopened)
     monkeypatch.setattr(search.stores, "probe", lambda *of: unopened() if of[0] == "case-2" else probe(*of))
     search.change(search.stores.cases[0], make_active(id="case-2"))
-    assert "case case-2, probe p1: cannot be searched with: Unopened" in caplog.text
+    assert list(search.stores.unsearched.values()) == ["photo p1: no key opens it"]
     assert "case case-1, lead x: no key opens" in caplog.text
     assert [hit.case for hit in search.searcher.look(head(RED)).hits] == ["case-1"]
 

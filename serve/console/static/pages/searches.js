@@ -26,7 +26,7 @@ async function list(main, context) {
     items.length
       ? h("div.scroll", h("table", h("thead", h("tr", ["case", "purpose", "state", "who", "place", "until"].map((k) => h("th", { scope: "col" }, t(k))))),
           h("tbody", items.map((c) => h("tr", h("td", h("a", { href: `#/searches/${c.id}` }, c.id)), h("td", t(`purpose.${c.purpose}`), c.urgent && h("span.pill.reconnecting", t("urgent"))),
-            h("td", h(`span.pill.${c.state}`, t(`state.${c.state}`))), h("td", c.requester), h("td", [...c.districts, ...c.cameras].join(", ")), h("td", when(c.ends_at)))))))
+            h("td", h(`span.pill.${c.state}`, t(`state.${c.state}`)), c.unsearched && h("span.pill.reconnecting", { title: c.unsearched }, t("unsearched"))), h("td", c.requester), h("td", [...c.districts, ...c.cameras].join(", ")), h("td", when(c.ends_at)))))))
       : h("p.empty", t("no_cases")));
 }
 
@@ -50,6 +50,7 @@ async function one(main, id, context) {
   fill(main,
     h("h1", h("a", { href: "#/searches" }, t("searches")), " / ", id, h(`span.pill.${found.state}`, t(`state.${found.state}`)), h("span.grow"),
       buttons.map(([name, send, kind]) => h(`button${kind && "." + kind}`, { onclick: () => step(name, send) }, t(name)))),
+    found.unsearched && h("p.banner", { role: "alert" }, t("unsearched"), ": ", found.unsearched),
     h("dl.facts", h("dt", t("purpose")), h("dd", t(`purpose.${found.purpose}`)), h("dt", t(found.target.kind)), h("dd", target),
       h("dt", t("law")), h("dd", `${found.basis.law}, ${found.basis.document}`), h("dt", t("who")), h("dd", found.requester),
       h("dt", t("place")), h("dd", [...found.districts, ...found.cameras].join(", ")),
