@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.errors import FieldError
-from flows.faces.matching import best
+from flows.faces.matching import nearest
 from flows.faces.thresholds import Thresholds
 from models.evaluation.faces import Pair, PairScore, score_pairs
 from models.faces import FacePair
@@ -215,17 +215,17 @@ def search_faces(gallery: Path, images: Path, pair: FacePair, thresholds: Thresh
         if not faces:
             blank.append(path.name)
             continue
-        nearest, alike = best(pair.embedder.embed(picture, faces), rows)
-        for face, row, similarity in zip(faces, nearest, alike, strict=True):
-            rate = thresholds.false_alarms(len(names), float(similarity))
+        for face, vector in zip(faces, pair.embedder.embed(picture, faces), strict=True):
+            ((row, similarity),) = nearest(vector, rows, [slice(0, len(rows))])
+            rate = thresholds.false_alarms(len(names), similarity)
             left, top, right, bottom = (round(v, 1) for v in face.xyxy)
             matches.append(
                 Match(
                     path.name,
                     (left, top, right, bottom),
                     names[row],
-                    round(float(similarity), 4),
-                    bool(similarity >= threshold),
+                    round(similarity, 4),
+                    similarity >= threshold,
                     round(1e6 * rate, 3),
                 )
             )

@@ -1,23 +1,29 @@
-"""Who of the gallery is most alike: an exact matrix product, and nothing else."""
+"""Who of a gallery is most alike: exact matrix products, and nothing else."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def best(
-    faces: NDArray[np.float32], gallery: NDArray[np.float32]
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """The nearest of the gallery for each face, and how alike.
+def nearest(
+    face: NDArray[np.float32], gallery: NDArray[np.float32], parts: Iterable[slice]
+) -> list[tuple[int, float]]:
+    """The nearest of each part of a gallery, and how alike; what lies in none of them is not compared.
 
     Args:
-        faces: ``(N, D)`` unit vectors.
-        gallery: ``(G, D)`` unit vectors, G at least 1.
+        face: ``(D,)`` unit vector.
+        gallery: ``(G, D)`` unit vectors.
+        parts: Rows of the gallery, at least one each.
 
     Returns:
-        ``(N,)`` rows of the gallery, ``(N,)`` similarities, -1 to 1.
+        For each part a row of the gallery and its similarity, -1 to 1.
     """
-    alike = faces @ gallery.T
-    rows = alike.argmax(1)
-    return rows, alike[np.arange(len(faces)), rows]
+    found = []
+    for part in parts:
+        alike = gallery[part] @ face
+        at = int(alike.argmax())
+        found.append((part.start + at, float(alike[at])))
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ from flows.domain.errors import DomeError, StoreError, Unopened, WeightsError
 from flows.domain.faces import FaceAnswer, FaceRequest, SeenFace, SeesFaces, unnamed
 from flows.domain.leads import LeadFound, Likeness, Suppression
 from flows.faces.cutting import blurred, decoded
+from flows.faces.matching import nearest
 from flows.faces.thresholds import Thresholds, budget_per_face
 from flows.pictures.jpeg import jpeg
 
@@ -68,8 +70,9 @@ class Gallery:
 
     Attributes:
         version: Of :class:`flows.store.cases.Active`.
-        cases: The active cases, by id.
+        cases: The active cases that can be searched, by id.
         owners: ``(case, probe)`` of each row.
+        rows: Those of each case, at least one.
         vectors: ``(G, D)`` float32.
         unlike: For each case, vectors of look-alikes that were rejected.
     """
@@ -77,13 +80,14 @@ class Gallery:
     version: str
     cases: dict[str, SearchCase]
     owners: tuple[tuple[str, str], ...]
+    rows: dict[str, slice]
     vectors: NDArray[np.float32]
     unlike: dict[str, NDArray[np.float32]]
 
     @classmethod
     def empty(cls) -> Gallery:
         """Nobody is searched for."""
-        return cls("", {}, (), np.zeros((0, 1), np.float32), {})
+        return cls("", {}, (), {}, np.zeros((0, 1), np.float32), {})
 
 
 class FaceSearcher:
@@ -196,27 +200,21 @@ class FaceSearcher:
         gallery: Gallery,
         cases: list[str],
     ) -> tuple[LeadFound, ...]:
-        rows = [i for i, (case, _) in enumerate(gallery.owners) if case in cases]
-        if not rows:
-            return ()
-        alike = gallery.vectors[rows] @ face.vector
+        parts = [gallery.rows[id] for id in cases]
+        probes = sum(part.stop - part.start for part in parts)
         hits = []
-        for case_id in cases:
-            own = [k for k, i in enumerate(rows) if gallery.owners[i][0] == case_id]
-            if not own:
+        for id, (row, similarity) in zip(cases, nearest(face.vector, gallery.vectors, parts), strict=True):
+            threshold = self._threshold(gallery.cases[id], probes)
+            if threshold is None or similarity < threshold:
                 continue
-            top = max(own, key=lambda k: alike[k])
-            similarity, threshold = float(alike[top]), self._threshold(gallery.cases[case_id], len(rows))
-            if threshold is None:
-                continue
-            if similarity >= threshold and not self._suppressed(gallery, case_id, face, similarity):
+            if not self._suppressed(gallery, id, face, similarity):
                 likeness = Likeness(
                     similarity=round(similarity, 4),
                     threshold=threshold,
-                    gallery=len(rows),
-                    false_alarms=round(1e6 * self._thresholds.false_alarms(len(rows), similarity), 3),
+                    gallery=probes,
+                    false_alarms=round(1e6 * self._thresholds.false_alarms(probes, similarity), 3),
                 )
-                hits.append(self._found(request, gallery.owners[rows[top]], likeness, picture, face))
+                hits.append(self._found(request, gallery.owners[row], likeness, picture, face))
         return tuple(hits)
 
     def _threshold(self, case: SearchCase, gallery: int) -> float | None:
@@ -282,10 +280,14 @@ class FaceSearcher:
                     self._embedded[owner] = found
         for id, photos in useless.items():
             self._leave_out(id, "; ".join(photos))
-        vectors = {owner: self._embedded[owner] for owner in wanted if owner in self._embedded}
-        rows = np.stack(list(vectors.values())) if vectors else np.zeros((0, 1), np.float32)
+        owners = tuple(owner for owner in wanted if owner in self._embedded)
+        rows, begin = {}, 0
+        for id, count in Counter(case for case, _ in owners).items():  # in the order of the owners
+            rows[id] = slice(begin, begin := begin + count)
+        cases = {id: cases[id] for id in rows}
+        vectors = np.stack([self._embedded[o] for o in owners]) if owners else Gallery.empty().vectors
         unlike = {id: those for id in cases if len(those := self._unlike(id))}
-        return Gallery(active.version, cases, tuple(vectors), rows, unlike)
+        return Gallery(active.version, cases, owners, rows, vectors, unlike)
 
     def _searchable(self, active: Sequence[SearchCase]) -> dict[str, SearchCase]:
         """The cases whose false alarms were measured; where there are too many, the oldest.

@@ -8,6 +8,7 @@ rows and columns the safer neighbour is taken; beyond its ends nothing is vouche
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any, Final, Self
@@ -74,7 +75,7 @@ class Thresholds:
         Raises:
             WeightsError: If it is larger than all of them.
         """
-        at = int(np.searchsorted(self.sizes, gallery))
+        at = bisect_left(self.sizes, gallery)
         if at == len(self.sizes):
             raise WeightsError(
                 f"gallery: expected at most {self.sizes[-1]} probes in scope, got {gallery}: false alarms were "

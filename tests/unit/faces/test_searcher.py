@@ -255,6 +255,32 @@ def test_each_case_is_compared_with_its_own_probes_only() -> None:
     assert (hit.case, hit.probe, hit.likeness.gallery) == ("case-2", "p2", 2)
 
 
+def test_among_many_cases_each_is_told_of_its_own_best_photo() -> None:
+    search = Search()
+    cases = [search.stores.cases[0]]
+    for n in range(2, 12):
+        target = PersonTarget(name="C. D.", probes=("p1", "p2", "p3"))
+        cases.append(make_active(id=f"case-{n}", target=target))
+        photos = (GREEN, RED, BLUE) if n % 2 else (GREEN, BLUE, (0, 0, 0))  # black: no face is found in it
+        search.stores.photos |= {(f"case-{n}", f"p{i}"): photo(each) for i, each in enumerate(photos, 1)}
+    search.change(*cases)
+    hits = search.searcher.look(head(RED)).hits
+    assert {hit.case: hit.probe for hit in hits} == {"case-1": "p1"} | {
+        f"case-{n}": "p2" for n in range(3, 12, 2)
+    }
+    assert {hit.likeness.gallery for hit in hits} == {1 + 5 * 3 + 5 * 2}
+
+
+def test_nobody_is_looked_at_for_a_case_of_which_no_photo_shows_a_face() -> None:
+    search = Search()
+    search.stores.photos["case-1", "p1"] = photo((0, 0, 0))
+    search.searcher.forget()
+    search.change(make_active())
+    assert search.searcher.scope() == ()
+    assert search.searcher.look(head(RED)) == FaceAnswer()
+    assert search.eyes.seen == 0
+
+
 def test_a_stricter_budget_needs_more_likeness() -> None:
     loose, strict = (
         Search(terms=SearchTerms(longest_days=30, false_alarms_per_day=budget)) for budget in (1000.0, 0.0001)

@@ -5,7 +5,7 @@ import pytest
 from people import table
 
 from flows.domain.errors import WeightsError
-from flows.faces.matching import best
+from flows.faces.matching import nearest
 from flows.faces.thresholds import Thresholds, budget_per_face, built_in
 
 
@@ -53,10 +53,13 @@ def test_budgets_are_shared_by_all_faces_of_all_cameras() -> None:
     assert budget_per_face(1.0, 0, 1) == pytest.approx(2e-6)
 
 
-def test_the_nearest_is_found_exactly() -> None:
+def test_the_nearest_of_each_part_is_found_exactly() -> None:
     rng = np.random.default_rng(1)
     gallery = rng.standard_normal((50, 8)).astype(np.float32)
     gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
-    rows, alike = best(gallery[[7, 31]], gallery)
-    assert rows.tolist() == [7, 31]
-    assert np.allclose(alike, 1, atol=1e-6)
+    (row, alike), (other, less) = nearest(gallery[31], gallery, [slice(20, 50), slice(0, 10)])
+    assert (row, alike) == (31, pytest.approx(1))
+    assert (other, less) == (
+        int((gallery[:10] @ gallery[31]).argmax()),
+        pytest.approx((gallery[:10] @ gallery[31]).max()),
+    )
