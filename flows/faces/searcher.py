@@ -268,18 +268,7 @@ class FaceSearcher:
         wanted = [
             (id, p) for id, case in cases.items() if case.target.kind == "person" for p in case.target.probes
         ]
-        for gone in set(self._embedded) - set(wanted):
-            del self._embedded[gone]
-        useless: dict[str, list[str]] = {}
-        for owner in wanted:
-            if owner not in self._embedded:
-                found = self._embed(owner)
-                if isinstance(found, str):
-                    useless.setdefault(owner[0], []).append(f"photo {owner[1]}: {found}")
-                else:
-                    self._embedded[owner] = found
-        for id, photos in useless.items():
-            self._leave_out(id, "; ".join(photos))
+        self._embed_all(wanted)
         owners = tuple(owner for owner in wanted if owner in self._embedded)
         rows, begin = {}, 0
         for id, count in Counter(case for case, _ in owners).items():  # in the order of the owners
@@ -310,6 +299,22 @@ class FaceSearcher:
             cases[case.id] = case
         return cases
 
+    def _embed_all(self, wanted: Sequence[tuple[str, str]]) -> None:
+        """Has the vectors of these probes and of no others; what nothing can be searched with is said."""
+        for gone in set(self._embedded) - set(wanted):
+            del self._embedded[gone]
+        useless: dict[str, list[str]] = {}
+        for owner in wanted:
+            if owner in self._embedded:
+                continue
+            found = self._embed(owner)
+            if isinstance(found, str):
+                useless.setdefault(owner[0], []).append(f"photo {owner[1]}: {found}")
+            else:
+                self._embedded[owner] = found
+        for case_id, photos in useless.items():
+            self._leave_out(case_id, "; ".join(photos))
+
     def _embed(self, owner: tuple[str, str]) -> NDArray[np.float32] | str:
         """A probe's vector, or why nothing can be searched with it."""
         try:
@@ -317,7 +322,9 @@ class FaceSearcher:
         except (DomeError, OSError) as error:
             if isinstance(error, StoreError) and not isinstance(error, Unopened):
                 raise
-            return "no key opens it" if isinstance(error, Unopened) else type(error).__name__
+            return (
+                "no key opens it" if isinstance(error, Unopened) else f"not readable ({type(error).__name__})"
+            )
         return f"{self._eyes.model} finds no face in it" if face is None else face.vector
 
     def _unlike(self, case_id: str) -> NDArray[np.float32]:
