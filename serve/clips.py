@@ -91,6 +91,7 @@ class ClipLooker:
         """Likewise; where it cannot look, everything is a mosaic, and why is said.
 
         Raises:
+            UploadRefused: If what was found before cannot be shown again.
             HelperAway: If it cannot make again, as a person wants it, what it made before.
         """
         import tempfile
@@ -118,14 +119,13 @@ class ClipLooker:
                 if found is not None:
                     raise
                 told = {"away": str(error)}
-            if "refused" in told:
-                raise UploadRefused(str(told["refused"]))
-            if "shown" not in told and found is not None:
-                raise HelperAway(str(told.get("away") or "the helper said nonsense"))
-            if "shown" not in told:
-                why = f"nobody could look at it: {told.get('away') or 'the helper said nonsense'}"
-                return Masked(why).look(path, seen, attachment, report)
-            return _looked(told, Path(folder))
+            if "shown" in told:
+                return _looked(told, Path(folder))
+            why = str(told.get("refused") or told.get("away") or "the helper said nonsense")
+            if found is not None:
+                raise UploadRefused(why) if "refused" in told else HelperAway(why)
+            # It was decoded as far as its first picture: it is no damaged file, whatever became of its second decoder.
+            return Masked(f"nobody could look at it: {why}").look(path, seen, attachment, report)
 
 
 def _looked(told: dict[str, Any], folder: Path) -> Looked:

@@ -63,10 +63,10 @@ def _send(sources: list[bytes], count: int, seed: int) -> tuple[Counter[str], fl
 def _answer(inspector: Inspector, path: Path) -> str:
     try:
         inspector.inspect(path)
-    except UploadRefused as error:
-        return "hung" if "within" in str(error) else "refused"
-    except HelperAway:
-        return "crashed"
+    except UploadRefused:
+        return "refused"
+    except HelperAway as error:
+        return "hung" if "within" in str(error) else "crashed"
     return "still decodable"
 
 

@@ -101,8 +101,9 @@ class Attachment(BaseModel):
         size: Bytes.
         media_type: By content, not as the sender says.
         folder: Where it lies in the evidence store.
-        state: ``waiting`` until it was decoded; ``refused``: it could not be, and was removed; ``chosen``: a person
-            has said what it is about, and what others see of it is being made anew.
+        state: ``waiting`` until it was decoded, for good where that could not be done here; ``refused``: it is none
+            that could be, and was removed; ``chosen``: a person has said what it is about, and what others see of it
+            is being made anew.
         why: Why it was refused.
         width_px: Of its picture; 0 until it was decoded.
         height_px: Likewise.

@@ -46,6 +46,9 @@ MACHINE: Final = "machine"
 NEAR_M: Final = 250.0
 """A camera within this may have seen the same: the reach of one at a junction, and a phone's own error."""
 MOST_NEARBY: Final = 20
+PATIENCE: Final = timedelta(days=1)
+"""So long a report waits for files that cannot be decoded here and now: a machine is mended in a day. Then people go on
+with it; such a file stays ``waiting``, and its original is kept."""
 AT_ONCE: Final = 20
 """Reports looked at before others have their turn."""
 
@@ -89,7 +92,7 @@ class Looker(Protocol):
             found: What was found in it before, once a person has said that.
 
         Raises:
-            UploadRefused: If it cannot be decoded.
+            UploadRefused: If what was found in it cannot be shown any more.
             HelperAway: If that cannot be done now.
         """
         ...
@@ -237,6 +240,11 @@ class ReportWork:
                 looked = self.looker.look(path, seen, attachment, report)
         except UploadRefused as error:
             return attachment.model_copy(update={"state": "refused", "why": str(error)}), None
+        except HelperAway as error:
+            if self.now() - report.received_at < PATIENCE:
+                raise
+            log.error("report %s goes on without %s: %s", report.id, attachment.stem, error)
+            return attachment, None
         files = looked.shown | ({attachment.found: looked.found} if looked.found else {})
         for name, data in files.items():
             self.evidence.put(attachment.folder, name, data)

@@ -2,7 +2,9 @@
 
 One line of JSON comes in for a file (``path``, ``kind``, ``preview`` and the limits), one goes out. Imports happen
 once, here; a fork costs milliseconds. The child answers in a few bounded bytes; whatever else becomes of it (a crash,
-a limit, silence) the parent turns into words.
+a limit, silence) the parent turns into words. A file is refused only for what is the file's own fault: for a disk that
+is full, a child that was killed or one that had no turn it is to be tried again, since the original of one that is
+refused is removed.
 """
 
 from __future__ import annotations
@@ -48,7 +50,7 @@ def main() -> None:
 
 
 def answer(asked: dict[str, Any]) -> dict[str, Any]:
-    """Decodes one file in a child; ``{"inspected": ...}`` or ``{"refused": why}``."""
+    """Decodes one file in a child: ``inspected``, why it is ``refused``, or why it is to be tried again (``away``)."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -62,7 +64,8 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
     if text is None:
-        return {"refused": f"it could not be decoded within {asked['wall_s']:g} s"}
+        # What it may take of the processor is less: whoever waits for longer waits for others.
+        return {"away": f"it could not be decoded within {asked['wall_s']:g} s"}
     try:
         found = json.loads(text)
         if isinstance(found, dict):
@@ -70,6 +73,8 @@ def answer(asked: dict[str, Any]) -> dict[str, Any]:
     except ValueError:
         pass
     ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    if ended == signal.SIGKILL:
+        return {"away": "its decoder was killed: by a machine without memory, or by somebody"}
     over = ended in (signal.SIGXCPU, signal.SIGXFSZ)
     return {"refused": "decoding it takes too much" if over else "it is damaged: its decoder gave up"}
 
@@ -99,24 +104,32 @@ def _child(asked: dict[str, Any], writer: int) -> None:
         except MemoryError:
             found = {"refused": "decoding it takes too much memory"}
         except Exception as error:  # noqa: BLE001 - any decoder may raise anything; this process ends here anyway
-            found = {"refused": f"it is damaged: {type(error).__name__}"}
+            found = _said(error)
         os.write(writer, json.dumps(found).encode()[:ANSWER_BYTES])
     finally:
         os._exit(0)
+
+
+def _said(error: Exception) -> dict[str, Any]:
+    """Errors of the system's own calls have a number and are the machine's; decoders' have none, or are FFmpeg's."""
+    if isinstance(error, OSError) and error.errno is not None and not isinstance(error, av.FFmpegError):
+        return {"away": f"its picture could not be read or written: {error.strerror}"}
+    return {"refused": f"it is damaged: {type(error).__name__}"}
 
 
 def _limit(asked: dict[str, Any]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):  # decoders' complaints are nobody's business
         os.dup2(null, stream)
-    for name, soft in (
-        (resource.RLIMIT_CPU, int(asked["cpu_s"])),
-        (resource.RLIMIT_AS, int(asked["memory_bytes"])),
-        (resource.RLIMIT_FSIZE, 8 * 2**20),
-        (resource.RLIMIT_NOFILE, 32),
-        (resource.RLIMIT_CORE, 0),
+    # At the hard limit of time the kernel kills, as it does without memory: only the soft one says why.
+    for name, soft, hard in (
+        (resource.RLIMIT_CPU, int(asked["cpu_s"]), int(asked["cpu_s"]) + 2),
+        (resource.RLIMIT_AS, int(asked["memory_bytes"]), int(asked["memory_bytes"])),
+        (resource.RLIMIT_FSIZE, 8 * 2**20, 8 * 2**20),
+        (resource.RLIMIT_NOFILE, 32, 32),
+        (resource.RLIMIT_CORE, 0, 0),
     ):
-        resource.setrlimit(name, (soft, soft))
+        resource.setrlimit(name, (soft, hard))
 
 
 def _decode(asked: dict[str, Any]) -> Inspected:

@@ -73,7 +73,7 @@ class Inspector:
 
         Raises:
             UploadRefused: If it is not accepted; says why.
-            HelperAway: If the helper cannot be started or fell silent.
+            HelperAway: If it cannot be decoded now, for no fault of its own.
         """
         try:
             size = path.stat().st_size
@@ -88,6 +88,8 @@ class Inspector:
             preview = Path(folder) / "preview.rgb"
             asked = {"path": str(path), "kind": kind, "preview": str(preview)} | asdict(self.limits)
             told = self._helper.ask(asked, self.limits.wall_s + 5.0)
+            if "away" in told:
+                raise HelperAway(f"{path.name}: {told['away']}")
             if "inspected" not in told:
                 raise UploadRefused(str(told.get("refused") or "it is damaged"))
             return self._seen(told["inspected"], preview)
@@ -98,8 +100,10 @@ class Inspector:
         try:
             inspected = Inspected.model_validate(told)
             pixels = preview.read_bytes()
-        except (ValidationError, OSError):
+        except ValidationError:
             raise UploadRefused("it is damaged: its decoder said nonsense") from None
+        except OSError as error:
+            raise HelperAway(f"its picture cannot be read: {error.strerror or error}") from error
         width, height = inspected.pixels_px
         if not 0 < width * height * 3 == len(pixels):
             raise UploadRefused("it is damaged: its decoder said nonsense")

@@ -148,8 +148,9 @@ def test_what_a_person_says_it_is_about_is_made_anew_without_another_look(
 
 @pytest.mark.parametrize(
     ("detector", "script"),
-    [("no-such-detector", ""), ("", "print('nonsense')"), ("", "import sys; sys.exit(1)")],
-)
+    [("no-such-detector", ""), ("", "print('nonsense')"), ("", "import sys; sys.exit(1)"),
+     ("", """input(); print('{"refused": "damaged"}')""")],
+)  # fmt: skip
 def test_where_nobody_can_look_everything_is_a_mosaic_and_that_is_said(detector: str, script: str) -> None:
     command = (lambda: [sys.executable, "-c", script]) if script else None
     looker = ClipLooker(detector, Settings.from_env({}), command=command)

@@ -23,7 +23,7 @@ from flows.domain.places import CameraPlace, Places
 from flows.domain.reports import KEPT, Attachment, Report, Thing, folder_of, told
 from flows.domain.site import District
 from flows.reports.masked import Masked
-from flows.reports.work import Looked
+from flows.reports.work import PATIENCE, Looked
 from flows.store.channels import ChannelBook
 from flows.uploads.inspector import HelperAway
 from flows.uploads.kinds import UploadRefused
@@ -775,6 +775,28 @@ async def test_what_is_refused_is_removed_once_that_is_written_and_what_is_gone_
     found = services.reports.get(tracking)
     assert [file.why for file in found.files] == ["it is not kept any more", "damaged"]
     assert (found.state, list(folder.iterdir())) == ("forwarded", [])
+
+
+async def test_a_photo_whose_report_was_received_outlives_a_full_disk(
+    api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = api.app.state.services
+    nobody_else(services)
+    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
+    helper = services.work.inspector._helper
+    with monkeypatch.context() as full:
+        ask = helper.ask
+        full.setattr(helper, "ask", lambda asked, *more: ask(asked | {"preview": "/dev/full"}, *more))
+        assert services.work.work() == 0
+        assert (services.reports.get(tracking).state, services.reports.waiting()) == ("received", 1)
+        later = datetime.now(UTC) + PATIENCE
+        full.setattr(services.work, "now", lambda: later)
+        assert services.work.work() == 1, "people go on with a report that no machine could look at for a day"
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+    (file,) = detail["attachments"]
+    assert (detail["state"], file["state"], file["shown"]) == ("forwarded", "waiting", [])
+    original = f"/reports/{tracking}/files/{file['id']}/original"
+    assert (await api.post(original, {"why": "the plate"}, "operator")).content == photo()
 
 
 @pytest.mark.slow
