@@ -194,9 +194,9 @@ def picture(camera_id: str) -> str:
     return f"{PREFIX}picture:{camera_id}"
 
 
-def picture_wanted(camera_id: str) -> str:
-    """That somebody looks at it."""
-    return f"{PREFIX}picture:wanted:{camera_id}"
+def picture_wanted(camera_id: str, by: str = "") -> str:
+    """That somebody looks at it; that this person does."""
+    return f"{PREFIX}picture:wanted:{camera_id}{by and ':' + by}"
 
 
 def webhook(hook_id: str, part: str = "") -> str:

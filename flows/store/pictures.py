@@ -38,14 +38,26 @@ class PictureStore:
         """Gives the connections back."""
         self._client.close()
 
-    def want(self, camera_id: str) -> None:
-        """Somebody looks.
+    def want(self, camera_id: str, by: str) -> None:
+        """Somebody looks, or goes on looking.
 
         Raises:
             StoreError: If Redis is away.
         """
         with told("ask for a picture", self._address):
-            self._client.set(keys.picture_wanted(camera_id), "1", ex=WANTED_S)
+            pipe = self._client.pipeline(transaction=False)
+            for key in (keys.picture_wanted(camera_id), keys.picture_wanted(camera_id, by)):
+                pipe.set(key, "1", ex=WANTED_S)
+            pipe.execute()
+
+    def looks(self, camera_id: str, by: str) -> bool:
+        """Whether they have looked at it a moment ago.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("ask who looks", self._address):
+            return bool(self._client.exists(keys.picture_wanted(camera_id, by)))
 
     def wanted(self, camera_ids: Sequence[str]) -> list[str]:
         """Those cameras that somebody looks at.

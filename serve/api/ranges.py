@@ -14,11 +14,12 @@ _ONE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 def ranged(data: bytes, wanted: str, media_type: str, etag: str) -> Response:
     """The whole, or the one range that the header asks for; several ranges, or another unit, get the whole.
 
+    No browser keeps it (its ``Cache-Control`` is that of all answers): faces and plates end with the session.
+
     Raises:
         Problem: 416 for a range that lies outside.
     """
-    headers = {"Accept-Ranges": "bytes", "ETag": f'"{etag}"', "Cache-Control": "private, max-age=3600",
-               "Content-Disposition": "inline"}  # fmt: skip
+    headers = {"Accept-Ranges": "bytes", "ETag": f'"{etag}"', "Content-Disposition": "inline"}
     match = _ONE.fullmatch(wanted.strip()) if wanted else None
     if match is None or match.group(1) == match.group(2) == "":
         return Response(data, headers=headers, media_type=media_type)

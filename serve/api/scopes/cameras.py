@@ -74,16 +74,16 @@ class Cameras:
         )
 
     def picture(self, camera_id: str) -> tuple[datetime, bytes]:
-        """The newest picture; that somebody began to look is written down.
+        """The newest picture; that the caller began to look is written down.
 
         Raises:
             Problem: 404 for a camera of others, 503 until the camera has sent one.
         """
         self.one(camera_id)
-        pictures = self._services.pictures
-        if not pictures.wanted([camera_id]):
+        pictures, by = self._services.pictures, self._bounds.person.sub
+        if not pictures.looks(camera_id, by):
             self._note(camera_id)
-        pictures.want(camera_id)
+        pictures.want(camera_id, by)
         found = pictures.get(camera_id)
         if found is None:
             raise Problem(503, "the camera was asked for a picture; it comes with its next report",

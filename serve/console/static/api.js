@@ -59,22 +59,33 @@ export function comesBack(answer) {
 export const post = (path, body = {}) => ask(path, { method: "POST", body });
 export const put = (path, body = {}) => ask(path, { method: "PUT", body });
 
-const kept = new Map(); // pictures by address, so that the next case is on the screen at once
 const MOST = 60;
 
-export function picture(href) {
-  if (!kept.has(href)) {
-    const coming = ask(href, { raw: true }).then((a) => a.blob()).then((blob) => URL.createObjectURL(blob));
-    coming.catch(() => kept.delete(href));
-    kept.set(href, coming);
-    if (kept.size > MOST) {
-      const [oldest, url] = kept.entries().next().value;
-      kept.delete(oldest);
-      url.then(URL.revokeObjectURL, () => {});
-    }
+// Pictures by address, each fetched once until it is let go of; the oldest go by themselves.
+export function shelf() {
+  const kept = new Map();
+
+  function drop(href) {
+    kept.get(href).then(URL.revokeObjectURL, () => {});
+    kept.delete(href);
   }
-  return kept.get(href);
+
+  function picture(href) {
+    if (!kept.has(href)) {
+      const coming = ask(href, { raw: true }).then((a) => a.blob()).then((blob) => URL.createObjectURL(blob));
+      coming.catch(() => kept.delete(href));
+      kept.set(href, coming);
+      if (kept.size > MOST) drop(kept.keys().next().value);
+    }
+    return kept.get(href);
+  }
+
+  return { picture, clear: () => [...kept.keys()].forEach(drop) };
 }
+
+// Those of all pages, so that the next case is on the screen at once: cleared where somebody else signs in.
+export const pictures = shelf();
+export const { picture } = pictures;
 
 // Events as they are written. Comes back by itself and goes on behind the last event seen: none missed, none twice.
 export async function follow(query, onEvent, signal, after = "") {

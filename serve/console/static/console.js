@@ -1,6 +1,6 @@
 // The frame: who is signed in, which page is shown, the keys that work everywhere.
 
-import { ask, post } from "./api.js";
+import { ask, pictures, post } from "./api.js";
 import { fill, h, say, s } from "./dom.js";
 import { ours, showKeys } from "./keys.js";
 import { LANGUAGES, speak, spoken, t } from "./words.js";
@@ -92,9 +92,9 @@ function signIn(told = "") {
 
 async function enter(token) {
   try {
-    me = await ask("/console/session", { method: "POST", body: { token } });
+    const person = await ask("/console/session", { method: "POST", body: { token } });
     if (!location.hash.startsWith("#/")) history.replaceState(null, "", "/console#/now");
-    show();
+    become(person);
   } catch (error) {
     signIn(error.message);
   }
@@ -109,10 +109,14 @@ async function signOut() {
   forget();
 }
 
-function forget() {
-  me = null;
+// Whoever was signed in before leaves no picture behind: the next one asks for their own, and that is written down.
+function become(person) {
+  pictures.clear();
+  me = person;
   show();
 }
+
+const forget = () => become(null);
 
 addEventListener("hashchange", () => arrive() || show());
 addEventListener("keydown", (event) => {
@@ -143,7 +147,7 @@ function arrive() {
   return enter(given);
 }
 
-await (arrive() || known().then((person) => { me = person; show(); }));
+await (arrive() || known().then(become));
 
 // Who is signed in. That is asked until there is an answer: without a connection a patrol reads here what is not sent yet.
 async function known() {

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +107,36 @@ async def test_a_session_does_not_let_another_site_write(api: Any, site: str) ->
     api.client.cookies.set(COOKIE, api.signed("reviewer")["Authorization"].removeprefix("Bearer "))
     answer = await api.client.post("/api/v1/review/next", headers={"Sec-Fetch-Site": site})
     assert answer.status_code == 401
+
+
+NEXT = """
+for (const [name, value] of Object.entries({ localStorage: { getItem: () => null }, navigator: { language: "en" } }))
+  Object.defineProperty(globalThis, name, { value });
+globalThis.document = { cookie: "", documentElement: {} };
+const asked = [];
+globalThis.fetch = async (url) => { asked.push(url); return { ok: true, blob: async () => new Blob(["face"]) }; };
+const { picture, pictures, shelf } = await import("./api.js");
+const first = await picture("/a");
+await picture("/a");
+pictures.clear();
+const faces = shelf();
+await faces.picture("/a");
+const again = await picture("/a");
+console.log(JSON.stringify([asked.length, again === first]));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node: apt-get install nodejs")
+def test_whoever_signs_in_next_is_shown_no_picture_that_they_did_not_ask_for(tmp_path: Path) -> None:
+    for path in STATIC.glob("*.js"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "next.js").write_text(NEXT)
+    told = subprocess.run(["node", "next.js"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert json.loads(told.stdout or "null") == [3, False], told.stderr
+    console = (STATIC / "console.js").read_text("utf-8")
+    assert len(re.findall(r"\bme = ", console)) == 1, "one place says who it is, and clears them"
+    assert not re.search(r"import {.*\bpicture\b.*api", (STATIC / "pages" / "searches.js").read_text("utf-8"))
 
 
 def test_every_word_that_a_page_says_is_there_in_three_languages() -> None:

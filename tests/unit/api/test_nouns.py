@@ -61,6 +61,10 @@ async def test_a_picture_is_asked_for_and_who_looks_is_written_down_once(api: An
     assert services.pictures.get("esil-2") is None, "a large picture is none of ours"
     seen = [(e.action, e.subject) for e in services.audit.entries()]
     assert seen == [("camera.viewed", "esil-1")]
+    assert (await api.get("/cameras/esil-1/picture", "operator", sub="bolat")).is_success
+    assert [e.who for e in services.audit.entries()] == ["aigul", "bolat"], (
+        "whoever else looks at that moment, too"
+    )
 
 
 class FakeSeers:

@@ -142,6 +142,7 @@ async def test_files_come_whole_and_in_ranges(api: Any) -> None:
         "video/mp4",
     )
     part = await api.get(f"{base}/clip.mp4", headers={"Range": "bytes=2-5"})
+    assert part.headers["cache-control"] == "no-store", "no browser shows it to whoever signs in next"
     assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"2345", "bytes 2-5/10")
     assert (await api.get(f"{base}/clip.mp4", headers={"Range": "bytes=99-"})).status_code == 416
     assert (await api.get(f"{base}/manifest.json")).status_code == 404

@@ -1,13 +1,15 @@
 // Searches: cases and who authorised them, leads side by side, the blind second confirmation, the stop switch.
 
-import { ask, picture, post, put } from "../api.js";
+import { ask, post, put, shelf } from "../api.js";
 import { fill, h, say } from "../dom.js";
 import { why } from "../dialog.js";
 import { patrolButton } from "../task.js";
 import { number, t, when } from "../words.js";
 
-export async function open(main, context) {
-  const [id] = context.rest;
+export async function open(main, { me, rest, signal }) {
+  const [id] = rest;
+  const context = { me, signal, faces: shelf() }; // each look is written down: no face outlives a visit to the page
+  signal.addEventListener("abort", context.faces.clear);
   return id ? one(main, id, context) : list(main, context);
 }
 
@@ -67,11 +69,11 @@ async function showLeads(place, id, context) {
     items.length ? h("div.leads", items.map((view) => lead(view, context, again))) : h("p.empty", t("nothing_yet")));
 }
 
-function lead({ lead: found, own, others }, { me }, again) {
+function lead({ lead: found, own, others }, { me, faces }, again) {
   const pair = ["seen", "probe"].map((which) => {
     const image = h("img", { alt: t(which) });
     if (me.roles.some((role) => ["operator", "authoriser"].includes(role)) && found[`${which}_crop`])
-      picture(`/api/v1/leads/${found.id}/pictures/${which}`).then((url) => { image.src = url; }, () => {});
+      faces.picture(`/api/v1/leads/${found.id}/pictures/${which}`).then((url) => { image.src = url; }, () => {});
     return h("figure", image, h("figcaption", t(which)));
   });
   const answer = (what, body = {}) => post(`/leads/${found.id}/${what}`, body).then(() => { say(t("done")); again(); });
