@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
+import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import jwt
 from pydantic import ValidationError
 
-from flows.domain.errors import DomeError
+from flows.domain.errors import DomeError, StoreError
 from flows.domain.people import ROLES, Person
 from serve.api.config import OidcConfig
 from serve.api.devkey import public_jwks
+
+log = logging.getLogger(__name__)
 
 ALGORITHMS: Final = frozenset({"ES256", "ES384", "RS256", "PS256", "EdDSA"})
 """Asymmetric ones: with a shared secret, whoever can check tokens could make them."""
@@ -25,7 +29,9 @@ REMEMBERED: Final = 4096
 """Tokens found good: checking a signature again for each request costs more than most answers."""
 FETCH_S: Final = 5.0
 FRESH_S: Final = 300.0
-"""An issuer's keys are fetched again after that, and at once (but not more often than every 10 s) for a key unknown."""
+"""An issuer's keys are fetched again after that."""
+AGAIN_S: Final = 10.0
+"""Or after that, for a key unknown or because it failed: whoever guesses, or waits for an issuer, does not ask it."""
 
 
 class Unknown(DomeError):
@@ -41,7 +47,8 @@ class Keys(Protocol):
         """The key.
 
         Raises:
-            Unknown: If there is none of that id, or keys cannot be had now.
+            Unknown: If there is none of that id.
+            StoreError: If that cannot be told now.
         """
         ...
 
@@ -50,48 +57,54 @@ class DevelopmentKeys:
     """The key of ``dome token``."""
 
     def __init__(self, home: Path) -> None:
-        self._set = jwt.PyJWKSet.from_dict(public_jwks(home))
+        self._known = _by_id(public_jwks(home))
 
     def key(self, kid: str) -> jwt.PyJWK:
-        return _in(self._set, kid)
+        return _in(self._known, kid)
 
 
 class FileKeys:
-    """A JWK set in a file, read again when it changes."""
+    """A JWK set in a file, read again when it changes. While it cannot be read, the keys read last are good."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._stamp = path, (0, 0)
-        self._set: jwt.PyJWKSet | None = None
+        self._known: dict[str, jwt.PyJWK] = {}
 
     def key(self, kid: str) -> jwt.PyJWK:
+        away = ""
         try:
             stat = self._path.stat()
             stamp = (stat.st_mtime_ns, stat.st_size)
-            if self._set is None or stamp != self._stamp:
-                self._set, self._stamp = jwt.PyJWKSet.from_dict(json.loads(self._path.read_text())), stamp
+            if stamp != self._stamp:
+                self._known, self._stamp = _by_id(json.loads(self._path.read_text())), stamp
         except (OSError, ValueError, jwt.PyJWTError) as error:
-            raise Unknown(f"the issuer's keys cannot be read: {error}") from error
-        return _in(self._set, kid)
+            away = _away(error)
+        return _in(self._known, kid, away)
 
 
 class FetchedKeys:
-    """A JWK set at an https address."""
+    """A JWK set at an https address. While that is away, the keys that it gave last are good."""
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._client = jwt.PyJWKClient(url, cache_jwk_set=True, lifespan=FRESH_S, timeout=FETCH_S)
-        self._clock, self._asked_s = clock, float("-inf")
+        self._client = jwt.PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_S)
+        self._clock, self._asked_s, self._away = clock, float("-inf"), ""
+        self._known: dict[str, jwt.PyJWK] = {}
+        self._lock = threading.Lock()
 
     def key(self, kid: str) -> jwt.PyJWK:
+        with self._lock:
+            age_s = self._clock() - self._asked_s
+            if age_s > (FRESH_S if kid in self._known and not self._away else AGAIN_S):
+                self._fetch()
+            return _in(self._known, kid, self._away)
+
+    def _fetch(self) -> None:
+        self._asked_s = self._clock()
         try:
-            known = [k for k in self._client.get_signing_keys() if k.key_id == kid]
-            if not known and self._clock() - self._asked_s > 10:
-                self._asked_s = self._clock()
-                known = [k for k in self._client.get_signing_keys(refresh=True) if k.key_id == kid]
-        except jwt.PyJWTError as error:
-            raise Unknown(f"the issuer's keys cannot be had: {error}") from error
-        if not known:
-            raise Unknown(f"no key {kid!r} of the issuer")
-        return known[0]
+            self._known = {key.key_id: key for key in self._client.get_signing_keys() if key.key_id}
+            self._away = ""
+        except (OSError, ValueError, jwt.PyJWTError) as error:
+            self._away = _away(error)
 
 
 def keys_for(oidc: OidcConfig, home: Path) -> Keys:
@@ -119,6 +132,7 @@ class Identity:
 
         Raises:
             Unknown: If it is not good, or not any more.
+            StoreError: If that cannot be told now.
         """
         digest = hashlib.sha256(token.encode()).digest()
         known = self._known.get(digest)
@@ -144,6 +158,7 @@ class Identity:
 
         Raises:
             Unknown: If it is not good.
+            StoreError: If that cannot be told now.
         """
         try:
             key = self._keys.key(str(jwt.get_unverified_header(token).get("kid", "")))
@@ -198,8 +213,17 @@ def _texts(claims: dict[str, Any], name: str) -> list[Any]:
     return value
 
 
-def _in(keys: jwt.PyJWKSet, kid: str) -> jwt.PyJWK:
-    try:
-        return keys[kid]
-    except KeyError:
-        raise Unknown(f"no key {kid!r} of the issuer") from None
+def _by_id(jwks: dict[str, Any]) -> dict[str, jwt.PyJWK]:
+    return {key.key_id: key for key in jwt.PyJWKSet.from_dict(jwks).keys if key.key_id}
+
+
+def _in(known: Mapping[str, jwt.PyJWK], kid: str, away: str = "") -> jwt.PyJWK:
+    """The key of an id; of one that is not known, while its issuer is away, nobody can say that it is none."""
+    if kid in known:
+        return known[kid]
+    raise StoreError(away) if away else Unknown(f"no key {kid!r} of the issuer")
+
+
+def _away(error: Exception) -> str:
+    log.warning("the issuer's keys cannot be had: %s", error)
+    return f"the issuer's keys cannot be had: {type(error).__name__}"

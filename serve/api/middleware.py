@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows.domain.channels import SignatureRefused
+from flows.domain.errors import StoreError
 from flows.domain.people import Person
 from serve.api.buckets import Buckets
 from serve.api.identity import Identity, Unknown
@@ -158,7 +159,7 @@ class Authentication:
                 person = await self._identity().person(token)
                 scope["good_until_s"] = self._identity().good_until_s(token)
                 return person
-            except Unknown:
+            except (Unknown, StoreError):
                 if scope["path"] not in self._public:
                     raise
                 return None

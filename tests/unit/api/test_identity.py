@@ -12,10 +12,10 @@ import pytest
 from apiclient import bearer, token
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from flows.domain.errors import FieldError
+from flows.domain.errors import FieldError, StoreError
 from serve.api.config import ApiConfig, OidcConfig
 from serve.api.devkey import key_path, private_jwk, sign
-from serve.api.identity import FileKeys, Identity, Unknown, keys_for
+from serve.api.identity import FetchedKeys, FileKeys, Identity, Unknown, keys_for
 
 OIDC = OidcConfig()
 NOW = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
@@ -121,6 +121,65 @@ async def test_keys_in_a_file_may_be_changed_while_running(tmp_path: Path, clock
     assert (await identity.person(signed("b"))).sub == "a"
     with pytest.raises(Unknown, match="no key"):
         identity.read(signed("a"))
+
+
+def jwks(home: Path) -> dict[str, Any]:
+    return {"keys": [{k: v for k, v in private_jwk(home).items() if k != "d"}]}
+
+
+class Issuer:
+    """An issuer at an address; without keys it is away."""
+
+    def __init__(self) -> None:
+        self.asked, self.keys, self.at_s = 0, {}, 0.0
+        self.fetched = FetchedKeys("https://idp/jwks", lambda: self.at_s)
+        self.fetched._client.fetch_data = self  # type: ignore[method-assign]
+
+    def __call__(self) -> dict[str, Any]:
+        self.asked += 1
+        if not self.keys:
+            raise jwt.PyJWKClientConnectionError("timed out")
+        return self.keys
+
+
+def test_an_issuer_that_is_away_signs_nobody_out_and_is_not_asked_by_each_request(tmp_path: Path) -> None:
+    issuer, kid = Issuer(), private_jwk(tmp_path)["kid"]
+    for _ in range(5):
+        with pytest.raises(StoreError, match="cannot be had"):
+            issuer.fetched.key(kid)
+    assert issuer.asked == 1
+    issuer.at_s, issuer.keys = 11.0, jwks(tmp_path)
+    assert issuer.fetched.key(kid).key_id == kid
+    with pytest.raises(Unknown, match="no key"):
+        issuer.fetched.key("guessed")
+    issuer.at_s, issuer.keys = 400.0, {}
+    assert [issuer.fetched.key(kid).key_id for _ in range(5)] == [kid] * 5
+    assert issuer.asked == 3
+    with pytest.raises(StoreError):
+        issuer.fetched.key("perhaps of a new one")
+    issuer.at_s, issuer.keys = 411.0, {"keys": [jwks(tmp_path)["keys"][0] | {"kid": "new"}]}
+    with pytest.raises(Unknown):
+        issuer.fetched.key(kid)
+    assert issuer.fetched.key("new").key_id == "new"
+
+
+def test_a_file_of_keys_that_cannot_be_read_signs_nobody_out(tmp_path: Path) -> None:
+    path, kid = tmp_path / "jwks.json", private_jwk(tmp_path)["kid"]
+    keys = FileKeys(path)
+    with pytest.raises(StoreError, match="cannot be had"):
+        keys.key(kid)
+    path.write_text(json.dumps(jwks(tmp_path)))
+    assert keys.key(kid).key_id == kid
+    path.write_text("{")
+    assert keys.key(kid).key_id == kid
+
+
+async def test_who_cannot_be_told_now_is_asked_to_come_again_and_is_not_counted_as_refused(api: Any) -> None:
+    api.app.state.services.identity = Identity(api.config.oidc, Issuer().fetched)
+    signed = bearer(token(api.config, "operator"))
+    answer = await api.client.get("/api/v1/me", headers=signed)
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert (await api.client.get("/console", headers=signed)).status_code == 200
 
 
 def test_the_development_key_is_its_owners_alone(tmp_path: Path) -> None:
