@@ -66,11 +66,15 @@ def _parts(body: bytes, boundary: bytes) -> Form:
     for begin, end in _between(body, boundary):
         head_end = body.find(b"\r\n\r\n", begin, min(end, begin + HEAD_BYTES))
         said = _headers(body[begin : max(begin, head_end)].lstrip())
-        name = said.get_param("name", header="content-disposition")
+        try:
+            name = said.get_param("name", header="content-disposition")
+            file = said.get_filename() is not None
+        except (TypeError, ValueError):  # parameters in pieces, or in an impossible charset (RFC 2231)
+            name = None
         if not isinstance(name, str) or said.get_content_disposition() != "form-data":
             raise FieldError("body", "parts that say their name", repr(body[begin : begin + 80]))
         data = body[head_end + 4 : end]
-        if said.get_filename() is not None:
+        if file:
             form.files.setdefault(name, []).append(data)
         else:
             form.fields[name] = data.decode("utf-8", "replace")

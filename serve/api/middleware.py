@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable
-from http.cookies import SimpleCookie
 from ipaddress import IPv6Address, IPv6Network
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows.domain.channels import SignatureRefused
@@ -176,9 +176,7 @@ def bearer(headers: Headers) -> str:
 
 def cookie(headers: Headers) -> str:
     """The token of the session cookie, which browsers send where no header can be set (event streams, pictures)."""
-    jar: SimpleCookie = SimpleCookie()
-    jar.load(headers.get("cookie", ""))
-    return jar[COOKIE].value if COOKIE in jar else ""
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")  # the library's refuses others' odd names
 
 
 def check_same_origin(headers: Headers) -> None:

@@ -47,6 +47,13 @@ def test_what_is_no_form_is_refused(body: bytes, kind: str) -> None:
         read_form(body, kind)
 
 
+@pytest.mark.parametrize("said", [b"name=a; filename*=utf\x008''x", b"name*=1; name*1=a; name*0*=b"])
+def test_parameters_that_cannot_be_read_are_no_form(said: bytes) -> None:
+    part = b"Content-Disposition: form-data; " + said + b"\r\n\r\nv"
+    with pytest.raises(FieldError):
+        read_form(b"--x\r\n" + part + b"\r\n--x--", "multipart/form-data; boundary=x")
+
+
 @given(st.binary(max_size=400), st.binary(max_size=60))
 def test_whatever_comes_is_a_form_or_refused(middle: bytes, head: bytes) -> None:
     body = b"--x\r\n" + head + b"\r\n\r\n" + middle + b"\r\n--x--\r\n"

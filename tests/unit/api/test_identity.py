@@ -229,6 +229,13 @@ async def test_browsers_may_send_a_cookie_and_write_only_from_our_own_pages(api:
     assert (await api.client.post(me, headers=own)).status_code == 405
 
 
+@pytest.mark.parametrize("theirs", ["a/b=1", "theme[x]=1", "foo@bar=1", "a,b=1", "=", ""])
+async def test_cookies_of_a_neighbouring_site_lock_nobody_out(api: Any, theirs: str) -> None:
+    cookies = {"Cookie": f"{theirs}; dome_session={token(api.config, 'reviewer')}"}
+    assert (await api.client.get("/api/v1/me", headers=cookies)).json()["sub"] == "aigul"
+    assert (await api.client.get("/console", headers=cookies)).status_code == 200
+
+
 async def test_every_answer_carries_the_security_headers(api: Any) -> None:
     for answer in (await api.get("/me"), await api.client.get("/x"), await api.get("/violations?limit=0")):
         assert "default-src 'none'" in answer.headers["content-security-policy"]
