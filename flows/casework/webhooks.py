@@ -2,18 +2,21 @@
 
 Signed as Standard Webhooks say (https://www.standardwebhooks.com): ``webhook-id``, ``webhook-timestamp``, and
 ``webhook-signature`` over ``id.timestamp.body`` with HMAC-SHA256 keyed with the bytes that the secret stands for.
-Deliveries are at least once: the id is the event's.
+Deliveries are at least once: the id is the event's. Each webhook goes its own way: one that answers slowly, or byte by
+byte, keeps no other waiting.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -27,6 +30,11 @@ from flows.domain.webhook import Webhook
 log = logging.getLogger(__name__)
 
 ANSWER_S: Final = 10.0
+"""For one delivery in all, from the connection to the answer's end."""
+ANSWER_BYTES: Final = 64 * 1024
+"""An answer is read to its end, so that its connection serves again; a longer one is not worth that."""
+ROUND_S: Final = 1.0
+"""So long a round waits for those that are slow; they go on in the next one."""
 ATTEMPTS: Final = 8
 PAUSE_S: Final = 2.0
 """First pause; doubled each time: the eighth attempt comes four minutes after the first."""
@@ -102,40 +110,72 @@ class Sender:
 
     Args:
         hooks: Where webhooks are.
-        client: For tests.
+        client: For tests; closed with this.
         now: The present.
     """
 
     def __init__(
         self,
         hooks: Hooks,
-        client: httpx.Client | None = None,
+        client: httpx.AsyncClient | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._hooks, self._now, self._given = hooks, now, client
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._settled = 0
+        self._lock = threading.Lock()
 
     @cached_property
-    def _client(self) -> httpx.Client:
+    def _client(self) -> httpx.AsyncClient:
         """Made for the first delivery: reading the machine's certificates takes longer than starting the rest."""
-        return self._given or httpx.Client(timeout=ANSWER_S, follow_redirects=False)
+        return self._given or httpx.AsyncClient(timeout=ANSWER_S, follow_redirects=False)
 
     def deliver(self) -> int:
-        """One round over all webhooks; how many events were settled. Called every second.
+        """One round over all webhooks; how many events were settled. Called every second, in any thread.
 
         Raises:
             StoreError: If Redis is away.
         """
-        if not self._hooks.my_turn():
-            return 0
-        return sum(self._of(hook) for hook in self._hooks.all())
+        hooks = {hook.id: hook for hook in self._hooks.all()} if self._hooks.my_turn() else {}
+        with self._lock:
+            if not hooks and not self._under_way:
+                return 0
+            self._loop = self._loop or asyncio.new_event_loop()
+            return self._loop.run_until_complete(self._round(hooks))
 
-    def _of(self, hook: Webhook) -> int:
+    def close(self) -> None:
+        """Ends what is under way: it is sent again by whoever has the next turn."""
+        with self._lock:
+            if self._loop is not None:
+                if self._under_way:
+                    self._loop.run_until_complete(self._round({}))
+                self._loop.run_until_complete(self._client.aclose())
+                self._loop.close()
+
+    async def _round(self, hooks: Mapping[str, Webhook]) -> int:
+        """Goes on with those of before and begins with the others; ends those that are no longer ours to serve."""
+        before = self._settled
+        for hook_id, task in self._under_way.items():
+            if hook_id not in hooks:
+                task.cancel()
+        for hook_id, hook in hooks.items():
+            if hook_id not in self._under_way:
+                self._under_way[hook_id] = asyncio.create_task(self._of(hook))
+        done, slow = await asyncio.wait(self._under_way.values(), timeout=ROUND_S)
+        self._under_way = {hook_id: task for hook_id, task in self._under_way.items() if task in slow}
+        for error in [task.exception() for task in done if not task.cancelled()]:
+            if error is not None:
+                raise error
+        return self._settled - before
+
+    async def _of(self, hook: Webhook) -> None:
         progress = self._hooks.progress(hook.id)
         if self._now_ms() < progress.due_ms:
-            return 0
-        settled, failures = 0, progress.failures
+            return
+        failures = progress.failures
         for delivery in self._hooks.waiting(hook, progress.place, BATCH):
-            why = self._send(hook, delivery)
+            why = await self._send(hook, delivery)
             if why and failures + 1 < ATTEMPTS:
                 pause_ms = int(PAUSE_S * 1000 * 2**failures)
                 self._hooks.postpone(hook.id, failures + 1, self._now_ms() + pause_ms)
@@ -144,11 +184,9 @@ class Sender:
                 log.error("webhook %s: %s is put aside: %s", hook.id, delivery.id, why)
                 self._hooks.put_aside(hook.id, delivery, why)
             self._hooks.settle(hook.id, delivery.place)
-            self._hooks.my_turn()
-            settled, failures = settled + 1, 0
-        return settled
+            self._settled, failures = self._settled + 1, 0
 
-    def _send(self, hook: Webhook, delivery: Delivery) -> str:
+    async def _send(self, hook: Webhook, delivery: Delivery) -> str:
         """Why it was not taken; empty if it was, or is none of theirs."""
         if delivery.event is None:
             return ""
@@ -160,11 +198,18 @@ class Sender:
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature(hook.secret, delivery.id, timestamp, body),
         }
+        said = ""
         try:
-            answer = self._client.post(hook.url, content=body, headers=headers)
-        except httpx.HTTPError as error:
-            return f"{type(error).__name__}: {masked(str(error))}"
-        return "" if answer.is_success else f"answered {answer.status_code}"
+            posted = self._client.stream("POST", hook.url, content=body, headers=headers)
+            async with asyncio.timeout(ANSWER_S), posted as answer:
+                said = "taken" if answer.is_success else f"answered {answer.status_code}"
+                async for _ in answer.aiter_raw():
+                    if answer.num_bytes_downloaded > ANSWER_BYTES:
+                        break
+        except (httpx.HTTPError, TimeoutError) as error:
+            # Once it has said whether it took it, that is its answer, however the rest of it ends.
+            said = said or f"{type(error).__name__}: {masked(str(error)) or 'no answer in time'}"
+        return "" if said == "taken" else said
 
     def _now_ms(self) -> int:
         return int(self._now().timestamp() * 1000)

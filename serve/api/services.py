@@ -114,6 +114,7 @@ class Services:
     work: ReportWork
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _sender: Sender | None = None
 
     @classmethod
     def open(cls, config: ApiConfig) -> Services:
@@ -170,8 +171,8 @@ class Services:
             courier = Courier(self.proceedings, receiver, lambda: self.now())
             self._tasks.append(asyncio.create_task(repeat("proceedings", courier.deliver, DELIVER_S)))
         if self.config.webhook_hosts:
-            sender = Sender(self.webhooks, now=lambda: self.now())
-            self._tasks.append(asyncio.create_task(repeat("webhooks", sender.deliver, DELIVER_S)))
+            self._sender = Sender(self.webhooks, now=lambda: self.now())
+            self._tasks.append(asyncio.create_task(repeat("webhooks", self._sender.deliver, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("claims", self.release_claims, CLAIMS_S)))
         self._tasks.append(asyncio.create_task(repeat("reports", self.work.work, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("old reports", self.reception.forget, FORGET_S)))
@@ -198,6 +199,8 @@ class Services:
     async def close(self) -> None:
         """Ends what runs and gives the connections back."""
         await ended(self._tasks)
+        if self._sender is not None:
+            await asyncio.to_thread(self._sender.close)
         await self.alerts.close()
         for each in (self.results, self.cameras, self.violations, self.exemptions, self.proceedings, self.webhooks,
                      self.answers, self.pictures, self.patrol, self.reports, self.uploads, self.work.inspector,

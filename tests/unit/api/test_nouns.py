@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import io
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +19,7 @@ from apiclient import AT, PLATE_KEY, speeding, write
 from PIL import Image
 from searching import DAY, HOUR, make_case, make_vehicle_case
 
+from flows.casework import webhooks
 from flows.casework.webhooks import ATTEMPTS, Sender, allowed, new_secret, signature
 from flows.domain.cases import SearchTerms, Window
 from flows.domain.detections import Detections
@@ -242,6 +245,11 @@ async def test_whoever_reads_the_audit_log_begins_with_what_was_done_last(
     assert [item["seq"] for item in (await api.get("/audit", "auditor")).json()["items"]] == [1, 2, 4, 5]
 
 
+def answering(status: int, body: httpx.AsyncByteStream | None = None) -> httpx.Response:
+    """An answer whose body is still to come."""
+    return httpx.Response(status, stream=body or httpx.ByteStream(b""))
+
+
 class Service:
     """Another service; what it answers is said by the test."""
 
@@ -251,7 +259,7 @@ class Service:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.got.append(request)
-        return httpx.Response(self.status)
+        return answering(self.status)
 
 
 def hook(**changes: Any) -> Webhook:
@@ -263,7 +271,7 @@ def hook(**changes: Any) -> Webhook:
 @pytest.fixture
 def sending(redis_url: str) -> tuple[WebhookStore, Service, Any]:
     store, service = WebhookStore(redis_url, shown_to), Service()
-    sender = Sender(store, httpx.Client(transport=httpx.MockTransport(service)), lambda: sender.at)  # type: ignore[attr-defined]
+    sender = Sender(store, httpx.AsyncClient(transport=httpx.MockTransport(service)), lambda: sender.at)  # type: ignore[attr-defined]
     sender.at = AT  # type: ignore[attr-defined]
     return store, service, sender
 
@@ -339,14 +347,57 @@ def test_a_service_that_fails_is_asked_again_later_and_in_the_end_put_aside(
         assert len(service.got) == attempt, "not asked again before its time"
         sender.at += timedelta(minutes=10)
     service.status = 204
-    again = Sender(
-        store, httpx.Client(transport=httpx.MockTransport(lambda r: httpx.Response(500))), lambda: sender.at
-    )
+    failing = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answering(500)))
+    again = Sender(store, failing, lambda: sender.at)
     again.deliver()  # the last attempt fails too, and so does the first one for the next event
     assert [dead["id"] for dead in store.dead("h1")] == [first.id]
     sender.at += timedelta(minutes=10)
     assert sender.deliver() == 1
     assert service.got[-1].headers["webhook-id"] == second.id
+
+
+class Endless(httpx.AsyncByteStream):
+    """A body that comes byte by byte, each in time."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.01)
+            yield b"x"
+
+
+async def silent(request: httpx.Request) -> httpx.Response:
+    """Says nothing, and keeps the connection."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+def test_a_service_that_never_ends_its_answer_keeps_no_other_waiting(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "ANSWER_S", 0.3)
+    monkeypatch.setattr(webhooks, "ROUND_S", 0.05)
+    store, service = WebhookStore(redis_url, shown_to), Service()
+    answers = {"a.example": silent, "b.example": lambda _: answering(200, Endless()), "c.example": service}
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        found = answers[request.url.host](request)
+        return found if isinstance(found, httpx.Response) else await found
+
+    sender = Sender(store, httpx.AsyncClient(transport=httpx.MockTransport(answer)), lambda: AT)
+    for name in "abc":
+        store.add(hook(id=name, url=f"https://{name}.example/in"))
+    write(redis_url, speeding(0))
+    assert sender.deliver() == 1
+    write(redis_url, speeding(1))
+    assert sender.deliver() == 1
+    assert [r.headers["webhook-id"] for r in service.got] == [speeding(n).id for n in range(2)]
+    while store.progress("a").failures == 0 or store.progress("b").place == "0-0":
+        sender.deliver()  # who says nothing in time is asked again; who said that it took it has had it
+    assert (store.progress("a").place, store.progress("b").failures) == ("0-0", 0)
+    store.remove(hook(id="b"), "a")
+    sender.deliver()
+    sender.close()
+    assert store.progress("b").place == "0-0", "whatever was under way to one that is removed leaves nothing"
 
 
 @pytest.mark.parametrize(
