@@ -44,7 +44,8 @@ class SignalConfig(Config):
         head: ``vertical`` (red above), ``horizontal`` (red left), ``arrow`` (one lamp region that shows a green
             arrow or nothing), ``countdown`` (a digit display in the colour of the phase).
         feed: File of the controller's phase changes (JSON lines: ``at``, ``phase``) instead of a region; of a live
-            camera they must be dated as its clock says, within 10 s (:mod:`flows.signals.feed`).
+            camera the phase must be repeated each second, and dated as the camera's clock says, within 10 s: nobody is
+            held to what was not said again, or to what those seconds leave open (:mod:`flows.signals.feed`).
     """
 
     name: Name

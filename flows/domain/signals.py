@@ -20,6 +20,7 @@ class SignalState:
         at: The last look that showed it.
         confidence: 0 to 1; 1 for a controller's feed.
         begun_by: The first look that showed it: it began between ``since`` and then. None: at ``since``.
+        before: What a controller said it showed until then, and until when; None where nobody tells.
     """
 
     phase: Phase
@@ -27,6 +28,7 @@ class SignalState:
     at: datetime
     confidence: float = 1.0
     begun_by: datetime | None = None
+    before: SignalState | None = None
 
     def shown_for_s(self, at: datetime) -> float:
         """For how long it has shown this, at most."""

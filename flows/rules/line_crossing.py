@@ -50,8 +50,8 @@ class CrossingConfig:
         stands_s: Who has stood beyond the line for so long has stopped there ...
         stands_mps: ... and stands while slower than this: a path trembles.
         creeps_mps: Who is slower than this when it is lost from sight, or mixed up with another, was not running.
-        waits_s: So long after the crossing a vehicle that is not in the junction has stopped beyond the line; the
-            evidence ring (20 s) still holds what happened before.
+        waits_s: So long after the crossing a vehicle that is not in the junction has stopped beyond the line, and
+            a light that nothing was heard of is unknown; the evidence ring (20 s) still holds what happened before.
         crosses_s: From surely before the line to surely beyond it; who takes longer may have been over it before.
         stays_s: Surely beyond the line for so long: a box jumps for some frames.
         confirms_s: Judged so long after it happened: a controller's word, or a look at the light, may come late.
@@ -314,7 +314,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if gone_s < self._thresholds.confirms_s:
             return None
         if state.red is None:
-            if not self._holds(state):
+            if self._awaits(state.past, gone_s) or not self._holds(state):
                 return None
             reason = self._judge(state)
             if reason is not None or state.red is None:
@@ -322,6 +322,10 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if self._may_turn(state):
             return self._turned(state, front, gone_s)
         return self._outcome(state, front, gone_s)
+
+    def _awaits(self, front: Front, gone_s: float) -> bool:
+        """Whether it is still to be told what the light showed when a vehicle was there."""
+        return gone_s <= self._thresholds.waits_s and self._signal.awaits(front.point.at)
 
     def _judge(self, state: Crossing) -> str | None:
         """Finds the red under which it crossed; without one, why that cannot be told, or None for the innocent."""
@@ -393,7 +397,8 @@ class LineCrossingRule(FollowingRule[Crossing]):
         if self._junction is None:
             return self._decide(state, "stopped")
         if state.inside is not None:
-            if seconds_between(state.inside.point, front.point) < self._thresholds.confirms_s:
+            inside_s = seconds_between(state.inside.point, front.point)
+            if inside_s < self._thresholds.confirms_s or self._awaits(state.inside, gone_s):
                 return None
             return self._decide(state, "ran" if self._ran(state) else "stopped")
         stood_s = seconds_between(state.stands.point, front.point) if state.stands is not None else 0.0

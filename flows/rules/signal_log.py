@@ -64,6 +64,8 @@ class SignalLog:
                 self._spells.pop()
             again.until, again.confidence = max(again.until, state.at), state.confidence
             return
+        if state.before is not None:
+            self.see(state.before)
         # A controller's word may come late: what it says now began before what was believed has ended.
         while self._spells and self._spells[-1].begun_by > begun_by:
             self._spells.pop()
@@ -71,6 +73,10 @@ class SignalLog:
             spell.until = min(spell.until, max(state.since, spell.begun_by))
         spell = Spell(state.phase, state.since, begun_by, max(begun_by, state.at), state.confidence)
         self._spells.append(spell)
+
+    def awaits(self, when: datetime) -> bool:
+        """Whether the next look, or the controller's next word, is still to tell what it showed then."""
+        return self.now is not None and self.now.until < when
 
     @property
     def now(self) -> Spell | None:

@@ -49,6 +49,46 @@ def test_a_phase_that_is_said_again_and_again_lasts_since_it_was_first_said(path
     assert feed.state(at(54 + 3 * KEPT)).since == at(53)
 
 
+def test_a_word_proves_nothing_of_what_comes_after_it(path: Path) -> None:
+    """The line may be dead: what it last said is told on, but not as seen."""
+    feed = PhaseFeed(path)
+    assert (feed.state(at(60)).phase, feed.state(at(60)).at) == ("red", at(53))
+    say(path, 58, "red")
+    assert feed.state(at(60)).at == at(58)
+    say(path, 90, "green")
+    later = feed.state(at(91)).before
+    assert later is not None
+    assert (later.phase, later.since) == ("red", at(53))
+    assert at(89.9) < later.at < at(90)
+
+
+def test_all_of_a_long_recording_is_known_however_often_a_phase_is_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "phases.jsonl"
+    path.write_text("".join(line(s, "red" if s % 60 < 30 else "green") for s in range(3 * 3600)))
+    feed = PhaseFeed(path)
+    assert {feed.state(at(60 * m + 10)).phase for m in range(180)} == {"red"}
+    assert {feed.state(at(60 * m + 40)).phase for m in range(180)} == {"green"}
+
+
+@pytest.mark.parametrize(("clock_s", "way_s"), [(8.0, 0.0), (0.0, 8.0), (-3.0, 0.0)])
+def test_by_how_much_a_live_word_is_dated_otherwise_its_phase_is_uncertain(
+    tmp_path: Path, clock_s: float, way_s: float
+) -> None:
+    """Whether a clock is off, and its phase began when it was heard of, or the word was long on its way."""
+    path = tmp_path / "phases.jsonl"
+    feed, words = PhaseFeed(path, live=True), {10: "green", 30: "red"}
+    for s in range(45):
+        for said_s, phase in words.items():
+            if s == said_s + way_s:
+                say(path, said_s + clock_s, phase)
+        state = feed.state(at(s))
+    heard, dated = at(30 + way_s), at(30 + clock_s)
+    assert state.begun_by is not None
+    assert state.phase == "red"
+    assert state.since == min(heard, dated)
+    assert abs((state.begun_by - max(heard, dated)).total_seconds()) <= 1.0  # it is asked once a second
+
+
 def test_a_file_that_grows_is_followed(path: Path) -> None:
     feed = PhaseFeed(path)
     assert feed.state(at(60)).phase == "red"
