@@ -29,9 +29,10 @@ from flows.road.encounter import Encounter, Span, YieldConfig, meet, nearest
 from flows.road.geometry import body_corners, crossing
 from flows.rules.base import Moment, Site
 from flows.rules.reporting import Reporter, moment_of, trace_of
+from flows.rules.signal_log import SignalLog
 from flows.rules.trail import leapt
 
-VERSION: Final = "4"
+VERSION: Final = "5"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KMH: Final = 3.6
 COVERAGE: Final = 1.96
@@ -45,6 +46,8 @@ REMEMBERED: Final = timedelta(seconds=30)
 GIVES_WAY: Final[frozenset[Phase]] = frozenset({"green"})
 TELLS_NOTHING: Final[frozenset[Phase]] = frozenset({"unknown", "amber"})
 """Of a light that is changing, a driver may already be past the point of stopping."""
+OUT_S: Final = 2.0
+"""A lamp that is dark for less may be the dark half of one that flashes, once a second: green is not over by then."""
 
 
 @dataclass(slots=True)
@@ -54,13 +57,11 @@ class _Visit:
     Attributes:
         path: Its path.
         entered_at: When its body was first seen over the crosswalk.
-        phase: What the light showed then; None without one.
         left_at: When it was off again.
     """
 
     path: Path
     entered_at: datetime
-    phase: Phase | None
     left_at: datetime | None = None
 
 
@@ -85,6 +86,7 @@ class FailureToYield:
             self._crosswalk = Crosswalk.of(areas[config.crosswalk], [areas[name] for name in config.medians])
         line = config.stop_line
         self._stop_line = site.road.lines[line].points_m if site.road is not None and line else None
+        self._signal = SignalLog(config.signal) if config.signal is not None else None
         self._visits: dict[int, _Visit] = {}
         self._people: dict[int, Path] = {}
         self._refusals: Counter[str] = Counter()
@@ -95,6 +97,7 @@ class FailureToYield:
 
     def observe(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
         """Notes who is there, and judges vehicles that left a little while ago."""
+        self._look(moment)
         crosswalk = self._crosswalk
         if crosswalk is None:
             return []
@@ -109,6 +112,7 @@ class FailureToYield:
 
     def forget(self, track: Track, moment: Moment) -> list[Event]:
         """Judges a vehicle that is gone."""
+        self._look(moment)
         visit = self._visits.pop(track.id, None)
         if self._crosswalk is None:
             reason = self._reporter.unfit(track.last_at, moment.clock)
@@ -126,7 +130,7 @@ class FailureToYield:
         is_over = now.heads and off_m < path.length_m and self._is_over(path, crosswalk)
         visit = self._visits.get(path.id)
         if visit is None and is_over:
-            self._visits[path.id] = _Visit(path, now.at, self._phase(moment))
+            self._visits[path.id] = _Visit(path, now.at)
         elif visit is not None:
             visit.left_at = None if is_over else visit.left_at or now.at
 
@@ -135,12 +139,19 @@ class FailureToYield:
         body = body_corners(now.xy_m, now.heading, path.length_m, path.width_m)
         return over(crosswalk.local(body), crosswalk)
 
-    def _phase(self, moment: Moment) -> Phase | None:
-        name = self._config.signal
-        if name is None:
+    def _look(self, moment: Moment) -> None:
+        """Sees what the light shows, where there is one."""
+        if self._signal is not None:
+            self._signal.see(moment.signals.get(self._signal.name))
+
+    def _phase(self, at: datetime) -> Phase | None:
+        """What the light showed, as is known by now: only what follows tells darkness from flashing."""
+        if self._signal is None:
             return None
-        state = moment.signals.get(name)
-        return state.phase if state is not None else "unknown"
+        spell = self._signal.at(at)
+        if spell is None or (spell.phase == "off" and (spell.until - spell.since).total_seconds() < OUT_S):
+            return "unknown"
+        return spell.phase
 
     def _forget_people(self, at: datetime) -> None:
         for id, path in list(self._people.items()):
@@ -149,7 +160,8 @@ class FailureToYield:
 
     def _judge(self, visit: _Visit, crosswalk: Crosswalk, moment: Moment) -> list[Event]:
         path, limits = visit.path, self._thresholds
-        if path.cls not in self._config.classes or visit.phase in GIVES_WAY:
+        phase = self._phase(visit.entered_at)
+        if path.cls not in self._config.classes or phase in GIVES_WAY:
             return []
         from_at = visit.entered_at - timedelta(seconds=limits.before_s)
         to_at = (visit.left_at or path.now.at) + timedelta(seconds=limits.after_s)
@@ -157,20 +169,16 @@ class FailureToYield:
         met = [meet(passage, p, self._config.half_lane_m, limits) for p in self._people.values()]
         found = [m for m in met if isinstance(m, Encounter)]
         refused = [m for m in met if isinstance(m, str)]
-        reason = (
-            self._reporter.unfit(path.now.at, moment.clock) or self._by_light(visit) or _by_clock(path, found)
-        )
+        unclear = "signal_unclear" if phase in TELLS_NOTHING else ""
+        reason = self._reporter.unfit(path.now.at, moment.clock) or unclear or _by_clock(path, found)
         if found and not reason:
-            return [self._event(visit, found, moment)]
+            return [self._event(path, phase, found, moment)]
         if found or refused:
             self._refusals[reason or Counter(refused).most_common(1)[0][0]] += 1
         return []
 
-    def _by_light(self, visit: _Visit) -> str:
-        return "signal_unclear" if visit.phase in TELLS_NOTHING else ""
-
-    def _event(self, visit: _Visit, found: list[Encounter], moment: Moment) -> Event:
-        worst, path = nearest(found), visit.path
+    def _event(self, path: Path, phase: Phase | None, found: list[Encounter], moment: Moment) -> Event:
+        worst = nearest(found)
         points = [p for p in path.points if worst.claimed_at <= p.at <= worst.leaving.at]
         return self._reporter.violation(
             track=path.id,
@@ -192,7 +200,7 @@ class FailureToYield:
             ],
             position_m=(float(worst.past.xy_m[0]), float(worst.past.xy_m[1])),
             trace=trace_of(points),
-            facts={"encounter": _facts(worst, found, visit)},
+            facts={"encounter": _facts(worst, found, phase)},
         )
 
     def _before(self, path: Path, encounter: Encounter) -> Waypoint:
@@ -237,7 +245,7 @@ def _interval(span: Span, unit: str) -> Measured:
     )
 
 
-def _facts(worst: Encounter, found: list[Encounter], visit: _Visit) -> dict[str, Any]:
+def _facts(worst: Encounter, found: list[Encounter], phase: Phase | None) -> dict[str, Any]:
     return {
         "person": worst.person,
         "people": sorted(e.person for e in found),
@@ -249,7 +257,7 @@ def _facts(worst: Encounter, found: list[Encounter], visit: _Visit) -> dict[str,
         "stopping_m": round(worst.needed_m, 2),
         "person_first": worst.person_first,
         "person_trace": [list(place) for place in worst.trace],
-        "signal": visit.phase,
+        "signal": phase,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from quick import first
 
 from flows.domain.events import Event, Violation
 from flows.domain.fixes import Fix
@@ -21,6 +22,8 @@ from flows.jurisdiction import load_profile
 from flows.pipeline import CameraPipeline
 from flows.road.motion import BODIES
 from flows.rules.failure_to_yield import VERSION, describe
+from flows.signals.memory import Memory
+from flows.signals.reader import Reading
 
 KZ = load_profile("kz")
 START = datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
@@ -118,8 +121,14 @@ def play(
 
 def light(folder: FilePath, phase: Phase) -> FilePath:
     """A controller's feed of a light that shows the same all the time."""
+    return phases(folder, (-60.0, phase), (60.0, phase))
+
+
+def phases(folder: FilePath, *said: tuple[float, Phase]) -> FilePath:
+    """A controller's feed, ``(second, phase)``."""
     path = folder / "light.jsonl"
-    path.write_text(json.dumps({"at": (START - timedelta(minutes=1)).isoformat(), "phase": phase}) + "\n")
+    rows = [{"at": (START + timedelta(seconds=s)).isoformat(), "phase": phase} for s, phase in said]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
 
@@ -363,6 +372,23 @@ def test_green_gives_the_car_the_way(tmp_path: FilePath) -> None:
 @pytest.mark.parametrize("phase", ["unknown", "amber"])
 def test_a_light_that_cannot_be_told_decides_nothing(tmp_path: FilePath, phase: Phase) -> None:
     none(car(10, 5.9), walker(-4.5, 4.5, 3.0), lights=light(tmp_path, phase), because="signal_unclear")
+
+
+@pytest.mark.parametrize("flashes_s", first(3.9, 4.9, 3.1, 3.2, 4.0, 4.4, 5.0))
+def test_the_dark_half_of_flashing_green_takes_nobody_s_way(tmp_path: FilePath, flashes_s: float) -> None:
+    """For three seconds before amber, as the picture shows it: dark is believed after a while, and taken back."""
+    memory, said = Memory(), list[tuple[float, Phase]]()
+    for k in range(160):
+        s, since_s = k / 10, k / 10 - flashes_s
+        lit: Phase = "green" if since_s < 0.0 or since_s % 1.0 < 0.5 else "off"
+        phase: Phase = lit if since_s < 3.0 else "amber" if since_s < 6.0 else "red"
+        memory.see(START + timedelta(seconds=s), Reading(phase, 0.9))
+        if memory.state is not None and (not said or said[-1][1] != memory.state.phase):
+            said.append((s, memory.state.phase))
+    events, _ = play(
+        car(10, 5.9), walker(-4.5, 4.5, 3.0), lights=phases(tmp_path, *said, (60.0, said[-1][1]))
+    )
+    assert events == []
 
 
 # What cannot be known
