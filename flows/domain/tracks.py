@@ -23,6 +23,7 @@ class Sighting:
         xyxy: ``(4,)`` float32 full-resolution px, as detected; nan where a device gave a place instead.
         score: How far the detection is believed, 0 to 1: its score, bent so that detectors compare.
         fix: Where a device that follows objects by itself says it was.
+        cls: What it was called in this frame; the track's own class is a vote. Empty where nobody told.
     """
 
     at: datetime
@@ -30,6 +31,7 @@ class Sighting:
     xyxy: Box
     score: float
     fix: Fix | None = None
+    cls: str = ""
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ from flows.rules.hiding import Rests, Xyxy
 from flows.rules.reporting import Reporter
 from flows.site.fitness import of_survey
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 STANDING_S: Final = 1.0
@@ -68,6 +68,8 @@ class SpeedingConfig:
         same_along_m: Along the road: a car's length, by which a box that shows only part of it may be off.
         same_across_m: Across the road: less than a lane, so that a neighbour is another vehicle.
         same_speed: Relative difference of speeds above which it is another vehicle.
+        may_be: What was measured may be of a class that has so much of the votes of the likeliest one: its own, as a
+            track may hold other vehicles that took part in the vote over the track's class.
         closest_larger: A box between the ends that is so many times higher deserves its own picture.
         speed: Thresholds of the measurement.
     """
@@ -78,6 +80,7 @@ class SpeedingConfig:
     same_along_m: float = 5.0
     same_across_m: float = 1.8
     same_speed: float = 0.2
+    may_be: float = 0.5
     closest_larger: float = 1.2
     speed: SpeedConfig = field(default_factory=SpeedConfig)
 
@@ -167,13 +170,27 @@ class Speeding:
         if isinstance(verdict, Refusal):
             self._refusals[verdict.reason] += 1
             return []
-        if not self._exceeds(track, verdict):
-            if verdict.low_kmh > self._config.limit_for(track.cls) + self._tolerance_kmh:
+        limits_kmh = {cls: self._config.limit_for(cls) for cls in self._called(track, verdict)}
+        (cls, its_kmh), limit_kmh = next(iter(limits_kmh.items())), max(limits_kmh.values())
+        if verdict.low_kmh <= limit_kmh + self._tolerance_kmh or cls not in self._config.classes:
+            if verdict.low_kmh > its_kmh + self._tolerance_kmh:
                 self._refusals["class_unsure"] += 1
             return []
         again = self._seen_before(verdict)
         self._culprits.add(track.id, _middle(verdict), verdict.last.at)
-        return [] if again else [self._event(track, verdict, moment)]
+        return [] if again else [self._event(track, cls, limit_kmh, verdict, moment)]
+
+    def _called(self, track: Track, verdict: SpeedEstimate) -> list[str]:
+        """What the measured vehicle may be: first what it is reported as, then what it may be as well."""
+        votes: dict[str, float] = {}
+        for s in verdict.used:
+            cls = s.cls or track.cls
+            votes[cls] = votes.get(cls, 0.0) + s.score
+        most = max(votes.values())
+        own = [cls for cls, vote in votes.items() if vote >= self._thresholds.may_be * most]
+        if track.cls not in own:  # another vehicle of the track has won the vote over its class
+            return sorted(own, key=lambda cls: -votes[cls])
+        return [track.cls, *{*own, *self._classes.get(track.id, set())}]
 
     def _pending(self, track: Track, moment: Moment) -> list[Sighting]:
         """Sightings not judged yet, inside the zone."""
@@ -265,14 +282,6 @@ class Speeding:
             parts[-1].append(s)
         return parts if len(parts) > 1 else []
 
-    def _exceeds(self, track: Track, verdict: SpeedEstimate) -> bool:
-        return verdict.low_kmh > self._limit_kmh(track) + self._tolerance_kmh
-
-    def _limit_kmh(self, track: Track) -> float:
-        """The limit that holds for it; the highest one where the vote over its class has wavered."""
-        held = self._classes.get(track.id, set()) | {track.cls}
-        return max(self._config.limit_for(cls) for cls in held)
-
     def _seen_before(self, verdict: SpeedEstimate) -> bool:
         """True if a reported vehicle, gone on as it went, would be here: its track broke in two."""
         limits, middle = self._thresholds, _middle(verdict)
@@ -291,12 +300,13 @@ class Speeding:
                 return True
         return False
 
-    def _event(self, track: Track, verdict: SpeedEstimate, moment: Moment) -> Event:
-        limit_kmh = self._limit_kmh(track)
+    def _event(
+        self, track: Track, cls: str, limit_kmh: float, verdict: SpeedEstimate, moment: Moment
+    ) -> Event:
         excess = verdict.low_kmh - limit_kmh
         return self._reporter.violation(
             track=track.id,
-            cls=track.cls,
+            cls=cls,
             at=verdict.closest.at,
             clock=moment.clock,
             rests=moment.rests,

@@ -58,7 +58,7 @@ class ReportedTracks:
     def step(self, fixes: Fixes, at: datetime, frame_index: int) -> list[Track]:
         """Takes what the device says of one moment; returns the tracks it names, by id."""
         self.expire(at)
-        seen = [self._see(fix, Sighting(at, frame_index, NO_BOX, 1.0, fix)) for fix in fixes]
+        seen = [self._see(fix, Sighting(at, frame_index, NO_BOX, 1.0, fix, fix.cls)) for fix in fixes]
         return sorted(seen, key=lambda t: t.id)
 
     def expire(self, at: datetime) -> None:

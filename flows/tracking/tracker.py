@@ -61,7 +61,8 @@ class _Seen:
     def sighting(self, column: int) -> Sighting:
         """One detection on its own (copied, so that it does not hold on to the frame's others)."""
         box = self.found.xyxy[column].copy()
-        return Sighting(self.at, self.frame_index, box, float(self.found.score[column]))
+        score, cls = float(self.found.score[column]), self.cls[column]
+        return Sighting(self.at, self.frame_index, box, score, cls=cls)
 
 
 class Tracker:

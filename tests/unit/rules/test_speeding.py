@@ -387,6 +387,38 @@ def test_a_class_may_have_a_limit_of_its_own(cls: str, kmh: float, limit_kmh: fl
     assert [violation(e).threshold["limit_kmh"] for e in events] == ([limit_kmh] if limit_kmh else [])
 
 
+@pytest.mark.parametrize(
+    ("truck_kmh", "car_kmh", "found"),
+    [(45.0, 67.0, []), (45.0, 80.0, [("car", 60.0)]), (66.0, 67.0, [("truck", 50.0)])],
+)
+def test_who_is_taken_for_the_truck_before_it_is_held_to_its_own_limit(
+    truck_kmh: float, car_kmh: float, found: list[tuple[str, float]]
+) -> None:
+    """The tracker gave both one number, and the truck has won the vote over its class."""
+    truck = drive(truck_kmh, body=driving.car(8.0, 2.4))
+    later = truck[-1].at + timedelta(seconds=1.2)
+    car = drive(car_kmh, start=later, seed=3, body=driving.car(5.0, 1.9))
+    boxes = [replace(s, cls="truck") for s in truck] + [replace(s, cls="car") for s in car]
+    speeding = rule(class_limits_kmh={"truck": 50.0})
+    facts = [violation(e) for e in judge(speeding, driving.track(boxes, cls="truck"))]
+    assert [(f.cls, f.threshold["limit_kmh"]) for f in facts] == found
+    assert speeding.refusals() == {}
+
+
+@pytest.mark.parametrize(("trucks", "limits"), [(1 / 4, [50.0]), (1 / 2, [])])
+def test_who_is_called_something_else_half_the_time_is_held_to_the_higher_limit(
+    trucks: float, limits: list[float]
+) -> None:
+    """66 km/h, of which trucks may go 60 and cars 50."""
+    boxes = [
+        replace(s, cls="truck" if k % round(1 / trucks) == 0 else "car") for k, s in enumerate(drive(66.0))
+    ]
+    speeding = rule(limit_kmh=60, class_limits_kmh={"car": 50.0})
+    facts = [violation(e) for e in judge(speeding, driving.track(boxes, cls="car"))]
+    assert [f.threshold["limit_kmh"] for f in facts] == limits
+    assert speeding.refusals() == ({} if limits else {"class_unsure": 1})
+
+
 def test_the_article_follows_from_the_limit_of_the_class() -> None:
     body = driving.car(8.0, 2.42, 0.36)
     limits = {"truck": 50.0}

@@ -115,11 +115,12 @@ def test_two_people_who_cross_keep_their_identities() -> None:
 
 def test_classes_vote_and_confusable_ones_share_a_track() -> None:
     tracker = Tracker()
-    voted: list[str] = []
-    for i, name in enumerate(["car", "truck", "truck", "car", "car", "car"]):
+    voted, called = list[str](), ["car", "truck", "truck", "car", "car", "car"]
+    for i, name in enumerate(called):
         (track,) = drive(tracker, [i * 0.04], lambda t, name=name: [car(100, cls=name)])[0]
         voted.append(track.cls)
     assert voted == ["car", "car", "truck", "truck", "car", "car"]
+    assert [s.cls for s in track.sightings] == called
     assert track.id == 1
 
 
