@@ -102,15 +102,19 @@ class Culprits:
         return (c for c in self._all if track in c.numbers)
 
 
+def off_m(last: Waypoint, now: Waypoint) -> tuple[float, float]:
+    """How far off somebody is, along its way and across it, from where a vehicle would be that went on as it went."""
+    gone_s = (now.at - last.at).total_seconds()
+    off, ahead = now.xy_m - last.xy_m - last.velocity_mps * gone_s, last.heading
+    return abs(float(off @ ahead)), abs(float(off[0] * ahead[1] - off[1] * ahead[0]))
+
+
 def _goes_on(last: Waypoint, first: Waypoint) -> bool:
     """Whether a vehicle last seen there would now be here."""
     gone_s = (first.at - last.at).total_seconds()
     if not -TWICE_S <= gone_s <= SAME_GAP_S:
         return False
-    off = first.xy_m - last.xy_m - last.velocity_mps * gone_s
-    ahead = last.heading
-    along = abs(float(off @ ahead))
-    across = abs(float(off[0] * ahead[1] - off[1] * ahead[0]))
+    along, across = off_m(last, first)
     return along <= SAME_ALONG_M + SAME_ALONG_MPS * abs(gone_s) and across <= SAME_ACROSS_M
 
 

@@ -37,7 +37,7 @@ from flows.road.speed import (
 )
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
-from flows.rules.culprits import Culprits
+from flows.rules.culprits import SAME_ACROSS_M, SAME_ALONG_M, SAME_GAP_S, Culprits, off_m
 from flows.rules.hiding import Rests, Xyxy
 from flows.rules.reporting import Reporter
 from flows.site.fitness import of_survey
@@ -64,9 +64,6 @@ class SpeedingConfig:
             packets of the decisive moments are still in the evidence ring.
         window_s: Where the whole stretch fits no single motion (a vehicle that brakes hard and stops), parts
             of this length are judged one by one.
-        same_gap_s: A track that begins so soon after a reported vehicle's end may be the same vehicle.
-        same_along_m: Along the road: a car's length, by which a box that shows only part of it may be off.
-        same_across_m: Across the road: less than a lane, so that a neighbour is another vehicle.
         same_speed: Relative difference of speeds above which it is another vehicle.
         may_be: What was measured may be of a class that has so much of the votes of the likeliest one: its own, as a
             track may hold other vehicles that took part in the vote over the track's class.
@@ -76,9 +73,6 @@ class SpeedingConfig:
 
     patience_s: float = 10.0
     window_s: float = 3.0
-    same_gap_s: float = 4.0
-    same_along_m: float = 5.0
-    same_across_m: float = 1.8
     same_speed: float = 0.2
     may_be: float = 0.5
     closest_larger: float = 1.2
@@ -284,19 +278,19 @@ class Speeding:
 
     def _seen_before(self, verdict: SpeedEstimate) -> bool:
         """True if a reported vehicle, gone on as it went, would be here: its track broke in two."""
-        limits, middle = self._thresholds, _middle(verdict)
+        middle = _middle(verdict)
         for culprit in self._culprits:
-            if (verdict.first.at - culprit.seen_at).total_seconds() > limits.same_gap_s:
+            if (verdict.first.at - culprit.seen_at).total_seconds() > SAME_GAP_S:
                 continue
             old = culprit.where
-            ahead, speed = old.heading, old.speed_mps
-            since_s = (middle.at - old.at).total_seconds()
-            off = middle.xy_m - old.xy_m - since_s * old.velocity_mps
-            along, across = abs(float(off @ ahead)), abs(float(off[0] * ahead[1] - off[1] * ahead[0]))
+            along, across = off_m(old, middle)
             # Both speeds are uncertain; so is the way extrapolated with them.
-            slack = limits.same_along_m + abs(since_s) * (verdict.high_kmh - verdict.low_kmh) / 2 / KMH
-            alike = abs(verdict.value_kmh / KMH - speed) <= limits.same_speed * speed
-            if alike and along <= slack and across <= limits.same_across_m:
+            since_s = abs((middle.at - old.at).total_seconds())
+            slack = SAME_ALONG_M + since_s * (verdict.high_kmh - verdict.low_kmh) / 2 / KMH
+            alike = (
+                abs(verdict.value_kmh / KMH - old.speed_mps) <= self._thresholds.same_speed * old.speed_mps
+            )
+            if alike and along <= slack and across <= SAME_ACROSS_M:
                 return True
         return False
 
