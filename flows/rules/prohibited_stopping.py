@@ -24,7 +24,7 @@ from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter, doubt, moment_of, trace_of
 from flows.rules.standing import Stand, StandingConfig, Standings
 
-VERSION: Final = "3"
+VERSION: Final = "4"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 STANDING_ENDED: Final = "dome.standing.ended.v1"
@@ -39,11 +39,13 @@ class ProhibitedStoppingConfig:
         rolls_s: A vehicle that comes to a stand may still have rolled for so long after it was first still.
         least_score: The detector must be so sure of what stands there, as a mean: shadows on a marking are taken for a
             vehicle in the same way in every frame. In development scenes vehicles had 0.90 and more, such 0.80 at most.
+        heard_s: A controller repeats its phase each second: a green that it has not said for longer may be over.
         standing: Thresholds of what standing is.
     """
 
     rolls_s: float = 1.5
     least_score: float = 0.85
+    heard_s: float = 3.0
     standing: StandingConfig = field(default_factory=StandingConfig)
 
 
@@ -106,8 +108,10 @@ class ProhibitedStopping:
         if self._config.signal is None:
             return True
         light: SignalState | None = moment.signals.get(self._config.signal)
-        green = light is not None and light.phase == "green"
-        return green and light is not None and light.shown_for_s(moment.at) >= self._config.queue_s
+        if light is None or light.phase != "green":
+            return False
+        heard = (moment.at - light.at).total_seconds() <= self._thresholds.heard_s
+        return heard and light.shown_for_s(moment.at) >= self._config.queue_s
 
     def _pin(self, at: datetime) -> None:
         """Keeps the pictures of who came to a stand in the zone, while a verdict may come; looks once a second."""

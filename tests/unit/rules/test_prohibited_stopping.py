@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import driving
@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import roads
 from quick import first
-from roads import Drive, Lights, parked, rect, road, straight, tell, violation
+from roads import Drive, Lights, Story, parked, rect, road, straight, tell, violation
 
 from flows.domain.events import Event
 from flows.domain.ruleset import ProhibitedStoppingRule
+from flows.domain.signals import Phase, SignalState
 from flows.domain.tracks import Track
 from flows.jurisdiction import load_profile
 from flows.objects.company import covered
@@ -258,6 +259,20 @@ def test_a_queue_at_a_light_may_be_let_off() -> None:
     assert violation(event).measured["stood"].value > 70  # 40 s of red, 15 s to set off, and 21 of its own
     dark: Lights = {"main": ((0.0, "unknown"),)}
     assert judged(stays, config=config, lights=dark) == []
+
+
+class Hushed(Story):
+    """A controller that has said nothing since 50 s."""
+
+    def _state(self, phases: Sequence[tuple[float, Phase]], at_s: float) -> SignalState:
+        state = super()._state(phases, at_s)
+        return replace(state, at=min(state.at, self.start + timedelta(seconds=50)))
+
+
+def test_a_green_that_was_not_said_again_counts_no_standing() -> None:
+    """Whoever waits may be waiting for the next one."""
+    made = rule(STOP.model_copy(update={"signal": "main"}), signals=("main",))
+    assert Hushed((stops(1, 28, 100),), hz=5.0, lights={"main": RED_LONG["main"][:2]}).tell(made) == []
 
 
 @pytest.mark.slow
