@@ -124,6 +124,7 @@ def known_rule(named: str) -> str:
 def _decide(first: Any, last: Any, reason: str, withdrawal: Any, dry_run: bool) -> list[Change]:
     from datetime import UTC, datetime
 
+    from flows.desks.docket import correct
     from flows.desks.docket import readjudicate as decide
     from flows.settings import Settings
     from flows.store.exemptions import ExemptionsStore
@@ -132,11 +133,8 @@ def _decide(first: Any, last: Any, reason: str, withdrawal: Any, dry_run: bool) 
 
     with redis_beside(Settings.from_env()) as url:
         store, lists = ResultsStore(url), ExemptionsStore(url)
-        entries = store.violations(first, last)
-        changes = decide(entries, lists.lists(), reason, withdrawal, datetime.now(UTC))
-        if not dry_run:
-            store.write([change.event for change in changes if change.event is not None])
-    return changes
+        asked = store.violations(first, last), lists.lists(), reason, withdrawal, datetime.now(UTC)
+        return decide(*asked) if dry_run else correct(store, *asked)
 
 
 def table(changes: list[Change]) -> Table:

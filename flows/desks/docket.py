@@ -27,7 +27,7 @@ from flows.domain.events import Event
 from flows.domain.plates import PLATE_READ
 from flows.domain.review import State, corrected
 from flows.store.lines import Line
-from flows.store.results import Entry
+from flows.store.results import Entry, WriteReport
 
 PATIENCE: Final = timedelta(minutes=15)
 """A plate is read some seconds after its violation, or minutes where the reader was away. After this it counts
@@ -44,6 +44,12 @@ class Archive(Protocol):
 
     def entries(self, ids: Sequence[str]) -> list[Entry]: ...
     def in_state(self, state: str, count: int = ...) -> list[str]: ...
+
+
+class Written(Archive, Protocol):
+    """Where decisions are written as well (:class:`flows.store.results.ResultsStore`)."""
+
+    def write(self, events: Sequence[Event]) -> WriteReport: ...
 
 
 class Docket:
@@ -159,6 +165,34 @@ def readjudicate(
         same = decided_so(case, finding)
         event = None if same else decision_event(case, finding, decided_at, reason)
         changes.append(Change(case, finding, event))
+    return changes
+
+
+def correct(
+    archive: Written,
+    entries: Iterable[Entry],
+    lists: Mapping[str, ExemptionList],
+    reason: str,
+    withdrawal: Withdrawal,
+    decided_at: datetime,
+) -> list[Change]:
+    """Like :func:`readjudicate`, and writes the decisions. Cases on which somebody else decided between the reading and
+    the writing are read and decided again, until none is left.
+
+    Returns:
+        What is in Redis now; cases that were deleted meanwhile are left out.
+
+    Raises:
+        StoreError: If Redis is away: some may be written all the same; do it again.
+    """
+    changes, left = list[Change](), list(entries)
+    while left:
+        found = readjudicate(left, lists, reason, withdrawal, decided_at)
+        made = [change.event for change in found if change.event is not None]
+        fresh = archive.write(made).fresh
+        late = [str(event.data["violation"]) for event, new in zip(made, fresh, strict=True) if not new]
+        changes += [change for change in found if change.case.violation.id not in late]
+        left = archive.entries(late)
     return changes
 
 

@@ -1,0 +1,75 @@
+"""Decisions that are made again, while people go on deciding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from violations import AT, plate, violation
+
+from flows.casework.adjudication import Withdrawal
+from flows.desks.docket import correct
+from flows.domain.events import Event
+from flows.domain.people import Person
+from flows.domain.review import Action, State
+from flows.store.results import ResultsStore, WriteReport
+from flows.store.review import Reviews
+from flows.store.violations import ViolationsStore
+
+DANA = Person(sub="dana", roles=frozenset({"reviewer"}))
+
+
+class NoLists:
+    def lists(self) -> dict[str, object]:
+        return {}
+
+
+class Busy(ResultsStore):
+    """A reviewer takes a step at the very moment at which a correction is written."""
+
+    def __init__(self, url: str, about: str, *steps: Action) -> None:
+        super().__init__(url)
+        self._about, self._steps = about, list(steps)
+        self.reviews = Reviews(ResultsStore(url), ViolationsStore(url), NoLists())  # type: ignore[arg-type]
+
+    def write(self, events: Sequence[Event]) -> WriteReport:  # type: ignore[override]
+        if self._steps:
+            held = self.event(self._about)
+            assert held is not None
+            number = held.case.decision.number if held.case.decision is not None else 0
+            self.reviews.decide(held, number, self._steps.pop(0), DANA, AT)
+        return super().write(events)
+
+
+@pytest.mark.parametrize(
+    ("steps", "was"),
+    [((), "stands"), (("claim",), "in_review"), (("claim", "confirm"), "confirmed")],
+)
+def test_a_correction_holds_whatever_a_reviewer_decides_meanwhile(
+    redis_url: str, steps: tuple[Action, ...], was: State
+) -> None:
+    made, other = violation(exemptions=(), state="stands"), violation(1, exemptions=(), state="stands")
+    ResultsStore(redis_url).write([made, plate(made), other])
+    store = Busy(redis_url, made.id, *steps)
+    entries = store.violations(AT, AT + timedelta(hours=1))
+    withdrawal = Withdrawal(calibrations=("survey-7",))
+    changes = correct(store, entries, {}, "the survey was wrong", withdrawal, AT)
+    assert {c.case.violation.id: (c.case.state, c.state) for c in changes} == {
+        made.id: (was, "dismissed"),
+        other.id: ("stands", "dismissed"),
+    }
+    held = store.event(made.id)
+    assert held is not None
+    assert held.case.decision is not None
+    assert (held.case.state, held.case.decision.withdrawn) == ("dismissed", "calibration:survey-7")
+    assert len(store.decisions(made.id)) == len(steps) + 1
+
+
+def test_what_a_reviewer_rejects_meanwhile_stays_rejected_and_is_told_so(redis_url: str) -> None:
+    made = violation(exemptions=(), state="stands")
+    ResultsStore(redis_url).write([made])
+    store = Busy(redis_url, made.id, "claim", "reject")
+    entries = store.violations(AT, AT + timedelta(hours=1))
+    (change,) = correct(store, entries, {}, "wrong", Withdrawal(calibrations=("survey-7",)), AT)
+    assert (change.case.state, change.state, change.changed) == ("rejected", "rejected", False)
