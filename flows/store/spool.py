@@ -79,9 +79,11 @@ class Spool:
             raise StoreError(f"cannot use spool {self.folder}: {error}; set DOME_SPOOL elsewhere") from None
         self._take_lock()
         self._out: FileIO | None = None
-        self._segments = deque(self._found())
+        at, start = self._load_cursor()
+        self._segments = deque(self._found(at, start))
         self._waiting = sum(segment.count for segment in self._segments)  # read by other threads too
-        self._next = 1 + max([int(p.stem) for p in self.folder.glob("*.jsonl")], default=0)
+        # Above the cursor, too: a killed process may have removed that file and not yet said so.
+        self._next = 1 + max([int(s.path.stem) for s in self._segments], default=at)
 
     def __len__(self) -> int:
         """Events waiting."""
@@ -117,6 +119,8 @@ class Spool:
     def ack(self, count: int) -> None:
         """Removes the oldest ``count`` events: the taker has them.
 
+        A disk that is full, or takes nothing, keeps nobody from that: some events may come again after a restart then.
+
         Raises:
             ValueError: If fewer are there.
         """
@@ -126,7 +130,10 @@ class Spool:
             count -= self._advance(self._segments[0], count)
             if self._segments[0].count == 0:
                 self._drop_first()
-        self._save_cursor()
+        try:
+            self._save_cursor()
+        except OSError as error:
+            log.error("spool: %s", error)
 
     def close(self) -> None:
         """Lets another instance use the spool; what waits stays on disk."""
@@ -149,12 +156,12 @@ class Spool:
                     ) from None
                 time.sleep(0.05)
 
-    def _found(self) -> Iterator[_Segment]:
+    def _found(self, at: int, start: int) -> Iterator[_Segment]:
         """What an earlier instance left, read once from the cursor on."""
-        name, start = self._load_cursor()
         for path in sorted(self.folder.glob("*.jsonl")):
-            segment = _Segment(path, 0, start if path.name == name else 0)
-            if path.name < name:
+            number = int(path.stem)
+            segment = _Segment(path, 0, start if number == at else 0)
+            if number < at:
                 path.unlink()  # drained, but the process ended before it could be removed
                 continue
             segment.count = sum(1 for _ in _lines(segment))
@@ -213,12 +220,13 @@ class Spool:
         else:
             (self.folder / "cursor").unlink(missing_ok=True)
 
-    def _load_cursor(self) -> tuple[str, int]:
+    def _load_cursor(self) -> tuple[int, int]:
+        """Number of the file and offset from which on events wait."""
         try:
             name, start = (self.folder / "cursor").read_text(encoding="ascii").split()
-            return name, int(start)
+            return int(name.removesuffix(".jsonl")), int(start)
         except (FileNotFoundError, ValueError):
-            return "", 0
+            return 0, 0
 
 
 def _lines(segment: _Segment) -> Iterator[tuple[bytes, int]]:

@@ -78,6 +78,32 @@ def test_a_damaged_cursor_means_that_events_come_again(tmp_path: Path) -> None:
     assert opened(tmp_path).peek(10) == lines(1, 2)
 
 
+@pytest.mark.parametrize("files", [1, 3])
+def test_who_is_killed_while_acknowledging_loses_nothing_that_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: int
+) -> None:
+    monkeypatch.setattr(module, "SEGMENT_BYTES", 14)  # two events a file
+    first = opened(tmp_path)
+    for n in range(files):
+        first.append(lines(n + 1, n + 2))
+    first.ack(2 * files - 1)
+
+    def killed(_: Spool) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "_save_cursor", killed)
+        with pytest.raises(KeyboardInterrupt):
+            first.ack(1)
+    first._lock.close()
+    for n in range(3):  # lives, none of which reaches whoever takes them
+        spool = opened(tmp_path)
+        assert spool.peek(10) == lines(*range(n))
+        spool.append(lines(n))
+        spool._lock.close()
+    assert opened(tmp_path).peek(10) == lines(0, 1, 2)
+
+
 def test_a_full_spool_keeps_the_oldest_and_says_how_many_are_lost(tmp_path: Path) -> None:
     spool = opened(tmp_path, max_events=3)
     spool.append(lines(1, 2))
@@ -108,6 +134,22 @@ def test_a_full_disk_loses_the_batch_and_harms_nothing_else(
     assert spool.peek(10) == lines(1, 4)
     spool.close()
     assert opened(tmp_path).peek(10) == lines(1, 4)
+
+
+def test_a_full_disk_keeps_no_event_from_its_taker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = opened(tmp_path)
+    spool.append(lines(1, 2, 3))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        spool.ack(1)
+    assert spool.peek(10) == lines(2, 3)
+    spool.ack(1)
+    spool.close()
+    assert opened(tmp_path).peek(10) == lines(3)
 
 
 def test_a_long_backlog_gives_its_space_back_while_it_drains(
