@@ -1,7 +1,7 @@
 """The section desk: passages are shown to it as they are written, and violations of section speed come out.
 
 It sits beside the results actor. What it remembers is in Redis anyway: after a restart it reads the passages
-again, and what it states again has the same ids.
+again, in the order in which they came. So it finds what it found before, and what it states again has the same ids.
 """
 
 from __future__ import annotations
@@ -73,8 +73,12 @@ class SectionDesk:
         return line.type == PASSAGE
 
     def take(self, event: Event) -> list[Event]:
-        """Called when a passage was written: the violation that it completes, with its evidence."""
-        return self._take(event, self._now())
+        """Called when a passage was written: the violation that it completes, with its evidence.
+
+        Raises:
+            StoreError: If Redis is away after a restart; :meth:`sweep` makes up for it.
+        """
+        return [*self._restore(), *self._take(event, self._now())]
 
     def _take(self, event: Event, came_at: datetime) -> list[Event]:
         match = self.book.take(Passage.of(event), came_at)
@@ -86,18 +90,19 @@ class SectionDesk:
         Raises:
             StoreError: If Redis is away.
         """
-        events = [] if self._restored else self._restore()
-        self._restored = True
         self.book.sweep(self._now())
         self._remove()
-        return events
+        return self._restore()  # last: what was found once is not found again
 
     def _restore(self) -> list[Event]:
+        """What those before a restart make, each once."""
+        if self._restored:
+            return []
         entries = self._archive.captured("type", PASSAGE, *EVER, RESTORED)
-        now = self._now()
+        self._restored, now = True, self._now()
         return [
             made
-            for entry in reversed(entries)
+            for entry in sorted(entries, key=lambda entry: entry.order)
             for made in self._take(entry.event, min(now, entry.written_at))
         ]
 

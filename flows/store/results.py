@@ -50,9 +50,15 @@ class Entry:
     decision: Event | None = None
 
     @property
+    def order(self) -> tuple[int, int]:
+        """Its place as numbers: entries sorted by it stand in the order of writing."""
+        ms, _, n = self.place.partition("-")
+        return int(ms), int(n)
+
+    @property
     def written_at(self) -> datetime:
         """When it was written."""
-        return datetime.fromtimestamp(int(self.place.partition("-")[0]) / 1000, UTC)
+        return datetime.fromtimestamp(self.order[0] / 1000, UTC)
 
     @property
     def case(self) -> Case:

@@ -1,0 +1,104 @@
+"""The section desk after a restart finds what it found before, and loses nothing while Redis is away."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sections import START, TERMS, passage
+
+from flows.desks.sections import SectionDesk
+from flows.domain.errors import LostFile, StoreError
+from flows.domain.passages import Passage
+from flows.store.results import Entry
+
+TRAVEL_S = TERMS.length_m / 100 * 3.6
+NOW = START + timedelta(minutes=2)
+MANIFEST = json.dumps({"plate": {"outcome": "read", "text": "123ABC02", "confident": True}}).encode()
+
+
+class House:
+    """Redis and an evidence store, as the desk sees them."""
+
+    def __init__(self) -> None:
+        self.written: list[Entry] = []
+        self.kept: set[str] = set()
+        self.owed: set[str] = set()
+        self.away = False
+
+    def comes(self, desk: SectionDesk, *passages: Passage) -> list[str]:
+        """They are written, and shown to the desk; the violations that it states."""
+        found = []
+        for each in passages:
+            n = len(self.written) + 8  # from 10 on they are no order of texts
+            self.written.append(Entry(f"{NOW.timestamp() * 1000:.0f}-{n}", each.event()))
+            found += desk.take(each.event())
+        return violations(found)
+
+    def captured(self, *_: Any, **__: Any) -> list[Entry]:
+        return sorted(self.written, key=lambda entry: entry.event.time, reverse=True)
+
+    def read(self, folder: str, _: str) -> bytes:
+        if folder in self.owed:
+            raise LostFile(folder)
+        return MANIFEST
+
+    def keep(self, folder: str, _: str) -> None:
+        self.kept.add(folder)
+
+    def owe(self, which: Iterable[str]) -> None:
+        self.owed |= set(which)
+
+    def pay(self) -> int:
+        if self.away:
+            raise StoreError("Redis is away")
+        return 0
+
+    def desk(self) -> SectionDesk:
+        return SectionDesk(self, self, self, now=lambda: NOW)  # type: ignore[arg-type]
+
+
+def violations(found: Iterable[Any]) -> list[str]:
+    return [event.id for event in found if event.type.startswith("dome.violation.")]
+
+
+ENTRY = passage("entry", 0)
+LATER = passage("exit", TRAVEL_S, track=8, position_m=(3.5, 25.0))
+EARLIER = passage("exit", TRAVEL_S - 0.4, track=7)  # the same car: its package waited for a plate reader
+
+
+@pytest.mark.parametrize("swept", [True, False])
+def test_one_drive_stays_one_violation_after_a_restart(swept: bool) -> None:
+    house = House()
+    desk = house.desk()
+    (stated,) = house.comes(desk, ENTRY, LATER)
+    assert house.comes(desk, EARLIER) == []
+    desk.sweep()
+    assert house.owed == {EARLIER.evidence}
+    again = house.desk()
+    found = violations(again.sweep()) if swept else house.comes(again, passage("entry", 90, "hash-b"))
+    assert found == [stated]
+    assert house.comes(again, EARLIER) == []
+    assert violations(again.sweep()) == []
+
+
+def test_a_twin_that_comes_right_after_a_restart_is_one_still() -> None:
+    house = House()
+    (stated,) = house.comes(house.desk(), ENTRY, LATER)
+    again = house.desk()
+    assert house.comes(again, EARLIER) == [stated]
+    assert violations(again.sweep()) == []
+
+
+def test_what_a_restart_finds_is_told_when_redis_blinks_meanwhile() -> None:
+    house = House()
+    (stated,) = house.comes(house.desk(), ENTRY, LATER)
+    again, house.away = house.desk(), True
+    with pytest.raises(StoreError):
+        again.sweep()
+    house.away = False
+    assert violations(again.sweep()) == [stated]
+    assert violations(again.sweep()) == []
