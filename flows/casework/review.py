@@ -67,6 +67,28 @@ def step(
     return _event(case, decision)
 
 
+def is_repeated(
+    case: Case,
+    version: int,
+    action: Action,
+    person: Person,
+    *,
+    reason: ReviewReason | None = None,
+    detail: str = "",
+    plate: str = "",
+) -> bool:
+    """Whether the decision that holds is this very step, whose answer got lost; arguments as of :func:`step`.
+
+    Raises:
+        FieldError: See :func:`step`.
+    """
+    held = case.decision
+    if held is None or (held.number, held.by, held.step) != (version + 1, person.sub, action):
+        return False
+    why = _reason(action, reason, plate)
+    return (held.reason, held.detail) == (why, detail) and (not plate or held.plate == normal_plate(plate))
+
+
 def lease_over(case: Case, at: datetime) -> Event:
     """The decision that gives a violation back whose reviewer has gone away."""
     state = _before(case) if _before(case) in DETECTED else "needs_review"

@@ -8,7 +8,7 @@ from typing import Final
 
 from flows.casework.adjudication import Case
 from flows.casework.exemptions import Lists
-from flows.casework.review import holder_of, lease_over, step, version_of
+from flows.casework.review import holder_of, is_repeated, lease_over, step, version_of
 from flows.domain.errors import DomeError
 from flows.domain.people import Person
 from flows.domain.review import Action, ReviewReason, StepRefused
@@ -71,14 +71,14 @@ class Reviews:
             The violation as it is then.
 
         Raises:
-            Overtaken: If somebody else decided first.
+            Overtaken: If somebody else decided first, or the same person otherwise.
             Gone: If it was deleted meanwhile; nothing is written of the step then.
             NotTheirs: See :func:`flows.casework.review.step`; so ``StepRefused`` and ``FieldError``.
             StoreError: If Redis is away: it may be taken all the same; send it again.
         """
         case = entry.case
         if version_of(case) != version:
-            if self._is_repeated(case, version, action, person):
+            if is_repeated(case, version, action, person, reason=reason, detail=detail, plate=plate):
                 return entry
             raise _overtaken(case, version)
         lists = self._lists.lists() if action in ("confirm", "issue") else {}
@@ -87,7 +87,9 @@ class Reviews:
         after = self._results.event(entry.event.id)
         if after is None:
             raise Gone(f"violation: expected one that exists, got {entry.event.id!r}")
-        if not fresh and (after.decision is None or after.decision.id != event.id):
+        if not fresh and not is_repeated(
+            after.case, version, action, person, reason=reason, detail=detail, plate=plate
+        ):
             raise _overtaken(after.case, version)
         return after
 
@@ -116,14 +118,6 @@ class Reviews:
         stale = self._results.entries(self._violations.claimed_before(at - LEASE))
         events = [lease_over(entry.case, at) for entry in stale if holder_of(entry.case)]
         return self._results.write(events).written
-
-    @staticmethod
-    def _is_repeated(case: Case, version: int, action: Action, person: Person) -> bool:
-        """Whether the decision that holds is this very step, whose answer got lost."""
-        held = case.decision
-        return (
-            held is not None and held.number == version + 1 and held.by == person.sub and held.step == action
-        )
 
 
 def _overtaken(case: Case, version: int) -> Overtaken:
