@@ -18,7 +18,7 @@ from flows.store.caserecord import ended, expiring, figures, kept, probes_of
 from flows.store.casesweep import CaseSweep, Files
 from flows.store.compacting import compact
 from flows.store.connection import told
-from flows.store.ledger import GRACE_MS, Change, Clock, Ledger, Refused, entry, from_ms, to_ms, utc_now
+from flows.store.ledger import Change, Clock, Ledger, Refused, entry, from_ms, to_ms, utc_now
 from flows.store.stopswitch import StopSwitch, said
 from flows.store.urgent import UrgentStarts
 from flows.store.vault import Vault
@@ -235,7 +235,7 @@ class CaseStore:
             ended(after, by, change)
         else:
             change.commands = [*kept(after), *expiring(after)]
-            change.extend = (case_id, to_ms(after.ends_at) + GRACE_MS)
+            change.extend = (case_id, to_ms(after.ends_at))
         self._urgent.stepped(case, after, change)
         self._commit_step(case_id, change)
         return self.get(case_id)

@@ -9,8 +9,8 @@
 --   commands  what is changed
 --   drop      {who, why, case, leads: '' | 'unconfirmed' | 'all', probes: their ids, route}: what a case loses, or
 --             {who, why, case, lead}: one lead goes
---   alert     {lead, fields ...}: is put into the stream of alerts; the lead remembers where
---   extend    {case, ms}: its unconfirmed leads may live until then, or their own deadline
+--   alert     {lead, fields ...}: is put into the stream of alerts; where is remembered until the lead is deleted
+--   extend    {case, ms, grace}: its unconfirmed leads may live until then, or their own deadline, and so many ms more
 --   entries   JSON texts of audit entries without seq, at, prev and hash
 -- Returns {1, now, leads, probes and routes that went}, or {0, number of the guard, what came instead}.
 -- Time never goes back here: the latest one that was ever seen holds (the key "clock").
@@ -29,11 +29,12 @@ local now_text = audit_time(prefix, ask.ahead and math.min(ask.now, redis_ms() +
 local function note(body) audit_note(prefix, now_text, body) end
 
 local gone = 0
+local alerts = prefix .. 'alerts'
 local function drop_lead(case, id, drop)
-  local record = prefix .. 'lead:' .. id
-  local alert = call('HGET', record, 'alert')
-  if alert then call('XDEL', prefix .. 'alerts', alert) end
-  call('DEL', record)
+  local alert = call('HGET', alerts .. ':places', id) -- not of its record, which may have expired
+  if alert then call('XDEL', alerts, alert) end
+  call('HDEL', alerts .. ':places', id)
+  call('DEL', prefix .. 'lead:' .. id)
   call('ZREM', prefix .. 'leads:due', case .. '/' .. id)
   call('ZREM', prefix .. 'case:' .. case .. ':leads', id)
   if drop.lead then call('SADD', prefix .. 'case:' .. case .. ':gone', id) end
@@ -68,13 +69,13 @@ for _, drop in ipairs(ask.drop) do
   if drop.lead then drop_lead(drop.case, drop.lead, drop) else drop_case(drop) end
 end
 if ask.alert then
-  local place = call('XADD', prefix .. 'alerts', 'MAXLEN', '~', 10000, '*', unpack(ask.alert))
-  call('HSET', prefix .. 'lead:' .. ask.alert[2], 'alert', place)
+  local place = call('XADD', alerts, 'MAXLEN', '~', 10000, '*', unpack(ask.alert))
+  call('HSET', alerts .. ':places', ask.alert[2], place)
 end
 if ask.extend then
   for _, id in ipairs(call('ZRANGE', prefix .. 'case:' .. ask.extend[1] .. ':leads', 0, -1)) do
     local due = call('ZSCORE', prefix .. 'leads:due', ask.extend[1] .. '/' .. id)
-    local last = math.min(tonumber(due or 0), tonumber(ask.extend[2]))
+    local last = math.min(tonumber(due or 0), ask.extend[2]) + ask.extend[3]
     if due then call('PEXPIREAT', prefix .. 'lead:' .. id, string.format('%.0f', last)) end
   end
 end

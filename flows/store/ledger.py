@@ -181,7 +181,7 @@ class Ledger:
         if change.alert is not None:
             asked["alert"] = change.alert
         if change.extend is not None:
-            asked["extend"] = change.extend
+            asked["extend"] = [*change.extend, GRACE_MS]
         with told(what, self.address):
             answer: Any = self._commit(args=[keys.PREFIX, json.dumps(asked, ensure_ascii=False)])
         if answer[0] == 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -143,6 +143,29 @@ def test_leads_of_an_urgent_case_wait_on_when_it_is_authorised(house: House) -> 
     house.cases.authorise("case-1", "bolat")
     house.clock.at = T0 + 25 * HOUR
     assert house.leads.confirm(lead, "erlan").lead.state == "confirmed"
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+@pytest.mark.parametrize("expired", [False, True], ids=["swept", "swept late"])
+def test_an_alert_goes_with_its_lead_however_late_somebody_sweeps(
+    house: House, urgent: bool, expired: bool
+) -> None:
+    house.begin(urgent=urgent, expires_at=T0 + 6 * 24 * HOUR)
+    lead = house.lead()
+    if urgent:
+        house.cases.authorise("case-1", "bolat")
+    record = f"{{dome}}:lead:{lead}"
+    due_at = house.leads.raw(lead).deadline_at
+    left_s = (due_at - datetime.now(UTC)).total_seconds()
+    grace_s = house.redis.pttl(record) / 1000 - left_s
+    assert grace_s == pytest.approx(600, abs=30), "whoever sweeps comes first"
+    if expired:
+        house.redis.delete(record)
+    house.clock.at = due_at
+    house.cases.sweep()
+    assert house.redis.exists(record) == 0
+    assert house.redis.xlen("{dome}:alerts") == 0
+    assert house.redis.exists("{dome}:alerts:places") == 0
 
 
 def test_a_lead_is_shown_to_nobody_after_its_hours(house: House) -> None:
