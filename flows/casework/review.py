@@ -51,7 +51,7 @@ def step(
     Raises:
         NotTheirs: If the person may not.
         StepRefused: If the violation is not in a state for it, or its plate is exempt, unknown or not yet
-            checked against a fresh list.
+            checked against a fresh list, or, to confirm it, its package is not stored (yet).
         FieldError: If the reason does not belong to the step, or a plate to nothing.
     """
     state = take(action, case.state, person, holder=holder_of(case), before=_before(case))
@@ -59,6 +59,9 @@ def step(
     held = case.decision
     if action == "issue" and held is not None and held.by == person.sub:
         raise StepRefused(f"issue: {person.sub} confirmed it; expected another person", code="four_eyes")
+    if action == "confirm" and case.violation.data.get("evidence") and case.evidence is None:
+        told = "confirm: expected its evidence package to be stored, got none; wait for it, or reject it"
+        raise StepRefused(told, code="no_package")
     decision = _next(case, action, state, why, person.sub, at).model_copy(update={"detail": detail})
     if plate:
         decision = decision.model_copy(update={"plate": normal_plate(plate)})

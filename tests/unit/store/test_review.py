@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from violations import AT, plate, violation
+from violations import AT, package, plate, violation
 
+from flows.casework.adjudication import Decision
 from flows.domain.people import Person
+from flows.domain.review import Action, StepRefused
 from flows.store.results import Entry, ResultsStore
 from flows.store.review import Overtaken, Reviews
 from flows.store.violations import ViolationsStore
@@ -23,10 +25,10 @@ class NoLists:
 class House:
     """A violation that Dana looks at, as she saw it and as it is now."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, evidence: str = "") -> None:
         self.results = ResultsStore(url)
         self._reviews = Reviews(self.results, ViolationsStore(url), NoLists())  # type: ignore[arg-type]
-        self._of = violation(exemptions=(), state="stands")
+        self._of = violation(exemptions=(), state="stands", evidence=evidence)
         self.results.write([self._of, plate(self._of)])
         self.seen = self._reviews.decide(self.now(), 0, "claim", DANA, AT)
 
@@ -35,9 +37,16 @@ class House:
         assert held is not None
         return held
 
-    def confirm(self, entry: Entry, **said: Any) -> tuple[str, str, str]:
-        decision = self._reviews.decide(entry, 1, "confirm", DANA, AT, **said).case.decision
+    def package(self) -> None:
+        self.results.write([package(self._of)])
+
+    def decide(self, entry: Entry, action: Action, **said: Any) -> Decision:
+        decision = self._reviews.decide(entry, 1, action, DANA, AT, **said).case.decision
         assert decision is not None
+        return decision
+
+    def confirm(self, entry: Entry, **said: Any) -> tuple[str, str, str]:
+        decision = self.decide(entry, "confirm", **said)
         return decision.plate, decision.reason, decision.detail
 
 
@@ -70,3 +79,17 @@ def test_a_confirmation_that_is_sent_again_is_known(house: House, again: str, at
     held = house.confirm(house.seen, plate="123ABC02", detail="read it twice")
     seen = house.seen if at_once else house.now()
     assert house.confirm(seen, plate=again, detail="read it twice") == held
+
+
+def test_nobody_confirms_what_has_no_package(redis_url: str) -> None:
+    house = House(redis_url, evidence="lane-1/2026-09-01/a")
+    with pytest.raises(StepRefused, match="package") as refused:
+        house.decide(house.now(), "confirm", plate="123ABC02")
+    assert refused.value.code == "no_package"
+    house.package()
+    assert house.decide(house.now(), "confirm").state == "confirmed"
+
+
+def test_what_has_no_package_can_be_rejected(redis_url: str) -> None:
+    house = House(redis_url, evidence="lane-1/2026-09-01/a")
+    assert house.decide(house.now(), "reject", reason="poor_evidence").state == "rejected"
