@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,7 @@ def store_package(
     for frame in source.frames():
         if frame.index == 80:
             queue.add(event)
-    return queue.flush()
+    return list(chain.from_iterable(queue.flush()))
 
 
 @cache

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 from cluster.bench.report import Figure, at_least, at_most
@@ -98,8 +99,8 @@ def package() -> bytes:
         for frame in source.frames():
             if frame.at >= event.time and not len(queue) and not told:
                 queue.add(event)
-            told += queue.due(frame.at)
-        told += queue.flush()
+            told += chain.from_iterable(queue.due(frame.at))
+        told += chain.from_iterable(queue.flush())
         place = evidence_folder(event)
         manifest = store.read(place, MANIFEST)
         files = {f.name: store.read(place, f.name) for f in Manifest.model_validate_json(manifest).files}

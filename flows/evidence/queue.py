@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -167,14 +167,17 @@ class EvidenceQueue:
         with self._lock:
             return bool(self._hurried or self._over(now_at))
 
-    def due(self, now_at: datetime) -> list[Event]:
-        """Makes the packages whose clip is over. Called where :meth:`has_due` says so.
+    def due(self, now_at: datetime) -> Iterator[list[Event]]:
+        """Makes the packages whose clip is over, one after another. Called where :meth:`has_due` says so.
+
+        Each is told before the next is made, which may wait for a reader: of a passage nothing but its event says
+        where its package lies.
 
         Args:
             now_at: Capture time of the newest frame that was read.
 
-        Returns:
-            An ``EVIDENCE_STORED`` event for each package written, before it one of the plate where that was
+        Yields:
+            An ``EVIDENCE_STORED`` event for a package that was written, before it one of the plate where that was
             asked for; of a passage, the passage itself, now that its plate's hash is known; of a candidate that
             proves to be a violation, first of all that violation.
         """
@@ -182,19 +185,17 @@ class EvidenceQueue:
             ready = self._hurried + self._over(now_at)
             self._hurried = []
             self._waiting = [w for w in self._waiting if w not in ready]
-        return self._make(ready)
+        yield from self._make(ready)
 
-    def flush(self) -> list[Event]:
+    def flush(self) -> Iterator[list[Event]]:
         """Makes all packages that wait, as far as their clips go; called at the end. See :meth:`due`."""
         deadline_s = time.monotonic() + END_PATIENCE_S
-        made: list[Event] = []
         while ready := self._all():  # those that failed wait for another attempt
             soonest_s = min(deadline_s, *(w.not_before_s for w in ready))
             time.sleep(max(0.0, soonest_s - time.monotonic()))
             for waiting in ready:
                 waiting.last = time.monotonic() >= deadline_s
-            made += self._make(ready)
-        return made
+            yield from self._make(ready)
 
     def _over(self, now_at: datetime) -> list[_Waiting]:
         """Those whose clip is over and that need not wait for another attempt."""
@@ -207,12 +208,11 @@ class EvidenceQueue:
             every, self._waiting, self._hurried = self._hurried + self._waiting, [], []
         return every
 
-    def _make(self, ready: Sequence[_Waiting]) -> list[Event]:
-        events = []
-        with self._making:
-            for waiting in sorted(ready, key=lambda w: unseen(w.event)):  # packages first
-                events += self._attempt(waiting)
-        return events
+    def _make(self, ready: Sequence[_Waiting]) -> Iterator[list[Event]]:
+        for waiting in sorted(ready, key=lambda w: unseen(w.event)):  # packages first
+            with self._making:
+                made = self._attempt(waiting)
+            yield made
 
     def _attempt(self, waiting: _Waiting) -> list[Event]:
         # A second more: what is shown before the end may be sent after it.

@@ -96,7 +96,8 @@ class EvidenceStore:
         return found
 
     def write(self, folder: str, files: Mapping[str, bytes], manifest: bytes) -> bytes:
-        """Writes a package, its manifest last. A package that is there already stays as it is.
+        """Writes a package, its manifest last. A package that is there already stays as it is; of one that cannot be
+        written nothing stays, as far as the store is there.
 
         Args:
             folder: Relative to the store, ``camera/day/event``.
@@ -113,9 +114,10 @@ class EvidenceStore:
             place = _inside(folder)
             if self._files.exists(place / MANIFEST):
                 return self._files.read(place / MANIFEST)
-            for name, data in files.items():
-                self._files.write(place / _plain(name), data)
-            self._files.write(place / MANIFEST, manifest)
+            with self._whole(place):
+                for name, data in files.items():
+                    self._files.write(place / _plain(name), data)
+                self._files.write(place / MANIFEST, manifest)
         except OSError as error:
             raise EvidenceAway(f"evidence cannot be written to {self.address}/{folder}: {error}") from error
         return manifest
@@ -229,6 +231,16 @@ class EvidenceStore:
                 return False
             self._files.remove(place)
         return True
+
+    @contextmanager
+    def _whole(self, place: PurePosixPath) -> Iterator[None]:
+        """A folder that is written whole or not at all: nobody would know of pictures of a passage that is given up."""
+        try:
+            yield
+        except Exception:
+            with suppress(Exception):  # why it could not be written is what counts, and is tried again
+                self._files.remove(place)
+            raise
 
     @contextmanager
     def _removing(self, folder: str) -> Iterator[PurePosixPath]:

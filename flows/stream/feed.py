@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
@@ -92,8 +92,8 @@ class Evidence(Protocol):
     def take(self, picture: Picture, views: Iterable[View]) -> None: ...
     def keep(self, wanted: Set[datetime], views: Set[View]) -> None: ...
     def has_due(self, now_at: datetime) -> bool: ...
-    def due(self, now_at: datetime) -> list[Event]: ...
-    def flush(self) -> list[Event]: ...
+    def due(self, now_at: datetime) -> Iterator[list[Event]]: ...
+    def flush(self) -> Iterator[list[Event]]: ...
     def refusals(self) -> dict[str, int]: ...
     def __len__(self) -> int: ...
 
@@ -368,15 +368,15 @@ class Feed:
         if not (len(evidence) if flush else evidence.has_due(now_at)):
             return  # a thread costs as much as the gate, and a package waits for its clip for seconds
         if self._making is None or self._making.done():
-            make = evidence.flush if flush else lambda: evidence.due(now_at)
-            self._making = asyncio.create_task(self._package(make))
+            made = evidence.flush() if flush else evidence.due(now_at)
+            self._making = asyncio.create_task(self._package(made))
         if self._lossless or flush:
             await self._making
 
-    async def _package(self, make: Callable[[], list[Event]]) -> None:
-        stored: list[Event] | None = await asyncio.to_thread(self._guarded, "evidence", make)  # type: ignore[arg-type]
-        self._pipeline.counts.events.update(e.type for e in stored or [] if e.type not in WAITING)
-        self._publish(stored or [], packaged=True)
+    async def _package(self, made: Iterator[list[Event]]) -> None:
+        while (stored := await asyncio.to_thread(self._guarded, "evidence", next, made, None)) is not None:
+            self._pipeline.counts.events.update(e.type for e in stored if e.type not in WAITING)
+            self._publish(stored, packaged=True)
 
     async def _finish(self, decoding: asyncio.Future[None]) -> None:
         self._publish(await self._news(self._guarded("step", self._pipeline.close) or []))

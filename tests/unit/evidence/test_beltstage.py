@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -88,8 +89,8 @@ def play(tmp_path: Path, clip: Path) -> Play:
                 queue.add(asked or candidate())
             queue.keep(set(), views if frame.index < 60 else set())
             if frame.index % 10 == 0:
-                made += queue.due(frame.at)
-        made += queue.flush()
+                made += chain.from_iterable(queue.due(frame.at))
+        made += chain.from_iterable(queue.flush())
         return made, queue, store
 
     return played

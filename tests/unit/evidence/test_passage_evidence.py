@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,7 +54,7 @@ def test_a_passage_is_told_when_its_package_is_written(tmp_path: Path, clip: Pat
     for frame in source.frames():
         if frame.index == 110:
             queue.add(event)
-    (done,) = queue.flush()
+    ((done,),) = queue.flush()
     assert (done.id, done.type) == (event.id, PASSAGE)
     assert not untold(done)
     assert Passage.of(done).plate == "keyed-hash"
@@ -91,11 +93,30 @@ class Taken:
         self.packaged.append(event)
 
 
+def feed_to(taken: Taken) -> Feed:
+    camera = SimpleNamespace(live=True, id="cam-1")
+    pipeline: Any = SimpleNamespace(camera=camera, lag_frames=0, counts=SimpleNamespace(events=Counter()))
+    return Feed(None, pipeline, None, None, taken, taken)  # type: ignore[arg-type]
+
+
+async def test_a_camera_sends_a_passage_before_it_makes_the_next_package() -> None:
+    taken = Taken()
+    passages = [passage("entry", at_s).event() for at_s in (0, 1)]
+    sent: list[int] = []
+
+    def made() -> Iterator[list[Event]]:
+        for each in passages:
+            yield [each]
+            sent.append(len(taken.sent))
+
+    await feed_to(taken)._package(made())
+    assert sent == [1, 2]
+    assert [event.id for event in taken.sent] == [event.id for event in passages]
+
+
 def test_a_camera_sends_a_passage_only_after_its_package() -> None:
     taken = Taken()
-    camera = SimpleNamespace(live=True, id="cam-1")
-    pipeline: Any = SimpleNamespace(camera=camera, lag_frames=0)
-    feed = Feed(None, pipeline, None, None, taken, taken)  # type: ignore[arg-type]
+    feed = feed_to(taken)
     waiting = passage("entry", 0).model_copy(update={"plate": "", "manifest_sha256": ""}).event()
     other = violation()
     feed._publish([waiting, other])

@@ -72,7 +72,7 @@ def packaged(clip: Path, where: Path, event: Event, wanted: dict[int, Set[dateti
             queue.add(event)
         if frame.index in wanted:
             queue.keep(wanted[frame.index])
-    queue.flush()
+    list(queue.flush())
     folder = evidence_folder(event)
     assert verify_package(store, folder) == []
     manifest = Manifest.model_validate_json(store.read(folder, MANIFEST))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,8 @@ def play(tmp_path: Path, clip: Path) -> Play:
             if frame.index == 60:
                 queue.add(event)
             if frame.index % 10 == 0:
-                made += queue.due(frame.at)
-        made += queue.flush()
+                made += chain.from_iterable(queue.due(frame.at))
+        made += chain.from_iterable(queue.flush())
         folder = str(made[-1].data["folder"])
         return made, Manifest.model_validate_json(store.read(folder, MANIFEST)), store
 

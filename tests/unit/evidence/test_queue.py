@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -68,14 +69,14 @@ class Job:
     def run(self, events: Mapping[int, Event]) -> Job:
         for frame in self.source.frames():
             self._step(frame, events)
-        self.stored += [(-1, e) for e in self.queue.flush()]
+        self.stored += [(-1, e) for e in chain.from_iterable(self.queue.flush())]
         return self
 
     def _step(self, frame: Frame, events: Mapping[int, Event]) -> None:
         if frame.index in events:
             self.queue.add(events[frame.index])
         if frame.index % 25 == 0 and self.queue.has_due(frame.at):
-            self.stored += [(frame.index, e) for e in self.queue.due(frame.at)]
+            self.stored += [(frame.index, e) for e in chain.from_iterable(self.queue.due(frame.at))]
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +240,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, clip: Path, monkeypatch: pyte
     for _ in range(20):
         if queue.has_due(at(300)):
             asked.append(seconds)
-            made += [(seconds, event) for event in queue.due(at(300))]
+            made += [(seconds, event) for event in chain.from_iterable(queue.due(at(300)))]
         seconds += 1.0
     assert asked == [100, 101, 103, 107]
     assert [(when, event.type) for when, event in made] == [(100 + 1 + 2 + 4, EVIDENCE_STORED)]
@@ -256,7 +257,7 @@ def test_what_waits_for_a_full_disk_is_bounded_and_the_rest_is_counted(
     assert len(list(source.frames())) == 300
     for first in (130, 135, 140):
         queue.add(make_violation(first))
-    assert queue.due(at(300)) == []
+    assert list(queue.due(at(300))) == [[], [], []]
     assert (len(queue), queue.lost) == (kept, 3 - kept)
 
 
@@ -343,6 +344,41 @@ def test_any_address_serves_as_store(clip: Path) -> None:
     assert verify_package(store, evidence_folder(event)) == []
     with pytest.raises(StoreError, match="DOME_EVIDENCE"):
         EvidenceStore("nosuchscheme://x")
+
+
+def test_each_package_is_told_before_the_next_is_made(tmp_path: Path, clip: Path) -> None:
+    source = FileVideo("cam-1", clip, started_at=STARTED_AT)
+    queue = EvidenceQueue(source.ring, store_in(tmp_path), CONTEXT, clip_s=4.0)
+    assert len(list(source.frames())) == 300
+    for first in (130, 131, 132):
+        queue.add(make_violation(first, 150 + first - 130))
+    told = [len(list(tmp_path.rglob(MANIFEST))) for _ in queue.due(at(300))]
+    assert told == [1, 2, 3]
+
+
+def test_of_a_package_that_cannot_be_written_nothing_stays(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    folder = "cam-1/2026-05-04/e"
+    with pytest.raises(StoreError, match="cannot be written"):
+        store.write(folder, {"gate.jpg": b"somebody who did nothing", "n" * 300: b""}, b"{}")
+    assert not (tmp_path / folder).exists()
+    store.write(folder, {"gate.jpg": b"1"}, b"{}")
+    with pytest.raises(StoreError):
+        store.write("../e", {"gate.jpg": b"1"}, b"{}")
+    assert store.write(folder, {"n" * 300: b""}, b"[]") == b"{}", "what is there stays"
+    assert store.read(folder, "gate.jpg") == b"1"
+
+
+def test_what_goes_wrong_in_clearing_up_hides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd(*_: object) -> None:
+        raise ZeroDivisionError("an object store's own kind of error")
+
+    store = store_in(tmp_path)
+    monkeypatch.setattr(store._files, "remove", odd)
+    with pytest.raises(StoreError, match="cannot be written"):
+        store.write("cam-1/2026-05-04/e", {"n" * 300: b""}, b"{}")
 
 
 def test_a_half_written_package_is_no_package(tmp_path: Path) -> None:

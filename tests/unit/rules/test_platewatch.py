@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -222,8 +223,8 @@ def play(tmp_path: Path, clip: Path) -> Play:
                 for event in events:
                     queue.add(event)
             if frame.index % 10 == 0:
-                made += queue.due(frame.at)
-        made += queue.flush()
+                made += chain.from_iterable(queue.due(frame.at))
+        made += chain.from_iterable(queue.flush())
         assert not kept_in(tmp_path / "evidence")
         return made, queue
 
