@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from flows.domain.belts import is_candidate
-from flows.domain.errors import ReaderAway, ReaderFailed, StoreError
+from flows.domain.errors import LostFile, ReaderAway, ReaderFailed, StoreError
 from flows.domain.events import (
     EVIDENCE_STORED,
     OBJECT_EVENTS,
@@ -35,10 +35,11 @@ from flows.evidence.package import EvidenceContext, Manifest, sha256
 from flows.evidence.packing import Footage, Packing, crops_of, moments_of
 from flows.evidence.pinned import PinShelf
 from flows.evidence.platestage import END_PATIENCE_S, PAUSES_S, PlateStage, has_plate
+from flows.evidence.unfinished import Unfinished
 from flows.evidence.viewshelf import MAX_VIEW_BYTES, ViewShelf
 from flows.sources.packets import RingPacket
 from flows.sources.ring import PacketRing
-from flows.store.evidence import EvidenceStore
+from flows.store.evidence import MANIFEST, EvidenceStore
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class EvidenceQueue:
         plates: Reads the vehicle's plate; None where nobody does.
         belts: Decides what becomes of candidates of the seat-belt rule; None where nobody does.
         pauses_s: Between attempts to write a package; one more attempt than pauses.
+        unfinished: Notes of passages' packages; None where the same recording is played again after a kill.
 
     Attributes:
         problem: When and why the last package could not be written; empty once one could be again.
@@ -102,11 +104,14 @@ class EvidenceQueue:
         plates: PlateStage | None = None,
         belts: BeltStage | None = None,
         pauses_s: tuple[float, ...] = PAUSES_S,
+        unfinished: Unfinished | None = None,
     ) -> None:
         self._ring, self._store, self._context = ring, store, context
         self.pins, self.views = PinShelf(ring), ViewShelf()
         self._hash_plate, self._plates, self._belts = hash_plate, plates, belts
         self._pauses_s = pauses_s
+        self._unfinished = unfinished
+        self._left = unfinished.left() if unfinished is not None else []
         self._clip = timedelta(seconds=clip_s)
         self._lock = threading.Lock()
         self._making = threading.Lock()
@@ -165,7 +170,7 @@ class EvidenceQueue:
     def has_due(self, now_at: datetime) -> bool:
         """Whether :meth:`due` has anything to make. Asked after every frame: quick."""
         with self._lock:
-            return bool(self._hurried or self._over(now_at))
+            return bool(self._left or self._hurried or self._over(now_at))
 
     def due(self, now_at: datetime) -> Iterator[list[Event]]:
         """Makes the packages whose clip is over, one after another. Called where :meth:`has_due` says so.
@@ -185,6 +190,7 @@ class EvidenceQueue:
             ready = self._hurried + self._over(now_at)
             self._hurried = []
             self._waiting = [w for w in self._waiting if w not in ready]
+        yield from self._recovered()
         yield from self._make(ready)
 
     def flush(self) -> Iterator[list[Event]]:
@@ -213,6 +219,29 @@ class EvidenceQueue:
             with self._making:
                 made = self._attempt(waiting)
             yield made
+            if made and waiting.event.type == PASSAGE and self._unfinished is not None:
+                self._unfinished.done(evidence_folder(waiting.event))
+
+    def _recovered(self) -> Iterator[list[Event]]:
+        """Passages of which an earlier process had written the package, but not told. What is no package goes."""
+        left, self._left = self._left, []
+        for folder in left:
+            try:
+                made = self._recovery(folder)
+            except (StoreError, ValueError) as error:
+                log.warning("camera %s: %s; tried again at the next start", self._context.camera_id, error)
+                continue
+            yield made
+            assert self._unfinished is not None
+            self._unfinished.done(folder)
+
+    def _recovery(self, folder: str) -> list[Event]:
+        try:
+            manifest = self._store.read(folder, MANIFEST)
+        except LostFile:
+            self._store.remove(folder)
+            return []
+        return self._stored(Manifest.model_validate_json(manifest).event, folder, manifest)
 
     def _attempt(self, waiting: _Waiting) -> list[Event]:
         # A second more: what is shown before the end may be sent after it.
@@ -353,6 +382,8 @@ class EvidenceQueue:
         if making.problems:
             self.counts["incomplete"] += 1
         folder = evidence_folder(waiting.event)
+        if waiting.event.type == PASSAGE and self._unfinished is not None:
+            self._unfinished.note(folder)
         written = self._store.write(folder, making.contents, manifest.model_dump_json(indent=1).encode())
         self.problem = ""
         return self._stored(waiting.event, folder, written)

@@ -14,6 +14,7 @@ from flows.evidence.beltstage import BeltStage
 from flows.evidence.package import EvidenceContext, ModelRef
 from flows.evidence.platestage import PlateStage
 from flows.evidence.queue import EvidenceQueue
+from flows.evidence.unfinished import Unfinished
 from flows.jurisdiction import JurisdictionProfile
 from flows.settings import Settings
 from flows.store.evidence import EvidenceStore
@@ -69,7 +70,12 @@ def calibrated(camera: CameraConfig, settings: Settings) -> CameraConfig:
 
 
 def evidence_of(
-    camera: CameraConfig, around: Surroundings, source: Source, spec: DetectorSpec, readers: Readers
+    camera: CameraConfig,
+    around: Surroundings,
+    source: Source,
+    spec: DetectorSpec,
+    readers: Readers,
+    unfinished: Unfinished | None = None,
 ) -> EvidenceQueue | None:
     """Makes the camera's packages; None where nothing of it needs any.
 
@@ -97,4 +103,5 @@ def evidence_of(
         hash_plate,
         PlateStage(readers.plates, profile.plates) if around.plates else None,
         BeltStage(readers.belts) if around.belts else None,
+        unfinished=unfinished,
     )

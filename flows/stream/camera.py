@@ -35,6 +35,7 @@ from flows.domain.inference import DetectorSpec, DetectRequest
 from flows.domain.plates import PlateAnswer, PlateRequest
 from flows.domain.site import CameraConfig
 from flows.domain.status import CameraState, CameraStatus, Outlines
+from flows.evidence.unfinished import Unfinished
 from flows.pipeline import CameraPipeline
 from flows.sources import open_source
 from flows.store.landmarks import LandmarkStore
@@ -179,13 +180,17 @@ class CameraActor:
             await asyncio.to_thread(store.load) if camera.live else None,
             store.save if camera.live else None,
         )
-        self._outbox = Outbox(await asyncio.to_thread(self._spool), submit)
+        spool = await asyncio.to_thread(self._spool)
+        self._outbox = Outbox(spool, submit)
         loop = asyncio.get_running_loop()
         readers = Readers(
             Reader[PlateRequest, PlateAnswer](self._gateway, loop, "read_plate", "plate reader"),
             Reader[BeltRequest, BeltAnswer](self._gateway, loop, "read_belts", "belt classifier"),
         )
-        evidence = evidence_of(camera, self._around, source, spec, readers) if spec is not None else None
+        unfinished = Unfinished(spool.folder / "packages")  # the spool's lock is theirs, too
+        evidence = (
+            evidence_of(camera, self._around, source, spec, readers, unfinished) if spec is not None else None
+        )
         faces = self._faces(self._outbox, pipeline) if self._around.faces and spec is not None else None
         return Feed(source, pipeline, spec, detector, self._outbox, evidence, faces)
 

@@ -23,6 +23,7 @@ from flows.domain.plates import PlateRecord
 from flows.domain.site import SiteConfig
 from flows.evidence.package import verify_package
 from flows.evidence.queue import EvidenceQueue
+from flows.evidence.unfinished import Unfinished
 from flows.sources.file import FileVideo
 from flows.stream.feed import Feed
 
@@ -32,15 +33,20 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_video(tmp_path_factory.mktemp("clip") / "a.mp4", 200)
 
 
-@pytest.mark.slow
-def test_a_passage_is_told_when_its_package_is_written(tmp_path: Path, clip: Path) -> None:
+def crossing() -> Event:
+    """Of a vehicle at the gate in the fourth second; its package has not been made."""
     at = STARTED_AT + timedelta(seconds=4)
     made = Passage(
         camera="cam-1", district="center", terms=TERMS, role="entry", at=at, sd_s=0.02, track=1, cls="car",
         speed_kmh=80, position_m=(1, 25), rule_version="1",
         moments=(KeyMoment(name="gate", at=at, xyxy=(10, 10, 80, 60)),),
     )  # fmt: skip
-    event = with_evidence_folder(made.event())
+    return with_evidence_folder(made.event())
+
+
+@pytest.mark.slow
+def test_a_passage_is_told_when_its_package_is_written(tmp_path: Path, clip: Path) -> None:
+    event = crossing()
     assert untold(event)
     assert event.data["evidence"] == f"cam-1/2026-05-04/{event.id}"
     store, asked = store_in(tmp_path), []
@@ -60,6 +66,73 @@ def test_a_passage_is_told_when_its_package_is_written(tmp_path: Path, clip: Pat
     assert Passage.of(done).plate == "keyed-hash"
     assert asked == [None]
     assert verify_package(store, str(done.data["evidence"]), str(done.data["manifest_sha256"])) == []
+
+
+class Life:
+    """A camera's process that is over when the test says so; its disk is not."""
+
+    def __init__(self, folder: Path, clip: Path) -> None:
+        self.store, self.notes = store_in(folder / "evidence"), folder / "packages"
+        self._source = FileVideo("cam-1", clip, started_at=STARTED_AT)
+        self.queue = EvidenceQueue(self._source.ring, self.store, CONTEXT, clip_s=2.0, hash_plate=lambda _: "hash",
+                                   unfinished=Unfinished(self.notes))  # fmt: skip
+        self.told: list[Event] = []
+
+    def sees(self, *events: Event) -> None:
+        for frame in self._source.frames():
+            if frame.index == 110:
+                for event in events:
+                    self.queue.add(event)
+
+    def sends(self, most: int = 10) -> list[Event]:
+        """Makes what is due; killed before it has sent more than so many times."""
+        if self.queue.has_due(STARTED_AT + timedelta(hours=1)):
+            for made in self.queue.due(STARTED_AT + timedelta(hours=1)):
+                if len(self.told) == most:
+                    break
+                self.told += made
+        return self.told
+
+    @property
+    def noted(self) -> int:
+        return len(list(self.notes.iterdir()))
+
+
+def test_a_camera_that_was_killed_tells_of_the_package_that_it_had_written(
+    tmp_path: Path, clip: Path
+) -> None:
+    first = Life(tmp_path, clip)
+    first.sees(crossing())
+    assert first.sends(most=0) == []
+    second = Life(tmp_path, clip)
+    (done,) = second.sends()
+    assert (done.id, Passage.of(done).plate, untold(done)) == (crossing().id, "hash", False)
+    folder, manifest = str(done.data["evidence"]), str(done.data["manifest_sha256"])
+    assert verify_package(second.store, folder, manifest) == []
+    assert second.noted == 0
+    assert Life(tmp_path, clip).sends() == []
+
+
+def test_a_camera_that_was_killed_removes_the_pictures_of_half_a_package(tmp_path: Path, clip: Path) -> None:
+    first = Life(tmp_path, clip)
+    first.sees(crossing())
+    assert first.sends(most=0) == []
+    folder = tmp_path / "evidence" / str(crossing().data["evidence"])
+    (folder / "manifest.json").unlink()  # killed a little earlier
+    assert (folder / "gate.jpg").exists()
+    second = Life(tmp_path, clip)
+    assert second.sends() == []
+    assert not folder.exists()
+    assert second.noted == 0
+
+
+def test_a_passage_that_was_sent_is_not_told_at_the_next_start(tmp_path: Path, clip: Path) -> None:
+    first = Life(tmp_path, clip)
+    first.sees(crossing())
+    assert len(first.sends()) == 1
+    second = Life(tmp_path, clip)
+    assert (second.noted, second.sends()) == (0, [])
+    assert (tmp_path / "evidence" / str(crossing().data["evidence"])).exists()
 
 
 def test_a_site_whose_section_lacks_an_end_or_differs_is_told() -> None:
