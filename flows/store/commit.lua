@@ -7,7 +7,7 @@
 --   strict    true: refuse if the clock has gone back by more than a minute
 --   guards    {command, expected}: the command's answer must be that (as text; false: nothing)
 --   commands  what is changed
---   drop      {who, why, case, leads: '' | 'unconfirmed' | 'all', probes: their ids, route}: what a case loses, or
+--   drop      {who, why, case, leads: 'unconfirmed' | 'all', probes: their ids, route}: what a case loses, or
 --             {who, why, case, lead}: one lead goes
 --   alert     {lead, fields ...}: is put into the stream of alerts; where is remembered until the lead is deleted
 --   extend    {case, ms, grace}: its unconfirmed leads may live until then, or their own deadline, and so many ms more
@@ -44,14 +44,12 @@ end
 
 local function drop_case(drop)
   local case = prefix .. 'case:' .. drop.case
-  if drop.leads ~= '' then
-    for _, id in ipairs(call('ZRANGE', case .. ':leads', 0, -1)) do
-      local state = call('HGET', prefix .. 'lead:' .. id, 'state')
-      local kept = state == 'confirmed' or state == 'dispatched'
-      if drop.leads == 'all' or not kept then drop_lead(drop.case, id, drop) end
-    end
-    call('DEL', case .. ':gone')
+  for _, id in ipairs(call('ZRANGE', case .. ':leads', 0, -1)) do
+    local state = call('HGET', prefix .. 'lead:' .. id, 'state')
+    local kept = state == 'confirmed' or state == 'dispatched'
+    if drop.leads == 'all' or not kept then drop_lead(drop.case, id, drop) end
   end
+  call('DEL', case .. ':gone')
   for _, id in ipairs(drop.probes) do
     note(cjson.encode({ who = drop.who, action = 'probe.deleted', case = drop.case, subject = id, why = drop.why }))
     gone = gone + 1

@@ -6,7 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -50,56 +50,12 @@ class Fate:
     gone: bool
 
 
-class Leads(Protocol):
+class LeadStore:
     """Leads of search cases. They come over the results path, as ``dome.search.lead.v1`` events, and from nowhere else.
 
     All raise ``StoreError`` if Redis is away, ``CaseError`` where a lead's life forbids a step, and ``FieldError``
     for one that is not there (any more): from the end of its case, whenever that is put away, nobody confirms, is sent,
     or is shown what nobody confirmed. Whatever a person is shown is written to the audit log.
-    """
-
-    def of_case(self, case_id: str, by: str) -> list[LeadView]:
-        """Leads of a case as a person may see them, the newest first."""
-        ...
-
-    def view(self, lead_id: str, by: str) -> LeadView:
-        """One lead as a person may see it."""
-        ...
-
-    def crop(self, reference: str, by: str) -> bytes:
-        """A picture that a lead names (``seen_crop``, ``probe_crop``): JPEG."""
-        ...
-
-    def for_patrol(self, task: Task, which: Picture, by: str) -> bytes:
-        """A picture of whom a patrol looks for: JPEG, for who has accepted the task, while it goes on."""
-        ...
-
-    def confirm(self, lead_id: str, by: str) -> LeadView:
-        """See :func:`flows.domain.leads.confirm`."""
-        ...
-
-    def reject(self, lead_id: str, by: str, reason: Reason = "not_this_person") -> LeadView:
-        """See :func:`flows.domain.leads.reject`. The crop is gone when it returns.
-
-        Redis' file has been asked to let go of it by then.
-        """
-        ...
-
-    def dispatch(self, lead_id: str, by: str) -> LeadView:
-        """See :func:`flows.domain.leads.dispatch`. It is a patrol's task in the same moment."""
-        ...
-
-    def suppressions(self, case_id: str) -> list[Suppression]:
-        """Look-alikes that make no lead in a case now. For the matcher; changes are seen in ``Active.version``."""
-        ...
-
-    def raw(self, lead_id: str) -> Lead:
-        """A lead with everybody's answers: for machines, never for a person."""
-        ...
-
-
-class LeadStore:
-    """Leads in Redis; see :class:`Leads`.
 
     Args:
         url: Of Redis.
@@ -198,7 +154,7 @@ class LeadStore:
     # People look
 
     def raw(self, lead_id: str) -> Lead:
-        """See :meth:`Leads.raw`."""
+        """A lead with everybody's answers: for machines, never for a person."""
         with told("read a lead", self._ledger.address):
             text: Any = self._redis.hget(keys.lead(lead_id), "json")
         if text is None:
@@ -267,7 +223,7 @@ class LeadStore:
                 return
 
     def of_case(self, case_id: str, by: str) -> list[LeadView]:
-        """See :meth:`Leads.of_case`."""
+        """Leads of a case as a person may see them, the newest first."""
         person(by)
         (case, _), now = self._case(case_id), self._ledger.now()
         leads = self.raw_of_case(case_id)[::-1]
@@ -277,7 +233,7 @@ class LeadStore:
         return [view_for(lead, by) for lead in leads]
 
     def view(self, lead_id: str, by: str) -> LeadView:
-        """See :meth:`Leads.view`."""
+        """One lead as a person may see it."""
         person(by)
         lead = self._kept(lead_id)
         looked = entry(by, "lead.viewed", case=lead.case, subject=lead_id)
@@ -285,7 +241,10 @@ class LeadStore:
         return view_for(lead, by)
 
     def crop(self, reference: str, by: str) -> bytes:
-        """See :meth:`Leads.crop`. Whoever looks is written down in the same script that finds the picture there."""
+        """A picture that a lead names (``seen_crop``, ``probe_crop``): JPEG.
+
+        Whoever looks is written down in the same script that finds the picture there.
+        """
         person(by)
         kind, _, name = reference.partition("/")
         if kind == "leads":
@@ -304,8 +263,10 @@ class LeadStore:
         raise FieldError("crop", "leads/LEAD or probes/CASE/PROBE", repr(reference))
 
     def for_patrol(self, task: Task, which: Picture, by: str) -> bytes:
-        """See :meth:`Leads.for_patrol`. The script that writes down who looks finds task, lead and case as they were
-        looked at: who is not on the way any more at that moment sees nothing.
+        """A picture of whom a patrol looks for: JPEG, for who has accepted the task, while it goes on.
+
+        The script that writes down who looks finds task, lead and case as they were looked at: who is not on the way
+        any more at that moment sees nothing.
 
         Raises:
             TaskRefused: If they have not accepted it, or its lead is deleted.
@@ -356,21 +317,24 @@ class LeadStore:
     # People answer
 
     def confirm(self, lead_id: str, by: str) -> LeadView:
-        """See :meth:`Leads.confirm`."""
+        """See :func:`flows.domain.leads.confirm`."""
         lead = self._answered(
             lead_id, by, lambda lead: life.confirm(lead, by, self._ledger.now()), "lead.confirmed"
         )
         return view_for(lead, by)
 
     def reject(self, lead_id: str, by: str, reason: Reason = "not_this_person") -> LeadView:
-        """See :meth:`Leads.reject`."""
+        """See :func:`flows.domain.leads.reject`. The crop is gone when it returns.
+
+        Redis' file has been asked to let go of it by then.
+        """
         lead = self._answered(
             lead_id, by, lambda lead: life.reject(lead, by, self._ledger.now(), reason), "lead.rejected"
         )
         return view_for(lead, by)
 
     def dispatch(self, lead_id: str, by: str) -> LeadView:
-        """See :meth:`Leads.dispatch`."""
+        """See :func:`flows.domain.leads.dispatch`. It is a patrol's task in the same moment."""
         return view_for(self._answered(lead_id, by, life.dispatch, "lead.dispatched"), by)
 
     def _answered(self, lead_id: str, by: str, step: Callable[[Lead], Lead], action: Action) -> Lead:
@@ -492,7 +456,7 @@ class LeadStore:
     # The matcher asks
 
     def suppressions(self, case_id: str) -> list[Suppression]:
-        """See :meth:`Leads.suppressions`."""
+        """Look-alikes that make no lead in a case now. For the matcher; changes are seen in ``Active.version``."""
         with told("read suppressions", self._ledger.address):
             ids: Any = self._redis.zrange(keys.case(case_id, "leads"), 0, -1)
             pipe = self._redis.pipeline(transaction=False)
