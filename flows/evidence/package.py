@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from flows.codehash import code_sha256
-from flows.domain.errors import StoreError
 from flows.domain.events import Event
 from flows.domain.plates import PlateRecord
 from flows.domain.site import CalibrationConfig, CameraConfig
 from flows.jurisdiction import JurisdictionProfile
-from flows.store.evidence import MANIFEST, EvidenceStore
 
 
 class _Model(BaseModel):
@@ -151,40 +149,6 @@ class Manifest(_Model):
     problems: list[str]
 
 
-def verify_package(store: EvidenceStore, folder: str, manifest_sha256: str | None = None) -> list[str]:
-    """Hashes every file of a package again.
-
-    Args:
-        store: Where the package lies.
-        folder: Its folder.
-        manifest_sha256: The manifest's hash as its ``EVIDENCE_STORED`` event states it, if at hand.
-
-    Returns:
-        What is wrong, in words; empty for a sound package.
-    """
-    try:
-        data = store.read(folder, MANIFEST)
-        manifest = Manifest.model_validate_json(data)
-    except (StoreError, ValidationError) as error:
-        return [f"{MANIFEST}: {error}"]
-    wrong = []
-    if manifest_sha256 is not None and sha256(data) != manifest_sha256:
-        wrong.append(f"{MANIFEST}: expected sha256 {manifest_sha256}, got {sha256(data)}")
-    return wrong + [complaint for file in manifest.files if (complaint := _complaint(store, folder, file))]
-
-
 def sha256(data: bytes) -> str:
     """Hexadecimal SHA-256 (FIPS 180-4)."""
     return hashlib.sha256(data).hexdigest()
-
-
-def _complaint(store: EvidenceStore, folder: str, file: PackagedFile) -> str:
-    try:
-        data = store.read(folder, file.name)
-    except StoreError as error:
-        return f"{file.name}: {error}"
-    if len(data) != file.size or sha256(data) != file.sha256:
-        return (
-            f"{file.name}: expected {file.size} bytes, sha256 {file.sha256}, got {len(data)}, {sha256(data)}"
-        )
-    return ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import street
+from evidencestore import verify_package
 from live_run import SPEEDERS, Run
 
 from cluster.backfill import Backfilled, BackfillOptions, run_backfill
@@ -17,7 +18,6 @@ from flows.domain.errors import FieldError
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
 from flows.domain.ruleset import SeatBeltRule
 from flows.domain.site import FileSource
-from flows.evidence.package import verify_package
 from flows.jurisdiction import load_profile
 from flows.settings import Settings
 from flows.site.sitefile import load_site

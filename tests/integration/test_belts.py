@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import street
-from evidencestore import kept_in
+from evidencestore import kept_in, verify_package
 from live_run import Run, kill
 from ray import serve
 
 from cluster.live import LiveOptions
 from flows.domain.belts import SEAT_BELT
 from flows.domain.events import EVIDENCE_STORED
-from flows.evidence.package import Manifest, verify_package
+from flows.evidence.package import Manifest
 from flows.store.evidence import MANIFEST, EvidenceStore
 from flows.stream.gateway import BELTS_APP
 from serve.app import BeltsArgs, start_belts, start_serve

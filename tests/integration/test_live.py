@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 import street
+from evidencestore import verify_package
 from live_run import SPEEDERS, Run, kill
 from ray import serve
 from rtsp import rtsp_camera
@@ -20,7 +21,6 @@ import cluster.cli
 from cluster.bench.processes import workers
 from flows.domain.events import EVIDENCE_STORED, SPEEDING
 from flows.domain.status import CameraStatus
-from flows.evidence.package import verify_package
 from flows.settings import Settings
 from flows.store.cameras import CameraStore
 from flows.store.evidence import EvidenceStore

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import street
+from evidencestore import verify_package
 from live_run import SPEEDERS, Run, kill
 from ray import serve
 
@@ -15,7 +16,7 @@ from flows.domain.events import EVIDENCE_STORED, SPEEDING
 from flows.domain.platehash import PlateHasher
 from flows.domain.plates import PLATE_READ
 from flows.domain.privacy import PLATE_SEEN
-from flows.evidence.package import Manifest, verify_package
+from flows.evidence.package import Manifest
 from flows.store.connection import client
 from flows.store.evidence import MANIFEST, EvidenceStore
 from flows.store.redis_server import EmbeddedRedis

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from evidencestore import kept_in, store_in
+from evidencestore import kept_in, store_in, verify_package
 from media import STARTED_AT, draw, square_at, write_video
 from plate_packages import CONTEXT, READ, Reader, violation
 
@@ -18,7 +18,7 @@ from flows.domain.errors import ReaderAway, ReaderFailed
 from flows.domain.events import EVIDENCE_STORED, Event
 from flows.domain.plates import PLATE_READ
 from flows.evidence.beltstage import NO_PICTURE, BeltStage
-from flows.evidence.package import Manifest, verify_package
+from flows.evidence.package import Manifest
 from flows.evidence.platestage import PlateStage
 from flows.evidence.queue import EvidenceQueue
 from flows.evidence.viewshelf import part_of

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from evidencestore import store_in
+from evidencestore import store_in, verify_package
 from media import STARTED_AT, write_video
 from plate_packages import CONTEXT
 from sections import TERMS, passage
@@ -21,7 +21,6 @@ from flows.domain.events import PASSAGE, Event, KeyMoment, with_evidence_folder
 from flows.domain.passages import Passage, told, untold
 from flows.domain.plates import PlateRecord
 from flows.domain.site import SiteConfig
-from flows.evidence.package import verify_package
 from flows.evidence.queue import EvidenceQueue
 from flows.evidence.unfinished import Unfinished
 from flows.sources.file import FileVideo

@@ -11,7 +11,7 @@ from typing import Any
 import driving
 import numpy as np
 import pytest
-from evidencestore import store_in
+from evidencestore import store_in, verify_package
 from media import STARTED_AT, write_video
 from roads import Drive, parked, rect, road, tell
 from violations import violation as some_violation
@@ -19,7 +19,7 @@ from violations import violation as some_violation
 from flows.domain.events import Event, KeyMoment, View, Violation, evidence_folder
 from flows.domain.frames import ClockState, Frame, NoPixels
 from flows.domain.ruleset import ProhibitedStoppingRule
-from flows.evidence.package import EvidenceContext, Manifest, ModelRef, verify_package
+from flows.evidence.package import EvidenceContext, Manifest, ModelRef
 from flows.evidence.pinned import PinShelf
 from flows.evidence.queue import EvidenceQueue
 from flows.pictures.gating import Admission

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evidencestore import store_in
+from evidencestore import store_in, verify_package
 from media import STARTED_AT, write_video
 from PIL import Image
 from plate_packages import CONTEXT, READ, Reader, violation
@@ -17,7 +17,7 @@ from flows.domain.errors import ReaderAway, ReaderFailed
 from flows.domain.events import EVIDENCE_STORED, Event
 from flows.domain.plates import PLATE_READ, PlateAnswer
 from flows.evidence import platestage
-from flows.evidence.package import Manifest, sha256, verify_package
+from flows.evidence.package import Manifest, sha256
 from flows.evidence.platestage import Crop, PlateStage, spread
 from flows.evidence.queue import EvidenceQueue
 from flows.sources.file import FileVideo

@@ -10,7 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from evidencestore import store_in
+from evidencestore import store_in, verify_package
 from media import STARTED_AT, shown_index, square_at, write_video
 from PIL import Image
 from plate_packages import CONTEXT
@@ -28,7 +28,7 @@ from flows.domain.events import (
 )
 from flows.domain.frames import Frame
 from flows.domain.objects import AbandonedObject
-from flows.evidence.package import Manifest, sha256, verify_package
+from flows.evidence.package import Manifest, sha256
 from flows.evidence.queue import EvidenceQueue
 from flows.sources.file import FileVideo
 from flows.sources.ring import PacketRing
