@@ -100,6 +100,16 @@ def test_a_seal_holds_for_its_content_and_its_signer_only(signer: Identity) -> N
         cms.check(b"content", b"", signer.chain)
 
 
+@pytest.mark.parametrize(("curve", "content"), [(ec.SECP256R1(), b"22875"), (ec.SECP384R1(), b"385")])
+def test_a_seal_holds_whose_signature_seems_to_begin_anew_within(
+    curve: ec.EllipticCurve, content: bytes
+) -> None:
+    key = ec.derive_private_key(20260914, curve)
+    value, chain = cms.sign_raw(content, key), (self_signed(key),)
+    assert any(value[at] == 4 and value[at + 1] == len(value) - at - 2 for at in range(len(value) - 1))
+    cms.check(content, cms.sign(content, Identity(key, chain)), chain)
+
+
 def test_no_byte_of_a_seal_can_be_otherwise() -> None:
     seal = cms.sign(b"content", identity())
     for at in range(len(seal)):
