@@ -24,7 +24,7 @@ from flows.rules.clockwatch import ClockWatch
 from flows.rules.reporting import Reporter, doubt, moment_of, trace_of
 from flows.rules.standing import Stand, StandingConfig, Standings
 
-VERSION: Final = "4"
+VERSION: Final = "5"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 STANDING_ENDED: Final = "dome.standing.ended.v1"

@@ -40,7 +40,8 @@ class StandingConfig:
         left_s: A number that leaves may have gone over to somebody who passed: for so long a number that
             begins at the place takes over that this vehicle was reported.
         remember_s: A reported vehicle that nobody saw leave is remembered for so long.
-        most: Places remembered.
+        most: Places remembered; with more, those go first whose vehicle is out of sight and never surely stood: whoever
+            drives by leaves one where it was last seen. Nobody in sight or reported is forgotten for it.
         recent_s: Waypoints of so long ago are at hand for a verdict's trace.
     """
 
@@ -171,8 +172,7 @@ class Standings:
 
     def candidates(self) -> list[Stand]:
         """Who surely stands, in sight or hidden for a while, and has no violation yet."""
-        settles_s = self._config.settles_s
-        return [s for s in self._stands if not s.reported and s.stood_s >= settles_s]
+        return [s for s in self._stands if not s.reported and self._has_settled(s)]
 
     def ended(self) -> list[Stand]:
         """Reported vehicles that have left since the last call."""
@@ -196,17 +196,16 @@ class Standings:
 
     def _see_part(self, stand: Stand, point: Waypoint) -> Stand | None:
         """Something nearer covers part of it: whoever goes away behind that takes its box along."""
-        settled = stand.stood_s >= self._config.settles_s
         gone_s = (point.at - stand.last.at).total_seconds()
         same = iou(stand.plain.xyxy, point.xyxy) >= self._config.equal_iou
-        if not (settled and same) or gone_s > self._lost_s:
+        if not (self._has_settled(stand) and same) or gone_s > self._lost_s:
             return None
         stand.last, stand.away_at = replace(stand.plain, at=point.at, xyxy=point.xyxy), None
         return stand
 
     def _is_at(self, stand: Stand, point: Waypoint) -> bool:
         config = self._config
-        settled = stand.stood_s >= config.settles_s
+        settled = self._has_settled(stand)
         reach_m = config.leaves_m if settled else config.still_m
         if _apart_m(stand.first, point) <= reach_m + point.sd_m / 2:
             return True
@@ -231,7 +230,7 @@ class Standings:
 
     def _has_left(self, stand: Stand, point: Waypoint) -> bool:
         """Whether a number that is elsewhere now took its vehicle along."""
-        if stand.stood_s < self._config.settles_s:
+        if not self._has_settled(stand):
             self._stands.remove(stand)
             return True
         stand.away_at = stand.away_at or point.at
@@ -270,6 +269,10 @@ class Standings:
                 return stand
         return None
 
+    def _has_settled(self, stand: Stand) -> bool:
+        """It stands, and is not rolling any more; who was reported does, though its time may be counted anew."""
+        return bool(stand.reported) or stand.stood_s >= self._config.settles_s
+
     def _is_alone(self, stand: Stand) -> bool:
         """Nobody seen now has it."""
         return stand.owner not in self._present
@@ -294,8 +297,12 @@ class Standings:
         gone = [s for at, s in self._left if now - at > timedelta(seconds=self._config.left_s)]
         self._left = [(at, s) for at, s in self._left if s not in gone]
         lost = [s for s in self._stands if self._is_alone(s) and self._is_lost(s, now)]
-        self._stands = [s for s in self._stands if s not in lost][-self._config.most :]
+        self._stands = [s for s in self._stands if s not in lost]
         self._ended += [s for s in (*gone, *lost) if s.reported]
+        if (over := len(self._stands) - self._config.most) > 0:
+            idle = [s for s in self._stands if self._is_alone(s) and not s.reported]
+            for stand in sorted(idle, key=lambda s: (self._has_settled(s), s.last.at))[:over]:
+                self._stands.remove(stand)
 
     def _is_lost(self, stand: Stand, now: datetime) -> bool:
         unseen_s = (now - stand.last.at).total_seconds()

@@ -12,7 +12,7 @@ from flows.domain.paths import Path, Waypoint
 from flows.domain.tracks import Sighting, Track
 from flows.rules.base import Moment
 from flows.rules.hiding import Occlusion, Rests
-from flows.rules.standing import Stand, Standings
+from flows.rules.standing import Stand, StandingConfig, Standings
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 Box = tuple[float, float, float, float]
@@ -61,3 +61,31 @@ def test_how_it_came_shows_nobody_nearer_though_its_number_ended_at_once() -> No
     assert stand.first.shown is not None
     assert stand.first.shown[3] < CAR[3]
     assert stand.plain.xyxy == CAR, "it is known again by all of its box"
+
+
+def test_who_drives_by_does_not_make_it_forget_who_stands() -> None:
+    """Each leaves a place where it was last seen; of the first car's number nobody knows for a moment."""
+    house = House()
+    for second in range(6):
+        house.see(float(second), {1: CAR})
+    house.end(1)
+    for n in range(StandingConfig().most + 6):
+        left = 300.0 + 50 * n
+        house.see(6.0 + n / 10, {100 + n: (left, 100, left + 100, 180)})
+        house.end(100 + n)
+    (stand,) = house.see(15.0, {2: CAR})
+    assert stand.first.at == START
+
+
+def test_who_was_reported_stands_though_nobody_saw_it_for_long() -> None:
+    """Its time is counted anew then; one box that jumps in the first seconds takes nothing away."""
+    house = House()
+    for second in range(6):
+        (stand,) = house.see(float(second), {1: CAR}) or [None]
+    assert stand is not None
+    house.standings.report(stand, "an event")
+    house.end(1)
+    for after_s, box in ((50.0, CAR), (50.2, (110, 110, 240, 220)), (50.4, CAR)):
+        seen = house.see(after_s, {2: box})
+    assert [s.reported for s in seen] == ["an event"]
+    assert house.standings.ended() == []
