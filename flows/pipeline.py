@@ -7,7 +7,7 @@ around it only schedules, waits and counts.
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -73,7 +73,7 @@ class Follower(Protocol):
     """What is seen, moment by moment, to tracks: our tracker, or the tracks that a device has made by itself."""
 
     def step(self, found: Any, at: datetime, frame_index: int, /) -> list[Track]: ...
-    def expire(self, at: datetime) -> None: ...
+    def expire(self, at: datetime, still: bool, /) -> None: ...
     def ended(self) -> list[Track]: ...
     def close(self) -> None: ...
     def moving(self) -> bool: ...
@@ -156,6 +156,7 @@ class CameraPipeline:
         self._paths = paths
         self._rests = Rests()
         self._sampler = Sampler(camera.sample_hz)
+        self._still: deque[datetime] = deque()  # frames that the gate held back, and nobody has skipped yet
         self._signals = SignalBook(camera)
         self._objects = ObjectBook(camera.sees and needs_pixels(camera.rules))
         self._sure, self._probable = sure_score, PROBABLE * sure_score
@@ -232,7 +233,9 @@ class CameraPipeline:
             counts.reasons[REPORTED] += 1
             return Admission(True, REPORTED)
         admission = self._gate.decide(frame.picture.luma, frame.at, moving)
-        counts.gated += not admission.passes
+        if not admission.passes:
+            counts.gated += 1
+            self._still.append(frame.at)
         counts.reasons[admission.reason] += 1
         return admission
 
@@ -269,10 +272,16 @@ class CameraPipeline:
             self._settle()
 
     def skip(self, frame: Frame) -> list[Event]:
-        """Lets time pass over a frame that nobody looked at: tracks may expire, none is missed for it."""
+        """Lets time pass over a frame that nobody looked at: tracks may expire, none is missed for it.
+
+        Nothing moved in one that the gate held back; of one that was left out or dropped nobody knows.
+        """
+        still = False
+        while self._still and self._still[0] <= frame.at:
+            still = self._still.popleft() == frame.at
         moment, changes = self._at(frame)
         try:
-            self._tracker.expire(frame.at)
+            self._tracker.expire(frame.at, still)
             if self._reason:
                 return self._counted(changes + self._refused(self._reason))
             return self._counted(changes + self._vouched(self._forget(moment), frame.at))

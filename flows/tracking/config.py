@@ -22,7 +22,7 @@ class TrackerConfig(BaseModel):
     min_misses: int = Field(default=2, ge=1)
     """Looks that must have missed a confirmed track before it ends, however slow the camera is looked at."""
     max_silence_s: float = Field(default=5.0, gt=0)
-    """All tracks end when the camera itself was silent for longer: nobody knows what happened meanwhile."""
+    """All tracks end when the camera was silent, or nobody looked, for longer: nobody knows what happened meanwhile."""
 
     confirm_sightings: int = Field(default=3, ge=1)
     """Sightings before a track is believed; two chance detections in a row are common, three are not."""

@@ -61,7 +61,7 @@ class ReportedTracks:
         seen = [self._see(fix, Sighting(at, frame_index, NO_BOX, 1.0, fix, fix.cls)) for fix in fixes]
         return sorted(seen, key=lambda t: t.id)
 
-    def expire(self, at: datetime) -> None:
+    def expire(self, at: datetime, still: bool = True) -> None:  # no gate held it back
         """Time goes on; tracks that were not named for long end."""
         self._at = at
         for name, held in list(self._held.items()):

@@ -81,6 +81,7 @@ class Tracker:
         self._noise = _noise(self.config)
         self._groups = {name: i for i, names in enumerate(self.config.groups) for name in names}
         self._at: datetime | None = None
+        self._known_at: datetime | None = None
         self._next_id = 1
         self._ended: list[Track] = []
         self._forget_all()
@@ -124,6 +125,7 @@ class Tracker:
             FieldError: If ``at`` is naive or not after the time before.
         """
         dt_s = self._advance(at)
+        self._known_at = at
         if self._lives:
             self._motion.predict(dt_s, self._noise)
             self._gap_s += dt_s
@@ -137,17 +139,24 @@ class Tracker:
         self._end_missing()
         return self._report()
 
-    def expire(self, at: datetime) -> None:
-        """Time goes on without a look (a gated frame: nothing moved); no miss for what was just seen.
+    def expire(self, at: datetime, still: bool = True) -> None:
+        """Time goes on without a look; no miss for what was just seen.
 
         Tracks that were already missing go on missing, and end in their time.
+
+        Args:
+            at: The frame's capture time, after the one before.
+            still: The gate held the frame back: nothing has moved. Of a frame that was left out or dropped nobody
+                knows, and it is as if the camera had not sent it: the next look is predicted from the last one.
 
         Raises:
             FieldError: As :meth:`step`.
         """
         dt_s = self._advance(at)
-        self._gap_s[self._misses > 0] += dt_s
-        self._end_missing()
+        if still:
+            self._known_at = at
+            self._gap_s[self._misses > 0] += dt_s
+            self._end_missing()
 
     def ended(self) -> list[Track]:
         """The tracks that ended since the last call, in the order they ended; unconfirmed ones too."""
@@ -160,13 +169,13 @@ class Tracker:
         self._forget_all()
 
     def _advance(self, at: datetime) -> float:
-        """Seconds since the time before; a long silence ends all tracks."""
+        """Seconds of which nobody knows what happened; many end all tracks."""
         if at.tzinfo is None:
             raise FieldError("at", "aware capture time", f"{at} without a time zone")
-        dt_s = 0.0 if self._at is None else (at - self._at).total_seconds()
-        if self._at is not None and dt_s <= 0:
+        if self._at is not None and at <= self._at:
             raise FieldError("at", f"capture time after {self._at}", at, "give frames in order, each once")
         self._at = at
+        dt_s = 0.0 if self._known_at is None else (at - self._known_at).total_seconds()
         if dt_s > self.config.max_silence_s:
             self.close()
         return dt_s

@@ -198,6 +198,41 @@ def test_live_cameras_let_the_gate_know_at_once() -> None:
     assert CameraPipeline.build(live, PROFILE).lag_frames == 0
 
 
+def one_car(left_px: float) -> Detections:
+    box = np.array([[left_px, 100, left_px + 100, 180]], np.float32)
+    return Detections(box, np.full(1, 0.95, np.float32), np.zeros(1, np.int32), ("car",))
+
+
+def test_a_car_keeps_its_number_over_frames_that_were_dropped() -> None:
+    """A live camera's detector was away for a second, and the car drove on."""
+    gate = GateConfig(enabled=False)
+    pipeline = CameraPipeline.build(street.camera(rules=[], gate=gate), PROFILE)
+    numbers = set()
+    for index, frame in enumerate(make_frames(38, cars=[])):
+        assert pipeline.admit(frame).passes
+        if 13 <= index < 25:
+            pipeline.skip(without_pixels(frame))
+        else:
+            pipeline.step(without_pixels(frame), one_car(12.0 * index))
+            numbers |= {track.id for track in pipeline.tracks}
+    assert numbers == {1}
+
+
+def test_a_parked_car_keeps_its_number_however_long_the_gate_holds_frames_back() -> None:
+    """Nothing moves for a quarter of a minute, then somebody drives by."""
+    gate = GateConfig(keep_alive_s=20.0)
+    pipeline = CameraPipeline.build(street.camera(rules=[], gate=gate), PROFILE)
+    numbers = set()
+    for frame in make_frames(220, cars=[street.Car(72, 340)]):
+        if pipeline.admit(frame).passes:
+            pipeline.step(without_pixels(frame), one_car(100.0))
+            numbers |= {track.id for track in pipeline.tracks}
+        else:
+            pipeline.skip(without_pixels(frame))
+    assert pipeline.counts.gated > 100
+    assert numbers == {1}
+
+
 def test_pixels_are_let_go() -> None:
     frame = without_pixels(next(make_frames(1)))
     assert (frame.picture.width_px, frame.picture.height_px) == street.SIZE_PX

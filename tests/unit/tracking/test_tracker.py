@@ -199,6 +199,36 @@ def test_gated_time_ends_what_was_already_missing() -> None:
     assert tracker.active == []
 
 
+@pytest.mark.parametrize("every", [2, 5])
+def test_frames_that_nobody_looked_at_are_as_if_never_sent(every: int) -> None:
+    """They are left out by ``sample_hz``, or dropped; time goes on, and who drives goes on driving."""
+    told, slow = Tracker(), Tracker()
+    for i in range(100):
+        row = car(100 + 4.0 * i)
+        if i % every:
+            told.expire(at(i * 0.04), False)
+            continue
+        (a,), (b,) = (t.step(detections(row), at(i * 0.04), i) for t in (told, slow))
+        assert (a.id, a.box.tolist()) == (b.id, b.box.tolist())
+
+
+def test_a_car_is_the_same_after_a_second_of_dropped_frames() -> None:
+    tracker = Tracker()
+    drive(tracker, np.arange(0, 1, 0.04), lambda t: [car(100 + 150 * t)])
+    for i in range(25):
+        tracker.expire(at(1 + i * 0.04), False)
+    assert ids(drive(tracker, np.arange(2, 3, 0.04), lambda t: [car(100 + 150 * t)])) == {1}
+
+
+def test_nobody_is_known_again_when_nobody_looked_for_long() -> None:
+    tracker = Tracker()
+    drive(tracker, np.arange(0, 1, 0.04), lambda t: [car(100)])
+    for i in range(150):
+        tracker.expire(at(1 + i * 0.04), False)
+    assert [track.id for track in tracker.ended()] == [1], "it is told at once, not when somebody looks again"
+    assert tracker.step(detections(car(100)), at(7.0), 1)[0].id == 2
+
+
 def test_a_camera_that_was_silent_starts_afresh() -> None:
     tracker = Tracker()
     drive(tracker, np.arange(0, 1, 0.04), lambda t: [car(100)])
