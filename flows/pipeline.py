@@ -327,6 +327,7 @@ class CameraPipeline:
         """The moment of a frame, and which lights have changed since the last one."""
         picture = frame.picture
         changes = self._signals.settle(frame.at)
+        self._objects.settle(frame.at)
         lights = self._signals.states
         self._moment = Moment(
             frame.at,
@@ -380,9 +381,8 @@ class CameraPipeline:
         """The moment with what the detector saw, and what the pixels say of what stands still."""
         if not isinstance(found, Detections):
             return moment
-        seen = self._objects.settle(moment.at)
         probable = found[found.score >= self._probable]
-        return replace(moment, found=probable, pixels=seen, sure_score=self._sure)
+        return replace(moment, found=probable, pixels=self._objects.taken(), sure_score=self._sure)
 
     def _on_ground(self, tracks: Sequence[Track], moment: Moment) -> Moment:
         """The moment with the paths of the tracks seen in it."""

@@ -73,7 +73,7 @@ class ObjectBook:
     """What newly stands still.
 
     :meth:`look` is called for every frame in order, outside the gate; :meth:`settle` for the same frames in the same
-    order, later and maybe in another thread.
+    order, later and maybe in another thread; :meth:`taken` there, whenever somebody asks.
 
     Args:
         active: Whether anybody asks; if not, nothing is looked at.
@@ -83,6 +83,8 @@ class ObjectBook:
         self._active = active
         self._grounds = Backgrounds()
         self._looks: deque[PixelLook] = deque()
+        self._settled: PixelLook | None = None
+        self._told: set[int] = set()  # numbers of the things in the look that was taken last
         self._due: datetime | None = None
         self._start: datetime | None = None
         self._seen_at: datetime | None = None
@@ -100,14 +102,22 @@ class ObjectBook:
         self._due = frame.at + LOOKS_EVERY
         self._looks.append(self.see(frame.picture, frame.at))
 
-    def settle(self, at: datetime) -> PixelLook | None:
-        """What was seen by the newest look up to a frame; None if there was none since the last call."""
-        found = None
+    def settle(self, at: datetime) -> None:
+        """Takes the looks up to a frame: of all that nobody asked for only the newest is kept, with what had gone."""
         while self._looks and self._looks[0].at <= at:
-            seen = self._looks.popleft()
-            gone = tuple(t for t in found.things if t.standing == "gone") if found else ()
-            absorbed = (*(found.absorbed if found else ()), *seen.absorbed)
-            found = replace(seen, things=(*gone, *seen.things), absorbed=absorbed)
+            seen, before = self._looks.popleft(), self._settled
+            if before is not None:
+                gone = [t for t in before.things if t.standing == "gone" and t.number in self._told]
+                seen = replace(
+                    seen, things=(*gone, *seen.things), absorbed=(*before.absorbed, *seen.absorbed)
+                )
+            self._settled = seen
+
+    def taken(self) -> PixelLook | None:
+        """The newest look that was settled, and what has gone since the last call; None if there was none since."""
+        found, self._settled = self._settled, None
+        if found is not None:
+            self._told = {thing.number for thing in found.things}
         return found
 
     def see(self, picture: Picture, at: datetime) -> PixelLook:

@@ -233,6 +233,27 @@ def test_a_parked_car_keeps_its_number_however_long_the_gate_holds_frames_back()
     assert numbers == {1}
 
 
+def test_a_camera_that_is_refused_keeps_no_looks() -> None:
+    """They would pile up for as long as nobody surveys it anew, half a megabyte a second."""
+
+    class Knocked:
+        reason, look, hurry = "camera_moved", lambda *_: None, lambda *_: None
+
+        def settle(self, at: datetime) -> list[Event]:
+            return []
+
+    camera = street.camera(rules=[AbandonedObjectRule()], calibration=None)
+    pipeline = CameraPipeline.build(camera, PROFILE)
+    pipeline.watch = Knocked()  # type: ignore[assignment]
+    for frame in make_frames(60, cars=[]):
+        if pipeline.admit(frame).passes:
+            pipeline.step(without_pixels(frame), Detections.empty())
+        else:
+            pipeline.skip(without_pixels(frame))
+    assert pipeline.counts.gated
+    assert len(pipeline._objects._looks) == 0
+
+
 def test_pixels_are_let_go() -> None:
     frame = without_pixels(next(make_frames(1)))
     assert (frame.picture.width_px, frame.picture.height_px) == street.SIZE_PX

@@ -233,26 +233,11 @@ def test_looks_are_spared_where_nobody_asks_and_between_looks() -> None:
     for k in range(50):
         idle.look(frame(k, 25.0))
         busy.look(frame(k, 25.0))
-        assert idle.settle(frame(k, 25.0).at) is None
-        looked += busy.settle(frame(k, 25.0).at) is not None
+        for book in (idle, busy):
+            book.settle(frame(k, 25.0).at)
+        assert idle.taken() is None
+        looked += busy.taken() is not None
     assert looked == 9  # every 0.24 s, whatever the camera's rate
-
-
-@pytest.mark.slow
-def test_what_has_gone_is_told_once_even_if_nobody_settled_for_a_while() -> None:
-    book = ObjectBook(True)
-    rng = np.random.default_rng(5)
-    for k in range(80):
-        picture = floor()
-        if 6 <= k / 4 < 13:
-            bag(picture)
-        noisy = np.clip(picture + rng.normal(0, 1.5, picture.shape), 0, 255).astype(np.uint8)
-        at = START + timedelta(seconds=k / 4)
-        book.look(Frame("c", k, at, ArrayPicture(noisy), ClockState("site", START)))
-    seen = book.settle(START + timedelta(seconds=20))
-    assert seen is not None
-    assert [t.standing for t in seen.things] == ["gone"]
-    assert book.settle(START + timedelta(seconds=20)) is None
 
 
 @pytest.mark.slow
@@ -385,3 +370,31 @@ def test_a_thing_says_by_how_much_its_place_has_changed() -> None:
     luma, blue, red = next(iter(told(looks).values())).shift
     assert luma < -40.0
     assert max(abs(blue), abs(red)) > 5.0
+
+
+@pytest.mark.slow
+def test_nobody_asks_for_long_and_what_has_gone_is_told_once() -> None:
+    """The camera is refused, or its detector away: looks come all the same, 130 KB each, and are not kept."""
+    rng, book = np.random.default_rng(5), ObjectBook(True)
+    clock = ClockState("site", START)
+
+    def asked_after(from_s: float, until_s: float) -> PixelLook:
+        for k in range(round(from_s * 4), round(until_s * 4)):
+            picture, at = floor(), START + timedelta(seconds=k / 4)
+            if 6 <= k / 4 < 15:
+                bag(picture)
+            if 18 <= k / 4 < 26:  # comes and goes while nobody asks: nobody needs to be told
+                picture[60:68, 100:110] = (40, 30, 90)
+            noisy = np.clip(picture + rng.normal(0, 1.5, picture.shape), 0, 255).astype(np.uint8)
+            book.look(Frame("c", k, at, ArrayPicture(noisy), clock))
+            book.settle(at)
+        assert not book._looks
+        seen = book.taken()
+        assert seen is not None
+        return seen
+
+    (thing,) = asked_after(0, 12).things
+    assert thing.standing == "stands"
+    (gone,) = asked_after(12, 35).things
+    assert (gone.number, gone.standing) == (thing.number, "gone")
+    assert book.taken() is None
