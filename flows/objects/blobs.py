@@ -12,6 +12,7 @@ from flows.domain.things import Look
 
 Grid = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Cells = NDArray[np.intp]
 
 OLD_EDGE: Final = 0.6
 """An outline that was there before with this share of its strength is an old frame with new contents ..."""
@@ -29,6 +30,8 @@ COLOURED: Final = 5.0
 """Light may change the luma and hardly the colour; grey levels."""
 RING: Final = 2
 """Cells beyond a blob's outline that its surroundings are taken from."""
+MOST_PAIRS: Final = 100_000
+"""Of cells compared at a time: 4 MB."""
 
 
 def blobs(mask: Mask, least: int) -> Iterator[Mask]:
@@ -109,7 +112,8 @@ def look_of(blob: Mask, now: Grid, before: Grid) -> Look:
     if not around.any() or not outline.any():
         return "framed"
     # Against the nearest surroundings, not their mean: a bag may stand half before a wall and half on the floor.
-    now_steps, before_steps = (_steps(outline, around, grid) for grid in (now, before))
+    inside, outside = _nearest(outline, around)
+    now_steps, before_steps = (_steps(inside, outside, grid) for grid in (now, before))
     edge_now, edge_before = float(now_steps.mean()), float(before_steps.mean())
     if edge_before > GHOST * edge_now:
         return "uncovered"
@@ -120,7 +124,9 @@ def look_of(blob: Mask, now: Grid, before: Grid) -> Look:
 def stands_out(blob: Mask, now: Grid) -> bool:
     """Whether a blob has edges of its own: a place that has been bared looks like what is around it."""
     outline, around = _outline(blob)
-    return bool(around.any() and outline.any() and float(_steps(outline, around, now).mean()) >= STEP)
+    if not around.any() or not outline.any():
+        return False
+    return float(_steps(*_nearest(outline, around), now).mean()) >= STEP
 
 
 def _relit(blob: Mask, now: Grid, before: Grid) -> bool:
@@ -143,10 +149,26 @@ def _outline(blob: Mask) -> tuple[Mask, Mask]:
     return blob & ~inner, ring & ~grown(blob)
 
 
-def _steps(outline: Mask, around: Mask, grid: Grid) -> Grid:
-    """``(N,)`` step from each cell of an outline to the nearest of its surroundings, in grey levels."""
+def _nearest(outline: Mask, around: Mask) -> tuple[Cells, Cells]:
+    """``(N, 2)`` rows and columns of an outline's cells, and of the nearest of its surroundings to each.
+
+    Of several as near it is the first by rows. Nearly all lie :data:`RING` cells off and are looked for there; those of
+    gaps too narrow to have surroundings of their own are compared with all, some at a time.
+    """
     inside, outside = np.argwhere(outline), np.argwhere(around)
-    apart = np.abs(inside[:, None] - outside[None]).max(axis=2)
-    nearest = outside[np.argmin(apart, axis=1)]
-    step = np.abs(grid[inside[:, 0], inside[:, 1]] - grid[nearest[:, 0], nearest[:, 1]])
+    offsets = np.argwhere(np.ones((2 * RING + 1, 2 * RING + 1), bool))
+    offsets = offsets[np.argsort(np.abs(offsets - RING).max(axis=1), kind="stable")]
+    rows, columns = (inside[:, None] + offsets).transpose(2, 0, 1)
+    there = np.pad(around, RING)[rows, columns]
+    nearest = inside + offsets[there.argmax(axis=1)] - RING
+    far = np.flatnonzero(~there.any(axis=1))
+    for some in np.array_split(far, 1 + len(far) * len(outside) // MOST_PAIRS):
+        apart = np.abs(inside[some, None] - outside).max(axis=2)
+        nearest[some] = outside[np.argmin(apart, axis=1)]
+    return inside, nearest
+
+
+def _steps(inside: Cells, outside: Cells, grid: Grid) -> Grid:
+    """``(N,)`` step from each cell to its neighbour, in grey levels."""
+    step = np.abs(grid[inside[:, 0], inside[:, 1]] - grid[outside[:, 0], outside[:, 1]])
     return np.asarray(step.max(axis=1), np.float32)
