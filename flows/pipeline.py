@@ -99,6 +99,7 @@ class Counts:
             it hardly believes in, for the tracker alone.
         reasons: Why frames passed or were held back, by the gate's words.
         events: Events by type.
+        errors: Errors of rules, by kind of rule.
     """
 
     read: int = 0
@@ -108,6 +109,7 @@ class Counts:
     detections: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     events: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
 
 
 class CameraPipeline:
@@ -166,6 +168,8 @@ class CameraPipeline:
         self._held = HeldEvents(self.pins)
         self._unsteady: Counter[str] = Counter()
         self._reason = ""
+        self.problem = ""
+        """What went wrong in a rule, the last time; empty if nothing has."""
 
     @classmethod
     def build(
@@ -266,7 +270,7 @@ class CameraPipeline:
             moment = self._on_ground(confirmed, self._with_pixels(moment, found))
             moment = replace(moment, occlusion=Occlusion(confirmed))
             self._rests.see(confirmed, frame.at)
-            events = [e for rule in self._rules for e in rule.observe(confirmed, moment)]
+            events = self._told(lambda rule: rule.observe(confirmed, moment))
             return self._counted(changes + self._vouched(events + self._forget(moment), frame.at))
         finally:
             self._settle()
@@ -398,18 +402,29 @@ class CameraPipeline:
         return self._bury(self._tracker.ended(), moment)
 
     def _bury(self, tracks: Sequence[Track], moment: Moment) -> list[Event]:
+        return [e for track in tracks if track.confirmed for e in self._last_words(track, moment)]
+
+    def _last_words(self, track: Track, moment: Moment) -> list[Event]:
+        path = self._paths.forget(track) if self._paths else None
+        its = replace(moment, paths={track.id: path} if path else {})
+        events = self._told(lambda rule: rule.forget(track, its))
+        self._rests.forget(track.id)
+        return events
+
+    def _told(self, ask: Callable[[Rule], list[Event]]) -> list[Event]:
+        """What all rules say: one rule's error is counted, and takes no other's violation along."""
         events: list[Event] = []
-        for track in tracks:
-            if not track.confirmed:
-                continue
-            path = self._paths.forget(track) if self._paths else None
-            its = replace(moment, paths={track.id: path} if path else {})
-            events += [e for rule in self._rules for e in rule.forget(track, its)]
-            self._rests.forget(track.id)
+        for rule in self._rules:
+            try:
+                events += ask(rule)
+            except Exception as error:
+                self.counts.errors[rule.kind] += 1
+                self.problem = f"{rule.kind}: {type(error).__name__}: {error}"
+                log.exception("camera %s: rule %s", self.camera.id, rule.kind)
         return events
 
     def _settle(self) -> None:
-        """Notes for the gate whether anything moves; runs even if a rule failed, or the lag would drift."""
+        """Notes for the gate whether anything moves; runs even if something failed, or the lag would drift."""
         self._settled += 1
         self._moved[self._settled % len(self._moved)] = self._tracker.moving()
 

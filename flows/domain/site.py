@@ -5,8 +5,10 @@ Frozen pydantic models, parsed once at the door (:mod:`flows.site.sitefile`); no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -181,6 +183,8 @@ class Zone(Config):
     @model_validator(mode="after")
     def _one_polygon(self) -> Zone:
         _one_of("polygon_px", self.polygon_px, "polygon_m", self.polygon_m, 3, "corners")
+        corners = self.polygon_px or self.polygon_m
+        _each_once("polygon_px" if self.polygon_px else "polygon_m", (*corners, corners[0]))
         return self
 
 
@@ -200,6 +204,7 @@ class RoadLine(Config):
     @model_validator(mode="after")
     def _one_line(self) -> RoadLine:
         _one_of("px", self.px, "m", self.m, 2, "points")
+        _each_once("px" if self.px else "m", self.px or self.m)
         return self
 
 
@@ -212,6 +217,16 @@ def _one_of(
     got = "both" if px and m else f"{in_picture} with {len(px)}" if px else f"{on_ground} with {len(m)}"
     got = got if px or m else "neither"
     raise ValueError(f"expected either {in_picture} or {on_ground}, with at least {least} {what}, got {got}")
+
+
+def _each_once(name: str, points: Sequence[tuple[float, float]]) -> None:
+    """A shape's points are places, and no side of it is without a length: it would have no direction."""
+    for point in points:
+        if not all(map(math.isfinite, point)):
+            raise ValueError(f"{name}: expected finite numbers, got {point}")
+    for before, point in pairwise(points):
+        if before == point:
+            raise ValueError(f"{name}: expected each point once, got {point} twice in a row")
 
 
 class CameraConfig(Config):

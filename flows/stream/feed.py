@@ -411,10 +411,11 @@ class Feed:
         if stats.decode_errors:
             errors["decode"] += stats.decode_errors
         errors.update(stats.oddities)
+        errors.update(counts.errors)
         if self._faces is not None:
             errors.update(self._faces.errors)
         newest, settled = self._newest_at, self._settled_at
-        state, message = self._state, self._message or self._outbox.problem
+        state, message = self._state, self._message or self._pipeline.problem or self._outbox.problem
         if state == "ended":  # why it ended early, where it did
             message = message or stats.message
         if self._evidence is not None:

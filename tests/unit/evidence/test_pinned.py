@@ -223,7 +223,7 @@ async def test_evidence_hears_of_an_event_before_its_pins_are_let_go() -> None:
         camera=SimpleNamespace(live=False, id="c", name="", district="d", latitude=None, longitude=None, rules=()),
         lag_frames=4, counts=Counts(), pins=book, watch=None,
         admit=lambda _: Admission(True, "reported"), step=step, close=list, refusals=dict,
-        unfit=tuple,
+        unfit=tuple, problem="",
     )  # fmt: skip
     stats = SimpleNamespace(
         decode_errors=0, oddities={}, silent_since=None, rate_hz=np.nan, reconnects=0, message=""

@@ -143,6 +143,21 @@ REST = GOOD.split("\n", 1)[1]
             "expected either px or m, with at least 2 points, got neither",
         ),
         (
+            PLAIN + "    lines: [{name: gate, m: [[0, 30], [3.5, 30], [3.5, 30.0], [7, 30]]}]\n",
+            "line 7: cameras.cam.lines.0.m",
+            "expected each point once, got (3.5, 30.0) twice in a row",
+        ),
+        (
+            PLAIN + "    zones: [{name: z, polygon_m: [[0, 0], [4, 0], [4, 9], [0, 0]]}]\n",
+            "line 7: cameras.cam.zones.0.polygon_m",
+            "expected each point once, got (0.0, 0.0) twice in a row",
+        ),
+        (
+            PLAIN + "    zones: [{name: z, polygon_px: [[.nan, 0], [4, 0], [4, 9]]}]\n",
+            "line 7: cameras.cam.zones.0.polygon_px",
+            "expected finite numbers, got (nan, 0.0)",
+        ),
+        (
             PLAIN + "    signals: [{name: s}]\n",
             "line 7: cameras.cam.signals.0",
             "expected either region_px or feed, got neither",
