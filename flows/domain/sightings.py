@@ -7,6 +7,7 @@ recognised, which is what a vehicle case does (:mod:`flows.store.sightings`).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
@@ -25,7 +26,6 @@ class _Seen(BaseModel):
         district: Its district.
         at: Capture time of its largest view, aware UTC.
         cls: The vehicle's class.
-        track: The track's number in the camera's pipeline.
         keep_days: How long the law of the place lets it be kept.
         latitude: Of the camera, where known.
         longitude: Likewise.
@@ -38,7 +38,6 @@ class _Seen(BaseModel):
     district: str = ""
     at: AwareDatetime
     cls: str
-    track: int
     keep_days: float = Field(gt=0, le=30)
     latitude: float | None = None
     longitude: float | None = None
@@ -50,15 +49,19 @@ class _Seen(BaseModel):
         return cls.model_validate(event.data | named)
 
     def event(self) -> Event:
-        """The event; its id follows from camera, time and track."""
+        """The event; its id follows from the footage: a track's number is another one when that is seen again."""
         return Event.of(
             PLATE_SEEN,
             camera_id=self.camera,
             district=self.district,
             at=self.at,
             data=self.model_dump(mode="json", exclude={"id", "camera", "district", "at"}),
-            key=(self.track,),
+            key=self._key(),
         )
+
+    @abstractmethod
+    def _key(self) -> tuple[object, ...]:
+        """What tells it from others that were seen at that moment."""
 
 
 class VehicleSeen(_Seen):
@@ -70,6 +73,10 @@ class VehicleSeen(_Seen):
 
     moments: tuple[KeyMoment, ...] = Field(min_length=1)
 
+    def _key(self) -> tuple[object, ...]:
+        """Its box in the largest view, to the pixel."""
+        return tuple(round(px) for moment in self.moments if moment.at == self.at for px in moment.xyxy or ())
+
 
 class Sighting(_Seen):
     """The payload (``data``) of a ``dome.plate.seen.v1`` event, with what its envelope says of it.
@@ -79,6 +86,9 @@ class Sighting(_Seen):
     """
 
     plate: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,15}:[0-9a-f]{32}$")
+
+    def _key(self) -> tuple[object, ...]:
+        return (self.plate,)
 
     @property
     def place(self) -> tuple[float, float] | None:

@@ -159,7 +159,6 @@ class PlateWatch:
             district=self._camera.district,
             at=best.at,
             cls=track.cls,
-            track=track.id,
             keep_days=self._keep_days,
             latitude=self._camera.latitude,
             longitude=self._camera.longitude,

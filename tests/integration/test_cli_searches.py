@@ -227,7 +227,7 @@ def test_the_route_of_a_vehicle_is_a_geojson_file(dome: Dome, server: EmbeddedRe
     assert hasher is not None
     store, now = ResultsStore(server.url), datetime.now(UTC)
     for n, camera in enumerate(("hall-1", "hall-2")):
-        seen = Sighting(camera=camera, district="esil", at=now + timedelta(milliseconds=n), cls="car", track=n,
+        seen = Sighting(camera=camera, district="esil", at=now + timedelta(milliseconds=n), cls="car",
                         plate=hasher.hash("123ABC02"), keep_days=7, latitude=43.2 + n, longitude=76.9)  # fmt: skip
         store.write([seen.event()])
     store.close()

@@ -587,7 +587,7 @@ def test_a_clock_that_had_been_ahead_is_set_right_by_a_person_and_on_record(hous
 def see(camera: str, at: datetime, plate: str = "123 ABC 02", key: int = 0, **changes: Any) -> Sighting:
     assert HASHER is not None
     values = {"camera": camera, "district": "esil", "at": at, "plate": HASHER.hashes(plate)[key], "cls": "car",
-              "track": 1, "keep_days": 7.0, "latitude": 43.25, "longitude": 76.9}  # fmt: skip
+              "keep_days": 7.0, "latitude": 43.25, "longitude": 76.9}  # fmt: skip
     return Sighting.model_validate(values | changes)
 
 

@@ -157,7 +157,7 @@ async def test_the_route_of_a_vehicles_case_is_shown_while_it_is_active_and_who_
     def seen(plate: str, camera: str, hours: int, district: str = "esil") -> Sighting:
         return Sighting(
             plate=hasher.hash(plate), camera=camera, district=district, at=now - hours * HOUR, cls="car",
-            track=1, keep_days=7, latitude=51.0 + hours, longitude=71.0, id=camera,
+            keep_days=7, latitude=51.0 + hours, longitude=71.0, id=camera,
         )  # fmt: skip
 
     services.sightings.put([seen("123ABC02", "gate-2", 1), seen("123ABC02", "gate-1", 2),
