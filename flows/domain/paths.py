@@ -87,16 +87,5 @@ class Path:
 
     def front_m(self, index: int = -1) -> Array:
         """``(2,)`` middle of the front bumper; the middle of the body while the heading is unknown."""
-        return self._end(index, 0.5)
-
-    def rear_m(self, index: int = -1) -> Array:
-        """``(2,)`` middle of the rear bumper."""
-        return self._end(index, -0.5)
-
-    def since(self, at: datetime) -> list[Waypoint]:
-        """Waypoints from then on."""
-        return [p for p in self.points if p.at >= at]
-
-    def _end(self, index: int, share: float) -> Array:
         point = self.points[index]
-        return point.xy_m + (share * self.length_m * point.heading if point.heads else 0.0)
+        return point.xy_m + (0.5 * self.length_m * point.heading if point.heads else 0.0)

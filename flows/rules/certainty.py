@@ -24,11 +24,6 @@ LAG_M: Final = 0.2
 """A path is smoothed: in a manoeuvre it is so far behind, and a detector's errors last longer than a frame."""
 
 
-def margin_m(point: Waypoint, direction: Array) -> float:
-    """How far a place may be off along a unit vector ``(2,)``."""
-    return Z95 * point.sd_along_m(direction) + LAG_M
-
-
 def inside(area: Area, point: Waypoint) -> bool | None:
     """Whether the body's middle is surely inside (True) or outside (False) a zone; None if neither is sure."""
     polygon, place = area.polygon_m, point.xy_m

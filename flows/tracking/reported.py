@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -48,7 +47,6 @@ class ReportedTracks:
         self._ended: list[Track] = []
         self._next_id = 1
         self._at: datetime | None = None
-        self.counts: Counter[str] = Counter()
 
     @property
     def active(self) -> list[Track]:
@@ -85,7 +83,6 @@ class ReportedTracks:
     def _see(self, fix: Fix, sighting: Sighting) -> Track:
         held = self._held.get(fix.name)
         if held is not None and _jumped(held, fix, sighting.at):
-            self.counts["jumped"] += 1
             self._end(fix.name)
             held = None
         if held is None:
