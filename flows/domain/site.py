@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from flows.domain.config import Config, Name
 from flows.domain.ruleset import Rule, SignalConfig, references
@@ -170,7 +170,7 @@ class Zone(Config):
 
     Attributes:
         name: What rules call it.
-        polygon_px: Corners in the picture, full-resolution px.
+        polygon_px: Corners in the picture, full-resolution px; the first may stand at the end again, as in GeoJSON.
         polygon_m: Corners on the ground, metres in the survey's frame. One of the two.
         heading_deg: Which way traffic goes in it, clockwise from +y on the ground; for lanes.
     """
@@ -180,11 +180,15 @@ class Zone(Config):
     polygon_m: tuple[tuple[float, float], ...] = ()
     heading_deg: float | None = Field(default=None, ge=-360, le=360)
 
+    @field_validator("polygon_px", "polygon_m")
+    @classmethod
+    def _open(cls, corners: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        return corners[:-1] if len(corners) > 1 and corners[0] == corners[-1] else corners
+
     @model_validator(mode="after")
     def _one_polygon(self) -> Zone:
         _one_of("polygon_px", self.polygon_px, "polygon_m", self.polygon_m, 3, "corners")
-        corners = self.polygon_px or self.polygon_m
-        _each_once("polygon_px" if self.polygon_px else "polygon_m", (*corners, corners[0]))
+        _each_once("polygon_px" if self.polygon_px else "polygon_m", self.polygon_px or self.polygon_m)
         return self
 
 

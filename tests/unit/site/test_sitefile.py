@@ -9,6 +9,7 @@ from surveyed import SURVEY
 
 from flows.domain.errors import CalibrationError, FieldError
 from flows.domain.ruleset import RULE_KINDS
+from flows.domain.site import Zone
 from flows.site.sitefile import LoadedSite, SiteFile, SiteFileError, load_site
 
 README = Path(__file__).parents[3] / "README.md"
@@ -148,7 +149,7 @@ REST = GOOD.split("\n", 1)[1]
             "expected each point once, got (3.5, 30.0) twice in a row",
         ),
         (
-            PLAIN + "    zones: [{name: z, polygon_m: [[0, 0], [4, 0], [4, 9], [0, 0]]}]\n",
+            PLAIN + "    zones: [{name: z, polygon_m: [[0, 0], [0, 0], [4, 0], [4, 9]]}]\n",
             "line 7: cameras.cam.zones.0.polygon_m",
             "expected each point once, got (0.0, 0.0) twice in a row",
         ),
@@ -400,3 +401,8 @@ def test_a_report_that_is_none_is_told_with_its_line(tmp_path: Path, text: str |
         ("line 6: cameras.good.rules.0.report: ", "line 5: cameras.good.rules.0.report: ")
     ), problem
     assert said in problem
+
+
+def test_a_zone_may_be_closed_as_in_geojson() -> None:
+    corners = ((0.0, 0.0), (4.0, 0.0), (4.0, 9.0))
+    assert Zone(name="z", polygon_m=(*corners, corners[0])) == Zone(name="z", polygon_m=corners)
