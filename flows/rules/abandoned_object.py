@@ -10,6 +10,7 @@ the site file.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -36,7 +37,7 @@ from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "15"
+VERSION: Final = "16"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
@@ -76,6 +77,9 @@ class AbandonedObjects:
         self._lives: dict[int, Life] = {}
         self._refusals: Counter[str] = Counter()
         self._start: datetime | None = None
+        looks_s = site.camera.gate.keep_alive_s + 1 / (site.camera.sample_hz or math.inf)
+        self._gap_s = looks_s + self._thresholds.late_s
+        self._looked_s = self._waited_s = self._resumed_s = 0.0
         self._pixels = Pixels()
         self._vehicles: list[Box] = []
         self._unsure: list[Box] = []
@@ -90,6 +94,7 @@ class AbandonedObjects:
         """See :meth:`flows.rules.base.Rule.observe`."""
         self._start = self._start or moment.at
         now_s = self._seconds(moment.at)
+        self._go_on(now_s, moment.at)
         self._size = moment.width_px, moment.height_px
         self._yard.look_at(*self._size)
         if moment.pixels is not None:
@@ -122,6 +127,19 @@ class AbandonedObjects:
     def _seconds(self, at: datetime) -> float:
         assert self._start is not None
         return (at - self._start).total_seconds()
+
+    def _go_on(self, now_s: float, at: datetime) -> None:
+        """Nobody knows where owners were while nobody looked: a detector away, a cut stream, a camera that was moved.
+
+        What was told by then keeps its times. Where each look comes late, absences are as coarse as the looks are.
+        """
+        waited_s = now_s - self._looked_s
+        if waited_s > max(self._gap_s, self._thresholds.usual * self._waited_s):
+            self._resumed_s = now_s
+            for life in self._lives.values():
+                if life.event is None:
+                    life.begin_anew(now_s, at)
+        self._looked_s, self._waited_s = now_s, waited_s
 
     def _in_plain_sight(self) -> list[Box]:
         """What has stood in plain sight for so long, by the last look, that a body over it may be imagined."""
@@ -277,7 +295,7 @@ class AbandonedObjects:
                 self._dismiss(life, "nobody_brought_it")
             return False
         life.judged = True
-        life.left_s = self._owners.last_near_s(life, now_s)
+        life.left_s = max(self._owners.last_near_s(life, now_s), self._resumed_s)
         assert self._start is not None
         life.left_at = self._start + timedelta(seconds=life.left_s)
         return True

@@ -183,8 +183,8 @@ class Life:
             self.state = "attended" if watch.near else "unattended"
 
     def alone_s(self, now_s: float) -> float:
-        """For how long no owner has been near."""
-        return now_s - self.left_s
+        """For how long no owner has been near; 0 where one was near until after it had gone."""
+        return max(0.0, now_s - self.left_s)
 
     def take_up(self, part: Life, grows: bool = True) -> None:
         """Takes up what turns out to be a part of it: whoever owns that owns the whole, which is larger by it."""
@@ -193,18 +193,24 @@ class Life:
         self.owners = {**part.owners, **self.owners}
 
     def free(self, now_s: float, at: datetime) -> None:
-        """Begins again as a thing of its own. Nobody has looked for its owners meanwhile: they may have been near."""
-        self.dismissed, self.part_of = "", None
-        self.left_s, self.left_at, self.shown_s = now_s, at, 0.0
+        """Begins again as a thing of its own."""
+        self.dismissed, self.part_of, self.shown_s = "", None, 0.0
+        self.begin_anew(now_s, at)
+
+    def begin_anew(self, now_s: float, at: datetime) -> None:
+        """Counts anew. Nobody has looked for its owners until now, or at it: they may have been near."""
+        self.left_s, self.left_at, self.looked_s = now_s, at, now_s
 
     def is_due(self, rule: AbandonedObjectRule, now_s: float) -> bool:
         """Whether it has been alone for long enough to be reported."""
-        if self.state != "unattended" or self.thing.standing != "stands":
-            return False
+        return self.state == "unattended" and self.thing.standing == "stands" and self._is_alone(rule, now_s)
+
+    def _is_alone(self, rule: AbandonedObjectRule, now_s: float) -> bool:
         if self.owner == "away":
             return self.alone_s(now_s) >= rule.away_s
         return min(self.alone_s(now_s), now_s - self.seen_s) >= rule.gone_s
 
     def is_due_again(self, rule: AbandonedObjectRule, now_s: float) -> bool:
-        """Whether it has stood for so long since that it is told once more."""
-        return not self.escalated and now_s - self.abandoned_s >= rule.escalate_s
+        """Whether it has stood for so long since that it is told once more, and no owner has come back to it."""
+        stood = now_s - self.abandoned_s >= rule.escalate_s
+        return stood and not self.escalated and self._is_alone(rule, now_s)

@@ -55,6 +55,7 @@ class Tale:
     ``also`` came so much later than the bag: ``others_s``. What is told to be gone is told anew, by another number and
     as standing since it came or ``anew_s`` later, from ``again_s`` on. Somebody hides it between both ``hidden_s``.
     ``also`` goes with it unless it is ``left``. Whoever is ``extra`` shows in the pixels as well.
+    Nobody looks between both ``unlooked_s``: the detector is away.
     """
 
     people: dict[str, Callable[[float], float | None]]
@@ -78,6 +79,7 @@ class Tale:
     anew_s: float = 0.0
     hidden_s: tuple[float, float] = (0.0, 0.0)
     left: bool = False
+    unlooked_s: tuple[float, float] = (0.0, 0.0)
 
 
 def walk(*stops: tuple[float, float]) -> Callable[[float], float | None]:
@@ -178,7 +180,8 @@ def rule_and_events(
         look = PixelLook(at, tuple(things), changed=changed, cells=cells)
         clock = ClockState("site", START)
         moment = Moment(at, k, WIDTH, HEIGHT, clock, found=found, pixels=look, sure_score=0.4)
-        events += judge.observe([], moment)
+        if not tale.unlooked_s[0] <= t < tale.unlooked_s[1]:
+            events += judge.observe([], moment)
         wanted.append(pins.wanted)
     return judge, events, wanted
 
@@ -262,6 +265,35 @@ def test_at_a_picture_a_second_too() -> None:
     events = play(Tale({"owner": LEAVES}, rate_hz=1.0))
     assert types(events) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
     assert 19.0 <= seconds(events[0]) <= 22.0
+
+
+STROLLS = walk((0, 2), (6, 9.5), (50, 9.5), (51.5, 14.5), (58, 14.5), (59, 9.5), (70, 9.5))
+"""Waits by the bag, goes off for seven seconds, comes back."""
+
+
+@pytest.mark.parametrize("from_s", [15.0, 7.0], ids=["known", "not seen yet"])
+def test_owners_are_not_said_to_have_been_away_while_nobody_looked(from_s: float) -> None:
+    assert play(Tale({"owner": STROLLS}, seconds=68.0, unlooked_s=(from_s, 52.0))) == []
+
+
+def test_who_is_away_after_a_gap_is_away_from_then_on() -> None:
+    first = play(Tale({"owner": LEAVES}, unlooked_s=(14.0, 40.0)))[0]
+    told = AbandonedObject.model_validate(first.data)
+    assert seconds(first) == 45.0
+    assert ((told.left_at - START).total_seconds(), told.measured["alone"].value) == (40.0, 5.0)
+
+
+@pytest.mark.parametrize("rate_hz", [0.33, 0.25])
+def test_a_detector_that_has_too_much_to_do_still_tells(rate_hz: float) -> None:
+    assert types(play(Tale({"owner": LEAVES}, rate_hz=rate_hz))) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+
+
+def test_it_is_not_urgent_while_its_owner_is_back_and_was_not_alone_for_less_than_no_time() -> None:
+    back = walk_twice(LEAVES, walk((28, 18), (31, 9.5), (60, 9.5)))
+    first, closed = play(Tale({"owner": back}, stands=(6.0, 40.0)))
+    assert (first.type, closed.type) == (OBJECT_ABANDONED, OBJECT_CLOSED)
+    alone = AbandonedObject.model_validate(closed.data).measured["alone"]
+    assert alone.low <= alone.value <= alone.high
 
 
 @pytest.mark.slow

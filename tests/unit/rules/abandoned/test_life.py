@@ -112,6 +112,34 @@ def test_it_is_told_once_more() -> None:
     assert not life.is_due_again(RULE, 100.0)
 
 
+def test_it_is_not_told_once_more_while_an_owner_is_back() -> None:
+    life = watch(watch(make_life(), 4.0, NEAR), 5.0, Watch())
+    life.abandoned_s = 9.0
+    watch(life, 23.5, NEAR)
+    assert not life.is_due_again(RULE, 24.0)
+    watch(life, 24.5, Watch())
+    assert not life.is_due_again(RULE, 28.4)
+    assert life.is_due_again(RULE, 28.5)
+
+
+def test_nobody_was_away_for_less_than_no_time() -> None:
+    assert watch(make_life(), 4.0, NEAR).alone_s(2.0) == 0.0
+
+
+def test_a_gap_in_which_nobody_looked_counts_for_nothing() -> None:
+    life, config = watch(make_life(), 4.0, NEAR), ObjectConfig()
+    for seconds in (4.0, 5.0):
+        life.show(config, seconds, at(seconds))
+    watch(life, 5.0, Watch())
+    shown_s = life.shown_s
+    life.begin_anew(60.0, at(60.0))
+    life.show(config, 60.0, at(60.0))
+    watch(life, 60.0, Watch())
+    assert life.shown_s == shown_s
+    assert not life.is_due(RULE, 64.9)
+    assert life.is_due(RULE, 65.0)
+
+
 def test_what_was_mostly_a_person_is_one_until_they_have_been_gone_for_a_while() -> None:
     life, config = make_life(), ObjectConfig()
     for k in range(20):
