@@ -35,7 +35,7 @@ class CompanyConfig:
         pace_mps: And walk so fast.
         lost_s: Who was not seen for longer, and at least for two looks, is somebody else when seen again.
         remembers_s: How long their way is remembered.
-        thins_s: Between two remembered places.
+        thins_s: Between two remembered places, besides those in which somebody appears: pictures are taken there too.
         colour: Grey levels by which clothes of one person look different from look to look, standard deviation.
         taller: Ratio of the heights of boxes up to which they may be the same person, one look later.
         doubled: Share of a blob that a detected person's box covers if the blob is that person.
@@ -276,10 +276,12 @@ class Company:
         person.track = track or person.track
         person.detected |= detected
         person.went_px = max(person.went_px, float(np.hypot(*(place.foot - person.begun))))
-        if person.way and place.at_s - person.thinned_s < self.config.thins_s:
-            person.way[-1] = place
+        way, thins_s = person.way, self.config.thins_s
+        appears = len(way) < 2 or way[-1].at_s - way[-2].at_s >= thins_s
+        if not appears and place.at_s - person.thinned_s < thins_s:
+            way[-1] = place
         else:
-            person.way.append(place)
+            way.append(place)
             person.thinned_s = place.at_s
         if np.isfinite(place.clothes).all():
             known = np.isfinite(person.clothes).all()

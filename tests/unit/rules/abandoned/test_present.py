@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 
 from flows.domain.things import Box
-from flows.objects.company import Company
+from flows.objects.company import Company, around
 from flows.rules.abandoned.present import IMAGINED, UNSURE, Present
+from flows.rules.abandoned.telling import MARGIN
 
 START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 SIZE = (1280, 720)
@@ -39,6 +41,25 @@ def test_a_low_one_who_trembles_is_one_box_and_two_are_two() -> None:
     for k in range(4):
         scene.present.see_unsure([a_box(100.0 + k, 40.0), a_box(300.0, 40.0)], 10.0 + 0.1 * k)
     assert scene.boxes(10.0) == [[86.0, 560.0, 117.0, 600.0], [286.0, 560.0, 314.0, 600.0]]
+
+
+@pytest.mark.parametrize("hz", [3, 10, 25])
+def test_who_walks_in_or_steps_out_from_behind_a_pillar_is_hidden_from_their_first_look_on(hz: int) -> None:
+    scene, walked = Scene(), {}
+    for k in range(6 * hz):
+        at_s = k / hz
+        walked[at_s] = a_box(
+            100.0 + 120.0 * at_s
+        )  # twice as fast as people walk, to the scale of their height
+        scene.look(at_s, [] if 2.0 <= at_s < 3.5 else [walked[at_s]], [], [])
+    for at_s, box in walked.items():
+        if not 2.0 <= at_s < 3.5:
+            assert scene.boxes(at_s), at_s
+            shown = around([np.array(b) for b in scene.boxes(at_s)])
+            margin = MARGIN * (shown[2] - shown[0])
+            head = (box[0] + box[2]) / 2 + 6 * np.array([-1, 1])
+            assert shown[0] - margin <= head[0], at_s
+            assert head[1] <= shown[2] + margin, at_s
 
 
 def test_who_is_in_a_picture_is_kept_with_it_however_long_no_look_is_taken() -> None:
