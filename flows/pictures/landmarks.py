@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from flows.median import median, medians
 from flows.road.geometry import inside_polygon
+from flows.road.ground import MAX_ASPECT_CHANGE
 
 Array = NDArray[np.float64]
 Grid = NDArray[np.float32]
@@ -385,6 +386,18 @@ def fit_shift(then_px: Array, moved_px: Array, config: LandmarkConfig) -> Shift 
     rotation = np.array([[scale.real, -scale.imag], [scale.imag, scale.real]])
     move, middle = np.array([shift.real, shift.imag]), then_px[agree].mean(axis=0)
     return Shift(rotation, move, int(agree.sum()), count, np.asarray(middle))
+
+
+def resized(luma: Luma, size_px: tuple[int, int]) -> Luma | None:
+    """The picture in another size, width and height; None if it has another aspect, and so shows another view."""
+    height, width = luma.shape
+    if (width, height) == size_px:
+        return luma
+    if abs(width * size_px[1] / (height * size_px[0]) - 1.0) > MAX_ASPECT_CHANGE:
+        return None
+    from PIL import Image  # 6 MB that a camera whose picture keeps its size does not carry
+
+    return np.asarray(Image.fromarray(luma).resize(size_px, Image.Resampling.BILINEAR))
 
 
 def small_of(luma: Luma, columns: int) -> Grid:

@@ -10,6 +10,8 @@ every frame while something is wrong:
 - *shaking*: they do not, but swing to and fro: wind, or a lorry.
 - *unknown*: too few landmarks are seen (night, fog, a lorry before the lens), which says nothing of the camera.
 
+A stream that changes its size is looked at in the size it had. One that changes its aspect is another view: moved.
+
 Frames are not corrected for shake. A correction would be as good as its looks, and these cost more than the gate; an
 error that lasts for half a sway is no noise that averages out. What was seen while a camera shook is refused, as what
 was seen while it was displaced; a vehicle that comes after it is judged again.
@@ -32,7 +34,7 @@ from flows.domain.events import Event
 from flows.domain.frames import Frame
 from flows.domain.site import CameraConfig
 from flows.domain.status import Fitness
-from flows.pictures.landmarks import Landmarks, Learner, Luma, Shift, Sight
+from flows.pictures.landmarks import Landmarks, Learner, Luma, Shift, Sight, resized
 from flows.road.geometry import hull
 from flows.road.ground import GroundPlane
 
@@ -277,9 +279,11 @@ class Steadiness:
             self._on_learned(self._landmarks)
 
     def _see(self, landmarks: Landmarks, luma: Luma) -> Sight:
-        size = luma.shape[1], luma.shape[0]
-        if size != landmarks.picture_px:
-            return Sight(None)  # another picture altogether
+        size = landmarks.picture_px
+        sized = resized(luma, size)
+        if sized is None:
+            return Sight(None, gone=True)
+        luma = sized
         if self._allowance is None:
             try:
                 ground = self._ground.for_picture(*size) if self._ground else None

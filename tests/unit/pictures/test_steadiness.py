@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 import street
+from PIL import Image
 from quick import first
 
 from flows.domain.detections import Detections
@@ -183,13 +184,52 @@ def test_a_lorry_before_the_lens_is_no_displacement() -> None:
     assert changes[-1][1:] == ("fit", "")
 
 
-def test_another_size_of_picture_is_unknown() -> None:
-    landmarks = told(lambda _: moved(50.0))
-    steadiness = Steadiness(street.camera(), GROUND, landmarks)
-    small = np.zeros((90, 160, 3), np.uint8)
-    steadiness.look(Frame("road", 0, START, ArrayPicture(small), CLOCK))
-    assert steadiness.settle(START) == []
-    assert steadiness.reason == ""
+WIDE_PX: Final = 60
+"""So much farther than the picture goes the wall that is seen in it."""
+
+
+def wall(moved_px: int = 0, size_px: tuple[int, int] = street.SIZE_PX) -> ArrayPicture:
+    """A wall of blocks before a camera that was turned, in a stream of some size."""
+    width, height = street.SIZE_PX
+    rng = np.random.default_rng(1)
+    blocks = rng.integers(40, 200, (height // 10, (width + WIDE_PX) // 10), np.uint8)
+    seen = blocks.repeat(10, 0).repeat(10, 1)[:, moved_px : moved_px + width]
+    shown = np.asarray(Image.fromarray(seen).resize(size_px, Image.Resampling.BICUBIC))
+    return ArrayPicture(np.ascontiguousarray(shown[:, :, None].repeat(3, 2)))
+
+
+def see(steadiness: Steadiness, picture: ArrayPicture, from_s: float, seconds: float) -> list[Event]:
+    events: list[Event] = []
+    for second in np.arange(from_s, from_s + seconds, 0.5):
+        at = START + timedelta(seconds=float(second))
+        steadiness.look(Frame("road", int(2 * second), at, picture, CLOCK))
+        events += steadiness.settle(at)
+    return events
+
+
+def known(picture: ArrayPicture) -> Landmarks:
+    kept: list[Landmarks] = []
+    see(Steadiness(street.camera(), GROUND, None, kept.append), picture, 0, 14)
+    return kept[0]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.75, 1.5])
+def test_a_stream_of_another_size_is_the_same_view(share: float) -> None:
+    size_px = round(share * street.SIZE_PX[0]), round(share * street.SIZE_PX[1])
+    steadiness = Steadiness(street.camera(), GROUND, known(wall()))
+    assert see(steadiness, wall(0, size_px), 0, 20) == []
+    assert (steadiness.verdict.fitness, steadiness.reason) == ("fit", "")
+    (event,) = see(steadiness, wall(9, size_px), 20, 20)
+    assert (event.data["fitness"], steadiness.reason) == ("displaced", "camera_moved")
+    assert event.data["px"] == pytest.approx(9.0, abs=0.5)
+
+
+def test_a_stream_of_another_aspect_is_another_view() -> None:
+    steadiness = Steadiness(street.camera(), GROUND, known(wall()))
+    width, height = street.SIZE_PX
+    (event,) = see(steadiness, wall(0, (width, height // 2)), 0, 40)
+    assert (event.data["fitness"], event.data["px"], steadiness.reason) == ("displaced", None, "camera_moved")
+    assert said(see(steadiness, wall(), 40, 10)) == ["restored"]
 
 
 def test_metres_at_the_surveyed_places_decide() -> None:
@@ -347,15 +387,9 @@ def test_nobody_looks_where_nothing_is_measured(changes: dict[str, object]) -> N
 
 
 def test_landmarks_are_learnt_once_and_handed_on() -> None:
-    rng = np.random.default_rng(1)
-    blocks = rng.integers(40, 200, (street.SIZE_PX[1] // 10, street.SIZE_PX[0] // 10, 1), np.uint8)
-    picture = ArrayPicture(np.ascontiguousarray(blocks.repeat(10, 0).repeat(10, 1).repeat(3, 2)))
     kept: list[Landmarks] = []
     steadiness = Steadiness(street.camera(source=StreamSource(url="rtsp://x/y")), GROUND, None, kept.append)
     assert steadiness.verdict.fitness == "learning"
-    for second in range(14):
-        at = START + timedelta(seconds=second)
-        steadiness.look(Frame("road", second, at, picture, CLOCK))
-        steadiness.settle(at)
+    see(steadiness, wall(), 0, 14)
     assert len(kept) == 1
     assert (steadiness.verdict.fitness, steadiness.reason) == ("fit", "")
