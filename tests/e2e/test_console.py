@@ -178,6 +178,7 @@ def test_a_reviewer_confirms_one_and_rejects_the_next_by_keys(desk: Any, shots: 
     page.screenshot(path=shots / "review-tablet.png")
     page.set_viewport_size({"width": 1440, "height": 900})
     first = page.url
+    page.wait_for_selector("button.good:enabled")
     page.keyboard.press("y")
     page.wait_for_selector("#said p.bad:has-text('plate is unread')")
     assert page.evaluate("document.activeElement.id") == "plate", "what is missing is theirs to type"
@@ -223,6 +224,7 @@ def test_two_presses_at_once_decide_once_and_claim_one(desk: Any) -> None:
     page.evaluate("for (const n of [1, 2]) document.querySelector('button.big').click()")
     page.wait_for_selector(".stage img[src^=blob]")
     first = page.url
+    page.wait_for_selector("button.good:enabled")
     page.evaluate(
         "for (const n of [1, 2]) dispatchEvent(new KeyboardEvent('keydown', { code: 'KeyY', key: 'y' }))"
     )

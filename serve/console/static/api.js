@@ -26,6 +26,9 @@ function explained(status, { code, detail = "", errors = [] }) {
   return words + (fields && `: ${fields}`) + more;
 }
 
+// Ends with the first of two signals.
+export const either = (one, other) => (AbortSignal.any ? AbortSignal.any([one, other]) : one);
+
 const AGAIN = [409, 429, 503]; // with Retry-After: nothing is wrong with what was asked
 const READ_MS = 6000;
 const WRITE_MS = 20000; // whoever died while it worked on a write holds its key for a quarter of a minute

@@ -1,5 +1,6 @@
 // The keys of the page that is shown, and the list of them that "?" opens.
 
+import { either } from "./api.js";
 import { h } from "./dom.js";
 import { t } from "./words.js";
 
@@ -11,8 +12,19 @@ export function tellKeys(rows, signal) {
   signal.addEventListener("abort", () => { if (shown === rows) shown = () => []; });
 }
 
-// Whether keys are for the page: nobody types, nothing stands before it.
-export const ours = (event) => !/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && !event.ctrlKey && !event.metaKey && !event.altKey && !document.querySelector("dialog[open]");
+// The keys of one case end when the next is shown, or the page is left.
+let last = new AbortController();
+export function once(signal) {
+  last.abort();
+  last = new AbortController();
+  return either(last.signal, signal);
+}
+
+// Of a key that is held down only these go on: they look at something and decide nothing.
+const HELD = ["ArrowRight", "ArrowLeft", "ArrowDown", "ArrowUp", "KeyJ", "KeyK", "Comma", "Period"];
+
+// Whether keys are for the page: nobody types, nothing stands before it, no finger rests on one.
+export const ours = (event) => (!event.repeat || HELD.includes(event.code)) && !/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) && !event.ctrlKey && !event.metaKey && !event.altKey && !document.querySelector("dialog[open]");
 
 export function showKeys(pages) {
   const everywhere = [...pages.map((page, i) => [`⇧ ${i + 1}`, t(page)]), ["?", t("keys_help")]];

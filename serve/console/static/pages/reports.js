@@ -5,7 +5,7 @@ import { ask, follow, picture, post } from "../api.js";
 import { player } from "../clip.js";
 import { why } from "../dialog.js";
 import { fill, h, s, say } from "../dom.js";
-import { keysButton, ours, tellKeys } from "../keys.js";
+import { keysButton, once, ours, tellKeys } from "../keys.js";
 import { degrees, measure, metres, number, spoken, t, unit, when } from "../words.js";
 import { summary } from "../violation.js";
 
@@ -130,7 +130,7 @@ async function one(main, item, context) {
         told(item), events, life(item), h("p.note", t("never_evidence")), h("p", keysButton()))));
   main.focus();
 
-  const mine = fresh(signal);
+  const mine = once(signal);
   tellKeys(() => [...steps.map((step) => [KEYS[step], t(`do.${step}`)]), ...files.keys()], mine);
   addEventListener("keydown", (event) => {
     if (!ours(event) || event.shiftKey) return;
@@ -154,14 +154,6 @@ async function one(main, item, context) {
     }, mine);
   }
   await nearby(events, item, signal);
-}
-
-// The keys of one report end when the next is shown.
-let last = new AbortController();
-function fresh(signal) {
-  last.abort();
-  last = new AbortController();
-  return AbortSignal.any ? AbortSignal.any([last.signal, signal]) : last.signal;
 }
 
 // Files as others see them: a mosaic but for what the report is about. The original needs a reason, which is logged.

@@ -3,7 +3,7 @@
 import { ask, picture, post } from "../api.js";
 import { player } from "../clip.js";
 import { fill, h, s, say } from "../dom.js";
-import { keysButton, ours, tellKeys } from "../keys.js";
+import { keysButton, once, ours, tellKeys } from "../keys.js";
 import { patrolButton } from "../task.js";
 import { moment as named, number, t, when } from "../words.js";
 import { facts, summary } from "../violation.js";
@@ -14,6 +14,8 @@ const REASONS = {
   cancel: (state) => (state === "appealed" ? ["appeal_granted", "other"] : ["other"]),
   close: (state) => (state === "cancelled" ? ["lapsed", "other"] : ["paid", "lapsed", "other"]),
 };
+
+const LOOK_MS = 500; // what stood there for less nobody has seen: the second of two presses was meant for the one before
 
 export async function open(main, context) {
   const [id] = context.rest;
@@ -59,13 +61,13 @@ async function ahead({ signal }) {
 
 function one(main, item, context, waiting = null) {
   const { signal } = context;
-  const view = viewer(item);
+  const view = viewer(item, () => setTimeout(() => { if (buttons.confirm) buttons.confirm.disabled = false; }, LOOK_MS));
   const can = (step) => item.steps.includes(step);
   let asking = null;
   let busy = false; // two presses decide once
 
   async function take(step, reason) {
-    if (busy) return;
+    if (busy || buttons[step].disabled) return;
     busy = true;
     await decide(step, reason).finally(() => { busy = false; });
   }
@@ -88,7 +90,7 @@ function one(main, item, context, waiting = null) {
   }
 
   const plate = h("input", { id: "plate", value: item.plate?.text || "", maxlength: 20, autocomplete: "off", spellcheck: "false", placeholder: t("unread"),
-    onkeydown: (event) => { if (event.key === "Enter") take("confirm"); if (event.key === "Escape") main.focus(); } });
+    onkeydown: (event) => { if (event.key === "Enter" && !event.repeat) take("confirm"); if (event.key === "Escape") main.focus(); } });
   const reading = can("confirm") && h("label.reading", t("plate_read"), plate, h("kbd", "P"));
   const reasons = h("div.reasons", { hidden: true, role: "group" });
   const ask_why = (step) => {
@@ -99,17 +101,17 @@ function one(main, item, context, waiting = null) {
     reasons.hidden = false;
     reasons.querySelector("button").focus();
   };
-  const steps = item.steps.map((step) => {
+  const buttons = Object.fromEntries(item.steps.map((step) => {
     const kind = { confirm: "good", reject: "bad", issue: "good" }[step] || "";
     const act = REASONS[step] ? () => ask_why(step) : () => take(step);
-    return h(`button${kind && "." + kind}`, { onclick: act }, t(step), { confirm: h("kbd", "Y"), reject: h("kbd", "N") }[step]);
-  });
+    return [step, h(`button${kind && "." + kind}`, { onclick: act, disabled: step === "confirm" }, t(step), { confirm: h("kbd", "Y"), reject: h("kbd", "N") }[step])];
+  }));
 
   fill(main,
     h("h1", badge(item), t(`rule.${item.rule}`), " ", h("span.state", t(`state.${item.state}`)), waiting !== null && h("span.count", number(waiting))),
     h("div.case.judged",
       h("section.evidence", view.element),
-      h("section.words", reading, h("div.steps", steps, patrolButton("violation", item, context.me)), reasons, facts(item),
+      h("section.words", reading, h("div.steps", Object.values(buttons), patrolButton("violation", item, context.me)), reasons, facts(item),
         item.problems.length > 0 && h("details", { open: true }, h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
         item.decisions.length > 0 && h("details", h("summary", t("decisions"), ` (${item.decisions.length})`),
           h("ol.log", item.decisions.map((d) => h("li", h("b", t(`state.${d.state}`)), " ", d.by || d.who || "", " ", h("small", d.reason ? t(`why.${d.reason}`) : "", " ", d.detail || ""))))),
@@ -144,21 +146,17 @@ function one(main, item, context, waiting = null) {
   }, { signal: mine });
 }
 
-// The keys of one case end when the next is shown.
-let last = new AbortController();
-function once(signal) {
-  last.abort();
-  last = new AbortController();
-  return AbortSignal.any ? AbortSignal.any([last.signal, signal]) : last.signal;
-}
-
 const stem = (name) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "-");
 
 // Pictures of the decisive moments with the vehicle's box and what was measured drawn on them, the plate, the clip.
-function viewer(item) {
+// `shown` is called whenever a picture stands there, and at once where there is none.
+function viewer(item, shown) {
   const files = Object.fromEntries(item.evidence.map((file) => [file.name, file.href]));
   const moments = item.moments.filter((m) => files[`${stem(m.name)}.jpg`]);
-  if (!moments.length) return { element: h("p.empty", t("no_evidence")), keys: [], go() {}, clip() {}, step() {} };
+  if (!moments.length) {
+    shown();
+    return { element: h("p.empty", t("no_evidence")), keys: [], go() {}, clip() {}, step() {} };
+  }
   const image = h("img", { alt: "" });
   const overlay = s("svg.overlay", { "aria-hidden": "true" });
   const stage = h("div.stage", image, overlay);
@@ -171,9 +169,13 @@ function viewer(item) {
     const moment = moments[at];
     [...strip.children].forEach((tab, i) => tab.setAttribute("aria-selected", String(i === at)));
     image.alt = `${t(`rule.${item.rule}`)}: ${named(moment.name)}, ${when(moment.at)}`;
-    image.src = await picture(files[`${stem(moment.name)}.jpg`]);
-    await image.decode().catch(() => {});
+    const url = await picture(files[`${stem(moment.name)}.jpg`]);
+    if (moments[at] !== moment) return; // another was asked for meanwhile
+    image.src = url;
+    const whole = await image.decode().then(() => true, () => false);
+    if (moments[at] !== moment) return;
     draw(moment);
+    if (whole) shown();
   }
 
   function draw(moment) {

@@ -1,0 +1,99 @@
+"""The console's pages as somebody uses them, in Node: a small page, and a clock and a network that the test sets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serve.console.routes import STATIC
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node: apt-get install nodejs")
+BROWSER = Path(__file__).with_name("browser.mjs")
+HANDS = "import * as browser from './browser.mjs';\nObject.assign(globalThis, browser);\n"
+
+Node = Callable[[str], Any]
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    """Runs a script beside the console's files; what it tells."""
+    shutil.copytree(STATIC, tmp_path, dirs_exist_ok=True)
+    shutil.copy(BROWSER, tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+
+    def run(script: str) -> Any:
+        (tmp_path / "script.js").write_text(HANDS + script, "utf-8")
+        told = subprocess.run(["node", "script.js"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert told.stdout, told.stderr
+        return json.loads(told.stdout)
+
+    return run
+
+
+QUEUE = """
+const reviewer = { roles: ["reviewer"] };
+const violation = (id, more = {}) => ({
+  id, version: 1, rule: "speeding", severity: 5, state: "in_review", steps: ["confirm", "reject", "release"],
+  evidence: [{ name: "first.jpg", href: `/pictures/${id}` }],
+  moments: [{ name: "first", xyxy: [0, 0, 9, 9], at: "2026-11-27T10:00:00Z" }],
+  problems: [], decisions: [], measured: {}, threshold: {}, plate: { text: "123ABC02", confident: true },
+  captured_at: "2026-11-27T10:00:00Z", camera: "c", district: "esil", ...more });
+let claimed = 0;
+const queue = ({ url }, more) => {
+  if (url === "/review/next") return { item: violation(`v${++claimed}`, more), waiting: 9 };
+  if (url.includes("/review/queue")) return { items: [], waiting: 9 };
+  const [, id, step] = /violations\\/(\\w+)(?:\\/(\\w+))?/.exec(url) || [];
+  return id ? violation(id, step ? { state: "confirmed", steps: [], ...more } : more) : { items: [], next: null };
+};
+const confirmed = () => posts().filter(({ url }) => url.endsWith("/confirm")).map(({ url }) => url.split("/")[2]);
+"""
+
+
+def test_a_key_that_is_held_down_confirms_one_violation(node: Node) -> None:
+    told = node(
+        QUEUE
+        + """
+    server(queue);
+    await go("review", reviewer);
+    button("Take").click();
+    await pass(1000);
+    key("KeyY");
+    for (let n = 0; n < 90; n++) { await pass(33); key("KeyY", { repeat: true }); }
+    tell(confirmed());
+    """
+    )
+    assert told == ["v1"]
+
+
+def test_nobody_confirms_a_violation_before_its_picture_was_there_to_be_seen(node: Node) -> None:
+    told = node(
+        QUEUE
+        + """
+    let picture;
+    const coming = () => new Promise((come) => { picture = () => come({}); });
+    server((request) => request.url.startsWith("/pictures") ? coming() : queue(request));
+    await go("review", reviewer);
+    button("Take").click();
+    await pass(5000);
+    const press = async () => {
+      key("KeyY");
+      enter(main.querySelector("input"));
+      button("Confirm").click();
+      await pass();
+      return confirmed();
+    };
+    const blank = await press();
+    picture();
+    await pass(300);
+    const glimpsed = await press();
+    await pass(300);
+    tell([blank, glimpsed, await press()]);
+    """
+    )
+    assert told == [[], [], ["v1"]]
