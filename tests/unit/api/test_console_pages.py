@@ -97,3 +97,35 @@ def test_nobody_confirms_a_violation_before_its_picture_was_there_to_be_seen(nod
     """
     )
     assert told == [[], [], ["v1"]]
+
+
+@pytest.mark.parametrize(
+    ("confident", "typed", "sent"),
+    [
+        (False, "123ABC02", ["123ABC02"]),  # the machine was not sure: the person who agrees has read it
+        (True, "123ABC02", [None]),
+        (True, "123ABC03", ["123ABC03"]),
+        (True, "", []),
+    ],
+)
+def test_a_violation_is_confirmed_with_the_plate_that_the_reviewer_says(
+    node: Node, confident: bool, typed: str, sent: list[str | None]
+) -> None:
+    seen = {"confident": confident, "typed": typed}
+    told = node(
+        QUEUE
+        + f"const {{ confident, typed }} = {json.dumps(seen)};"
+        + """
+    server((request) => queue(request, { plate: { text: "123ABC02", confident } }));
+    await go("review", reviewer, "v1");
+    await pass(1000);
+    const field = main.querySelector("input");
+    field.value = typed;
+    key("KeyY");
+    await pass();
+    tell({ sent: posts().map(({ body }) => body.plate ?? null), said: hear(), held: document.activeElement === field });
+    """
+    )
+    assert told["sent"] == sent
+    assert told["held"] == (not sent)
+    assert ("unread" in told["said"]) == (not sent), "what is missing is said, and is theirs to type"

@@ -1,6 +1,6 @@
 // Review: one violation at a time, its pictures with what was measured, one key to decide; and all that there are.
 
-import { ask, picture, post } from "../api.js";
+import { ask, picture, post, Problem } from "../api.js";
 import { player } from "../clip.js";
 import { fill, h, s, say } from "../dom.js";
 import { keysButton, once, ours, tellKeys } from "../keys.js";
@@ -77,7 +77,8 @@ function one(main, item, context, waiting = null) {
       const body = { version: item.version };
       if (reason) body.reason = reason;
       const read = plate.value.trim();
-      if (step === "confirm" && read && read !== (item.plate?.text || "")) body.plate = read;
+      if (step === "confirm" && !read) throw new Problem(409, { code: "plate_unread" }); // an empty field is no consent to what stood there
+      if (step === "confirm" && !(item.plate?.confident && read === item.plate.text)) body.plate = read;
       const done = await post(`/violations/${item.id}/${step}`, body);
       say(`${t(step)}: ${t(`state.${done.state}`)}`);
       if (waiting !== null && ["confirm", "reject", "release"].includes(step)) return next(main, context);
