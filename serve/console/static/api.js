@@ -64,21 +64,30 @@ export const put = (path, body = {}) => ask(path, { method: "PUT", body });
 
 const MOST = 60;
 
-// Pictures by address, each fetched once until it is let go of; the oldest go by themselves.
+// Pictures by address, each fetched once until it is let go of; the oldest go by themselves, once no page shows them.
 export function shelf() {
   const kept = new Map();
+  const here = new Map(); // the addresses of those that have come
 
   function drop(href) {
     kept.get(href).then(URL.revokeObjectURL, () => {});
     kept.delete(href);
+    here.delete(href);
+  }
+
+  function clearUp() {
+    const shown = new Set([...document.querySelectorAll("img,video,image")].flatMap((each) => [each.src, each.poster, each.getAttribute("href")]));
+    const spare = [...here].filter(([, url]) => !shown.has(url)).map(([href]) => href);
+    spare.slice(0, Math.max(0, kept.size - MOST)).forEach(drop);
   }
 
   function picture(href) {
     if (!kept.has(href)) {
       const coming = ask(href, { raw: true }).then((a) => a.blob()).then((blob) => URL.createObjectURL(blob));
-      coming.catch(() => kept.delete(href));
       kept.set(href, coming);
-      if (kept.size > MOST) drop(kept.keys().next().value);
+      const mine = () => kept.get(href) === coming;
+      coming.then((url) => mine() && here.set(href, url), () => mine() && kept.delete(href));
+      if (kept.size > MOST) setTimeout(clearUp); // not before those that have just come stand on the page
     }
     return kept.get(href);
   }

@@ -129,3 +129,25 @@ def test_a_violation_is_confirmed_with_the_plate_that_the_reviewer_says(
     assert told["sent"] == sent
     assert told["held"] == (not sent)
     assert ("unread" in told["said"]) == (not sent), "what is missing is said, and is theirs to type"
+
+
+def test_a_picture_is_not_let_go_of_while_a_page_shows_it(node: Node) -> None:
+    told = node("""
+    const { shelf } = await import("./api.js");
+    const { h } = await import("./dom.js");
+    const { picture } = shelf();
+    const show = (name, count) => Promise.all(Array.from({ length: count }, (_, n) => {
+      const image = h("img");
+      main.append(image);
+      return picture(`/${name}/${n}`).then((url) => { image.src = url; });
+    }));
+    const shown = () => main.querySelectorAll("img").filter((image) => good(image.src)).length;
+    await show("page", 66);
+    await pass(1000);
+    const [whole, urls] = [shown(), main.querySelectorAll("img").map((image) => image.src)];
+    main.replaceChildren();
+    await show("next", 66);
+    await pass(1000);
+    tell([whole, shown(), urls.filter(good).length]);
+    """)
+    assert told == [66, 66, 0], "and it is once the page is another"
