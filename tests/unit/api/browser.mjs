@@ -167,6 +167,9 @@ export const button = (text) => body.querySelectorAll("button").find((each) => e
 export const hear = () => said.textContent;
 export const posts = () => asked.filter(({ method }) => method === "POST");
 
+const pages = ["audit", "cameras", "now", "objects", "patrol", "reports", "review", "searches"];
+export const ready = () => Promise.all(pages.map((name) => import(`./pages/${name}.js`)));
+
 // Opens a page as the frame does: what it was before is over.
 let leave = new AbortController();
 export async function go(name, me, ...rest) {

@@ -15,7 +15,7 @@ from serve.console.routes import STATIC
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node: apt-get install nodejs")
 BROWSER = Path(__file__).with_name("browser.mjs")
-HANDS = "import * as browser from './browser.mjs';\nObject.assign(globalThis, browser);\n"
+HANDS = "import * as browser from './browser.mjs';\nObject.assign(globalThis, browser);\nawait ready();\n"
 
 Node = Callable[[str], Any]
 
@@ -151,3 +151,63 @@ def test_a_picture_is_not_let_go_of_while_a_page_shows_it(node: Node) -> None:
     tell([whole, shown(), urls.filter(good).length]);
     """)
     assert told == [66, 66, 0], "and it is once the page is another"
+
+
+PATROL = """
+const patrol = { roles: ["patrol"] };
+const task = (more = {}) => ({ id: "t1", kind: "object", state: "open", holder: "", version: 0, camera: "gate",
+  district: "esil", latitude: null, made_at: "2026-11-27T10:00:00Z", ...more });
+const tasks = ({ url, method }) => {
+  if (url.includes("stream")) return problem(503, "away");
+  const name = url.split("/").at(-1);
+  const state = { accept: "accepted", arrive: "arrived" }[name];
+  if (method === "POST") return task({ holder: "me", version: 9, state });
+  return { items: [{ task: task(), away_m: null, calls: false }] };
+};
+const waits = (...names) => localStorage.setItem("dome.patrol.queue.me", JSON.stringify(names.map((name, version) => (
+  { id: "t1", name, path: `/api/v1/patrol/tasks/t1/${name}`, body: { version }, key: name }))));
+const steps = () => posts().map(({ url }) => url.split("/").at(-1));
+"""
+
+
+def test_a_patrol_s_page_that_is_opened_without_a_connection_comes_to_life_with_it(node: Node) -> None:
+    told = node(
+        PATROL
+        + """
+    waits("accept");
+    server(down);
+    const opened = go("patrol", patrol).then(() => "opened", (error) => error.message);
+    await pass(12000);
+    const dead = main.textContent;
+    asked.length = 0;
+    server(tasks);
+    await pass(12000);
+    tell([await opened, dead, steps(), main.textContent]);
+    """
+    )
+    opened, dead, steps, shown = told
+    assert opened == "opened"
+    assert "Not sent yet" in dead, "who reads the page knows what waits"
+    assert steps == ["accept"]
+    assert "gate" in shown
+
+
+def test_whom_a_patrol_looks_for_is_shown_once_there_is_a_connection(node: Node) -> None:
+    told = node(
+        PATROL
+        + """
+    const accepted = task({ kind: "lead", state: "accepted", holder: "me" });
+    const looked = { items: [{ task: accepted, away_m: null, calls: false }] };
+    let picture = down;
+    const answers = { pictures: () => picture(), stream: down };
+    server(({ url }) => (answers[Object.keys(answers).find((part) => url.includes(part))] || (() => looked))());
+    go("patrol", patrol);
+    await pass(20000);
+    const shown = () => main.querySelectorAll("img").map((image) => good(image.src));
+    const dead = shown();
+    picture = () => ({});
+    await pass(20000);
+    tell([dead, shown()]);
+    """
+    )
+    assert told == [[False, False], [True, True]]

@@ -8,6 +8,7 @@ import { degrees, metres, t, when } from "../words.js";
 const STEPS = { open: ["accept"], accepted: ["arrive", "resolve", "hand_over"], arrived: ["resolve", "hand_over"], resolved: [], ended: ["resolve"] };
 const AFTER = { accept: "accepted", arrive: "arrived", resolve: "resolved", hand_over: "open" };
 const AGAIN_MS = 5000;
+const over = ({ status }) => status >= 400 && status < 500 && status !== 429; // asked again it would be the same
 const NOT_NOW = [401, 403, 408, 425, 429]; // says nothing of the step: who signs in again, or waits, has it taken
 
 // A person's steps wait here until they are sent, each with its own key: sent twice, it is taken once. The queue outlives
@@ -90,7 +91,7 @@ function picturesOf(signal) {
         image.src = url;
         return;
       } catch (error) {
-        if (error instanceof Problem && error.status < 500 && error.status !== 429) return; // it is over: the page hears of it
+        if (over(error)) return; // the page hears of it
         await new Promise((go) => setTimeout(go, AGAIN_MS)); // no connection, or not now
       }
     }
@@ -235,14 +236,24 @@ export async function open(main, { me, signal }) {
       mine && h("div.steps", STEPS[task.state].map((name, i) => h(i ? "button.big" : "button.good.big", { onclick: () => act(name) }, t(name)))));
   }
 
-  await send(queue, signal, taken, refused);
-  await load();
-  const timer = setInterval(async () => { if (queue.read().length && (await send(queue, signal, taken, refused))) load(); }, AGAIN_MS);
+  // What waits is sent and what there is is read, now and, where that cannot be, as soon as it can.
+  async function catchUp() {
+    try {
+      await send(queue, signal, taken, refused);
+      await load();
+    } catch (error) {
+      if (over(error)) throw error;
+      linked(false);
+    }
+  }
+
+  const timer = setInterval(() => (queue.read().length > 0 || !rows) && catchUp(), AGAIN_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
   addEventListener("offline", () => linked(false), { signal }); // long before a silent stream is given up
-  addEventListener("online", () => load().catch(() => {}), { signal });
+  addEventListener("online", catchUp, { signal });
   follow("type=dome.patrol.task.", (event, what) => {
     if (what === "away") linked(false);
     else load().catch(() => {});
   }, signal);
+  await catchUp();
 }
