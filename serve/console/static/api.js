@@ -29,6 +29,14 @@ function explained(status, { code, detail = "", errors = [] }) {
 // Ends with the first of two signals.
 export const either = (one, other) => (AbortSignal.any ? AbortSignal.any([one, other]) : one);
 
+// Some lines are dead and do not say so. What has not come after so long does not come any more; files may take longer,
+// and what is sent takes its time, too, over a line of 128 kbit/s.
+export const ANSWER_MS = 15000;
+const FILE_MS = 300000;
+const SENT_PER_MS = 16; // bytes
+const SILENT_MS = 40000; // the live stream beats every 15 s
+export const within = (ms, signal) => (signal ? either(signal, AbortSignal.timeout(ms)) : AbortSignal.timeout(ms));
+
 const AGAIN = [409, 429, 503]; // with Retry-After: nothing is wrong with what was asked
 const READ_MS = 6000;
 const WRITE_MS = 20000; // whoever died while it worked on a write holds its key for a quarter of a minute
@@ -39,18 +47,27 @@ export async function ask(path, { method = "GET", body, signal, raw = false, aga
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID();
   const url = path.startsWith("/") && !path.startsWith(BASE) && !path.startsWith("/console") ? BASE + path : path;
+  const sent = body === undefined ? undefined : JSON.stringify(body);
   const until = Date.now() + (again ? (method === "GET" ? READ_MS : WRITE_MS) : 0);
   for (;;) {
-    const answer = await fetch(url, { method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body) }).catch((error) => {
+    const patience = raw ? FILE_MS : ANSWER_MS + Math.ceil((sent?.length || 0) / SENT_PER_MS);
+    const { answer, told } = await whole(url, { method, headers, body: sent, signal: within(patience, signal) }, raw).catch((error) => {
       if (signal?.aborted) throw error;
       if (Date.now() + 1000 > until) throw new Problem(0, {});
-      return null; // the connection broke off
+      return {}; // the connection broke off
     });
-    if (answer?.ok) return raw ? answer : answer.status === 204 ? null : answer.json();
+    if (answer?.ok) return told;
     const wait = answer ? comesBack(answer) : 1000;
-    if (answer && (wait === null || Date.now() + wait > until)) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+    if (answer && (wait === null || Date.now() + wait > until)) throw new Problem(answer.status, told);
     await new Promise((go) => setTimeout(go, wait));
   }
+}
+
+// An answer with what it tells; files are read by whoever asked for them.
+async function whole(url, asked, raw) {
+  const answer = await fetch(url, asked);
+  if (!answer.ok) return { answer, told: await answer.json().catch(() => ({})) };
+  return { answer, told: raw ? answer : answer.status === 204 ? null : await answer.json() };
 }
 
 // When to send the same again, in ms; null where that would not help.
@@ -104,9 +121,13 @@ export async function follow(query, onEvent, signal, after = "") {
   let last = after;
   let pause = 500;
   while (!signal.aborted) {
+    const silent = new AbortController();
+    let watch;
+    const heard = () => { clearTimeout(watch); watch = setTimeout(() => silent.abort(), SILENT_MS); };
     try {
+      heard();
       const headers = last ? { "Last-Event-ID": last } : {};
-      const answer = await fetch(`${BASE}/alerts/stream?${query}`, { headers, signal });
+      const answer = await fetch(`${BASE}/alerts/stream?${query}`, { headers, signal: either(signal, silent.signal) });
       if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
       pause = 500;
       onEvent(null, "open");
@@ -115,6 +136,7 @@ export async function follow(query, onEvent, signal, after = "") {
       for (;;) {
         const { value, done } = await reader.read();
         if (done) break;
+        heard();
         text += value;
         const parts = text.split("\n\n");
         text = parts.pop();
@@ -127,6 +149,8 @@ export async function follow(query, onEvent, signal, after = "") {
     } catch (error) {
       if (signal.aborted) return;
       if (error.status === 401 || error.status === 403) throw error;
+    } finally {
+      clearTimeout(watch);
     }
     onEvent(null, "away");
     await new Promise((go) => setTimeout(go, pause));

@@ -115,6 +115,12 @@ set("setInterval", (act, ms) => later(act, ms, ms));
 set("clearTimeout", (id) => { timers = timers.filter((timer) => timer.id !== id); });
 set("clearInterval", clearTimeout);
 Date.now = () => now;
+AbortSignal.timeout = (ms) => {
+  if (!Number.isInteger(ms)) throw new RangeError(`a whole number of milliseconds, not ${ms}`);
+  const end = new AbortController();
+  later(() => end.abort(), ms);
+  return end.signal;
+};
 
 const settle = async () => { for (let n = 0; n < 8; n++) await new Promise((go) => setImmediate(go)); };
 export async function pass(ms = 0) {
@@ -150,7 +156,12 @@ set("fetch", (url, { method = "GET", body: text, signal, headers = {} } = {}) =>
   if (signal?.aborted) return end();
   asked.push(request);
   signal?.addEventListener("abort", end);
-  Promise.resolve(serve(request)).then((told) => done(told instanceof Response ? told : new Response(JSON.stringify(told))), fail);
+  const answer = (told) => {
+    if (!(told instanceof Response)) return new Response(JSON.stringify(told));
+    if (!told.body || !signal) return told;
+    return new Response(told.body.pipeThrough(new TransformStream(), { signal }), told); // a signal ends what still comes, too
+  };
+  Promise.resolve(serve(request)).then((told) => done(answer(told)), fail);
 }));
 
 // What a person does.

@@ -211,3 +211,51 @@ def test_whom_a_patrol_looks_for_is_shown_once_there_is_a_connection(node: Node)
     """
     )
     assert told == [[False, False], [True, True]]
+
+
+@pytest.mark.parametrize("online", [False, True], ids=["in time", "with the next connection"])
+def test_a_line_that_is_dead_and_does_not_say_so_holds_no_step_back(node: Node, online: bool) -> None:
+    told = node(
+        PATROL
+        + f"const online = {json.dumps(online)};"
+        + """
+    let dead = true;
+    server((request) => request.method === "POST" && dead ? stalled() : tasks(request));
+    await go("patrol", patrol);
+    button("Accept").click();
+    await pass(100);
+    dead = false;
+    if (online) dispatchEvent(new Event("online"));
+    await pass(online ? 100 : 21000);
+    tell([steps(), new Set(posts().map(({ headers }) => headers["Idempotency-Key"])).size]);
+    """
+    )
+    assert told == [["accept", "accept"], 1], "sent again, to be taken once"
+
+
+def test_who_asks_over_a_dead_line_is_told_that_there_is_none(node: Node) -> None:
+    told = node("""
+    server(({ method }) => method === "POST" ? new Response(new ReadableStream()) : stalled());
+    const { ask, post } = await import("./api.js");
+    const said = [ask("/me"), post("/cases", {})].map((asked) => asked.catch((error) => [error.status, error.message]));
+    await pass(60000);
+    tell(await Promise.all(said));
+    """)
+    assert told == [[0, "No connection to the server"]] * 2
+
+
+def test_a_live_stream_that_has_fallen_silent_is_opened_anew(node: Node) -> None:
+    told = node("""
+    const beats = new ReadableStream({ start(stream) {
+      setInterval(() => stream.enqueue(new TextEncoder().encode(": still here\\n\\n")), 15000);
+    } });
+    const { follow } = await import("./api.js");
+    server(({ url }) => new Response(url.includes("beats") ? beats : new ReadableStream()));
+    const heard = [];
+    const leave = new AbortController();
+    follow("type=silent", (event, what) => heard.push(what), leave.signal);
+    follow("type=beats", (event, what) => what === "away" && heard.push("cut off"), leave.signal);
+    await pass(45000);
+    tell([heard, asked.length]);
+    """)
+    assert told == [["open", "away", "open"], 3], "and one that beats is left alone"

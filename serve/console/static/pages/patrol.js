@@ -1,6 +1,6 @@
 // A patrol's tasks on a phone or tablet: near me, one thumb for each step, and a connection that may fail at any time.
 
-import { ask, comesBack, follow, Problem } from "../api.js";
+import { ANSWER_MS, ask, comesBack, follow, Problem, within } from "../api.js";
 import { why } from "../dialog.js";
 import { fill, h, say } from "../dom.js";
 import { degrees, metres, t, when } from "../words.js";
@@ -42,6 +42,7 @@ function ahead(task, rows, sub) {
 
 // One sends at a time: a second step taken while the first is on its way must not send the first again.
 let sending = Promise.resolve();
+let line = new AbortController(); // what is under way over one connection does not wait for it once there is another
 function send(...what) { // queue, signal, taken, refused
   const sent = sending.then(() => sendAll(...what));
   sending = sent.catch(() => {});
@@ -55,7 +56,7 @@ async function sendAll(queue, signal, taken, refused) {
     const [{ name, path, body, key }] = rows;
     let answer;
     try {
-      answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json", "Idempotency-Key": key }, body: JSON.stringify(body) });
+      answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json", "Idempotency-Key": key }, body: JSON.stringify(body), signal: within(ANSWER_MS, line.signal) });
     } catch {
       return false; // no connection: all of it stays, in order
     }
@@ -215,8 +216,7 @@ export async function open(main, { me, signal }) {
     missed.hidden = true;
     queue.add({ id: task.id, name, path: `/api/v1/patrol/tasks/${task.id}/${name}`, body: { version: task.version, note } });
     draw();
-    if (!(await send(queue, signal, taken, refused))) return linked(false);
-    await load().catch(() => {});
+    await catchUp();
   }
 
   function card(task, row) {
@@ -239,8 +239,9 @@ export async function open(main, { me, signal }) {
   // What waits is sent and what there is is read, now and, where that cannot be, as soon as it can.
   async function catchUp() {
     try {
-      await send(queue, signal, taken, refused);
-      await load();
+      const all = await send(queue, signal, taken, refused);
+      if (!all) linked(false);
+      if (all || !rows) await load();
     } catch (error) {
       if (over(error)) throw error;
       linked(false);
@@ -250,7 +251,11 @@ export async function open(main, { me, signal }) {
   const timer = setInterval(() => (queue.read().length > 0 || !rows) && catchUp(), AGAIN_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
   addEventListener("offline", () => linked(false), { signal }); // long before a silent stream is given up
-  addEventListener("online", catchUp, { signal });
+  addEventListener("online", () => {
+    line.abort();
+    line = new AbortController();
+    catchUp();
+  }, { signal });
   follow("type=dome.patrol.task.", (event, what) => {
     if (what === "away") linked(false);
     else load().catch(() => {});
