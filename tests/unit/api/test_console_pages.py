@@ -259,3 +259,70 @@ def test_a_live_stream_that_has_fallen_silent_is_opened_anew(node: Node) -> None
     tell([heard, asked.length]);
     """)
     assert told == [["open", "away", "open"], 3], "and one that beats is left alone"
+
+
+@pytest.mark.parametrize("answer", ["confirm", "next"])
+def test_who_goes_to_another_page_stays_there_and_claims_nothing_more(node: Node, answer: str) -> None:
+    told = node(
+        QUEUE
+        + f"const slow = {json.dumps(answer)};"
+        + """
+    let come;
+    const held = (request) => new Promise((done) => { come = () => done(queue(request)); });
+    server((request) => claimed && request.url.endsWith(slow) ? held(request) : queue(request));
+    await go("review", reviewer);
+    button("Take").click();
+    await pass(1000);
+    key("KeyY");
+    await pass();
+    away();
+    come();
+    await pass(1000);
+    tell([main.textContent, location.hash, confirmed(), claimed]);
+    """
+    )
+    shown, address, confirmed, claimed = told
+    assert (shown, address, confirmed) == ("elsewhere", "#/now", ["v1"])
+    assert claimed == (1 if answer == "confirm" else 2), "what is on its way cannot be called back"
+
+
+def test_who_was_too_late_goes_on_with_the_next_of_the_queue(node: Node) -> None:
+    told = node(
+        QUEUE
+        + """
+    server((request) => {
+      if (request.url === "/violations/v1/confirm") return problem(409, "changed");
+      return request.url === "/violations/v1" ? violation("v1", { state: "rejected", steps: [] }) : queue(request);
+    });
+    await go("review", reviewer);
+    button("Take").click();
+    await pass(1000);
+    key("KeyY");
+    await pass(1000);
+    tell([location.hash, hear(), main.querySelector(".count").textContent]);
+    """
+    )
+    assert told == ["#/review/v2", "Somebody was faster: look again", "9"]
+
+
+def test_a_plate_that_was_typed_outlives_a_conflict(node: Node) -> None:
+    told = node(
+        QUEUE
+        + """
+    let version = 1;
+    server((request) => {
+      if (request.url === "/violations/v1/confirm" && version === 1) return version = 2, problem(409, "changed");
+      return queue(request, { version });
+    });
+    await go("review", reviewer);
+    button("Take").click();
+    await pass(1000);
+    main.querySelector("input").value = "777KAZ01";
+    key("KeyY");
+    await pass(1000);
+    key("KeyY");
+    await pass(1000);
+    tell(posts().slice(1, 3).map(({ url, body }) => [url, body.version, body.plate]));
+    """
+    )
+    assert told == [["/violations/v1/confirm", version, "777KAZ01"] for version in (1, 2)]

@@ -44,6 +44,7 @@ function next(main, context) {
 
 async function claim(main, context) {
   const { item, waiting } = await post("/review/next");
+  if (context.signal.aborted) return; // they have gone to another page meanwhile
   if (!item) return start(main, context);
   history.replaceState(null, "", `#/review/${item.id}`);
   one(main, item, context, waiting);
@@ -59,8 +60,10 @@ async function ahead({ signal }) {
   }
 }
 
-function one(main, item, context, waiting = null) {
+// `waiting`: how many more there are; null outside the queue.
+function one(main, item, context, waiting = null, typed = item.plate?.text || "") {
   const { signal } = context;
+  const known = item.plate?.text || "";
   const view = viewer(item, () => setTimeout(() => { if (buttons.confirm) buttons.confirm.disabled = false; }, LOOK_MS));
   const can = (step) => item.steps.includes(step);
   let asking = null;
@@ -73,24 +76,27 @@ function one(main, item, context, waiting = null) {
   }
 
   async function decide(step, reason) {
+    let done; // as it is then, whoever made it so
     try {
       const body = { version: item.version };
       if (reason) body.reason = reason;
       const read = plate.value.trim();
       if (step === "confirm" && !read) throw new Problem(409, { code: "plate_unread" }); // an empty field is no consent to what stood there
       if (step === "confirm" && !(item.plate?.confident && read === item.plate.text)) body.plate = read;
-      const done = await post(`/violations/${item.id}/${step}`, body);
+      done = await post(`/violations/${item.id}/${step}`, body);
       say(`${t(step)}: ${t(`state.${done.state}`)}`);
-      if (waiting !== null && ["confirm", "reject", "release"].includes(step)) return next(main, context);
-      one(main, done, context);
     } catch (error) {
       say(error.message, true);
-      if (error.code === "plate_unread") plate.focus(); // what is missing is theirs to type
-      else if (error.status === 409) one(main, await ask(`/violations/${item.id}`), context);
+      if (error.code === "plate_unread") return plate.focus(); // what is missing is theirs to type
+      if (error.status !== 409) return;
+      done = await ask(`/violations/${item.id}`, { signal });
     }
+    if (signal.aborted) return; // they have gone to another page meanwhile
+    if (waiting !== null && !done.steps.includes(step)) return next(main, context);
+    one(main, done, context, waiting, plate.value === known ? undefined : plate.value);
   }
 
-  const plate = h("input", { id: "plate", value: item.plate?.text || "", maxlength: 20, autocomplete: "off", spellcheck: "false", placeholder: t("unread"),
+  const plate = h("input", { id: "plate", value: typed, maxlength: 20, autocomplete: "off", spellcheck: "false", placeholder: t("unread"),
     onkeydown: (event) => { if (event.key === "Enter" && !event.repeat) take("confirm"); if (event.key === "Escape") main.focus(); } });
   const reading = can("confirm") && h("label.reading", t("plate_read"), plate, h("kbd", "P"));
   const reasons = h("div.reasons", { hidden: true, role: "group" });
