@@ -1,13 +1,33 @@
-import { h, say } from "./dom.js";
+import { h } from "./dom.js";
 import { t } from "./words.js";
 
-// A reason in the person's own words, in the browser's own dialog element.
-export function why(title, act, question = t("ask_reason")) {
-  const field = h("textarea", { id: "why", rows: 3, maxlength: 500, required: true });
+// What a person says to a step, in the browser's own dialog element; a reason in their own words, unless `field` asks for
+// something else. It stays open, with what was typed, until the step is taken: `act` rejects where it is not.
+export function why(title, act, question = t("ask_reason"), field = h("textarea", { rows: 3, maxlength: 500 })) {
+  const problem = h("p.bad", { role: "alert", hidden: true });
+  let busy = false; // two presses take one step
   const dialog = h("dialog", { "aria-labelledby": "why-title" },
-    h("form", { onsubmit: async (event) => { event.preventDefault(); dialog.close(); await act(field.value.trim()).catch((e) => say(e.message, true)); } },
-      h("h2", { id: "why-title" }, title), h("label", { for: "why" }, question), field,
+    h("form", { onsubmit: take },
+      h("h2", { id: "why-title" }, title), h("label", { for: "why" }, question), field, problem,
       h("div.steps", h("button", { type: "button", onclick: () => dialog.close() }, t("cancel")), h("button.good", title))));
+  Object.assign(field, { id: "why", required: true });
+
+  async function take(event) {
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    try {
+      await act(field.value.trim());
+      dialog.close();
+      if (document.activeElement === document.body) document.getElementById("main").focus(); // the button that opened it has gone
+    } catch (error) {
+      problem.hidden = false;
+      problem.textContent = error.message;
+    } finally {
+      busy = false;
+    }
+  }
+
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

@@ -82,7 +82,7 @@ const kept = {};
 const set = (name, value) => Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
 set("document", {
   body, cookie: "", documentElement: {},
-  createElement: (tag) => new Element(tag), createElementNS: (_, tag) => new Element(tag), getElementById: () => said,
+  createElement: (tag) => new Element(tag), createElementNS: (_, tag) => new Element(tag), getElementById: (id) => (id === "main" ? main : said),
   querySelector: (selector) => body.querySelector(selector), querySelectorAll: (selector) => body.querySelectorAll(selector),
   get activeElement() { return focused && body.contains(focused) ? focused : body; },
 });
@@ -175,6 +175,7 @@ export function enter(field, more = {}) {
   field.dispatchEvent(Object.assign(new Event("keydown"), { key: "Enter", ...more }));
 }
 export const button = (text) => body.querySelectorAll("button").find((each) => each.textContent.startsWith(text));
+export const dialog = () => body.querySelector("dialog[open]");
 export const hear = () => said.textContent;
 export const posts = () => asked.filter(({ method }) => method === "POST");
 

@@ -326,3 +326,91 @@ def test_a_plate_that_was_typed_outlives_a_conflict(node: Node) -> None:
     """
     )
     assert told == [["/violations/v1/confirm", version, "777KAZ01"] for version in (1, 2)]
+
+
+CASES = """
+let version = 3;
+const found = () => ({
+  id: "c1", version, state: "draft", purpose: "missing_person", requester: "other", steps: [], cameras: [],
+  target: { kind: "vehicle", plate: "123ABC02" }, basis: { law: "", document: "" }, districts: ["esil"],
+  window: { begins_at: "2026-11-27T10:00:00Z", ends_at: "2026-11-28T10:00:00Z" } });
+const told = () => ({
+  id: "r1", version, state: "forwarded", may: ["confirm", "forward"], service: "speeding", steps: [], told: [],
+  attachments: [], proposed: [], unknown: [], nearby_ids: [], happened_at: "2026-11-27T10:00:00Z",
+  latitude: 51, longitude: 71, address: "here" });
+const PAGES = {
+  searches: { id: "c1", role: "authoriser", press: "Authorise", now: found },
+  reports: { id: "r1", role: "operator", press: "Confirm", now: told },
+};
+const say = async (text) => {
+  dialog().querySelector("textarea,input").value = text;
+  dialog().querySelector("form").submit();
+  await pass(1000);
+};
+"""
+
+
+@pytest.mark.parametrize("name", ["searches", "reports"])
+def test_a_reason_that_was_written_outlives_a_step_that_was_not_taken(node: Node, name: str) -> None:
+    told = node(
+        CASES
+        + f"const name = {json.dumps(name)};"
+        + """
+    const { id, role, press, now } = PAGES[name];
+    const answers = [down, () => { version++; return problem(409, "changed"); }, now];
+    let line = answers.shift();
+    server((request) => request.method === "POST" ? line() : now());
+    await go(name, { roles: [role] }, id);
+    button(press).click();
+    await say("seen twice");
+    await pass(60000);
+    const lost = [dialog().querySelector("textarea").value, dialog().textContent.includes("No connection")];
+    line = answers.shift();
+    await say("seen twice");
+    const late = dialog().textContent.includes("Somebody was faster");
+    line = answers.shift();
+    await say("seen twice");
+    tell([lost, late, !dialog(), posts().map(({ body }) => [body.why ?? body.note, body.version]).slice(-2)]);
+    """
+    )
+    lost, late, closed, sent = told
+    assert lost == ["seen twice", True]
+    assert late, "and what is there now stands behind it"
+    assert closed
+    assert sent == [["seen twice", 3], ["seen twice", 4]]
+
+
+def test_who_leaves_a_report_while_a_step_is_on_its_way_stays_away(node: Node) -> None:
+    told = node(
+        CASES
+        + """
+    let come;
+    server((request) => request.method === "POST" ? new Promise((done) => { come = () => done(told()); }) : told());
+    await go("reports", { roles: ["operator"] }, "r1");
+    button("Confirm").click();
+    await say("seen");
+    away();
+    come();
+    await pass(1000);
+    tell([main.textContent, !dialog()]);
+    """
+    )
+    assert told == ["elsewhere", True]
+
+
+def test_a_step_of_a_patrol_does_not_wait_for_a_connection(node: Node) -> None:
+    told = node(
+        PATROL
+        + """
+    server((request) => request.method === "POST" ? stalled()
+      : { items: [{ task: task({ state: "arrived", holder: "me" }), away_m: null, calls: false }] });
+    go("patrol", patrol);
+    await pass(1000);
+    button("Resolve").click();
+    dialog().querySelector("textarea").value = "an empty box";
+    dialog().querySelector("form").submit();
+    await pass(1000);
+    tell([!dialog(), main.textContent.includes("Not sent yet")]);
+    """
+    )
+    assert told == [True, True]

@@ -80,41 +80,37 @@ async function one(main, item, context) {
   const steps = handles ? item.may : [];
   const again = (next) => one(main, next, context);
 
-  async function send(step, note, district = "") {
-    try {
-      const done = await post(`/reports/${item.id}/${step}`, { version: item.version, note, district });
-      say(`${t(`do.${step}`)}: ${t(`report.${done.state}`)}`);
-      // Who gave it to another district may not see it any more.
-      await again(step === "forward" ? await ask(`/reports/${item.id}`).catch(() => done) : done);
-    } catch (error) {
-      say(error.message, true);
-      if (error.status === 409) again(await ask(`/reports/${item.id}`));
-    }
+  // What was done meanwhile is shown, and whoever tries again does so on top of it.
+  async function stale({ status }) {
+    if (status !== 409) return;
+    item = await ask(`/reports/${item.id}`, { signal });
+    again(item);
+  }
+
+  async function send(step, said) {
+    const done = await post(`/reports/${item.id}/${step}`, { version: item.version, ...said }).catch(async (error) => {
+      await stale(error);
+      throw error;
+    });
+    say(`${t(`do.${step}`)}: ${t(`report.${done.state}`)}`);
+    // Who gave it to another district may not see it any more.
+    const next = step === "forward" ? await ask(`/reports/${item.id}`, { signal }).catch(() => done) : done;
+    if (!signal.aborted) again(next); // they may have gone to another page meanwhile
   }
 
   async function choose(file, thing) {
     try {
-      await again(await post(`/reports/${item.id}/files/${file.id}/subject`, { version: item.version, thing }));
+      const next = await post(`/reports/${item.id}/files/${file.id}/subject`, { version: item.version, thing });
+      if (!signal.aborted) again(next);
     } catch (error) {
       say(error.message, true);
-      if (error.status === 409) again(await ask(`/reports/${item.id}`));
+      await stale(error);
     }
   }
 
   function take(step) {
-    if (step === "forward") return forward();
-    return why(t(`do.${step}`), (note) => send(step, note), t("told_to_reporter"));
-  }
-
-  function forward() {
-    const field = h("input", { id: "district", required: true, pattern: "[a-z0-9][a-z0-9_-]*", value: "" });
-    const dialog = h("dialog", { "aria-labelledby": "why-title" },
-      h("form", { onsubmit: (event) => { event.preventDefault(); dialog.close(); send("forward", "", field.value.trim()); } },
-        h("h2", { id: "why-title" }, t("do.forward")), h("label", { for: "district" }, t("district")), field,
-        h("div.steps", h("button", { type: "button", onclick: () => dialog.close() }, t("cancel")), h("button.good", t("do.forward")))));
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
+    if (step === "forward") return why(t("do.forward"), (district) => send(step, { district }), t("district"), h("input", { pattern: "[a-z0-9][a-z0-9_-]*" }));
+    return why(t(`do.${step}`), (note) => send(step, { note }), t("told_to_reporter"));
   }
 
   const files = gallery(item, me.roles.includes("operator"), handles && ["checked", "forwarded", "proposed"].includes(item.state) && choose, context);

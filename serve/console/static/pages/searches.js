@@ -17,7 +17,7 @@ async function list(main, context) {
   const { me, signal } = context;
   const { items, stopped } = await ask("/cases", { signal });
   const can = (...roles) => roles.some((role) => me.roles.includes(role));
-  const again = () => list(main, context);
+  const again = () => { list(main, context); };
   fill(main,
     h("h1", t("searches"), h("span.grow"),
       can("operator") && h("button.good", { onclick: () => draft(main, context) }, t("new_case")),
@@ -35,8 +35,17 @@ async function list(main, context) {
 async function one(main, id, context) {
   const { me, signal } = context;
   const found = await ask(`/cases/${id}`, { signal });
+  context.version = found.version; // of what is shown, whoever tries again once somebody was faster
   const again = () => one(main, id, context);
-  const step = (name, send) => why(t(name), (text) => send(`/cases/${id}/${name}`, { why: text, version: found.version }).then(again));
+  const step = (name, send) => why(t(name), async (text) => {
+    try {
+      await send(`/cases/${id}/${name}`, { why: text, version: context.version });
+    } catch (error) {
+      if (error.status === 409) await again();
+      throw error;
+    }
+    again();
+  });
   const authoriser = me.roles.includes("authoriser") && found.requester !== me.sub;
   const runs = me.roles.some((role) => ["operator", "authoriser"].includes(role));
   const authorised = found.steps.some((made) => made.deed === "authorised");
