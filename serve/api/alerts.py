@@ -207,7 +207,7 @@ class AlertHub:
             # What the reader has passed on is not to come again; all that it passes on from now on is queued.
             newest = await self._begin()
             sent = place_of(since) if since else newest
-            yield b": connected\nretry: 2000\n\n"
+            yield b": connected\nretry: 2000\n" + _up_to(sent)
             async for text in self._from(listener, filter, sent, behind=bool(since)):
                 yield text
         finally:
@@ -226,7 +226,7 @@ class AlertHub:
                 try:
                     items = [await asyncio.wait_for(listener.queue.get(), HEARTBEAT_S)]
                 except TimeoutError:
-                    yield b": still here\n\n"
+                    yield b": still here\n" + _up_to(sent)
                     continue
                 while not listener.queue.empty():
                     items.append(listener.queue.get_nowait())
@@ -343,6 +343,11 @@ def slim(event: dict[str, Any], type: str, *, plates: bool) -> dict[str, Any]:
     secret = () if plates else next((n for start, n in NAMES_A_PLATE.items() if type.startswith(start)), ())
     data = {k: v for k, v in event.get("data", {}).items() if k not in (*LEFT_OUT, *secret)}
     return event | {"data": data}
+
+
+def _up_to(place: tuple[int, int]) -> bytes:
+    """So that who hears nothing before the line breaks goes on from here, too: an id without an event is kept."""
+    return "id: {}-{}\n\n".format(*place).encode()
 
 
 def _sse(place: str, type: str, event: dict[str, Any]) -> bytes:

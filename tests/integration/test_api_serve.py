@@ -53,10 +53,14 @@ def test_events_reach_a_listener_and_one_that_comes_back(api: tuple[ApiConfig, s
     def listen(last: str, count: int) -> None:
         more = {"Last-Event-ID": last} if last else {}
         with httpx.stream("GET", f"{base}/alerts/stream", headers=headers | more, timeout=60) as answer:
+            place = ""
             for line in answer.iter_lines():
-                if line.startswith((":", "id: ")):
+                place = line if line.startswith("id: ") else place
+                if line.startswith(":"):
                     news.put(line)
-                    count -= line.startswith("id: ")
+                if line.startswith("data: "):
+                    news.put(place)
+                    count -= 1
                 if count == 0:
                     return
 

@@ -248,3 +248,25 @@ async def test_a_stream_ends_with_its_token(api: Any) -> None:
     with pytest.raises(StopAsyncIteration):
         await anext(stream)
     assert services.alerts.listening == 0
+
+
+async def test_who_has_heard_nothing_yet_comes_back_to_where_they_were(
+    hub: AlertHub, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "HEARTBEAT_S", 0.05)
+    write(redis_url, speeding(0))
+    async with aclosing(hub.follow(EVERYTHING)) as stream:
+        greeting = place(await anext(stream))
+        async with asyncio.timeout(20):
+            write(redis_url, speeding(1, district="almaly"))  # none of theirs
+            while (beat := place(await anext(stream))) == greeting:
+                pass
+    write(redis_url, speeding(2))
+    for since in (greeting, beat):
+        async with aclosing(await opened(hub, since=since)) as stream:
+            assert [event["id"] for _, event in await take(stream, 1)] == [speeding(2).id]
+
+
+def place(chunk: bytes) -> str:
+    (said,) = [line for line in chunk.decode().splitlines() if line.startswith("id: ")]
+    return said.removeprefix("id: ")

@@ -414,3 +414,45 @@ def test_a_step_of_a_patrol_does_not_wait_for_a_connection(node: Node) -> None:
     """
     )
     assert told == [True, True]
+
+
+def test_a_stream_that_breaks_off_before_its_first_event_goes_on_where_it_was(node: Node) -> None:
+    told = node("""
+    server(() => new Response(": connected\\nretry: 2000\\nid: 17-4\\n\\n"));
+    const { follow } = await import("./api.js");
+    follow("type=dome.report.", () => {}, new AbortController().signal);
+    await pass(1000);
+    tell(asked.slice(0, 2).map(({ headers }) => headers["Last-Event-ID"] ?? ""));
+    """)
+    assert told == ["", "17-4"]
+
+
+def test_what_was_written_before_the_stream_opened_is_shown(node: Node) -> None:
+    told = node(
+        CASES
+        + """
+    const camera = { id: "gate", district: "esil", silent: true, status: null, outlines: [] };
+    const at = "2026-11-27T10:00:00Z";
+    const written = { reports: told(), cameras: { id: "v", rule: "speeding", state: "detected", captured_at: at } };
+    let items;
+    let open;
+    server(({ url }) => {
+      const stream = new Response(new ReadableStream());
+      if (url.includes("stream")) return new Promise((done) => { open = () => done(stream); });
+      if (url.startsWith("/objects")) return { items: [] };
+      return url === "/cameras/gate" ? camera : { items, next: null };
+    });
+    const seen = [];
+    for (const [name, ...rest] of [["reports"], ["cameras", "gate"]]) {
+      items = [];
+      await go(name, { roles: ["operator"] }, ...rest);
+      await pass(1000);
+      items = [written[name]];
+      open();
+      await pass(1000);
+      seen.push(main.querySelectorAll(".report,.queue").length);
+    }
+    tell(seen);
+    """
+    )
+    assert told == [1, 1]

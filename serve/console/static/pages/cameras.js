@@ -55,7 +55,7 @@ async function one(main, id, { me, signal }) {
 
   const last = () => foundBy(id, me, signal).then((rows) => fill(found, rows));
   await Promise.all([load(), last()]);
-  follow("type=dome.violation.&type=dome.object.", (event) => event?.source === `/cameras/${id}` && last().catch(() => {}), signal);
+  follow("type=dome.violation.&type=dome.object.", (event, what) => (what === "open" || event?.source === `/cameras/${id}`) && last().catch(() => {}), signal);
   return load;
 }
 

@@ -50,7 +50,7 @@ async function list(main, { signal }) {
   }, { signal });
   await load();
   rows.querySelector("a")?.focus();
-  follow("type=dome.report.", (event) => event && load().catch(() => {}), signal);
+  follow("type=dome.report.", (event, what) => what !== "away" && load().catch(() => {}), signal);
 }
 
 function row(item) {
