@@ -33,8 +33,23 @@ export function s(tag, attributes = {}, ...children) {
   return build(element, attributes, children);
 }
 
+// What is focused is found again by where it leads, or by what it says within its `data-key`: a button outside of one
+// would be found at the next in line, which nobody meant.
+const links = (element) => [...element.querySelectorAll("a[href],button")];
+function nameOf(element) {
+  const key = element.closest("[data-key]")?.dataset.key;
+  const href = element.getAttribute("href");
+  return href || key ? `${key} ${href || element.textContent}` : null;
+}
+
+// Puts children in place of others. Whoever goes by keys stays where they are.
 export function fill(element, ...children) {
+  const held = links(element).find((each) => each === document.activeElement);
+  const name = held && nameOf(held);
+  const alike = () => links(element).filter((each) => nameOf(each) === name);
+  const nth = name ? alike().indexOf(held) : -1;
   element.replaceChildren(...children.flat(3).filter(Boolean));
+  if (name && document.activeElement !== held) (element.contains(held) ? held : alike()[nth])?.focus({ preventScroll: true });
   return element;
 }
 

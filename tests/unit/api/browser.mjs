@@ -38,8 +38,12 @@ class Element extends EventTarget {
   append(...nodes) { this.childNodes.push(...this.take(nodes)); }
   prepend(...nodes) { this.childNodes.unshift(...this.take(nodes)); }
   insertBefore(node, other) { this.take([node]); this.childNodes.splice(other ? this.childNodes.indexOf(other) : this.childNodes.length, 0, node); }
-  replaceChildren(...nodes) { for (const child of this.children) child.parent = null; this.childNodes = []; this.append(...nodes); }
-  remove() { if (this.parent) this.parent.childNodes = this.parent.childNodes.filter((node) => node !== this); this.parent = null; }
+  replaceChildren(...nodes) { for (const child of this.children) child.remove(); this.childNodes = []; this.append(...nodes); }
+  remove() {
+    if (this.contains(focused)) focused = null; // also where it comes back at once
+    if (this.parent) this.parent.childNodes = this.parent.childNodes.filter((node) => node !== this);
+    this.parent = null;
+  }
 
   contains(other) { for (; other; other = other.parent) if (other === this) return true; return false; }
   closest(selector) { let at = this; while (at && !at.matches(selector)) at = at.parent; return at ?? null; }
@@ -60,7 +64,7 @@ class Element extends EventTarget {
     });
   }
 
-  focus() { if (document.body.contains(this)) focused = this; }
+  focus() { if (!this.disabled && document.body.contains(this)) focused = this; }
   select() { this.focus(); }
   click() { if (!this.disabled) this.dispatchEvent(new Event("click")); }
   submit() { this.dispatchEvent(new Event("submit", { cancelable: true })); }

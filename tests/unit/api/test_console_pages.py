@@ -456,3 +456,27 @@ def test_what_was_written_before_the_stream_opened_is_shown(node: Node) -> None:
     """
     )
     assert told == [1, 1]
+
+
+@pytest.mark.parametrize("what", ["a", "button"])
+def test_whoever_goes_by_keys_stays_where_they_are_when_a_page_is_drawn_anew(node: Node, what: str) -> None:
+    told = node(
+        f"const what = {json.dumps(what)};"
+        + """
+    const camera = (id) => ({ id, district: "esil", silent: false, last_report_at: null,
+      status: { name: id, state: "running", frames_read: 1, unfit: null, refusals: {}, errors: {} } });
+    let cameras = [camera("gate"), camera("yard")];
+    server(() => ({ items: cameras }));
+    await go("cameras", { roles: ["operator"] });
+    const cards = () => main.querySelectorAll("article");
+    cards()[1].querySelector(what).focus();
+    cameras = [camera("attic"), ...cameras];
+    await pass(5100);
+    const held = document.activeElement;
+    const stays = held === cards()[2].querySelector(what);
+    cameras = cameras.slice(0, 2);
+    await pass(5100);
+    tell([stays, document.activeElement === document.body]);
+    """
+    )
+    assert told == [True, True], "what has gone is not followed by its neighbour"

@@ -78,7 +78,7 @@ function signs(camera) {
 
 function card(camera, me, look) {
   const place = look || h("div.look", { "data-look": camera.id });
-  return h("article.card", { "aria-label": camera.id },
+  return h("article.card", { "aria-label": camera.id, "data-key": camera.id },
     h("header", h("h2", h("a", { href: `#/cameras/${camera.id}` }, camera.status?.name || camera.id)), h("small", `${camera.id}, ${camera.district}`), signs(camera)),
     facts(camera),
     looks(me) && (sends(camera) ? h("button.quiet", { title: t("looked_note"), onclick: () => glance(camera.id, place) }, t("look")) : h("p.note.small", t("no_picture"))),

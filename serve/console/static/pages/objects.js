@@ -45,7 +45,7 @@ function about({ noticed_at, data }) {
 
 // A patrol that comes from its task finds the thing it is about.
 function card(item, me, asked) {
-  return h(`article.card.${item.state}${asked ? ".asked" : ""}`, { "aria-label": item.id },
+  return h(`article.card.${item.state}${asked ? ".asked" : ""}`, { "aria-label": item.id, "data-key": item.id },
     h("header", h("h2", called(item.data)), stateOf(item), h("small", h("a", { href: `#/cameras/${item.camera}` }, item.camera), `, ${item.district}`),
       item.patrol && [h("span.grow"), h(`span.pill.${item.patrol}`, `${t("patrol")}: ${t(`state.${item.patrol}`)}`)]),
     item.pictures.length > 0 && h("div.moments", item.pictures.map(shown)),

@@ -223,7 +223,7 @@ export async function open(main, { me, signal }) {
     const { away_m, calls } = row;
     const mine = me.roles.includes("patrol") && (task.state === "open" || task.holder === me.sub);
     const act = (name) => (["resolve", "hand_over"].includes(name) ? why(t(name), (note) => { step(task, name, note); }, t(`ask.${name}`)) : step(task, name));
-    return h(`article.card${calls ? ".calls" : ""}`, { "aria-label": `${t(`kind.${task.kind}`)} ${task.camera}` },
+    return h(`article.card${calls ? ".calls" : ""}`, { "aria-label": `${t(`kind.${task.kind}`)} ${task.camera}`, "data-key": task.id },
       h("header", h("h2", t(`kind.${task.kind}`)), task.first && h("span.pill.first", t("purpose.missing_child")), h(`span.pill.${task.state}`, t(`state.${task.state}`)), task.unsent && h("span.pill.unsent", t("unsent")), away_m !== null && h("span.count", metres(away_m))),
       task.text && h("p.asked", task.text),
       onTheWay(row) && pictures.of(row.task),

@@ -87,7 +87,7 @@ function lead({ lead: found, own, others }, { me, faces }, again) {
   });
   const answer = (what, body = {}) => post(`/leads/${found.id}/${what}`, body).then(() => { say(t("done")); again(); });
   const like = found.likeness;
-  return h("article.lead", { "aria-label": `${t("leads")} ${found.camera}` }, h("div.pair", pair),
+  return h("article.lead", { "aria-label": `${t("leads")} ${found.camera}`, "data-key": found.id }, h("div.pair", pair),
     h("dl.facts.small", h("dt", t("camera")), h("dd", `${found.camera}, ${when(found.at)}`), h("dt", t("similarity")),
       h("dd", h("b", number(like.similarity, 2)), ` (${t("shown_from")} ${number(like.threshold, 2)})`),
       h("dt", t("as_alike")), h("dd", like.false_alarms < 0.001 ? `< ${number(0.001, 3)}` : number(like.false_alarms, 3)), h("dt", t("frames_agree")), h("dd", number(like.votes)),
