@@ -42,10 +42,10 @@ const READ_MS = 6000;
 const WRITE_MS = 20000; // whoever died while it worked on a write holds its key for a quarter of a minute
 
 // A write keeps its key however often it is sent, so that it is done once. `again: false` for those who try by themselves.
-export async function ask(path, { method = "GET", body, signal, raw = false, again = true } = {}) {
+export async function ask(path, { method = "GET", body, signal, raw = false, again = true, key = crypto.randomUUID() } = {}) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (method !== "GET") headers["Idempotency-Key"] = crypto.randomUUID();
+  if (method !== "GET") headers["Idempotency-Key"] = key;
   const url = path.startsWith("/") && !path.startsWith(BASE) && !path.startsWith("/console") ? BASE + path : path;
   const sent = body === undefined ? undefined : JSON.stringify(body);
   const until = Date.now() + (again ? (method === "GET" ? READ_MS : WRITE_MS) : 0);

@@ -480,3 +480,114 @@ def test_whoever_goes_by_keys_stays_where_they_are_when_a_page_is_drawn_anew(nod
     """
     )
     assert told == [True, True], "what has gone is not followed by its neighbour"
+
+
+def test_a_case_that_is_created_twice_is_one(node: Node) -> None:
+    told = node("""
+    let come;
+    const held = () => new Promise((done, fail) => { come = { done, fail }; });
+    server(({ method }) => method === "POST" ? held() : { items: [], stopped: "" });
+    await go("searches", { roles: ["operator"] });
+    button("New case").click();
+    const form = main.querySelector("form");
+    const set = (name, value) => { form.querySelector(`input[name=${name}]`).value = value; };
+    set("plate", "123ABC02");
+    const press = async () => { form.submit(); await pass(100); };
+    await press();
+    await press();
+    const pressed = posts().length;
+    come.done(problem(500, "internal"));
+    await pass(100);
+    await press();
+    come.done(problem(500, "internal"));
+    await pass(100);
+    set("plate", "777KAZ01");
+    await press();
+    come.done({ id: "c1" });
+    await pass(100);
+    tell([pressed, posts().map(({ headers }) => headers["Idempotency-Key"]), location.hash]);
+    """)
+    pressed, keys, address = told
+    assert pressed == 1
+    assert keys[0] == keys[1], "tried again, it is the same case"
+    assert keys[2] != keys[1], "and another draft is another"
+    assert address == "#/searches/c1"
+
+
+LOG = """
+const made = { at: "2026-11-27T10:00:00Z", who: "w", action: "case.viewed", details: {}, hash: "abcdefgh" };
+const log = ({ url }) => {
+  const before = Math.min(301, Number(new URLSearchParams(url.split("?")[1]).get("before")));
+  const items = Array.from({ length: 100 }, (_, n) => ({ ...made, seq: before - 1 - n }));
+  return { items, next: before > 101 ? before - 100 : null };
+};
+const numbers = () => main.querySelectorAll("tbody")[0].children.map((row) => row.children[0].textContent);
+"""
+
+
+def test_entries_stand_in_a_list_once_however_often_more_is_asked_for(node: Node) -> None:
+    told = node(
+        LOG
+        + """
+    server(log);
+    await go("audit", { roles: ["auditor"] });
+    button("More").click();
+    button("More").click();
+    await pass(100);
+    const twice = numbers();
+    button("More").click();
+    await pass(100);
+    tell([twice.length, new Set(twice).size, numbers().at(-1), numbers().length, button("More").hidden]);
+    """
+    )
+    assert told == [200, 200, "1", 300, True]
+
+
+def test_a_list_shows_what_was_asked_for_last(node: Node) -> None:
+    told = node(
+        QUEUE
+        + """
+    const waiting = {};
+    server(({ url }) => {
+      const state = new URLSearchParams(url.split("?")[1]).get("state");
+      const found = { items: [violation("v", { state: state || "detected" })], next: null };
+      return state ? new Promise((done) => { waiting[state] = () => done(found); }) : found;
+    });
+    await go("review", { roles: ["operator"] });
+    const chosen = main.querySelector("select");
+    for (chosen.value of ["confirmed", "issued"]) chosen.dispatchEvent(new Event("change"));
+    waiting.issued();
+    await pass(100);
+    waiting.confirmed();
+    await pass(100);
+    tell(main.querySelectorAll(".state").map((each) => each.textContent));
+    """
+    )
+    assert told == ["issued"]
+
+
+def test_a_list_that_somebody_has_read_on_in_stays_as_long_when_it_is_read_anew(node: Node) -> None:
+    told = node(
+        CASES
+        + """
+    let feed;
+    const start = (stream) => { feed = (text) => stream.enqueue(new TextEncoder().encode(text)); };
+    const stream = new ReadableStream({ start });
+    let fresh = "";
+    server(({ url }) => {
+      if (url.includes("stream")) return new Response(stream);
+      const cursor = new URLSearchParams(url.split("?")[1]).get("cursor");
+      const row = (n) => ({ ...told(), id: `r${n}`, text: `${fresh}${n}` });
+      return cursor ? { items: [row(2)], next: null } : { items: [row(1)], next: "c" };
+    });
+    await go("reports", { roles: ["operator"] });
+    await pass(100);
+    button("More").click();
+    await pass(100);
+    fresh = "new ";
+    feed('event: dome.report.filed.v1\\ndata: {"data": {}}\\n\\n');
+    await pass(100);
+    tell(main.querySelectorAll(".said").map((each) => each.textContent));
+    """
+    )
+    assert told == ["new 1", "new 2"]

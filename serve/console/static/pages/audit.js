@@ -2,6 +2,7 @@
 
 import { ask } from "../api.js";
 import { fill, h } from "../dom.js";
+import { paged } from "../paged.js";
 import { said, t, when } from "../words.js";
 
 const PLAIN = ["claimed", "released", "issued", "appealed"]; // says what the action says already
@@ -9,19 +10,11 @@ const PAGES = { "violation.decided": "review", "violation.filed": "review", "cam
 
 export async function open(main, { signal }) {
   const body = h("tbody");
-  const more = h("button", { onclick: () => load() }, t("more"));
+  const entries = paged(body, (before) => ask(`/audit?before=${before || Number.MAX_SAFE_INTEGER}&limit=100`, { signal }), row,
+    () => h("tr", h("td", { colspan: 7 }, t("nothing_yet"))));
   fill(main, h("h1", t("audit")), h("p.note", t("audit_note")),
-    h("div.scroll", h("table.log", h("thead", h("tr", ["#", "time", "who", "action", "subject", "reason", "hash"].map((k) => h("th", { scope: "col" }, t(k))))), body)), more);
-  let before = Number.MAX_SAFE_INTEGER;
-
-  async function load() {
-    const page = await ask(`/audit?before=${before}&limit=100`, { signal });
-    body.append(...page.items.map(row));
-    if (!body.children.length) body.append(h("tr", h("td", { colspan: 7 }, t("nothing_yet"))));
-    more.hidden = page.next === null;
-    before = page.next ?? before;
-  }
-  await load();
+    h("div.scroll", h("table.log", h("thead", h("tr", ["#", "time", "who", "action", "subject", "reason", "hash"].map((k) => h("th", { scope: "col" }, t(k))))), body)), entries.more);
+  await entries.begin();
 }
 
 const row = (entry) => h("tr", h("td", String(entry.seq)), h("td", h("time", { datetime: entry.at }, when(entry.at))), h("td", entry.who),

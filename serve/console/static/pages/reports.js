@@ -6,6 +6,7 @@ import { player } from "../clip.js";
 import { why } from "../dialog.js";
 import { fill, h, s, say } from "../dom.js";
 import { keysButton, once, ours, tellKeys } from "../keys.js";
+import { paged } from "../paged.js";
 import { degrees, measure, metres, number, spoken, t, unit, when } from "../words.js";
 import { summary } from "../violation.js";
 
@@ -20,25 +21,16 @@ export async function open(main, context) {
 }
 
 async function list(main, { signal }) {
-  const state = h("select", { "aria-label": t("state"), onchange: () => load() },
+  const state = h("select", { "aria-label": t("state"), onchange: () => found.begin() },
     h("option", { value: OPEN.join() }, t("to_work_on")), h("option", { value: "" }, t("any")), STATES.map((name) => h("option", { value: name }, t(`report.${name}`))));
   const rows = h("div.reports", { role: "list" });
-  const more = h("button", { hidden: true, onclick: () => load(more.dataset.next) }, t("more"));
-  fill(main, h("h1", t("reports"), h("span.grow"), state), rows, more);
-
-  async function load(cursor = "") {
+  const found = paged(rows, (cursor) => {
     const query = new URLSearchParams({ limit: "30" });
     for (const name of state.value.split(",").filter(Boolean)) query.append("state", name);
     if (cursor) query.set("cursor", cursor);
-    const page = await ask(`/reports?${query}`, { signal });
-    const held = document.activeElement?.getAttribute("href"); // whoever goes through the list by keys stays where they are
-    if (!cursor) fill(rows);
-    rows.append(...page.items.map(row));
-    if (held) [...rows.querySelectorAll("a")].find((link) => link.getAttribute("href") === held)?.focus();
-    if (!rows.children.length) rows.append(h("p.empty", t("no_reports")));
-    more.hidden = !page.next;
-    more.dataset.next = page.next || "";
-  }
+    return ask(`/reports?${query}`, { signal });
+  }, row, () => h("p.empty", t("no_reports")));
+  fill(main, h("h1", t("reports"), h("span.grow"), state), rows, found.more);
 
   tellKeys(() => [[["↑", "↓"], t("keys.list")], ["Enter", t("keys.open")]], signal);
   addEventListener("keydown", (event) => {
@@ -48,9 +40,9 @@ async function list(main, { signal }) {
     links[Math.max(0, Math.min(links.length - 1, links.indexOf(document.activeElement) + step))]?.focus();
     event.preventDefault();
   }, { signal });
-  await load();
+  await found.begin();
   rows.querySelector("a")?.focus();
-  follow("type=dome.report.", (event, what) => what !== "away" && load().catch(() => {}), signal);
+  follow("type=dome.report.", (event, what) => what !== "away" && found.again().catch(() => {}), signal);
 }
 
 function row(item) {

@@ -4,6 +4,7 @@ import { ask, picture, post, Problem } from "../api.js";
 import { player } from "../clip.js";
 import { fill, h, s, say } from "../dom.js";
 import { keysButton, once, ours, tellKeys } from "../keys.js";
+import { paged } from "../paged.js";
 import { patrolButton } from "../task.js";
 import { moment as named, number, t, when } from "../words.js";
 import { facts, summary } from "../violation.js";
@@ -217,27 +218,22 @@ function viewer(item, shown) {
 }
 
 async function table(place, { signal }) {
-  const state = h("select", { "aria-label": t("state"), onchange: () => load() },
+  const state = h("select", { "aria-label": t("state"), onchange: () => found.begin() },
     h("option", { value: "" }, t("any")), ["detected", "in_review", "confirmed", "rejected", "issued", "appealed", "held_stale_exemptions", "undecided", "closed"].map((name) => h("option", { value: name }, t(name === "detected" ? "state.stands" : `state.${name}`))));
   const body = h("tbody");
-  const more = h("button", { hidden: true, onclick: () => load(more.dataset.next) }, t("more"));
-  place.append(h("section", h("h2", t("history"), " ", state),
-    h("div.scroll", h("table", h("thead", h("tr", ["time", "rule", "measured", "plate", "camera", "state"].map((k) => h("th", { scope: "col" }, t(k))))), body)), more));
-
-  async function load(cursor = "") {
+  const found = paged(body, (cursor) => {
     const query = new URLSearchParams({ limit: "30" });
     if (state.value) query.set("state", state.value);
     if (cursor) query.set("cursor", cursor);
-    const page = await ask(`/violations?${query}`, { signal });
-    if (!cursor) fill(body);
-    body.append(...page.items.map((item) => h("tr", h("td", h("a", { href: `#/review/${item.id}` }, h("time", { datetime: item.captured_at }, when(item.captured_at)))),
-      h("td", badge(item), t(`rule.${item.rule}`)), h("td", summary(item)), h("td", item.plate ? h("span.plate", item.plate.text) : "–"),
-      h("td", item.camera), h("td", h("span.state", t(`state.${item.state}`))))));
-    if (!body.children.length) body.append(h("tr", h("td", { colspan: 6 }, t("nothing_yet"))));
-    more.hidden = !page.next;
-    more.dataset.next = page.next || "";
-  }
-  await load();
+    return ask(`/violations?${query}`, { signal });
+  }, row, () => h("tr", h("td", { colspan: 6 }, t("nothing_yet"))));
+  place.append(h("section", h("h2", t("history"), " ", state),
+    h("div.scroll", h("table", h("thead", h("tr", ["time", "rule", "measured", "plate", "camera", "state"].map((k) => h("th", { scope: "col" }, t(k))))), body)), found.more));
+  await found.begin();
 }
+
+const row = (item) => h("tr", h("td", h("a", { href: `#/review/${item.id}` }, h("time", { datetime: item.captured_at }, when(item.captured_at)))),
+  h("td", badge(item), t(`rule.${item.rule}`)), h("td", summary(item)), h("td", item.plate ? h("span.plate", item.plate.text) : "–"),
+  h("td", item.camera), h("td", h("span.state", t(`state.${item.state}`))));
 
 const badge = (item) => h(`span.severity.s${item.severity}`, { title: `${item.severity}/9` }, String(item.severity));

@@ -126,8 +126,17 @@ function draft(main, context) {
     h("p.bad", { role: "alert", hidden: true }),
     h("div.steps", h("button", { type: "button", onclick: () => list(main, context) }, t("cancel")), h("button.good", t("create"))));
 
+  let busy = false; // two presses make one case
+  let [asked, key] = ["", ""]; // as does the same draft that is tried again
+
   async function send(event) {
     event.preventDefault();
+    if (busy) return;
+    busy = true;
+    await create().finally(() => { busy = false; });
+  }
+
+  async function create() {
     const data = new FormData(form);
     const photos = {};
     let n = 0;
@@ -140,12 +149,14 @@ function draft(main, context) {
     if (!data.get("plate").trim() && !(data.get("person").trim() && n)) return refuse(t("whom_needed"));
     const iso = (name) => new Date(data.get(name)).toISOString();
     try {
-      const made = await post("/cases", {
+      const body = {
         purpose: data.get("purpose"), basis: { law: data.get("law"), document: data.get("document") }, person: data.get("person"), photos, plate: data.get("plate"),
         districts: data.get("districts").split(/[\s,]+/).filter(Boolean), window: { begins_at: iso("from"), ends_at: iso("until") }, expires_at: iso("until"),
         alert_radius_m: Number(data.get("radius")), urgent: data.get("urgent") === "on", registration: data.get("registration"), impact_assessment: data.get("impact_assessment"),
-      });
-      location.hash = `#/searches/${made.id}`;
+      };
+      if (asked !== JSON.stringify(body)) [asked, key] = [JSON.stringify(body), crypto.randomUUID()];
+      const made = await ask("/cases", { method: "POST", body, key });
+      if (!context.signal.aborted) location.hash = `#/searches/${made.id}`;
     } catch (error) {
       refuse(error.message);
     }
