@@ -1,6 +1,6 @@
 // The frame: who is signed in, which page is shown, the keys that work everywhere.
 
-import { ask, pictures, post } from "./api.js";
+import { ask, pictures } from "./api.js";
 import { fill, h, say, s } from "./dom.js";
 import { ours, showKeys } from "./keys.js";
 import { LANGUAGES, speak, spoken, t } from "./words.js";
