@@ -36,7 +36,7 @@ the camera's country has plates of any form, a text is rather taken as it is tha
 MARK_COST = 0.5
 """Of taking characters for the country's mark, and again for each that is not quite it (K2 for KZ)."""
 RIVAL_COST = 1.0
-"""Another text that costs less than this above the best might as well be meant."""
+"""Another text, or the same in another country, that costs less than this above the best might as well be meant."""
 
 
 class Form(BaseModel):
@@ -48,7 +48,8 @@ class Form(BaseModel):
         lines: The same on two lines, where that is made; the order of groups may differ from the pattern's.
         series: Year in which the form began, where it is not the current one.
         remnant: The kind whose plate on one line looks like this once its first or last character is covered;
-            such a reading never stands by itself.
+            such a reading never stands by itself. Found when the grammar is read; written only where that does
+            not find it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -131,7 +132,8 @@ class Fit:
         confidence: Probability that all of it is right.
         weakest: Least probability of a character.
         changes: Characters replaced by look-alikes.
-        rival: Another text that might as well be meant, in another form or country; mostly empty.
+        rival: What might as well be meant: another text in another form, or this one in another country; mostly
+            empty.
         hole: Where there is room for a character that was not read; mostly empty.
         remnant: Of which kind's plate it may be what remains, a character being covered; mostly empty.
     """
@@ -172,7 +174,11 @@ def resolve(reading: Reading, grammars: Sequence[Grammar]) -> Fit | None:
         return None
     ranked.sort(key=lambda r: (r[0], r[1], -r[2].confidence))
     cost, _, best = ranked[0]
-    near = (fit.text for other, _, fit in ranked if fit.text != best.text and other < cost + RIVAL_COST)
+    near = (
+        fit.text if fit.text != best.text else f"{fit.text} of {fit.country}"
+        for other, _, fit in ranked
+        if (fit.text, fit.country) != (best.text, best.country) and other < cost + RIVAL_COST
+    )
     return replace(best, rival=next(near, ""))
 
 
@@ -206,7 +212,7 @@ def read(path: Path) -> Grammar:
     for form in grammar.forms:  # a wrong pattern is told now, not at the first plate
         for pattern in (form.pattern, *form.lines):
             places(pattern, grammar)
-    return grammar
+    return _with_remnants(grammar)
 
 
 def names() -> list[str]:
@@ -242,6 +248,38 @@ def places(pattern: str, grammar: Grammar) -> list[Place]:
     return found
 
 
+def _with_remnants(grammar: Grammar) -> Grammar:
+    """The grammar with each form saying of which longer one it may be what remains on one line.
+
+    >>> [(form.pattern, form.remnant) for form in load("ru").forms][:2]
+    [('L ### LL ###', ''), ('L ### LL ##', 'car')]
+    """
+    rows = [_row(form.pattern, grammar) for form in grammar.forms]
+    forms = (
+        form.model_copy(update={"remnant": form.remnant or _left_of(row, rows, grammar)})
+        for form, row in zip(grammar.forms, rows, strict=True)
+    )
+    return grammar.model_copy(update={"forms": tuple(forms)})
+
+
+_Row = list[frozenset[str]]
+"""What may stand at each character of a line."""
+
+
+def _row(pattern: str, grammar: Grammar) -> _Row:
+    return [frozenset(v[i] for v in p.values) for p in places(pattern, grammar) for i in range(p.length)]
+
+
+def _left_of(row: _Row, rows: Sequence[_Row], grammar: Grammar) -> str:
+    """The kind of the first form that, its first or last character covered, may look like this one."""
+    for form, longer in zip(grammar.forms, rows, strict=True):
+        if len(longer) == len(row) + 1:
+            for rest in (longer[1:], longer[:-1]):
+                if all(a & b for a, b in zip(row, rest, strict=True)):
+                    return form.kind
+    return ""
+
+
 def _values(token: str, grammar: Grammar) -> frozenset[str]:
     if token == "#":
         return frozenset(DIGITS)
@@ -262,7 +300,8 @@ def _fits(reading: Reading, grammar: Grammar, free: bool) -> Iterator[tuple[floa
     if free and grammar.free is not None and grammar.free.fits(reading):
         weakest = min((c.confidence for c in reading.characters), default=0.0)
         text = reading.text
-        yield 0.0, Fit(grammar.country, "other", text, text, reading.confidence, weakest, 0)
+        remnant = "other" if len(text) < grammar.free.most else ""  # with one more it would be a plate, too
+        yield 0.0, Fit(grammar.country, "other", text, text, reading.confidence, weakest, 0, remnant=remnant)
 
 
 def unmarked(reading: Reading, grammar: Grammar) -> Reading:

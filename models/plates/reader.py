@@ -158,7 +158,7 @@ def _doubt(fit: Fit, agreed: float, score: float) -> str:
     if fit.hole:
         return f"there is room for one more character {fit.hole}"
     if fit.remnant:
-        return f"it may be a plate of another kind ({fit.remnant}) with a character covered"
+        return f"it may be a longer plate ({fit.remnant}) of which a character is covered"
     if fit.rival:
         return f"it may also be {fit.rival}"
     if agreed < CONFIDENT_SUPPORT:

@@ -103,6 +103,21 @@ def test_a_plate_that_might_be_another_countrys_names_its_rival() -> None:
     assert fit.rival in ("Z1440XC", "1440XC")
 
 
+@pytest.mark.parametrize(
+    ("home", "seen", "rival"),
+    [
+        ("KZ", "01123ABC", "01123ABC of UZ"),  # a car of Bishkek, or a firm of Tashkent
+        ("KZ", "AB12345", "AB12345 of EU"),  # a bus of Russia, or a car of Norway
+        ("KG", "01123ABC", ""),  # at home there
+        ("KZ", "KG01123ABC", ""),  # it says so
+    ],
+)
+def test_a_plate_that_two_countries_have_names_the_other_one(home: str, seen: str, rival: str) -> None:
+    fit = resolve(Reading.of(seen), home_first(home))
+    assert fit is not None
+    assert fit.rival == rival
+
+
 def test_any_text_is_taken_only_where_the_camera_stands_in_such_a_country() -> None:
     us = resolve(Reading.of("NEILDMND"), home_first("US"))
     assert us is not None
@@ -123,6 +138,39 @@ def test_what_may_be_left_of_another_plate_is_said(seen: str, remnant: str) -> N
     fit = resolve(Reading.of(seen), KZ)
     assert fit is not None
     assert fit.remnant == remnant
+
+
+@pytest.mark.parametrize(
+    ("home", "longer", "left", "remnant"),
+    [
+        ("RU", ("A123BC777",), ("A123BC77",), "car"),
+        ("RU", ("AB123477",), ("B123477",), "trailer"),  # taken for the police's
+        ("KG", ("01123ABC",), ("01123AB",), "car"),
+        ("KG", ("B1234AB",), ("B1234A",), "car"),
+        ("UZ", ("30123ABC",), ("30123AB",), "firm"),
+        ("KZ", ("123ABC02",), ("23ABC02",), "car"),
+        ("EU", ("AABC123",), ("ABC123",), "car"),
+        ("EU", ("HHAB123",), ("HHAB12",), "other"),
+        ("US", ("7ABC123",), ("7ABC12",), "other"),
+    ],
+)
+def test_no_plate_stands_by_itself_that_a_longer_one_of_its_country_may_be_covered(
+    home: str, longer: tuple[str, ...], left: tuple[str, ...], remnant: str
+) -> None:
+    whole, covered = resolve(lines(*longer), home_first(home)), resolve(lines(*left), home_first(home))
+    assert whole is not None
+    assert covered is not None
+    assert (covered.country, covered.remnant) == (home, remnant)
+
+
+@pytest.mark.parametrize(
+    ("home", "seen"),
+    [("KZ", "123ABC02"), ("KZ", "123AB02"), ("RU", "A123BC777"), ("UZ", "01A123BC"), ("EU", "B123ABCDE")],
+)
+def test_what_no_longer_plate_can_leave_stands(home: str, seen: str) -> None:
+    fit = resolve(Reading.of(seen), home_first(home))
+    assert fit is not None
+    assert (fit.country, fit.remnant) == (home, "")
 
 
 def test_a_missing_character_leaves_a_hole() -> None:
