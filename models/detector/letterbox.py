@@ -29,21 +29,23 @@ def padded(length_px: int, limit_px: int, stride_px: int) -> int:
 
 
 class Letterbox:
-    """Input tensors that are reused, one a shape, so that a frame costs no allocation."""
+    """An input tensor whose memory is reused, so that a frame costs no allocation; as large as the largest so far."""
 
     def __init__(self) -> None:
-        self._tensors: dict[tuple[int, int, int, int], NDArray[np.float32]] = {}
+        self._buffer: NDArray[np.float32] = np.empty(0, np.float32)
 
     def fill(self, picture: Image, width_px: int, height_px: int) -> NDArray[np.float32]:
         """``(1, 3, height_px, width_px)`` float32 BGR 0-255 with the picture in its top-left corner.
 
-        The result is valid until the next call with a picture of the same size.
+        The result is valid until the next call.
         """
         h, w = picture.shape[:2]
-        key = (h, w, height_px, width_px)
-        tensor = self._tensors.get(key)
-        if tensor is None:
-            tensor = self._tensors[key] = np.full((1, 3, height_px, width_px), PAD_VALUE, np.float32)
+        size = 3 * height_px * width_px
+        if len(self._buffer) < size:
+            self._buffer = np.empty(size, np.float32)
+        tensor = self._buffer[:size].reshape(1, 3, height_px, width_px)
+        tensor[..., h:, :] = PAD_VALUE
+        tensor[..., :h, w:] = PAD_VALUE
         for channel in range(3):  # three strided copies are faster than one transpose of the whole
             tensor[0, channel, :h, :w] = picture[..., channel]
         return tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from flows.domain.errors import WeightsError
 from models.detector.freesize import freed
+from models.detector.letterbox import Letterbox
 from models.detector.onnx import OnnxDetector, decode
 
 NAMES = ("person", "car")
@@ -96,6 +98,20 @@ def test_the_rest_of_the_input_is_grey_and_the_picture_top_left(tmp_path: Path) 
     tensor = net._letterbox.fill(np.full((32, 96, 3), [1, 2, 3], np.uint8), 96, 64)
     assert tensor[0, :, 31, 95].tolist() == [1, 2, 3]
     assert tensor[0, :, 32, 0].tolist() == [114, 114, 114]
+
+
+def test_pictures_of_ever_new_sizes_share_the_memory_of_one_and_leave_nothing_in_each_other() -> None:
+    letterbox = Letterbox()
+    letterbox.fill(np.full((64, 96, 3), 255, np.uint8), 96, 64)
+    tracemalloc.start()
+    for height in range(1, 65):
+        tensor = letterbox.fill(np.full((height, 96 - height, 3), 7, np.uint8), 96, 64)
+        assert (tensor[0, :, :height, : 96 - height] == 7).all()
+        assert (tensor[0, :, height:] == 114).all()
+        assert (tensor[0, :, :, 96 - height :] == 114).all()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 3 * 64 * 96 * 4
 
 
 def test_a_dynamic_network_is_padded_to_the_next_32_only(tmp_path: Path) -> None:
