@@ -53,7 +53,7 @@ class PairScore:
         tpr_at_zero_fpr: Share of same pairs that are more alike than every pair of two people.
         threshold: Similarity halfway between the most alike pair of two people and the next same pair above it.
         tpr: ``tpr_at_zero_fpr`` with its interval.
-        fpir: Searches for somebody who is not there that bring a hit at that threshold.
+        fpir: Searches for somebody who is not there that bring a hit, at the threshold of the pairs without them.
         fnir: Searches for somebody who is there that do not find them first, or not at that threshold.
         same: Pairs of one person.
         different: Pairs of two.
@@ -85,8 +85,10 @@ def score_pairs(
     """Scores labelled pairs.
 
     A picture's search is through all pictures that it is paired with. It is one for somebody who is not there
-    once those of the same person are left out. The threshold comes from the same pairs, so ``fpir`` and ``fnir``
-    say how it would fare on pictures as these; their intervals say how little some dozens of them tell.
+    once those of the same person are left out. Each search's threshold comes from the pairs in which its person is
+    not: one from all pairs would lie above every stranger that it is tried on. Whoever's pairs are needed for
+    there to be a threshold at all is not searched for. The intervals of ``fpir`` and ``fnir`` say how little some
+    dozens of pictures tell.
 
     Args:
         pairs: N labelled pairs.
@@ -94,11 +96,9 @@ def score_pairs(
         without_face: Pictures without a face, to be named.
     """
     same = np.array([pair.same for pair in pairs])
-    highest = float(similarity[~same].max()) if (~same).any() else -1.0
-    above = similarity[same & (similarity > highest)]
-    threshold = (highest + float(above.min())) / 2 if len(above) else float(np.nextafter(highest, 2))
-    found = Share.of_counts(len(above), int(same.sum()))
-    strangers, mates = _searches(pairs, similarity, threshold)
+    threshold = _threshold(same, similarity)
+    found = Share.of_counts(int((similarity[same] >= threshold).sum()), int(same.sum()))
+    strangers, mates = _searches(pairs, same, similarity)
     return PairScore(
         tpr_at_zero_fpr=found.value,
         threshold=threshold,
@@ -111,22 +111,40 @@ def score_pairs(
     )
 
 
+def _threshold(same: NDArray[np.bool_], similarity: NDArray[np.floating]) -> float:
+    """Halfway between the most alike pair of two people and the next pair of one above it."""
+    highest = float(similarity[~same].max()) if (~same).any() else -1.0
+    above = similarity[same & (similarity > highest)]
+    return (highest + float(above.min())) / 2 if len(above) else float(np.nextafter(highest, 2))
+
+
 def _searches(
-    pairs: Sequence[Pair], similarity: NDArray[np.floating], threshold: float
+    pairs: Sequence[Pair], same: NDArray[np.bool_], similarity: NDArray[np.floating]
 ) -> tuple[list[bool], list[bool]]:
     """For each picture: whether a stranger raises an alarm, and whether its own person is missed."""
-    others: dict[str, list[tuple[float, bool]]] = {}
-    for pair, alike in zip(pairs, similarity, strict=True):
-        for name in (pair.x, pair.y):
-            others.setdefault(name, []).append((float(alike), pair.same))
+    people = _people(pairs)
+    who = np.array([(people[pair.x], people[pair.y]) for pair in pairs])
     strangers, mates = [], []
-    for seen in others.values():
-        best_stranger = max((a for a, same in seen if not same), default=None)
-        best_mate = max((a for a, same in seen if same), default=None)
-        if best_stranger is not None:
-            strangers.append(best_stranger >= threshold)
-        if best_mate is not None:
-            mates.append(
-                best_mate < threshold or best_mate <= (-2 if best_stranger is None else best_stranger)
-            )
+    for name, person in people.items():
+        others = (who != person).all(axis=1)
+        if not (others & ~same).any():
+            continue
+        threshold = _threshold(same[others], similarity[others])
+        own = np.array([name in (pair.x, pair.y) for pair in pairs])
+        best_stranger = similarity[own & ~same].max(initial=-np.inf)
+        if (own & ~same).any():
+            strangers.append(bool(best_stranger >= threshold))
+        if (own & same).any():
+            best_mate = similarity[own & same].max()
+            mates.append(bool(best_mate < threshold or best_mate <= best_stranger))
     return strangers, mates
+
+
+def _people(pairs: Sequence[Pair]) -> dict[str, int]:
+    """A number for the person on each picture: pictures of pairs of one person, however linked, have the same."""
+    people = {name: number for number, name in enumerate(dict.fromkeys(n for p in pairs for n in (p.x, p.y)))}
+    for pair in pairs:
+        if pair.same:
+            joined, gone = people[pair.x], people[pair.y]
+            people = {name: joined if number == gone else number for name, number in people.items()}
+    return people
