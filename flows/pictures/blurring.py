@@ -1,7 +1,7 @@
 """Makes everybody unrecognisable whom a picture is not about. Pure, and fails safe: it needs to find nobody.
 
 Whoever looks for faces may miss one; so nothing is looked for. What lies outside the kept boxes becomes a mosaic,
-coarse enough that a face in the foreground is a few blocks. Who stands within a kept box stays visible.
+coarse enough that a face that fills the picture is a few blocks. Who stands within a kept box stays visible.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCKS: Final = 16
-"""Blocks along a picture's shorter side. A head that fills half of the height is 8 blocks high: too few to tell who
-it is; about 16 across a face are known to be enough (Bachmann, European Journal of Cognitive Psychology 3, 1991)."""
+BLOCKS: Final = 6
+"""Blocks along a picture's shorter side, however much of it a head fills. With 16, a network found the faces in
+the smoothed blocks of 16 portraits and knew 9 of them; with 8 it found 5 in 48 pictures filled to 45 to 100 %, with
+6 none."""
 LEAST_PX: Final = 8
 """Of a block, in small pictures."""
 

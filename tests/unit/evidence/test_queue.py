@@ -30,6 +30,7 @@ from flows.domain.frames import Frame
 from flows.domain.objects import AbandonedObject
 from flows.evidence.package import Manifest, sha256
 from flows.evidence.queue import EvidenceQueue
+from flows.pictures.blurring import BLOCKS
 from flows.sources.file import FileVideo
 from flows.sources.ring import PacketRing
 from flows.store.evidence import MANIFEST, EvidenceStore
@@ -404,8 +405,9 @@ def left_behind(bystanders: dict[str, list[tuple[float, float, float, float]]]) 
 
 def test_a_thing_left_behind_shows_nobody_else_and_has_no_clip(tmp_path: Path, clip: Path) -> None:
     left, top = square_at(150, 320, 240)
-    blocks = [(y, x) for y in range(0, 225, 15) for x in range(0, 315, 15)
-              if left - 30 <= x and x + 15 <= left + 54 and top - 30 <= y and y + 15 <= top + 54]  # fmt: skip
+    side = 240 // BLOCKS
+    blocks = [(y, x) for y in range(0, 240, side) for x in range(0, 320, side)
+              if left - 30 <= x and x + side <= left + 54 and top - 30 <= y and y + side <= top + 54]  # fmt: skip
     spread = {}
     for name, boxes in (
         ("clear", {}),
@@ -418,5 +420,5 @@ def test_a_thing_left_behind_shows_nobody_else_and_has_no_clip(tmp_path: Path, c
         manifest = Manifest.model_validate_json(store.read(folder, MANIFEST))
         assert {file.name for file in manifest.files} == {"now.jpg", "now-crop.jpg"}
         rgb = np.asarray(Image.open(io.BytesIO(store.read(folder, "now.jpg"))))
-        spread[name] = max(float(rgb[y : y + 15, x : x + 15].std((0, 1)).max()) for y, x in blocks)
+        spread[name] = max(float(rgb[y : y + side, x : x + side].std((0, 1)).max()) for y, x in blocks)
     assert spread["blurred"] < 12 < 30 < spread["clear"]

@@ -22,16 +22,16 @@ def test_without_a_box_everything_is_a_mosaic_of_means() -> None:
     picture = noise(320, 320)
     out = blur_others(picture, [])
     assert (out == mosaic(picture)).all()
-    side = 320 // BLOCKS
+    side = -(-320 // BLOCKS)
     block = picture[:side, :side].reshape(-1, 3).mean(axis=0)
     assert out[0, 0] == pytest.approx(block, abs=1)
 
 
 @pytest.mark.slow
-def test_a_head_that_fills_half_of_the_height_is_eight_blocks_high() -> None:
+def test_a_head_that_fills_the_picture_is_six_blocks_high() -> None:
     out = mosaic(noise(1080, 1920))
     changes = np.abs(np.diff(out[:, 0].astype(int), axis=0)).max(axis=1) > 0
-    assert changes[:540].sum() <= 8
+    assert changes.sum() < 6
 
 
 def test_known_bystanders_are_made_unrecognisable_and_the_rest_stays() -> None:
