@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from flows.domain.faces import MOST_BYTES
 from flows.domain.frames import Picture
+from flows.pictures.blurring import blur_boxes
 
 Image = NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -25,8 +25,6 @@ BESIDE: Final = 0.10
 LONGEST_PX: Final = 288
 """Larger regions are shrunk: a face in them has 85 px or more, and the network looks at 100."""
 QUALITY: Final = 92
-MOSAIC: Final = 6
-"""Blocks across a face that is to be nobody's: fewer than any embedder can use."""
 WIDER: Final = 0.35
 """Bystanders' faces are blurred so much beyond their box: hair and ears tell people, too."""
 
@@ -83,20 +81,11 @@ def decoded(jpeg: bytes) -> Image:
 
 
 def blurred(bgr: Image, faces: Iterable[Box]) -> Image:
-    """The picture with these faces in coarse blocks: so few that what was there cannot be computed back."""
-    out = bgr.copy()
-    height, width = bgr.shape[:2]
-    for left, top, right, bottom in faces:
-        dx, dy = WIDER * (right - left), WIDER * (bottom - top)
-        x0, x1 = (int(np.clip(v, 0, width)) for v in (left - dx, right + dx))
-        y0, y1 = (int(np.clip(v, 0, height)) for v in (top - dy, bottom + dy))
-        part = out[y0:y1, x0:x1]
-        if not part.size:
-            continue
-        xs = np.linspace(0, part.shape[1], MOSAIC + 1).astype(int)
-        ys = np.linspace(0, part.shape[0], MOSAIC + 1).astype(int)
-        for a, b in pairwise(ys):
-            for c, d in pairwise(xs):
-                if b > a and d > c:
-                    part[a:b, c:d] = part[a:b, c:d].mean((0, 1))
-    return out
+    """The picture with these faces, and the hair and ears round them, as a mosaic."""
+    return blur_boxes(bgr, map(_wider, faces))
+
+
+def _wider(face: Box) -> Box:
+    left, top, right, bottom = face
+    dx, dy = WIDER * (right - left), WIDER * (bottom - top)
+    return left - dx, top - dy, right + dx, bottom + dy
