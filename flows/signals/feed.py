@@ -21,6 +21,9 @@ before such a silence is not believed either, once its next word shows how long 
 APART_S: Final = 10.0
 """A live controller's word is dated now, as its camera counts; frames and words are on their way for seconds. Farther
 apart, one of both clocks is wrong, and nothing is believed; less, and by so much it is uncertain when a phase began."""
+LAPSED_S: Final = 5.0
+"""A live controller that repeats its phase has been away if it said nothing for longer: between two reds there
+is a green and an amber, neither for less than 3 s, and nobody knows whether they were shown meanwhile."""
 KEPT: Final = 2000
 """Phases of a live controller that are kept: some hours. Of a recording all are: its camera may be anywhere in it."""
 
@@ -48,8 +51,10 @@ class PhaseFeed:
     Each line is ``{"at": "2026-06-01T06:00:00.2Z", "phase": "red"}``; the same phase again says that the
     controller is still there. A word proves what was shown up to it, from the word before on, and nothing of what
     comes after it: a line may be dead. So whoever crosses is judged by the next word, and a live controller is to
-    repeat its phase each second. A line that cannot be read makes the light ``unknown`` until the next one; so does
-    one that is older than the line before it, together with all that was dated later: one of both clocks was wrong.
+    repeat its phase each second. Of the time from its last word before a gap (:data:`LAPSED_S`) until the next one
+    nothing is known, whatever that says; one that tells of changes only never says the same twice. A line that cannot
+    be read makes the light ``unknown`` until the next one; so does one that is older than the line before it, together
+    with all that was dated later: one of both clocks was wrong.
 
     Args:
         path: The file; it may not be there yet.
@@ -62,6 +67,7 @@ class PhaseFeed:
         self._path, self._live = path, live
         self._read = 0
         self._rest = b""
+        self._repeats = False
         self._spells: list[_Spell] = []
         self._dated: datetime | None = None
         self._asked_at: datetime | None = None
@@ -136,12 +142,21 @@ class PhaseFeed:
         self._dated = at
         since, begun_by = self._between(at, heard_at)
         last = self._spells[-1] if self._spells else None
-        if last is not None and _gap_s(last.until, since) > SILENT_S:
+        if last is not None and _gap_s(last.until, since) > self._silent_s(last.phase == phase):
             last = self._add(_Spell("unknown", last.until, last.until, last.until))
         if last is not None and last.phase == phase:
+            self._repeats |= last.until < since
             last.until = max(last.until, since)
         else:
             self._add(_Spell(phase, since, begun_by, since))
+
+    def _silent_s(self, again: bool) -> float:
+        """After how long without a word a phase is not taken to have lasted until the next one.
+
+        Args:
+            again: That says the same phase.
+        """
+        return LAPSED_S if self._live and (again or self._repeats) else SILENT_S
 
     def _between(self, at: datetime, heard_at: datetime) -> tuple[datetime, datetime]:
         """From when to when a word may have been true that is dated so, by the camera's clock."""

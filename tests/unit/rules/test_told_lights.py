@@ -61,6 +61,7 @@ def accused(path: Path, words: Iterable[Word], *drives: Drive) -> tuple[list[flo
         signals=("main",),
     )
     rule, story = RedLight(config, site), Told(drives, lights={"main": []})
+    path.mkdir(exist_ok=True)
     story.words, story.file = list(words), path / "phases.jsonl"
     events = story.tell(rule)
     return [round((e.time - START).total_seconds(), 1) for e in events], rule.refusals()
@@ -95,6 +96,25 @@ def test_a_crossing_is_judged_once_the_next_word_has_come(tmp_path: Path) -> Non
     words: list[Word] = [(s, s, phase) for s, phase in CHANGES]
     (found_s,), _ = accused(tmp_path, words, crosses(37.5))
     assert found_s == pytest.approx(37.5, abs=0.2)
+
+
+@pytest.mark.parametrize(("back_s", "at_s"), [(46.0, 41.5), (43.0, 41.5)])
+def test_nobody_on_green_is_held_to_the_red_before_a_gap_whatever_is_said_after_it(
+    tmp_path: Path, back_s: float, at_s: float
+) -> None:
+    """Red until 30 s, green until 42 s; the line is dead from 13 s on and comes back under the next red, or amber."""
+    changes: Sequence[tuple[float, Phase]] = (
+        (1, "green"),
+        (10, "red"),
+        (30, "green"),
+        (42, "amber"),
+        (45, "red"),
+    )
+    said = {s: phase for since_s, phase in changes for s in range(int(since_s), 70)}
+    words: list[Word] = [(s, s, phase) for s, phase in said.items() if s < 13 or s >= back_s]
+    assert accused(tmp_path, words, crosses(at_s)) == ([], {"signal_unknown": 1})
+    (found_s,), _ = accused(tmp_path / "again", words, crosses(55.0))
+    assert found_s == pytest.approx(55.0, abs=0.2)
 
 
 @pytest.mark.slow
