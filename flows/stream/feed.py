@@ -415,12 +415,13 @@ class Feed:
         if self._faces is not None:
             errors.update(self._faces.errors)
         newest, settled = self._newest_at, self._settled_at
-        state, message = self._state, self._message or self._pipeline.problem or self._outbox.problem
+        state, message = self._state, self._message or self._outbox.problem
         if state == "ended":  # why it ended early, where it did
             message = message or stats.message
         if self._evidence is not None:
             errors["evidence"] += self._evidence.lost
             message = message or self._evidence.problem
+        message = message or self._pipeline.problem  # it stays, and would hide what is wrong now
         if state == "running" and stats.silent_since is not None:
             state, message = "reconnecting", stats.message
         rate_hz = stats.rate_hz

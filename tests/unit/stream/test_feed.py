@@ -211,12 +211,19 @@ def test_packages_that_were_given_up_are_among_the_errors_and_why_is_said(
     pipeline = CameraPipeline.build(camera, load_profile("kz"))
     why = "at 2026-09-14 08:30 UTC no evidence could be kept in /data: its disk may not be mounted"
     lossy = cast(Evidence, SimpleNamespace(lost=2, problem=why, refusals=dict))
-    feed = Feed(FileVideo("c", path), pipeline, SPEC, Scripted(), cast(Outbox, Kept()), lossy)
+    pipeline.problem = "speeding: ValueError: a rule failed once, days ago"
+    kept = Kept()
+    feed = Feed(FileVideo("c", path), pipeline, SPEC, Scripted(), cast(Outbox, kept), lossy)
     assert (feed.status().errors, feed.status().message) == ({"evidence": 2}, why)
     short = replace(feed._source.stats, message="a.mp4: 1 of 2 frames could be read")
     monkeypatch.setattr(FileVideo, "stats", short)
     feed._state = "ended"
     assert feed.status().message == short.message, "a recording that was cut short is told of first"
+    kept.problem = "cannot write events: Redis is away"
+    assert feed.status().message == kept.problem
+    kept.problem = lossy.problem = ""
+    feed._state = "running"
+    assert feed.status().message == pipeline.problem, "where nothing else is wrong"
 
 
 async def test_a_file_that_ended_early_says_so_to_the_end(
