@@ -301,6 +301,15 @@ class CameraPipeline:
             return self._counted(self._refused(self._reason))
         return self._counted(self._held.release() + self._forget(self._moment))
 
+    def vouch(self) -> None:
+        """For whoever takes its events for all there are: not having found anything must not look like having failed.
+
+        Raises:
+            RuntimeError: If a rule has failed.
+        """
+        if self.counts.errors:
+            raise RuntimeError(f"{self.counts.errors.total()} errors of rules, the last one {self.problem}")
+
     def refusals(self) -> dict[str, int]:
         """Verdicts refused, by reason, over all rules."""
         total = Counter(self._unsteady)
@@ -485,6 +494,9 @@ def run(
         source: Opened and closed here.
         pipeline: Of the source's camera.
         detector: Any detector, in this process; None where a device reports its own tracks.
+
+    Raises:
+        RuntimeError: At the end, if a rule failed: there may be more to be found.
     """
     source.open()
     try:
@@ -507,6 +519,7 @@ def run_frames(
             request = request_of([frame.picture.bgr(*detector_size(detector, frame))], frame)
             yield from pipeline.step(frame, detect_at_full_size(detector, [request])[0][0])
     yield from pipeline.close()
+    pipeline.vouch()
 
 
 def watched(camera: CameraConfig) -> bool:

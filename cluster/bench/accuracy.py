@@ -259,6 +259,7 @@ def _from_truth(clip: Clip, truth: SceneTruth, pipeline: CameraPipeline) -> Iter
             Frame(pipeline.camera.id, frame.index, frame.at, picture, clock), boxes.detect(frame)
         )
     yield from pipeline.close()
+    pipeline.vouch()
 
 
 def in_sight(truth: SceneTruth) -> set[int]:

@@ -210,6 +210,7 @@ def play(
         pairs = frames(truth, pipeline.camera.id, clip.seed)
         events = [event for frame, found in pairs for event in pipeline.step(frame, found)]
         events += pipeline.close()
+        pipeline.vouch()
     else:
         from flows.sources.file import FileVideo
 

@@ -128,6 +128,9 @@ def watch(
         service: What is reported.
         at: When it began, as claimed.
         profile: The law of the place.
+
+    Raises:
+        RuntimeError: If a rule failed: it is not known what there is.
     """
     seen, follower = Seen(), Follower(detector.spec.sure_score)
     pipeline = _pipeline(service, profile, detector)
@@ -145,6 +148,7 @@ def watch(
             events += pipeline.step(frame, found) if admitted else pipeline.skip(frame)
     if pipeline is not None:
         events += pipeline.close()
+        pipeline.vouch()
         seen.unknown += _doubts(pipeline, events)
         seen.proposed += [p for e in events if (p := _proposed(e, at)) is not None and _fit(pipeline, e)]
     else:

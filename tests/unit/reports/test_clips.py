@@ -79,6 +79,17 @@ def still(s: float) -> tuple[float, float]:
     return (100.0 + 0.8 * np.sin(40 * s), 90.0)
 
 
+def test_a_rule_that_fails_does_not_look_like_a_clip_in_which_nothing_was_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError("nothing to divide by")
+
+    monkeypatch.setattr("flows.reports.watch.StoodStill.observe", fails)
+    with pytest.raises(RuntimeError, match="prohibited_stopping: ZeroDivisionError: nothing to divide by"):
+        seen("prohibited_stopping", 1, still)
+
+
 def test_a_vehicle_that_stands_before_a_steady_camera_is_proposed_and_no_more_than_that() -> None:
     found = seen("prohibited_stopping", 16, still)
     (proposal,) = found.proposed
