@@ -45,7 +45,7 @@ from flows.rules.sought import never_fire
 from flows.signals import SignalBook
 from flows.site.fitness import measures, unfit
 from flows.site.outlines import outlines
-from flows.tracking import ReportedTracks, Tracker
+from flows.tracking import ReportedTracks, Tracker, TrackerConfig
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,8 @@ events, would depend on how fast the detector happened to answer.
 
 PROBABLE: Final = 0.5
 """Share of the score at which a detector is believed at once from which rules are told of what it saw."""
+LOOK_LATE: Final = 1.5
+"""Intervals of ``sample_hz`` until a look that did not come was lost: one interval and a frame are as it should be."""
 SAMPLED_OUT: Final = "sampled"
 """Reason of an admission refused by ``sample_hz``."""
 REPORTED: Final = "reported"
@@ -210,7 +212,7 @@ class CameraPipeline:
         return cls(
             camera,
             Gate(camera.gate),
-            Tracker(sure_score=sure_score),
+            Tracker(tracking_of(camera), sure_score),
             rules,
             0 if camera.live else LAG_FRAMES,
             book,
@@ -525,6 +527,15 @@ def run_frames(
 def watched(camera: CameraConfig) -> bool:
     """Whether somebody must look if a camera stays as it is: rules measure in the picture of a fixed one."""
     return camera.sees and camera.platform == "fixed" and bool(camera.rules)
+
+
+def tracking_of(camera: CameraConfig) -> TrackerConfig:
+    """What the tracker of a camera believes: where it is asked to look seldom, it has not been silent in between."""
+    config = TrackerConfig()
+    if camera.sample_hz is None:
+        return config
+    longest_s = max(config.max_silence_s, LOOK_LATE / camera.sample_hz)
+    return config.model_copy(update={"max_silence_s": longest_s})
 
 
 def moments_of(event: Event) -> list[datetime]:

@@ -104,6 +104,18 @@ def test_every_frame_is_counted_once() -> None:
     assert counts.gated > 0
 
 
+@pytest.mark.parametrize("every_s", [1, 4, 10])
+def test_who_stands_there_is_one_track_however_seldom_a_camera_is_asked_to_look(every_s: int) -> None:
+    camera = street.camera(sample_hz=1 / every_s, gate=GateConfig(enabled=False))
+    pipeline, clock = CameraPipeline.build(camera, PROFILE), ClockState("site", START, rate_hz=1.0)
+    frames = (
+        Frame("road", n, START + timedelta(seconds=n), ArrayPicture(drawn(0.0)), clock)
+        for n in range(6 * every_s)
+    )
+    list(run_frames(frames, pipeline, street.ColourDetector()))
+    assert [track.id for track in pipeline.tracks] == [1, 2]
+
+
 @pytest.mark.slow
 def test_a_gate_that_is_off_passes_everything() -> None:
     pipeline = CameraPipeline.build(street.camera(gate=GateConfig(enabled=False)), PROFILE)
