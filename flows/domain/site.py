@@ -183,7 +183,9 @@ class Zone(Config):
     @field_validator("polygon_px", "polygon_m")
     @classmethod
     def _open(cls, corners: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-        return corners[:-1] if len(corners) > 1 and corners[0] == corners[-1] else corners
+        while len(corners) > 1 and corners[0] == corners[-1]:
+            corners = corners[:-1]
+        return corners
 
     @model_validator(mode="after")
     def _one_polygon(self) -> Zone:

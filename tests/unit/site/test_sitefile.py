@@ -403,6 +403,7 @@ def test_a_report_that_is_none_is_told_with_its_line(tmp_path: Path, text: str |
     assert said in problem
 
 
-def test_a_zone_may_be_closed_as_in_geojson() -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_zone_may_be_closed_as_in_geojson(times: int) -> None:
     corners = ((0.0, 0.0), (4.0, 0.0), (4.0, 9.0))
-    assert Zone(name="z", polygon_m=(*corners, corners[0])) == Zone(name="z", polygon_m=corners)
+    assert Zone(name="z", polygon_m=(*corners, *[corners[0]] * times)) == Zone(name="z", polygon_m=corners)
