@@ -100,7 +100,8 @@ class SightingStore:
         """Copies sightings that a case covers into its route: they stay as long as the case needs them."""
         found = [s for s in self._seen(case, now) if covers(case, s.camera, s.district, s.at, now, s.place)]
         known = {s.id for s in self._kept(case.id)} if found else set()
-        fresh = [s for s in found if s.id not in known]
+        # A passage that was seen again may have been called another class: it is kept twice, and told once.
+        fresh = list({s.id: s for s in found if s.id not in known}.values())
         if not fresh:
             return 0
         key = keys.case(case.id, "route")
