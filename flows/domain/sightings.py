@@ -7,7 +7,6 @@ recognised, which is what a vehicle case does (:mod:`flows.store.sightings`).
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Self
 
@@ -48,21 +47,6 @@ class _Seen(BaseModel):
         named = {"id": event.id, "camera": event.camera_id, "district": event.subject, "at": event.time}
         return cls.model_validate(event.data | named)
 
-    def event(self) -> Event:
-        """The event; its id follows from the footage: a track's number is another one when that is seen again."""
-        return Event.of(
-            PLATE_SEEN,
-            camera_id=self.camera,
-            district=self.district,
-            at=self.at,
-            data=self.model_dump(mode="json", exclude={"id", "camera", "district", "at"}),
-            key=self._key(),
-        )
-
-    @abstractmethod
-    def _key(self) -> tuple[object, ...]:
-        """What tells it from others that were seen at that moment."""
-
 
 class VehicleSeen(_Seen):
     """A vehicle whose plate is still to be read: it never leaves the camera like that.
@@ -73,9 +57,18 @@ class VehicleSeen(_Seen):
 
     moments: tuple[KeyMoment, ...] = Field(min_length=1)
 
-    def _key(self) -> tuple[object, ...]:
-        """Its box in the largest view, to the pixel."""
-        return tuple(round(px) for moment in self.moments if moment.at == self.at for px in moment.xyxy or ())
+    def event(self) -> Event:
+        """The event; its id follows from the footage: a track's number is another one when that is seen again, and
+        its box in the largest view, to the pixel, tells it from others that were seen at that moment."""
+        view = (moment for moment in self.moments if moment.at == self.at)
+        return Event.of(
+            PLATE_SEEN,
+            camera_id=self.camera,
+            district=self.district,
+            at=self.at,
+            data=self.model_dump(mode="json", exclude={"id", "camera", "district", "at"}),
+            key=tuple(round(px) for moment in view for px in moment.xyxy or ()),
+        )
 
 
 class Sighting(_Seen):
@@ -86,9 +79,6 @@ class Sighting(_Seen):
     """
 
     plate: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,15}:[0-9a-f]{32}$")
-
-    def _key(self) -> tuple[object, ...]:
-        return (self.plate,)
 
     @property
     def place(self) -> tuple[float, float] | None:

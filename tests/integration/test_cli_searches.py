@@ -16,9 +16,10 @@ from searching import make_found
 from typer.testing import CliRunner, Result
 
 from cluster.cli import app
+from flows.domain.events import KeyMoment
 from flows.domain.platehash import PlateHasher
 from flows.domain.probes import ProbeCheck
-from flows.domain.sightings import Sighting
+from flows.domain.sightings import VehicleSeen, seen
 from flows.settings import Settings
 from flows.store.audit import AuditStore
 from flows.store.patrol import PatrolStore
@@ -227,9 +228,10 @@ def test_the_route_of_a_vehicle_is_a_geojson_file(dome: Dome, server: EmbeddedRe
     assert hasher is not None
     store, now = ResultsStore(server.url), datetime.now(UTC)
     for n, camera in enumerate(("hall-1", "hall-2")):
-        seen = Sighting(camera=camera, district="esil", at=now + timedelta(milliseconds=n), cls="car",
-                        plate=hasher.hash("123ABC02"), keep_days=7, latitude=43.2 + n, longitude=76.9)  # fmt: skip
-        store.write([seen.event()])
+        at = now + timedelta(milliseconds=n)
+        vehicle = VehicleSeen(camera=camera, district="esil", at=at, cls="car", keep_days=7, latitude=43.2 + n,
+                              longitude=76.9, moments=(KeyMoment(name="view-1", at=at),))  # fmt: skip
+        store.write([seen(vehicle.event(), hasher.hash("123ABC02"))])
     store.close()
     out = tmp_path / "route.geojson"
     assert "2 sightings" in dome("case", "route", case, "--as", "dana", "--out", out).stdout

@@ -20,7 +20,7 @@ from flows.domain.errors import CaseError, ChangedMeanwhile, FieldError
 from flows.domain.events import Event
 from flows.domain.leads import LEAD
 from flows.domain.platehash import PlateHasher
-from flows.domain.sightings import PLATE_SEEN, Sighting
+from flows.domain.sightings import PLATE_SEEN, VehicleSeen, seen
 from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
 from flows.store.leads import LeadStore
@@ -584,11 +584,12 @@ def test_a_clock_that_had_been_ahead_is_set_right_by_a_person_and_on_record(hous
 # Vehicles
 
 
-def see(camera: str, at: datetime, plate: str = "123 ABC 02", key: int = 0, **changes: Any) -> Sighting:
+def see(camera: str, at: datetime, plate: str = "123 ABC 02", key: int = 0, **changes: Any) -> Event:
     assert HASHER is not None
-    values = {"camera": camera, "district": "esil", "at": at, "plate": HASHER.hashes(plate)[key], "cls": "car",
-              "keep_days": 7.0, "latitude": 43.25, "longitude": 76.9}  # fmt: skip
-    return Sighting.model_validate(values | changes)
+    view = {"name": "view-1", "at": at, "xyxy": (100.0, 100.0, 300.0, 220.0)}
+    values = {"camera": camera, "district": "esil", "at": at, "cls": "car", "keep_days": 7.0, "latitude": 43.25,
+              "longitude": 76.9, "moments": [view]}  # fmt: skip
+    return seen(VehicleSeen.model_validate(values | changes).event(), HASHER.hashes(plate)[key])
 
 
 @pytest.fixture
@@ -614,10 +615,10 @@ def test_a_vehicle_case_sees_the_route_of_its_one_plate_in_its_scope(house: Hous
     case = vehicle_case(house, now, terms=SearchTerms(longest_days=30, look_back=True))
     house.results.write(
         [
-            see("gate-2", now - HOUR).event(),
-            see("gate-1", now - 2 * HOUR, key=1).event(),  # hashed by the older key
-            see("gate-9", now - HOUR).event(),
-            see("gate-1", now - HOUR, plate="777 XYZ 05").event(),
+            see("gate-2", now - HOUR),
+            see("gate-1", now - 2 * HOUR, key=1),  # hashed by the older key
+            see("gate-9", now - HOUR),
+            see("gate-1", now - HOUR, plate="777 XYZ 05"),
         ]
     )
     route = house.sightings.route(case.id, "dana")
@@ -630,16 +631,14 @@ def test_without_a_basis_to_look_back_the_route_begins_when_the_case_is_active(
     house: House, now: datetime
 ) -> None:
     case = vehicle_case(house, now)
-    house.results.write(
-        [see("gate-1", now - HOUR).event(), see("gate-2", now + timedelta(minutes=1)).event()]
-    )
+    house.results.write([see("gate-1", now - HOUR), see("gate-2", now + timedelta(minutes=1))])
     house.clock.at = now + HOUR
     assert [s.camera for s in house.sightings.route(case.id, "dana")] == ["gate-2"]
 
 
 def test_a_route_outlives_the_hashes_and_not_its_case(house: House, now: datetime) -> None:
     case = vehicle_case(house, now)
-    house.results.write([see("gate-1", now + timedelta(minutes=1)).event()])
+    house.results.write([see("gate-1", now + timedelta(minutes=1))])
     house.clock.at = now + HOUR
     assert house.sightings.sweep() == 1
     assert house.sightings.sweep() == 0
@@ -656,18 +655,16 @@ def test_a_route_outlives_the_hashes_and_not_its_case(house: House, now: datetim
 
 
 def test_sightings_expire_by_themselves_within_the_days_of_the_law(house: House, now: datetime) -> None:
-    house.results.write(
-        [see("gate-1", now, keep_days=2.0).event(), see("gate-1", now - 3 * DAY, keep_days=2.0).event()]
-    )
+    house.results.write([see("gate-1", now, keep_days=2.0), see("gate-1", now - 3 * DAY, keep_days=2.0)])
     [key] = house.redis.keys("{dome}:plate:*")
     assert timedelta(hours=46) < timedelta(milliseconds=house.redis.pttl(key)) <= timedelta(hours=48)
     assert house.results.events() == []
 
 
 def test_a_sighting_with_text_in_place_of_a_hash_is_not_kept(house: House, now: datetime) -> None:
-    data = see("gate-1", now).event().data | {"plate": "123ABC02"}
+    data = see("gate-1", now).data | {"plate": "123ABC02"}
     bad = Event.of(PLATE_SEEN, camera_id="gate-1", district="esil", at=now, data=data)
-    assert house.results.write([bad, see("gate-2", now).event()]).fresh == (False, True)
+    assert house.results.write([bad, see("gate-2", now)]).fresh == (False, True)
     assert b"123ABC02" not in house.everything()
 
 
