@@ -45,7 +45,8 @@ class SignalConfig(Config):
             arrow or nothing), ``countdown`` (a digit display in the colour of the phase).
         feed: File of the controller's phase changes (JSON lines: ``at``, ``phase``) instead of a region; of a live
             camera the phase must be repeated each second, and dated as the camera's clock says, within 10 s: nobody is
-            held to what was not said again, or to what those seconds leave open (:mod:`flows.signals.feed`).
+            held to what was not said again, or to what those seconds leave open (:mod:`flows.signals.feed`). Where
+            prohibited stopping asks for it, it may be behind by 2 s at most: a green counts for 3 s from its date.
     """
 
     name: Name

@@ -108,10 +108,13 @@ class ProhibitedStopping:
         if self._config.signal is None:
             return True
         light: SignalState | None = moment.signals.get(self._config.signal)
-        if light is None or light.phase != "green":
+        if light is None or light.phase != "green" or self._hushed(light, moment):
             return False
-        heard = (moment.at - light.at).total_seconds() <= self._thresholds.heard_s
-        return heard and light.shown_for_s(moment.at) >= self._config.queue_s
+        return light.shown_for_s(moment.at) >= self._config.queue_s
+
+    def _hushed(self, light: SignalState, moment: Moment) -> bool:
+        """Whether that was not said for so long that it may be over: the line is dead or slow, or its clock behind."""
+        return (moment.at - light.at).total_seconds() > self._thresholds.heard_s
 
     def _pin(self, at: datetime) -> None:
         """Keeps the pictures of who came to a stand in the zone, while a verdict may come; looks once a second."""
@@ -124,7 +127,10 @@ class ProhibitedStopping:
 
     def _judge(self, stand: Stand, moment: Moment) -> list[Event]:
         counted_s = self._clock_s - stand.counted_s
-        if stand.reported or counted_s - self._thresholds.rolls_s <= self._config.max_s:
+        if stand.reported:
+            return []
+        if counted_s - self._thresholds.rolls_s <= self._config.max_s:
+            self._tell_of_silence(stand, moment)
             return []
         if self._zone is None or self._standings.excused(stand):
             return []
@@ -146,6 +152,15 @@ class ProhibitedStopping:
         event = self._event(stand, counted_s, moment)
         self._standings.report(stand, event.id)
         return [event]
+
+    def _tell_of_silence(self, stand: Stand, moment: Moment) -> None:
+        """Counts who stood for too long in all, of which nothing counts while the light's green is not said again."""
+        light = moment.signals.get(self._config.signal or "")
+        if light is None or light.phase != "green" or not self._hushed(light, moment):
+            return
+        too_long = stand.stood_s - self._thresholds.rolls_s > self._config.max_s
+        if too_long and self._zone is not None and inside(self._zone, stand.last):
+            self._refuse(stand, "signal_unclear")
 
     def _refuse(self, stand: Stand, reason: str) -> None:
         """Counts a reason once a stand."""

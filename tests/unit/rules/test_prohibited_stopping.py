@@ -273,6 +273,24 @@ def test_a_green_that_was_not_said_again_counts_no_standing() -> None:
     """Whoever waits may be waiting for the next one."""
     made = rule(STOP.model_copy(update={"signal": "main"}), signals=("main",))
     assert Hushed((stops(1, 28, 100),), hz=5.0, lights={"main": RED_LONG["main"][:2]}).tell(made) == []
+    assert made.refusals() == {"signal_unclear": 1}, "somebody is told that the light is not heard of"
+
+
+class Behind(Story):
+    """A controller whose words come 5 s late."""
+
+    def _state(self, phases: Sequence[tuple[float, Phase]], at_s: float) -> SignalState:
+        state = super()._state(phases, at_s)
+        return replace(state, at=state.at - timedelta(seconds=5))
+
+
+@pytest.mark.parametrize(("stands_s", "told"), [(100, {"signal_unclear": 1}), (15, {})])
+def test_a_controller_that_is_too_far_behind_is_told_of_where_it_lets_somebody_off(
+    stands_s: float, told: dict[str, int]
+) -> None:
+    made = rule(STOP.model_copy(update={"signal": "main"}), signals=("main",))
+    assert Behind((stops(1, 28, stands_s),), hz=5.0, lights={"main": RED_LONG["main"][:2]}).tell(made) == []
+    assert made.refusals() == told
 
 
 @pytest.mark.slow
