@@ -395,7 +395,7 @@ class LeadStore:
             name: None if text is None else SearchCase.model_validate_json(text)
             for name, text in zip(wanted, texts, strict=True)
         }
-        now = self._ledger.now()
+        now = self._ledger.surely_now()  # a task that ends with its case does not begin again
         return {
             task.id: Fate(lead_ending(lead, known[name], bool(stopped), now), lead is None)
             for task, lead, name in zip(tasks, leads, names, strict=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from searching import DAY, HOUR, T0, make_case, make_lead_event
 
 from flows.casework.review import step
 from flows.desks.patrols import PatrolDesk
+from flows.domain.cases import Window
 from flows.domain.errors import StoreError
 from flows.domain.events import OBJECT_CLOSED, Event
 from flows.domain.patrol import TASK, Task, TaskRefused, task_id
@@ -112,6 +113,32 @@ ENDS: list[tuple[Callable[[House, Task], None], str]] = [
     (House.unlawful, "case_rejected"),
     (House.stopped, "searching_stopped"),
 ]
+
+
+class Ahead(datetime):
+    """A machine's clock that is a year ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Ahead:
+        return cls.fromtimestamp((datetime.now(tz) + 365 * DAY).timestamp(), tz)
+
+
+def test_a_clock_that_is_a_year_ahead_ends_no_task_for_good(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = house.clock.at = datetime.now(UTC)
+    made = {"deed": "created", "by": "asel", "at": now}
+    window = Window(begins_at=now - DAY, ends_at=now + 7 * DAY)
+    lead = house.sent(steps=(made,), window=window, expires_at=now + 2 * HOUR)
+    bag = house.about("object", "bag-1", now, "abandoned")
+    with monkeypatch.context() as there:
+        there.setattr("flows.store.ledger.datetime", Ahead)
+        machine = TaskSweep.of(house.url, 30.0)
+        shown = machine.settle([lead, bag])
+        machine.sweep()
+    assert [task.state for task in shown] == ["accepted", "open"]
+    assert house.patrol.step(lead.id, "arrive", "timur", lead.version).state == "arrived"
+    assert house.after(bag) == bag
 
 
 @pytest.mark.parametrize("purpose", ["missing_child", "missing_person"])
