@@ -79,8 +79,8 @@ local function delete_violation(prefix, events, id, now_ms, why)
   end
   -- Only now: a Redis that is full refuses a script whose first change needs memory.
   leave_packages(prefix, id, known[1], known[2])
-  local at = audit_time(prefix, now_ms)
-  remember_deleted(prefix, id, camera, kind, ms, tonumber(at))
+  local at = audit_time(prefix, math.min(now_ms, redis_ms()))
+  remember_deleted(prefix, id, camera, kind, ms, math.max(now_ms, tonumber(at)))
   audit_note(prefix, at, cjson.encode({
     who = 'system', action = 'violation.deleted', subject = id, why = why,
     details = { state = known[4] or '', district = district },

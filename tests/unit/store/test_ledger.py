@@ -9,8 +9,10 @@ import pytest
 from searching import DAY, HOUR, make_vehicle_case
 
 from flows.domain.cases import Window
+from flows.domain.events import Event
 from flows.store.cases import CaseStore
-from flows.store.ledger import utc_now
+from flows.store.ledger import Change, Ledger, utc_now
+from flows.store.results import ResultsStore, Retention
 
 
 class Wrong(datetime):
@@ -71,3 +73,18 @@ def test_a_step_taken_at_such_a_machine_is_of_now(cases: CaseStore, monkeypatch:
         since = cases.activate("case-2", "asel").active_since
     assert since is not None
     assert abs(since - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_who_deletes_a_violation_by_a_clock_that_is_ahead_keeps_nobody_from_authorising(
+    redis_url: str,
+) -> None:
+    results, ledger = ResultsStore(redis_url, retention=Retention(keep_days=1e-4)), Ledger(redis_url)
+    now = utc_now()
+    event = Event.of(
+        "dome.violation.speeding.v1", camera_id="gate", district="esil", at=now, key=("car",), data={}
+    )
+    results.write([event])
+    assert sum(results.pruning((now + timedelta(minutes=9)).timestamp())) == 1
+    assert ledger.now() - datetime.now(UTC) < timedelta(seconds=30)
+    ledger.commit(Change(strict=True), "authorise a case")
+    results.close(), ledger.close()
