@@ -81,8 +81,12 @@ class SectionDesk:
         return [*self._restore(), *self._take(event, self._now())]
 
     def _take(self, event: Event, came_at: datetime) -> list[Event]:
-        match = self.book.take(Passage.of(event), came_at)
-        return list(self._stated(match)) if match is not None and match.exceeds else []
+        try:
+            match = self.book.take(Passage.of(event), came_at)
+            return list(self._stated(match)) if match is not None and match.exceeds else []
+        except Exception:  # one that cannot be understood takes no other's violation along
+            log.exception("passage %s", event.id)
+            return []
 
     def sweep(self) -> list[Event]:
         """Reads the passages again after a restart; lets go of old ones.
@@ -141,7 +145,16 @@ class SectionDesk:
         except (StoreError, ValueError) as error:
             log.warning("passage %s: %s", passage.id, error)
             return {"problems": [f"{passage.role}: its package cannot be read"]}
-        return found if isinstance(found, dict) else {}
+        if not isinstance(found, dict):
+            return {}
+        try:
+            if found.get("plate"):
+                PlateRecord.model_validate(found["plate"])
+        except ValueError as error:
+            log.warning("passage %s: %s", passage.id, error)
+            problem = f"{passage.role}: what its package says of the plate cannot be understood"
+            found |= {"plate": None, "problems": [*found.get("problems", []), problem]}
+        return found
 
     def _keep(self, passage: Passage, violation: Event) -> None:
         try:

@@ -28,6 +28,7 @@ class House:
         self.kept: set[str] = set()
         self.owed: set[str] = set()
         self.away = False
+        self.manifests: dict[str, bytes] = {}
 
     def comes(self, desk: SectionDesk, *passages: Passage) -> list[str]:
         """They are written, and shown to the desk; the violations that it states."""
@@ -44,7 +45,7 @@ class House:
     def read(self, folder: str, _: str) -> bytes:
         if folder in self.owed:
             raise LostFile(folder)
-        return MANIFEST
+        return self.manifests.get(folder, MANIFEST)
 
     def keep(self, folder: str, _: str) -> None:
         self.kept.add(folder)
@@ -102,3 +103,27 @@ def test_what_a_restart_finds_is_told_when_redis_blinks_meanwhile() -> None:
     house.away = False
     assert violations(again.sweep()) == [stated]
     assert violations(again.sweep()) == []
+
+
+def test_a_plate_that_cannot_be_understood_leaves_the_violation_to_a_person() -> None:
+    house = House()
+    house.manifests[LATER.evidence] = json.dumps({"plate": {"outcome": "half read"}}).encode()
+    desk = house.desk()
+    house.comes(desk, ENTRY)
+    violation, stored = desk.take(LATER.event())
+    assert violation.data["state"] == "needs_review"
+    assert stored.data["problems"] == ["exit: what its package says of the plate cannot be understood"]
+
+
+@pytest.mark.parametrize("swept", [True, False])
+def test_a_passage_that_cannot_be_understood_takes_no_other_s_violation_along(swept: bool) -> None:
+    house = House()
+    house.comes(house.desk(), ENTRY, LATER, passage("entry", 90, "hash-b"))
+    last = passage("exit", 90 + TRAVEL_S, "hash-b")
+    odd = passage("exit", 60, "hash-c").event().model_copy(update={"data": {"of": "another version"}})
+    house.written.insert(0, Entry(house.written[0].place, odd.model_copy(update={"id": "an earlier one"})))
+    again = house.desk()
+    found = violations(again.sweep() if swept else again.take(odd))
+    assert found == violations(house.desk().sweep())
+    assert len(found) == 1
+    assert len(house.comes(again, last)) == 1
