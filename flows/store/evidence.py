@@ -239,6 +239,8 @@ class EvidenceStore:
             yield
         except Exception:
             with suppress(Exception):  # why it could not be written is what counts, and is tried again
+                # Of what has a manifest all is there: it may have been written, and only the answer was lost.
+                self._files.drop(place / MANIFEST)
                 self._files.remove(place)
             raise
 
@@ -438,7 +440,7 @@ class _RemoteFiles:
             yield copy
 
     def drop(self, path: PurePosixPath) -> None:
-        if self._fs.exists(self._place(path)):
+        with suppress(FileNotFoundError):
             self._fs.rm_file(self._place(path))
 
     def free_bytes(self) -> int | None:

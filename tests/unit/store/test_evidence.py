@@ -12,7 +12,7 @@ import pytest
 from evidencestore import store_in
 
 from flows.domain.errors import EvidenceAway, LostFile, StoreError
-from flows.store.evidence import KEEP, MARK, EvidenceStore
+from flows.store.evidence import KEEP, MANIFEST, MARK, EvidenceStore
 
 FOLDER = "lane-1/2026-09-01/a"
 
@@ -36,6 +36,36 @@ def test_what_cannot_be_removed_now_names_the_package_and_why(
         ask(store, FOLDER)
     with pytest.raises(StoreError, match="relative path inside the store"):
         ask(store, os.pardir)
+
+
+@pytest.mark.parametrize("fails", ["drop", "remove"])
+def test_a_package_that_an_object_store_took_without_saying_so_is_whole_when_it_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """Objects are removed one after another, and the store may go away in between."""
+    store = EvidenceStore(f"memory://{tmp_path.name}")
+    files = {"first.jpg": b"picture", "gate.jpg": b"another"}
+    write = store._files.write
+
+    def unanswered(path: PurePosixPath, data: bytes) -> None:
+        write(path, data)
+        if path.name == MANIFEST:
+            raise OSError("timed out")
+
+    drop = store._files.drop
+
+    def away(path: PurePosixPath) -> None:
+        if fails == "remove":
+            drop(path / "gate.jpg")
+        raise OSError("timed out")
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(store._files, "write", unanswered)
+        trouble.setattr(store._files, fails, away)
+        with pytest.raises(EvidenceAway, match="timed out"):
+            store.write(FOLDER, files, b"{}")
+    assert store.write(FOLDER, files, b"{}") == b"{}"
+    assert {name: store.read(FOLDER, name) for name in files} == files
 
 
 def test_owners_that_cannot_be_read_keep_a_package(store: EvidenceStore) -> None:
