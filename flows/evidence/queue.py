@@ -54,6 +54,9 @@ _MAX_WAITING = 32
 """Packages waiting for the end of their clip; one more, and the oldest is made at once, cut short."""
 _RETRY_BYTES = 16 << 20
 """Recording kept for packages that could not be written, as much as a ring; more, and the oldest is given up."""
+LEFT_PAUSE_S = 60.0
+"""Until a passage whose package is written, but that could not be told, is tried again: a full spool, or a store that
+is away, may be well in a minute, and each attempt that the spool refuses is counted."""
 _MAX_SIGHTINGS = 16
 """Vehicles that did nothing and wait for a reader; one more, and the oldest is let go: packages come first."""
 
@@ -112,6 +115,7 @@ class EvidenceQueue:
         self._pauses_s = pauses_s
         self._unfinished = unfinished
         self._left = unfinished.left() if unfinished is not None else []
+        self._left_due_s = 0.0
         self._clip = timedelta(seconds=clip_s)
         self._lock = threading.Lock()
         self._making = threading.Lock()
@@ -170,7 +174,7 @@ class EvidenceQueue:
     def has_due(self, now_at: datetime) -> bool:
         """Whether :meth:`due` has anything to make. Asked after every frame: quick."""
         with self._lock:
-            return bool(self._left or self._hurried or self._over(now_at))
+            return bool(self._left_are_due() or self._hurried or self._over(now_at))
 
     def due(self, now_at: datetime) -> Iterator[list[Event]]:
         """Makes the packages whose clip is over, one after another. Called where :meth:`has_due` says so.
@@ -219,21 +223,46 @@ class EvidenceQueue:
             with self._making:
                 made = self._attempt(waiting)
             yield made
-            if made and waiting.event.type == PASSAGE and self._unfinished is not None:
-                self._unfinished.done(evidence_folder(waiting.event))
+            if made and waiting.event.type == PASSAGE:
+                self._heard(evidence_folder(waiting.event))
+
+    def refused(self, events: Sequence[Event]) -> None:
+        """Called before the next package is made, with what could not be sent: passages are told again later."""
+        if self._unfinished is not None:
+            self._leave([evidence_folder(event) for event in events if event.type == PASSAGE])
+
+    def _heard(self, folder: str) -> None:
+        if self._unfinished is not None and folder not in self._left:
+            self._unfinished.done(folder)
+
+    def _leave(self, folders: Sequence[str]) -> None:
+        self._left += folders
+        self._left_due_s = time.monotonic() + LEFT_PAUSE_S
+
+    def _left_are_due(self) -> bool:
+        return bool(self._left) and time.monotonic() >= self._left_due_s
 
     def _recovered(self) -> Iterator[list[Event]]:
-        """Passages of which an earlier process had written the package, but not told. What is no package goes."""
+        """Passages whose package was written, but not told, by an earlier process or because there was no room to keep
+        the event. What is no package goes. At the first that cannot be told now, it and the others wait."""
+        if not self._left_are_due():
+            return
         left, self._left = self._left, []
-        for folder in left:
+        for n, folder in enumerate(left):
             try:
                 made = self._recovery(folder)
-            except (StoreError, ValueError) as error:
+            except StoreError as error:
+                log.warning("camera %s: %s; tried again later", self._context.camera_id, error)
+                self._leave([*left[n + 1 :], folder])
+                return
+            except ValueError as error:
                 log.warning("camera %s: %s; tried again at the next start", self._context.camera_id, error)
                 continue
             yield made
-            assert self._unfinished is not None
-            self._unfinished.done(folder)
+            if self._left:
+                self._leave(left[n + 1 :])
+                return
+            self._heard(folder)
 
     def _recovery(self, folder: str) -> list[Event]:
         try:

@@ -94,6 +94,7 @@ class Evidence(Protocol):
     def has_due(self, now_at: datetime) -> bool: ...
     def due(self, now_at: datetime) -> Iterator[list[Event]]: ...
     def flush(self) -> Iterator[list[Event]]: ...
+    def refused(self, events: Sequence[Event]) -> None: ...
     def refusals(self) -> dict[str, int]: ...
     def __len__(self) -> int: ...
 
@@ -353,8 +354,10 @@ class Feed:
             return
         if self._evidence is not None:
             events = [with_evidence_folder(event) for event in events]
-        if ready := [event for event in events if not _waits(event)]:
-            self._outbox.put(ready)
+        ready = [event for event in events if not _waits(event)]
+        lost = self._outbox.put(ready) if ready else 0
+        if self._evidence is not None and packaged and lost:
+            self._evidence.refused(ready[-lost:])
         if self._evidence is not None and not packaged:
             for event in events:
                 if event.type.startswith(VIOLATION) or event.type in OBJECT_EVENTS or _waits(event):

@@ -63,8 +63,8 @@ class Outbox:
         """Events nobody has acknowledged yet."""
         return len(self._spool)
 
-    def put(self, events: Sequence[Event]) -> None:
-        """Takes events; what cannot be kept is counted in ``lost``."""
+    def put(self, events: Sequence[Event]) -> int:
+        """Takes events; what cannot be kept is counted in ``lost``. How many those are, the last ones."""
         kept = self._spool.append([to_json(event) for event in events])
         if kept.lost:
             self.lost += kept.lost
@@ -73,6 +73,7 @@ class Outbox:
         self._ids.extend(told)
         self._count += len(told)
         self._note()
+        return kept.lost
 
     def ids(self, since: int) -> tuple[list[str], int]:
         """Ids of the events put since the count was ``since`` (as far as remembered), and the count now.

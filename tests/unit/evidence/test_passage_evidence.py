@@ -17,6 +17,7 @@ from sections import TERMS, passage
 from violations import violation
 
 from cluster.check import section_notes
+from flows.domain.errors import EvidenceAway
 from flows.domain.events import PASSAGE, Event, KeyMoment, with_evidence_folder
 from flows.domain.passages import Passage, told, untold
 from flows.domain.plates import PlateRecord
@@ -24,7 +25,9 @@ from flows.domain.site import SiteConfig
 from flows.evidence.queue import EvidenceQueue
 from flows.evidence.unfinished import Unfinished
 from flows.sources.file import FileVideo
+from flows.store.spool import Spool
 from flows.stream.feed import Feed
+from flows.stream.outbox import Outbox
 
 
 @pytest.fixture(scope="module")
@@ -158,17 +161,56 @@ class Taken:
         self.sent: list[Event] = []
         self.packaged: list[Event] = []
 
-    def put(self, events: list[Event]) -> None:
+    def put(self, events: list[Event]) -> int:
         self.sent += events
+        return 0
 
     def add(self, event: Event) -> None:
         self.packaged.append(event)
 
 
-def feed_to(taken: Taken) -> Feed:
+def feed_to(outbox: Any, evidence: Any) -> Feed:
     camera = SimpleNamespace(live=True, id="cam-1")
     pipeline: Any = SimpleNamespace(camera=camera, lag_frames=0, counts=SimpleNamespace(events=Counter()))
-    return Feed(None, pipeline, None, None, taken, taken)  # type: ignore[arg-type]
+    return Feed(None, pipeline, None, None, outbox, evidence)  # type: ignore[arg-type]
+
+
+async def test_a_passage_that_a_full_spool_refuses_is_told_once_there_is_room(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.evidence.queue.LEFT_PAUSE_S", 0.0)
+    life, later = Life(tmp_path, clip), STARTED_AT + timedelta(hours=1)
+    life.sees(crossing())
+    spool = Spool(tmp_path / "spool", "cam-1", 1)
+    outbox = Outbox(spool, SimpleNamespace)  # type: ignore[arg-type]
+    outbox.put([violation()])
+    for _ in range(2):
+        assert life.queue.has_due(later)
+        await feed_to(outbox, life.queue)._package(life.queue.due(later))
+        assert (len(spool), life.noted) == (1, 1)
+    spool.ack(1)
+    await feed_to(outbox, life.queue)._package(life.queue.due(later))
+    assert crossing().id.encode() in spool.peek(1)[0]
+    assert life.noted == 0
+    assert not life.queue.has_due(later)
+
+
+def test_a_store_that_is_away_as_a_camera_starts_is_asked_again(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(folder: str, name: str) -> bytes:
+        raise EvidenceAway("evidence cannot be read")
+
+    monkeypatch.setattr("flows.evidence.queue.LEFT_PAUSE_S", 0.0)
+    first = Life(tmp_path, clip)
+    first.sees(crossing())
+    assert first.sends(most=0) == []
+    second = Life(tmp_path, clip)
+    with monkeypatch.context() as trouble:
+        trouble.setattr(second.store, "read", away)
+        assert second.sends() == []
+    assert [event.id for event in second.sends()] == [crossing().id]
+    assert second.noted == 0
 
 
 async def test_a_camera_sends_a_passage_before_it_makes_the_next_package() -> None:
@@ -181,14 +223,14 @@ async def test_a_camera_sends_a_passage_before_it_makes_the_next_package() -> No
             yield [each]
             sent.append(len(taken.sent))
 
-    await feed_to(taken)._package(made())
+    await feed_to(taken, taken)._package(made())
     assert sent == [1, 2]
     assert [event.id for event in taken.sent] == [event.id for event in passages]
 
 
 def test_a_camera_sends_a_passage_only_after_its_package() -> None:
     taken = Taken()
-    feed = feed_to(taken)
+    feed = feed_to(taken, taken)
     waiting = passage("entry", 0).model_copy(update={"plate": "", "manifest_sha256": ""}).event()
     other = violation()
     feed._publish([waiting, other])
