@@ -125,11 +125,19 @@ class FaceSearcher:
             # Asked again after each build, which takes a while: what ended meanwhile is not searched.
             while (active := self._asked()).version != self._gallery.version:
                 self._gallery = self._built(active)
-            if self._left_out:
-                self._source.note_unsearched(self._gallery.version, self._left_out)
         except StoreError as error:
             log.warning("no search while the cases are out of reach: %s", error)
             self.forget()
+        else:
+            self._note_unsearched()
+
+    def _note_unsearched(self) -> None:
+        """Says what is not searched; a store that can be read and takes nothing (it is full) ends no search."""
+        try:
+            if self._left_out:
+                self._source.note_unsearched(self._gallery.version, self._left_out)
+        except StoreError as error:
+            log.warning("nobody is told what is not searched: %s", error)
 
     def forget(self) -> None:
         """Empties the gallery, at once."""

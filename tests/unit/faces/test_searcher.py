@@ -10,7 +10,7 @@ from portraits import jpeg
 from searching import HOUR, T0, make_active, make_vehicle_case
 
 from flows.domain.cases import LastSeen, PersonTarget, SearchTerms, close
-from flows.domain.errors import Unopened, WeightsError
+from flows.domain.errors import StoreError, Unopened, WeightsError
 from flows.domain.faces import MOST_BYTES, FaceAnswer, FaceRequest
 from flows.domain.leads import Suppression
 from flows.faces.cutting import decoded
@@ -311,6 +311,17 @@ def test_a_case_whose_budget_was_never_measured_is_left_out_and_said_and_ends_no
     assert [(case, why[:12]) for (_, case), why in search.stores.unsearched.items()] == [
         ("case-2", "false alarms")
     ]
+    assert [case.id for case in search.searcher.scope()] == ["case-1"]
+    assert [hit.case for hit in search.searcher.look(head(RED)).hits] == ["case-1"]
+
+
+def test_a_store_that_is_full_ends_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(version: str, why: object) -> None:
+        raise StoreError("command not allowed when used memory > 'maxmemory'")
+
+    search = Search()
+    monkeypatch.setattr(search.stores, "note_unsearched", full)
+    search.change(search.stores.cases[0], make_active(id="case-2", terms=STRICT))
     assert [case.id for case in search.searcher.scope()] == ["case-1"]
     assert [hit.case for hit in search.searcher.look(head(RED)).hits] == ["case-1"]
 
