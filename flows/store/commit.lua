@@ -31,7 +31,8 @@ local function note(body) audit_note(prefix, now_text, body) end
 local gone = 0
 local alerts = prefix .. 'alerts'
 local function drop_lead(case, id, drop)
-  local alert = call('HGET', alerts .. ':places', id) -- not of its record, which may have expired
+  local alert = call('HGET', alerts .. ':places', id) -- not of its record, which may have expired ...
+    or call('HGET', prefix .. 'lead:' .. id, 'alert') -- ... but where an earlier version has written it there alone
   if alert then call('XDEL', alerts, alert) end
   call('HDEL', alerts .. ':places', id)
   call('DEL', prefix .. 'lead:' .. id)

@@ -168,6 +168,17 @@ def test_an_alert_goes_with_its_lead_however_late_somebody_sweeps(
     assert house.redis.exists("{dome}:alerts:places") == 0
 
 
+def test_an_alert_that_an_earlier_version_noted_in_its_lead_goes_with_it(house: House) -> None:
+    house.begin()
+    lead = house.lead()
+    place = house.redis.hget("{dome}:alerts:places", lead)
+    house.redis.delete("{dome}:alerts:places")
+    house.redis.hset(f"{{dome}}:lead:{lead}", "alert", place)
+    house.clock.at = house.leads.raw(lead).deadline_at
+    house.cases.sweep()
+    assert house.redis.xlen("{dome}:alerts") == 0
+
+
 def test_a_lead_is_shown_to_nobody_after_its_hours(house: House) -> None:
     house.begin(expires_at=T0 + 6 * 24 * HOUR)
     lead = house.lead()
