@@ -205,9 +205,12 @@ class _Parser:
         return round(seconds * 1e6), seconds >= UNIX_S
 
     def _may_be(self, us: int, absolute: bool) -> bool:
-        """Whether something was seen then. Seconds since an unknown moment are fewer than :data:`UNIX_S`."""
+        """Whether something was seen then. Seconds since a moment that is unknown, or that the site file has put where
+        no recorder's clock was (a simulation's), are fewer than :data:`UNIX_S`."""
         zero_us = 0 if absolute else self._zero_us
-        return abs(us) < UNIX_S * 1e6 if zero_us is None else plausible(zero_us + us)
+        if zero_us is not None and (absolute or plausible(zero_us)):
+            return plausible(zero_us + us)
+        return abs(us) < UNIX_S * 1e6
 
     def _speed(self, record: Mapping[str, Any]) -> float | None:
         kmh = self._optional(record, "speed_kmh")

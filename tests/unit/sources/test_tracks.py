@@ -52,6 +52,16 @@ def test_rows_of_one_time_are_one_frame(tmp_path: Path) -> None:
     assert odd == {}
 
 
+@pytest.mark.parametrize("year", [1999, 2030])
+def test_a_file_may_begin_whenever_its_site_says(tmp_path: Path, year: int) -> None:
+    """A simulation is of any year."""
+    path = write(tmp_path / "a.csv", ["7,0.0,car,1,2,10,90", "7,0.1,car,2,2,10,90", "7,1e10,car,2,2,10,90"])
+    zero = ZERO.replace(year=year)
+    frames, odd = play(path, started_at=zero)
+    assert [(f.at - zero).total_seconds() for f in frames] == [0.0, 0.1]
+    assert sum(odd.values()) == 1
+
+
 def test_json_lines_say_the_same(tmp_path: Path) -> None:
     rows = [{"id": 7, "time": 0.5, "class": "car", "x_m": 1, "y_m": 2, "speed": 10, "heading": None}]
     path = tmp_path / "a.jsonl"
