@@ -34,9 +34,13 @@ def plate(of: Event, text: str = "123ABC02", confident: bool = True, finder: str
     return plate_event(of, record)
 
 
-def package(of: Event, model: str = "embedded", sha256: str = "ab" * 32) -> Event:
+def package(
+    of: Event, model: str = "embedded", sha256: str = "ab" * 32, files: tuple[str, ...] = ("clip.mp4",)
+) -> Event:
     """Its package is stored."""
-    data: dict[str, Any] = {"violation": of.id, "detector": {"name": model, "sha256": sha256}}
+    data: dict[str, Any] = {
+        "violation": of.id, "detector": {"name": model, "sha256": sha256}, "files": list(files),
+    }  # fmt: skip
     return Event.of(
         EVIDENCE_STORED, camera_id="lane-1", district="alatau", at=of.time, data=data, key=(of.id,)
     )

@@ -37,8 +37,8 @@ class House:
         assert held is not None
         return held
 
-    def package(self) -> None:
-        self.results.write([package(self._of)])
+    def package(self, **told: Any) -> None:
+        self.results.write([package(self._of, **told)])
 
     def decide(self, entry: Entry, action: Action, **said: Any) -> Decision:
         decision = self._reviews.decide(entry, 1, action, DANA, AT, **said).case.decision
@@ -88,6 +88,14 @@ def test_nobody_confirms_what_has_no_package(redis_url: str) -> None:
     assert refused.value.code == "no_package"
     house.package()
     assert house.decide(house.now(), "confirm").state == "confirmed"
+
+
+def test_nobody_confirms_what_has_a_package_that_nobody_can_read(redis_url: str) -> None:
+    house = House(redis_url, evidence="lane-1/2026-09-01/a")
+    house.package(files=())
+    with pytest.raises(StepRefused, match="package"):
+        house.decide(house.now(), "confirm", plate="123ABC02")
+    assert house.decide(house.now(), "reject", reason="poor_evidence").state == "rejected"
 
 
 def test_what_has_no_package_can_be_rejected(redis_url: str) -> None:
