@@ -179,7 +179,7 @@ class Reception:
             after, action = step(report, state, by, self._now(), note.strip()), STEPS[name][1]
         # The log names the districts that it concerns: the one that had it, too.
         said = entry(by, action, subject=report.id, why=note.strip(), district=report.district)  # type: ignore[arg-type]
-        self._reports.replace((after, report.version), entries=[said])
+        self._reports.replace((after, report), entries=[said])
         return after
 
     def choose(self, report: Report, sha256: str, thing: int | None, version: int, by: str) -> Report:
@@ -214,7 +214,7 @@ class Reception:
         )
         said = entry(by, "report.subject_chosen", subject=report.id, district=report.district, file=sha256[:16],
                      about=what)  # fmt: skip
-        self._reports.replace((after, report.version), entries=[said])
+        self._reports.replace((after, report), entries=[said])
         for name in before.shown:
             try:
                 self._evidence.drop(before.folder, name)
@@ -241,7 +241,7 @@ class Reception:
         self._owed.owe([folder_of(tracking)])
         kept = self._kept_by(report)
         if kept is not None and (left := without(kept, tracking)) is not None:
-            self._reports.replace((left, kept.version), entries=[said])
+            self._reports.replace((left, kept), entries=[said])
         elif kept is not None:
             self._reports.remove(kept.id, said)
         if report.state == "merged" or kept is None:

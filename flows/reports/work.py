@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,6 @@ from flows.domain.reports import (
     Report,
     Thing,
     fits,
-    folder_of,
     merged,
     step,
     told,
@@ -126,6 +125,8 @@ class ReportWork:
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     busy: Callable[[], bool] = field(default=lambda: False)
     _at_work: threading.Lock = field(default_factory=threading.Lock)
+    _written: list[tuple[str, str]] = field(default_factory=list)
+    """Folders and names of what was made of the report that is looked at."""
 
     def work(self) -> int:
         """Looks at what waits; how many reports it could do, 0 also where others need the processor more.
@@ -149,6 +150,7 @@ class ReportWork:
                 continue
             if not self.reports.mine():
                 break
+            self._written.clear()
             try:
                 self.one(report) if report.state == "received" else self.anew(report)
                 done += 1
@@ -159,8 +161,7 @@ class ReportWork:
                 self.reports.put_behind(report_id)
             except ReportChanged:
                 log.info("report %s was changed meanwhile", report_id)
-                if self.reports.get(report_id) is None:  # forgotten while its pictures were made
-                    self.evidence.remove(folder_of(report_id))
+                self._drop_unnamed(self.reports.get(report_id))
             except Exception:  # whatever it is: it is tried again when those behind it had their turn
                 self.reports.put_behind(report_id)
                 raise
@@ -182,12 +183,12 @@ class ReportWork:
         main = same(checked, [each for each in near if fits(each, checked)])
         if main is not None and main.state != "received":
             grown, ended = merged(main, checked, MACHINE, self.now())
-            self.reports.replace((grown, main.version), (ended, report.version))
+            self.reports.replace((grown, main), (ended, report))
             self._drop_refused(checked)
             self._tell(grown)
             return grown
         done = step(checked, "proposed" if checked.proposals else "forwarded", MACHINE, self.now())
-        self.reports.replace((done, report.version))
+        self.reports.replace((done, report))
         self._drop_refused(done)
         self._tell(done)
         return done
@@ -199,7 +200,7 @@ class ReportWork:
             if attachment.state == "chosen":
                 after = self._anew(after, attachment)
         after = after.model_copy(update={"version": report.version + 1})
-        self.reports.replace((after, report.version))
+        self.reports.replace((after, report))
         self._tell(after)
         return after
 
@@ -215,8 +216,7 @@ class ReportWork:
             said = f"what others see of a file could not be made again: {error}"
             done = with_file(report, attachment.model_copy(update={"state": "seen"}))
             return done.model_copy(update={"unknown": (*report.unknown, said)})
-        for name, data in looked.shown.items():
-            self.evidence.put(attachment.folder, name, data)
+        self._put(attachment, looked.shown)
         done = with_file(report, attachment.model_copy(update=_made(looked)))
         proposals = (*(p for p in report.proposals if p.file != attachment.sha256), *looked.proposals)
         return done.model_copy(update={"proposals": proposals})
@@ -245,11 +245,21 @@ class ReportWork:
                 raise
             log.error("report %s goes on without %s: %s", report.id, attachment.stem, error)
             return attachment, None
-        files = looked.shown | ({attachment.found: looked.found} if looked.found else {})
-        for name, data in files.items():
-            self.evidence.put(attachment.folder, name, data)
+        self._put(attachment, looked.shown | ({attachment.found: looked.found} if looked.found else {}))
         known = _made(looked) | {"seconds": seen.inspected.seconds} | self._against(seen.inspected, report)
         return attachment.model_copy(update=known), looked
+
+    def _put(self, attachment: Attachment, files: Mapping[str, bytes]) -> None:
+        for name, data in files.items():
+            self._written.append((attachment.folder, name))
+            self.evidence.put(attachment.folder, name, data)
+
+    def _drop_unnamed(self, held: Report | None) -> None:
+        """Removes what was made of a report that was erased meanwhile, and nothing of one that was sent anew."""
+        named = {(f.folder, name) for f in held.files for name in (*f.shown, f.found)} if held else set()
+        for folder, name in self._written:
+            if (folder, name) not in named:
+                self.evidence.drop(folder, name)
 
     def _drop_refused(self, report: Report) -> None:
         """Removes what could not be decoded. What cannot be removed now goes with the report: nobody is given it."""

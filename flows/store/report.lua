@@ -3,15 +3,19 @@
 -- KEYS[1]  the index of open reports by place
 -- ARGV[1]  the keys' prefix; ARGV[2] JSON texts of audit entries, a JSON list; then for each report:
 --   id, version that it must have now or '' if it must be new, its new version, json, district, received ms,
---   longitude, latitude, '1' while it is open, its channel, '1' while the machine has to look at it, ms until it is kept
+--   longitude, latitude, '1' while it is open, its channel, '1' while the machine has to look at it, ms until it is
+--   kept, ms at which the one that must be there now was received: one that was erased and sent anew begins at version 0
 -- Returns '' if all were written, else the id of the first that could not be.
-local prefix, each = ARGV[1], 12
+local prefix, each = ARGV[1], 13
 for i = 3, #ARGV, each do
-  local held = redis.call('HGET', prefix .. 'report:' .. ARGV[i], 'version')
+  local held, district = unpack(redis.call('HMGET', prefix .. 'report:' .. ARGV[i], 'version', 'district'))
   if ARGV[i + 1] == '' then
     if held then return ARGV[i] end
   elseif held ~= ARGV[i + 1] then
     return ARGV[i]
+  else
+    local ms = redis.call('ZSCORE', prefix .. 'reports:district:' .. district, ARGV[i])
+    if tonumber(ms) ~= tonumber(ARGV[i + 12]) then return ARGV[i] end
   end
 end
 for i = 3, #ARGV, each do

@@ -88,22 +88,22 @@ class ReportsStore:
         Raises:
             StoreError: If Redis is away: it may be there all the same; send it again.
         """
-        if self._written([(report, "")]):
+        if self._written([(report, None)]):
             return report
         return self.get(report.id) or report
 
-    def replace(self, *reports: tuple[Report, int], entries: Sequence[str] = ()) -> None:
+    def replace(self, *reports: tuple[Report, Report], entries: Sequence[str] = ()) -> None:
         """Writes changed reports, all or none.
 
         Args:
-            *reports: Each with the version that it was made from.
+            *reports: Each with the one that it was made from.
             entries: Of the audit log, see :func:`flows.store.ledger.entry`; written with them.
 
         Raises:
-            ReportChanged: If one of them is of another version now.
+            ReportChanged: If one of them is of another version now, or was erased (and sent anew) meanwhile.
             StoreError: If Redis is away.
         """
-        if not self._written([(report, str(version)) for report, version in reports], entries):
+        if not self._written(reports, entries):
             raise ReportChanged(
                 "expected a report as you saw it, got one that was changed meanwhile; look again"
             )
@@ -329,15 +329,15 @@ class ReportsStore:
             text: Any = self._client.get(PLACES)
         return Places.model_validate_json(text) if text is not None else Places()
 
-    def _written(self, reports: Sequence[tuple[Report, str]], entries: Sequence[str] = ()) -> bool:
+    def _written(self, reports: Sequence[tuple[Report, Report | None]], entries: Sequence[str] = ()) -> bool:
         args: list[str | int | float | bytes] = [keys.PREFIX, json.dumps(list(entries))]
         for report, before in reports:
             # Redis keeps places up to 85.05 degrees; farther poleward nobody reports.
             latitude = max(-85.05, min(85.05, report.latitude))
-            args += [report.id, before, report.version, report.model_dump_json(), report.district]
-            args += [mark_of(report).ms, report.longitude, latitude, "1" if report.open else "0"]
-            args += [own_channel(report), "1" if report.waits else "0"]
-            args += [to_ms(report.changed_at + KEPT)]
+            args += [report.id, before.version if before else "", report.version, report.model_dump_json()]
+            args += [report.district, mark_of(report).ms, report.longitude, latitude]
+            args += ["1" if report.open else "0", own_channel(report), "1" if report.waits else "0"]
+            args += [to_ms(report.changed_at + KEPT), mark_of(before or report).ms]
         with told("write reports", self._address):
             answer: Any = self._write(keys=[OPEN], args=args)
         return bool(answer == b"")

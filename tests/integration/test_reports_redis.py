@@ -46,9 +46,9 @@ def test_a_report_sent_by_many_at_once_is_kept_once(store: ReportsStore) -> None
 
 def test_of_two_people_who_change_a_report_one_is_told_to_look_again(store: ReportsStore) -> None:
     made = store.add(report())
-    store.replace((step(made, "checked", "aigul", AT), 0))
+    store.replace((step(made, "checked", "aigul", AT), made))
     with pytest.raises(ReportChanged):
-        store.replace((step(made, "declined", "bolat", AT), 0))
+        store.replace((step(made, "declined", "bolat", AT), made))
     found = store.get(made.id)
     assert found is not None
     assert found.state == "checked"
@@ -57,13 +57,13 @@ def test_of_two_people_who_change_a_report_one_is_told_to_look_again(store: Repo
 def test_a_merge_is_whole_or_not_at_all(store: ReportsStore) -> None:
     one, two = store.add(report("1")), store.add(report("2", channel="bank"))
     main, ended = merged(one, two, "machine", AT)
-    store.replace((step(two, "checked", "aigul", AT), 0))
+    store.replace((step(two, "checked", "aigul", AT), two))
     with pytest.raises(ReportChanged):
-        store.replace((main, 0), (ended, 0))
+        store.replace((main, one), (ended, two))
     assert store.get(one.id) == one
     two = store.get(two.id) or two
     main, ended = merged(one, two, "machine", AT)
-    store.replace((main, 0), (ended, 1))
+    store.replace((main, one), (ended, two))
     assert [r.channel for r in (store.get(one.id) or one).reporters] == ["egov", "bank"]
     assert [r.id for r in store.near(43.24, 76.91, 100)] == [one.id]
 
@@ -84,7 +84,7 @@ def test_open_reports_are_found_by_place_and_others_by_district_newest_first(sto
 def test_a_report_that_is_given_to_another_district_leaves_the_first(store: ReportsStore) -> None:
     made = store.add(report())
     moved = step(made, "checked", "aigul", AT).model_copy(update={"district": "almaly"})
-    store.replace((moved, 0))
+    store.replace((moved, made))
     assert store.page(["esil"], None, 50) == []
     assert store.page(["almaly"], None, 50) == [moved]
 

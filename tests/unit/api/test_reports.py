@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from flows.domain.places import CameraPlace, Places
 from flows.domain.reports import KEPT, Attachment, Report, Thing, folder_of, told
 from flows.domain.site import District
 from flows.reports.masked import Masked
+from flows.reports.reception import Claim
 from flows.reports.work import PATIENCE, Looked
 from flows.store.channels import ChannelBook
 from flows.uploads.inspector import HelperAway
@@ -775,6 +777,56 @@ async def test_what_is_refused_is_removed_once_that_is_written_and_what_is_gone_
     found = services.reports.get(tracking)
     assert [file.why for file in found.files] == ["it is not kept any more", "damaged"]
     assert (found.state, list(folder.iterdir())) == ("forwarded", [])
+
+
+class Meanwhile(Masked):
+    """Something happens, once, when a file has been looked at and nothing is written yet."""
+
+    def __init__(self, happens: Callable[[], object]) -> None:
+        super().__init__()
+        self._happens = [happens]
+
+    def look(self, *of: Any, **more: Any) -> Looked:
+        made = super().look(*of, **more)
+        if self._happens:
+            self._happens.pop()()
+        return made
+
+
+@pytest.mark.parametrize("ends", ["once the new one is there", "before the new one is there"])
+async def test_a_report_that_is_erased_and_sent_anew_while_it_is_looked_at_is_the_new_one(
+    api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    services = api.app.state.services
+    nobody_else(services)
+    tracking = (await egov.report("1", text="old", uploads=[await egov.uploaded(photo(1))])).json()["id"]
+    anew = Claim(channel="egov", reference="1", service="other", latitude=43.24, longitude=76.91, text="new")
+    late: list[Report] = []
+
+    def waits(made: Report) -> Report:
+        late.append(made)
+        return made
+
+    def again() -> None:
+        assert services.reception.erase("egov", tracking)
+        with monkeypatch.context() as slow:
+            if ends.startswith("before"):
+                slow.setattr(services.reports, "add", waits)
+            services.reception.accept(anew, [photo(2)])
+
+    services.work.looker = Meanwhile(again)
+    assert services.work.work() == 0
+    for made in late:
+        services.reports.add(made)
+    assert services.work.work() == 1
+    held = services.reports.get(tracking)
+    (file,) = held.files
+    assert (held.text, held.state) == ("new", "forwarded")
+    folder = Path(api.config.settings.evidence) / file.folder
+    assert {each.name for each in folder.iterdir()} == {file.name, *file.shown}, (
+        "nothing is left of the old one"
+    )
+    assert services.evidence.read(file.folder, file.name) == photo(2)
 
 
 async def test_a_photo_whose_report_was_received_outlives_a_full_disk(
