@@ -246,6 +246,7 @@ class Report(BaseModel):
         proposals: What the pipeline proposes of its clips.
         unknown: What nobody can know of its clips, in words.
         version: Number of the last step; whoever takes the next one names it.
+        away_at: When the machine could not look at its files for the first time, for a reason of its own.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -267,6 +268,7 @@ class Report(BaseModel):
     proposals: tuple[Proposal, ...] = ()
     unknown: tuple[str, ...] = ()
     version: int = 0
+    away_at: AwareDatetime | None = None
 
     @model_validator(mode="after")
     def _known_service(self) -> Self:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,8 +46,8 @@ NEAR_M: Final = 250.0
 """A camera within this may have seen the same: the reach of one at a junction, and a phone's own error."""
 MOST_NEARBY: Final = 20
 PATIENCE: Final = timedelta(days=1)
-"""So long a report waits for files that cannot be decoded here and now: a machine is mended in a day. Then people go on
-with it; such a file stays ``waiting``, and its original is kept."""
+"""So long a report waits, from the first look at it, for files that cannot be decoded here and now: a machine is mended
+in a day. Then people go on with it; such a file stays ``waiting``, and its original is kept."""
 AT_ONCE: Final = 20
 """Reports looked at before others have their turn."""
 
@@ -158,7 +158,7 @@ class ReportWork:
                     return 0
             except HelperAway as error:
                 log.warning("report %s waits: %s", report_id, error)
-                self.reports.put_behind(report_id)
+                self._waits(report)
             except ReportChanged:
                 log.info("report %s was changed meanwhile", report_id)
                 self._drop_unnamed(self.reports.get(report_id))
@@ -166,6 +166,12 @@ class ReportWork:
                 self.reports.put_behind(report_id)
                 raise
         return done
+
+    def _waits(self, report: Report) -> None:
+        if report.away_at is None:
+            with suppress(ReportChanged):
+                self.reports.replace((report.model_copy(update={"away_at": self.now()}), report))
+        self.reports.put_behind(report.id)
 
     def one(self, report: Report) -> Report:
         """Looks at one report, and writes what became of it.
@@ -241,7 +247,7 @@ class ReportWork:
         except UploadRefused as error:
             return attachment.model_copy(update={"state": "refused", "why": str(error)}), None
         except HelperAway as error:
-            if self.now() - report.received_at < PATIENCE:
+            if report.away_at is None or self.now() - report.away_at < PATIENCE:
                 raise
             log.error("report %s goes on without %s: %s", report.id, attachment.stem, error)
             return attachment, None

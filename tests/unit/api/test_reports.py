@@ -851,6 +851,22 @@ async def test_a_photo_whose_report_was_received_outlives_a_full_disk(
     assert (await api.post(original, {"why": "the plate"}, "operator")).content == photo()
 
 
+async def test_a_report_that_waited_for_days_before_anybody_looked_gets_a_second_try_too(
+    api: Any, egov: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = api.app.state.services
+    nobody_else(services)
+    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
+    later = datetime.now(UTC) + 2 * PATIENCE
+    monkeypatch.setattr(services.work, "now", lambda: later)
+    inspector, services.work.inspector = services.work.inspector, Refusing(0)
+    assert services.work.work() == 0
+    services.work.inspector = inspector
+    assert services.work.work() == 1
+    (file,) = services.reports.get(tracking).files
+    assert file.state == "seen"
+
+
 @pytest.mark.slow
 async def test_pages_go_on_where_they_were(api: Any, egov: Channel) -> None:
     made = [(await egov.report(str(n), latitude=43.21 + n / 100)).json()["id"] for n in range(5)]
