@@ -24,6 +24,7 @@ from typing import Any, Final, Protocol
 
 import httpx
 
+from flows.domain.errors import StoreError
 from flows.domain.masking import masked
 from flows.domain.webhook import Webhook
 
@@ -162,11 +163,16 @@ class Sender:
         for hook_id, hook in hooks.items():
             if hook_id not in self._under_way:
                 self._under_way[hook_id] = asyncio.create_task(self._of(hook))
-        done, slow = await asyncio.wait(self._under_way.values(), timeout=ROUND_S)
-        self._under_way = {hook_id: task for hook_id, task in self._under_way.items() if task in slow}
-        for error in [task.exception() for task in done if not task.cancelled()]:
-            if error is not None:
-                raise error
+        done, _ = await asyncio.wait(self._under_way.values(), timeout=ROUND_S)
+        ended = {hook_id: task for hook_id, task in self._under_way.items() if task in done}
+        self._under_way = {hook_id: task for hook_id, task in self._under_way.items() if task not in done}
+        errors = {hook_id: task.exception() for hook_id, task in ended.items() if not task.cancelled()}
+        for hook_id, error in errors.items():
+            if error is not None and not isinstance(error, StoreError):
+                log.error("webhook %s", hook_id, exc_info=error)
+        for away in errors.values():
+            if isinstance(away, StoreError):
+                raise away
         return self._settled - before
 
     async def _of(self, hook: Webhook) -> None:
@@ -190,23 +196,23 @@ class Sender:
         """Why it was not taken; empty if it was, or is none of theirs."""
         if delivery.event is None:
             return ""
-        body = json.dumps(delivery.event, ensure_ascii=False, separators=(",", ":")).encode()
-        timestamp = self._now_ms() // 1000
-        headers = {
-            "content-type": "application/cloudevents+json",
-            "webhook-id": delivery.id,
-            "webhook-timestamp": str(timestamp),
-            "webhook-signature": signature(hook.secret, delivery.id, timestamp, body),
-        }
         said = ""
         try:
+            body = json.dumps(delivery.event, ensure_ascii=False, separators=(",", ":")).encode()
+            timestamp = self._now_ms() // 1000
+            headers = {
+                "content-type": "application/cloudevents+json",
+                "webhook-id": delivery.id,
+                "webhook-timestamp": str(timestamp),
+                "webhook-signature": signature(hook.secret, delivery.id, timestamp, body),
+            }
             posted = self._client.stream("POST", hook.url, content=body, headers=headers)
             async with asyncio.timeout(ANSWER_S), posted as answer:
                 said = "taken" if answer.is_success else f"answered {answer.status_code}"
                 async for _ in answer.aiter_raw():
                     if answer.num_bytes_downloaded > ANSWER_BYTES:
                         break
-        except (httpx.HTTPError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - an address of which a client makes nothing is that webhook's failure
             # Once it has said whether it took it, that is its answer, however the rest of it ends.
             said = said or f"{type(error).__name__}: {masked(str(error)) or 'no answer in time'}"
         return "" if said == "taken" else said
@@ -223,11 +229,17 @@ def allowed(url: str, hosts: Sequence[str]) -> bool:
     """
     try:
         parsed = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError):
+        host = parsed.host
+    except (
+        httpx.InvalidURL,
+        TypeError,
+        ValueError,
+    ):  # a ValueError where it holds no text, or a host that is no name
         return False
-    own = parsed.host in ("127.0.0.1", "localhost")
+    own = host in ("127.0.0.1", "localhost")
     return (
-        parsed.host in hosts
+        host in hosts
         and (parsed.scheme == "https" or (own and parsed.scheme == "http"))
+        and (parsed.port is None or 0 < parsed.port < 2**16)
         and not parsed.userinfo
     )

@@ -9,7 +9,7 @@ import hmac
 import io
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import access
 import httpx
@@ -23,6 +23,7 @@ from flows.casework import webhooks
 from flows.casework.webhooks import ATTEMPTS, Sender, allowed, new_secret, signature
 from flows.domain.cases import SearchTerms, Window
 from flows.domain.detections import Detections
+from flows.domain.errors import StoreError
 from flows.domain.inference import DetectorSpec
 from flows.domain.platehash import PlateHasher
 from flows.domain.plates import PlateRecord, plate_event
@@ -401,9 +402,51 @@ def test_a_service_that_never_ends_its_answer_keeps_no_other_waiting(
 
 
 @pytest.mark.parametrize(
+    "odd", [RuntimeError("odd"), ExceptionGroup("odd", [OverflowError("port must be 0-65535.")])]
+)
+def test_a_webhook_that_nobody_can_post_to_fails_alone(redis_url: str, odd: Exception) -> None:
+    store, service = WebhookStore(redis_url, shown_to), Service()
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "a.example":
+            raise odd
+        return service(request)
+
+    sender = Sender(store, httpx.AsyncClient(transport=httpx.MockTransport(answer)), lambda: AT)
+    for name in "ab":
+        store.add(hook(id=name, url=f"https://{name}.example/in"))
+    write(redis_url, speeding(0))
+    assert sender.deliver() == 1
+    assert [store.progress(name).failures for name in "ab"] == [1, 0]
+    sender.close()
+
+
+def away(_: object) -> NoReturn:
+    raise StoreError("Redis is away")
+
+
+def test_a_webhook_of_which_nothing_can_be_read_fails_alone(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, service = WebhookStore(redis_url, shown_to), Service()
+    progress = store.progress
+    monkeypatch.setattr(store, "progress", lambda name: progress(name) if name == "b" else int("odd"))
+    sender = Sender(store, httpx.AsyncClient(transport=httpx.MockTransport(service)), lambda: AT)
+    for name in "ab":
+        store.add(hook(id=name, url=f"https://{name}.example/in"))
+    write(redis_url, speeding(0))
+    assert sender.deliver() == 1
+    monkeypatch.setattr(store, "progress", away)
+    with pytest.raises(StoreError):
+        sender.deliver()
+    sender.close()
+
+
+@pytest.mark.parametrize(
     "url",
     ["http://bus.example/in", "https://evil.example/", "https://bus.example@evil.example/", "file:///etc/passwd",
-     "https://user:pw@bus.example/", "https://", "bus.example", "https://[::1]/"],
+     "https://user:pw@bus.example/", "https://", "bus.example", "https://[::1]/", "https://bus.example:99999/",
+     "https://bus.example:0/", "https://xn--/in", "https://bus.example/\ud800"],
 )  # fmt: skip
 def test_events_are_posted_to_known_hosts_only(url: str) -> None:
     assert not allowed(url, ["bus.example"])
