@@ -14,6 +14,7 @@ import os
 import resource
 import select
 import signal
+import struct
 import sys
 import time
 from fractions import Fraction
@@ -150,7 +151,7 @@ def _photo(path: Path, kind: Any, preview: Path, most_pixels: int) -> Inspected:
     turn = UPRIGHT.get(exif.get(0x0112) or 1)
     rgb = rgb.transpose(turn) if turn is not None else rgb
     pixels = _preview(rgb, preview)
-    more, gps = exif.get_ifd(_EXIF_IFD), exif.get_ifd(_GPS_IFD)
+    more, gps = _tags(exif, _EXIF_IFD), _tags(exif, _GPS_IFD)
     at, local = exif_time(str(more.get(0x9003) or exif.get(0x0132) or ""), str(more.get(0x9011) or ""))
     return Inspected(
         kind=kind,
@@ -163,6 +164,14 @@ def _photo(path: Path, kind: Any, preview: Path, most_pixels: int) -> Inspected:
         device=_device(exif.get(0x010F), exif.get(0x0110)),
         pixels_px=pixels,
     )
+
+
+def _tags(exif: Image.Exif, part: int) -> dict[int, Any]:
+    """What a part of them says; nothing where Pillow cannot read what a stranger wrote: the photo is none the worse."""
+    try:
+        return exif.get_ifd(part)
+    except (OSError, SyntaxError, ValueError, TypeError, LookupError, struct.error):
+        return {}
 
 
 def _clip(path: Path, kind: Any, preview: Path, most_s: float) -> Inspected:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 from citizens import photo
+from PIL import Image
 
 from flows.uploads import helper
 from flows.uploads.kinds import Limits
@@ -35,6 +37,18 @@ def works_on(_: object) -> NoReturn:
 
 def test_a_photo_is_decoded(asked: dict[str, Any]) -> None:
     assert helper.answer(asked)["inspected"]["kind"] == "jpeg"
+
+
+@pytest.mark.parametrize("part", [0x8769, 0x8825], ids=["exif", "gps"])
+def test_a_photo_with_an_odd_tag_is_not_damaged(asked: dict[str, Any], part: int) -> None:
+    """A part of its tags is said to lie before the file."""
+    tags = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIii", 1, part, 9, 1, -9, 0)
+    path = Path(asked["path"])
+    with Image.open(path) as picture:
+        picture.save(path, exif=tags)
+    inspected = helper.answer(asked)["inspected"]
+    assert (inspected["taken_at"], inspected["taken_local"], inspected["latitude"]) == (None, None, None)
+    assert inspected["pixels_px"] == [320, 240]
 
 
 @pytest.mark.parametrize("changes", [{"preview": "/dev/full"}, {"path": "/nonexistent"}, {"wall_s": 0.0}])
