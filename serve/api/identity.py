@@ -92,11 +92,15 @@ class FetchedKeys:
         self._lock = threading.Lock()
 
     def key(self, kid: str) -> jwt.PyJWK:
-        with self._lock:
-            age_s = self._clock() - self._asked_s
-            if age_s > (FRESH_S if kid in self._known and not self._away else AGAIN_S):
-                self._fetch()
-            return _in(self._known, kid, self._away)
+        # Whose key is known waits for nobody else's fetching.
+        if self._lock.acquire(blocking=kid not in self._known):
+            try:
+                age_s = self._clock() - self._asked_s
+                if age_s > (FRESH_S if kid in self._known and not self._away else AGAIN_S):
+                    self._fetch()
+            finally:
+                self._lock.release()
+        return _in(self._known, kid, self._away)
 
     def _fetch(self) -> None:
         self._asked_s = self._clock()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,31 @@ class Issuer:
         if not self.keys:
             raise jwt.PyJWKClientConnectionError("timed out")
         return self.keys
+
+
+def test_who_is_known_does_not_wait_while_another_asks_an_issuer_that_hangs(tmp_path: Path) -> None:
+    issuer, kid = Issuer(), private_jwk(tmp_path)["kid"]
+    issuer.keys = jwks(tmp_path)
+    issuer.fetched.key(kid)
+    asking, answered = threading.Event(), threading.Event()
+
+    def hangs() -> dict[str, Any]:
+        asking.set()
+        answered.wait(5)
+        return issuer()
+
+    issuer.fetched._client.fetch_data = hangs  # type: ignore[method-assign]
+    issuer.at_s = 400.0
+    with ThreadPoolExecutor(2) as people:
+        first = people.submit(issuer.fetched.key, kid)
+        assert asking.wait(5)
+        second = people.submit(issuer.fetched.key, kid)
+        try:
+            assert second.result(timeout=2).key_id == kid
+            assert not first.done()
+        finally:
+            answered.set()
+        assert first.result().key_id == kid
 
 
 def test_an_issuer_that_is_away_signs_nobody_out_and_is_not_asked_by_each_request(tmp_path: Path) -> None:
