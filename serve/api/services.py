@@ -69,7 +69,7 @@ class Services:
         alerts: The live stream of events.
         proceedings: What waits for the electronic proceedings.
         webhooks: Services that are told of events.
-        answers: Kept answers to writes.
+        answers: What is known of writes by their keys.
         cases: Search cases.
         leads: Their leads.
         sightings: Their routes.
