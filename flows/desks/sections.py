@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from flows.casework.sections import Match, SectionBook, violation_of
-from flows.domain.errors import StoreError
+from flows.domain.errors import EvidenceAway, StoreError
 from flows.domain.events import EVIDENCE_STORED, PASSAGE, Event
 from flows.domain.passages import Passage
 from flows.domain.plates import PlateRecord, plate_event
@@ -66,6 +66,7 @@ class SectionDesk:
         self._archive, self._packages, self._owed, self._now = archive, packages, owed, now
         self.book = book or SectionBook()
         self._restored = False
+        self._waiting: list[Match] = []
         self._freed: list[str] = []
 
     def wants(self, line: Line) -> bool:
@@ -83,20 +84,22 @@ class SectionDesk:
     def _take(self, event: Event, came_at: datetime) -> list[Event]:
         try:
             match = self.book.take(Passage.of(event), came_at)
-            return list(self._stated(match)) if match is not None and match.exceeds else []
+            return self._state(match) if match is not None and match.exceeds else []
         except Exception:  # one that cannot be understood takes no other's violation along
             log.exception("passage %s", event.id)
             return []
 
     def sweep(self) -> list[Event]:
-        """Reads the passages again after a restart; lets go of old ones.
+        """Reads the passages again after a restart; lets go of old ones; states what waited for its packages.
 
         Raises:
             StoreError: If Redis is away.
         """
         self.book.sweep(self._now())
         self._remove()
-        return self._restore()  # last: what was found once is not found again
+        found = self._restore()  # last of what may fail: what was found once is not found again
+        waiting, self._waiting = self._waiting, []
+        return [*found, *(made for match in waiting for made in self._state(match))]
 
     def _restore(self) -> list[Event]:
         """What those before a restart make, each once."""
@@ -109,6 +112,20 @@ class SectionDesk:
             for entry in sorted(entries, key=lambda entry: entry.order)
             for made in self._take(entry.event, min(now, entry.written_at))
         ]
+
+    def _state(self, match: Match) -> list[Event]:
+        """What is told of a match; none as long as others wait, or the store of its packages is away."""
+        try:
+            made = [] if self._waiting else list(self._stated(match))
+        except EvidenceAway as error:
+            log.warning("the violation of passage %s waits: %s", match.exit.id, error)
+            made = []
+        except Exception:
+            log.exception("the violation of passage %s", match.exit.id)
+            return []
+        if not made:
+            self._waiting.append(match)
+        return made
 
     def _stated(self, match: Match) -> Iterator[Event]:
         """The violation, its package, stored when the vehicle passed, and its plate, read then."""
@@ -139,9 +156,15 @@ class SectionDesk:
             yield plate_event(violation, PlateRecord.model_validate(manifest["plate"]))
 
     def _manifest(self, passage: Passage) -> dict[str, Any]:
-        """What the package says; without it the violation has no plate in words, and a person looks."""
+        """What the package says; without it the violation has no plate in words, and a person looks.
+
+        Raises:
+            EvidenceAway: If the store is away: what is told of a violation is told once.
+        """
         try:
             found = json.loads(self._packages.read(passage.evidence, MANIFEST))
+        except EvidenceAway:
+            raise
         except (StoreError, ValueError) as error:
             log.warning("passage %s: %s", passage.id, error)
             return {"problems": [f"{passage.role}: its package cannot be read"]}

@@ -11,7 +11,7 @@ import pytest
 from sections import START, TERMS, passage
 
 from flows.desks.sections import SectionDesk
-from flows.domain.errors import LostFile, StoreError
+from flows.domain.errors import EvidenceAway, LostFile, StoreError
 from flows.domain.passages import Passage
 from flows.store.results import Entry
 
@@ -28,6 +28,8 @@ class House:
         self.kept: set[str] = set()
         self.owed: set[str] = set()
         self.away = False
+        self.unmounted = False
+        self.asked = 0
         self.manifests: dict[str, bytes] = {}
 
     def comes(self, desk: SectionDesk, *passages: Passage) -> list[str]:
@@ -43,6 +45,9 @@ class House:
         return sorted(self.written, key=lambda entry: entry.event.time, reverse=True)
 
     def read(self, folder: str, _: str) -> bytes:
+        self.asked += 1
+        if self.unmounted:
+            raise EvidenceAway("it is not mounted")
         if folder in self.owed:
             raise LostFile(folder)
         return self.manifests.get(folder, MANIFEST)
@@ -103,6 +108,20 @@ def test_what_a_restart_finds_is_told_when_redis_blinks_meanwhile() -> None:
     house.away = False
     assert violations(again.sweep()) == [stated]
     assert violations(again.sweep()) == []
+
+
+def test_a_violation_waits_for_the_store_of_its_packages_since_it_is_told_once() -> None:
+    house = House()
+    desk, house.unmounted = house.desk(), True
+    second = passage("entry", 90, "hash-b"), passage("exit", 90 + TRAVEL_S, "hash-b")
+    assert house.comes(desk, ENTRY, LATER, *second) == []
+    assert desk.sweep() == []
+    assert house.asked == 2  # whoever waits behind another does not ask: a store that is away answers slowly
+    house.unmounted = False
+    told = desk.sweep()
+    assert len(violations(told)) == 2
+    assert [event.data["problems"] for event in told if "problems" in event.data] == [[], []]
+    assert desk.sweep() == []
 
 
 def test_a_plate_that_cannot_be_understood_leaves_the_violation_to_a_person() -> None:
