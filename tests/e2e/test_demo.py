@@ -124,7 +124,7 @@ def test_the_thing_is_looked_at_and_cleared_by_a_patrol(desk: Any, shots: Path, 
 def test_a_violation_of_the_demo_is_confirmed_by_one_and_issued_by_another(desk: Any, shots: Path) -> None:
     reviewer = page_of(desk, REVIEWER, "review")
     reviewer.click("button.big")
-    reviewer.wait_for_selector(".stage img[src^=blob]")
+    reviewer.wait_for_selector(".steps button.good:enabled")  # a picture has stood there for a moment
     place = reviewer.url.split("#")[1].strip("/")
     read = reviewer.input_value("#plate") or "123ABC02"  # nobody may have read it: who confirms has looked
     reviewer.keyboard.press("p")
