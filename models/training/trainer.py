@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, distributed
@@ -31,6 +30,7 @@ from models.training.batches import PLAIN, Batches, Variation
 from models.training.boxes import Grid
 from models.training.loss import loss
 from models.training.network import Network
+from models.training.optimizer import Optimizer
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class _Worker:
         self._parameters = list(self._network.parameters())
         self._state = {name: value for name, value in self._network.state_dict().items() if value.ndim}
         self._average = [value.clone() for value in self._state.values()]
-        self._optimizer = torch.optim.AdamW(_groups(self._network, plan.decay), betas=(0.9, 0.99), fused=True)
+        self._optimizer = Optimizer(self._network, plan.decay)
         self._halved = self._device.type == "cpu" and halves_pay()
         self._step, self._steps = 0, plan.epochs * self._batches.count
         self._began_s, self._elapsed_s = time.monotonic(), 0.0
@@ -173,19 +173,17 @@ class _Worker:
                 parts.clear()
 
     def _learn(self, pictures: Tensor, truth: Truth) -> dict[str, Tensor]:
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._rate()
         with torch.autocast("cpu", torch.bfloat16, enabled=self._halved):
             output = self._network(pictures)
         total, parts = loss(output.float(), truth, self._grids(*pictures.shape[2:]))
-        self._optimizer.zero_grad()
+        self._network.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         if self._device.type == "cpu":
             self._share_gradients()
         else:
             self._elapsed_s = time.monotonic() - self._began_s
         torch.nn.utils.clip_grad_norm_(self._parameters, self._plan.clip)
-        self._optimizer.step()
+        self._optimizer.step(self._rate())
         self._step += 1
         keep = min(self._plan.ema, self._step / (self._step + 20))
         torch._foreach_lerp_(self._average, list(self._state.values()), 1 - keep)
@@ -235,10 +233,3 @@ def halves_pay() -> bool:
     """Whether this processor multiplies bfloat16: a step then takes 0.6 of its time; weights stay float32."""
     able = torch.cpu.get_capabilities()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-
-
-def _groups(network: Network, decay: float) -> list[dict[str, Any]]:
-    """Weights decay; norms and biases do not."""
-    weights = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    return [{"params": weights, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
