@@ -84,10 +84,10 @@ class SectionDesk:
     def _take(self, event: Event, came_at: datetime) -> list[Event]:
         try:
             match = self.book.take(Passage.of(event), came_at)
-            return self._state(match) if match is not None and match.exceeds else []
         except Exception:  # one that cannot be understood takes no other's violation along
             log.exception("passage %s", event.id)
             return []
+        return self._state(match) if match is not None and match.exceeds else []
 
     def sweep(self) -> list[Event]:
         """Reads the passages again after a restart; lets go of old ones; states what waited for its packages.
@@ -120,7 +120,7 @@ class SectionDesk:
         except EvidenceAway as error:
             log.warning("the violation of passage %s waits: %s", match.exit.id, error)
             made = []
-        except Exception:
+        except Exception:  # nor does its package
             log.exception("the violation of passage %s", match.exit.id)
             return []
         if not made:
