@@ -32,7 +32,7 @@ def _scene(path: Path, seed: int) -> Path:
 @pytest.mark.timeout(600)
 def test_two_processes_train_one_network_that_finds_its_boxes(tmp_path: Path) -> None:
     files = [_scene(tmp_path / f"street-{seed}.npz", seed) for seed in range(4)]
-    plan = Plan(NAMES, width=16, epochs=26, minutes=8, batch=4, warmup_steps=10, rate=6e-3, ema=0.9, seed=3)
+    plan = Plan(NAMES, width=16, epochs=48, minutes=8, batch=4, warmup_steps=10, rate=3e-3, ema=0.9, seed=3)
     network, names = restore(train(files, plan, tmp_path / "net.pt"))
     export(network, names, (160, 160), tmp_path / "net.onnx")
     detector = OnnxDetector(tmp_path / "net.onnx", "small", "abc", min_score=0.2)
