@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from flows.casework.sections import Match, SectionBook, violation_of
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 RESTORED: Final = 50_000
 """Passages read again after a restart: more than both ends of several busy sections see in an hour."""
+PATIENCE: Final = timedelta(days=1)
+"""A violation waits so long for a package that cannot be read, be it that the disk is not mounted or its rights are
+wrong: it is told once, and without its files it can hardly be confirmed. Then it is told with this as its problem."""
 EVER: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 
 
@@ -66,7 +70,8 @@ class SectionDesk:
         self._archive, self._packages, self._owed, self._now = archive, packages, owed, now
         self.book = book or SectionBook()
         self._restored = False
-        self._waiting: list[Match] = []
+        self._waiting: deque[tuple[Match, datetime]] = deque()  # and when they came
+        self._unread = False
         self._freed: list[str] = []
 
     def wants(self, line: Line) -> bool:
@@ -87,7 +92,7 @@ class SectionDesk:
         except Exception:  # one that cannot be understood takes no other's violation along
             log.exception("passage %s", event.id)
             return []
-        return self._state(match) if match is not None and match.exceeds else []
+        return self._state(match, came_at) if match is not None and match.exceeds else []
 
     def sweep(self) -> list[Event]:
         """Reads the passages again after a restart; lets go of old ones; states what waited for its packages.
@@ -97,9 +102,9 @@ class SectionDesk:
         """
         self.book.sweep(self._now())
         self._remove()
+        self._unread = False
         found = self._restore()  # last of what may fail: what was found once is not found again
-        waiting, self._waiting = self._waiting, []
-        return [*found, *(made for match in waiting for made in self._state(match))]
+        return [*found, *self._told()]
 
     def _restore(self) -> list[Event]:
         """What those before a restart make, each once."""
@@ -113,23 +118,32 @@ class SectionDesk:
             for made in self._take(entry.event, min(now, entry.written_at))
         ]
 
-    def _state(self, match: Match) -> list[Event]:
-        """What is told of a match; none as long as others wait, or the store of its packages is away."""
-        try:
-            made = [] if self._waiting else list(self._stated(match))
-        except EvidenceAway as error:
-            log.warning("the violation of passage %s waits: %s", match.exit.id, error)
-            made = []
-        except Exception:  # nor does its package
-            log.exception("the violation of passage %s", match.exit.id)
-            return []
-        if not made:
-            self._waiting.append(match)
-        return made
+    def _state(self, match: Match, came_at: datetime) -> list[Event]:
+        """What is told of a match; none as long as its packages, or others' before them, cannot be read."""
+        self._waiting.appendleft((match, came_at))  # before those whose packages were asked for in vain
+        return self._told()
 
-    def _stated(self, match: Match) -> Iterator[Event]:
+    def _told(self) -> list[Event]:
+        """What is told of those that wait, up to the first of which a package cannot be read.
+
+        Until the next sweep nobody else asks: a store that is away answers slowly. Then the others are first.
+        """
+        told: list[Event] = []
+        while self._waiting and not self._unread:
+            match, came_at = self._waiting.popleft()
+            patient = self._now() - came_at < PATIENCE
+            try:
+                told += list(self._stated(match, patient))
+            except EvidenceAway as error:
+                log.warning("the violation of passage %s waits: %s", match.exit.id, error)
+                self._waiting.append((match, came_at))
+            except Exception:  # nor does its package
+                log.exception("the violation of passage %s", match.exit.id)
+        return told
+
+    def _stated(self, match: Match, patient: bool) -> Iterator[Event]:
         """The violation, its package, stored when the vehicle passed, and its plate, read then."""
-        told = {side.role: self._manifest(side) for side in (match.entry, match.exit)}
+        told = {side.role: self._manifest(side, patient) for side in (match.entry, match.exit)}
         violation = violation_of(match, {role: manifest.get("plate") for role, manifest in told.items()})
         for side in (match.entry, match.exit):
             self._keep(side, violation)
@@ -155,17 +169,19 @@ class SectionDesk:
         if manifest.get("plate"):
             yield plate_event(violation, PlateRecord.model_validate(manifest["plate"]))
 
-    def _manifest(self, passage: Passage) -> dict[str, Any]:
+    def _manifest(self, passage: Passage, patient: bool) -> dict[str, Any]:
         """What the package says; without it the violation has no plate in words, and a person looks.
 
         Raises:
-            EvidenceAway: If the store is away: what is told of a violation is told once.
+            EvidenceAway: If it cannot be read now, and may be waited for.
         """
         try:
             found = json.loads(self._packages.read(passage.evidence, MANIFEST))
-        except EvidenceAway:
-            raise
         except (StoreError, ValueError) as error:
+            if isinstance(error, EvidenceAway):
+                self._unread = True
+                if patient:
+                    raise
             log.warning("passage %s: %s", passage.id, error)
             return {"problems": [f"{passage.role}: its package cannot be read"]}
         if not isinstance(found, dict):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sections import START, TERMS, passage
 
-from flows.desks.sections import SectionDesk
+from flows.desks.sections import PATIENCE, SectionDesk
 from flows.domain.errors import EvidenceAway, LostFile, StoreError
 from flows.domain.passages import Passage
 from flows.store.results import Entry
@@ -29,6 +29,8 @@ class House:
         self.owed: set[str] = set()
         self.away = False
         self.unmounted = False
+        self.unreadable = ""
+        self.now = NOW
         self.asked = 0
         self.manifests: dict[str, bytes] = {}
 
@@ -46,8 +48,8 @@ class House:
 
     def read(self, folder: str, _: str) -> bytes:
         self.asked += 1
-        if self.unmounted:
-            raise EvidenceAway("it is not mounted")
+        if self.unmounted or folder == self.unreadable:
+            raise EvidenceAway("it cannot be read now")
         if folder in self.owed:
             raise LostFile(folder)
         return self.manifests.get(folder, MANIFEST)
@@ -64,7 +66,7 @@ class House:
         return 0
 
     def desk(self) -> SectionDesk:
-        return SectionDesk(self, self, self, now=lambda: NOW)  # type: ignore[arg-type]
+        return SectionDesk(self, self, self, now=lambda: self.now)  # type: ignore[arg-type]
 
 
 def violations(found: Iterable[Any]) -> list[str]:
@@ -121,6 +123,38 @@ def test_a_violation_waits_for_the_store_of_its_packages_since_it_is_told_once()
     told = desk.sweep()
     assert len(violations(told)) == 2
     assert [event.data["problems"] for event in told if "problems" in event.data] == [[], []]
+    assert desk.sweep() == []
+
+
+def drive(n: int) -> tuple[Passage, Passage]:
+    at_s, plate = 90.0 * n, f"hash-{n}"
+    return passage("entry", at_s, plate), passage("exit", at_s + TRAVEL_S, plate)
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_one_package_that_cannot_be_read_keeps_no_other_s_violation_back(restarted: bool) -> None:
+    house = House()
+    if restarted:  # what was told of the first drive long ago is told again
+        assert len(house.comes(house.desk(), ENTRY, LATER)) == 1
+    house.unreadable = LATER.evidence
+    desk = house.desk()
+    found = [*([] if restarted else house.comes(desk, ENTRY, LATER)), *violations(desk.sweep())]
+    for n in range(1, 4):
+        found += house.comes(desk, *drive(n))
+    assert len([*found, *violations(desk.sweep())]) == 3
+    house.unreadable = ""  # its rights are mended
+    assert len(violations(desk.sweep())) == 1
+
+
+def test_who_has_waited_a_day_for_a_package_is_told_of_without_it() -> None:
+    house = House()
+    house.unreadable = LATER.evidence
+    desk = house.desk()
+    assert house.comes(desk, ENTRY, LATER) == []
+    house.now = NOW + PATIENCE
+    violation, stored = desk.sweep()
+    assert violation.data["state"] == "needs_review"
+    assert stored.data["problems"] == ["exit: its package cannot be read"]
     assert desk.sweep() == []
 
 
