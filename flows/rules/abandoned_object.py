@@ -11,7 +11,7 @@ the site file.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import compress
@@ -23,6 +23,7 @@ from flows.domain.ruleset import VEHICLES, AbandonedObjectRule
 from flows.domain.things import Box, PixelLook, Thing
 from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
+from flows.median import median
 from flows.objects.company import Company, around, covered, filled
 from flows.rules.abandoned.certainty import Certainty
 from flows.rules.abandoned.life import Life
@@ -37,7 +38,7 @@ from flows.rules.base import Moment, Site
 from flows.rules.reporting import doubt
 from flows.rules.yardstick import Yardstick, foot_of, gap_px
 
-VERSION: Final = "16"
+VERSION: Final = "17"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 KNOWN: Final = 0.3
 """Share by which a detector's box and a thing must cover each other to be the same."""
@@ -79,7 +80,8 @@ class AbandonedObjects:
         self._start: datetime | None = None
         looks_s = site.camera.gate.keep_alive_s + 1 / (site.camera.sample_hz or math.inf)
         self._gap_s = looks_s + self._thresholds.late_s
-        self._looked_s = self._waited_s = self._resumed_s = 0.0
+        self._looked_s = self._resumed_s = 0.0
+        self._waits_s: deque[float] = deque(maxlen=self._thresholds.waits)
         self._pixels = Pixels()
         self._vehicles: list[Box] = []
         self._unsure: list[Box] = []
@@ -134,12 +136,13 @@ class AbandonedObjects:
         What was told by then keeps its times. Where each look comes late, absences are as coarse as the looks are.
         """
         waited_s = now_s - self._looked_s
-        if waited_s > max(self._gap_s, self._thresholds.usual * self._waited_s):
+        if waited_s > self._gap_s and waited_s > self._thresholds.usual * median(self._waits_s):
             self._resumed_s = now_s
             for life in self._lives.values():
                 if life.event is None:
                     life.begin_anew(now_s, at)
-        self._looked_s, self._waited_s = now_s, waited_s
+        self._looked_s = now_s
+        self._waits_s.append(waited_s)
 
     def _in_plain_sight(self) -> list[Box]:
         """What has stood in plain sight for so long, by the last look, that a body over it may be imagined."""

@@ -63,8 +63,9 @@ class ObjectConfig:
         pins_s: The picture of its placing can be had no longer ago: packets are kept for 20 s.
         clear_s: A picture so old shows a thing as it stands now; whoever passes before it is by in less.
         late_s: A look may come so much later than gate and sampling let it, as at a picture a second ...
-        usual: ... or after so many times the wait before, where a detector has too much to do: in a longer gap nobody
-            has looked.
+        usual: ... or after so many times as long as it usually does, where a detector has too much to do: in a longer
+            gap nobody has looked.
+        waits: Usual is the median of so many waits: two of them may be gaps themselves, with a look between.
         lost_s: A thing of which nothing was heard for so long without having gone is forgotten.
     """
 
@@ -114,4 +115,5 @@ class ObjectConfig:
     clear_s: float = 5.0
     late_s: float = 1.0
     usual: float = 2.0
+    waits: int = 5
     lost_s: float = 30.0

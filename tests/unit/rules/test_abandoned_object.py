@@ -55,7 +55,7 @@ class Tale:
     ``also`` came so much later than the bag: ``others_s``. What is told to be gone is told anew, by another number and
     as standing since it came or ``anew_s`` later, from ``again_s`` on. Somebody hides it between both ``hidden_s``.
     ``also`` goes with it unless it is ``left``. Whoever is ``extra`` shows in the pixels as well.
-    Nobody looks between both ``unlooked_s``: the detector is away.
+    Nobody looks between both of each of ``unlooked_s``: the detector is away.
     """
 
     people: dict[str, Callable[[float], float | None]]
@@ -79,7 +79,7 @@ class Tale:
     anew_s: float = 0.0
     hidden_s: tuple[float, float] = (0.0, 0.0)
     left: bool = False
-    unlooked_s: tuple[float, float] = (0.0, 0.0)
+    unlooked_s: Sequence[tuple[float, float]] = ()
 
 
 def walk(*stops: tuple[float, float]) -> Callable[[float], float | None]:
@@ -180,7 +180,7 @@ def rule_and_events(
         look = PixelLook(at, tuple(things), changed=changed, cells=cells)
         clock = ClockState("site", START)
         moment = Moment(at, k, WIDTH, HEIGHT, clock, found=found, pixels=look, sure_score=0.4)
-        if not tale.unlooked_s[0] <= t < tale.unlooked_s[1]:
+        if not any(from_s <= t < to_s for from_s, to_s in tale.unlooked_s):
             events += judge.observe([], moment)
         wanted.append(pins.wanted)
     return judge, events, wanted
@@ -271,13 +271,24 @@ STROLLS = walk((0, 2), (6, 9.5), (50, 9.5), (51.5, 14.5), (58, 14.5), (59, 9.5),
 """Waits by the bag, goes off for seven seconds, comes back."""
 
 
-@pytest.mark.parametrize("from_s", [15.0, 7.0], ids=["known", "not seen yet"])
-def test_owners_are_not_said_to_have_been_away_while_nobody_looked(from_s: float) -> None:
-    assert play(Tale({"owner": STROLLS}, seconds=68.0, unlooked_s=(from_s, 52.0))) == []
+@pytest.mark.parametrize(
+    "unlooked_s",
+    [
+        [(15.0, 52.0)],
+        [(7.0, 52.0)],
+        [(15.0, 32.0), (32.25, 52.0)],
+        [(15.0, 22.0), (22.25, 36.0), (36.25, 52.0)],
+    ],
+    ids=["known", "not seen yet", "but once", "but twice"],
+)
+def test_owners_are_not_said_to_have_been_away_while_nobody_looked(
+    unlooked_s: Sequence[tuple[float, float]],
+) -> None:
+    assert play(Tale({"owner": STROLLS}, seconds=68.0, unlooked_s=unlooked_s)) == []
 
 
 def test_who_is_away_after_a_gap_is_away_from_then_on() -> None:
-    first = play(Tale({"owner": LEAVES}, unlooked_s=(14.0, 40.0)))[0]
+    first = play(Tale({"owner": LEAVES}, unlooked_s=[(14.0, 40.0)]))[0]
     told = AbandonedObject.model_validate(first.data)
     assert seconds(first) == 45.0
     assert ((told.left_at - START).total_seconds(), told.measured["alone"].value) == (40.0, 5.0)
@@ -286,6 +297,12 @@ def test_who_is_away_after_a_gap_is_away_from_then_on() -> None:
 @pytest.mark.parametrize("rate_hz", [0.33, 0.25])
 def test_a_detector_that_has_too_much_to_do_still_tells(rate_hz: float) -> None:
     assert types(play(Tale({"owner": LEAVES}, rate_hz=rate_hz))) == [OBJECT_ABANDONED, OBJECT_ESCALATED]
+
+
+def test_a_detector_that_comes_to_have_too_much_to_do_still_tells() -> None:
+    slow = [(t + 0.25, t + 4.0) for t in range(8, 60, 4)]
+    first, *_ = play(Tale({"owner": LEAVES}, unlooked_s=slow))
+    assert (first.type, seconds(first)) == (OBJECT_ABANDONED, 28.0)
 
 
 def test_it_is_not_urgent_while_its_owner_is_back_and_was_not_alone_for_less_than_no_time() -> None:
