@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import date
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, field_validator, model_validator
 
 from flows.domain.config import Config, Name
 from flows.domain.ruleset import Rule, SignalConfig, references
@@ -165,6 +165,17 @@ class GateConfig(Config):
     """Frames pass for so long after the last motion or the last sighting of a moving track."""
 
 
+def _places(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """Each once in a row: a double click is one, and a side without a length would have no direction."""
+    for point in points:
+        if not all(map(math.isfinite, point)):
+            raise ValueError(f"expected finite numbers, got {point}")
+    return tuple(point for point, _ in groupby(points))
+
+
+Points = Annotated[tuple[tuple[float, float], ...], AfterValidator(_places)]
+
+
 class Zone(Config):
     """An area on the road, given in the picture or on the ground.
 
@@ -176,8 +187,8 @@ class Zone(Config):
     """
 
     name: Name
-    polygon_px: tuple[tuple[float, float], ...] = ()
-    polygon_m: tuple[tuple[float, float], ...] = ()
+    polygon_px: Points = ()
+    polygon_m: Points = ()
     heading_deg: float | None = Field(default=None, ge=-360, le=360)
 
     @field_validator("polygon_px", "polygon_m")
@@ -190,7 +201,6 @@ class Zone(Config):
     @model_validator(mode="after")
     def _one_polygon(self) -> Zone:
         _one_of("polygon_px", self.polygon_px, "polygon_m", self.polygon_m, 3, "corners")
-        _each_once("polygon_px" if self.polygon_px else "polygon_m", self.polygon_px or self.polygon_m)
         return self
 
 
@@ -204,13 +214,12 @@ class RoadLine(Config):
     """
 
     name: Name
-    px: tuple[tuple[float, float], ...] = ()
-    m: tuple[tuple[float, float], ...] = ()
+    px: Points = ()
+    m: Points = ()
 
     @model_validator(mode="after")
     def _one_line(self) -> RoadLine:
         _one_of("px", self.px, "m", self.m, 2, "points")
-        _each_once("px" if self.px else "m", self.px or self.m)
         return self
 
 
@@ -223,16 +232,6 @@ def _one_of(
     got = "both" if px and m else f"{in_picture} with {len(px)}" if px else f"{on_ground} with {len(m)}"
     got = got if px or m else "neither"
     raise ValueError(f"expected either {in_picture} or {on_ground}, with at least {least} {what}, got {got}")
-
-
-def _each_once(name: str, points: Sequence[tuple[float, float]]) -> None:
-    """A shape's points are places, and no side of it is without a length: it would have no direction."""
-    for point in points:
-        if not all(map(math.isfinite, point)):
-            raise ValueError(f"{name}: expected finite numbers, got {point}")
-    for before, point in pairwise(points):
-        if before == point:
-            raise ValueError(f"{name}: expected each point once, got {point} twice in a row")
 
 
 class CameraConfig(Config):
