@@ -7,12 +7,14 @@ import { t } from "./words.js";
 // `row` makes an item's element; `none` is what stands in `place` where there are no items. Whoever asks last is answered:
 // what comes later to an earlier question is let go of.
 export function paged(place, ask, row, none) {
-  const more = h("button", { hidden: true, onclick: () => busy || go(shown, shown.pages + 1) }, t("more"));
+  const more = h("button", { hidden: true, onclick: further }, t("more"));
   const nothing = { items: [], next: "", pages: 0 };
   let shown = nothing;
   let wanted = 1; // pages
   let turn = 0;
   let busy = false; // a second press is none
+  let anew = false; // it is read anew ...
+  let due = false; // ... and once more then
 
   async function go(from, pages) {
     const mine = ++turn;
@@ -33,9 +35,31 @@ export function paged(place, ask, row, none) {
     more.hidden = !shown.next;
   }
 
+  // What changes while it is read anew is read then: a list that is begun again each time is never drawn.
+  async function again() {
+    due = true;
+    if (anew) return;
+    anew = true;
+    try {
+      while (due) {
+        due = false;
+        await go(nothing, wanted).catch((error) => { if (!due) throw error; });
+      }
+    } finally {
+      anew = false;
+    }
+  }
+
+  function further() {
+    if (!busy) return go(shown, shown.pages + 1);
+    if (!anew) return;
+    wanted = shown.pages + 1;
+    due = true;
+  }
+
   return {
     more,
     begin: () => go(nothing, 1), // where something else is asked for
-    again: () => go(nothing, wanted), // where it may have changed: as many pages as there were
+    again, // where it may have changed: as many pages as there were
   };
 }

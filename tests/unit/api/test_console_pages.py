@@ -566,6 +566,59 @@ def test_a_list_shows_what_was_asked_for_last(node: Node) -> None:
     assert told == ["issued"]
 
 
+STEADY = """
+    let feed, changes = 0;
+    const start = (stream) => { feed = (text) => stream.enqueue(new TextEncoder().encode(text)); };
+    const stream = new ReadableStream({ start });
+    const change = () => { changes++; feed('event: dome.report.filed.v1\\ndata: {"data": {}}\\n\\n'); };
+    server(({ url }) => {
+      if (url.includes("stream")) return new Response(stream);
+      const page = Number(new URLSearchParams(url.split("?")[1]).get("cursor"));
+      const item = { ...told(), id: `r${page}`, text: `${changes}` };
+      const found = { items: [item], next: page < 9 ? `${page + 1}` : null };
+      return new Promise((done) => setTimeout(() => done(found), 50));
+    });
+    const opened = go("reports", { roles: ["operator"] });
+    await pass(1000);
+    await opened;
+    const rows = () => main.querySelectorAll(".said").map((each) => Number(each.textContent));
+"""
+
+
+def test_a_list_keeps_up_with_reports_that_come_faster_than_it_is_read(node: Node) -> None:
+    told = node(
+        CASES
+        + STEADY
+        + """
+    for (let n = 0; n < 9; n++) { button("More").click(); await pass(1000); }
+    const [before, seen] = [asked.length, []];
+    for (let n = 0; n < 40; n++) { change(); await pass(250); seen.push(rows()[0]); }
+    await pass(2000);
+    tell([rows(), Math.min(...seen.slice(8).map((each, n) => each - n)), asked.length - before]);
+    """
+    )
+    rows, late, asks = told
+    assert rows == [40] * 10
+    assert late > 0, "of eight changes, two seconds, at least one is shown"
+    assert asks <= 220
+
+
+def test_more_of_a_list_is_shown_though_it_is_being_read_anew(node: Node) -> None:
+    told = node(
+        CASES
+        + STEADY
+        + """
+    change();
+    await pass(20);
+    button("More").click();
+    button("More").click();
+    await pass(1000);
+    tell(rows());
+    """
+    )
+    assert told == [1, 1]
+
+
 def test_a_list_that_somebody_has_read_on_in_stays_as_long_when_it_is_read_anew(node: Node) -> None:
     told = node(
         CASES
