@@ -1,8 +1,9 @@
-import { h } from "./dom.js";
+import { h, say } from "./dom.js";
 import { t } from "./words.js";
 
 // What a person says to a step, in the browser's own dialog element; a reason in their own words, unless `field` asks for
-// something else. It stays open, with what was typed, until the step is taken: `act` rejects where it is not.
+// something else. It stays open, with what was typed, until the step is taken: `act` rejects where it is not. Whoever
+// does not wait for that is told on the page.
 export function why(title, act, question = t("ask_reason"), field = h("textarea", { rows: 3, maxlength: 500 })) {
   const problem = h("p.bad", { role: "alert", hidden: true });
   let busy = false; // two presses take one step
@@ -21,6 +22,7 @@ export function why(title, act, question = t("ask_reason"), field = h("textarea"
       dialog.close();
       if (document.activeElement === document.body) document.getElementById("main").focus(); // the button that opened it has gone
     } catch (error) {
+      if (!dialog.open) say(error.message, true);
       problem.hidden = false;
       problem.textContent = error.message;
     } finally {

@@ -380,6 +380,27 @@ def test_a_reason_that_was_written_outlives_a_step_that_was_not_taken(node: Node
     assert sent == [["seen twice", 3], ["seen twice", 4]]
 
 
+def test_who_does_not_wait_for_a_step_is_told_that_it_was_not_taken(node: Node) -> None:
+    told = node(
+        CASES
+        + """
+    let come;
+    const late = () => new Promise((done) => { come = () => done(problem(409, "changed")); });
+    server((request) => request.method === "POST" ? late() : told());
+    await go("reports", { roles: ["operator"] }, "r1");
+    button("Confirm").click();
+    await say("seen");
+    dialog().querySelectorAll("button").find((each) => each.textContent === "Cancel").click();
+    come();
+    await pass(100);
+    tell([hear(), !dialog()]);
+    """
+    )
+    said, closed = told
+    assert "Somebody was faster" in said
+    assert closed
+
+
 def test_who_leaves_a_report_while_a_step_is_on_its_way_stays_away(node: Node) -> None:
     told = node(
         CASES
