@@ -246,8 +246,7 @@ class CameraConfig(Config):
     source: Source
     detector: Name = "embedded"
     sample_hz: float | None = Field(default=None, gt=0)
-    """Frames a second looked at, by capture time; every frame by default. With less than one in five seconds nobody is
-    followed from one to the next."""
+    """Frames a second looked at, by capture time; every frame by default."""
     gate: GateConfig = GateConfig()
     read_plates: bool = False
     """Whether the plate of every vehicle is read, once, and kept as a keyed hash that expires (``DOME_PLATE_KEY``)."""
