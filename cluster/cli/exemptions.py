@@ -26,27 +26,36 @@ def load(
     fewer: Annotated[
         bool, typer.Option("--fewer", help="Load it even if it has lost most plates of the list in force.")
     ] = False,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Keep nothing of the list in force: what it said was wrong.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put a list in force, whole or not at all, and decide the violations that waited for it.
 
     Its age counts from its own issued_at. A list issued before the one in force is refused, and so is one that has
-    lost most of its plates: the file may have been cut off.
+    lost most of its plates: the file may have been cut off. Plates that the list in force has and this one has not
+    stay exempt from what was captured before this one was issued.
     """
     from flows.casework.exemptions import read_exemptions
     from flows.domain.errors import FieldError
 
     try:
         found = read_exemptions(file)
-        decided = _put(found, fewer)
+        in_force, decided = _put(found, fewer, anew)
     except FieldError as error:
         _refuse(error, file, as_json)
+    kept = len(in_force.entries) - len(found.entries)
     if as_json:
         print_json({"ok": True, "name": found.name, "issued_at": found.issued_at.isoformat(),
-                    "entries": len(found.entries), "sha256": found.digest, "decided": dict(decided)})  # fmt: skip
+                    "entries": len(found.entries), "kept": kept, "sha256": in_force.digest,
+                    "decided": dict(decided)})  # fmt: skip
         return
-    issued = f"{found.issued_at:%Y-%m-%d %H:%M%z}"
-    stdout().print(f"{found.name}: issued {issued}, entries: {len(found.entries):,}")
+    issued, also = (
+        f"{found.issued_at:%Y-%m-%d %H:%M%z}",
+        f", kept for what was before: {kept:,}" if kept else "",
+    )
+    stdout().print(f"{found.name}: issued {issued}, entries: {len(found.entries):,}{also}")
     for state, count in sorted(decided.items()):
         stdout().print(f"  {counted(count, 'violation')}: {state}")
 
@@ -72,8 +81,12 @@ def list_(as_json: AsJson = False) -> None:
     stdout().print(f"{counted(held, 'violation')} held for fresh lists")
 
 
-def _put(found: ExemptionList, fewer: bool) -> Counter[str]:
-    """Puts the list in force and writes what follows; how many violations came into which state."""
+def _put(found: ExemptionList, fewer: bool, anew: bool) -> tuple[ExemptionList, Counter[str]]:
+    """Puts the list in force and writes what follows.
+
+    Returns:
+        The list as it is in force now, and how many violations came into which state.
+    """
     from flows.casework.exemptions import check_whole
     from flows.desks.docket import Docket
     from flows.settings import Settings
@@ -86,10 +99,10 @@ def _put(found: ExemptionList, fewer: bool) -> Counter[str]:
         held = lists.lists().get(found.name)
         if held is not None and not fewer:
             check_whole(found, held)
-        lists.put(found)
+        in_force = lists.put(found, anew)
         decided = Docket(store, lists).sweep()
         fresh = store.write(decided).fresh
-    return Counter(str(e.data["state"]) for e, is_new in zip(decided, fresh, strict=True) if is_new)
+    return in_force, Counter(str(e.data["state"]) for e, is_new in zip(decided, fresh, strict=True) if is_new)
 
 
 def _refuse(error: Any, file: Path, as_json: bool) -> None:

@@ -16,7 +16,8 @@ CSV (comma or semicolon), its name and date in lines before the header::
     plate,valid_from,valid_until,reason
     123 ABC 02,2026-09-01,2026-12-31,ambulance station 3
 
-A list keeps what has expired for as long as violations from then may wait: they are decided by the newest one.
+Violations from before a list was issued are decided by it, too: it is put in force with what the list before it said
+of that time (:func:`carrying`), so offices may leave out what has expired or was withdrawn.
 A day is a whole day, in the zone that ``issued_at`` is given in; ``valid_until`` still counts. Without
 ``valid_from`` or ``valid_until`` there is no bound. A plate may come several times.
 """
@@ -46,6 +47,9 @@ FUTURE: Final = timedelta(minutes=5)
 """A list from the future would count as fresh for too long; clocks of offices differ by this much."""
 SHRINKS: Final = 0.5
 """A list without this share of the plates that still hold is rather a file that was cut off."""
+KEPT: Final = timedelta(days=400)
+"""What holds no more is kept for so long: violations are for a year (``violation_days`` of our profiles), and some days
+go by until the last decision on one."""
 COLUMNS: Final = ("plate", "valid_from", "valid_until", "reason")
 MOMENT_WORDS: Final = "a day such as 2026-09-01, or a time with its zone, such as 2026-09-01T08:30:00+05:00"
 
@@ -163,6 +167,32 @@ def check_whole(fresh: ExemptionList, held: ExemptionList) -> None:
         raise FieldError(
             "entries", expected, left, "see whether the file is whole; --fewer loads it all the same"
         )
+
+
+def carrying(fresh: ExemptionList, held: ExemptionList) -> ExemptionList:
+    """A list with what the one before it says of the time until it was issued, and it does not: permits that have
+    expired since, were withdrawn or renewed. Whoever had one then is not accused because a later list is silent.
+
+    What ended more than :data:`KEPT` before is let go. The same two lists give the same one, and so does that one
+    in place of ``held``.
+
+    Args:
+        fresh: The list that is to take its place.
+        held: The list in force, with what it carries itself.
+    """
+    zone, fresh_zone = (each.issued_at.utcoffset() or timedelta() for each in (held, fresh))
+    kept = []
+    for entry in held.entries:
+        starts, ends = _start(entry.valid_from, zone), _end(entry.valid_until, zone)
+        ends = fresh.issued_at if ends is None else min(ends, fresh.issued_at)
+        if ends <= fresh.issued_at - KEPT or (starts is not None and ends <= starts):
+            continue
+        there = fresh._by_plate.get(normal_plate(entry.plate), ())
+        if not any(_spans(other, starts, ends, fresh_zone) for other in there):
+            kept.append(entry.model_copy(update={"valid_from": starts, "valid_until": ends}))
+    if not kept:
+        return fresh
+    return ExemptionList(name=fresh.name, issued_at=fresh.issued_at, entries=(*fresh.entries, *kept))
 
 
 class ExemptionFileError(FieldError):
@@ -324,6 +354,13 @@ def _grouped(entries: Sequence[Exemption], key: Callable[[str], str]) -> dict[st
 def _holds(entry: Exemption, at: datetime, zone: timedelta) -> bool:
     starts, ends = _start(entry.valid_from, zone), _end(entry.valid_until, zone)
     return (starts is None or starts <= at) and (ends is None or at < ends)
+
+
+def _spans(entry: Exemption, starts: datetime | None, ends: datetime, zone: timedelta) -> bool:
+    """Whether an entry holds for all that time."""
+    own_start, own_end = _start(entry.valid_from, zone), _end(entry.valid_until, zone)
+    begun = own_start is None or (starts is not None and own_start <= starts)
+    return begun and (own_end is None or own_end >= ends)
 
 
 def _start(bound: datetime | date | None, zone: timedelta) -> datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.casework.exemptions import ExemptionList
+from flows.casework.exemptions import ExemptionList, carrying
 from flows.domain.errors import FieldError
 from flows.domain.masking import masked
 from flows.store import keys
@@ -33,13 +33,23 @@ class ExemptionsStore:
         """Gives the connections back."""
         self._client.close()
 
-    def put(self, listed: ExemptionList) -> None:
-        """Puts a list in force. The same one again does nothing.
+    def put(self, listed: ExemptionList, anew: bool = False) -> ExemptionList:
+        """Puts a list in force, with what the one before it said of the time until then (:func:`carrying`). The same
+        one again does nothing.
+
+        Args:
+            listed: The list.
+            anew: Nothing of the one before it is kept: what that said was wrong.
+
+        Returns:
+            The list that is in force now.
 
         Raises:
             StoreError: If Redis is away.
             FieldError: If a list of that name that was issued later, or then with other contents, is in force.
         """
+        before = None if anew else self.lists().get(listed.name)
+        listed = listed if before is None else carrying(listed, before)
         version, json = version_of(listed), listed.model_dump_json()
         issued_ms, _, digest = version.partition("|")
         with told("write a list of exempt plates", self._address):
@@ -54,6 +64,7 @@ class ExemptionsStore:
                 _time(int(issued_ms)),
                 "a corrected list needs a later date of issue",
             )
+        return listed
 
     def versions(self) -> dict[str, str]:
         """What is in force: name to version.

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from flows.casework.exemptions import ExemptionFileError, ExemptionList, check_whole, read_exemptions
+from flows.casework.exemptions import (
+    ExemptionFileError,
+    ExemptionList,
+    carrying,
+    check_whole,
+    read_exemptions,
+)
 from flows.domain.errors import FieldError
 
 NOW = datetime(2026, 9, 2, 3, 0, tzinfo=UTC)
@@ -212,3 +218,59 @@ def test_a_list_that_lost_some_plates_may_be_whole(fresh: ExemptionList) -> None
 def test_a_list_without_most_plates_that_hold_is_refused_however_long_it_is(fresh: ExemptionList) -> None:
     with pytest.raises(FieldError, match=r"2 or more of the 3 plates that are exempt now.*--fewer"):
         check_whole(fresh, HELD)
+
+
+def listed(issued_at: str, *entries: dict[str, str]) -> ExemptionList:
+    return ExemptionList.model_validate(
+        {
+            "name": "permits",
+            "issued_at": issued_at,
+            "entries": [{"plate": "123 ABC 02", **e} for e in entries],
+        }
+    )
+
+
+TONIGHT = "2026-10-01T00:00:00+05:00"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "exempt"),
+    [
+        ([{"valid_until": "2026-09-30"}], [], {"09-30T23:59:50": True, "10-01T00:00:00": False}),
+        ([{}], [], {"09-30T23:59:50": True, "10-01T00:00:00": False}),  # withdrawn before its time
+        ([{"valid_until": "2026-09-30"}], [{"valid_from": "2026-10-01"}],
+         {"09-30T23:59:50": True, "10-01T00:00:00": True}),  # renewed
+        ([{"valid_from": "2026-09-15"}], [], {"09-14T23:59:59": False, "09-15T00:00:00": True}),
+        ([{"valid_from": "2026-10-02"}], [], {"09-30T23:59:50": False, "10-02T00:00:00": False}),
+        ([{"valid_until": "2025-08-01"}], [], {"07-01T00:00:00": False}),
+    ],
+    ids=["expired", "withdrawn", "renewed", "from a day", "not yet", "a year ago"],
+)  # fmt: skip
+def test_whoever_was_exempt_then_stays_so_when_a_later_list_is_silent(
+    before: list[dict[str, str]], now: list[dict[str, str]], exempt: dict[str, bool]
+) -> None:
+    held = listed("2026-09-30T06:00:00+05:00", *before)
+    found = carrying(listed(TONIGHT, *now), held)
+    assert {m: found.exempting("123ABC02", at(f"2026-{m}+05:00")) is not None for m in exempt} == exempt
+
+
+def test_what_was_kept_is_kept_on_and_let_go_when_it_can_concern_nobody() -> None:
+    first = listed("2026-09-30T06:00:00+05:00", {})
+    second = carrying(listed(TONIGHT), first)
+    assert carrying(listed(TONIGHT), second) == second
+    third = carrying(listed("2027-01-01T00:00:00+05:00"), second)
+    assert third.entries == second.entries
+    assert carrying(listed("2027-12-01T00:00:00+05:00"), third).entries == ()
+
+
+def test_a_list_that_says_the_same_or_more_keeps_nothing() -> None:
+    fresh = listed(TONIGHT, {"valid_until": "2026-12-31"})
+    assert carrying(fresh, listed("2026-09-30T06:00:00+05:00", {"valid_until": "2026-09-30"})) is fresh
+
+
+def test_days_are_kept_in_the_zone_of_their_own_list() -> None:
+    found = carrying(
+        listed("2026-10-01T12:00:00+05:00"), listed("2026-09-30T00:00:00Z", {"valid_until": "2026-09-30"})
+    )
+    assert found.exempting("123ABC02", at("2026-10-01T04:59:59+05:00")) is not None
+    assert found.exempting("123ABC02", at("2026-10-01T05:00:00+05:00")) is None
