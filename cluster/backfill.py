@@ -163,7 +163,7 @@ def notes(found: Sequence[Recording], profile: JurisdictionProfile) -> list[str]
 
 
 def _asks_lists(camera: CameraConfig, profile: JurisdictionProfile) -> bool:
-    return any(standing_of(rule.kind, camera, profile).exemptions for rule in camera.rules)
+    return any(standing_of(rule, profile).exemptions for rule in camera.rules)
 
 
 def unsent(spool: Path) -> list[Path]:

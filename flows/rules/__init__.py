@@ -23,11 +23,12 @@ from flows.domain.ruleset import (
     kind_of,
 )
 from flows.domain.site import CameraConfig
-from flows.jurisdiction import JurisdictionProfile, RuleLaw
+from flows.jurisdiction import JurisdictionProfile
 from flows.road.ground import GroundPlane
 from flows.road.roadway import Roadway
 from flows.rules.base import Rule, Site
 from flows.rules.pins import PinBook
+from flows.rules.reporting import standing_of
 
 BUILDERS: Final[dict[type[RuleConfig], str]] = {
     SpeedingRule: "Speeding",
@@ -55,21 +56,17 @@ def describe(config: RuleConfig, profile: JurisdictionProfile) -> str:
     if type(config) not in BUILDERS:
         return f"{kind}: no rule of this version carries it out"
     said: str = _module(config).describe(config, profile)
-    return said + _exempting(config, profile.law(kind))
+    return said + _exempting(config, profile)
 
 
-def _exempting(config: RuleConfig, law: RuleLaw) -> str:
-    """Which lists of exempt plates are asked before a violation of the rule stands; see
-    :func:`flows.rules.reporting.standing_of`.
-    """
-    if not config.exemptions and law.exemptions_max_age_h is None:
+def _exempting(config: RuleConfig, profile: JurisdictionProfile) -> str:
+    """Which lists of exempt plates are asked before a violation of the rule stands."""
+    asked = standing_of(config, profile)
+    if not asked.exemptions:
         return ""
-    named = ", ".join(config.exemptions) or "all that there are"
-    age = (
-        "of any age"
-        if law.exemptions_max_age_h is None
-        else f"issued at most {law.exemptions_max_age_h:g} h before"
-    )
+    named = ", ".join("all that there are" if name == "*" else name for name in asked.exemptions)
+    age_h = asked.exemptions_max_age_h
+    age = "of any age" if age_h is None else f"issued at most {age_h:g} h before"
     return f"; exempt plates by lists: {named}, {age}"
 
 

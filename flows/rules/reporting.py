@@ -97,7 +97,7 @@ class Reporter:
         """
         x_m, y_m = (round(float(v), 3) for v in position_m)
         stated = dict(facts or {})
-        standing = standing_of(self.kind, self.camera, self.profile)
+        standing = standing_of(self.config, self.profile)
         if "needs_review" in stated:
             standing = standing.reviewed(bool(stated["needs_review"]))
         payload = Violation(
@@ -129,7 +129,7 @@ class Reporter:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """On what a violation of one rule of one camera depends before it stands.
+    """On what a violation of one rule of the site file depends before it stands.
 
     See :class:`flows.domain.events.Violation`.
     """
@@ -145,12 +145,11 @@ class Standing:
         return replace(self, needs_review=needs_review, state=_state(bool(self.exemptions), needs_review))
 
 
-def standing_of(kind: str, camera: CameraConfig, profile: JurisdictionProfile) -> Standing:
-    """What the site file and the law ask: lists named by the camera's rules of this kind; every list (``*``)
-    where the law knows exemptions and the site file names none."""
-    law = profile.law(kind)
-    named = {name for rule in camera.rules if rule.kind == kind for name in rule.exemptions}
-    lists = tuple(sorted(named)) or (("*",) if law.exemptions_max_age_h is not None else ())
+def standing_of(config: RuleConfig, profile: JurisdictionProfile) -> Standing:
+    """What the site file and the law ask of a rule: the lists that it names; every list (``*``) where the law knows
+    exemptions and it names none."""
+    law = profile.law(kind_of(type(config)))
+    lists = tuple(sorted(set(config.exemptions))) or (("*",) if law.exemptions_max_age_h is not None else ())
     state = _state(bool(lists), law.needs_review)
     return Standing(lists, law.exemptions_max_age_h, law.needs_review, profile.version, state)
 

@@ -323,7 +323,7 @@ def terms_of(config: SectionSpeedRule, site: Site) -> SectionTerms:
         limit_kmh=config.limit_kmh,
         tolerance_kmh=_tolerance(config, law),
         articles=((0.0, law.article), *((band.above_kmh, band.article) for band in law.bands)),
-        **asdict(standing_of("section_speed", site.camera, site.profile)),
+        **asdict(standing_of(config, site.profile)),
     )
 
 

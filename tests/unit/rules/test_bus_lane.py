@@ -134,6 +134,21 @@ def test_rule_says_what_it_does() -> None:
     assert "20 m" in text
 
 
+@pytest.mark.parametrize(("named", "asked"), [((), ("*",)), (("permits", "city"), ("city", "permits"))])
+def test_a_rule_asks_its_own_lists_whatever_a_second_lane_of_the_camera_names(
+    named: tuple[str, ...], asked: tuple[str, ...]
+) -> None:
+    """Else an ambulance is fined that the other rule's list does not have, or a taxi is spared where it may not go."""
+    own, second = (
+        LANE.model_copy(update={"exemptions": named}),
+        BusLaneRule(lane="far", exemptions=("taxis",)),
+    )
+    site = road(own, zones={"bus": rect(1.75, 12, 5.25, 60), "far": rect(1.75, 60, 5.25, 80)})
+    camera = site.camera.model_copy(update={"rules": (own, second)})
+    (event,) = tell(rule_of(own, replace(site, camera=camera)), [IN_LANE])
+    assert violation(event).exemptions == asked
+
+
 class Rules:
     """Several rules of one camera, as the pipeline asks them."""
 
