@@ -35,7 +35,7 @@ class RuleLaw(Config):
         tolerance_kmh: No violation up to so much above a limit.
         bands: Articles by how far a limit is exceeded, ascending.
         exemptions_max_age_h: A list of exempt plates older than this decides nothing: violations that depend on
-            it wait. None: no list holds for this rule.
+            it wait. None: no list is asked unless the site file names one; the profile's age holds for that.
         needs_review: A machine's verdict is never final.
         evaluated_may_stand: Except at a camera whose own evaluation report is good enough.
     """
@@ -102,6 +102,7 @@ class JurisdictionProfile(Config):
         timezone: IANA zone in which days (a survey's validity, counters) begin and end.
         country: Whose plates are expected first, ISO code; the profile's name by default.
         confirmed: True once counsel has confirmed every value.
+        exemptions_max_age_h: How old a list may be that the site file names for a rule on which the law states no age.
         rules: The law on each rule, by the rule's kind.
         evidence: What a package must hold.
         retention: How long things are kept.
@@ -113,6 +114,7 @@ class JurisdictionProfile(Config):
     timezone: str
     country: str = Field(default="", pattern=r"^([a-zA-Z]{2})?$")
     confirmed: bool = False
+    exemptions_max_age_h: float = Field(default=24.0, gt=0)
     rules: dict[Name, RuleLaw]
     evidence: EvidenceLaw = EvidenceLaw()
     retention: RetentionLaw

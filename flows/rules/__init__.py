@@ -65,9 +65,7 @@ def _exempting(config: RuleConfig, profile: JurisdictionProfile) -> str:
     if not asked.exemptions:
         return ""
     named = ", ".join("all that there are" if name == "*" else name for name in asked.exemptions)
-    age_h = asked.exemptions_max_age_h
-    age = "of any age" if age_h is None else f"issued at most {age_h:g} h before"
-    return f"; exempt plates by lists: {named}, {age}"
+    return f"; exempt plates by lists: {named}, issued at most {asked.exemptions_max_age_h:g} h before"
 
 
 def build_rules(

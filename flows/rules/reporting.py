@@ -147,11 +147,13 @@ class Standing:
 
 def standing_of(config: RuleConfig, profile: JurisdictionProfile) -> Standing:
     """What the site file and the law ask of a rule: the lists that it names; every list (``*``) where the law knows
-    exemptions and it names none."""
+    exemptions and it names none. No list is believed at any age: where the law states none for the rule, the
+    profile's holds."""
     law = profile.law(kind_of(type(config)))
     lists = tuple(sorted(set(config.exemptions))) or (("*",) if law.exemptions_max_age_h is not None else ())
+    age_h = (law.exemptions_max_age_h or profile.exemptions_max_age_h) if lists else None
     state = _state(bool(lists), law.needs_review)
-    return Standing(lists, law.exemptions_max_age_h, law.needs_review, profile.version, state)
+    return Standing(lists, age_h, law.needs_review, profile.version, state)
 
 
 def _state(depends: bool, needs_review: bool) -> Literal["stands", "undecided", "needs_review"]:

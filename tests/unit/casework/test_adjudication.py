@@ -11,6 +11,9 @@ from violations import AT, package, permits, plate, violation
 from flows.casework.adjudication import Case, Decision, Finding, Withdrawal, decided_so, decision_event, judge
 from flows.casework.exemptions import ExemptionList
 from flows.domain.events import DECISION
+from flows.domain.ruleset import RedLightRule, RuleConfig, SpeedingRule, StopLineRule
+from flows.jurisdiction import load_profile, profile_names
+from flows.rules.reporting import standing_of
 
 
 def case(text: str = "123ABC02", confident: bool = True, **changes: Any) -> Case:
@@ -56,6 +59,25 @@ STALE = permits(-25, "999ZZZ09")
 def test_a_case_is_judged(judged: Case, lists: dict[str, ExemptionList], state: str, reason: str) -> None:
     finding = judge(judged, lists)
     assert (finding.state, finding.reason) == (state, reason)
+
+
+@pytest.mark.parametrize("profile", profile_names())
+@pytest.mark.parametrize(
+    "rule",
+    [
+        SpeedingRule(limit_kmh=60, exemptions=("permits",)),
+        RedLightRule(stop_line="stop", junction="junction", signal="main"),
+        StopLineRule(stop_line="stop", signal="main"),
+    ],
+    ids=["speeding, where the site file names a list", "red_light", "stop_line"],
+)
+def test_no_list_is_believed_at_any_age_under_whichever_rule(rule: RuleConfig, profile: str) -> None:
+    """An ambulance that is over the stop line and in the junction is exempt from both, and by lists of one age."""
+    asked = standing_of(rule, load_profile(profile))
+    judged = case(exemptions=asked.exemptions, exemptions_max_age_h=asked.exemptions_max_age_h)
+    assert asked.state == "undecided"
+    assert judge(judged, by_name(STALE)).state == "held_stale_exemptions"
+    assert judge(judged, by_name(OTHER)).state == "stands"
 
 
 def test_a_decision_says_why_and_by_which_list_of_which_date() -> None:
