@@ -12,6 +12,8 @@ from cluster.cli.shell import BAD_INPUT, counted, print_json, show_problems, std
 
 if TYPE_CHECKING:
     from flows.casework.exemptions import ExemptionList
+    from flows.store.exemptions import ExemptionsStore
+    from flows.store.results import ResultsStore
 
 app = typer.Typer(no_args_is_help=True, help="Load lists of exempt plates; decide what waits for them.")
 
@@ -70,7 +72,7 @@ def list_(as_json: AsJson = False) -> None:
 
     with redis_beside(Settings.from_env()) as url:
         lists = sorted(ExemptionsStore(url).lists().values(), key=lambda each: each.name)
-        held = len(ResultsStore(url).in_state("held_stale_exemptions", 1_000_000))
+        held = len(ResultsStore(url).in_state("held_stale_exemptions", None))
     rows = [{"name": each.name, "issued_at": each.issued_at.isoformat(), "entries": len(each.entries)}
             for each in lists]  # fmt: skip
     if as_json:
@@ -88,7 +90,6 @@ def _put(found: ExemptionList, fewer: bool, anew: bool) -> tuple[ExemptionList, 
         The list as it is in force now, and how many violations came into which state.
     """
     from flows.casework.exemptions import check_whole
-    from flows.desks.docket import Docket
     from flows.settings import Settings
     from flows.store.exemptions import ExemptionsStore
     from flows.store.redis_server import redis_beside
@@ -100,9 +101,20 @@ def _put(found: ExemptionList, fewer: bool, anew: bool) -> tuple[ExemptionList, 
         if held is not None and not fewer:
             check_whole(found, held)
         in_force = lists.put(found, anew)
-        decided = Docket(store, lists).sweep()
+        return in_force, _decide(store, lists)
+
+
+def _decide(store: ResultsStore, lists: ExemptionsStore) -> Counter[str]:
+    """Decides all that waits; how many violations came into which state."""
+    from flows.desks.docket import Docket
+
+    docket, states = Docket(store, lists), Counter[str]()
+    while True:
+        decided = docket.sweep()
         fresh = store.write(decided).fresh
-    return in_force, Counter(str(e.data["state"]) for e, is_new in zip(decided, fresh, strict=True) if is_new)
+        states.update(str(e.data["state"]) for e, is_new in zip(decided, fresh, strict=True) if is_new)
+        if docket.done:
+            return states
 
 
 def _refuse(error: Any, file: Path, as_json: bool) -> None:

@@ -34,7 +34,7 @@ PATIENCE: Final = timedelta(minutes=15)
 as unread."""
 WAITING: Final = ("undecided", "held_stale_exemptions")
 MOST: Final = 50_000
-"""Cases looked at in one sweep, the oldest first."""
+"""Cases of each kind looked at in one sweep, the oldest first: their decisions are in memory until they are written."""
 READ: Final = 500
 """Cases read at a time."""
 
@@ -43,7 +43,7 @@ class Archive(Protocol):
     """Where violations and decisions are (:class:`flows.store.results.ResultsStore`)."""
 
     def entries(self, ids: Sequence[str]) -> list[Entry]: ...
-    def in_state(self, state: str, count: int = ...) -> list[str]: ...
+    def in_state(self, state: str, count: int | None = ...) -> list[str]: ...
 
 
 class Written(Archive, Protocol):
@@ -66,6 +66,7 @@ class Docket:
     ) -> None:
         self._archive, self._lists, self._now = archive, lists, now
         self._seen: dict[str, str] | None = None
+        self._held: list[str] = []
         self.counts: Counter[str] = Counter()
 
     def wants(self, line: Line) -> bool:
@@ -82,18 +83,24 @@ class Docket:
         return list(self._decide([about], self._lists.lists()))
 
     def sweep(self) -> list[Event]:
-        """Decides what waits and can be decided now. Called every half minute, and when a list was loaded.
+        """Decides what waits and can be decided now. Called every half minute, and when a list was loaded until it is
+        :attr:`done`.
 
         Raises:
             StoreError: If Redis is away.
         """
         versions = self._lists.versions()
-        waiting = self._archive.in_state("undecided", MOST)
         if versions != self._seen:
-            waiting += self._archive.in_state("held_stale_exemptions", MOST)
+            self._held, self._seen = self._archive.in_state("held_stale_exemptions", None), versions
+        waiting = self._archive.in_state("undecided", MOST) + self._held[:MOST]
         decided = list(self._decide(waiting, self._lists.lists()))
-        self._seen = versions
+        del self._held[:MOST]
         return decided
+
+    @property
+    def done(self) -> bool:
+        """Whether the last sweep has come to the end of what is held: that is looked at once, for each new list."""
+        return not self._held
 
     def _decide(self, ids: Sequence[str], lists: Mapping[str, ExemptionList]) -> Iterator[Event]:
         chunks = (ids[i : i + READ] for i in range(0, len(ids), READ))

@@ -441,14 +441,14 @@ class ResultsStore:
             for type in sorted(types):
                 yield from self.captured("type", type, first, last, self._retention.max_events)
 
-    def in_state(self, state: str, count: int = 1000) -> list[str]:
-        """Ids of violations in a state, oldest capture first.
+    def in_state(self, state: str, count: int | None = 1000) -> list[str]:
+        """Ids of violations in a state, oldest capture first; all of them if ``count`` is None.
 
         Raises:
             StoreError: If Redis is away.
         """
         with self._told("read states"):
-            ids: Any = self._client.zrange(keys.state(state), 0, count - 1)
+            ids: Any = self._client.zrange(keys.state(state), 0, -1 if count is None else count - 1)
         return [i.decode() for i in ids]
 
     def decisions(self, violation_id: str) -> list[Event]:

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from violations import AT, plate, violation
+from violations import AT, permits, plate, violation
 
 from flows.casework.adjudication import Withdrawal
-from flows.desks.docket import correct
+from flows.desks import docket
+from flows.desks.docket import Docket, correct
 from flows.domain.events import Event
 from flows.domain.people import Person
 from flows.domain.review import Action, State
+from flows.store.exemptions import ExemptionsStore
 from flows.store.results import ResultsStore, WriteReport
 from flows.store.review import Reviews
 from flows.store.violations import ViolationsStore
@@ -73,3 +75,25 @@ def test_what_a_reviewer_rejects_meanwhile_stays_rejected_and_is_told_so(redis_u
     entries = store.violations(AT, AT + timedelta(hours=1))
     (change,) = correct(store, entries, {}, "wrong", Withdrawal(calibrations=("survey-7",)), AT)
     assert (change.case.state, change.state, change.changed) == ("rejected", "rejected", False)
+
+
+def test_a_fresh_list_reaches_whoever_waits_behind_many(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than one sweep looks at, and the oldest of them wait for another list that does not come."""
+    monkeypatch.setattr(docket, "MOST", 2)
+    store, lists = ResultsStore(redis_url), ExemptionsStore(redis_url)
+    others = [violation(n, exemptions=("taxis",)) for n in range(3)]
+    made = [violation(n) for n in range(3, 8)]
+    store.write([*others, *made, *(plate(each) for each in (*others, *made))])
+    desk = Docket(store, lists)
+    while store.in_state("undecided"):
+        store.write(desk.sweep())
+    assert len(store.in_state("held_stale_exemptions")) == 8
+    lists.put(permits(1))
+    sweeps = 0
+    while not desk.done or not sweeps:
+        store.write(desk.sweep())
+        sweeps += 1
+    assert (store.in_state("stands"), sweeps) == ([each.id for each in made], 4)
+    assert store.in_state("held_stale_exemptions") == [each.id for each in others]
