@@ -263,9 +263,14 @@ class Withdrawal:
         return ""
 
 
+def waits_for(case: Case, lists: Mapping[str, ExemptionList]) -> list[str]:
+    """Lists on which it depends and which decide nothing on it: too old, removed or never loaded."""
+    return _stale(case, _named(case.lists, lists))
+
+
 def _by_lists(case: Case, lists: Mapping[str, ExemptionList | None]) -> Finding:
     at, refs = case.violation.time, tuple(_ref(name, held) for name, held in lists.items())
-    stale = [name for name, held in lists.items() if held is None or not held.fresh_for(at, case.max_age_h)]
+    stale = _stale(case, lists)
     for name, held in lists.items():
         if held is None or name in stale:
             continue
@@ -273,8 +278,8 @@ def _by_lists(case: Case, lists: Mapping[str, ExemptionList | None]) -> Finding:
         if entry is not None:
             why = f": {entry.reason}" if entry.reason else ""
             return Finding("dismissed", "exempt", f"exempt on {name}{why}", (_ref(name, held),))
-    if stale or not lists:
-        return Finding("held_stale_exemptions", "stale_list", _stale(case, stale, lists), refs)
+    if stale or all(held is not None and held.removed for held in lists.values()):
+        return Finding("held_stale_exemptions", "stale_list", _why_stale(case, stale, lists), refs)
     near = next((name for name, held in lists.items() if held and held.near(case.plate, at)), None)
     if near is not None:
         return Finding("needs_review", "near_exempt", f"a plate on {near} looks alike", refs)
@@ -283,14 +288,26 @@ def _by_lists(case: Case, lists: Mapping[str, ExemptionList | None]) -> Finding:
     return Finding("stands", "not_exempt", "on no list", refs)
 
 
-def _stale(case: Case, stale: Sequence[str], lists: Mapping[str, ExemptionList | None]) -> str:
-    if not lists:
-        return "no list of exempt plates was ever loaded"
+def _stale(case: Case, lists: Mapping[str, ExemptionList | None]) -> list[str]:
+    """A list that was removed is waited for where the site file names it; where all are asked, nobody counts on it."""
+    at = case.violation.time
+    return [
+        name
+        for name, held in lists.items()
+        if held is None or (name in case.lists if held.removed else not held.fresh_for(at, case.max_age_h))
+    ]
+
+
+def _why_stale(case: Case, stale: Sequence[str], lists: Mapping[str, ExemptionList | None]) -> str:
+    if not stale:
+        return "no list of exempt plates is in force"
     said = []
     for name in stale:
         held = lists[name]
         if held is None:
             said.append(f"{name} was never loaded")
+        elif held.removed:
+            said.append(f"{name} was removed")
         else:
             age_h = (case.violation.time - held.issued_at).total_seconds() / 3600
             said.append(f"{name} was issued {age_h:.1f} h before, {case.max_age_h:g} h are allowed")

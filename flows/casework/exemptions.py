@@ -112,16 +112,19 @@ class ExemptionList(Config):
         name: What rules and decisions call it.
         issued_at: When the office made it; its age counts from here, not from when it was loaded.
         entries: Its vehicles.
+        removed: It was put out of force then: it still exempts from what was before, and nothing waits for it.
     """
 
     name: Name
     issued_at: AwareDatetime
     entries: tuple[Exemption, ...]
+    removed: bool = False
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what it says."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 of what it says; of one in force as it was before any could be removed."""
+        said = self.model_dump_json(exclude=None if self.removed else {"removed"})
+        return hashlib.sha256(said.encode()).hexdigest()
 
     def fresh_for(self, at: datetime, max_age_h: float | None) -> bool:
         """Whether it may decide on what was captured then: issued after it, or not much before."""
@@ -192,7 +195,8 @@ def carrying(fresh: ExemptionList, held: ExemptionList) -> ExemptionList:
             kept.append(entry.model_copy(update={"valid_from": starts, "valid_until": ends}))
     if not kept:
         return fresh
-    return ExemptionList(name=fresh.name, issued_at=fresh.issued_at, entries=(*fresh.entries, *kept))
+    entries = (*fresh.entries, *kept)
+    return ExemptionList(name=fresh.name, issued_at=fresh.issued_at, entries=entries, removed=fresh.removed)
 
 
 class ExemptionFileError(FieldError):

@@ -21,6 +21,7 @@ from flows.casework.adjudication import (
     decided_so,
     decision_event,
     judge,
+    waits_for,
 )
 from flows.casework.exemptions import ExemptionList, Lists
 from flows.domain.events import Event
@@ -103,8 +104,7 @@ class Docket:
         return not self._held
 
     def _decide(self, ids: Sequence[str], lists: Mapping[str, ExemptionList]) -> Iterator[Event]:
-        chunks = (ids[i : i + READ] for i in range(0, len(ids), READ))
-        for entry in (entry for chunk in chunks for entry in self._archive.entries(chunk)):
+        for entry in _entries(self._archive, ids):
             case = entry.case
             if case.state not in WAITING or not (case.read is not None or self._overdue(entry)):
                 continue
@@ -115,6 +115,17 @@ class Docket:
 
     def _overdue(self, entry: Entry) -> bool:
         return self._now() - entry.written_at > PATIENCE
+
+
+def held_up(archive: Archive, lists: Mapping[str, ExemptionList]) -> Counter[str]:
+    """How many violations each list holds up: too old for them, removed or never loaded; one may wait for several."""
+    held = _entries(archive, archive.in_state("held_stale_exemptions", None))
+    return Counter(name for entry in held for name in waits_for(entry.case, lists))
+
+
+def _entries(archive: Archive, ids: Sequence[str]) -> Iterator[Entry]:
+    chunks = (ids[i : i + READ] for i in range(0, len(ids), READ))
+    return (entry for chunk in chunks for entry in archive.entries(chunk))
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ Action = Literal[
     "violation.filed",
     "camera.viewed",
     "evidence.exported",
+    "exemptions.removed",
     "webhook.created",
     "webhook.removed",
     "task.made",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.casework.exemptions import ExemptionList, carrying
+from flows.domain.cases import person, reason
 from flows.domain.errors import FieldError
 from flows.domain.masking import masked
 from flows.store import keys
 from flows.store.connection import client, script, told
+from flows.store.ledger import Change, Ledger, entry, utc_now
 
 ANSWER_S = 5.0
 """A list of a hundred thousand plates has 10 MB."""
@@ -26,12 +28,14 @@ class ExemptionsStore:
     def __init__(self, url: str) -> None:
         self._address = masked(url)
         self._client = client(url, ANSWER_S)
+        self._ledger = Ledger(url)
         self._put = self._client.register_script(script("exempt"))
         self._known: dict[str, tuple[str, ExemptionList]] = {}
 
     def close(self) -> None:
         """Gives the connections back."""
         self._client.close()
+        self._ledger.close()
 
     def put(self, listed: ExemptionList, anew: bool = False) -> ExemptionList:
         """Puts a list in force, with what the one before it said of the time until then (:func:`carrying`). The same
@@ -65,6 +69,33 @@ class ExemptionsStore:
                 "a corrected list needs a later date of issue",
             )
         return listed
+
+    def remove(self, name: str, by: str, why: str, now: datetime | None = None) -> ExemptionList:
+        """Puts a list out of force for what comes: nothing waits for it any more. Whom it exempted stays exempt from
+        what was captured before. One of that name that is issued later takes its place again.
+
+        Args:
+            name: The list.
+            by: The person, for the audit log, which is written first.
+            why: Their reason.
+            now: The present.
+
+        Returns:
+            What is left of it.
+
+        Raises:
+            StoreError: If Redis is away.
+            FieldError: If there is none of that name in force, nobody is named, or no reason.
+        """
+        there = self.lists()
+        held = there.get(name)
+        if held is None or held.removed:
+            names = ", ".join(sorted(n for n, each in there.items() if not each.removed))
+            raise FieldError("NAME", f"a list that is in force ({names or 'there is none'})", repr(name))
+        said = entry(person(by), "exemptions.removed", subject=name, why=reason(why), sha256=held.digest)
+        self._ledger.commit(Change(entries=[said]), "remove a list of exempt plates")
+        at = max(now or utc_now(), held.issued_at + timedelta(milliseconds=1))
+        return self.put(ExemptionList(name=name, issued_at=at, entries=(), removed=True))
 
     def versions(self) -> dict[str, str]:
         """What is in force: name to version.

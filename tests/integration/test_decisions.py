@@ -330,6 +330,24 @@ def test_loading_a_list_decides_what_waited_beside_a_running_job(house: House, d
     assert len(house.of_type(DECISION)) == 4  # two held, two decided
 
 
+def test_a_list_that_is_issued_no_more_is_named_with_what_it_holds_up_and_removed(
+    house: House, dome: Any
+) -> None:
+    house.lists.put(permits(-48, "123ABC02", name="pilot"))
+    waits = violation(exemptions=("*",))
+    house.submit(waits, plate(waits, "999ZZZ09"))
+    answer = dome("exemptions", "load", yaml_list(house.home, "777TX02", issued_at=AT), "--json")
+    assert answer["held_up"] == {"pilot": 1}
+    told = dome("exemptions", "list")
+    assert "1 violation held up by pilot" in told
+    answer = dome("exemptions", "remove", "pilot", "--as", "dana", "--why", "the pilot is over", "--json")
+    assert (answer["decided"], answer["held_up"]) == ({"stands": 1}, {})
+    rows = {row["name"]: row for row in dome("exemptions", "list", "--json")["lists"]}
+    assert {name: (row["removed"], row["holds_up"]) for name, row in rows.items()} == {
+        "permits": (False, 0), "pilot": (True, 0),
+    }  # fmt: skip
+
+
 def test_a_malformed_list_changes_nothing_and_says_why(house: House, dome: Any) -> None:
     house.lists.put(permits(-48, "123ABC02"))
     waits = violation()

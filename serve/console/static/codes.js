@@ -213,6 +213,7 @@ export const CODES = {
   "action.violation.filed": ["бұзушылық тіркелді", "нарушение передано", "violation filed"],
   "action.camera.viewed": ["камера қаралды", "камера просмотрена", "camera viewed"],
   "action.evidence.exported": ["дәлелдеме пакеті алынды", "пакет доказательств выдан", "evidence package exported"],
+  "action.exemptions.removed": ["босатылғандар тізімі алынып тасталды", "перечень освобождённых снят", "list of exempt plates removed"],
   "action.webhook.created": ["вебхук жасалды", "вебхук создан", "webhook created"],
   "action.webhook.removed": ["вебхук жойылды", "вебхук удалён", "webhook removed"],
   "action.task.made": ["тапсырма берілді", "задание дано", "task made"],

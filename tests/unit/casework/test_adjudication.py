@@ -27,6 +27,9 @@ def by_name(*lists: ExemptionList) -> dict[str, ExemptionList]:
 
 OTHER = permits(-1, "999ZZZ09")
 STALE = permits(-25, "999ZZZ09")
+PILOT = permits(1, "123ABC02", name="pilot", valid_until=AT + timedelta(hours=1)).model_copy(
+    update={"removed": True}
+)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,11 @@ STALE = permits(-25, "999ZZZ09")
         (case(exemptions=("*",)), by_name(STALE, permits(-1, "123ABC02", name="taxis")), "dismissed", "exempt"),
         (case(exemptions=("*",)), by_name(STALE, permits(-1, name="taxis")), "held_stale_exemptions", "stale_list"),
         (case(exemptions=("permits", "taxis")), by_name(OTHER), "held_stale_exemptions", "stale_list"),
+        (case("777AAA02", exemptions=("*",)), by_name(OTHER, PILOT), "stands", "not_exempt"),
+        (case("777AAA02", n=3000, exemptions=("*",)), by_name(permits(49), PILOT), "stands", "not_exempt"),
+        (case(exemptions=("*",)), by_name(OTHER, PILOT), "dismissed", "exempt"),
+        (case("777AAA02", exemptions=("*",)), by_name(PILOT), "held_stale_exemptions", "stale_list"),
+        (case(exemptions=("pilot",)), by_name(OTHER, PILOT), "held_stale_exemptions", "stale_list"),
     ],
 )  # fmt: skip
 def test_a_case_is_judged(judged: Case, lists: dict[str, ExemptionList], state: str, reason: str) -> None:
@@ -97,6 +105,11 @@ def test_a_held_case_says_which_list_is_how_old() -> None:
     finding = judge(case(), by_name(STALE))
     assert finding.detail == "permits was issued 25.0 h before, 24 h are allowed"
     assert "never loaded" in judge(case(), {}).detail
+    assert judge(case(exemptions=("pilot",)), by_name(PILOT)).detail == "pilot was removed"
+    assert (
+        judge(case("777AAA02", exemptions=("*",)), by_name(PILOT)).detail
+        == "no list of exempt plates is in force"
+    )
 
 
 def test_equal_findings_on_equal_cases_are_one_event() -> None:

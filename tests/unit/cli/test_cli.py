@@ -25,7 +25,8 @@ def test_without_arguments_it_shows_its_commands(dome) -> None:
 @pytest.mark.parametrize(
     "command",
     ["check", "run", "demo", "scene", "evaluate events", "evaluate tracking", "evaluate detector",
-     "exemptions load", "exemptions list", "readjudicate", "weights list", "weights fetch", "weights verify"],
+     "exemptions load", "exemptions list", "exemptions remove", "readjudicate", "weights list",
+     "weights fetch", "weights verify"],
 )  # fmt: skip
 def test_every_command_explains_itself(dome, command: str) -> None:
     result = dome(*command.split(), "--help")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from violations import AT, permits, plate, violation
 
-from flows.desks.docket import Docket
+from flows.desks.docket import Docket, held_up
+from flows.domain.errors import FieldError
+from flows.store.audit import AuditStore
 from flows.store.exemptions import ExemptionsStore
 from flows.store.results import ResultsStore
 
@@ -37,3 +40,40 @@ def test_what_was_wrong_from_the_beginning_is_kept_by_nobody(redis_url: str) -> 
     lists = ExemptionsStore(redis_url)
     lists.put(permits(-1, "123ABC02"))
     assert lists.put(permits(0), anew=True) == permits(0) == lists.lists()["permits"]
+
+
+def test_a_list_that_nobody_issues_any_more_can_be_removed_and_holds_up_nobody(redis_url: str) -> None:
+    """A pilot, a name misspelt once: every violation whose rule asks all lists would wait for it for ever."""
+    lists, store = ExemptionsStore(redis_url), ResultsStore(redis_url)
+    lists.put(permits(-48, "123ABC02", name="pilot"))
+    lists.put(permits(-1))
+    holder, other = (violation(n, exemptions=("*",)) for n in range(2))
+    named = violation(2, exemptions=("pilot",))
+    store.write([holder, other, named, plate(holder), plate(other, "999ZZZ09"), plate(named, "999ZZZ09")])
+    docket = Docket(store, lists)
+    store.write(docket.sweep())
+    assert held_up(store, lists.lists()) == {"pilot": 3}
+    lists.remove("pilot", "dana", "the pilot is over", AT + timedelta(hours=2))
+    store.write(docket.sweep())
+    assert (store.in_state("dismissed"), store.in_state("stands")) == ([holder.id], [other.id])
+    assert held_up(store, lists.lists()) == {"pilot": 1}, "a site file counts on it"
+    (said,) = AuditStore(redis_url).entries()
+    assert (said.who, said.action, said.subject, said.why) == (
+        "dana", "exemptions.removed", "pilot", "the pilot is over",
+    )  # fmt: skip
+    lists.put(permits(3, name="pilot"))
+    store.write(docket.sweep())
+    assert store.in_state("stands") == [other.id, named.id]
+
+
+def test_only_a_list_in_force_can_be_removed_and_only_with_a_reason(redis_url: str) -> None:
+    lists = ExemptionsStore(redis_url)
+    lists.put(permits(0))
+    with pytest.raises(FieldError, match=r"a list that is in force \(permits\), got 'permit'"):
+        lists.remove("permit", "dana", "misspelt")
+    with pytest.raises(FieldError, match="a reason"):
+        lists.remove("permits", "dana", " ")
+    lists.remove("permits", "dana", "nobody issues it")
+    with pytest.raises(FieldError, match="there is none"):
+        lists.remove("permits", "dana", "again")
+    assert len(list(AuditStore(redis_url).entries())) == 1
