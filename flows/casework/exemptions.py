@@ -222,6 +222,9 @@ def read_exemptions(path: Path, now: datetime | None = None) -> ExemptionList:
     """
     source = _from_csv(path) if path.suffix.lower() == ".csv" else _from_yaml(path)
     found = _validated(source)
+    if found.removed:
+        such, how = "no such key: no office says so", "dome exemptions remove NAME --why TEXT"
+        raise FieldError("removed", such, "true", how, source.line(("removed",)))
     latest = (now or datetime.now(UTC)) + FUTURE
     if found.issued_at > latest:
         raise FieldError(

@@ -123,6 +123,7 @@ def test_freshness_counts_from_the_issue_to_the_capture(tmp_path: Path) -> None:
         (HEAD + "entries:\n - {plat: AAA111}", "entries.0.plat", 4, "plate", "unknown key"),
         (HEAD + "entries:\n - {plate: AAA111\n - {", "list.yaml", 5, "YAML", ""),
         (HEAD + "name: taxis\nentries: []", "name", 3, "each key once", "again"),
+        (HEAD + "removed: true\nentries: []", "removed", 3, "no such key", "true"),
         ("- 1", "document", 1, "a mapping", "a list"),
         ("", "list.yaml", None, "a mapping", "an empty file"),
     ],

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from violations import AT, permits, plate, violation
 
-from flows.desks.docket import Docket, held_up
+from flows.casework.adjudication import Withdrawal
+from flows.desks.docket import Docket, correct, held_up
 from flows.domain.errors import FieldError
 from flows.store.audit import AuditStore
 from flows.store.exemptions import ExemptionsStore
@@ -25,6 +26,19 @@ def test_a_permit_that_expired_after_the_deed_counts_on_whichever_list_decides(r
     lists.put(permits(2))
     store.write(Docket(store, lists).sweep())
     assert (store.in_state("dismissed"), store.in_state("stands")) == ([holder.id], [other.id])
+
+
+def test_deciding_again_by_a_later_list_accuses_nobody_whose_permit_has_expired_since(redis_url: str) -> None:
+    lists, store = ExemptionsStore(redis_url), ResultsStore(redis_url)
+    lists.put(permits(-1, "123ABC02", valid_until=AT + timedelta(hours=1)))
+    holder = violation()
+    store.write([holder, plate(holder)])
+    store.write(Docket(store, lists).sweep())
+    lists.put(permits(2))
+    since, until = AT - timedelta(hours=1), AT + timedelta(hours=1)
+    entries = store.violations(since, until)
+    (change,) = correct(store, entries, lists.lists(), "a late list", Withdrawal(), AT + timedelta(hours=3))
+    assert (change.state, change.changed) == ("dismissed", False)
 
 
 def test_the_same_list_again_changes_nothing_whatever_it_keeps(redis_url: str) -> None:
