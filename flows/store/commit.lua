@@ -12,7 +12,7 @@
 --   alert     {lead, fields ...}: is put into the stream of alerts; where is remembered until the lead is deleted
 --   extend    {case, ms, grace}: its unconfirmed leads may live until then, or their own deadline, and so many ms more
 --   entries   JSON texts of audit entries without seq, at, prev and hash
--- Returns {1, now, leads, probes and routes that went}, or {0, number of the guard, what came instead}.
+-- Returns {1, time of its entries, leads, probes and routes that went}, or {0, number of the guard, what came instead}.
 -- Time never goes back here: the latest one that was ever seen holds (the key "clock").
 local prefix, ask = ARGV[1], cjson.decode(ARGV[2])
 local call = redis.call
@@ -24,7 +24,9 @@ for i, guard in ipairs(ask.guards) do
   if got ~= false then got = tostring(got) end
   if got ~= guard[2] then return { 0, i - 1, got } end
 end
-local now_text = audit_time(prefix, ask.ahead and math.min(ask.now, redis_ms() + ask.ahead) or ask.now)
+local now = math.max(mark, ask.ahead and math.min(ask.now, redis_ms() + ask.ahead) or ask.now)
+call('SET', prefix .. 'clock', string.format('%.0f', now))
+local now_text = audit_time(prefix, now)
 
 local function note(body) audit_note(prefix, now_text, body) end
 

@@ -72,7 +72,7 @@ them.
 | ``{dome}:alerts:places`` | hash | lead to its place there, until the lead is deleted |
 | ``{dome}:plate:HASH:HOUR`` | sorted set | where a plate was seen in that UTC hour, JSON by capture time, ms; expires |
 | ``{dome}:audit`` | stream | the audit log, entry ``SEQ-1``: ``at body prev hash`` |
-| ``{dome}:audit:head`` | hash | ``seq`` and ``hash`` of its last entry |
+| ``{dome}:audit:head`` | hash | ``seq``, ``hash`` and ``at`` of its last entry |
 | ``{dome}:audit:sealed`` | hash | ``seal``, JSON of the newest seal, and ``sha256`` of its file |
 | ``{dome}:patrol:task:ID`` | hash | a patrol's task: ``json version`` |
 | ``{dome}:patrol:tasks`` | sorted set | tasks by the time they were made, ms since 1970 |

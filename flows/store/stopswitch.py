@@ -91,7 +91,11 @@ class StopSwitch:
         change = Change(
             entries=[entry(by, "clock.set", why=why, was=was, now=now.isoformat(timespec="seconds"))]
         )
-        change.commands = [["SET", keys.CLOCK, str(to_ms(now))], ["INCR", keys.CASES_VERSION]]
+        change.commands = [
+            ["SET", keys.CLOCK, str(to_ms(now))],
+            ["HDEL", keys.AUDIT_HEAD, "at"],  # the log's time likewise
+            ["INCR", keys.CASES_VERSION],
+        ]
         self._ledger.commit(change, "set the clock of the searches")
         return now
 

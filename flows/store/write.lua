@@ -72,10 +72,10 @@ local function was_deleted(about, kind)
 end
 
 -- What a person decided, also by correcting many at once, stands in the audit log, or is not decided.
-local function audit_decision(json, district, place)
+local function audit_decision(json, district)
   local said = cjson.decode(json).data
   if (said.by or 'machine') == 'machine' and (said.readjudication or '') == '' then return end
-  audit_note(prefix, audit_time(prefix, tonumber(string.match(place, '^%d+'))), cjson.encode({
+  audit_note(prefix, audit_time(prefix, redis_ms()), cjson.encode({
     who = said.by, action = 'violation.decided', subject = said.violation,
     why = said.readjudication ~= '' and said.readjudication or said.detail,
     details = { state = said.state, reason = said.reason, number = said.number, district = district },
@@ -117,7 +117,7 @@ for i = 2, #ARGV, 13 do
       redis.call('HSET', prefix .. 'event:' .. violation, 'decision', json)
       settle(violation, number, state, ms)
       note_claim(violation, state, place)
-      audit_decision(json, district, place)
+      audit_decision(json, district)
       if export ~= '' then
         redis.call('XADD', prefix .. 'outbox:proceedings', '*', 'decision', id, 'violation', violation,
           'action', export)

@@ -7,11 +7,17 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 from searching import DAY, HOUR, make_vehicle_case
+from violations import violation
 
+from flows.casework.adjudication import Case, Finding, decision_event
+from flows.casework.auditing import verify, whole
 from flows.domain.cases import Window
 from flows.domain.events import Event
+from flows.store import keys
+from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
-from flows.store.ledger import Change, Ledger, utc_now
+from flows.store.connection import client
+from flows.store.ledger import Change, Ledger, to_ms, utc_now
 from flows.store.results import ResultsStore, Retention
 
 
@@ -88,3 +94,34 @@ def test_who_deletes_a_violation_by_a_clock_that_is_ahead_keeps_nobody_from_auth
     assert ledger.now() - datetime.now(UTC) < timedelta(seconds=30)
     ledger.commit(Change(strict=True), "authorise a case")
     results.close(), ledger.close()
+
+
+def test_a_decision_on_a_violation_while_redis_s_clock_is_ahead_ends_no_search(
+    redis_url: str, cases: CaseStore
+) -> None:
+    """What its clock said for a second stays in the stream: later places are no earlier than that."""
+    results, redis = ResultsStore(redis_url), client(redis_url, 1.0)
+    redis.xadd(keys.EVENTS, {"id": "x"}, id=f"{to_ms(utc_now() + 2 * HOUR)}-0")
+    seen = redis.get(keys.CLOCK)
+    results.write([event := violation()])
+    results.write([decision_event(Case(event), Finding("stands", "not_exempt"), readjudication="a new list")])
+    assert redis.get(keys.CLOCK) == seen, "only searches move their time"
+    cases.sweep()
+    assert [case.id for case in cases.active().cases] == ["case-1"]
+    assert cases.authorise("case-2", "bolat").state == "authorised"
+    log = AuditStore(redis_url)
+    assert [entry.action for entry in log.entries()][-2:] == ["violation.decided", "case.authorised"]
+    assert verify(*whole(log), []) == []
+    log.close_connections(), results.close()
+
+
+def test_setting_the_clock_sets_the_log_s_time_too(redis_url: str, cases: CaseStore) -> None:
+    client(redis_url, 1.0).hset(keys.AUDIT_HEAD, "at", str(to_ms(utc_now() + HOUR)))
+    cases.set_clock("dana", "Redis's had been ahead")
+    cases.view("case-1", "dana")
+    log = AuditStore(redis_url)
+    ahead, now = [entry.at - utc_now() for entry in log.entries()][-2:]
+    assert ahead > HOUR - timedelta(minutes=1)
+    assert abs(now) < timedelta(minutes=1)
+    assert verify(*whole(log), []) == []
+    log.close_connections()
