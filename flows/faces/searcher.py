@@ -7,7 +7,6 @@ remembers, logs, counts by person or raises with anything of a picture in it.
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -112,8 +111,7 @@ class FaceSearcher:
         thresholds.check(eyes.model)
         self._eyes, self._source, self._thresholds, self._clock = eyes, source, thresholds, clock
         self._gallery = Gallery.empty()
-        self._latest: datetime | None = None
-        self._clock_turn = threading.Lock()
+        self._at: datetime | None = None
         self._confirmed: datetime | None = None
         self._embedded: dict[tuple[str, str], NDArray[np.float32]] = {}
         self._left_out: dict[str, str] = {}
@@ -145,8 +143,12 @@ class FaceSearcher:
         self._embedded.clear()
 
     def now(self) -> datetime:
-        """The present; a clock that goes back brings no case back to life."""
-        return self._reached(self._clock())
+        """The present: what the store last said, which never goes back there, or a later time by this clock.
+
+        Of a clock that is ahead nothing is remembered: nobody is searched for until it is right, and no longer.
+        """
+        own = self._clock()
+        return max(own, self._at or own)
 
     def scope(self) -> tuple[SearchCase, ...]:
         """The active cases, as cameras may know them. Called from any thread."""
@@ -169,20 +171,15 @@ class FaceSearcher:
         """What may be searched; a gallery of it holds from when this was asked, not from when it is built."""
         asked_at = self._clock()
         active = self._source.active()
-        took = self._clock() - asked_at  # by this clock alone: others may be ahead of it
-        self._reached(active.at)
+        self._at = active.at
         if active.version == self._gallery.version:
-            self._confirmed = self.now() - max(took, timedelta(0))
+            self._confirmed = asked_at
         return active
 
-    def _reached(self, at: datetime) -> datetime:
-        with self._clock_turn:
-            self._latest = max(self._latest or at, at)
-            return self._latest
-
     def _stale(self, after: timedelta = STALE) -> bool:
+        """By this clock alone: others may be ahead of it; and one that has gone back has confirmed nothing."""
         confirmed = self._confirmed
-        return confirmed is None or self.now() - confirmed > after
+        return confirmed is None or not timedelta(0) <= self._clock() - confirmed <= after
 
     def _fresh(self) -> Gallery:
         """The gallery as the cases are now; empty where that cannot be known."""

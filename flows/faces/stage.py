@@ -136,7 +136,6 @@ class FaceStage:
         self._cases: tuple[SearchCase, ...] = ()
         self._confirmed: datetime | None = None
         self._away = False
-        self._latest: datetime | None = None
         self._captured: datetime | None = None
         self._sampler = Sampler(LOOKS_HZ)
         self._seen: dict[int, Seen] = {}
@@ -159,7 +158,7 @@ class FaceStage:
             pass
         else:
             ours = [c for c in cases if self._camera.id in c.cameras or self._camera.district in c.districts]
-            self._cases, self._confirmed, self._away = tuple(ours), self._now(), False
+            self._cases, self._confirmed, self._away = tuple(ours), self._clock(), False
         self._forget_the_ended()
 
     async def await_scope(self) -> None:
@@ -167,11 +166,11 @@ class FaceStage:
 
         Whoever is never answered goes on in the end, which is counted, and does not wait again until an answer came.
         """
-        if self._away or self._known(self._now()):
+        if self._away or self._known(self._clock()):
             return
         for _ in range(SCOPE_TRIES):
             await self.refresh()
-            if self._known(self._now()):
+            if self._known(self._clock()):
                 return
             await asyncio.sleep(SCOPE_S)
         self._away = True
@@ -179,7 +178,7 @@ class FaceStage:
 
     def covered(self, at: datetime) -> list[SearchCase]:
         """The cases that cover a frame of this camera, now."""
-        return self._covering(at, self._running(self._now()))
+        return self._covering(at, self._running(self._clock()))
 
     def wants(self, at: datetime) -> bool:
         """Whether a frame's picture is to be held until its people are known. Called in the decoding thread.
@@ -187,7 +186,7 @@ class FaceStage:
         A file's pictures are held on what was last said: it asks again before it looks at any.
         """
         self._captured = at
-        maybe = self._running(self._now()) if self._camera.live else list(self._cases)
+        maybe = self._running(self._clock()) if self._camera.live else list(self._cases)
         return bool(self._covering(at, maybe)) and self._sampler.takes(at)
 
     def look(self, frame: Frame, picture: Picture, tracks: Sequence[Track]) -> None:
@@ -218,20 +217,16 @@ class FaceStage:
         while self._asking:
             await asyncio.wait(set(self._asking))
 
-    def _now(self) -> datetime:
-        self._latest = max(self._latest or self._clock(), self._clock())
-        return self._latest
-
     def _known(self, now: datetime) -> bool:
-        """Whether it was said lately what is searched."""
-        return self._confirmed is not None and now - self._confirmed <= SCOPE_STALE
+        """Whether it was said lately what is searched: what has ended is not, however wrong this clock is."""
+        return self._confirmed is not None and timedelta(0) <= now - self._confirmed <= SCOPE_STALE
 
     def _running(self, now: datetime) -> list[SearchCase]:
         """The cases that may cover frames of this camera, whatever their capture time."""
         return [case for case in self._cases if now < case.ends_at] if self._known(now) else []
 
     def _covering(self, at: datetime, cases: Sequence[SearchCase]) -> list[SearchCase]:
-        now, id, district = self._now(), self._camera.id, self._camera.district
+        now, id, district = self._clock(), self._camera.id, self._camera.district
         return [case for case in cases if covers(case, id, district, at, now, self._place)]
 
     def _request(
@@ -298,7 +293,7 @@ class FaceStage:
 
         Frames may not come any more, or none that a case covers: whoever asks for the scope does this.
         """
-        now = self._now()
+        now = self._clock()
         running = {case.id for case in self._running(now) if not self._window_is_over(case, now)}
         for seen in self._seen.values():
             seen.votes = {id: vote for id, vote in seen.votes.items() if id in running}

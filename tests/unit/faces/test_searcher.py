@@ -110,22 +110,37 @@ def test_a_case_that_is_closed_while_the_face_is_looked_at_gives_nothing() -> No
     assert search.searcher.look(head(RED)).hits == ()
 
 
-def test_a_clock_that_goes_back_brings_no_case_to_life() -> None:
+def test_a_clock_that_was_ahead_ends_no_search_once_it_is_right() -> None:
     search = Search()
     search.clock.on(8 * 24 * 3600)
     search.searcher.refresh()
     assert search.searcher.look(head(RED)).hits == ()
+    assert search.eyes.seen == 0
+    search.clock.at = T0
+    search.searcher.refresh()
+    assert len(search.searcher.scope()) == 1
+    assert len(search.searcher.look(head(RED)).hits) == 1
+
+
+def test_a_clock_that_goes_back_brings_no_case_to_life() -> None:
+    """Whatever it says: the store knows how late it was."""
+    search = Search()
+    search.clock.at = search.stores.at = T0 + 8 * 24 * HOUR
+    search.searcher.refresh()
     search.clock.at = T0
     search.searcher.refresh()
     assert search.searcher.look(head(RED)).hits == ()
     assert search.eyes.seen == 0
 
 
-def test_the_store_knows_a_later_time_than_a_clock_that_was_set_back() -> None:
+def test_a_gallery_that_a_clock_confirmed_while_it_was_ahead_is_none_once_it_is_right() -> None:
     search = Search()
-    search.stores.at = T0 + 8 * 24 * HOUR  # what others have seen
+    search.clock.on(3600)
     search.searcher.refresh()
-    assert search.searcher.look(head(RED)).hits == ()
+    search.clock.on(-3600)
+    search.stores.away = True
+    assert search.searcher.scope() == ()
+    assert search.searcher.look(head(RED)) == FaceAnswer()
 
 
 def test_without_the_store_nobody_is_searched_for() -> None:

@@ -254,11 +254,30 @@ async def test_what_agreed_for_a_case_stays_when_another_ends() -> None:
     assert [list(seen.votes) for seen in stage.stage._seen.values()] == [["case-1"]]
 
 
-async def test_a_clock_that_goes_back_brings_no_case_to_life() -> None:
-    stage = Stage(CASE)
+async def test_a_clock_that_was_ahead_ends_no_search_once_it_is_right() -> None:
+    stage = Stage(CASE, live=True)
     stage.clock.at = T0 + 8 * 24 * HOUR
     await stage.stage.refresh()
     assert stage.stage.covered(T0) == []
+    stage.clock.at = T0
+    await stage.stage.refresh()
+    assert stage.stage.covered(T0) == [CASE]
+
+
+async def test_what_was_confirmed_by_a_clock_that_was_ahead_is_not_known_once_it_is_right() -> None:
+    stage = Stage(CASE, live=True)
+    stage.clock.at = T0 + HOUR
+    await stage.stage.refresh()
+    stage.search.away, stage.clock.at = True, T0
+    await stage.stage.refresh()
+    assert stage.stage.covered(T0) == []
+
+
+async def test_a_clock_that_goes_back_brings_no_case_to_life() -> None:
+    stage = Stage(CASE, live=True)
+    stage.clock.at = T0 + 8 * 24 * HOUR
+    stage.search.cases = ()  # it has ended: nobody says any more that it is searched
+    await stage.stage.refresh()
     stage.clock.at = T0
     await stage.stage.refresh()
     assert stage.stage.covered(T0) == []
