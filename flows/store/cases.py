@@ -159,6 +159,10 @@ class CaseStore:
         """Who has stopped all searching, when and why; empty while nobody has."""
         return self._switch.stopped()
 
+    def require_stoppable(self) -> None:
+        """See :meth:`flows.store.stopswitch.StopSwitch.require_movable`."""
+        self._switch.require_movable()
+
     def _read(self, ids: Sequence[str]) -> list[SearchCase]:
         with told("read cases", self._ledger.address):
             pipe = self._redis.pipeline(transaction=False)

@@ -24,6 +24,9 @@ for i, guard in ipairs(ask.guards) do
   if got ~= false then got = tostring(got) end
   if got ~= guard[2] then return { 0, i - 1, got } end
 end
+-- A Redis that is full refuses a script whose first change needs memory. What stops or ends something, or is written
+-- down, needs little and must be possible then, too; what begins or comes in waits for room.
+if not ask.strict and not ask.alert then call('DEL', prefix .. 'nothing') end
 local now = math.max(mark, ask.ahead and math.min(ask.now, redis_ms() + ask.ahead) or ask.now)
 call('SET', prefix .. 'clock', string.format('%.0f', now))
 local now_text = audit_time(prefix, now)

@@ -89,6 +89,7 @@ them.
 | ``{dome}:present`` | string | when something was last deleted by its age, or could have been, ms |
 | ``{dome}:present:doubted`` | string | since when nothing is, because the clock has leapt ahead, ms; else absent |
 | ``{dome}:clock`` | string | the latest time that the searches have seen, ms: it never goes back |
+| ``{dome}:nothing`` | | never there: deleting it shows whether Redis takes what is written |
 
 The scripts beside this file (``write.lua``, ``prune.lua``, ``forget.lua``, ``unconfirmed.lua``, ``unreport.lua``,
 ``exempt.lua``, ``commit.lua``, ``note.lua``) build the same names from :data:`PREFIX`.
@@ -128,6 +129,7 @@ AUDIT = f"{PREFIX}audit"
 AUDIT_HEAD = f"{AUDIT}:head"
 AUDIT_SEALED = f"{AUDIT}:sealed"
 CLOCK = f"{PREFIX}clock"
+NOTHING = f"{PREFIX}nothing"
 EVIDENCE_STORES = f"{PREFIX}evidence:stores"
 PRESENT = f"{PREFIX}present"
 PRESENT_DOUBTED = f"{PRESENT}:doubted"

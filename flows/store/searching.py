@@ -30,7 +30,8 @@ class Searching:
         self._leads.close_connections()
 
     def active(self) -> Active:
-        """What may be searched."""
+        """What may be searched; where nobody could stop it, nothing may."""
+        self._cases.require_stoppable()
         return self._cases.active()
 
     def probe(self, case_id: str, probe_id: str) -> bytes:

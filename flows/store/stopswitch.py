@@ -29,6 +29,15 @@ class StopSwitch:
             switch: Any = self._redis.get(keys.STOPPED)
         return said(switch.decode()) if switch else ""
 
+    def require_movable(self) -> None:
+        """Nobody could stop a search where Redis answers but takes nothing: its disk is full, its replicas are lost.
+
+        Raises:
+            StoreError: If it is so, or Redis is away.
+        """
+        with told("see whether searching could be stopped", self._ledger.address):
+            self._redis.delete(keys.NOTHING)
+
     def stop_all(self, by: str, why: str) -> None:
         """Ends all searching until :meth:`resume`.
 
