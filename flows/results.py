@@ -201,7 +201,8 @@ def _search_desk(settings: Settings, redis_url: str, also: tuple[Sweeps, ...]) -
     cases = CaseStore(redis_url, files=EvidenceStore(settings.evidence))
     hasher = PlateHasher.of(settings.plate_key.get_secret_value())
     sightings = SightingStore(redis_url, hasher)
-    return SearchDesk((cases, sightings, *also), AuditStore(redis_url), Seals(settings.audit))
+    audit, seals = AuditStore(redis_url), Seals(settings.audit)
+    return SearchDesk((cases, sightings, *also), audit, seals, cases.stop_by_itself)
 
 
 def _count_start(settings: Settings) -> int:

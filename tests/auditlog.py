@@ -41,6 +41,9 @@ class FakeLog:
     def head(self) -> Head:
         return Head(len(self.held), self.held[-1].fields["hash"]) if self.held else Head(0, "")
 
+    def hash_of(self, seq: int) -> str:
+        return next((row.fields["hash"] for row in self.held if row.seq == seq), "")
+
     def end(self, since: int) -> tuple[list[Row], Head]:
         return self.held[since:], self.head()
 

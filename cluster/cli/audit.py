@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.cli.case import AsJson
+from cluster.cli.case import As, AsJson, Why
 from cluster.cli.shell import FAILED, counted, print_json, stdout
 
 app = typer.Typer(no_args_is_help=True, help="The append-only log of all searches.")
@@ -33,8 +33,13 @@ def verify(as_json: AsJson = False) -> None:
     sealed = seals[-1][0].last if seals else 0
     if as_json:
         print_json({"ok": not problems, "entries": head.seq, "seals": len(seals), "sealed": sealed,
-                    "head": head.hash, "problems": problems})  # fmt: skip
+                    "begun": [seal.number for seal, _ in seals if seal.anew], "head": head.hash,
+                    "problems": problems})  # fmt: skip
     else:
+        for seal, _ in seals:
+            if seal.anew:
+                stdout().print(f"seal {seal.number}, {seal.sealed_at:%Y-%m-%d %H:%M}: the log began anew, and what was "
+                               "sealed before is not all there; see its entry audit.begun")  # fmt: skip
         for problem in problems:
             stdout().print(f"[bold red]{problem}[/]")
         verdict = "whole" if not problems else counted(len(problems), "problem")
@@ -42,6 +47,33 @@ def verify(as_json: AsJson = False) -> None:
                        f" up to entry {sealed}; the last entry's hash is {head.hash or 'none'}")  # fmt: skip
     if problems:
         raise typer.Exit(FAILED)
+
+
+@app.command()
+def begin(by: As, why: Why) -> None:
+    """Say that Redis came back from a backup, older than its seals: the log as it is now is sealed anew.
+
+    Look through the cases first: what was ended since that backup is active again, and what was begun is gone.
+    Searching, which was stopped when this was noticed, is resumed with: dome case resume.
+    """
+    from cluster.searching import searching
+    from flows.domain.cases import person, reason
+    from flows.domain.errors import StoreError
+    from flows.store.ledger import entry, noted, utc_now
+
+    with searching(sweep=False) as stores:
+        lost = stores.seals.lost(stores.audit)
+        if not lost:
+            raise StoreError("the audit log holds what was sealed: it need not begin anew")
+        noted(
+            stores.address, entry(person(by), "audit.begun", why=reason(why), lost=lost), "begin the log anew"
+        )
+        seal = stores.seals.write(stores.audit, utc_now(), anew=True)
+        stopped = stores.cases.stopped()
+    assert seal is not None
+    stdout().print(f"seal {seal.number} begins the log anew, with entries 1 to {seal.last}; {lost}")
+    if stopped:
+        stdout().print(f"searching is stopped by {stopped}")
 
 
 @app.command()

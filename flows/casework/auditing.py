@@ -60,12 +60,17 @@ class Log(Protocol):
 
     def rows(self, since: int = 0) -> Iterator[Row]: ...
     def head(self) -> Head: ...
+    def hash_of(self, seq: int) -> str: ...
     def end(self, since: int) -> tuple[list[Row], Head]: ...
     def sealed(self) -> Sealed | None: ...
     def note_sealed(self, sealed: Sealed) -> None: ...
 
 
 # Seals
+
+
+class LogCut(StoreError):
+    """The log does not hold what was sealed: Redis came back older than its seals, or was changed."""
 
 
 class Seals:
@@ -95,22 +100,27 @@ class Seals:
                 unreadable[number] = str(error)
         return found, unreadable
 
-    def write(self, log: Log, now: datetime) -> Seal | None:
+    def write(self, log: Log, now: datetime, *, anew: bool = False) -> Seal | None:
         """Seals what is new; None if nothing is.
 
         Where files are gone, or cannot be read, seals go on from the newest that was noted: what is missing stays
         missing.
+
+        Args:
+            log: The log.
+            now: The present.
+            anew: Seals the whole log, whatever was sealed before: where that is lost, and a person has said so.
 
         Raises:
             StoreError: If it cannot be written, the log cannot be read, or what would be sealed is not whole.
         """
         number, before = self._newest(log)
         last, digest = before or (None, "")
-        since = last.last if last else 0
+        since, prev = (last.last, last.hash) if last and not anew else (0, GENESIS)
         rows = list(log.rows(since))
         if not rows:
             return None
-        broken = next(iter(chain_problems(rows, since, last.hash if last else GENESIS)), "")
+        broken = next(iter(chain_problems(rows, since, prev)), "")
         if broken:
             raise StoreError(
                 f"the audit log is not sealed, because it is not whole: {broken}; see: dome audit verify"
@@ -123,14 +133,28 @@ class Seals:
             root=merkle_root([row.fields["hash"] for row in rows]),
             hash=rows[-1].fields["hash"],
             before=digest,
+            anew=anew,
         )
         log.note_sealed((seal, self._put(self._path(seal.number), seal)))
         return seal
 
     def write_if_due(self, log: Log, now: datetime) -> Seal | None:
-        """The same, once an hour."""
+        """The same, once an hour.
+
+        Raises:
+            LogCut: If the log does not hold what was sealed, at once.
+        """
         _, before = self._newest(log)
+        if lost := _lost(log, before):
+            raise LogCut(
+                f"{lost}: Redis came back older than its seals, or was changed; look through the cases, of which some "
+                "may have been ended since, then: dome audit begin --as NAME --why TEXT"
+            )
         return self.write(log, now) if before is None or _is_due(before[0], now) else None
+
+    def lost(self, log: Log) -> str:
+        """What was sealed and is not in the log; empty where it is."""
+        return _lost(log, self._newest(log)[1])
 
     def _newest(self, log: Log) -> tuple[int, Sealed | None]:
         """The highest number that a seal has, and the newest that can be read, whether its file is still there or not.
@@ -192,6 +216,12 @@ def _read(number: int, path: Path) -> Sealed:
     if seal.number != number:
         raise StoreError(f"seal {number}: {path} was changed: it says that it is seal {seal.number}")
     return seal, hashlib.sha256(data).hexdigest()
+
+
+def _lost(log: Log, newest: Sealed | None) -> str:
+    if newest is None or log.hash_of(newest[0].last) == newest[0].hash:
+        return ""
+    return f"the audit log does not hold entry {newest[0].last} as seal {newest[0].number} has it"
 
 
 def _is_due(newest: Seal, now: datetime) -> bool:
@@ -271,16 +301,19 @@ def _hashed(row: Row) -> bool:
 
 def _seal_problems(hashes: dict[int, str], seals: Sequence[Sealed], unreadable: Collection[int]) -> list[str]:
     problems, expected, since, before = [], 1, 0, ""
+    begun = max((seal.number for seal, _ in seals if seal.anew), default=0)
     for seal, digest in seals:
         name = f"seal {seal.number}"
         gap = range(expected, seal.number)
         if gap:
             problems += [f"seal {number}: missing" for number in gap if number not in unreadable][:1]
-        elif seal.before != before or seal.first != since + 1:
+        elif seal.before != before or seal.first != (1 if seal.anew else since + 1):
             problems.append(f"{name}: it does not follow the seal before: one of both was changed")
         covered = [hashes.get(n, "") for n in range(seal.first, seal.last + 1)]
         gone = covered.count("")
-        if gone:
+        if seal.number < begun:
+            pass  # what it covers was lost
+        elif gone:
             problems.append(f"{name}: {gone} of the {len(covered)} entries that it covers are gone")
         elif merkle_root(covered) != seal.root or covered[-1] != seal.hash:
             problems.append(f"{name}: entries {seal.first} to {seal.last} are not those that were sealed")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
-from flows.casework.auditing import Log, Seals
+from flows.casework.auditing import Log, LogCut, Seals
 from flows.domain.errors import DomeError
 from flows.domain.events import Event
 from flows.store.lines import Line
@@ -28,6 +28,8 @@ class SearchDesk:
         sweeps: Cases first: what they delete is not collected.
         audit: The log.
         seals: Where its seals are written.
+        stop: Stops all searching, with a reason, unless it is stopped: where the log does not hold what was sealed,
+            cases that were rejected may be active again.
         now: The present.
     """
 
@@ -36,9 +38,11 @@ class SearchDesk:
         sweeps: tuple[Sweeps, ...],
         audit: Log,
         seals: Seals,
+        stop: Callable[[str], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._sweeps, self._audit, self._seals, self._now = sweeps, audit, seals, now
+        self._sweeps, self._audit, self._seals = sweeps, audit, seals
+        self._stop, self._now = stop, now
 
     def wants(self, line: Line) -> bool:
         """None: leads and sightings go to their stores by themselves."""
@@ -60,4 +64,8 @@ class SearchDesk:
         return []
 
     def _seal(self) -> int:
-        return self._seals.write_if_due(self._audit, self._now()) is not None
+        try:
+            return self._seals.write_if_due(self._audit, self._now()) is not None
+        except LogCut as cut:
+            self._stop(str(cut))
+            raise

@@ -41,6 +41,7 @@ Action = Literal[
     "searching.stopped",
     "searching.resumed",
     "clock.set",
+    "audit.begun",
     "violation.decided",
     "violation.deleted",
     "violation.filed",
@@ -137,6 +138,8 @@ class Seal(BaseModel):
         root: Merkle root over the hashes of those entries.
         hash: Hash of the last of them.
         before: SHA-256 of the file of the seal before; empty for the first.
+        anew: The log begins anew with it, from entry 1: Redis had come back older than its seals, and not all that
+            those before cover is there.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -148,6 +151,7 @@ class Seal(BaseModel):
     root: str
     hash: str
     before: str = ""
+    anew: bool = False
 
 
 def month_of(at: datetime) -> str:

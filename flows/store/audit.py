@@ -63,6 +63,12 @@ class AuditStore:
         with told("read the audit log", self._address):
             return _head(self._redis.hmget(keys.AUDIT_HEAD, "seq", "hash"))
 
+    def hash_of(self, seq: int) -> str:
+        """The hash of the entry with that number; empty if there is none."""
+        with told("read the audit log", self._address):
+            found: Any = self._redis.xrange(keys.AUDIT, min=f"{seq}-1", max=f"{seq}-1")
+        return found[0][1].get(b"hash", b"").decode() if found else ""
+
     def end(self, since: int) -> tuple[list[Row], Head]:
         """Entries after the number ``since``, and what the last one should be: both of the same moment."""
         with told("read the audit log", self._address):

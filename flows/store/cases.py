@@ -275,6 +275,10 @@ class CaseStore:
         """See :meth:`flows.store.stopswitch.StopSwitch.stop_all`."""
         self._switch.stop_all(by, why)
 
+    def stop_by_itself(self, why: str) -> None:
+        """See :meth:`flows.store.stopswitch.StopSwitch.stop_by_itself`."""
+        self._switch.stop_by_itself(why)
+
     def resume(self, by: str, why: str) -> None:
         """See :meth:`flows.store.stopswitch.StopSwitch.resume`."""
         self._switch.resume(by, why)

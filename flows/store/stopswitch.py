@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from flows.domain.cases import person, reason
+from flows.domain.cases import SYSTEM, person, reason
 from flows.domain.errors import CaseError, ChangedMeanwhile
 from flows.store import keys
 from flows.store.connection import told
@@ -46,8 +47,18 @@ class StopSwitch:
             FieldError: If nobody is named, or no reason.
             StoreError: If Redis is away.
         """
-        person(by)
-        reason(why)
+        self._stop(person(by), reason(why))
+
+    def stop_by_itself(self, why: str) -> None:
+        """The system stops all searching, unless somebody has, until a person resumes it.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with suppress(CaseError):
+            self._stop(SYSTEM, why)
+
+    def _stop(self, by: str, why: str) -> None:
         switch = json.dumps({"by": by, "at": self._ledger.now().isoformat(timespec="seconds"), "why": why})
         change = Change(
             guards=[(["GET", keys.STOPPED], None)], entries=[entry(by, "searching.stopped", why=why)]

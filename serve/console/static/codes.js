@@ -193,6 +193,7 @@ export const CODES = {
   "action.route.deleted": ["маршрут жойылды", "маршрут удалён", "route deleted"],
   "action.searching.stopped": ["барлық іздеу тоқтатылды", "весь розыск остановлен", "all searching stopped"],
   "action.searching.resumed": ["іздеу жалғасты", "розыск возобновлён", "searching resumed"],
+  "action.audit.begun": ["журнал жаңадан басталды", "журнал начат заново", "log begun anew"],
   "action.clock.set": ["сағат қойылды", "часы переведены", "clock set"],
   "action.violation.deleted": ["расталмаған бұзушылық жойылды", "неподтверждённое нарушение удалено", "unconfirmed violation deleted"],
   "action.violation.decided": ["бұзушылық шешілді", "решение по нарушению", "violation decided"],

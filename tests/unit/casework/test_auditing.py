@@ -10,7 +10,7 @@ import pytest
 from auditlog import FakeLog
 from searching import DAY, HOUR, T0
 
-from flows.casework.auditing import Row, Seals, as_object, figures, verify, whole
+from flows.casework.auditing import LogCut, Row, Seals, as_object, figures, verify, whole
 from flows.domain.audit import GENESIS, Action, AuditEntry
 from flows.domain.errors import StoreError
 
@@ -172,6 +172,35 @@ def test_of_two_who_seal_at_once_the_second_is_told_and_notes_nothing(log: FakeL
         seals.write(log, T0 + 2 * HOUR)
     assert log.noted != before
     assert problems(log, seals) == []
+
+
+@pytest.mark.parametrize("since", [0, 1, 5])
+def test_a_log_that_came_back_from_a_backup_is_told_at_once_and_sealed_again_once_a_person_has_begun_it_anew(
+    log: FakeLog, seals: Seals, since: int
+) -> None:
+    backup, noted = list(log.held), log.noted
+    for action in ("case.rejected", "case.closed"):
+        log.note(action)
+    assert seals.write(log, T0) is not None
+    log.held, log.noted = backup, noted
+    for _ in range(since):
+        log.note("lead.viewed")
+    for _ in range(2):
+        with pytest.raises(LogCut, match="does not hold entry 5 as seal 4 has it"):
+            seals.write_if_due(log, T0)
+    assert "entry 5 as seal 4 has it" in seals.lost(log)
+    assert problems(log, seals) != []
+    log.note("audit.begun")
+    seal = seals.write(log, T0, anew=True)
+    assert seal is not None
+    assert (seal.number, seal.first, seal.last) == (5, 1, 4 + since)
+    assert (problems(log, seals), seals.lost(log)) == ([], "")
+    log.note("case.created")
+    assert seals.write_if_due(log, T0 + HOUR) is not None
+    assert problems(log, seals) == []
+    del log.held[0]
+    assert "seal 5: 1 of the" in " ".join(problems(log, seals))
+    assert "seal 4" not in " ".join(problems(log, seals))
 
 
 def answer(lead: str, action: Action, why: str = "", state: str = "rejected") -> AuditEntry:

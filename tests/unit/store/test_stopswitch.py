@@ -63,3 +63,12 @@ def test_where_nobody_could_stop_a_search_nobody_is_searched_for(house: House) -
         house.searching.active()
     house.redis.config_set(NO_REPLICAS[0], NO_REPLICAS[2])
     assert house.searched == ["case-1"]
+
+
+def test_the_system_stops_where_nobody_has_and_a_person_resumes(house: House) -> None:
+    house.cases.stop_by_itself("Redis is older than its seals")
+    assert house.searched == []
+    house.cases.stop_by_itself("again")
+    assert house.cases.stopped().startswith("system at 2090-05-04T08:00:00+00:00: Redis is older")
+    house.cases.resume("bolat", "looked through")
+    assert house.searched == ["case-1"]
