@@ -70,7 +70,8 @@ def searching(
 
     Args:
         settings: From the environment if None.
-        sweep: False where nothing may come before what the command does: the stop switch, a check of the audit log.
+        sweep: False where nothing may come before what the command does: the stop switch, the clock, a check of
+            the audit log.
         sealed: Whether pictures are written or opened: without ``DOME_PROBE_KEY`` that is refused at once.
 
     Raises:

@@ -248,7 +248,7 @@ def clock(by: As, why: Why) -> None:
     """
     from cluster.searching import searching
 
-    with searching() as stores:
+    with searching(sweep=False) as stores:  # which would end cases by the wrong time
         stdout().print(f"it is {stores.cases.set_clock(by, why).isoformat(timespec='seconds')}")
 
 
