@@ -36,6 +36,8 @@ class RuleLaw(Config):
         bands: Articles by how far a limit is exceeded, ascending.
         exemptions_max_age_h: A list of exempt plates older than this decides nothing: violations that depend on
             it wait. None: no list is asked unless the site file names one; the profile's age holds for that.
+        exemption_lists: The lists that must be there before a plate is said to be on none, where the site file names
+            none. Without any, those that are loaded are asked, and a person decides on whoever is on none of them.
         needs_review: A machine's verdict is never final.
         evaluated_may_stand: Except at a camera whose own evaluation report is good enough.
     """
@@ -44,8 +46,15 @@ class RuleLaw(Config):
     tolerance_kmh: float = Field(default=0.0, ge=0, le=50)
     bands: tuple[SpeedBand, ...] = ()
     exemptions_max_age_h: float | None = Field(default=None, gt=0)
+    exemption_lists: tuple[Name, ...] = ()
     needs_review: bool = False
     evaluated_may_stand: bool = False
+
+    @model_validator(mode="after")
+    def _lists_have_an_age(self) -> RuleLaw:
+        if self.exemption_lists and self.exemptions_max_age_h is None:
+            raise ValueError("exemptions_max_age_h: expected hours beside exemption_lists, got none")
+        return self
 
     @model_validator(mode="after")
     def _ascending(self) -> RuleLaw:
@@ -144,6 +153,9 @@ class JurisdictionProfile(Config):
         said = self.model_dump(mode="json", exclude=set() if self.country else {"country"})
         if self.retention.task_days == TASK_DAYS:
             del said["retention"]["task_days"]
+        for rule in said["rules"].values():
+            if not rule["exemption_lists"]:
+                del rule["exemption_lists"]
         text = json.dumps(said, sort_keys=True, ensure_ascii=False)
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -138,9 +138,8 @@ class _Desk:
         """Puts a list in force; how it is in force now."""
         from flows.casework.exemptions import check_whole
 
-        held = self.lists.lists().get(found.name)
-        if held is not None and not fewer:
-            check_whole(found, held)
+        if not fewer:
+            check_whole(found, self.lists.lists().get(found.name))
         return self.lists.put(found, anew)
 
     def decide(self) -> Counter[str]:

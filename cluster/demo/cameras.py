@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from cluster.demo import JURISDICTION
 from cluster.demo.today import taken
 from cluster.sitewriter import ClipCamera, Road
+from flows.domain.ruleset import Rule, kind_of
+from flows.jurisdiction import load_profile
 from flows.scenes.truth import SceneTruth
+
+LIST: Final = "demo"
+"""The demo's list of exempt plates, which its rules name: what is on no list that nobody named, a person decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +116,20 @@ class Clip:
             calibration=truth.calibration,
             limit_kmh=truth.limit_kmh if camera.street else None,
             road=Road.of(truth) if camera.rules else Road(),
-            rules=truth.rules if camera.rules else (),
+            rules=_asking(truth.rules) if camera.rules else (),
             district=camera.district,
             detector=detector,
             note=camera.note,
             place=camera.place,
         )
+
+
+def _asking(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+    """The same rules; those that the law knows exemptions from name the demo's list."""
+    law = load_profile(JURISDICTION).law
+    return tuple(
+        rule if law(kind_of(type(rule))).exemptions_max_age_h is None else rule.model_copy(
+            update={"exemptions": (LIST,)}
+        )
+        for rule in rules
+    )  # fmt: skip

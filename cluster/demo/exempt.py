@@ -9,12 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from cluster.demo.cameras import Clip
+from cluster.demo.cameras import LIST, Clip
 from flows.casework.exemptions import Exemption, ExemptionList
 from flows.domain.events import Event
 from flows.settings import Settings
 
-NAME: Final = "demo"
 ENTRIES: Final = (
     Exemption(plate="103 AMB 02", reason="ambulance station 3"),
     Exemption(plate="101 FIR 02", reason="fire brigade 1"),
@@ -25,7 +24,7 @@ ENTRIES: Final = (
 def demo_list(clips: Sequence[Clip]) -> ExemptionList:
     """A list issued an hour before the first clip was taken, so that it is fresh for all of them."""
     first = min(clip.truth.started_at for clip in clips)
-    return ExemptionList(name=NAME, issued_at=first - timedelta(hours=1), entries=ENTRIES)
+    return ExemptionList(name=LIST, issued_at=first - timedelta(hours=1), entries=ENTRIES)
 
 
 def put_in_force(listed: ExemptionList, file: Path, settings: Settings) -> None:

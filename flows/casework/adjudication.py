@@ -23,11 +23,11 @@ from flows.domain.events import DECISION, Event
 from flows.domain.review import MACHINE_STATES, Export, MachineState, ReviewReason, State, corrected
 
 Reason = Literal[
-    "not_exempt", "exempt", "near_exempt", "stale_list", "plate_unread", "law_asks_review", "withdrawn",
-    "independent",
+    "not_exempt", "exempt", "near_exempt", "stale_list", "plate_unread", "law_asks_review", "lists_unnamed",
+    "withdrawn", "independent",
 ]  # fmt: skip
-"""``near_exempt``: it would be exempt if letters that look alike were misread; ``independent``: it depends on
-no list."""
+"""``near_exempt``: it would be exempt if letters that look alike were misread; ``lists_unnamed``: it is on none of the
+lists that happen to be loaded, and nobody said which there must be; ``independent``: it depends on no list."""
 EVERY: Final = "*"
 """Instead of a list's name: all there are."""
 READER: Final = "reader:"
@@ -285,6 +285,8 @@ def _by_lists(case: Case, lists: Mapping[str, ExemptionList | None]) -> Finding:
         return Finding("needs_review", "near_exempt", f"a plate on {near} looks alike", refs)
     if case.violation.data.get("needs_review"):
         return Finding("needs_review", "law_asks_review", "on no list", refs)
+    if EVERY in case.lists:
+        return Finding("needs_review", "lists_unnamed", "on none of the lists that are loaded", refs)
     return Finding("stands", "not_exempt", "on no list", refs)
 
 

@@ -47,6 +47,8 @@ FUTURE: Final = timedelta(minutes=5)
 """A list from the future would count as fresh for too long; clocks of offices differ by this much."""
 SHRINKS: Final = 0.5
 """A list without this share of the plates that still hold is rather a file that was cut off."""
+LATELY: Final = timedelta(days=30)
+"""Where all permits end on one day and none holds any more, those that held so shortly before are looked for."""
 KEPT: Final = timedelta(days=400)
 """What holds no more is kept for so long: violations are for a year (``violation_days`` of our profiles), and some days
 go by until the last decision on one."""
@@ -149,27 +151,39 @@ class ExemptionList(Config):
         return _grouped(self.entries, folded_plate)
 
 
-def check_whole(fresh: ExemptionList, held: ExemptionList) -> None:
-    """Whether a list may be whole, against the one in force: a file that was cut off is a list like any other.
+def check_whole(fresh: ExemptionList, held: ExemptionList | None) -> None:
+    """Whether a list may be whole, against the one in force: a file that was cut off is a list like any other, and one
+    that names nobody accuses whoever should be on it.
 
     Plates are looked for, not counted: a list keeps what has expired, the oldest mostly first, so that its first half
     may have more entries than there are plates that still hold, and none of those.
 
     Args:
         fresh: The list that is to take its place.
-        held: The list in force; what has expired in it by then does not count.
+        held: The list in force, if there is one; what has expired in it by then does not count, unless all has.
 
     Raises:
-        FieldError: If most of the plates that would still be exempt are not there.
+        FieldError: If it is empty, or most of the plates that would still be exempt are not there.
     """
-    zone = held.issued_at.utcoffset() or timedelta()
-    still = {normal_plate(e.plate) for e in held.entries if _holds(e, fresh.issued_at, zone)}
+    hint = "see whether the file is whole; --fewer loads it all the same"
+    if not fresh.entries:
+        raise FieldError("entries", "a plate or more", 0, hint)
+    if held is None:
+        return
+    still, when = _exempt(held, fresh.issued_at), "now"
+    if not still:
+        still, when = _exempt(held, fresh.issued_at - LATELY), f"{LATELY.days} days before"
     left = len(still & {normal_plate(e.plate) for e in fresh.entries})
     if left < SHRINKS * len(still):
-        expected = f"{math.ceil(SHRINKS * len(still))} or more of the {len(still)} plates that are exempt now"
-        raise FieldError(
-            "entries", expected, left, "see whether the file is whole; --fewer loads it all the same"
+        expected = (
+            f"{math.ceil(SHRINKS * len(still))} or more of the {len(still)} plates that are exempt {when}"
         )
+        raise FieldError("entries", expected, left, hint)
+
+
+def _exempt(held: ExemptionList, at: datetime) -> set[str]:
+    zone = held.issued_at.utcoffset() or timedelta()
+    return {normal_plate(e.plate) for e in held.entries if _holds(e, at, zone)}
 
 
 def carrying(fresh: ExemptionList, held: ExemptionList) -> ExemptionList:

@@ -64,7 +64,8 @@ def _exempting(config: RuleConfig, profile: JurisdictionProfile) -> str:
     asked = standing_of(config, profile)
     if not asked.exemptions:
         return ""
-    named = ", ".join("all that there are" if name == "*" else name for name in asked.exemptions)
+    every = "those that are loaded, and then a person decides"
+    named = ", ".join(every if name == "*" else name for name in asked.exemptions)
     return f"; exempt plates by lists: {named}, issued at most {asked.exemptions_max_age_h:g} h before"
 
 

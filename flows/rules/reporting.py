@@ -146,11 +146,12 @@ class Standing:
 
 
 def standing_of(config: RuleConfig, profile: JurisdictionProfile) -> Standing:
-    """What the site file and the law ask of a rule: the lists that it names; every list (``*``) where the law knows
-    exemptions and it names none. No list is believed at any age: where the law states none for the rule, the
-    profile's holds."""
+    """What the site file and the law ask of a rule: the lists that it names, else those that the law does, else those
+    that are loaded (``*``) where the law knows exemptions. No list is believed at any age: where the law states none
+    for the rule, the profile's holds."""
     law = profile.law(kind_of(type(config)))
-    lists = tuple(sorted(set(config.exemptions))) or (("*",) if law.exemptions_max_age_h is not None else ())
+    every = ("*",) if law.exemptions_max_age_h is not None else ()
+    lists = tuple(sorted(set(config.exemptions or law.exemption_lists))) or every
     age_h = (law.exemptions_max_age_h or profile.exemptions_max_age_h) if lists else None
     state = _state(bool(lists), law.needs_review)
     return Standing(lists, age_h, law.needs_review, profile.version, state)

@@ -75,6 +75,7 @@ export const CODES = {
   "why.near_exempt": ["ұқсас нөмір босатылған", "похожий номер освобождён", "a similar plate is exempt"],
   "why.stale_list": ["тізім ескірген", "перечень устарел", "the list was too old"],
   "why.plate_unread": ["нөмір оқылмаған", "номер не прочитан", "the plate is unread"],
+  "why.lists_unnamed": ["қандай тізімдер болуы керектігі айтылмаған", "неизвестно, какие перечни нужны", "nobody named the lists that there must be"],
   "why.law_asks_review": ["заң тексеруді талап етеді", "проверки требует закон", "the law asks for a review"],
   "why.withdrawn": ["негізі кері қайтарылған", "основание отозвано", "what it rested on was withdrawn"],
   "why.independent": ["тізімдерге тәуелсіз", "не зависит от перечней", "depends on no list"],

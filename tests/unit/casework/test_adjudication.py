@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from violations import AT, package, permits, plate, violation
 
 from flows.casework.adjudication import Case, Decision, Finding, Withdrawal, decided_so, decision_event, judge
 from flows.casework.exemptions import ExemptionList
 from flows.domain.events import DECISION
-from flows.domain.ruleset import RedLightRule, RuleConfig, SpeedingRule, StopLineRule
-from flows.jurisdiction import load_profile, profile_names
+from flows.domain.ruleset import BusLaneRule, RedLightRule, RuleConfig, SpeedingRule, StopLineRule
+from flows.jurisdiction import RuleLaw, load_profile, profile_names
 from flows.rules.reporting import standing_of
 
 
@@ -53,12 +54,12 @@ PILOT = permits(1, "123ABC02", name="pilot", valid_until=AT + timedelta(hours=1)
         (case(exemptions=()), {}, "stands", "independent"),
         (case(exemptions=(), needs_review=True), {}, "needs_review", "law_asks_review"),
         (case(exemptions=("*",)), {}, "held_stale_exemptions", "stale_list"),
-        (case(exemptions=("*",)), by_name(OTHER, permits(-1, name="taxis")), "stands", "not_exempt"),
+        (case(exemptions=("*",)), by_name(OTHER, permits(-1, name="taxis")), "needs_review", "lists_unnamed"),
         (case(exemptions=("*",)), by_name(STALE, permits(-1, "123ABC02", name="taxis")), "dismissed", "exempt"),
         (case(exemptions=("*",)), by_name(STALE, permits(-1, name="taxis")), "held_stale_exemptions", "stale_list"),
         (case(exemptions=("permits", "taxis")), by_name(OTHER), "held_stale_exemptions", "stale_list"),
-        (case("777AAA02", exemptions=("*",)), by_name(OTHER, PILOT), "stands", "not_exempt"),
-        (case("777AAA02", n=3000, exemptions=("*",)), by_name(permits(49), PILOT), "stands", "not_exempt"),
+        (case("777AAA02", exemptions=("*",)), by_name(OTHER, PILOT), "needs_review", "lists_unnamed"),
+        (case("777AAA02", n=3000, exemptions=("*",)), by_name(permits(49), PILOT), "needs_review", "lists_unnamed"),
         (case(exemptions=("*",)), by_name(OTHER, PILOT), "dismissed", "exempt"),
         (case("777AAA02", exemptions=("*",)), by_name(PILOT), "held_stale_exemptions", "stale_list"),
         (case(exemptions=("pilot",)), by_name(OTHER, PILOT), "held_stale_exemptions", "stale_list"),
@@ -85,7 +86,28 @@ def test_no_list_is_believed_at_any_age_under_whichever_rule(rule: RuleConfig, p
     judged = case(exemptions=asked.exemptions, exemptions_max_age_h=asked.exemptions_max_age_h)
     assert asked.state == "undecided"
     assert judge(judged, by_name(STALE)).state == "held_stale_exemptions"
-    assert judge(judged, by_name(OTHER)).state == "stands"
+    assert judge(judged, by_name(OTHER)).state == ("stands" if rule.exemptions else "needs_review")
+
+
+def test_a_list_that_the_law_names_is_waited_for_whatever_else_is_loaded() -> None:
+    """Ambulances are loaded, permits come late: nobody with a permit is said to be on no list meanwhile."""
+    kz = load_profile("kz")
+    lane = kz.rules["bus_lane"].model_copy(update={"exemption_lists": ("permits", "ambulances")})
+    named = kz.model_copy(update={"rules": {**kz.rules, "bus_lane": lane}})
+    ambulances, rule = permits(-1, "103AMB02", name="ambulances"), BusLaneRule(lane="bus")
+    assert standing_of(rule, named).exemptions == ("ambulances", "permits")
+    assert (
+        judge(case(exemptions=standing_of(rule, named).exemptions), by_name(ambulances)).reason
+        == "stale_list"
+    )
+    finding = judge(case(exemptions=standing_of(rule, kz).exemptions), by_name(ambulances))
+    assert (finding.state, finding.reason) == ("needs_review", "lists_unnamed")
+    assert standing_of(rule.model_copy(update={"exemptions": ("taxis",)}), named).exemptions == ("taxis",)
+
+
+def test_lists_that_the_law_names_have_an_age() -> None:
+    with pytest.raises(ValidationError, match="exemptions_max_age_h: expected hours beside exemption_lists"):
+        RuleLaw(article="1", exemption_lists=("permits",))
 
 
 def test_a_decision_says_why_and_by_which_list_of_which_date() -> None:

@@ -209,6 +209,7 @@ HELD = issued(1, "123 ABC 02", "124 ABC 02", "125 ABC 02", expired=6)
 def test_a_list_that_lost_some_plates_may_be_whole(fresh: ExemptionList) -> None:
     check_whole(fresh, HELD)
     check_whole(fresh, issued(1, expired=6))
+    check_whole(fresh, None)
 
 
 @pytest.mark.parametrize(
@@ -219,6 +220,25 @@ def test_a_list_that_lost_some_plates_may_be_whole(fresh: ExemptionList) -> None
 def test_a_list_without_most_plates_that_hold_is_refused_however_long_it_is(fresh: ExemptionList) -> None:
     with pytest.raises(FieldError, match=r"2 or more of the 3 plates that are exempt now.*--fewer"):
         check_whole(fresh, HELD)
+
+
+@pytest.mark.parametrize(
+    "held", [None, HELD, issued(1)], ids=["the first", "one is in force", "an empty one is"]
+)
+def test_a_list_of_nobody_is_refused_as_well_when_it_is_the_first(held: ExemptionList | None) -> None:
+    with pytest.raises(FieldError, match=r"entries: expected a plate or more, got 0.*--fewer"):
+        check_whole(issued(2), held)
+
+
+def test_when_all_permits_end_on_one_day_the_next_list_is_still_held_against_them() -> None:
+    """A file that was cut off on the first of January would else be as good as any."""
+    year = [{"plate": f"{n} ABC 02", "valid_until": "2026-12-31"} for n in range(100, 110)]
+    held = listed("2026-12-31T06:00:00+05:00", *year)
+    renewed = [{"plate": f"{n} ABC 02", "valid_until": "2027-12-31"} for n in range(100, 110)]
+    check_whole(listed("2027-01-01T06:00:00+05:00", *renewed[:5]), held)
+    with pytest.raises(FieldError, match="5 or more of the 10 plates that are exempt 30 days before"):
+        check_whole(listed("2027-01-01T06:00:00+05:00", *renewed[:4]), held)
+    check_whole(listed("2027-03-01T06:00:00+05:00", *renewed[:4]), held)
 
 
 def listed(issued_at: str, *entries: dict[str, str]) -> ExemptionList:

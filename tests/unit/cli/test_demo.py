@@ -137,7 +137,7 @@ def test_the_demo_s_list_decides_what_depends_on_lists(clip: Clip, tmp_path: Pat
 
     at = clip.truth.started_at + timedelta(seconds=3)
     found = violation(clip)
-    waits = {"exemptions": ["*"], "exemptions_max_age_h": 24.0, "state": "undecided"}
+    waits = {"exemptions": ["demo"], "exemptions_max_age_h": 24.0, "state": "undecided"}
     red = Event.of(
         "dome.violation.red_light.v1", camera_id="cam", district="north", at=at, data=found.data | waits
     )

@@ -96,7 +96,7 @@ def test_dome_check_tells_every_parameter(model: type[RuleConfig]) -> None:
 def test_dome_check_tells_whose_plates_are_exempt_by_which_law() -> None:
     lane, kz = BusLaneRule(lane="l1"), load_profile("kz")
     assert describe(lane, kz).endswith(
-        "; exempt plates by lists: all that there are, issued at most 24 h before"
+        "; exempt plates by lists: those that are loaded, and then a person decides, issued at most 24 h before"
     )
     speeding = SpeedingRule(limit_kmh=60, class_limits_kmh={"truck": 50}, exemptions=("ambulances",))
     assert "faster than 70 km/h (limit 60 + tolerance 10), truck than 60 (limit 50)" in describe(speeding, kz)
