@@ -13,19 +13,19 @@ from typing import Any, Final
 import ray
 
 from cluster.live import FLUSH_S
-from cluster.session import await_gone, ray_for, runs, stopped_by_signal
+from cluster.session import ray_for, stopped_by_signal
 from flows.domain.errors import DomeError, FieldError
 from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import ResultsStatus
 from flows.jurisdiction import JurisdictionProfile, load_profile
-from flows.results import results_actor, retention_of
+from flows.results import await_gone, results_actor, retention_of, runs
 from flows.rules.reporting import standing_of
 from flows.settings import Settings
 from flows.store.mounting import ready_evidence
 from flows.store.redis_server import redis_for
 from flows.stream.assembly import Surroundings
 from flows.stream.backfill import SPOOLED, Loaders, Played, Recording, play_all, recordings
-from flows.stream.camera import RESULTS
+from flows.stream.camera import FLEET, NAMESPACE, RESULTS
 from flows.version import software_version
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def run_backfill(
         profile = load_profile(site.jurisdiction)
         # An embedded Redis ends with this job, and so does who writes to it.
         mine = not runs(RESULTS) and redis_url.startswith("unix:")
-        actor = results_actor(options.settings, redis_url, retention_of(profile.retention))
+        actor = results_actor(options.settings, redis_url, retention_of(profile.retention), runs(FLEET))
         around = Surroundings(
             site.site,
             profile,
@@ -134,7 +134,10 @@ def run_backfill(
                 on_played(each, len(found))
                 if stop.is_set():
                     break
-            results: ResultsStatus = ray.get(actor.flush.remote(FLUSH_S), timeout=FLUSH_S + ANSWER_S)
+            newest: Any = ray.get_actor(
+                RESULTS, NAMESPACE
+            )  # a live job may have replaced the one from before
+            results: ResultsStatus = ray.get(newest.flush.remote(FLUSH_S), timeout=FLUSH_S + ANSWER_S)
         finally:
             if mine:
                 ray.kill(actor)

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,8 +20,6 @@ log = logging.getLogger(__name__)
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 INIT_ATTEMPTS: Final = 3
-GONE_S: Final = 15.0
-"""Longest wait for an actor's end."""
 
 
 @contextmanager
@@ -97,19 +94,3 @@ def stopped_by_signal() -> Iterator[threading.Event]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
-
-
-def await_gone(name: str) -> None:
-    """Waits until an actor's name is free, so that the next job in this process or cluster can have it."""
-    deadline_s = time.monotonic() + GONE_S
-    while runs(name) and time.monotonic() < deadline_s:
-        time.sleep(0.1)
-
-
-def runs(name: str) -> bool:
-    """Whether there is an actor of that name."""
-    try:
-        ray.get_actor(name, NAMESPACE)
-    except ValueError:
-        return False
-    return True

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from flows.casework.auditing import Seals
+from flows.codehash import code_sha256
 from flows.desks.docket import Docket
 from flows.desks.patrols import PatrolDesk
 from flows.desks.searches import SearchDesk, Sweeps
@@ -39,6 +42,7 @@ from flows.store.spool import Spool
 from flows.store.tasksweep import TaskSweep
 from flows.store.unconfirmed import UnconfirmedSweep
 from flows.store.writer import Writer
+from flows.version import software_version
 
 __all__ = ["NAME", "NAMESPACE", "Ack", "Policy", "Results", "ResultsActor", "results_actor"]
 
@@ -50,6 +54,14 @@ NAMESPACE = "dome"
 CONCURRENCY = 1000
 """Submits that may wait at once: several from each of some hundred cameras."""
 
+GONE_S: Final = 15.0
+"""Longest wait for an actor's end."""
+FLUSH_S: Final = 30.0
+"""Longest wait for a results actor that is to be replaced, to write what it has."""
+SHARED: Final = frozenset({"jurisdiction", "DOME_EVIDENCE", "DOME_PLATE_KEY"})
+"""Terms that all jobs of a cluster must have in common while they run: otherwise packages are looked for, and plates
+compared, where they are not, and things are deleted by another law."""
+
 
 class ResultsActor:
     """Takes events from all cameras and answers when they are safe.
@@ -59,7 +71,7 @@ class ResultsActor:
     """
 
     def __init__(self, settings: Settings, redis_url: str, retention: Retention | None = None) -> None:
-        self._redis_url = redis_url
+        self._redis_url, self._terms = redis_url, terms(settings, retention)
         self._store = ResultsStore(redis_url)
         self._cameras, self._pictures = CameraStore(redis_url), PictureStore(redis_url)
         spool = Spool(settings.spool, NAME, settings.spool_events)
@@ -139,6 +151,10 @@ class ResultsActor:
         """The Redis it writes to."""
         return self._redis_url
 
+    async def other_terms(self, wanted: Mapping[str, str]) -> list[str]:
+        """Those of :func:`terms` in which it differs from what a job wants."""
+        return sorted(name for name, value in wanted.items() if self._terms.get(name) != value)
+
 
 def retention_of(law: RetentionLaw) -> Retention:
     """How long results stay by the law of a place: violations until their decision can no longer be appealed."""
@@ -151,28 +167,97 @@ def retention_of(law: RetentionLaw) -> Retention:
     )
 
 
-def results_actor(settings: Settings, redis_url: str, retention: Retention | None = None) -> Any:
+def terms(settings: Settings, retention: Retention | None = None) -> dict[str, str]:
+    """What a results actor goes by as long as it runs, by the names that people know it by; no key is in it."""
+    return {
+        "jurisdiction": repr(retention or Retention()),
+        "DOME_EVIDENCE": settings.evidence,
+        "DOME_PLATE_KEY": hashlib.sha256(settings.plate_key.get_secret_value().encode()).hexdigest(),
+        "DOME_AUDIT": str(settings.audit),
+        "DOME_SPOOL": str(settings.spool),
+        "DOME_SPOOL_EVENTS": str(settings.spool_events),
+        "software": f"{software_version()} {code_sha256()}",
+    }
+
+
+def results_actor(
+    settings: Settings, redis_url: str, retention: Retention | None = None, watched: bool = False
+) -> Any:
     """The cluster's results actor, started unless there is one.
 
     With an embedded Redis (``unix:``) it belongs to the run that started it and stays on its machine, where
     the socket is. With a Redis of its own it outlives the run, so that jobs in one cluster share it; while that
-    machine is there it is started again on it, where its spool lies.
+    machine is there it is started again on it, where its spool lies. One that an earlier job left behind, of another
+    law, other keys, folders or software, is replaced once it has written all that it has.
 
     Args:
         settings: Of this installation.
         redis_url: Where it writes to.
-        retention: How long what is written stays; one that runs already keeps to its own.
+        retention: How long what is written stays.
+        watched: Cameras of a live job rely on the one that runs: it is not replaced.
 
     Raises:
-        StoreError: If one runs already and writes to another Redis.
+        StoreError: If one runs already and writes to another Redis, is watched and does not go by what all jobs must
+            have in common, or cannot be replaced because events wait for Redis in its spool.
     """
+    import ray
+
+    actor = _started(settings, redis_url, retention)
+    found = ray.get(actor.redis_url.remote())
+    if found != redis_url:
+        raise StoreError(
+            f"a results actor runs already and writes to {masked(found)}, not to {masked(redis_url)}; "
+            "use that Redis (DOME_REDIS_URL), or end the other job first"
+        )
+    known = hasattr(actor, "other_terms")  # of one of an older version it cannot be asked
+    other = ray.get(actor.other_terms.remote(terms(settings, retention))) if known else ["software"]
+    if watched and not SHARED.isdisjoint(other):
+        raise StoreError(
+            f"a live job runs in this cluster with another {', '.join(n for n in other if n in SHARED)}; use the same, "
+            "or end it first"
+        )
+    if watched and other:
+        log.warning("the results actor that runs keeps its own %s", ", ".join(other))
+    if watched or not other:
+        return actor
+    waiting = ray.get(actor.flush.remote(FLUSH_S)).spooled
+    if waiting:
+        raise StoreError(
+            f"{waiting} events of an earlier job wait for Redis in the spool of the results actor that runs, which has "
+            f"another {', '.join(other)}; try again once Redis has taken them"
+        )
+    log.warning("the results actor that ran had another %s; it is replaced", ", ".join(other))
+    ray.kill(actor)
+    await_gone(NAME)
+    return _started(settings, redis_url, retention)
+
+
+def await_gone(name: str) -> None:
+    """Waits until an actor's name is free, so that the next job in this process or cluster can have it."""
+    deadline_s = time.monotonic() + GONE_S
+    while runs(name) and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+
+
+def runs(name: str) -> bool:
+    """Whether there is an actor of that name."""
+    import ray
+
+    try:
+        ray.get_actor(name, NAMESPACE)
+    except ValueError:
+        return False
+    return True
+
+
+def _started(settings: Settings, redis_url: str, retention: Retention | None) -> Any:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     bound = redis_url.startswith("unix:")
     here = ray.get_runtime_context().get_node_id()
     options: dict[str, Any] = {} if bound else {"lifetime": "detached"}
-    actor: Any = (
+    return (
         ray.remote(ResultsActor)
         .options(
             name=NAME,
@@ -188,13 +273,6 @@ def results_actor(settings: Settings, redis_url: str, retention: Retention | Non
         )
         .remote(settings, redis_url, retention)
     )
-    found = ray.get(actor.redis_url.remote())
-    if found != redis_url:
-        raise StoreError(
-            f"a results actor runs already and writes to {masked(found)}, not to {masked(redis_url)}; "
-            "use that Redis (DOME_REDIS_URL), or end the other job first"
-        )
-    return actor
 
 
 def _search_desk(settings: Settings, redis_url: str, also: tuple[Sweeps, ...]) -> SearchDesk:

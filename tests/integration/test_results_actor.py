@@ -125,6 +125,17 @@ def test_there_is_one_and_it_writes_to_one_redis(house: House) -> None:
         results_actor(house.settings, "redis://127.0.0.1:1/0")
 
 
+def test_a_job_with_another_evidence_store_has_an_actor_that_knows_it(house: House) -> None:
+    house.ask("submit", make_lines(10))
+    other = house.settings.model_copy(update={"evidence": str(house.settings.home / "other")})
+    with pytest.raises(StoreError, match="another DOME_EVIDENCE"):
+        results_actor(other, house.server.url, watched=True)
+    before, house.actor = house.actor, results_actor(other, house.server.url)
+    assert house.actor._actor_id != before._actor_id
+    assert house.ask("submit", make_lines(20)).written == 10
+    assert house.counted() == 20
+
+
 def _pid_of(house: House) -> int:
     """The actor's process, by the lock that it holds on its spool."""
     lock = house.settings.spool / NAME / "lock"

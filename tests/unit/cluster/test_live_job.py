@@ -64,10 +64,11 @@ def test_violations_stay_for_as_long_as_the_law_of_the_place_says(
     class Started(Exception):
         pass
 
-    def start(_: object, __: str, retention: Retention) -> NoReturn:
+    def start(_: object, __: str, retention: Retention, ___: bool) -> NoReturn:
         raise Started(retention)
 
     monkeypatch.setattr("cluster.live.results_actor", start)
+    monkeypatch.setattr("cluster.live.runs", lambda _: False)
     law = (FOLDER / "kz.yaml").read_text(encoding="utf-8")
     assert "violation_days: 365" in law
     law = law.replace("task_days: 30", "task_days: 20")
@@ -93,6 +94,7 @@ def test_a_second_live_job_in_a_cluster_changes_nothing_before_it_is_refused(
     for step in ("_tell_places", "_open", "_deploy", "_start_faces"):
         monkeypatch.setattr(LiveJob, step, lambda *_, step=step: done.append(step))
     monkeypatch.setattr("cluster.live.results_actor", lambda *_: None)
+    monkeypatch.setattr("cluster.live.runs", lambda _: True)
     monkeypatch.setattr("cluster.live.fleet_actor", taken)
     (tmp_path / "site.yaml").write_text("site: other\ncameras:\n  - {id: a, source: a.mp4}\n")
     site = load_site(tmp_path / "site.yaml").config
