@@ -38,7 +38,8 @@ from flows.domain.reports import (
 )
 from flows.reports.checks import district_of
 from flows.store.evidence import EvidenceStore
-from flows.store.ledger import entry
+from flows.store.ledger import entry, from_ms
+from flows.store.present import ClockDoubted
 from flows.store.reports import ReportsStore
 from flows.uploads.kinds import HEAD_BYTES, MEDIA_TYPES, Limits, UploadRefused, kind_of
 
@@ -94,6 +95,7 @@ class Reception:
         evidence: Where their files are.
         limits: What may be sent.
         now: The present.
+        surely_now: The present by which things are deleted (:class:`flows.store.present.Present`); ``now`` by default.
     """
 
     def __init__(
@@ -102,7 +104,9 @@ class Reception:
         evidence: EvidenceStore,
         limits: Limits | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        surely_now: Callable[[], datetime] | None = None,
     ) -> None:
+        self._surely_now = surely_now or now
         self._reports, self._evidence, self._owed = reports, evidence, reports.owed(evidence.remove)
         self._limits, self._now = limits or Limits(), now
         self._recent: deque[float] = deque(maxlen=MANY)
@@ -252,11 +256,17 @@ class Reception:
 
     def forget(self) -> int:
         """Removes what has been kept for as long as it may be; how much. Files whose disk is away go when it is back.
+        Where this machine's clock is doubted nothing is over.
 
         Raises:
             StoreError: If Redis is away.
         """
-        now, gone = self._now(), 0
+        gone = 0
+        try:
+            now = self._surely_now()
+        except ClockDoubted as error:
+            log.error("%s", error)
+            now = from_ms(0)
         for report_id in self._reports.due(now):
             report = self._reports.get(report_id)
             district = report.district if report is not None else ""

@@ -49,9 +49,18 @@ class Present:
         url: Of Redis.
         clock: This machine's.
         steady_s: Seconds of a clock that nobody sets.
+        noted: Since when it is doubted is noted in Redis; False for a process of which several run, each for days:
+            the first to believe takes the note away, and the others would begin their day anew.
     """
 
-    def __init__(self, url: str, clock: Clock = utc_now, steady_s: Callable[[], float] = running_s) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock = utc_now,
+        steady_s: Callable[[], float] = running_s,
+        noted: bool = True,
+    ) -> None:
+        self._own: dict[str, datetime] | None = None if noted else {}
         self._address, self._redis = masked(url), client(url, ANSWER_S)
         self._clock, self._steady_s = clock, steady_s
         self._believed: datetime | None = None
@@ -77,6 +86,9 @@ class Present:
         if began - self._believed > APART and not self._lasts(began, now):
             raise self._doubt(f"it has leapt ahead by {began - self._believed}, to {now:%Y-%m-%d %H:%M}")
         self._believed, self._leapt = began, None
+        if self._own is not None:
+            self._own.clear()
+            return now
         with told("note the time", self._address):
             self._redis.delete(keys.PRESENT_DOUBTED)
             with suppress(redis.exceptions.OutOfMemoryError):  # a full one gets room by what goes now
@@ -93,12 +105,20 @@ class Present:
         again = self._leapt is not None and abs(began - self._leapt) > APART
         if since is None or since > now or again:
             since = now
-            with told("note the time", self._address):
-                self._redis.set(keys.PRESENT_DOUBTED, to_ms(now))
+            self._note_doubt(now)
         self._leapt = began
         return now - since >= LASTING
 
+    def _note_doubt(self, since: datetime) -> None:
+        if self._own is not None:
+            self._own[keys.PRESENT_DOUBTED] = since
+            return
+        with told("note the time", self._address):
+            self._redis.set(keys.PRESENT_DOUBTED, to_ms(since))
+
     def _noted(self, key: str) -> datetime | None:
+        if self._own is not None:
+            return self._own.get(key)
         with told("read the time", self._address):
             held: Any = self._redis.get(key)
         return from_ms(held) if held is not None else None

@@ -112,10 +112,13 @@ class Reviews:
         """Gives back what was claimed too long ago; how many. Called every half minute, and whenever somebody asks for
         the next one.
 
+        Args:
+            at: Now, as it is to be written down.
+
         Raises:
             StoreError: If Redis is away.
         """
-        stale = self._results.entries(self._violations.claimed_before(at - LEASE))
+        stale = self._results.entries(self._violations.claimed_for(LEASE))
         events = [lease_over(entry.case, at) for entry in stale if holder_of(entry.case)]
         return self._results.write(events).written
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flows.domain.masking import masked
 from flows.domain.platetext import normal_plate
 from flows.store import keys
 from flows.store.connection import client, told
+from flows.store.ledger import to_ms
 
 ANSWER_S = 5.0
 
@@ -134,15 +135,18 @@ class ViolationsStore:
                 pipe.zcard(keys.review_queue(district))
             return sum(pipe.execute())
 
-    def claimed_before(self, at: datetime, count: int = 100) -> list[str]:
-        """Ids of violations whose claim was written before a time: their reviewer has gone away.
+    def claimed_for(self, longer_than: timedelta, count: int = 100) -> list[str]:
+        """Ids of violations whose claim was written longer ago, by Redis's clock, which dates claims: their reviewer
+        has gone away.
 
         Raises:
             StoreError: If Redis is away.
         """
         with told("read claims", self._address):
+            said: Any = self._client.time()
+            at = datetime.fromtimestamp(said[0], UTC) - longer_than
             found: Any = self._client.zrange(
-                keys.CLAIMS, "-inf", f"({round(at.timestamp() * 1000)}", byscore=True, offset=0, num=count  # type: ignore[arg-type]
+                keys.CLAIMS, "-inf", f"({to_ms(at)}", byscore=True, offset=0, num=count  # type: ignore[arg-type]
             )  # fmt: skip
         return [id.decode() for id in found]
 

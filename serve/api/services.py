@@ -26,6 +26,7 @@ from flows.store.exemptions import ExemptionsStore
 from flows.store.leads import LeadStore
 from flows.store.patrol import PatrolStore
 from flows.store.pictures import PictureStore
+from flows.store.present import Present
 from flows.store.proceedings import ProceedingsStore
 from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
@@ -131,7 +132,7 @@ class Services:
         vault = Vault.of(probe_key) if probe_key else None
         reports, inspector = ReportsStore(url), Inspector()
         looker = ClipLooker(config.detector, settings, config.jurisdiction)
-        reception = Reception(reports, evidence)
+        reception = Reception(reports, evidence, surely_now=Present(url, noted=False).now)
         leads = LeadStore(url, vault)
         patrol = PatrolStore(url, kept_days=load_profile(config.jurisdiction).retention.task_days)
         work = ReportWork(reports, evidence, results, inspector, looker, config.timezone, busy=reception.busy)

@@ -427,12 +427,20 @@ async def test_what_was_kept_long_enough_goes_with_its_files(api: Any, egov: Cha
     tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
     await looked_at(api)
     services = api.app.state.services
-    services.reception._now = lambda: datetime.now(UTC) + KEPT - timedelta(days=1)
+    services.reception._surely_now = lambda: datetime.now(UTC) + KEPT - timedelta(days=1)
     assert services.reception.forget() == 0
-    services.reception._now = lambda: datetime.now(UTC) + KEPT + timedelta(days=1)
+    services.reception._surely_now = lambda: datetime.now(UTC) + KEPT + timedelta(days=1)
     assert services.reception.forget() == 1
     assert (await egov.send("GET", f"/reports/{tracking}/status")).status_code == 404
     assert not list((Path(api.config.settings.evidence) / "reports").iterdir())
+
+
+async def test_a_replica_whose_clock_is_ahead_deletes_no_report(api: Any, egov: Channel) -> None:
+    tracking = (await egov.report(uploads=[await egov.uploaded(photo())])).json()["id"]
+    reception = api.app.state.services.reception
+    reception._now = reception._surely_now.__self__._clock = lambda: datetime.now(UTC) + 2 * KEPT
+    assert reception.forget() == 0
+    assert (await egov.send("GET", f"/reports/{tracking}/status")).status_code == 200
 
 
 @pytest.mark.slow
@@ -450,7 +458,7 @@ async def test_files_whose_report_never_came_go_after_a_day(
         await egov.report(uploads=[upload])
     folder = Path(api.config.settings.evidence) / "reports"
     assert list(folder.iterdir())
-    services.reception._now = lambda: datetime.now(UTC) + timedelta(hours=25)
+    services.reception._surely_now = lambda: datetime.now(UTC) + timedelta(hours=25)
     assert services.reception.forget() == 2, "its own, and the upload's pieces"
     assert not list(folder.iterdir())
 

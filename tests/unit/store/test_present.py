@@ -85,6 +85,29 @@ def test_a_leap_ahead_is_believed_only_when_it_has_lasted_for_a_day(machine: Mac
     assert machine.present.doubted == 2
 
 
+def test_of_several_processes_that_doubt_each_believes_after_its_day(machine: Machine) -> None:
+    several = [Present(machine.url, machine.wall, lambda: machine.steady_s, noted=False) for _ in range(2)]
+    for each in several:
+        each._redis.time = machine._time  # type: ignore[method-assign]
+    ever: list[Present] = [machine.present, *several]
+
+    def believers() -> list[bool]:
+        known = []
+        for each in ever:
+            machine.passes(MINUTE)
+            machine.present = each
+            known.append(machine.knows())
+        return known
+
+    assert believers() == [True, True, True]
+    machine.wall.at += 400 * DAY
+    assert believers() == [False, False, False]
+    machine.passes(LASTING - 10 * MINUTE)
+    assert believers() == [False, False, False]
+    machine.passes(10 * MINUTE)
+    assert believers() == [True, True, True]
+
+
 def test_a_clock_that_is_set_right_again_is_believed_at_once(machine: Machine) -> None:
     assert machine.knows()
     machine.wall.at += 400 * DAY
