@@ -44,10 +44,11 @@ local function is_fresh(id)
   return place and tonumber(string.match(place, '^%d+')) > ask.quiet
 end
 
-
--- What an event is about, or '', and its JSON.
+-- What an event is about, or '', and its JSON where it says where a package lies, or what it is about. Passages say the
+-- first, too, but theirs may belong to a violation by now: whoever pairs them removes them.
 local function about(id, kind)
-  local json = about_one[kind] and redis.call('HGET', prefix .. 'event:' .. id, 'json')
+  local tells = about_one[kind] or string.find(kind, '^dome%.object%.')
+  local json = tells and redis.call('HGET', prefix .. 'event:' .. id, 'json')
   return json and (cjson.decode(json).data or {}).violation or '', json
 end
 
@@ -74,10 +75,8 @@ for _, entry in ipairs(entries) do
     local violation, json = about(id, kind)
     if violation == '' or redis.call('HEXISTS', prefix .. 'event:' .. violation, 'place') == 0 then
       removed = removed + forget_event(prefix, KEYS[1], entry)
-      if violation ~= '' then -- which never came, or has gone
-        if kind == 'dome.evidence.stored.v1' then leave_packages(prefix, violation, json) end
-        forget_record(prefix, violation, entry[2][8])
-      end
+      leave_packages(prefix, violation ~= '' and violation or id, json)
+      if violation ~= '' then forget_record(prefix, violation, entry[2][8]) end -- it never came, or has gone
     end
   end
 end

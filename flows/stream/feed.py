@@ -356,10 +356,13 @@ class Feed:
             events = [with_evidence_folder(event) for event in events]
         ready = [event for event in events if not _waits(event)]
         lost = self._outbox.put(ready) if ready else 0
+        refused = ready[-lost:] if lost else []
         if self._evidence is not None and packaged and lost:
-            self._evidence.refused(ready[-lost:])
+            self._evidence.refused(refused)
         if self._evidence is not None and not packaged:
             for event in events:
+                if event in refused:
+                    continue  # nobody will know of it, nor that its package is to go
                 if event.type.startswith(VIOLATION) or event.type in OBJECT_EVENTS or _waits(event):
                     self._guarded("evidence", self._evidence.add, event)
 

@@ -193,14 +193,16 @@ def test_what_is_said_of_a_violation_that_never_came_goes_by_its_own_age_and_lea
     assert not [name for name in left if made.id in name or "123ABC02" in name]
 
 
-def test_the_package_of_a_thing_left_behind_goes_with_it(house: House) -> None:
+@pytest.mark.parametrize("told", [True, False])
+def test_the_package_of_a_thing_left_behind_goes_with_it(house: House, told: bool) -> None:
+    """Told of or not: its camera may have been killed in between."""
     thing = Event.of(
         OBJECT_ABANDONED, camera_id="lane-1", district="alatau", at=AT, key=(1,), data={"evidence": FOLDER}
     )
     stored = package(thing)
     stored.data["folder"] = FOLDER
     house.evidence.write(FOLDER, {}, b"{}")
-    house.results.write([thing, stored])
+    house.results.write([thing, stored] if told else [thing])
     prune(house, YEAR - 0.1)
     assert house.has_package
     prune(house, YEAR + 0.1)

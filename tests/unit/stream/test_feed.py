@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,12 +39,15 @@ ZERO = datetime(2026, 9, 1, 8, 30, tzinfo=UTC)
 class Kept:
     """Stands for an outbox; keeps what it is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = 1000) -> None:
         self.events: list[Event] = []
         self.problem, self.lost = "", 0
+        self._room = room
 
-    def put(self, events: Iterable[Event]) -> None:
-        self.events += events
+    def put(self, events: Sequence[Event]) -> int:
+        kept = events[: max(0, self._room - len(self.events))]
+        self.events += kept
+        return len(events) - len(kept)
 
     async def run(self) -> None: ...
 
@@ -278,6 +281,17 @@ class Noted:
 
     def __len__(self) -> int:
         return 1
+
+
+def test_no_package_is_made_of_what_nobody_will_know_of(tmp_path: Path) -> None:
+    source = {"kind": "file", "path": tmp_path, "started_at": ZERO}
+    camera = CameraConfig.model_validate({"id": "c", "district": "d", "source": source})
+    kept, noted = Kept(room=2), Noted()
+    feed = Feed(FileVideo("c", tmp_path), CameraPipeline.build(camera, load_profile("kz")), SPEC, Scripted(),
+                cast(Outbox, kept), cast(Evidence, noted))  # fmt: skip
+    three = [some_violation().model_copy(update={"id": name}) for name in "abc"]
+    feed._publish(three)
+    assert [event.id for event in kept.events] == noted.heard == ["a", "b"]
 
 
 async def test_pixels_are_held_until_the_rules_have_seen_who_is_there(
