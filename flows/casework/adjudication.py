@@ -24,10 +24,11 @@ from flows.domain.review import MACHINE_STATES, Export, MachineState, ReviewReas
 
 Reason = Literal[
     "not_exempt", "exempt", "near_exempt", "stale_list", "plate_unread", "law_asks_review", "lists_unnamed",
-    "withdrawn", "independent",
+    "withdrawn", "independent", "duplicate",
 ]  # fmt: skip
 """``near_exempt``: it would be exempt if letters that look alike were misread; ``lists_unnamed``: it is on none of the
-lists that happen to be loaded, and nobody said which there must be; ``independent``: it depends on no list."""
+lists that happen to be loaded, and nobody said which there must be; ``independent``: it depends on no list;
+``duplicate``: another violation tells of the same deed, and has a package."""
 EVERY: Final = "*"
 """Instead of a list's name: all there are."""
 READER: Final = "reader:"
@@ -160,6 +161,8 @@ def judge(case: Case, lists: Mapping[str, ExemptionList], withdrawn: str = "") -
         withdrawn: What the violation rests on and may no longer (``calibration:ID``); empty if nothing. Without its
             plate reader (``reader:NAME``) it needs a person who reads the plate, unless one has.
     """
+    if case.decision is not None and (case.state, case.decision.reason) == ("dismissed", "duplicate"):
+        return Finding("dismissed", "duplicate", case.decision.detail, withdrawn=withdrawn)
     if withdrawn.startswith(READER):
         if case.decision is None or not case.decision.plate:
             name = withdrawn.removeprefix(READER)

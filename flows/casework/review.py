@@ -59,7 +59,7 @@ def step(
     held = case.decision
     if action == "issue" and held is not None and held.by == person.sub:
         raise StepRefused(f"issue: {person.sub} confirmed it; expected another person", code="four_eyes")
-    if action == "confirm" and case.violation.data.get("evidence") and not _has_package(case):
+    if action == "confirm" and case.violation.data.get("evidence") and not has_package(case):
         told = "confirm: expected its evidence package to be stored, got none; wait for it, or reject it"
         raise StepRefused(told, code="no_package")
     decision = _next(case, action, state, why, person.sub, at).model_copy(update={"detail": detail})
@@ -92,15 +92,15 @@ def is_repeated(
     return (held.reason, held.detail) == (why, detail) and (not plate or held.plate == normal_plate(plate))
 
 
+def has_package(case: Case) -> bool:
+    """Of a section speed a package is told though it could not be read: of no files then."""
+    return case.evidence is not None and bool(case.evidence.data.get("files"))
+
+
 def lease_over(case: Case, at: datetime) -> Event:
     """The decision that gives a violation back whose reviewer has gone away."""
     state = _before(case) if _before(case) in DETECTED else "needs_review"
     return _event(case, _next(case, "release", state, "lease_over", "machine", at))  # type: ignore[arg-type]
-
-
-def _has_package(case: Case) -> bool:
-    """Of a section speed a package is told though it could not be read: of no files then."""
-    return case.evidence is not None and bool(case.evidence.data.get("files"))
 
 
 def _before(case: Case) -> str:

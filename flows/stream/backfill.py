@@ -6,6 +6,7 @@ played again whose actor died; its events carry the same ids then and are writte
 
 Nobody is searched for in an archive, and nobody is accused twice of one deed: an event is left out if its camera had
 one of its kind at that time already, from the live job or from another recording, also if that was deleted since.
+One that nobody can confirm, because its camera ended before its package was made, gives way to the recording's.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ from typing import Any, Final, Generic, TypeVar, cast
 from pydantic import BaseModel, ConfigDict
 
 from flows.backoff import Backoff
+from flows.casework.adjudication import Finding, decision_event
+from flows.casework.review import has_package
 from flows.domain.belts import SEAT_BELT, BeltAnswer, BeltRequest, is_candidate
 from flows.domain.detections import Detections
 from flows.domain.errors import DetectorFailed, DomeError, ReaderFailed, SourceError, StoreError
 from flows.domain.events import Event
 from flows.domain.inference import DetectorLike, DetectRequest, detect_at_full_size
 from flows.domain.plates import PlateAnswer, PlateRequest
+from flows.domain.review import DETECTED
 from flows.domain.site import CameraConfig, FileSource, SiteConfig
 from flows.domain.status import CameraStatus
 from flows.loading import made
@@ -42,7 +46,8 @@ from flows.sources.clock import micros, plausible
 from flows.sources.container import file_span
 from flows.store.deleted import DeletedStore
 from flows.store.landmarks import LandmarkStore
-from flows.store.results import ResultsStore
+from flows.store.lines import VIOLATION
+from flows.store.results import Entry, ResultsStore
 from flows.store.spool import Spool
 from flows.stream.assembly import Readers, Surroundings, calibrated, evidence_of
 from flows.stream.feed import Feed, described
@@ -63,6 +68,11 @@ RETRIES: Final = 3
 """Times that a recording is played again whose actor died: a machine may go, but some recordings kill decoders."""
 SAME_S: Final = 3.0
 """Two events of one kind at one camera nearer in time than this may be one deed, seen twice."""
+UNMADE: Final = timedelta(minutes=15)
+"""A package is told some seconds after its violation, or two minutes where a reader or a disk was away; later none is
+made any more."""
+OPEN: Final = (*DETECTED, "undecided", "held_stale_exemptions")
+"""States in which nobody has decided on a violation."""
 MOST: Final = 10_000
 """Events looked at around one: more than a camera has in that time, passages and lights among them."""
 PATIENCE_S: Final = 60.0
@@ -378,6 +388,7 @@ class Player:
         try:
             feed = Feed(source, pipeline, detector.spec, asked, outbox, evidence, known=known)
             await feed.run()
+            await asyncio.to_thread(known.replace)
         except StoreError as error:
             raise StoreError(f"{error}{_waits(len(outbox), spool.folder)}") from error
         finally:
@@ -413,6 +424,7 @@ class Known:
         self._store, self._deleted = store, deleted
         self._camera_id, self._patience_s = camera_id, patience_s
         self._mine: set[str] = set()
+        self._instead: dict[str, str] = {}  # of the camera's without a package: this recording's
         self.count = self.gone = 0
 
     def __call__(self, event: Event, stop: threading.Event) -> bool:
@@ -420,7 +432,8 @@ class Known:
 
         One that is there itself is this recording's, played before: what else of it is there hides nothing, and its
         package, which may not have been made then, is made now. A candidate is known as the violation that it may be:
-        nobody looks again at whom the camera has accused, or at whose violation was deleted.
+        nobody looks again at whom the camera has accused, or at whose violation was deleted. One without its package
+        is not known: nobody can confirm it (:meth:`replace`).
 
         Raises:
             StoreError: If Redis stays away, or is still away when the feed stops; the recording is to be played again.
@@ -434,15 +447,34 @@ class Known:
             ),
             stop,
         )
-        had = {entry.event.id for entry in there if entry.event.type == event.type}
-        if event.id not in had and had - self._mine:
+        had = {entry.event.id: entry for entry in there if entry.event.type == event.type}
+        bare = {id for id, entry in had.items() if _is_bare(entry)}
+        if event.id not in had and had.keys() - bare - self._mine:
             self.count += 1
             return True
         if event.id not in had and self._asked(lambda: self._deleted.knows(event, SAME_S), stop):
             self.gone += 1
             return True
         self._mine.add(event.id)
+        self._instead |= dict.fromkeys(bare, event.id)
         return False
+
+    def replace(self) -> int:
+        """Dismisses those of the camera that have no package, where this recording's has one; how many. Called when all
+        of the recording was taken.
+
+        Raises:
+            StoreError: If Redis is away; the recording is to be played again.
+        """
+        pairs = {bare: mine for bare, mine in self._instead.items() if bare not in self._mine}
+        held = {e.event.id: e for e in self._store.entries([*pairs, *pairs.values()])} if pairs else {}
+        whole = {id for id, entry in held.items() if has_package(entry.case)}
+        said = [
+            decision_event(held[bare].case, Finding("dismissed", "duplicate", f"{mine} has the package"))
+            for bare, mine in pairs.items()
+            if mine in whole and bare in held and _is_bare(held[bare])
+        ]
+        return self._store.write(said).written if said else 0
 
     def _asked(self, ask: Callable[[], Found], stop: threading.Event) -> Found:
         """An answer of Redis; waits for one that starts again, or a recording would be played for nothing."""
@@ -453,6 +485,17 @@ class Known:
             except StoreError:
                 if time.monotonic() > deadline_s or stop.wait(pause.next_s()):
                     raise
+
+
+def _is_bare(entry: Entry) -> bool:
+    """Whether it is a violation whose package will not be made any more, and on which nobody has decided."""
+    return (
+        entry.event.type.startswith(VIOLATION)
+        and bool(entry.event.data.get("evidence"))
+        and entry.evidence is None
+        and entry.case.state in OPEN
+        and datetime.now(UTC) - entry.written_at > UNMADE
+    )
 
 
 class _Asked:

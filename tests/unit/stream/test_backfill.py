@@ -17,26 +17,32 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+import redis
 from media import write_video
 from numpy.typing import NDArray
 from street import ColourDetector
 from typer.testing import CliRunner
+from violations import package
 
 import cluster.cli
 from cluster.backfill import notes, unsent
 from cluster.cli.backfill import line, whole
+from flows.casework.adjudication import Case, judge
+from flows.casework.review import step
 from flows.domain.belts import SEAT_BELT, candidate_of
 from flows.domain.detections import Detections
 from flows.domain.errors import SourceError, StoreError
 from flows.domain.events import SPEEDING, Event
 from flows.domain.inference import DetectRequest
+from flows.domain.people import Person
 from flows.domain.ruleset import SectionSpeedRule
 from flows.domain.site import SiteConfig
 from flows.domain.status import CameraStatus
 from flows.jurisdiction import load_profile
 from flows.settings import Settings
 from flows.site.sitefile import load_site
-from flows.store.results import Entry
+from flows.store.deleted import DeletedStore
+from flows.store.results import Entry, ResultsStore
 from flows.stream.assembly import Surroundings
 from flows.stream.backfill import Known, Loaders, Played, Player, _Asked, named_time, recordings
 from flows.stream.feed import Feed
@@ -331,6 +337,82 @@ def test_a_recording_that_is_played_again_sends_all_of_its_own_again() -> None:
 def test_what_is_known_is_found_behind_hundreds_of_others() -> None:
     others = [event(10.1 + key / 1000, "dome.vehicle.passed.v1", key) for key in range(500)]
     assert known(event(10.0), *others)(event(10.2, key=2), RUNS)
+
+
+class Archive:
+    """Redis, in which a live camera has told of a violation, some time ago."""
+
+    def __init__(self, url: str) -> None:
+        redis.Redis.from_url(url).flushall()
+        self.results = ResultsStore(url)
+        self.asked = Known(self.results, DeletedStore(url), "a")
+        self.live = self.tells(10.0)
+
+    def tells(self, at_s: float, key: int = 1, packaged: bool = False) -> Event:
+        told = event(at_s, key=key)
+        made = told.model_copy(
+            update={"data": {"rule": "speeding", "state": "stands", "evidence": f"a/{key}"}}
+        )
+        self.results.write([made])
+        if packaged:
+            self.packages(made)
+        return made
+
+    def packages(self, of: Event) -> None:
+        stored = package(of)
+        self.results.write([stored.model_copy(update={"data": stored.data | {"files": ["first.jpg"]}})])
+
+    def state(self, of: Event) -> tuple[str, str]:
+        entry = self.results.event(of.id)
+        assert entry is not None
+        return entry.case.state, entry.case.decision.reason if entry.case.decision is not None else ""
+
+
+@pytest.fixture
+def archive(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Archive:
+    monkeypatch.setattr("flows.stream.backfill.UNMADE", timedelta())
+    return Archive(redis_url)
+
+
+def test_what_nobody_can_confirm_gives_way_to_the_recordings_once_that_has_its_package(
+    archive: Archive,
+) -> None:
+    mine = event(10.4, key=2)
+    assert not archive.asked(mine, RUNS)
+    archive.tells(10.4, key=2)
+    assert archive.asked.replace() == 0, "the recording's has no package either"
+    archive.packages(mine)
+    assert archive.asked.replace() == 1
+    assert archive.state(archive.live) == ("dismissed", "duplicate")
+    assert archive.state(mine) == ("stands", "")
+    entry = archive.results.event(archive.live.id)
+    assert entry is not None
+    assert judge(entry.case, {}).reason == "duplicate", "nor does it come back where lists are asked again"
+
+
+def test_the_same_recording_played_again_makes_up_for_it_and_dismisses_none_of_its_own(
+    archive: Archive,
+) -> None:
+    first, second = archive.tells(10.4, key=2), archive.tells(11.0, key=3)
+    assert not any(archive.asked(mine, RUNS) for mine in (first, second))
+    archive.packages(second)
+    assert archive.asked.replace() == 1
+    assert archive.state(archive.live) == ("dismissed", "duplicate")
+    assert archive.state(first) == archive.state(second) == ("stands", "")
+
+
+def test_whom_somebody_has_in_review_or_whose_package_may_still_come_is_known(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = Case(archive.live)
+    claim = Person(sub="dana", roles=frozenset({"reviewer"}))
+    monkeypatch.setattr("flows.stream.backfill.UNMADE", timedelta(minutes=1))
+    assert archive.asked(event(10.4, key=2), RUNS)
+    monkeypatch.setattr("flows.stream.backfill.UNMADE", timedelta())
+    archive.results.write([step(case, "claim", claim, AT)])
+    assert archive.asked(event(10.5, key=3), RUNS)
+    archive.packages(archive.live)
+    assert archive.asked(event(10.6, key=4), RUNS)
 
 
 class Impatient(threading.Event):
