@@ -117,6 +117,7 @@ class Attachment(BaseModel):
         thing: What a person says it is about, one of these; None: nothing of it is to be shown.
         chosen_by: Who; empty while it is the machine's choice.
         choices: How often that was chosen: each makes other files, so that nobody sees an old one by its name.
+        also: The same file as others sent it, whose reports this one goes on for: each lies in a folder of its own.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -139,6 +140,7 @@ class Attachment(BaseModel):
     thing: int | None = None
     chosen_by: str = ""
     choices: int = 0
+    also: tuple[Attachment, ...] = ()
 
     @property
     def name(self) -> str:
@@ -351,8 +353,28 @@ def fits(main: Report, other: Report) -> bool:
 
 
 def _together(main: Report, other: Report) -> tuple[Attachment, ...]:
+    theirs = {f.sha256: f for f in other.files}
+    both = (_joined(f, theirs[f.sha256]) if f.sha256 in theirs else f for f in main.files)
     known = {file.sha256 for file in main.files}
-    return (*main.files, *(f for f in other.files if f.sha256 not in known))
+    return (*both, *(f for f in other.files if f.sha256 not in known))
+
+
+def _joined(file: Attachment, same: Attachment) -> Attachment:
+    more = (same.model_copy(update={"also": ()}), *same.also)
+    kept = (each for each in more if each.state != "refused")  # which was removed
+    return file.model_copy(update={"also": (*file.also, *kept)})
+
+
+def _remaining(file: Attachment, folder: str) -> Attachment | None:
+    """A file once a folder is gone: as the next one sent it, where it lay there; what a person has said it is about
+    holds, and is made anew there."""
+    also = tuple(each for each in file.also if each.folder != folder)
+    if file.folder != folder:
+        return file.model_copy(update={"also": also})
+    if not also:
+        return None
+    kept = also[0].model_copy(update={"also": also[1:]})
+    return _about(kept, file.thing, file.chosen_by, file.choices) if file.chosen_by else kept
 
 
 def merged(main: Report, other: Report, by: str, at: datetime) -> tuple[Report, Report]:
@@ -436,9 +458,19 @@ def chosen(report: Report, sha256: str, thing: int | None, by: str) -> Report:
     known = {each.id for each in file.things}
     if thing is not None and thing not in known:
         raise FieldError("thing", f"one of {sorted(known)}, or null for none", thing)
-    said = {"state": "chosen", "thing": thing, "chosen_by": by, "choices": file.choices + 1, "shown": (),
-            "subject": None}  # fmt: skip
-    return with_file(report, file.model_copy(update=said))
+    return with_file(report, _about(file, thing, by, file.choices + 1))
+
+
+def _about(file: Attachment, thing: int | None, by: str, choices: int) -> Attachment:
+    said = {
+        "state": "chosen",
+        "thing": thing,
+        "chosen_by": by,
+        "choices": choices,
+        "shown": (),
+        "subject": None,
+    }
+    return file.model_copy(update=said)
 
 
 def with_file(report: Report, file: Attachment) -> Report:
@@ -459,7 +491,7 @@ def without(report: Report, tracking: str) -> Report | None:
     left = tuple(r for r in report.reporters if r.tracking != tracking)
     if not left:
         return None
-    files = tuple(f for f in report.files if f.folder != folder_of(tracking))
+    files = tuple(file for f in report.files if (file := _remaining(f, folder_of(tracking))) is not None)
     known = {file.sha256 for file in files}
     first_goes = report.reporters[0].tracking == tracking
     return report.model_copy(

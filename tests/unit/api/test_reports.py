@@ -406,6 +406,23 @@ async def test_a_forgotten_reporter_leaves_nothing_and_others_stay(
     assert log.count("report.erased") >= 2
 
 
+@pytest.mark.slow
+async def test_a_photo_that_two_sent_stays_until_both_are_forgotten(
+    api: Any, egov: Channel, bank: Channel
+) -> None:
+    told = []
+    for channel in (egov, bank):
+        upload = await channel.uploaded(photo(1))
+        told.append((await channel.report("1", uploads=[upload])).json()["id"])
+        await looked_at(api)
+    assert (await egov.send("DELETE", f"/reports/{told[0]}")).status_code == 204
+    (kept,) = (await api.get(f"/reports/{told[0]}", "operator")).json()["attachments"]
+    shown = await api.get(kept["shown"][0].removeprefix("/api/v1"), "reviewer")
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/jpeg")
+    assert (await bank.send("DELETE", f"/reports/{told[1]}")).status_code == 204
+    assert not list((Path(api.config.settings.evidence) / "reports").iterdir())
+
+
 async def test_no_receipt_is_given_for_what_was_erased_while_others_tell_of_the_same(
     api: Any, egov: Channel, bank: Channel
 ) -> None:

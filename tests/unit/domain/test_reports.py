@@ -12,11 +12,13 @@ from flows.domain.reports import (
     Report,
     Reporter,
     ReportRefused,
+    folder_of,
     merged,
     routed,
     shown_text,
     step,
     tracking_id,
+    with_file,
     without,
 )
 
@@ -101,6 +103,33 @@ def test_one_who_is_forgotten_takes_their_words_and_files_along() -> None:
     assert left is not None
     assert (left.text, [f.sha256[0] for f in left.files], len(left.reporters)) == ("second", ["b"], 1)
     assert without(left, two.id) is None
+
+
+@pytest.mark.parametrize("chosen_by", ["", "aigul"])
+def test_a_file_that_several_sent_stays_with_whoever_is_not_forgotten(chosen_by: str) -> None:
+    """As it was made for them; if a person has said what it is about, that holds, and it is made anew."""
+    told = [report(str(n), channel=channel) for n, channel in enumerate(("egov", "bank", "taxi"))]
+    photo = Attachment(sha256="a" * 64, size=1, media_type="image/jpeg", state="seen", shown=("a.jpg",))
+    first, *others = (
+        each.model_copy(update={"files": (photo.model_copy(update={"folder": folder_of(each.id)}),)})
+        for each in told
+    )
+    main = first
+    for other in others:
+        main, _ = merged(main, other, "machine", AT)
+    assert len(main.files) == 1
+    if chosen_by:
+        main = with_file(main, photo.model_copy(update={
+            "folder": folder_of(first.id), "also": main.files[0].also, "chosen_by": chosen_by, "choices": 1,
+            "shown": ()}))  # fmt: skip
+    for gone in (told[2], told[0]):
+        left = without(main, gone.id)
+        assert left is not None
+        main = left
+    (file,) = main.files
+    assert (file.folder, file.also) == (folder_of(told[1].id), ())
+    assert (file.state, file.shown) == (("chosen", ()) if chosen_by else ("seen", ("a.jpg",)))
+    assert without(main, told[1].id) is None
 
 
 @pytest.mark.parametrize(
