@@ -36,7 +36,7 @@ from flows.store.owed import STEADILY_S, Owed
 from flows.store.pictures import PictureStore
 from flows.store.present import Present
 from flows.store.removals import Removals
-from flows.store.results import Count, ResultsStore, Retention
+from flows.store.results import ResultsStore, Retention
 from flows.store.sightings import SightingStore
 from flows.store.spool import Spool
 from flows.store.tasksweep import TaskSweep
@@ -111,10 +111,6 @@ class ResultsActor:
                 "doubted": self._present.doubted,
             }
         )
-
-    async def counts(self) -> list[Count]:
-        """Counters by day, district and type, at hand even while Redis is away."""
-        return self._writer.results.counts()
 
     async def put_statuses(
         self, statuses: Sequence[CameraStatus], outlines: Mapping[str, Outlines] | None = None

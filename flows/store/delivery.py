@@ -13,12 +13,11 @@ from typing import Literal, Protocol, Self
 
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.events import Event
-from flows.domain.privacy import PRIVATE
 from flows.domain.status import ResultsStatus
 from flows.store.ledger import utc_now
 from flows.store.lines import Line
 from flows.store.present import ClockDoubted
-from flows.store.results import BATCH, Count, ResultsStore
+from flows.store.results import BATCH, ResultsStore
 from flows.store.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -91,7 +90,6 @@ class Policy:
         check_s: How often an idle connection is tried while such young events exist.
         prune_s: How often old events are removed.
         sweep_s: How often desks look for what they missed.
-        days: Newest days whose counters are kept at hand.
     """
 
     retry_s: tuple[float, float] = (0.2, 5.0)
@@ -100,7 +98,6 @@ class Policy:
     check_s: float = 1.0
     prune_s: float = 600.0
     sweep_s: float = 30.0
-    days: int = 31
 
 
 class Results:
@@ -144,7 +141,6 @@ class Results:
         self._checked_at_s = self._pruned_at_s = clock()
         self._pruning: Iterator[int] | None = None
         self._pruned = 0  # events, in this round
-        self._counts: Counter[tuple[str, str, str]] | None = None  # None until read from Redis
         try:
             self._check()
         except StoreError as error:
@@ -183,10 +179,6 @@ class Results:
             restarts=restarts,
             deleted=dict(self._store.deleted),
         )
-
-    def counts(self) -> list[Count]:
-        """Counters by day, district and type of the newest days, at hand even while Redis is away."""
-        return [Count(*key, count) for key, count in sorted(dict(self._counts or {}).items())]
 
     @property
     def waiting(self) -> int:
@@ -257,11 +249,6 @@ class Results:
         self._reconcile()
         now_s = self._clock()
         self._young.extend((now_s, line) for line in lines)
-        if self._counts is not None:
-            new = (
-                x for x, is_new in zip(lines, report.fresh, strict=True) if is_new and x.type not in PRIVATE
-            )
-            self._counts.update((line.day, line.district, line.type) for line in new)
         shown = ((desk, line) for line in lines for desk in self._desks if desk.wants(line))
         self._show([partial(_shown, desk, line) for desk, line in shown])
         return [
@@ -299,16 +286,10 @@ class Results:
             again = self._store.write([line for _, line in self._young]).written
             if again:
                 log.warning("Redis had lost %d answered events when it went away; written again", again)
-            self._counts = self._read_counts()
             self._connections = self._store.connections
         first_s = self._clock() - self._policy.doubt_s
         while self._young and self._young[0][0] < first_s:
             self._young.popleft()
-
-    def _read_counts(self) -> Counter[tuple[str, str, str]]:
-        days = self._store.days()[-self._policy.days :]
-        rows = (count for day in days for count in self._store.counters(day))
-        return Counter({(row.day, row.district, row.type): row.count for row in rows})
 
     def _prune(self) -> None:
         """Removes a little of what is old; events are written in between, however much it is."""

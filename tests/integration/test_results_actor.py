@@ -100,7 +100,6 @@ def test_killed_under_load_it_comes_back_and_every_event_is_written_once(house: 
     assert (status.spooled, status.lost, status.redis) == (0, 0, "up")
     assert status.restarts == 1
     assert house.counted() == 2000
-    assert sum(count.count for count in house.ask("counts")) == 2000
 
 
 def test_it_is_killed_while_redis_is_away_and_loses_nothing(house: House) -> None:

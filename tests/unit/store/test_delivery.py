@@ -15,7 +15,7 @@ from flows.domain.events import SPEEDING, Event
 from flows.store.delivery import Ack, Policy, Results
 from flows.store.lines import Line
 from flows.store.present import ClockDoubted
-from flows.store.results import Count, WriteReport
+from flows.store.results import WriteReport
 from flows.store.spool import Spool
 
 
@@ -67,13 +67,6 @@ class FakeRedis:
             yield removed
         self._answer()
         self.pruned += 1
-
-    def days(self) -> list[str]:
-        return sorted({line.day for line in self.held.values()})
-
-    def counters(self, day: str) -> list[Count]:
-        counts = Counter((ln.day, ln.district, ln.type) for ln in self.held.values() if ln.day == day)
-        return [Count(*key, n) for key, n in counts.items()]
 
     def close(self) -> None:
         pass
@@ -165,7 +158,6 @@ def test_a_write_with_no_answer_is_not_doubled(bench: Bench) -> None:
     bench.run(5)
     assert bench.results.status().duplicates == 5
     assert set(bench.redis.writes.values()) == {1}
-    assert [c.count for c in bench.results.counts()] == [5]
 
 
 def test_a_redis_that_lost_answered_writes_gets_them_again(
@@ -182,7 +174,6 @@ def test_a_redis_that_lost_answered_writes_gets_them_again(
         bench.run(5)
     assert set(bench.redis.held) == {e.id for e in old + young}
     assert "lost 3 answered events" in caplog.text
-    assert [c.count for c in bench.results.counts()] == [5]
 
 
 def test_what_was_answered_long_ago_is_not_written_again(bench: Bench) -> None:
@@ -269,21 +260,11 @@ def test_what_is_no_event_on_disk_is_counted_and_passed_over(bench: Bench) -> No
     assert list(bench.redis.held) == [good[0].id]
 
 
-def test_counters_are_read_again_at_the_start_and_stay_at_hand_while_redis_is_away(bench: Bench) -> None:
-    bench.results.submit(make_events(7))
-    bench.kill()
-    bench.start()
-    bench.redis.crash()
-    bench.results.submit(make_events(1, first=7))
-    assert bench.results.counts() == [Count("2026-01-01", "esil", SPEEDING, 7)]
-
-
 def test_it_starts_while_redis_is_away(bench: Bench) -> None:
     bench.kill()
     bench.redis.crash()
     bench.start()
     assert bench.results.submit(make_events(1)) == Ack(spooled=1)
-    assert bench.results.counts() == []
 
 
 def test_old_events_are_removed_now_and_then(bench: Bench) -> None:
