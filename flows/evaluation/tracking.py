@@ -163,24 +163,6 @@ def _check_truth(path: Path, parsed: Sequence[tuple[int, list[float]]]) -> None:
             )
 
 
-def track_rows(detections: MotRows, fps: float, config: TrackerConfig | None = None) -> MotRows:
-    """Runs the tracker over detections, frame by frame.
-
-    Args:
-        detections: Rows of a ``det.txt``; where scores leave 0 to 1 they are raw (margins, logits) and their
-            scale is unknown, so every detection is trusted alike.
-        fps: Frames a second of the sequence.
-        config: The tracker's configuration.
-
-    Returns:
-        The boxes of confirmed tracks, each as reported when its frame was processed.
-
-    Raises:
-        FieldError: If ``fps`` is not above 0.
-    """
-    return _track(detections, fps, config).rows
-
-
 def _track(detections: MotRows, fps: float, config: TrackerConfig | None) -> _Run:
     if not (np.isfinite(fps) and fps > 0):
         raise FieldError("fps", "frames a second above 0", fps)

@@ -361,19 +361,6 @@ class ResultsStore:
             rows: Any = self._client.xrevrange(keys.EVENTS, count=1)
         return rows[0][0].decode() if rows else "0-0"
 
-    def tail(self, last: str, block_s: float = 1.0, count: int = 500) -> list[Entry]:
-        """Events after the place ``last``; waits up to ``block_s`` for the first, then returns what there is.
-
-        Call it in a loop. The wait ends well before the connection's own timeout.
-
-        Raises:
-            StoreError: If Redis is away.
-        """
-        block_ms = max(1, int(min(block_s, self._patience.answer_s / 2) * 1000))
-        with self._told("follow events"):
-            answer: Any = self._client.xread({keys.EVENTS: last}, count=count, block=block_ms)
-        return self.entries([f[b"id"].decode() for _, rows in answer or [] for _, f in rows])
-
     def captured(
         self,
         index: Index,

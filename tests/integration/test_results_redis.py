@@ -185,16 +185,6 @@ def test_an_unknown_event_is_none(store: ResultsStore) -> None:
     assert store.event(make_event(1).id) is None, "evidence alone is no violation"
 
 
-def test_following_brings_what_comes_and_ends_its_wait(store: ResultsStore, server: EmbeddedRedis) -> None:
-    store.write(make_events(3))
-    last = store.newest()
-    assert store.tail(last, block_s=0.05) == []
-    sender = threading.Timer(0.1, lambda: ResultsStore(server.url).write(make_events(2, first=3)))
-    sender.start()
-    assert [e.event for e in store.tail(last, block_s=10)] == make_events(2, first=3)
-    sender.join()
-
-
 def test_old_events_go_with_everything_that_points_at_them(server: EmbeddedRedis) -> None:
     store = ResultsStore(server.url, retention=Retention(max_events=10))
     store.write([*make_events(500), evidence_of(make_event(499))])

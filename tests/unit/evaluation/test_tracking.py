@@ -10,11 +10,11 @@ import pytest
 from flows.domain.errors import FieldError
 from flows.evaluation.tracking import (
     MotRows,
+    _track,
     evaluate_tracking,
     evaluate_tracking_folder,
     read_rows,
     score_rows,
-    track_rows,
 )
 
 MOT15 = Path(__file__).parents[4] / "shared" / "data" / "tracking"
@@ -95,16 +95,16 @@ def test_raw_scores_of_any_scale_track_as_well(sequence: Path, scale) -> None:  
 
 
 def test_rows_out_of_order_are_put_in_order(sequence: Path) -> None:
-    in_order = track_rows(read_rows(sequence / "det.txt"), FPS)
+    in_order = _track(read_rows(sequence / "det.txt"), FPS, None).rows
     write(sequence / "det.txt", (sequence / "det.txt").read_text().split()[::-1])
-    shuffled = track_rows(read_rows(sequence / "det.txt"), FPS)
+    shuffled = _track(read_rows(sequence / "det.txt"), FPS, None).rows
     assert shuffled.frame.tolist() == in_order.frame.tolist()
     assert sorted(map(tuple, shuffled.xyxy.tolist())) == sorted(map(tuple, in_order.xyxy.tolist()))
 
 
 def test_nothing_is_reported_that_later_frames_decided(sequence: Path) -> None:
     det = read_rows(sequence / "det.txt")
-    whole, half = track_rows(det, FPS), track_rows(det[det.frame <= 20], FPS)
+    whole, half = (_track(rows, FPS, None).rows for rows in (det, det[det.frame <= 20]))
     early = whole[whole.frame <= 20]
     assert early.id.tolist() == half.id.tolist()
     assert early.xyxy.tolist() == half.xyxy.tolist()
