@@ -31,6 +31,10 @@ def api(
     address), else those that `dome token` signs; then DOME_HOME/sign-in.html, its owner's alone, has links that sign in
     while it runs. Ctrl-C ends it.
 
+    With DOME_OIDC_CLIENT people sign in at the issuer, which knows the console by that id; without it they paste a
+    token. DOME_OIDC_CLIENT_SECRET is for a client that has one, DOME_OIDC_SCOPE is what the console asks for ("openid
+    profile"). The issuer must let people come back to /console/callback and, when they have signed out, to /console.
+
     DOME_OIDC_AUDIENCE and DOME_OIDC_LEEWAY_S say what else holds for tokens. DOME_API_DETECTOR looks at citizens'
     photos and clips, DOME_API_FACES checks photos of search cases, under the law of DOME_JURISDICTION. DOME_CHANNELS
     is the file of the apps' keys, DOME_TIMEZONE the zone of photos that name none. What is issued goes to

@@ -58,6 +58,8 @@ def doors(config: ApiConfig, address: str) -> Iterator[list[str]]:
     page = config.settings.home / PAGE
     if config.oidc.jwks:
         page.unlink(missing_ok=True)  # of one that was killed
+        if config.oidc.client:
+            lines.append(f"{_label('sign in')}at {config.oidc.issuer}, as its client {config.oidc.client}")
         yield lines
         return
     now = datetime.now(UTC)

@@ -30,6 +30,9 @@ them.
 | | | JSON by its key |
 | ``{dome}:answer:K`` | string | of a write with an idempotency key: that it was done, and the id of what it made, |
 | | | JSON; never what was answered; expires |
+| ``{dome}:session:H`` | string | a console's session by the hash of its cookie: its tokens, sealed with the cookie; |
+| | | expires, see :mod:`flows.store.sessions` |
+| ``{dome}:session:H:turn`` | string | somebody renews its tokens now; expires |
 | ``{dome}:camera:districts`` | hash | each camera's district |
 | ``{dome}:camera:outlines`` | hash | each camera's outlines as JSON |
 | ``{dome}:camera:last`` | hash | what each camera told last, as JSON, also after it fell silent |
@@ -189,6 +192,11 @@ def filings(violation_id: str) -> str:
 def answer(key: str) -> str:
     """What is known of a write by its idempotency key."""
     return f"{PREFIX}answer:{key}"
+
+
+def session(hashed: str, part: str = "") -> str:
+    """A console's session, or a part of it: ``turn``."""
+    return f"{PREFIX}session:{hashed}" + (f":{part}" if part else "")
 
 
 def picture(camera_id: str) -> str:

@@ -79,6 +79,7 @@ def create_app(config: ApiConfig, open: Callable[[ApiConfig], Services] = Servic
     app.add_middleware(
         Authentication,
         identity=lambda: app.state.services.identity,
+        sessions=lambda: app.state.services.sessions,
         signatures=lambda: app.state.services.signatures,
         public=public_paths(table(app)),
         refused_hz=config.refused_hz,

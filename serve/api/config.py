@@ -23,6 +23,11 @@ class OidcConfig(BaseModel):
         jwks: ``DOME_OIDC_JWKS``: file or https address of the issuer's public keys (RFC 7517). Empty: only the
             development key below ``DOME_HOME`` is believed, with which ``dome token`` signs.
         leeway_s: ``DOME_OIDC_LEEWAY_S``: how far the issuer's clock may be off.
+        client: ``DOME_OIDC_CLIENT``: what the issuer knows the console as; then people sign in there. Empty: they paste
+            a token.
+        client_secret: ``DOME_OIDC_CLIENT_SECRET``: the client's secret; empty for one that has none.
+        scope: ``DOME_OIDC_SCOPE``: what the console asks for. Its access token must be one that is believed here; some
+            issuers give a refresh token only for ``offline_access``.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,6 +36,9 @@ class OidcConfig(BaseModel):
     audience: str = "dome"
     jwks: str = ""
     leeway_s: float = Field(default=30.0, ge=0, le=300)
+    client: str = ""
+    client_secret: SecretStr = SecretStr("")
+    scope: str = "openid profile"
 
 
 class ApiConfig(BaseModel):
@@ -105,11 +113,12 @@ class ApiConfig(BaseModel):
                 "DOME_OIDC_JWKS", "a file or an https address", jwks, "keys need a safe way here"
             )
         oidc: dict[str, object] = {"jwks": jwks}
-        for name in ("issuer", "audience"):
+        for name in ("issuer", "audience", "client", "client_secret", "scope"):
             if value := env.get(f"DOME_OIDC_{name.upper()}"):
                 oidc[name] = value
         if jwks and "issuer" not in oidc:
             raise FieldError("DOME_OIDC_ISSUER", "the issuer whose keys DOME_OIDC_JWKS holds", "nothing")
+        _check_sign_in(oidc)
         if value := env.get("DOME_OIDC_LEEWAY_S"):
             oidc["leeway_s"] = _number("DOME_OIDC_LEEWAY_S", value)
         more: dict[str, object] = {}
@@ -138,6 +147,28 @@ class ApiConfig(BaseModel):
         return cls.model_validate(
             {"settings": settings or Settings.from_env(env), "redis_url": redis_url, "oidc": oidc, **more}
         )
+
+
+def _check_sign_in(oidc: Mapping[str, object]) -> None:
+    """What signing in at the issuer needs besides its client.
+
+    Raises:
+        FieldError: If something of it is missing.
+    """
+    if "client" not in oidc:
+        for name in ("client_secret", "scope"):
+            if name in oidc:
+                wanted = f"the client that DOME_OIDC_{name.upper()} is of"
+                raise FieldError("DOME_OIDC_CLIENT", wanted, "nothing")
+        return
+    if not oidc["jwks"]:
+        raise FieldError("DOME_OIDC_JWKS", "the keys of the issuer at which people sign in", "nothing")
+    issuer = str(oidc["issuer"])
+    if not issuer.startswith("https://"):
+        hint = "people sign in there: its settings are read below that address"
+        raise FieldError("DOME_OIDC_ISSUER", "an https address", issuer, hint)
+    if "openid" not in str(oidc.get("scope", "openid")).split():
+        raise FieldError("DOME_OIDC_SCOPE", "openid among them", repr(oidc["scope"]))
 
 
 def _number(name: str, text: str) -> float:

@@ -164,6 +164,16 @@ class Identity:
             Unknown: If it is not good.
             StoreError: If that cannot be told now.
         """
+        claims = self.claims(token, self._oidc.audience)
+        return self._until_s(claims), _person(claims)
+
+    def claims(self, token: str, audience: str) -> dict[str, Any]:
+        """What the issuer says in a token for some audience, if it holds now.
+
+        Raises:
+            Unknown: If it is not good.
+            StoreError: If that cannot be told now.
+        """
         try:
             key = self._keys.key(str(jwt.get_unverified_header(token).get("kid", "")))
             if key.algorithm_name not in ALGORITHMS:
@@ -172,7 +182,7 @@ class Identity:
                 token,
                 key.key,
                 [key.algorithm_name],
-                audience=self._oidc.audience,
+                audience=audience,
                 issuer=self._oidc.issuer,
                 leeway=self._oidc.leeway_s,
                 options={"require": ["exp", "sub", "aud", "iss"], "verify_exp": False, "verify_nbf": False,
@@ -180,7 +190,8 @@ class Identity:
             )  # fmt: skip
         except jwt.PyJWTError as error:
             raise Unknown(str(error)) from None
-        return self._until_s(claims), _person(claims)
+        self._until_s(claims)
+        return claims
 
     def _until_s(self, claims: dict[str, Any]) -> float:
         """Times are checked against our own clock, which tests can set."""

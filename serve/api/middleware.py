@@ -18,6 +18,7 @@ from flows.domain.people import Person
 from serve.api.buckets import Buckets
 from serve.api.identity import Identity, Unknown
 from serve.api.problems import MEDIA_TYPE, Problem, problem_of
+from serve.api.sessions import Sessions
 from serve.api.signatures import Signatures, is_signed
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Authentication:
     Args:
         app: What comes after.
         identity: Gives the reader of tokens; asked at each request.
+        sessions: Gives the reader of browsers' cookies.
         signatures: Gives the checker of signatures.
         public: Paths that answer without a token.
         refused_hz: Refusals a second that an address may have for long.
@@ -106,12 +108,14 @@ class Authentication:
         self,
         app: ASGIApp,
         identity: Callable[[], Identity],
+        sessions: Callable[[], Sessions],
         signatures: Callable[[], Signatures],
         public: Iterable[str],
         refused_hz: float,
         refused: int,
     ) -> None:
         self._app, self._identity, self._public = app, identity, frozenset(public)
+        self._sessions = sessions
         self._signatures, self._refusals = signatures, Buckets(refused_hz, refused)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,22 +146,27 @@ class Authentication:
         await self._app(scope, receive, counted)
 
     def _goes_on(self, scope: Scope) -> bool:
-        """Whether a request is looked at whatever happened before: it asks for a page, or comes with a known token."""
+        """Whether a request is looked at whatever happened before: it asks for a page, or comes with a known token or
+        session."""
         headers = Headers(scope=scope)
-        token = bearer(headers) or cookie(headers)
-        if token:
-            return not is_signed(scope) and self._identity().knows(token)
+        token, session = bearer(headers), cookie(headers)
+        if token or session:
+            known = self._identity().knows(token) if token else self._sessions().knows(session)
+            return not is_signed(scope) and known
         return scope["path"] in self._public and scope.get("method") in SAFE
 
     async def _person(self, scope: Scope) -> Person | None:
         headers = Headers(scope=scope)
-        token = bearer(headers)
-        if not token and (token := cookie(headers)) and scope["method"] not in SAFE:
+        token, session = bearer(headers), cookie(headers)
+        if session and not token and scope["method"] not in SAFE:
             check_same_origin(headers)
-        if token:
+        if token or session:
             try:
-                person = await self._identity().person(token)
-                scope["good_until_s"] = self._identity().good_until_s(token)
+                if token:
+                    person = await self._identity().person(token)
+                    scope["good_until_s"] = self._identity().good_until_s(token)
+                else:
+                    person, scope["good_until_s"] = await self._sessions().person(session)
                 return person
             except (Unknown, StoreError):
                 if scope["path"] not in self._public:
@@ -174,9 +183,9 @@ def bearer(headers: Headers) -> str:
     return token.strip() if kind.lower() == "bearer" else ""
 
 
-def cookie(headers: Headers) -> str:
-    """The token of the session cookie, which browsers send where no header can be set (event streams, pictures)."""
-    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")  # the library's refuses others' odd names
+def cookie(headers: Headers, name: str = COOKIE) -> str:
+    """A cookie, the session's id by default: browsers send it where no header can be set, too (streams, pictures)."""
+    return cookie_parser(headers.get("cookie", "")).get(name, "")  # the library's refuses others' odd names
 
 
 def check_same_origin(headers: Headers) -> None:

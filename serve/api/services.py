@@ -31,6 +31,7 @@ from flows.store.proceedings import ProceedingsStore
 from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore
 from flows.store.review import Reviews
+from flows.store.sessions import SessionStore
 from flows.store.sightings import SightingStore
 from flows.store.tasksweep import TaskSweep
 from flows.store.uploads import UploadShelf
@@ -43,7 +44,9 @@ from serve.api.background import ended, repeat
 from serve.api.config import ApiConfig
 from serve.api.idempotency import Answers
 from serve.api.identity import Identity, keys_for
+from serve.api.provider import provider_for
 from serve.api.seers import Seers
+from serve.api.sessions import Sessions
 from serve.api.signatures import Signatures
 from serve.clips import ClipLooker
 
@@ -62,6 +65,7 @@ class Services:
     Attributes:
         config: Of the API.
         identity: Reads tokens.
+        sessions: Of browsers.
         results: Events, counters.
         cameras: How the cameras are doing.
         violations: Lists of violations.
@@ -90,6 +94,7 @@ class Services:
 
     config: ApiConfig
     identity: Identity
+    sessions: Sessions
     results: ResultsStore
     cameras: CameraStore
     violations: ViolationsStore
@@ -136,9 +141,11 @@ class Services:
         leads = LeadStore(url, vault)
         patrol = PatrolStore(url, kept_days=load_profile(config.jurisdiction).retention.task_days)
         work = ReportWork(reports, evidence, results, inspector, looker, config.timezone, busy=reception.busy)
+        identity = Identity(config.oidc, keys_for(config.oidc, settings.home))
         return cls(
             config=config,
-            identity=Identity(config.oidc, keys_for(config.oidc, settings.home)),
+            identity=identity,
+            sessions=Sessions(SessionStore(url), identity, provider_for(config.oidc, identity)),
             results=results,
             cameras=CameraStore(url),
             violations=violations,
@@ -204,8 +211,8 @@ class Services:
             await asyncio.to_thread(self._sender.close)
         await self.alerts.close()
         for each in (self.results, self.cameras, self.violations, self.exemptions, self.proceedings, self.webhooks,
-                     self.answers, self.pictures, self.patrol, self.reports, self.uploads, self.work.inspector,
-                     self.work.looker):  # fmt: skip
+                     self.answers, self.sessions, self.pictures, self.patrol, self.reports, self.uploads,
+                     self.work.inspector, self.work.looker):  # fmt: skip
             each.close()
         for searching in (self.cases, self.leads, self.sightings, self.audit):
             searching.close_connections()

@@ -1,28 +1,39 @@
-"""What browsers get without the API's prefix: the page, its files, and the session's cookie."""
+"""What browsers get without the API's prefix: the page, its files, and how somebody signs in and out."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import logging
 import mimetypes
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.domain.errors import StoreError
 from flows.domain.people import Person
-from serve.api.access import anybody, public
+from serve.api.access import public
 from serve.api.identity import Unknown
-from serve.api.middleware import COOKIE
+from serve.api.middleware import COOKIE, cookie
 from serve.api.problems import Problem
+from serve.api.provider import Asked, Refused, Tokens
 from serve.api.scope import services_of
+from serve.api.sessions import LASTS_S
+
+Site = Literal["lax", "strict"]
+
+log = logging.getLogger(__name__)
 
 STATIC: Final = Path(__file__).parent / "static"
-SESSION_S: Final = 12 * 3600
-"""A shift. The token itself may end earlier; then so does what the cookie opens."""
+ASKED: Final = "dome_sign_in"
+"""The cookie of a browser whose person is at the issuer. A strict one would not come when they come back from there."""
+ASKED_S: Final = 600
+"""As long as that may take: whoever is longer begins again."""
 CSP: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -46,28 +57,137 @@ def root() -> Response:
     return Response(status_code=307, headers={"Location": "/console"})
 
 
+class Door(BaseModel):
+    """How people sign in.
+
+    Attributes:
+        issuer: Where; empty where they paste a token.
+    """
+
+    issuer: str
+
+
+class Left(BaseModel):
+    """Who has signed out.
+
+    Attributes:
+        at: Where the browser signs out of the issuer, too; empty where that has no such address, or is away.
+    """
+
+    at: str
+
+
+@router.get("/console/session")
+@public()
+def door(request: Request) -> Door:
+    """How people sign in here."""
+    provider = services_of(request).sessions.provider
+    return Door(issuer=provider.issuer if provider else "")
+
+
 @router.post("/console/session")
 @public()
-async def sign_in(request: Request, asked: SignIn, response: Response) -> Person:
-    """Keeps a good token in a cookie that scripts cannot read and other sites cannot send.
+async def paste(request: Request, asked: SignIn, response: Response) -> Person:
+    """Makes a good token a session, for whose cookie scripts cannot read and other sites cannot send.
 
     Raises:
-        Problem: 401 if the token is not good.
+        Problem: 401 if the token is not good, 409 where people sign in at an issuer.
+        StoreError: If Redis is away.
     """
+    sessions = services_of(request).sessions
+    if sessions.provider is not None:
+        raise Problem(
+            409, f"sign in at {sessions.provider.issuer}: open /console/login", code="sign_in_there"
+        )
     try:
-        person = await services_of(request).identity.person(asked.token)
+        return await _enter(request, response, Tokens(access=asked.token))
     except Unknown as error:
         raise Problem(401, str(error), code=error.code) from None
-    response.set_cookie(COOKIE, asked.token, max_age=SESSION_S, path="/", httponly=True, samesite="strict",
-                        secure=request.url.scheme == "https")  # fmt: skip
+
+
+@router.get("/console/login")
+@public()
+async def login(request: Request) -> Response:
+    """To the issuer, to sign in there."""
+    provider = services_of(request).sessions.provider
+    if provider is None:
+        return _page()
+    asked = Asked.anew()
+    try:
+        address = await asyncio.to_thread(provider.address, asked, _here(request, "/console/callback"))
+    except StoreError as error:
+        return _failed("sign_in_away", error)
+    response = Response(status_code=303, headers={"Location": address})
+    _set(request, response, ASKED, str(asked), ASKED_S, "/console", "lax")
+    return response
+
+
+@router.get("/console/callback")
+@public()
+async def callback(request: Request) -> Response:
+    """Back from the issuer: what it says becomes a session, or the page tells that it did not."""
+    provider = services_of(request).sessions.provider
+    if provider is None:
+        return _page()
+    response, back = _page(), _here(request, "/console/callback")
+    try:
+        asked = Asked.of(cookie(request.headers, ASKED))
+        tokens = await asyncio.to_thread(provider.exchange, request.url.query, asked, back)
+        await _enter(request, response, tokens)
+    except StoreError as error:
+        response = _failed("sign_in_away", error)
+    except Unknown as error:
+        response = _failed("sign_in_unknown", error)
+    except Refused as error:
+        response = _failed(error.code, error)
+    response.delete_cookie(ASKED, path="/console", httponly=True, samesite="lax")
+    return response
+
+
+@router.delete("/console/session")
+@public()
+async def sign_out(request: Request, response: Response) -> Left:
+    """Ends the session, whether or not anybody knows any more whose it is.
+
+    Raises:
+        StoreError: If Redis is away: then it has not ended.
+    """
+    at, sessions = "", services_of(request).sessions
+    if session := cookie(request.headers):
+        at = await asyncio.to_thread(sessions.end, session, _here(request, "/console"))
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    return Left(at=at)
+
+
+async def _enter(request: Request, response: Response, tokens: Tokens) -> Person:
+    """Begins a session. One that the browser had is over: nobody is left behind by whoever comes next."""
+    sessions = services_of(request).sessions
+    session, person = await asyncio.to_thread(sessions.begin, tokens)
+    await asyncio.to_thread(sessions.drop, cookie(request.headers))
+    _set(request, response, COOKIE, session, LASTS_S, "/", "strict")
     return person
 
 
-@router.delete("/console/session", status_code=204)
-@anybody()
-async def sign_out(response: Response) -> None:
-    """Forgets the session."""
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+def _set(
+    request: Request, response: Response, name: str, value: str, lasts_s: int, path: str, site: Site
+) -> None:
+    response.set_cookie(name, value, max_age=lasts_s, path=path, httponly=True, samesite=site,
+                        secure=request.url.scheme == "https")  # fmt: skip
+
+
+def _here(request: Request, path: str) -> str:
+    """One of our own addresses, as the browser knows it."""
+    return f"{request.url.scheme}://{request.url.netloc}{path}"
+
+
+def _page(said: str = "") -> Response:
+    return Response(status_code=303, headers={"Location": f"/console{said}"})
+
+
+def _failed(code: str, error: Exception) -> Response:
+    """The page, which has words for it; why is for the log: who signs in cannot mend it."""
+    log.warning("nobody was signed in: %s", error)
+    return _page(f"#not-in={code}")
 
 
 def worker_of(script: bytes, files: Mapping[str, bytes]) -> bytes:

@@ -1,6 +1,6 @@
 // The frame: who is signed in, which page is shown, the keys that work everywhere.
 
-import { ask, pictures } from "./api.js";
+import { Problem, ask, pictures } from "./api.js";
 import { fill, h, say, s } from "./dom.js";
 import { ours, showKeys } from "./keys.js";
 import { LANGUAGES, speak, spoken, t } from "./words.js";
@@ -21,6 +21,7 @@ const top = document.getElementById("top");
 const AGAIN_MS = 3000;
 let me; // undefined until it is known, null if it is nobody
 let leave = new AbortController();
+let notIn = ""; // why whoever has come back from the issuer is not signed in, as a code
 
 const mine = () => Object.keys(PAGES).filter((page) => PAGES[page].some((role) => me.roles.includes(role)));
 const wanted = () => location.hash.slice(2).split("/");
@@ -73,8 +74,22 @@ async function show() {
   }
 }
 
-function signIn(told = "") {
+const BACK = "dome.back"; // the page that somebody wanted before they went to the issuer
+
+// At the issuer, where there is one; else by a token.
+async function signIn(told = notIn && new Problem(400, { code: notIn }).message) {
   document.title = `${t("sign_in")} · Digital Dome`;
+  const door = await ask("/console/session").catch(({ message }) => ({ away: message }));
+  if (me) return; // somebody has come by a link meanwhile
+  const wrong = (words) => words && h("p.bad", { role: "alert" }, words);
+  const panel = (...rest) => fill(main, h("div.sign-in", h("h1", "Digital Dome"), ...rest));
+  if (door.away) return panel(wrong(door.away), h("button.good", { onclick: () => signIn(told) }, t("sign_in")));
+  if (door.issuer) {
+    if (location.hash.startsWith("#/")) sessionStorage.setItem(BACK, location.hash);
+    const there = h("a", { href: "/console/login" }, t("sign_in"));
+    panel(h("p.note", `${t("sign_in_at")} ${new URL(door.issuer).host}`), wrong(told), there);
+    return there.focus();
+  }
   const field = h("input", { id: "token", name: "token", type: "password", autocomplete: "off", required: true, spellcheck: "false" });
   const form = h(
     "form.sign-in",
@@ -83,7 +98,7 @@ function signIn(told = "") {
     h("label", { for: "token" }, t("token")),
     field,
     h("p.note", t("token_help")),
-    told && h("p.bad", { role: "alert" }, told),
+    wrong(told),
     h("button.good", t("sign_in")),
   );
   fill(main, form);
@@ -100,19 +115,27 @@ async function enter(token) {
   }
 }
 
+const LEFT = "dome.left"; // other tabs hear of it: their cookie was the same
+
 async function signOut() {
+  let at;
   try {
-    await ask("/console/session", { method: "DELETE" });
+    ({ at } = await ask("/console/session", { method: "DELETE" }));
   } catch (error) {
-    if (!(error.status < 500)) return say(error.message, true); // the cookie is still there: whoever comes next would be they
+    return say(error.message, true); // the session is still there: whoever comes next would be they
   }
+  localStorage.setItem(LEFT, String(Date.now()));
   forget();
+  if (at) location.assign(at);
 }
+
+addEventListener("storage", ({ key }) => { if (key === LEFT && me) forget(); });
 
 // Whoever was signed in before leaves no picture behind: the next one asks for their own, and that is written down.
 function become(person) {
   pictures.clear();
   me = person;
+  if (me) notIn = "";
   show();
 }
 
@@ -147,7 +170,18 @@ function arrive() {
   return enter(given);
 }
 
-await (arrive() || known().then(become));
+// Whoever comes from the issuer: to the page that they wanted, or to why they are not in.
+async function begin() {
+  notIn = new URLSearchParams(location.hash.slice(1)).get("not-in") || "";
+  if (notIn) history.replaceState(null, "", "/console");
+  const person = await known();
+  const back = sessionStorage.getItem(BACK);
+  if (person && back && !location.hash) history.replaceState(null, "", `/console${back}`);
+  if (person) sessionStorage.removeItem(BACK);
+  become(person);
+}
+
+await (arrive() || begin());
 
 // Who is signed in. That is asked until there is an answer: without a connection a patrol reads here what is not sent yet.
 async function known() {

@@ -16,6 +16,7 @@ const WORDS = {
   cameras: ["Камералар", "Камеры", "Cameras"],
   audit: ["Журнал", "Журнал", "Audit"],
   sign_in: ["Кіру", "Войти", "Sign in"],
+  sign_in_at: ["Осы жерде кіресіз:", "Вы входите через", "You sign in at"],
   sign_out: ["Шығу", "Выйти", "Sign out"],
   token: ["Кіру токені", "Токен доступа", "Access token"],
   token_help: ["Жеке куәлік жүйесі береді; әзірлеуде: dome token --role operator", "Выдаётся системой удостоверений; при разработке: dome token --role operator", "Given by the identity provider; for development: dome token --role operator"],

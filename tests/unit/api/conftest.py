@@ -15,6 +15,8 @@ from fastapi import FastAPI
 from flows.domain.events import Event
 from flows.domain.people import Role
 from serve.api.config import ApiConfig
+from serve.api.middleware import COOKIE
+from serve.api.provider import Tokens
 
 
 @dataclass
@@ -30,6 +32,12 @@ class Api:
 
     def signed(self, *roles: Role, **more: Any) -> dict[str, str]:
         return bearer(token(self.config, *roles, **more))
+
+    def session(self, *roles: Role, **more: Any) -> dict[str, str]:
+        """The cookie of a browser in which somebody has signed in."""
+        tokens = Tokens(access=token(self.config, *roles, **more))
+        session, _ = self.app.state.services.sessions.begin(tokens)
+        return {"Cookie": f"{COOKIE}={session}"}
 
     async def get(self, path: str, *roles: Role, headers: Any = None, **more: Any) -> httpx.Response:
         """Calls as a person of those roles (a reviewer of esil by default)."""

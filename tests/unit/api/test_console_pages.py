@@ -665,3 +665,70 @@ def test_a_list_that_somebody_has_read_on_in_stays_as_long_when_it_is_read_anew(
     """
     )
     assert told == ["new 1", "new 2"]
+
+
+DOOR = """
+const kept = {};
+const sessionStorage = { getItem: (name) => kept[name] ?? null, setItem: (name, value) => { kept[name] = value; },
+  removeItem: (name) => { delete kept[name]; } };
+Object.defineProperty(globalThis, "sessionStorage", { value: sessionStorage });
+Object.assign(location, { replace: (hash) => { location.hash = hash; }, assign: (url) => { location.gone = url; } });
+history.replaceState = (state, title, url) => { location.hash = url.replace("/console", ""); };
+let person = null, issuer = "https://id.example/realms/dome";
+const reviewer = { sub: "aigul", name: "Aigul", roles: ["reviewer"], districts: ["esil"] };
+server(({ method, url }) => {
+  if (url === "/me") return person || problem(401, "token", "no token");
+  if (url === "/console/session") return method === "DELETE" ? { at: "https://id.example/leave" } : { issuer };
+  return { items: [], next: null };
+});
+const opens = async () => { await import("./console.js"); await pass(1000); };
+const has = (selector) => main.querySelector(selector) !== null;
+const seen = () => ({ link: has("a[href=/console/login]"), field: has("[id=token]"), text: main.textContent,
+  hash: location.hash, kept });
+"""
+
+
+def test_people_are_sent_to_the_issuer_and_come_back_to_the_page_that_they_wanted(node: Node) -> None:
+    told = node(DOOR + 'location.hash = "#/review/v1"; await opens(); tell(seen());')
+    assert (told["link"], told["field"]) == (True, False)
+    assert "id.example" in told["text"]
+    assert told["kept"] == {"dome.back": "#/review/v1"}
+    back = node(DOOR + 'person = reviewer; kept["dome.back"] = "#/review/v1"; await opens(); tell(seen());')
+    assert (back["hash"], back["kept"]) == ("#/review/v1", {})
+
+
+def test_who_was_not_signed_in_is_told_why_and_may_try_again(node: Node) -> None:
+    told = node(DOOR + 'location.hash = "#not-in=sign_in_unknown"; await opens(); tell(seen());')
+    assert "does not say what you may do here" in told["text"]
+    assert (told["link"], told["hash"]) == (True, "")
+
+
+def test_where_there_is_no_issuer_people_paste_a_token(node: Node) -> None:
+    told = node(DOOR + 'issuer = ""; await opens(); tell(seen());')
+    assert (told["link"], told["field"]) == (False, True)
+
+
+def test_who_signs_out_leaves_the_issuer_and_the_other_tabs_too(node: Node) -> None:
+    told = node(
+        DOOR
+        + """
+    person = reviewer;
+    await opens();
+    button("Sign out").click();
+    await pass(1000);
+    tell({ gone: location.gone, left: "dome.left" in localStorage, ...seen() });
+    """
+    )
+    assert (told["gone"], told["left"], told["link"]) == ("https://id.example/leave", True, True)
+    other = node(
+        DOOR
+        + """
+    person = reviewer;
+    await opens();
+    person = null;
+    page.dispatchEvent(Object.assign(new Event("storage"), { key: "dome.left" }));
+    await pass(1000);
+    tell(seen());
+    """
+    )
+    assert other["link"]

@@ -246,7 +246,7 @@ async def test_health_answers_anybody_and_tells_nothing(api: Any) -> None:
 
 
 async def test_browsers_may_send_a_cookie_and_write_only_from_our_own_pages(api: Any) -> None:
-    cookie = {"Cookie": f"dome_session={token(api.config, 'reviewer')}"}
+    cookie = api.session("reviewer")
     me = "/api/v1/me"
     assert (await api.client.get(me, headers=cookie)).json()["sub"] == "aigul"
     assert (await api.client.post(me, headers=cookie)).status_code == 401
@@ -258,7 +258,7 @@ async def test_browsers_may_send_a_cookie_and_write_only_from_our_own_pages(api:
 
 @pytest.mark.parametrize("theirs", ["a/b=1", "theme[x]=1", "foo@bar=1", "a,b=1", "=", ""])
 async def test_cookies_of_a_neighbouring_site_lock_nobody_out(api: Any, theirs: str) -> None:
-    cookies = {"Cookie": f"{theirs}; dome_session={token(api.config, 'reviewer')}"}
+    cookies = {"Cookie": f"{theirs}; {api.session('reviewer')['Cookie']}"}
     assert (await api.client.get("/api/v1/me", headers=cookies)).json()["sub"] == "aigul"
     assert (await api.client.get("/console", headers=cookies)).status_code == 200
 

@@ -65,7 +65,7 @@ async def test_words_of_a_search_that_was_not_lawful_are_left_nowhere(api: Any) 
 
 async def test_no_key_remembers_more_than_that_it_was_done(api: Any) -> None:
     token = api.signed("operator")["Authorization"].split()[1]
-    signed_in = {"Cookie": f"dome_session={token}", "Sec-Fetch-Site": "same-origin"}
+    signed_in = api.session("operator") | {"Sec-Fetch-Site": "same-origin"}
     again = await api.client.post("/console/session", json={"token": token}, headers=KEY | signed_in)
     assert again.status_code == 200
     api.write(speeding(1))

@@ -62,6 +62,20 @@ def test_where_an_identity_provider_is_believed_there_are_no_links(tmp_path: Pat
     with doors(config, ADDRESS) as told:
         assert TOKEN.search("".join(told)) is None
         assert not (tmp_path / PAGE).exists()
+        assert "sign in" not in "".join(told), "they paste one"
+
+
+def test_where_people_sign_in_at_an_issuer_it_is_named(tmp_path: Path) -> None:
+    env = {
+        "JWKS": "https://id.example/jwks",
+        "ISSUER": "https://id.example",
+        "CLIENT": "console",
+        "CLIENT_SECRET": "hush",
+    }
+    config = config_of(tmp_path, **{f"DOME_OIDC_{name}": value for name, value in env.items()})
+    with doors(config, ADDRESS) as told:
+        line = Text.from_markup(told[-1]).plain
+        assert ("sign in" in line, "https://id.example" in line, "hush" in line) == (True, True, False)
 
 
 def test_a_console_leaves_the_page_of_one_that_began_since(tmp_path: Path) -> None:
