@@ -96,8 +96,10 @@ class ClockState:
         rate_hz: Frame rate measured from capture times (nan until enough frames were seen).
         jitter_s: Standard deviation of the inter-frame interval round its median, seconds.
         time_error_s: Standard error of one frame's capture time relative to the others of the stream.
-        scale_error: Relative standard error of elapsed time (clock drift), for example 1e-4.
-        unsettled_s: By how much the anchor is known to be off and is being moved, little by little.
+        scale_error: Relative standard error of elapsed time, for example 1e-4: the clock's drift, and of a live stream
+            by how much its timestamps ran apart from arrival in the last minute.
+        unsettled_s: By how much the anchor is known to be off and is being moved, little by little; or arrival to have
+            run apart from it.
         guesses: Frames so far whose own timestamp was missing or not believed, so that it was guessed.
     """
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, repeat
 
+import numpy as np
 import pytest
 
+from flows.domain.frames import ClockSource, ClockState
 from flows.sources.clock import LagWatch, RateMeter, StreamClock, micros
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -213,3 +216,61 @@ def test_drift_is_noticed_and_congestion_is_not_taken_for_it() -> None:
     assert corrections(spiky) == []
     stuck = corrections([0.05] * 70 + [9.0] * 130)
     assert max(stuck) <= 20_000
+
+
+def arrives(
+    clock: StreamClock, fps: Iterable[float], lag_s: Iterable[float] = repeat(0.05)
+) -> list[ClockState]:
+    """States of a live stream that counts 25 frames a second and delivers them at these rates, frame by frame."""
+    states, at_s, arrival_s = [], 0.0, 0.0
+    for number, (rate, late_s) in enumerate(zip(fps, lag_s, strict=False)):
+        arrival_s = max(arrival_s, at_s + late_s)  # none overtakes another
+        states.append(clock.state_for(clock.stamp(number * STEP, START + timedelta(seconds=arrival_s))))
+        at_s += 1 / rate
+    return states
+
+
+@pytest.mark.parametrize("source", ["arrival", "rtcp"])
+@pytest.mark.parametrize("fps", [15, 20, 22, 24, 30])
+def test_a_camera_that_counts_its_nominal_rate_is_not_believed(fps: int, source: ClockSource) -> None:
+    """Its timestamps are perfectly regular; every speed is off by as much as its rate."""
+    clock = StreamClock(5.0)
+    clock.anchor(START, source, TICK, 0)
+    states = arrives(clock, [fps] * 600 * fps)
+    share = abs(fps / 25 - 1)
+    assert min(s.scale_error for s in states) >= 0.95 * share, "from the first frame on"
+    assert states[-1].scale_error == pytest.approx(share, rel=0.05)
+    assert states[-1].rate_hz == pytest.approx(25, rel=0.005)
+    assert states[-1].unsettled_s == pytest.approx(600 * share, rel=0.05), (
+        "a section's entry was so long before"
+    )
+
+
+def test_a_camera_that_falls_below_its_rate_is_noticed_at_once_and_trusted_again_after_a_minute() -> None:
+    clock = StreamClock(5.0)
+    clock.anchor(START, "arrival", TICK, 0)
+    dusk, dawn, end = 60 * 25, 60 * 25 + 60 * 20, 60 * 25 + 60 * 20 + 90 * 25
+    states = arrives(clock, [25] * dusk + [20] * (dawn - dusk) + [25] * (end - dawn))
+    assert {s.scale_error for s in states[7 * 25 : dusk]} == {1e-4}
+    assert min(s.scale_error for s in states[dusk + 6 * 20 : dawn]) > 0.09, "enough to refuse any speed"
+    assert min(s.scale_error for s in states[dusk + 9 * 20 : dawn + 59 * 25]) > 0.19
+    assert states[-1].scale_error <= 1e-3
+    assert states[-1].unsettled_s == pytest.approx(12, abs=0.1), "what it lost stays lost"
+
+
+def test_a_network_that_wanders_costs_no_speed() -> None:
+    """Many frames late by up to 0.2 s, and those behind them; the best by 20 ms more or less from second to second."""
+    rng = np.random.default_rng(4)
+    number = 300 * 25
+    best = np.repeat(rng.uniform(0.05, 0.07, 300), 25)
+    late = np.where(rng.random(number) < 0.7, 0.0, rng.uniform(0.0, 0.2, number))
+    clock = StreamClock(5.0)
+    clock.anchor(START, "arrival", TICK, 0)
+    states = arrives(clock, [25] * number, best + late)
+    assert max(s.scale_error for s in states[7 * 25 :]) < 0.005
+    assert max(s.unsettled_s for s in states) < 0.03
+
+
+def test_a_file_has_no_arrival_to_be_held_against() -> None:
+    clock = make_clock()
+    assert {clock.state_for(clock.stamp(i * STEP)).scale_error for i in range(1000)} == {1e-4}
