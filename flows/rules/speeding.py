@@ -42,7 +42,7 @@ from flows.rules.hiding import Rests, Xyxy
 from flows.rules.reporting import Reporter
 from flows.site.fitness import of_survey
 
-VERSION: Final = "4"
+VERSION: Final = "5"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 STANDING_S: Final = 1.0
@@ -68,6 +68,9 @@ class SpeedingConfig:
         may_be: What was measured may be of a class that has so much of the votes of the likeliest one: its own, as a
             track may hold other vehicles that took part in the vote over the track's class.
         closest_larger: A box between the ends that is so many times higher deserves its own picture.
+        cut_share: A box of whose lower edge so much lies at or behind a nearer box's upper edge may end there, not at
+            the vehicle's foot: from a gantry the one behind hides ever more of a car that drives away, which seems to
+            gain. The other half of the edge, where that is in sight, still says where the foot is.
         speed: Thresholds of the measurement.
     """
 
@@ -76,6 +79,7 @@ class SpeedingConfig:
     same_speed: float = 0.2
     may_be: float = 0.5
     closest_larger: float = 1.2
+    cut_share: float = 0.5
     speed: SpeedConfig = field(default_factory=SpeedConfig)
 
 
@@ -119,6 +123,7 @@ class Speeding:
         self._clock = ClockWatch()
         self._picture_px: dict[int, set[tuple[int, int]]] = {}
         self._classes: dict[int, set[str]] = {}
+        self._hidden: dict[int, set[datetime]] = {}
         self._culprits = site.culprits.setdefault(self.kind, Culprits())
 
     def refusals(self) -> dict[str, int]:
@@ -129,12 +134,16 @@ class Speeding:
         """Judges vehicles that have been in sight for long."""
         events: list[Event] = []
         self._clock.see(moment)
+        hidden = moment.occlusion.cut_off(self._thresholds.cut_share)
         for track in tracks:
+            if track.id in hidden:
+                self._hidden.setdefault(track.id, set()).add(moment.at)
             self._picture_px.setdefault(track.id, set()).add((moment.width_px, moment.height_px))
             self._classes.setdefault(track.id, set()).add(track.cls)
             since = self._judged_until.get(track.id, track.first_at)
             if (track.last_at - since).total_seconds() >= self._thresholds.patience_s:
                 events += self._judge(track, moment)
+                self._hidden.pop(track.id, None)
                 self._judged_until[track.id] = track.last_at
         return events
 
@@ -146,6 +155,7 @@ class Speeding:
         self._judged_until.pop(track.id, None)
         self._picture_px.pop(track.id, None)
         self._classes.pop(track.id, None)
+        self._hidden.pop(track.id, None)
         return events
 
     def _judge(self, track: Track, moment: Moment) -> list[Event]:
@@ -154,7 +164,8 @@ class Speeding:
         sightings = under_way(self._pending(track, moment))
         if not sightings:
             return []
-        verdicts = self._measure(track, sightings, moment)
+        hidden = self._hidden.get(track.id, set())
+        verdicts = self._measure(track, [s for s in sightings if s.at not in hidden], moment)
         return [event for v in verdicts for event in self._speak(track, v, moment)]
 
     def _speak(self, track: Track, verdict: SpeedEstimate | Refusal, moment: Moment) -> list[Event]:
@@ -350,7 +361,7 @@ def describe(config: SpeedingRule, profile: JurisdictionProfile) -> str:
         f", {cls} than {limit + tolerance:g} (limit {limit:g})"
         for cls, limit in config.class_limits_kmh.items()
     )
-    where = f" in zone {config.zone}" if config.zone else ""
+    where = f" in zone {config.zone}" if config.zone else " (no zone: nothing may hide wheels from a camera)"
     doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
     return (
         f"speeding v{VERSION}: {', '.join(config.classes)} surely faster than {config.limit_kmh + tolerance:g} km/h "

@@ -23,7 +23,7 @@ from flows.road.roadway import Roadway
 from flows.road.speed import Refusal, SpeedEstimate
 from flows.rules import build_rules
 from flows.rules.base import Moment, Site
-from flows.rules.hiding import Rests
+from flows.rules.hiding import Occlusion, Rests
 from flows.rules.speeding import Speeding, describe
 
 KZ = load_profile("kz")
@@ -115,6 +115,40 @@ def test_pictures_of_who_is_covered_do_not_show_who_covers_it(share: float) -> N
     assert not moments["first"].covered
     assert moments["last"].covered == (share > 1)
     assert ("closest" in moments) == (share > 1)
+
+
+def followed(speeding: Speeding, kmh: float, frames: int = 7) -> list[Event]:
+    """Two that drive away from the gantry, one so many frames behind the other and nearer to the camera.
+
+    Of the one in front there is to be seen what the one behind leaves: its box ends where the nearer one begins.
+    """
+    car, other = Track(1, "car", confirmed=True), Track(2, "car", confirmed=True)
+    boxes = {s.frame_index: s for s in drive(kmh, away=True)}
+    behind = {s.frame_index + frames: s for s in drive(kmh, away=True, seed=1)}
+    events = list[Event]()
+    for k in sorted(boxes.keys() | behind.keys()):
+        at = driving.START + timedelta(seconds=k / driving.FPS)
+        x0, y0, x1, y1 = boxes[k].xyxy if k in boxes else (0, 0, 0, 0)
+        low = min(y1, behind[k].xyxy[1]) if k in behind else y1
+        if low - y0 > 8:
+            car.sightings.append(Sighting(at, k, np.array([x0, y0, x1, low], np.float32), score=0.9))
+        if k in behind:
+            other.sightings.append(replace(behind[k], at=at, frame_index=k))
+        seen = [t for t in (car, other) if t.sightings and t.last_at == at]
+        events += speeding.observe(seen, replace(moment(at), occlusion=Occlusion(seen)))
+    return events + speeding.forget(car, moment(car.last_at))
+
+
+@pytest.mark.parametrize("frames", [6, 7, 10])
+@pytest.mark.parametrize(("kmh", "told"), [(68.0, 0), (90.0, 1)])
+def test_who_is_followed_closely_is_measured_by_what_the_one_behind_leaves_in_sight(
+    kmh: float, told: int, frames: int
+) -> None:
+    heard: list[Any] = []
+    events = followed(rule(heard=heard), kmh, frames)
+    assert len(events) == told
+    (verdict,) = heard
+    assert verdict.low_kmh <= kmh <= verdict.high_kmh
 
 
 def test_the_picture_between_is_of_the_vehicle_that_was_measured() -> None:
@@ -316,6 +350,8 @@ def test_rule_says_what_it_does() -> None:
     assert "70 km/h" in text
     assert "KoAP RK 592" in text
     assert "counsel" in text
+    assert "hide wheels" in text
+    assert "hide wheels" not in describe(SpeedingRule(limit_kmh=60, zone="lane"), KZ)
 
 
 def radar(
