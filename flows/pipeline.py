@@ -343,7 +343,9 @@ class CameraPipeline:
         picture = frame.picture
         changes = self._signals.settle(frame.at)
         self._objects.settle(frame.at)
-        lights = self._signals.states
+        watch, lights = self.watch, self._signals.states
+        if watch is not None:
+            changes += watch.settle(frame.at)
         self._moment = Moment(
             frame.at,
             frame.index,
@@ -352,11 +354,10 @@ class CameraPipeline:
             frame.clock,
             rests=self._rests,
             signals=lights,
+            shift=None if watch is None else watch.shift(picture.width_px),
         )
-        if self.watch is not None:
-            changes += self.watch.settle(frame.at)
-            if self.watch.reason != self._reason:
-                self._turn(self.watch.reason, self._moment)
+        if watch is not None and watch.reason != self._reason:
+            self._turn(watch.reason, self._moment)
         return self._moment, changes
 
     def _turn(self, reason: str, moment: Moment) -> None:

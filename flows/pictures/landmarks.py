@@ -109,9 +109,18 @@ class Shift:
         """Nothing has moved."""
         return cls(np.eye(2), np.zeros(2))
 
+    @property
+    def matrix(self) -> Array:
+        """``(3, 3)`` the same as a homography."""
+        return np.vstack([np.column_stack([self.turn, self.move]), [0.0, 0.0, 1.0]])
+
     def apply(self, px: Array) -> Array:
         """Where points ``(N, 2)`` of the learnt picture are now."""
         return np.asarray(px @ self.turn.T + self.move)
+
+    def scaled(self, factor: float) -> Shift:
+        """The same of a picture that is so many times larger."""
+        return replace(self, move=self.move * factor, middle_px=self.middle_px * factor)
 
     def at(self, px: Array) -> Array:
         """``(N, 2)`` how far points of the learnt picture have moved, px."""

@@ -4,7 +4,8 @@ Every rule measures on the surveyed ground, so a camera that was knocked by a ce
 does not know it. Landmarks of its picture (:mod:`flows.pictures.landmarks`) are looked for every two seconds, and in
 every frame while something is wrong:
 
-- *fit*: what has moved is less than the survey's own stated error leaves open anyway, at every surveyed place.
+- *fit*: what has moved is less than the survey's own stated error leaves open anyway, at every surveyed place. A speed,
+  which rests on all places together, is known better than any of them: how the picture lies widens its interval.
 - *unsettled*: a look found it off by more; what it is shows within two seconds.
 - *moved*: the looks agree on it. The camera is unfit until it is put back or surveyed anew.
 - *shaking*: they do not, but swing to and fro: wind, or a lorry.
@@ -168,6 +169,7 @@ class Verdict:
         off: How far off it is; None if that is not known.
         event: What is to be told of it.
         seen: The look said something.
+        shift: How the picture lay at the last look that told; None before.
     """
 
     at: datetime
@@ -176,6 +178,7 @@ class Verdict:
     off: Displacement | None = None
     event: Event | None = None
     seen: bool = False
+    shift: Shift | None = None
 
 
 class Steadiness:
@@ -218,6 +221,13 @@ class Steadiness:
     def reason(self) -> str:
         """Why nothing may be measured, as of the last :meth:`settle`; empty if it may."""
         return self.verdict.reason
+
+    def shift(self, width_px: int) -> Shift | None:
+        """How a picture so wide lies against the one that was learnt, as of :meth:`settle`; None if nobody knows."""
+        shift, landmarks = self.verdict.shift, self._landmarks
+        return (
+            None if shift is None or landmarks is None else shift.scaled(width_px / landmarks.picture_px[0])
+        )
 
     def vouches(self, at: datetime) -> bool:
         """Whether a look at that time or later has been settled, or none is to come; as of :meth:`settle`."""
@@ -311,6 +321,7 @@ class _Judge:
         self._fit_at: datetime | None = None
         self._known_at: datetime | None = None
         self._off: Displacement | None = None
+        self._shift: Shift | None = None
 
     @property
     def calm(self) -> bool:
@@ -325,6 +336,7 @@ class _Judge:
                 look.at, None, None
             )  # what faded away little by little is night, not a camera that turned
         self._known_at = look.at if look.shift is not None or self._known_at is None else self._known_at
+        self._shift = look.shift or self._shift
         if look.off is not None:
             self._recent.append(look)
         if self._fitness == "moved":
@@ -388,7 +400,7 @@ class _Judge:
 
     def _say(self, look: Look, fitness: Fitness, reason: str = "", event: Event | None = None) -> Verdict:
         self._fitness = fitness
-        return Verdict(look.at, fitness, reason, self._off, event, look.off is not None)
+        return Verdict(look.at, fitness, reason, self._off, event, look.off is not None, self._shift)
 
     def _event(self, look: Look, told: str, since: datetime | None) -> Event:
         off, shift = self._off or GONE, look.shift

@@ -113,6 +113,19 @@ class GroundPlane:
         scale = np.diag([sx, sy, 1.0])
         return replace(self, h=scale @ self.h, modes=scale @ self.modes, picture_px=(width_px, height_px))
 
+    def displaced(self, picture: Array) -> Self:
+        """The same plane where the picture is known to lie otherwise: one standard error more, not corrected for.
+
+        Args:
+            picture: ``(3, 3)`` from a point of the surveyed picture to where it is now, px.
+        """
+        flat, count = self.h.reshape(9), len(self.modes)
+        changes = np.concatenate([self.modes, (picture @ self.h - self.h)[None]]).reshape(-1, 9)
+        # A homography's scale is none of its parameters: what is left has one dimension less than there are changes.
+        changes -= np.outer(changes @ flat, flat) / (flat @ flat)
+        _, lengths, axes = np.linalg.svd(changes)
+        return replace(self, modes=(lengths[:count, None] * axes[:count]).reshape(count, 3, 3))
+
     def valid_on(self, day: date) -> bool:
         """True from the day of the survey to its last day of validity (local days)."""
         return self.config.surveyed_on <= day <= self.config.valid_until

@@ -16,6 +16,7 @@ from flows.domain.site import CameraConfig
 from flows.domain.things import PixelLook
 from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile
+from flows.pictures.landmarks import Shift
 from flows.road.ground import GroundPlane
 from flows.road.roadway import Roadway
 from flows.rules.culprits import Culprits
@@ -41,6 +42,7 @@ class Moment:
         sure_score: Score from which the detector is believed at once; what it saw below that is only probable.
         rests: What is to be seen of each vehicle now and in the last frames, and of nobody nearer.
         occlusion: Who hides whom in this frame.
+        shift: How the picture lies against the one in which landmarks were learnt, px; None if nobody knows.
     """
 
     at: datetime
@@ -55,6 +57,7 @@ class Moment:
     sure_score: float = 0.0
     rests: Rests = field(default_factory=Rests)
     occlusion: Occlusion = field(default_factory=Occlusion)
+    shift: Shift | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,7 +274,10 @@ class Speeding:
         if len(sizes) > 1:
             return Refusal("disagreement", f"the picture's size changed under the track: {sizes}")
         try:
-            return self._ground.for_picture(*sizes[0])
+            if moment.shift is None:
+                return self._ground.for_picture(*sizes[0])
+            now = self._ground.for_picture(moment.width_px, moment.height_px)
+            return now.displaced(moment.shift.matrix).for_picture(*sizes[0])
         except CalibrationError as error:
             return Refusal("calibration_void", str(error))
 

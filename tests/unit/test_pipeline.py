@@ -254,7 +254,7 @@ def test_a_camera_that_is_refused_keeps_no_looks() -> None:
     """They would pile up for as long as nobody surveys it anew, half a megabyte a second."""
 
     class Knocked:
-        reason, look, hurry = "camera_moved", lambda *_: None, lambda *_: None
+        reason, look, hurry, shift = "camera_moved", lambda *_: None, lambda *_: None, lambda *_: None
 
         def settle(self, at: datetime) -> list[Event]:
             return []

@@ -313,6 +313,16 @@ def test_a_displaced_camera_refuses_and_says_why() -> None:
     assert pipeline.watch.verdict.fitness == "moved"
 
 
+def test_a_speed_is_known_worse_by_a_camera_that_lies_a_little_otherwise() -> None:
+    """By 0.9 px up, which the survey leaves open: it is fit, and the picture goes by what it was."""
+    (still,) = play(cars_at(4.0), 10.0, lambda _: STILL)[1]
+    (off,) = play(cars_at(4.0), 10.0, lambda _: moved(0.0, -0.9))[1]
+    half_kmh = [
+        e.data["measured"]["speed"]["high"] - e.data["measured"]["speed"]["value"] for e in (still, off)
+    ]
+    assert half_kmh[1] > 1.02 * half_kmh[0]
+
+
 @pytest.mark.slow
 def test_what_was_said_since_the_last_good_look_is_not_sent() -> None:
     """The knock falls between two looks, and a car's track ends before the next one."""

@@ -77,6 +77,22 @@ def test_pixel_error_grows_with_distance_and_the_survey_does_not_average_out() -
     np.testing.assert_allclose(cov.total, cov.independent + cov.common)
 
 
+@pytest.mark.parametrize("width_px", [1280, 640])
+def test_a_picture_that_lies_otherwise_leaves_as_much_open_as_places_have_moved(width_px: int) -> None:
+    ground = GroundPlane.fit(driving.survey(driving.camera()))
+    moves = np.array([[1.0, 0.002, 0.4], [-0.002, 1.0, -1.5], [0.0, 0.0, 1.0]])
+    px = ground.to_px(PLACES)
+    moved_px = px @ moves[:2, :2].T + moves[:2, 2]
+    off_m = ground.to_ground(moved_px) - PLACES
+    before = ground.covariance(px, 0.0).common
+    now, scale = ground.displaced(moves).for_picture(width_px, width_px * 9 // 16), width_px / 1280
+    np.testing.assert_allclose(
+        now.to_ground(scale * px), PLACES, atol=1e-9, err_msg="it is not corrected for"
+    )
+    after = now.covariance(scale * px, 0.0).common
+    np.testing.assert_allclose(after, before + np.einsum("ni,nj->nij", off_m, off_m), rtol=0.1, atol=1e-4)
+
+
 def test_sky_is_nowhere_on_the_ground() -> None:
     ground = GroundPlane.fit(driving.survey(driving.camera()))
     sky = np.array([[640.0, -300.0], [640.0, -4000.0]])

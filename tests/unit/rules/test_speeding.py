@@ -16,6 +16,8 @@ from flows.domain.ruleset import SpeedingRule
 from flows.domain.site import CalibrationConfig, CameraConfig
 from flows.domain.tracks import Sighting, Track
 from flows.jurisdiction import load_profile
+from flows.pictures.landmarks import Shift
+from flows.pictures.steadiness import Allowance, SteadyConfig
 from flows.pipeline import CameraPipeline, run_frames
 from flows.road.geometry import inside_polygon
 from flows.road.ground import GroundPlane
@@ -343,6 +345,28 @@ def test_inside_polygon_of_a_concave_shape() -> None:
     shape = np.array([(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (2.0, 1.0), (0.0, 4.0)])
     points = np.array([(0.5, 1.0), (2.0, 3.0), (3.8, 3.0), (5.0, 1.0)])
     assert inside_polygon(points, shape).tolist() == [True, False, True, False]
+
+
+@pytest.mark.parametrize(("error_px", "error_m"), [(2.0, 0.05), (3.0, 0.3)])
+def test_where_a_knocked_camera_lies_widens_the_interval(error_px: float, error_m: float) -> None:
+    """The picture lies higher by what one surveyed place leaves open, so the camera is fit; all places know better."""
+    survey = driving.survey(driving.camera(), error_px=error_px, error_m=error_m)
+    allowance = Allowance(GroundPlane.fit(survey), (1280, 720), SteadyConfig())
+    up = max(
+        px
+        for px in np.arange(0, 8, 0.1)
+        if allowance.of(np.array([[0, -px]] * len(survey.points))).excess < 1
+    )
+    shift = Shift(np.eye(2), np.array([0.0, -up]))
+    heard: list[Any] = []
+    for seed in range(12):
+        boxes = drive(69.5, away=bool(seed % 2), seed=seed)
+        lies = [replace(s, xyxy=s.xyxy - np.array([0, up, 0, up], np.float32)) for s in boxes]
+        now = replace(moment(lies[-1].at), shift=shift)
+        assert judge(rule(survey=survey, heard=heard), driving.track(lies), now) == []
+    held = [v.low_kmh <= 69.5 <= v.high_kmh for v in heard if isinstance(v, SpeedEstimate)]
+    assert all(held)
+    assert len(held) >= 6
 
 
 def test_rule_says_what_it_does() -> None:
