@@ -71,6 +71,21 @@ def car(length: float = 4.4, width: float = 1.8, clearance: float = 0.21) -> Arr
     return np.array(rows)
 
 
+def lorry(length: float = 8.0, tail: float = 1.35) -> Array:
+    """The same of a rigid truck whose rear axle stands ``tail`` metres before its rear guard."""
+    half, wide = length / 2, 1.25
+    rows: list[tuple[float, float, float]] = []
+    for side in (-1, 1):
+        rows += [(half, side * 0.92 * wide, 0.36), (half, side * wide, 1.0), (half, side * wide, 2.6)]
+        rows += [(-half, side * wide, z) for z in (0.5, 1.2, 3.6)]
+        rows += [(x, side * wide, z) for x in np.linspace(-half, half - 2.5, 8) for z in (0.9, 3.6)]
+        rows += [(half - 0.8, side * (wide + 0.22), z) for z in (1.8, 2.4)]
+        for axle in (half - 1.4, tail - half):
+            turn = np.linspace(0, 2 * np.pi, 24)
+            rows += [(axle + 0.5 * np.sin(a), side * wide, 0.5 - 0.5 * np.cos(a)) for a in turn]
+    return np.array(rows)
+
+
 def drive(
     eye: PinholeCamera,
     kmh: float | Callable[[float], float],

@@ -34,10 +34,10 @@ SETTLED: Final = 0.02
 """A step shorter than this share of the posterior's standard deviation changes nothing that is reported."""
 
 X, Y, HEADING, SPEED, ACCELERATION, CURVATURE = range(6)
-LENGTH, WIDTH, CLEARANCE, SETBACK, SHOULDER, MIRROR, BIAS, OFFSET = range(6, 14)
-SURVEY: Final = slice(14, 22)
-SIZE: Final = 22
-BODY: Final = slice(6, 14)
+LENGTH, WIDTH, CLEARANCE, SETBACK, TAIL, SHOULDER, MIRROR, BIAS, OFFSET = range(6, 15)
+SURVEY: Final = slice(15, 23)
+SIZE: Final = 23
+BODY: Final = slice(6, 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class BodyPrior:
         front_m: Height of the lower edge of the front bumper.
         rear_m: Height of the lower edge of the rear bumper or underrun guard.
         clearance_sd: Standard deviation of both heights together.
-        setback: From the bumper to the nearest tyre's contact.
+        setback: From the front bumper to the nearest tyre's contact.
+        tail: The same from the rear bumper.
         shoulder: Height at which the outline is as long and as wide as the vehicle.
         mirror: How far each mirror stands out, with its spread: detectors take them in or not.
         mirror_at: Where the mirrors are: forward from the middle, share of the length, and height, m.
@@ -65,6 +66,7 @@ class BodyPrior:
     rear_m: float
     clearance_sd: float
     setback: tuple[float, float]
+    tail: tuple[float, float]
     shoulder: tuple[float, float]
     mirror: tuple[float, float]
     mirror_at: tuple[float, float]
@@ -77,15 +79,44 @@ BODIES: Final[Mapping[str, BodyPrior]] = {
     # Hatchback to van: 3.7-5.4 m, 1.65-2.1 m wide. Bumpers' lower edges are 0.15-0.25 m up, more behind. A
     # tyre is seen to touch the road a little before its axle (overhangs are 0.8-1 m).
     "car": BodyPrior(
-        (4.5, 0.5), (1.85, 0.13), 0.19, 0.23, 0.06, (0.85, 0.12), (0.60, 0.15), (0.13, 0.06), (0.18, 0.95)
+        (4.5, 0.5),
+        (1.85, 0.13),
+        0.19,
+        0.23,
+        0.06,
+        (0.85, 0.12),
+        (0.85, 0.12),
+        (0.60, 0.15),
+        (0.13, 0.06),
+        (0.18, 0.95),
     ),
-    # Front underrun at most 0.4 m (UN R93), rear guard at most 0.55 m (UN R58); overhangs 1.2-1.5 m.
+    # Front underrun at most 0.4 m (UN R93), rear guard at most 0.55 m (UN R58); overhangs 1.2-1.5 m in front, behind
+    # 1.2 m (tractors, short tippers) to 3.3 m (long boxes).
     "truck": BodyPrior(
-        (8.0, 1.8), (2.42, 0.12), 0.36, 0.53, 0.07, (1.35, 0.25), (1.6, 0.5), (0.22, 0.08), (0.46, 1.9)
+        (8.0, 1.8),
+        (2.42, 0.12),
+        0.36,
+        0.53,
+        0.07,
+        (1.35, 0.25),
+        (2.2, 0.8),
+        (1.6, 0.5),
+        (0.22, 0.08),
+        (0.46, 1.9),
     ),
     # City buses: 8.5-12.5 m, low bumpers, long overhangs.
     "bus": BodyPrior(
-        (11.0, 1.4), (2.52, 0.06), 0.30, 0.32, 0.06, (2.3, 0.4), (1.6, 0.5), (0.25, 0.08), (0.5, 2.2), 0.97
+        (11.0, 1.4),
+        (2.52, 0.06),
+        0.30,
+        0.32,
+        0.06,
+        (2.3, 0.4),
+        (2.3, 0.4),
+        (1.6, 0.5),
+        (0.25, 0.08),
+        (0.5, 2.2),
+        0.97,
     ),
     # The wheels are the ends; a tyre's foremost point is its radius up.
     "motorcycle": BodyPrior(
@@ -94,6 +125,7 @@ BODIES: Final[Mapping[str, BodyPrior]] = {
         0.31,
         0.33,
         0.05,
+        (0.32, 0.06),
         (0.32, 0.06),
         (0.9, 0.15),
         (0.0, 0.05),
@@ -106,7 +138,7 @@ BODIES: Final[Mapping[str, BodyPrior]] = {
 """Typical European dimensions, with spreads wide enough for the makes that are seen."""
 
 UNKNOWN_BODY: Final = BodyPrior(
-    (5.0, 1.5), (1.9, 0.3), 0.22, 0.28, 0.08, (1.0, 0.3), (0.8, 0.3), (0.1, 0.1), (0.2, 1.0)
+    (5.0, 1.5), (1.9, 0.3), 0.22, 0.28, 0.08, (1.0, 0.3), (1.0, 0.3), (0.8, 0.3), (0.1, 0.1), (0.2, 1.0)
 )
 """For classes that are not in the table."""
 
@@ -172,9 +204,9 @@ class Motion:
     """A fitted motion.
 
     Attributes:
-        theta: ``(22,)`` parameters, see the constants of this module.
-        covariance: ``(22, 22)`` of the parameters, all causes together.
-        statistical: ``(22, 22)`` what it would be were body and survey known.
+        theta: ``(23,)`` parameters, see the constants of this module.
+        covariance: ``(23, 23)`` of the parameters, all causes together.
+        statistical: ``(23, 23)`` what it would be were body and survey known.
         residual: ``(N, 3)`` residuals in expected standard errors.
         weight: ``(N, 3)`` robust weights, 0 to 1.
         noise: What the residuals say of the boxes.
@@ -241,11 +273,13 @@ class MotionModel:
         self._camera, self._survey = ground.projection()
         self._mean = np.zeros(SIZE)
         self._mean[[LENGTH, WIDTH]] = np.log([body.length[0], body.width[0]])
-        self._mean[[SETBACK, SHOULDER, MIRROR]] = body.setback[0], body.shoulder[0], body.mirror[0]
+        self._mean[[SETBACK, TAIL]] = body.setback[0], body.tail[0]
+        self._mean[[SHOULDER, MIRROR]] = body.shoulder[0], body.mirror[0]
         sd = np.full(SIZE, np.inf)
         sd[[ACCELERATION, CURVATURE]] = prior.acceleration_mps2, prior.curvature_per_m
         sd[[LENGTH, WIDTH]] = body.length[1] / body.length[0], body.width[1] / body.width[0]
-        sd[[CLEARANCE, SETBACK, SHOULDER]] = body.clearance_sd, body.setback[1], body.shoulder[1]
+        sd[[SETBACK, TAIL]] = body.setback[1], body.tail[1]
+        sd[[CLEARANCE, SHOULDER]] = body.clearance_sd, body.shoulder[1]
         sd[MIRROR], sd[BIAS], sd[SURVEY] = body.mirror[1], prior.bias, 1.0
         sd[OFFSET] = prior.offset * boxes.floor_px
         self._sd = sd
@@ -266,7 +300,7 @@ class MotionModel:
         """Middle of the body and its heading at given times.
 
         Args:
-            theta: ``(B, 22)`` parameters.
+            theta: ``(B, 23)`` parameters.
             at_s: ``(N,)`` seconds.
 
         Returns:
@@ -280,7 +314,7 @@ class MotionModel:
         return theta[:, None, :2] + way, bearing + half_turn
 
     def predict(self, theta: Array) -> Array:
-        """``(B, N, 3)`` left, right and lower edges, px, of the outlines of bodies ``(B, 22)``."""
+        """``(B, N, 3)`` left, right and lower edges, px, of the outlines of bodies ``(B, 23)``."""
         xy, heading = self.place(theta, self.boxes.at_s)
         ahead, left, up = (c[:, None] for c in self._corners(theta))
         cos, sin = np.cos(heading)[..., None], np.sin(heading)[..., None]
@@ -300,8 +334,9 @@ class MotionModel:
         """Points of the outlines in the bodies' axes, each ``(B, 18)``: ahead, left, up."""
         body = self._body
         front, half = np.exp(theta[:, LENGTH, None]) / 2, np.exp(theta[:, WIDTH, None]) / 2
-        setback, mirror = theta[:, SETBACK, None], theta[:, MIRROR, None]
-        ahead = front * self._outline.ends - setback * self._outline.axles
+        axles, mirror = self._outline.axles, theta[:, MIRROR, None]
+        setback = np.where(axles > 0, theta[:, SETBACK, None], theta[:, TAIL, None])
+        ahead = front * self._outline.ends - setback * axles
         left = half * self._outline.sides + mirror * self._outline.mirrors
         up = body.front_m * self._outline.front + body.rear_m * self._outline.rear + self._outline.fixed
         lift = theta[:, CLEARANCE, None] * (self._outline.front + self._outline.rear)
@@ -324,7 +359,7 @@ class MotionModel:
 
         Args:
             theta: Where to begin.
-            free: ``(22,)`` which parameters may move; all by default.
+            free: ``(23,)`` which parameters may move; all by default.
             noise: Of the boxes; estimated by default.
         """
         free = np.ones(SIZE, bool) if free is None else free

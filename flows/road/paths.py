@@ -419,7 +419,8 @@ def _steered(heading: Array, ahead: Array, speed_mps: float, step_s: float, conf
 def _reach(prior: BodyPrior, front: bool, along: float, across: float, foot: _Foot) -> float:
     """From a body's foot in the picture back to its middle, m: by the bumper or the tyre, whichever is lower.
 
-    A bumper ``z`` above the road appears farther away than it is, by the camera's height over ``z``.
+    A bumper ``z`` above the road appears farther away than it is, by the camera's height over ``z``. The tyre is that
+    of either end: what the tail hangs over beyond it lies within the length's spread.
     """
     half, side = prior.length[0] / 2, prior.width[0] / 2
     z = prior.front_m if front else prior.rear_m

@@ -42,7 +42,7 @@ from flows.rules.hiding import Rests, Xyxy
 from flows.rules.reporting import Reporter
 from flows.site.fitness import of_survey
 
-VERSION: Final = "5"
+VERSION: Final = "6"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 STANDING_S: Final = 1.0
