@@ -327,7 +327,7 @@ def crawls(rng: Rng) -> list[Drive]:
 
 ALL: dict[str, Tales] = {
     "wrong_way": Tales(
-        WrongWayRule(lane="west"),
+        WrongWayRule(lane="west", overtaking=False),
         {"west": rect(-3.5, 12, 0, 52)},
         {"drives_against": drives_against, "overtakes_against": overtakes_against},
         {f.__name__: f for f in (other_lane, u_turn, backs, swerves_in, mixed_up, trembles)},

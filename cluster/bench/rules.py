@@ -25,7 +25,7 @@ from cluster.bench import rendering, report
 from cluster.bench.boxes import frames
 from flows import pipeline as pipelines
 from flows.domain.events import Event, Violation
-from flows.domain.ruleset import SignalConfig
+from flows.domain.ruleset import RuleConfig, SignalConfig, WrongWayRule
 from flows.domain.shares import counted
 from flows.domain.site import CameraConfig, GateConfig, SceneSource
 from flows.evaluation.events import TruthIndex, evaluate_events
@@ -234,9 +234,14 @@ def pipeline_of(
         zones=truth.zones,
         lines=truth.lines,
         signals=signals,
-        rules=tuple(rule for rule in truth.rules if type(rule) in BUILDERS),
+        rules=tuple(_stated(rule) for rule in truth.rules if type(rule) in BUILDERS),
     )
     return CameraPipeline.build(camera, load_profile("kz"), sure_score=sure_score)
+
+
+def _stated(rule: RuleConfig) -> RuleConfig:
+    """The rule as a site file there would have it: the scenes' roads are divided by a solid line."""
+    return rule.model_copy(update={"overtaking": False}) if isinstance(rule, WrongWayRule) else rule
 
 
 def _told(clip: Clip, truth: SceneTruth, settings: Settings) -> tuple[SignalConfig, ...]:

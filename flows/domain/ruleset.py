@@ -216,6 +216,8 @@ class WrongWayRule(RuleConfig):
         min_m: ... and so far ...
         min_kmh: ... and on average so fast: slower is a manoeuvre, for example backing to a parking place.
         angle_deg: Directions that differ by more are against.
+        overtaking: Whoever overtakes may come into the lane: only who drives on there for longer than that takes is
+            reported. ``false`` where nobody may: a one-way road, beside a solid line or a divide.
     """
 
     kind: Literal["wrong_way"] = "wrong_way"
@@ -224,6 +226,7 @@ class WrongWayRule(RuleConfig):
     min_m: float = Field(default=8.0, gt=0)
     min_kmh: float = Field(default=10.0, ge=0)
     angle_deg: float = Field(default=135.0, gt=90, le=180)
+    overtaking: bool = True
 
 
 class SolidLineRule(RuleConfig):

@@ -3,6 +3,9 @@
 The zone is a lane or carriageway in which nobody may drive the other way. The vehicle's middle must surely be
 inside it: who keeps to the other side of the road, however near the middle, is not against anything. Who backs
 into a parking place is slow; who backs fast drove forward or stood before, and did not turn round in between.
+
+Where drivers of the other direction may come into the lane to overtake, a camera sees too little of the road to tell
+who does, or where they began and will end. So only who drives on for longer than overtaking takes is reported there.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from flows.rules.following import Finding, FollowingRule
 from flows.rules.reporting import doubt
 from flows.rules.trail import Look
 
-VERSION: Final = "2"
+VERSION: Final = "3"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 KMH: Final = 3.6
@@ -36,6 +39,7 @@ class WrongWayConfig:
         with_deg: Directions that differ by less are with the lane.
         turns_m: Who drives across for so long is turning round; a shorter way is noise.
         backing_kmh: Nobody backs faster: from here on even who set off backwards drives the wrong way.
+        overtakes_s: Nobody needs so long to overtake: a truck at 80 km/h, by a car at 100, takes some 12 s.
         sure_share: Of the looks in between, so many must surely be in the lane: a zone's edge is not driven along.
     """
 
@@ -43,6 +47,7 @@ class WrongWayConfig:
     with_deg: float = 60.0
     turns_m: float = 2.0
     backing_kmh: float = 30.0
+    overtakes_s: float = 15.0
     sure_share: float = 0.6
 
 
@@ -145,6 +150,8 @@ class WrongWay(FollowingRule[_Way]):
             return None if low_m > 0 else "uncertain"
         if state.backing and last.speed_mps * KMH < self._thresholds.backing_kmh:
             return "backing"
+        if config.overtaking and lasts_s < self._thresholds.overtakes_s:
+            return "overtaking"
         return Finding(
             at=last,
             measured={
@@ -165,8 +172,11 @@ def _gone_m(before: Waypoint | None, now: Waypoint) -> float:
 def describe(config: WrongWayRule, profile: JurisdictionProfile) -> str:
     """One line on what the rule does there, for ``dome check`` and the documentation."""
     law = profile.law("wrong_way")
+    overtaking = (
+        f", and for {WrongWayConfig().overtakes_s:g} s as overtaking is allowed" if config.overtaking else ""
+    )
     return (
         f"wrong_way v{VERSION}: {', '.join(config.classes)} that surely go more than "
         f"{config.angle_deg:g} degrees off the direction of zone {config.lane} for {config.min_m:g} m "
-        f"and {config.min_s:g} s, at {config.min_kmh:g} km/h or more; {law.article}{doubt(profile)}"
+        f"and {config.min_s:g} s, at {config.min_kmh:g} km/h or more{overtaking}; {law.article}{doubt(profile)}"
     )

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -171,7 +172,7 @@ class Rules:
 @pytest.mark.parametrize("kind", ["bus_lane", "wrong_way"])
 def test_who_goes_on_into_the_next_zone_is_reported_once(kind: str) -> None:
     zones = {"near": rect(1.75, 2, 5.25, 60), "far": rect(1.75, 60, 5.25, 118)}
-    configs = {"bus_lane": BusLaneRule, "wrong_way": WrongWayRule}
+    configs = {"bus_lane": BusLaneRule, "wrong_way": partial(WrongWayRule, overtaking=False)}
     first_one, next_one = (configs[kind](lane=name) for name in zones)
     site = road(first_one, zones=zones, headings=dict.fromkeys(zones, 180.0))
     drive = straight(1, x=3.5, y=(-10, 130), kmh=40)

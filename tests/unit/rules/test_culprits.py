@@ -60,7 +60,7 @@ def test_who_was_lost_may_come_back_for_minutes(tells: str) -> None:
 
 @pytest.mark.slow
 def test_a_slow_one_is_reported_once_though_many_overtake_it() -> None:
-    rule = WrongWayRule(lane="west")
+    rule = WrongWayRule(lane="west", overtaking=False)
     site = road(rule, zones={"west": rect(-7, 5, 0, 175)}, headings={"west": 180.0})
     slow = straight(1, x=-1.2, y=(0, 170), kmh=12)
     slow = Drive(1, slow.way, unseen=((42.0, 42.5),), numbers=((42.5, 999),))

@@ -57,7 +57,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "red_light": {
         "stop_line": "l1", "junction": "j1", "signal": "lamp", "grace_s": 0.77, "arrow": "a1", "arrow_exit": "e1"
     },
-    "wrong_way": {"lane": "l1", "min_s": 1.77, "min_m": 8.25, "min_kmh": 11.5, "angle_deg": 141.0},
+    "wrong_way": {"lane": "l1", "min_s": 1.77, "min_m": 8.25, "min_kmh": 11.5, "angle_deg": 141.0, "overtaking": True},
     "solid_line": {"line": "l1", "past_m": 0.55, "allowed_from": "left"},
     "prohibited_turn": {"enters": "e1", "leaves": "e2", "within": "w1", "max_s": 88.0},
     "bus_lane": {
@@ -89,6 +89,7 @@ def test_dome_check_tells_every_parameter(model: type[RuleConfig]) -> None:
     text = describe(model(**whole, exemptions=("permits",)), PROFILES[0])
     told = dict(whole, exemptions=("permits",))
     told |= {"clock_within_s": "33 ms"} if "clock_within_s" in whole else {}
+    told |= {"overtaking": "overtaking is allowed"} if "overtaking" in whole else {}
     missing = [name for name, value in told.items() if any(word not in text for word in said(value))]
     assert missing == [], text
 

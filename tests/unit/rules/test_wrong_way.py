@@ -13,7 +13,7 @@ from flows.domain.ruleset import WrongWayRule
 from flows.jurisdiction import load_profile
 from flows.rules.wrong_way import WrongWay, describe
 
-LANE = WrongWayRule(lane="west")
+LANE = WrongWayRule(lane="west", overtaking=False)
 """The west lane comes towards the camera (x from -3.5 to 0); the east lane goes away from it."""
 
 
@@ -115,6 +115,20 @@ def test_backing_is_refused_and_counted() -> None:
     assert backing.refusals() == {"backing": 1}
 
 
+@pytest.mark.parametrize("kmh", [40.0, 50.0])
+def test_who_passes_a_parked_lorry_over_a_broken_line_is_let_off(kmh: float) -> None:
+    broken = rule(LANE.model_copy(update={"overtaking": True}))
+    by = ((1.75, 0), (1.75, 14), (-1.75, 26), (-1.75, 46), (1.75, 58), (1.75, 75))
+    assert tell(broken, [over(1, *by, kmh=kmh)]) == []
+    assert broken.refusals() == {"overtaking": 1}
+
+
+def test_nobody_overtakes_for_a_quarter_of_a_minute() -> None:
+    broken = rule(LANE.model_copy(update={"overtaking": True}))
+    (event,) = tell(broken, [straight(1, x=-1.75, y=(0, 70), kmh=11)])
+    assert violation(event).measured["duration"].value >= 15.0
+
+
 def test_a_track_that_breaks_is_one_event() -> None:
     broken = Drive(1, WRONG.way, unseen=((3.5, 4.0),), numbers=((3.5, 9),))
     assert len(judged(broken)) == 1
@@ -142,6 +156,8 @@ def test_rule_says_what_it_does() -> None:
     text = describe(LANE, load_profile("kz"))
     assert "zone west" in text
     assert "8 m and 1.5 s" in text
+    assert "overtaking" not in text
+    assert "overtaking is allowed" in describe(WrongWayRule(lane="west"), load_profile("kz"))
     assert "KoAP RK 596(3)" in text
 
 
