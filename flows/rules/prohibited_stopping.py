@@ -2,6 +2,9 @@
 
 Time is capture time between sightings: frames may be held back while nothing moves. One vehicle has one violation
 however long it stands; how long it stood in the end is told by ``dome.standing.ended.v1`` when it has left.
+
+No time counts in which it may have stood in a queue (:mod:`flows.rules.queueing`): behind another that stands, or with
+another close behind, until somebody drives past it. Who stands alone, or was driven past, has stopped by themselves.
 """
 
 from __future__ import annotations
@@ -21,10 +24,11 @@ from flows.jurisdiction import JurisdictionProfile
 from flows.rules.base import Moment, Site
 from flows.rules.certainty import inside, seconds
 from flows.rules.clockwatch import ClockWatch
+from flows.rules.queueing import QueueConfig, Queues
 from flows.rules.reporting import Reporter, doubt, moment_of, trace_of
 from flows.rules.standing import Stand, StandingConfig, Standings
 
-VERSION: Final = "5"
+VERSION: Final = "6"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 STANDING_ENDED: Final = "dome.standing.ended.v1"
@@ -41,12 +45,14 @@ class ProhibitedStoppingConfig:
             vehicle in the same way in every frame. In development scenes vehicles had 0.90 and more, such 0.80 at most.
         heard_s: A controller repeats its phase each second: a green that it has not said for longer may be over.
         standing: Thresholds of what standing is.
+        queue: Thresholds of what a queue is.
     """
 
     rolls_s: float = 1.5
     least_score: float = 0.85
     heard_s: float = 3.0
     standing: StandingConfig = field(default_factory=StandingConfig)
+    queue: QueueConfig = field(default_factory=QueueConfig)
 
 
 class ProhibitedStopping:
@@ -68,6 +74,8 @@ class ProhibitedStopping:
         self._reporter = Reporter(config, VERSION, site.camera, site.profile, site.ground)
         self._zone = site.road.areas[config.zone] if site.road is not None else None
         self._standings = Standings(config.classes, config.lost_s, self._thresholds.standing)
+        self._queues = Queues(self._thresholds.queue)
+        self._queued: set[Stand] = set()
         self._pins = site.pins.open()
         self._watch = ClockWatch()
         self._refusals: Counter[str] = Counter()
@@ -86,6 +94,7 @@ class ProhibitedStopping:
             return []
         self._count(moment)
         stands = self._standings.observe(tracks, moment, self._clock_s)
+        self._queue(tracks, moment)
         events = [event for stand in stands for event in self._judge(stand, moment)]
         self._pin(moment.at)
         return events + [self._ended(stand, moment) for stand in self._standings.ended()]
@@ -103,6 +112,14 @@ class ProhibitedStopping:
         before, self._before = self._before, moment
         if before is not None and self._counts(before) and self._counts(moment):
             self._clock_s += (moment.at - before.at).total_seconds()
+
+    def _queue(self, tracks: Sequence[Track], moment: Moment) -> None:
+        """Who may stand in a queue has stood for no countable time yet."""
+        standing = self._standings.settled()
+        self._queues.see(standing, tracks, moment)
+        self._queued = {s for s in standing if not s.reported and self._queues.may_hold(s, standing)}
+        for stand in self._queued:
+            stand.counted_s = self._clock_s
 
     def _counts(self, moment: Moment) -> bool:
         if self._config.signal is None:
@@ -130,7 +147,7 @@ class ProhibitedStopping:
         if stand.reported:
             return []
         if counted_s - self._thresholds.rolls_s <= self._config.max_s:
-            self._tell_of_silence(stand, moment)
+            self._tell_of_waiting(stand, moment)
             return []
         if self._zone is None or self._standings.excused(stand):
             return []
@@ -153,14 +170,15 @@ class ProhibitedStopping:
         self._standings.report(stand, event.id)
         return [event]
 
-    def _tell_of_silence(self, stand: Stand, moment: Moment) -> None:
-        """Counts who stood for too long in all, of which nothing counts while the light's green is not said again."""
+    def _tell_of_waiting(self, stand: Stand, moment: Moment) -> None:
+        """Counts who stood for too long in all, of which nothing counts: in a queue, or while no green is told."""
         light = moment.signals.get(self._config.signal or "")
-        if light is None or light.phase != "green" or not self._hushed(light, moment):
+        hushed = light is not None and light.phase == "green" and self._hushed(light, moment)
+        if not hushed and stand not in self._queued:
             return
         too_long = stand.stood_s - self._thresholds.rolls_s > self._config.max_s
         if too_long and self._zone is not None and inside(self._zone, stand.last):
-            self._refuse(stand, "signal_unclear")
+            self._refuse(stand, "signal_unclear" if hushed else "queue")
 
     def _refuse(self, stand: Stand, reason: str) -> None:
         """Counts a reason once a stand."""
@@ -232,5 +250,6 @@ def describe(config: ProhibitedStoppingRule, profile: JurisdictionProfile) -> st
     )
     return (
         f"prohibited_stopping v{VERSION}: {', '.join(config.classes)} that surely stand in zone {config.zone} for more "
-        f"than {config.max_s:g} s{light}, out of sight for at most {config.lost_s:g} s; {law.article}{doubt(profile)}"
+        f"than {config.max_s:g} s{light}, not in a queue, out of sight for at most {config.lost_s:g} s; "
+        f"{law.article}{doubt(profile)}"
     )

@@ -79,6 +79,7 @@ class Stand:
         scores: ... the sum of how far the detector was believed in each.
         reported: Id of its violation; empty if it has none.
         refused: Why it was refused one.
+        passed: Somebody has driven past it since it stands, see :mod:`flows.rules.queueing`.
     """
 
     first: Waypoint
@@ -95,6 +96,7 @@ class Stand:
     scores: float = 0.0
     reported: str = ""
     refused: str = ""
+    passed: bool = False
 
     @property
     def stood_s(self) -> float:
@@ -170,9 +172,13 @@ class Standings:
         others = [s for s in self._stands if s.reported and s is not stand]
         return stand.owner in self._excused or any(self._equal(s, stand.plain) for s in others)
 
+    def settled(self) -> list[Stand]:
+        """Who surely stands, in sight or hidden for a while."""
+        return [s for s in self._stands if self._has_settled(s)]
+
     def candidates(self) -> list[Stand]:
-        """Who surely stands, in sight or hidden for a while, and has no violation yet."""
-        return [s for s in self._stands if not s.reported and self._has_settled(s)]
+        """Those of them who have no violation yet."""
+        return [s for s in self.settled() if not s.reported]
 
     def ended(self) -> list[Stand]:
         """Reported vehicles that have left since the last call."""
@@ -215,7 +221,7 @@ class Standings:
         gap_s = (point.at - stand.last.at).total_seconds()
         if gap_s > self._lost_s:  # nobody knows who stood there meanwhile
             stand.first, stand.coming_at, stand.counted_s, stand.unseen_s = point, None, counted_s, 0.0
-            stand.looks, stand.scores = 0, 0.0
+            stand.looks, stand.scores, stand.passed = 0, 0.0, False
             stand.recent.clear()
         elif stand.owner != track.id:
             stand.unseen_s += gap_s
@@ -264,6 +270,7 @@ class Standings:
             if self._same(stand, point):  # somebody's number left, not the vehicle
                 self._left.remove((at, stand))
                 stand.first, stand.coming_at, stand.counted_s, stand.unseen_s = point, None, counted_s, 0.0
+                stand.passed = False
                 stand.recent.clear()
                 self._stands.append(stand)
                 return stand

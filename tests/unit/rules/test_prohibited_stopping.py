@@ -47,6 +47,11 @@ def stops(id: int, y: float, stands_s: float, arrives_s: float = 5.0, x: float =
     return Drive(id, ((a - 5, 1.0, y - 30), (a, x, y), (b, x, y), (b + 6, 1.0, y + 40)), **how)
 
 
+def goes_by(id: int, at_s: float) -> Drive:
+    """Drives past the kerb in the lane beside it: who stands there is in no queue."""
+    return straight(id, x=1.0, y=(-20, 70), kmh=50, start_s=at_s)
+
+
 def bus(id: int, at_s: float) -> Drive:
     """Passes on the near side, so that it hides the kerb from the roadside."""
     return straight(id, x=-1.0, y=(5, 60), kmh=35, start_s=at_s, cls="bus")
@@ -125,7 +130,8 @@ def test_who_stands_in_part_behind_another_stands(pose: str, leaves_s: float, re
         stops(1, 30, leaves_s - 3.0, arrives_s=3.0),
         ((5.0, 3.9, -10.0), (9.0, 3.9, 25.0), (60.0, 3.9, 25.0)),
     )
-    events = judged(car, Drive(2, nearer), eye=driving.camera(pose))
+    past = [goes_by(3, 6.0), goes_by(4, 13.0)]
+    events = judged(car, Drive(2, nearer), *past, eye=driving.camera(pose))
     assert [violation(e).track for e in violations(events)] == reported
 
 
@@ -150,7 +156,8 @@ def test_pictures_of_who_stands_behind_another_do_not_show_that_ones_plate(
     site = road(STOP, zones={"kerb": rect(2.4, 15, 5.4, 40)}, eye=eye)
     nearer = Drive(2, ((5.0, 3.9, -10.0), (9.0, 3.9, 23.5), (26.0, 3.9, 23.5)))
     judging = Watching(STOP, site)
-    events = tell(judging, [stops(1, 30, 37.0, arrives_s=3.0), nearer], eye=eye, hz=5.0)
+    past = [goes_by(3, 6.0), goes_by(4, 13.0)]
+    events = tell(judging, [stops(1, 30, 37.0, arrives_s=3.0), nearer, *past], eye=eye, hz=5.0)
     (event,) = violations(events)
     last = violation(event).moments[-1]
     assert last.name == "still_stands"
@@ -170,7 +177,7 @@ def test_pictures_of_how_it_came_do_not_show_who_stands_close_behind_it_either(
     nearer = parked(2, x=3.9, y=22.5, s=(0.0, 45.0))
     config = STOP.model_copy(update={"max_s": 30.0})
     judging = Watching(config, site)
-    events = tell(judging, [stops(1, 30, 40.0, arrives_s=3.0), nearer], eye=eye, hz=5.0)
+    events = tell(judging, [stops(1, 30, 40.0, arrives_s=3.0), nearer, goes_by(3, 6.0)], eye=eye, hz=5.0)
     (event,) = [e for e in violations(events) if violation(e).track == 1]
     came = violation(event).moments[0]
     assert came.name == "stands"
@@ -228,7 +235,8 @@ def test_what_only_looks_like_it(story: tuple[Drive, ...], seed: int) -> None:
 
 @pytest.mark.slow
 def test_two_beside_one_another_are_two_events() -> None:
-    events = judged(parked(1, x=3.9, y=22, s=(0, 50)), parked(2, x=3.9, y=28.5, s=(0, 50)), stops(3, 35, 40))
+    there = (parked(1, x=3.9, y=22, s=(0, 50)), parked(2, x=3.9, y=28.5, s=(0, 50)))
+    events = judged(*there, stops(3, 35, 40), goes_by(4, 8.0))
     assert sorted(violation(e).track for e in violations(events)) == [1, 2, 3]
 
 
@@ -320,3 +328,33 @@ def test_rule_says_what_it_does() -> None:
     assert "more than 20 s" in text
     assert "light main is green" in text
     assert "KoAP RK 597" in text
+
+
+JAM = (stops(1, 36, 70), stops(2, 29, 70, arrives_s=7), stops(3, 22, 70, arrives_s=9))
+"""Nose to tail, each stopped by the one ahead, the first by something out of sight."""
+JAMMED = ProhibitedStoppingRule(zone="kerb", max_s=45.0)
+
+
+@pytest.mark.parametrize("seed", first(*range(2)))
+def test_nobody_is_accused_of_standing_in_a_jam(seed: int) -> None:
+    kerb = rule(JAMMED)
+    oncoming = [straight(10 + n, x=0.6, y=(70, -20), kmh=50, start_s=8.0 + 9 * n) for n in range(6)]
+    filters = replace(goes_by(20, 30.0), cls="motorcycle")
+    assert violations(tell(kerb, [*JAM, *oncoming, filters], hz=5.0, seed=seed, until_s=110.0)) == []
+    assert kerb.refusals() == {"queue": 3}
+
+
+def test_those_who_park_behind_one_another_are_no_queue_once_somebody_has_driven_past() -> None:
+    events = judged(*JAM, goes_by(4, 14.0), config=JAMMED, until_s=110.0)
+    assert sorted(violation(e).track for e in violations(events)) == [1, 2, 3]
+    for event in violations(events):
+        assert violation(event).measured["stood"].value > 45.0
+        assert 45.0 < event.data["counted_s"] < 48.0  # type: ignore[operator]
+
+
+def test_who_stays_when_the_queue_has_gone_is_told() -> None:
+    """The time in the queue does not count, what comes after does."""
+    ahead, stays = stops(1, 36, 60), stops(2, 29, 115, arrives_s=7)
+    (event,) = violations(judged(ahead, stays, config=JAMMED, until_s=140.0))
+    assert violation(event).track == 2
+    assert violation(event).measured["stood"].value > 100

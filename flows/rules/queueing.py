@@ -1,0 +1,105 @@
+"""Who may stand in a queue: traffic that is stopped is not stopping.
+
+A queue is a file of vehicles that stand close behind one another, and nobody drives past it: whoever stands behind
+another, or has another behind that has not been driven past, may be stopped by what is ahead, also the first one, by
+something out of sight. Two who park behind one another look the same until somebody drives past them; nobody can drive
+past a queue that fills its lanes. Whom somebody has driven past is known not to queue for as long as it stands there.
+
+What that cannot tell: a queue in one lane while the next one flows (a turn: give the rule its ``signal``), one whose
+only other vehicle is out of sight, and who stood before the camera began, whose direction nobody knows. Two who park
+behind one another where nobody drives past are let off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.paths import Path, Waypoint
+from flows.domain.tracks import Track
+from flows.road.motion import BODIES, UNKNOWN_BODY
+from flows.rules.base import Moment
+from flows.rules.standing import Stand
+
+Array = NDArray[np.float64]
+
+PASSERS: Final = frozenset({"car", "truck"})
+"""Motorcycles drive past any queue, and buses in a lane of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueConfig:
+    """Thresholds, each with its reason.
+
+    Attributes:
+        gap_m: Between bumpers: drivers in a queue leave 1 to 3 m, and places are known to half a metre.
+        aside_m: Who stands so far aside is in another lane.
+        past_mps: Slower is no driving past: queues move up at a walk.
+        beside_m: From the middle of a place at the kerb to that of a vehicle in the lane beside it, at most.
+        along: Cosine of the angle within which somebody drives the same way: who comes towards a queue says nothing.
+        step_s: Where somebody was in between is known over so long.
+    """
+
+    gap_m: float = 3.5
+    aside_m: float = 1.75
+    past_mps: float = 2.8
+    beside_m: float = 3.6
+    along: float = 0.7
+    step_s: float = 3.0
+
+
+class Queues:
+    """The files of one camera's standing vehicles.
+
+    Args:
+        config: Thresholds; the defaults if None.
+    """
+
+    def __init__(self, config: QueueConfig | None = None) -> None:
+        self._config = config or QueueConfig()
+
+    def see(self, stands: Sequence[Stand], tracks: Sequence[Track], moment: Moment) -> None:
+        """Notes whom somebody has driven past since the frame before; called once a frame."""
+        for track in tracks:
+            path = moment.paths.get(track.id)
+            if track.cls not in PASSERS or path is None or len(path.points) < 2 or path.now.at != moment.at:
+                continue
+            for stand in stands:
+                if not stand.passed and stand.owner != track.id:
+                    stand.passed = self._passes(path, stand.plain)
+
+    def may_hold(self, stand: Stand, stands: Sequence[Stand]) -> bool:
+        """Whether a vehicle may stand in a queue, among all that stand."""
+        return not stand.passed and any(self._in_file(stand, other) for other in stands if other is not stand)
+
+    def _passes(self, path: Path, place: Waypoint) -> bool:
+        config, before, now = self._config, path.points[-2], path.now
+        way, took_s = now.xy_m - before.xy_m, (now.at - before.at).total_seconds()
+        gone_m = math.hypot(*way)
+        if not 0.0 < took_s <= config.step_s or gone_m < config.past_mps * took_s:
+            return False
+        ahead = way / gone_m
+        if place.heads and float(place.heading @ ahead) < config.along:
+            return False
+        off = place.xy_m - before.xy_m
+        aside_m = abs(float(ahead[0] * off[1] - ahead[1] * off[0]))
+        return aside_m <= config.beside_m and 0.0 <= float(off @ ahead) < gone_m
+
+    def _in_file(self, stand: Stand, other: Stand) -> bool:
+        config, off = self._config, other.plain.xy_m - stand.plain.xy_m
+        reach_m = config.gap_m + (_length_m(stand) + _length_m(other)) / 2
+        heading = stand.plain.heading if stand.plain.heads else other.plain.heading
+        if not np.isfinite(heading[0]):  # both stood before anybody looked: either may be ahead
+            return math.hypot(*off) <= reach_m
+        along_m, aside_m = float(off @ heading), abs(float(heading[0] * off[1] - heading[1] * off[0]))
+        is_near = abs(along_m) <= reach_m and aside_m <= config.aside_m
+        return is_near and (along_m > 0.0 or not other.passed)
+
+
+def _length_m(stand: Stand) -> float:
+    return BODIES.get(stand.cls, UNKNOWN_BODY).length[0]
