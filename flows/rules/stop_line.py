@@ -15,7 +15,7 @@ from flows.rules.following import Finding
 from flows.rules.line_crossing import Crossing, CrossingConfig, LineCrossingRule, Outcome, red_light_at
 from flows.rules.reporting import doubt
 
-VERSION: Final = "11"
+VERSION: Final = "12"
 """Of the rule's definition; raise it whenever the same footage could be judged otherwise."""
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import driving
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from roads import outline
 
 from flows.domain.paths import Waypoint
@@ -15,13 +16,16 @@ from flows.road.motion import BODIES
 from flows.rules import body_length
 from flows.rules.body_length import Length
 
+Array = NDArray[np.float64]
 CLASS_SD_M = BODIES["truck"].length[1]
 
 
-def measured(pose: str, length_m: float, x: float, seed: int, noise_px: float = 1.5) -> Length | None:
+def measured(
+    pose: str, length_m: float, x: float, seed: int, noise_px: float = 1.5, body: Array | None = None
+) -> Length | None:
     """Of a truck that drives away along x from where it is first seen whole until its rear is 18 m off."""
     eye, rng = driving.camera(pose), np.random.default_rng(seed)
-    body, points = outline("truck", length_m, 2.4), []
+    body, points = outline("truck", length_m, 2.4) if body is None else body, list[Waypoint]()
     for k, rear_y in enumerate(np.arange(4.0, 18.0, 0.5)):
         middle = np.array([x, rear_y + length_m / 2])
         px = eye.project(np.column_stack([x - body[:, 1], middle[1] + body[:, 0], body[:, 2]]))
@@ -52,6 +56,17 @@ def test_from_aside_a_truck_shows_how_long_it_is(pose: str, length_m: float) -> 
     for one in (one for one in found if one is not None):
         assert abs(one.value_m - length_m) < 1.96 * one.sd_m
         assert one.sd_m < 0.7 * CLASS_SD_M
+
+
+@pytest.mark.parametrize("tail_m", [1.35, 3.0])
+def test_what_hangs_over_the_rear_axle_makes_no_truck_longer(tail_m: float) -> None:
+    """One that seems a metre longer has its front a metre farther beyond a line."""
+    body = driving.lorry(9.0, tail_m)
+    for pose in ("roadside", "high"):
+        for seed in range(3):
+            one = measured(pose, 9.0, 1.75, seed, body=body)
+            assert one is not None
+            assert abs(one.value_m - 9.0) < 1.96 * one.sd_m
 
 
 @pytest.mark.parametrize("length_m", [6.4, 10.2])
