@@ -105,6 +105,8 @@ export const CODES = {
   "refused.clock_step": ["сағат секірді", "часы скакнули", "the clock stepped"],
   "refused.clock": ["сағатына ешкім кепіл емес", "за часы никто не ручается", "nobody vouches for the clock"],
   "refused.hardly_a_vehicle": ["көлікке ұқсамайды", "вряд ли автомобиль", "hardly a vehicle"],
+  "refused.queue": ["көлік кезегінде тұрған болуы мүмкін", "возможно, стоит в заторе", "may stand in a queue"],
+  "refused.overtaking": ["басып озу болуы мүмкін", "возможно, обгоняет", "may be overtaking"],
   "refused.no_path": ["жолы белгісіз", "путь неизвестен", "no path on the ground"],
   "refused.stood_too_short": ["тым аз тұрды", "стоял слишком недолго", "stood too briefly"],
   "refused.size": ["өлшемі сай емес", "не тот размер", "size"],
