@@ -28,7 +28,7 @@ from flows.road.crossways import Passage, over
 from flows.road.encounter import Encounter, Span, YieldConfig, meet, nearest
 from flows.road.geometry import body_corners, crossing
 from flows.rules.base import Moment, Site
-from flows.rules.reporting import Reporter, moment_of, trace_of
+from flows.rules.reporting import Reporter, doubt, moment_of, trace_of
 from flows.rules.signal_log import SignalLog
 from flows.rules.trail import leapt
 
@@ -267,10 +267,9 @@ def describe(config: FailureToYieldRule, profile: JurisdictionProfile) -> str:
     medians = f", medians {', '.join(config.medians)}" if config.medians else ""
     light = f", not while {config.signal} is green" if config.signal else ""
     line = f"; shown before line {config.stop_line}" if config.stop_line else ""
-    doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
     return (
         f"failure_to_yield v{VERSION}: {', '.join(config.classes)} over crosswalk {config.crosswalk}{medians} "
         f"before somebody on the road within {config.half_lane_m:g} m of their way or {limits.ahead_s:g} s more, who "
         f"stepped out in time to stop for at {limits.brakes_mps2:g} m/s² after {limits.react_s:g} s{light}{line}; "
-        f"{law.article}{doubt}"
+        f"{law.article}{doubt(profile)}"
     )

@@ -29,7 +29,7 @@ from flows.road.roadway import heading
 from flows.road.speed import KMH
 from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
-from flows.rules.reporting import Reporter, calibration_facts, clock_facts, moment_of, standing_of
+from flows.rules.reporting import Reporter, calibration_facts, clock_facts, doubt, moment_of, standing_of
 
 Array = NDArray[np.float64]
 
@@ -331,13 +331,13 @@ def describe(config: SectionSpeedRule, profile: JurisdictionProfile) -> str:
     """One line on what the rule does there, for ``dome check`` and the documentation."""
     law = profile.law("section_speed")
     tolerance = _tolerance(config, law)
-    doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
     way = "" if config.heading_deg is None else f", crossed towards {config.heading_deg:g} degrees"
     return (
         f"section_speed v{VERSION}: {config.role} of section {config.section} at {config.gate}{way}: "
         f"{', '.join(config.classes)} surely faster than {config.limit_kmh + tolerance:g} km/h "
         f"(limit {config.limit_kmh:g} + tolerance {tolerance:g}) on average over {config.length_m:g} m "
-        f"+- {config.length_error_m:g}, clocks within {config.clock_within_s * 1000:g} ms; {law.article}{doubt}"
+        f"+- {config.length_error_m:g}, clocks within {config.clock_within_s * 1000:g} ms; "
+        f"{law.article}{doubt(profile)}"
     )
 
 

@@ -39,7 +39,7 @@ from flows.rules.base import Moment, Site
 from flows.rules.clockwatch import ClockWatch
 from flows.rules.culprits import SAME_ACROSS_M, SAME_ALONG_M, SAME_GAP_S, Culprits, off_m
 from flows.rules.hiding import Rests, Xyxy
-from flows.rules.reporting import Reporter
+from flows.rules.reporting import Reporter, doubt
 from flows.site.fitness import of_survey
 
 VERSION: Final = "6"
@@ -365,10 +365,9 @@ def describe(config: SpeedingRule, profile: JurisdictionProfile) -> str:
         for cls, limit in config.class_limits_kmh.items()
     )
     where = f" in zone {config.zone}" if config.zone else " (no zone: nothing may hide wheels from a camera)"
-    doubt = "" if profile.confirmed else " (to be confirmed by counsel)"
     return (
         f"speeding v{VERSION}: {', '.join(config.classes)} surely faster than {config.limit_kmh + tolerance:g} km/h "
-        f"(limit {config.limit_kmh:g} + tolerance {tolerance:g}){others}{where}; {law.article}{doubt}"
+        f"(limit {config.limit_kmh:g} + tolerance {tolerance:g}){others}{where}; {law.article}{doubt(profile)}"
     )
 
 
