@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.paths import Path
+from flows.domain.times import lasts_s
 from flows.road.crosswalk import BESIDE_M, Crosswalk, Interval, extent_in_band
 from flows.road.geometry import body_corners, inside_polygon
 from flows.road.kinematics import velocities
@@ -44,7 +45,7 @@ class Passage:
     def __init__(self, vehicle: Path, crosswalk: Crosswalk, from_at: datetime, to_at: datetime) -> None:
         self.vehicle, self.crosswalk = vehicle, crosswalk
         self.points = [p for p in vehicle.points if from_at <= p.at <= to_at and p.heads]
-        self.t = np.array([_s(p.at, from_at) for p in self.points])
+        self.t = np.array([lasts_s(from_at, p.at) for p in self.points])
         self.from_at = from_at
         shape = (len(self.points), 4, 2)
         bodies = [body_corners(p.xy_m, p.heading, vehicle.length_m, vehicle.width_m) for p in self.points]
@@ -96,10 +97,12 @@ class Way:
 
     @classmethod
     def of(cls, person: Path, passage: Passage, after_s: float, unseen_s: float) -> Way | None:
-        points = [p for p in person.points if -1.0 <= _s(p.at, passage.from_at) <= passage.t[-1] + after_s]
+        points = [
+            p for p in person.points if -1.0 <= lasts_s(passage.from_at, p.at) <= passage.t[-1] + after_s
+        ]
         if len(points) < 3:
             return None
-        t = np.array([_s(p.at, passage.from_at) for p in points])
+        t = np.array([lasts_s(passage.from_at, p.at) for p in points])
         xy = np.array([p.xy_m for p in points])
         sq, sd = passage.crosswalk.local(xy), np.array([p.sd_m for p in points])
         return cls(person.id, t, sq, slopes(t, sq, AROUND_S), sd, xy, unseen_s)
@@ -178,7 +181,3 @@ def slopes(t: Array, values: Array, around: float) -> Array:
     spread = near @ t**2 / count - mean_t**2
     together = near @ (t[:, None] * values) / count[:, None] - mean_t[:, None] * mean
     return np.asarray(together / np.maximum(spread, 1e-9)[:, None])
-
-
-def _s(later: datetime, earlier: datetime) -> float:
-    return (later - earlier).total_seconds()

@@ -21,6 +21,7 @@ from flows.domain.frames import ClockSource, ClockState
 from flows.domain.passages import Passage, SectionTerms
 from flows.domain.paths import Path, Waypoint
 from flows.domain.ruleset import SectionSpeedRule
+from flows.domain.times import lasts_s
 from flows.domain.tracks import Track
 from flows.jurisdiction import JurisdictionProfile, RuleLaw
 from flows.road.geometry import crossing
@@ -141,7 +142,7 @@ class SectionSpeed:
             if track.id not in self._crossed_at and self._crosses(path):
                 self._crossed_at[track.id] = moment.at
             crossed_at = self._crossed_at.get(track.id)
-            if crossed_at is not None and _s(moment.at, crossed_at) >= self._thresholds.settle_s:
+            if crossed_at is not None and lasts_s(crossed_at, moment.at) >= self._thresholds.settle_s:
                 events += self._tell(track, path, moment)
         return events
 
@@ -173,7 +174,7 @@ class SectionSpeed:
         rate_hz = moment.clock.rate_hz
         if last is None or not self._site.camera.live or not rate_hz > 0:
             return
-        ahead_s = _s(moment.at, last[0]) - (moment.frame_index - last[1]) / rate_hz
+        ahead_s = lasts_s(last[0], moment.at) - (moment.frame_index - last[1]) / rate_hz
         if abs(ahead_s) > self._thresholds.jump_s:
             self._distrusted_until = moment.at + timedelta(seconds=self._thresholds.distrust_s)
 
@@ -242,20 +243,20 @@ class SectionSpeed:
         assert share is not None
         assert self._gate is not None
         before, after = path.points[index - 1], path.points[index]
-        gap_s = _s(after.at, before.at)
+        gap_s = lasts_s(before.at, after.at)
         if gap_s > limits.max_gap_s:
             return None
         rough_at = before.at + timedelta(seconds=share * gap_s)
         near = [
             i
             for i, p in enumerate(path.points)
-            if p.heads and abs(_s(p.at, rough_at)) <= max(limits.fit_s, 1.01 * gap_s)
+            if p.heads and abs(lasts_s(rough_at, p.at)) <= max(limits.fit_s, 1.01 * gap_s)
         ]
-        at_s = np.array([_s(path.points[i].at, rough_at) for i in near])
+        at_s = np.array([lasts_s(rough_at, path.points[i].at) for i in near])
         fronts = np.array([path.front_m(i) for i in near])
         place, velocity = _line(at_s, fronts)
         off_s, normal_mps = _to_gate(place, velocity, self._gate)
-        nearest = min(path.points, key=lambda p: abs(_s(p.at, rough_at)))
+        nearest = min(path.points, key=lambda p: abs(lasts_s(rough_at, p.at)))
         position_m = place + off_s * velocity
         return _Crossing(
             rough_at + timedelta(seconds=off_s),
@@ -306,7 +307,7 @@ class SectionSpeed:
             return 0.0 if rest is None else rest[3] - rest[1]
 
         named = [moment_of("gate", found.nearest)]
-        late = [p for p in path.points if _s(moment.at, p.at) <= self._thresholds.reach_s]
+        late = [p for p in path.points if lasts_s(p.at, moment.at) <= self._thresholds.reach_s]
         largest = max(late, key=tall_px, default=found.nearest)
         if tall_px(largest) > 1.2 * tall_px(found.nearest):
             named.append(moment_of("closest", largest))
@@ -360,7 +361,3 @@ def _to_gate(place: Array, velocity: Array, gate: Array) -> tuple[float, float]:
     across_mps = float(velocity @ normal)
     off_m = float((gate[nearest] - place) @ normal)
     return (off_m / across_mps if across_mps else 0.0), abs(across_mps)
-
-
-def _s(later: datetime, earlier: datetime) -> float:
-    return (later - earlier).total_seconds()

@@ -12,6 +12,7 @@ from operator import attrgetter
 from typing import Final
 
 from flows.domain.signals import Phase, SignalState
+from flows.domain.times import lasts_s
 
 SPELLS: Final = 64
 """Phases remembered: more than pass while any vehicle is judged."""
@@ -117,9 +118,5 @@ def _blinks(before: Spell, between: Spell, after: Spell) -> bool:
     """Whether one phase went on while it could not be told for a moment."""
     if between.phase != "unknown" or before.phase != after.phase:
         return False
-    holds = all(_s(spell.begun_by, spell.until) >= HOLDS_S for spell in (before, after))
-    return holds and _s(before.until, after.begun_by) < BLINK_S
-
-
-def _s(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds()
+    holds = all(lasts_s(spell.begun_by, spell.until) >= HOLDS_S for spell in (before, after))
+    return holds and lasts_s(before.until, after.begun_by) < BLINK_S

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.paths import Path, Waypoint
+from flows.domain.times import lasts_s
 from flows.domain.tracks import Sighting, Track
 from flows.rules.base import Moment
 from flows.rules.hiding import Occlusion
@@ -177,7 +178,7 @@ class Trails:
             trail.last = point
             trail.recent.append(point)
             settle_s = self._config.distrust_s if trail.broke else self._config.settle_s
-            if _s(trail.started_at, point.at) >= settle_s:
+            if lasts_s(trail.started_at, point.at) >= settle_s:
                 clear = not self._was_covered(trail, point.at)
                 crown = not self._was(trail.topped_at, point.at)
                 whole_now = whole and clear and point.at == now
@@ -192,7 +193,7 @@ class Trails:
         """Nobody near, and never out of sight: the tracker cannot have taken another for it since."""
         sighting, arrival = track.sightings[-1], trail.arrival
         told = track.cls in self._config.arrives and track.id in occlusion.by_themselves
-        if not told or (arrival and _s(arrival[-1].at, sighting.at) > UNBROKEN_S):
+        if not told or (arrival and lasts_s(arrival[-1].at, sighting.at) > UNBROKEN_S):
             arrival.clear()
         if told:
             arrival.append(sighting)
@@ -201,20 +202,20 @@ class Trails:
         last = trail.last
         if last is None:
             return False
-        gone_s = _s(last.at, point.at)
+        gone_s = lasts_s(last.at, point.at)
         moved = point.xy_m - last.xy_m
         if gone_s > self._config.gap_s and math.hypot(*moved) > self._config.gap_m:
             return True
         if trail.started_at is None:
             return False
-        steady = _s(trail.started_at, last.at) >= self._config.steady_s
+        steady = lasts_s(trail.started_at, last.at) >= self._config.steady_s
         jumps = (steady or trail.broke) and self._jumps(last, point)
         return jumps or (steady and self._kicks(trail, point))
 
     def _jumps(self, last: Waypoint, point: Waypoint) -> bool:
         if last.foot_m is None or last.foot_m2 is None or point.foot_m is None or point.foot_m2 is None:
             return False
-        config, gone_s = self._config, _s(last.at, point.at)
+        config, gone_s = self._config, lasts_s(last.at, point.at)
         off = point.foot_m - last.foot_m - last.velocity_mps * gone_s
         length_m = math.hypot(*off)
         if length_m < config.jump_m:
@@ -239,11 +240,11 @@ class Trails:
 
     def _kicks(self, trail: _Trail, point: Waypoint) -> bool:
         config = self._config
-        while len(trail.recent) > 1 and _s(trail.recent[0].at, point.at) > config.kick_s:
+        while len(trail.recent) > 1 and lasts_s(trail.recent[0].at, point.at) > config.kick_s:
             trail.recent.popleft()
         steady_at = (trail.started_at or point.at) + timedelta(seconds=config.steady_s)
         old = next((p for p in trail.recent if p.at >= steady_at), point)
-        gone_s = _s(old.at, point.at)
+        gone_s = lasts_s(old.at, point.at)
         change = point.velocity_mps - old.velocity_mps
         size = math.hypot(*change)
         noise = point.sd_m
@@ -264,7 +265,7 @@ def leapt(points: Sequence[Waypoint], config: TrailConfig | None = None) -> bool
     """Whether time leapt while a vehicle drove: it seems to have gone less far than it needs to stop."""
     config = config or TrailConfig()
     for last, point in pairwise(points):
-        gone_s = _s(last.at, point.at)
+        gone_s = lasts_s(last.at, point.at)
         short_m = last.speed_mps * gone_s - float((point.xy_m - last.xy_m) @ last.heading)
         most_m = config.jump_ahead_m + _stops_short_m(last.speed_mps, gone_s, config.grip_mps2)
         if gone_s > config.gap_s and last.speed_mps > config.moves_mps and short_m > most_m:
@@ -288,7 +289,3 @@ def _after(points: Sequence[Waypoint], last: Waypoint | None) -> Sequence[Waypoi
     while first > 0 and points[first - 1].heads and (last is None or points[first - 1].at > last.at):
         first -= 1
     return points[first:]
-
-
-def _s(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds()

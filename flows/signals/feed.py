@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from flows.domain.signals import Phase, SignalState
+from flows.domain.times import lasts_s
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class PhaseFeed:
         is_newest = index + 1 == len(self._spells)
         if spell.phase == "unknown":
             return SignalState("unknown", spell.since, at, 0.0)
-        if is_newest and _gap_s(spell.until, at) > SILENT_S:
+        if is_newest and lasts_s(spell.until, at) > SILENT_S:
             return SignalState("unknown", spell.until, at, 0.0)
         until = spell.until if is_newest else self._end(index)
         before = None
@@ -105,7 +106,7 @@ class PhaseFeed:
         """Holds the newest word, which came since the last question, against the camera's clock."""
         asked_at = self._asked_at
         if grew and asked_at is not None and self._dated is not None:
-            if max(_gap_s(at, self._dated), _gap_s(self._dated, asked_at)) <= APART_S:
+            if max(lasts_s(at, self._dated), lasts_s(self._dated, asked_at)) <= APART_S:
                 self._apart_since = None
                 return
             if self._apart_since is None:
@@ -142,7 +143,7 @@ class PhaseFeed:
         self._dated = at
         since, begun_by = self._between(at, heard_at)
         last = self._spells[-1] if self._spells else None
-        if last is not None and _gap_s(last.until, since) > self._silent_s(last.phase == phase):
+        if last is not None and lasts_s(last.until, since) > self._silent_s(last.phase == phase):
             last = self._add(_Spell("unknown", last.until, last.until, last.until))
         if last is not None and last.phase == phase:
             self._repeats |= last.until < since
@@ -183,10 +184,6 @@ class PhaseFeed:
         if self._live and len(self._spells) > 2 * KEPT:
             del self._spells[:KEPT]
         return spell
-
-
-def _gap_s(start: datetime, end: datetime) -> float:
-    return (end - start).total_seconds()
 
 
 def _parsed(line: bytes) -> tuple[datetime | None, Phase]:
