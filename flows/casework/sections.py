@@ -337,8 +337,7 @@ def _side(passage: Passage, plate: Any) -> dict[str, Any]:
 
 
 def _measured(value: float, half: float, digits: int, unit: str) -> Measured:
-    low, high = round(value - half, digits), round(value + half, digits)
-    return Measured(value=round(value, digits), low=low, high=high, unit=unit)
+    return Measured.of(value, value - half, value + half, unit, digits)
 
 
 def _in_order(passage: Passage) -> tuple[datetime, str]:

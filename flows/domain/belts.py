@@ -157,9 +157,7 @@ def violation_of(candidate: Event, answer: BeltAnswer) -> Event | None:
         return None
     data = {key: value for key, value in candidate.data.items() if key != "asked"}
     measured = {
-        f"{name}_without_belt": Measured(
-            value=round(seat.chance, 4), low=round(seat.low, 4), high=round(seat.high, 4), unit="probability"
-        )
+        f"{name}_without_belt": Measured.of(seat.chance, seat.low, seat.high, "probability", 4)
         for name, seat in bare.items()
     }
     review = data["needs_review"] is True or answer.versions != _asked(candidate)["evaluated"]

@@ -163,6 +163,15 @@ class Measured(BaseModel):
     high: float
     unit: str
 
+    @classmethod
+    def of(cls, value: float, low: float, high: float, unit: str, digits: int) -> Measured:
+        """Rounded as it is told.
+
+        >>> Measured.of(60.04, 58.96, 61.12, "km/h", 1)
+        Measured(value=60.0, low=59.0, high=61.1, unit='km/h')
+        """
+        return cls(value=round(value, digits), low=round(low, digits), high=round(high, digits), unit=unit)
+
 
 class Violation(BaseModel):
     """The payload (``data``) of every ``dome.violation.*`` event.

@@ -186,12 +186,7 @@ class SpeedEstimate:
     @property
     def measured(self) -> Measured:
         """As it goes into an event."""
-        return Measured(
-            value=round(self.value_kmh, 2),
-            low=round(self.low_kmh, 2),
-            high=round(self.high_kmh, 2),
-            unit="km/h",
-        )
+        return Measured.of(self.value_kmh, self.low_kmh, self.high_kmh, "km/h", 2)
 
 
 def check_clock(clock: ClockState, config: SpeedConfig) -> Refusal | None:

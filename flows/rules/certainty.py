@@ -73,15 +73,11 @@ def metres(value: float, sd: float) -> Measured:
     >>> metres(10.0, 0.5).low
     9.02
     """
-    return _measured(value, value - Z95 * sd, value + Z95 * sd, "m")
+    return Measured.of(value, value - Z95 * sd, value + Z95 * sd, "m", 3)
 
 
 def seconds(first: Waypoint, last: Waypoint, clock: ClockState) -> Measured:
     """The time between two waypoints with the interval that the clock's errors leave."""
     value = seconds_between(first, last)
     sd = math.hypot(math.sqrt(2) * clock.time_error_s, clock.scale_error * value)
-    return _measured(value, max(0.0, value - Z95 * sd), value + Z95 * sd, "s")
-
-
-def _measured(value: float, low: float, high: float, unit: str) -> Measured:
-    return Measured(value=round(value, 3), low=round(low, 3), high=round(high, 3), unit=unit)
+    return Measured.of(value, max(0.0, value - Z95 * sd), value + Z95 * sd, "s", 3)

@@ -237,12 +237,7 @@ def _measured(encounter: Encounter) -> dict[str, Measured]:
 
 def _interval(span: Span, unit: str) -> Measured:
     half = COVERAGE * span.sd
-    return Measured(
-        value=round(span.value, 2),
-        low=round(max(0.0, span.value - half), 2),
-        high=round(span.value + half, 2),
-        unit=unit,
-    )
+    return Measured.of(span.value, max(0.0, span.value - half), span.value + half, unit, 2)
 
 
 def _facts(worst: Encounter, found: list[Encounter], phase: Phase | None) -> dict[str, Any]:

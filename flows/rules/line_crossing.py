@@ -476,9 +476,7 @@ class LineCrossingRule(FollowingRule[Crossing]):
         value = (near.point.at - red.begun_by).total_seconds() + began_s + crossed_s
         high = (past.point.at - red.since).total_seconds()
         off = Z95 * math.hypot(math.sqrt(2) * clock.time_error_s, clock.scale_error * high)
-        return Measured(
-            value=round(value, 3), low=round(max(0.0, low - off), 3), high=round(high + off, 3), unit="s"
-        )
+        return Measured.of(value, max(0.0, low - off), high + off, "s", 3)
 
     def _speed(self, state: Crossing, past: Front) -> Measured:
         """How fast it went over the line."""
@@ -488,12 +486,11 @@ class LineCrossingRule(FollowingRule[Crossing]):
         lasts_s = seconds_between(first.point, last.point)
         if lasts_s <= 0.0:
             speed = KMH * past.point.speed_mps
-            return Measured(value=round(speed, 1), low=0.0, high=round(2 * speed, 1), unit="km/h")
+            return Measured.of(speed, 0.0, 2 * speed, "km/h", 1)
         value = (last.past_m - first.past_m) / lasts_s * KMH
         # A path's places are smoothed and err together for a while: their own errors are not all there is.
         sd = math.hypot(first.point.sd_m / lasts_s, last.point.sd_m / lasts_s, SPEED_SD_MPS) * KMH
-        low, high = max(0.0, value - Z95 * sd), value + Z95 * sd
-        return Measured(value=round(value, 1), low=round(low, 1), high=round(high, 1), unit="km/h")
+        return Measured.of(value, max(0.0, value - Z95 * sd), value + Z95 * sd, "km/h", 1)
 
 
 def red_light_at(site: Site, rule: StopLineRule) -> RedLightRule | None:
@@ -516,4 +513,4 @@ def _past_line(past: Front) -> Measured:
     """How far beyond the line the front was."""
     low = past.past_m - Z95 * past.sd_m - past.shorter_m
     high = past.past_m + Z95 * past.sd_m + past.longer_m
-    return Measured(value=round(past.past_m, 3), low=round(low, 3), high=round(high, 3), unit="m")
+    return Measured.of(past.past_m, low, high, "m", 3)

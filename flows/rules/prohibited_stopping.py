@@ -218,7 +218,7 @@ class ProhibitedStopping:
         came = stand.coming_at
         longest_s = seen.high if came is None else (stand.last.at - came).total_seconds()
         low, high = max(0.0, seen.low - self._thresholds.rolls_s), max(seen.high, longest_s)
-        return Measured(value=seen.value, low=round(low, 3), high=round(high, 3), unit="s")
+        return Measured.of(seen.value, low, high, "s", 3)
 
     def _ended(self, stand: Stand, moment: Moment) -> Event:
         camera = self._site.camera

@@ -211,8 +211,7 @@ def _turned(entry: list[Waypoint], leave: list[Waypoint]) -> Measured:
     sds = [way_error(points) / max(math.hypot(*chord), 1e-6) for chord, points in chords]
     value = angle_between(chords[0][0], chords[1][0])
     sd = math.degrees(math.hypot(*sds))
-    low, high = max(0.0, value - Z95 * sd), min(180.0, value + Z95 * sd)
-    return Measured(value=round(value, 1), low=round(low, 1), high=round(high, 1), unit="deg")
+    return Measured.of(value, max(0.0, value - Z95 * sd), min(180.0, value + Z95 * sd), "deg", 1)
 
 
 def _chord(points: list[Waypoint]) -> Array:

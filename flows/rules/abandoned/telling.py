@@ -177,8 +177,7 @@ class Teller:
 
 def _within(value: float, error: float, unit: str) -> Measured:
     """A measure that cannot be negative, and its interval."""
-    low, high = max(0.0, value - error), value + error
-    return Measured(value=round(value, 2), low=round(low, 2), high=round(high, 2), unit=unit)
+    return Measured.of(value, max(0.0, value - error), value + error, unit, 2)
 
 
 def _moments(life: Life, at: datetime, xyxy: Xyxy, closed: bool) -> list[KeyMoment]:
