@@ -44,6 +44,8 @@ _PROTOCOLS = {
     "udp": "udp",
     "tcp": "tcp",
 }
+A_RECORDING = "a recording, not a camera: fetch it, and give its path as a file source"
+"""It comes as fast as the network carries it, and from the beginning each time: nothing of it happens now."""
 _UNFINISHED = "it was cut off before its index was written: copy it again, or repair it"
 _OPEN_S = 15.0
 """Cameras answer within a second or two; one that is starting up gets the next attempt."""
@@ -75,10 +77,10 @@ def open_stream(source: StreamSource) -> InputContainer:
 
     Raises:
         ProtocolMissing: If libav here cannot speak its protocol at all.
-        SourceError: If it cannot be reached or sends no video. Passwords in the address are masked.
+        SourceError: If it cannot be reached, sends no video, or is a recording. Passwords in the address are masked.
     """
     try:
-        return av.open(
+        container = av.open(
             source.url,
             "r",
             format=None if source.url.startswith("rtsp") else source.format,
@@ -94,6 +96,11 @@ def open_stream(source: StreamSource) -> InputContainer:
         ) from error
     except (av.FFmpegError, OSError) as error:
         raise SourceError(masked(f"cannot open {source.url}: {_reason(error)}")) from error
+    # Some cameras state a size that they never reach, and of fragments libav adds up the length: but never both.
+    if container.size > 0 and container.duration:
+        container.close()
+        raise SourceError(masked(f"{source.url} is {A_RECORDING}"))
+    return container
 
 
 def stream_options(source: StreamSource) -> dict[str, str]:

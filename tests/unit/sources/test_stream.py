@@ -4,6 +4,7 @@ import http.server
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice, pairwise
 from pathlib import Path
@@ -266,10 +267,13 @@ class _Ts(http.server.BaseHTTPRequestHandler):
     """Sends the recording once a request, as a camera that restarts now and then."""
 
     recording = b""
+    sized = False
+    """Whether it says beforehand how much will come, as no camera can know."""
 
     def do_GET(self) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "video/mp2t")
+        if self.sized:
+            self.send_header("Content-Length", str(len(self.recording)))
         self.end_headers()
         self.wfile.write(self.recording)
 
@@ -283,15 +287,25 @@ def recording(tmp_path: Path) -> bytes:
     return write_video(tmp_path / "sent.ts", 50, gop=10).read_bytes()
 
 
-@pytest.fixture
-def http_camera(recording: bytes) -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Ts", (_Ts,), {"recording": recording}))
+@contextmanager
+def http_server(recording: bytes, sized: bool = False) -> Iterator[str]:
+    """Its address."""
+    handler = type("Ts", (_Ts,), {"recording": recording, "sized": sized})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/camera.ts"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/camera"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def http_camera(recording: bytes) -> Iterator[str]:
+    with http_server(recording) as url:
+        yield url
 
 
 @pytest.fixture
@@ -326,6 +340,35 @@ def test_mpeg_ts_over_http_is_read_and_connected_again(http_camera: str) -> None
     within = [b.at - a.at for a, b in pairwise(frames[:50])]
     assert max(within) - min(within) < timedelta(milliseconds=2)
     assert (source.stats.reconnects, source.stats.decode_errors) == (1, 0)
+
+
+def test_a_recording_behind_an_address_is_no_camera(tmp_path: Path) -> None:
+    """It would be played as fast as it comes, again and again, as if all of it happened now."""
+    clip = write_video(tmp_path / "a.mp4", 50).read_bytes()
+    with (
+        http_server(clip, sized=True) as url,
+        pytest.raises(SourceError, match=r"is a recording.* file source"),
+    ):
+        open_stream(StreamSource(url=url))
+
+
+@pytest.mark.parametrize("sized", [False, True])
+def test_a_camera_is_none_for_what_libav_makes_of_its_length_or_it_says_of_its_size(
+    tmp_path: Path, recording: bytes, sized: bool
+) -> None:
+    fragments = tmp_path / "fragments.mp4"
+    with av.open(str(write_video(tmp_path / "a.mp4", 50))) as old, av.open(
+        str(fragments), "w", options={"movflags": "frag_keyframe+empty_moov"}
+    ) as new:  # fmt: skip
+        track = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = track
+                new.mux(packet)
+    with http_server(recording if sized else fragments.read_bytes(), sized) as url:
+        container = open_stream(StreamSource(url=url))
+        assert container.size > 0 if sized else container.duration
+        container.close()
 
 
 @pytest.mark.slow
