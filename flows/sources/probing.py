@@ -20,6 +20,7 @@ from flows.domain.frames import ClockSource
 from flows.domain.masking import masked
 from flows.domain.site import CameraConfig, FileSource, FramesSource, SceneSource, StreamSource
 from flows.settings import Settings
+from flows.sources.arrival import TICK, by_arrival, timeless
 from flows.sources.base import Probe
 from flows.sources.clock import RateMeter
 from flows.sources.container import file_anchor, open_file, open_stream, sender_time, video_stream
@@ -39,8 +40,9 @@ _LONG_KEY_INTERVAL_S = 10.0
 
 @dataclass(slots=True)
 class _Look:
-    """What was read during the look."""
+    """What was read during the look; ``tick`` is None where timestamps are the stream's own."""
 
+    tick: Fraction | None = None
     pts: list[int] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     packets: int = 0
@@ -96,10 +98,11 @@ def _probe_stream(source: StreamSource) -> Probe:
 
 
 def _look(container: InputContainer, stream: VideoStream, what: str, span_s: float, until_s: float) -> _Look:
-    look = _Look()
+    packets = _packets(container, stream)
+    look = _Look(TICK if until_s < math.inf and timeless(container) else None)
     assert stream.time_base is not None
     try:
-        for packet in _packets(container, stream):
+        for packet in by_arrival(packets, time.monotonic, lambda: None) if look.tick else packets:
             _note(look, packet)
             if time.monotonic() > until_s or _covers(look, stream.time_base, span_s):
                 break
@@ -139,13 +142,13 @@ def _covers(look: _Look, tick: Fraction, span_s: float) -> bool:
 def _probe(
     stream: VideoStream, look: _Look, anchored_at: datetime, clock: ClockSource, duration_s: float | None
 ) -> Probe:
-    tick = stream.time_base or Fraction(1)
+    tick = look.tick or stream.time_base or Fraction(1)
     meter = RateMeter(window=_MOST_PACKETS)
     for before, after in pairwise(sorted(set(look.pts))):
         meter.add(max(1, round((after - before) * tick * 1_000_000)))
     meter.measure()
     keys_s = [float((b - a) * tick) for a, b in pairwise(sorted(look.keys))]
-    declared = float(stream.average_rate) if stream.average_rate else None
+    declared = float(stream.average_rate) if stream.average_rate and not look.tick else None
     key_interval_s = max(keys_s, default=math.nan)
     return Probe(
         codec=stream.codec_context.name,

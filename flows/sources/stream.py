@@ -18,6 +18,7 @@ from flows.domain.errors import ProtocolMissing, SourceError, SourceTimeout
 from flows.domain.frames import Frame
 from flows.domain.masking import masked
 from flows.domain.site import StreamSource
+from flows.sources.arrival import ARRIVAL_UNKNOWN, MOST_PILED_UP, TICK, WAITED_S, by_arrival, timeless
 from flows.sources.base import SourceStats
 from flows.sources.clock import StreamClock
 from flows.sources.container import open_stream, sender_time, video_stream
@@ -32,10 +33,6 @@ _RTCP_TRUST_S = 2.0
 """A sender report is believed when it lies this close to arrival; a camera whose clock is off is not."""
 _QUIET_S = 2.0
 """After so long without a frame the camera counts as silent, well before the watchdog gives it up."""
-_WAITED_S = 0.005
-"""A read that waited this long found no packet ready: what had piled up while connecting has been read."""
-_MOST_PILED_UP = 250
-"""Packets; ten seconds of video cannot pile up while connecting unless the server sends its past."""
 
 Opener = Callable[[StreamSource], InputContainer]
 
@@ -117,7 +114,7 @@ class StreamVideo(VideoSource):
         container = self._opener(self._source)
         try:
             stream = video_stream(container, self._address)
-            self._begin(stream)
+            self._begin(stream, TICK if timeless(container) else None)
             if self._connected:
                 self._reconnects += 1
                 self._new_session()
@@ -137,7 +134,7 @@ class StreamVideo(VideoSource):
     def _watched(self, container: InputContainer, stream: VideoStream) -> Iterator[Frame]:
         incoming = self._incoming(container, stream)
         piled_up, failure = self._pile(incoming)
-        self._anchor(piled_up, stream)
+        self._anchor(piled_up)
         self._sender_known = False
         for frame in self._play(self._alive(piled_up, incoming)):
             self._frame_s, self._frame_at, self._message = self._monotonic(), self._now(), ""
@@ -147,8 +144,14 @@ class StreamVideo(VideoSource):
             raise failure
 
     def _incoming(self, container: InputContainer, stream: VideoStream) -> Iterator[Received]:
-        for packet in self._read(container, stream):
+        packets = self._read(container, stream)
+        if timeless(container):
+            packets = by_arrival(packets, self._monotonic, self._left_out)
+        for packet in packets:
             yield packet, self._now()
+
+    def _left_out(self) -> None:
+        self._oddities[ARRIVAL_UNKNOWN] += 1
 
     def _alive(self, piled_up: list[Received], incoming: Iterator[Received]) -> Iterator[Received]:
         """The packets; notices a camera that sends them but no picture."""
@@ -168,8 +171,8 @@ class StreamVideo(VideoSource):
             for received in incoming:
                 piled_up.append(received)
                 waited_s = self._monotonic() - asked_s
-                enough = waited_s > _WAITED_S and len(piled_up) >= 3
-                if enough or len(piled_up) >= _MOST_PILED_UP or self._stop.is_set():
+                enough = waited_s > WAITED_S and len(piled_up) >= 3
+                if enough or len(piled_up) >= MOST_PILED_UP or self._stop.is_set():
                     break
                 asked_s = self._monotonic()
         except (av.FFmpegError, OSError) as error:  # what came before it is no worse for that
@@ -177,16 +180,16 @@ class StreamVideo(VideoSource):
         _complete_first(piled_up)
         return piled_up, failure
 
-    def _anchor(self, piled_up: list[Received], stream: VideoStream) -> None:
+    def _anchor(self, piled_up: list[Received]) -> None:
         """Anchors at arrival: of all packets so far the one that waited least tells when they were sent."""
-        assert stream.time_base is not None
-        tick_s = float(stream.time_base)
+        assert self._format is not None, "_begin() comes first"
+        tick_s = float(self._format.time_base)
         timed = [(p.pts, at) for p, at in piled_up if p.pts is not None and at is not None]
         origin = timed[0][0] if timed else None
         at = min(
             (at - timedelta(seconds=(pts - timed[0][0]) * tick_s) for pts, at in timed), default=self._now()
         )
-        self._clock.anchor(at, "arrival", stream.time_base, origin)
+        self._clock.anchor(at, "arrival", self._format.time_base, origin)
 
     def _learn_time(self, container: InputContainer) -> None:
         """Moves to the camera's own clock once it has told it (RTCP), where it can be believed."""

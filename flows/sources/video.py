@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Final, TypeAlias
 
 import av
@@ -79,11 +80,17 @@ class VideoSource:
         """Ends :meth:`frames` soon."""
         self._stop.set()
 
-    def _begin(self, stream: VideoStream) -> None:
-        """Called when a container has been opened (again), before :meth:`_play`."""
-        if stream.time_base is None:
+    def _begin(self, stream: VideoStream, tick: Fraction | None = None) -> None:
+        """Called when a container has been opened (again), before :meth:`_play`.
+
+        Args:
+            stream: Its video.
+            tick: Seconds a tick of the timestamps, where they are not the stream's own.
+        """
+        tick = tick or stream.time_base
+        if tick is None:
             raise SourceError(f"{self._camera_id}: the stream has no time base")
-        self._format = SessionFormat(CodecParameters.of(stream), stream.time_base)
+        self._format = SessionFormat(CodecParameters.of(stream), tick)
         self._size = None
 
     def _new_session(self) -> None:
