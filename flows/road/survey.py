@@ -19,6 +19,9 @@ Array = NDArray[np.float64]
 
 MIN_SPREAD = 10.0
 """Points must span this many stated errors across their narrowest direction, else they are a line."""
+MARK_SIGMAS = 3.0
+"""A point marked at the picture's edge may lie so many stated errors beyond it; one further out was marked in another
+picture."""
 MAX_CONDITION = 1e10
 """Condition of the whitened normal equations above which the points do not determine eight parameters."""
 CHI2_QUANTILE_Z = 3.09
@@ -156,6 +159,13 @@ def _check_points(px: Array, m: Array, config: CalibrationConfig, field: str) ->
         )
     if not (np.isfinite(px).all() and np.isfinite(m).all()):
         raise CalibrationError(field, "finite numbers", "nan or infinity")
+    beyond = np.maximum(-px, px - config.picture_px).max(axis=1)
+    worst = int(beyond.argmax())
+    if beyond[worst] > MARK_SIGMAS * config.error_px:
+        raise CalibrationError(
+            f"{field}.{worst}.px", "a point in the picture of {} x {} px".format(*config.picture_px),
+            "{:g}, {:g}".format(*px[worst]), "picture_px is the size of the picture that it was marked in",
+        )  # fmt: skip
     for what, points, error in (("px", px, config.error_px), ("m", m, config.error_m)):
         # The narrowest extent of the points, in stated errors.
         narrow = float(np.linalg.svd(points - points.mean(axis=0), compute_uv=False)[1]) / error

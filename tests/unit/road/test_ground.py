@@ -122,7 +122,7 @@ def test_box_stands_on_the_middle_of_its_lower_edge() -> None:
 
 def test_points_on_a_line_are_refused() -> None:
     eye = driving.camera()
-    ground = np.array([(0.5 * k - 1, 10.0 + 5 * k) for k in range(7)])
+    ground = np.array([(0.5 * k - 1, 12.0 + 5 * k) for k in range(7)])
     px = eye.project(np.column_stack([ground, np.zeros(7)]))
     config = driving.survey(eye).model_copy(
         update={
@@ -159,6 +159,24 @@ def test_a_point_in_the_sky_is_refused() -> None:
     config = driving.survey(driving.camera())
     with pytest.raises(CalibrationError, match="points"):
         GroundPlane.fit(changed(config, px=(640.0, -500.0)))
+
+
+def test_points_that_were_marked_in_a_larger_picture_are_refused() -> None:
+    """They agree with one another, and every speed would come out half as high again."""
+    config = driving.survey(driving.camera())
+    points = tuple(p.model_copy(update={"px": (1.5 * p.px[0], 1.5 * p.px[1])}) for p in config.points)
+    with pytest.raises(
+        CalibrationError, match=r"points\.\d+\.px: expected a point in the picture of 1280 x 720"
+    ):
+        GroundPlane.fit(config.model_copy(update={"points": points}))
+
+
+def test_a_point_at_the_edge_may_be_marked_as_far_beyond_it_as_marks_are_wrong() -> None:
+    config = driving.survey(driving.camera())
+    most_px = max(p.px[0] for p in config.points)
+    GroundPlane.fit(config.model_copy(update={"picture_px": (most_px - 2.9 * config.error_px, 720)}))
+    with pytest.raises(CalibrationError, match=r"points\.\d+\.px: expected a point in the picture"):
+        GroundPlane.fit(config.model_copy(update={"picture_px": (most_px - 3.1 * config.error_px, 720)}))
 
 
 def test_four_points_are_taken_and_nothing_checks_them() -> None:
