@@ -5,6 +5,7 @@ When a camera is *fit for evidence* :mod:`flows.site.fitness` says.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from flows.site import fitness
 from flows.site.sitefile import SiteFile
 from flows.site.validation import did_you_mean
 from flows.sources.base import Probe
+
+log = logging.getLogger(__name__)
 
 PROBES_AT_ONCE: Final = 16
 """A probe mostly waits for its camera; a site of hundreds is looked at in a minute."""
@@ -128,7 +131,12 @@ def check_site(
     profile = load_profile(config.jurisdiction)
 
     def look(camera: CameraConfig) -> CameraCheck:
-        result = _Look(camera, settings, profile, file).check(probe, survey, known_detectors, now())
+        looking = _Look(camera, settings, profile, file)
+        try:
+            result = looking.check(probe, survey, known_detectors, now())
+        except Exception as error:  # what nobody foresaw of one camera hides nothing of the others
+            log.exception("camera %s cannot be checked", camera.id)
+            result = looking.failed(error)
         on_camera(camera.id)
         return result
 
@@ -205,6 +213,16 @@ class _Look:
             self._clock(seen)
         self._signals(seen)
         calibration = self._calibration(brought, seen, today) if described else "unknown"
+        return self._said(seen, calibration)
+
+    def failed(self, error: Exception) -> CameraCheck:
+        """The check of a camera that ended with an error."""
+        name, got = f"cameras.{self.camera.id}", masked(f"{type(error).__name__}: {error}")
+        self.problems.append(FieldError(name, "a camera that can be checked", got, line=self.file.line(name)))
+        self.unfit.append("it could not be checked")
+        return self._said(None, "unknown")
+
+    def _said(self, seen: Probe | None, calibration: str) -> CameraCheck:
         return CameraCheck(
             self.camera,
             seen,

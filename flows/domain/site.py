@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, PositiveInt, field_validator, model_validator
 
 from flows.domain.config import Config, Name
 from flows.domain.ruleset import Rule, SignalConfig, references
@@ -51,7 +51,7 @@ class SceneSource(Config):
 
     kind: Literal["scene"] = "scene"
     scene: str
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     options: dict[str, float | int | str | bool | tuple[float, float]] = Field(default_factory=dict)
 
 
@@ -149,7 +149,7 @@ class CalibrationConfig(Config):
     points: tuple[SurveyPoint, ...] = Field(min_length=4)
     error_px: float = Field(default=1.0, gt=0)
     error_m: float = Field(default=0.03, gt=0)
-    picture_px: tuple[int, int]
+    picture_px: tuple[PositiveInt, PositiveInt]
     surveyed_on: date
     valid_until: date
     id: str = ""

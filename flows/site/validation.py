@@ -206,7 +206,7 @@ def _locate(loc: Loc, model: type[BaseModel], data: object) -> tuple[Loc, Any, t
     for part in loc:
         candidates = list(_models(annotation))
         tagged = [m for m in candidates if part in _tags(m)]
-        if tagged and len(candidates) >= 1 and not (isinstance(data, Mapping) and part in data):
+        if tagged and len(candidates) > 1:  # of one model a field may be called like its tag
             annotation = tagged[0]
             continue
         out.append(part)

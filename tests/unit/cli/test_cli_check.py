@@ -232,6 +232,24 @@ def test_all_cameras_are_told_of_when_one_is_bad(dome, site: Path, probes) -> No
     assert found["problems"][0]["field"] == "cameras.bad.latitude"
 
 
+def test_an_error_that_nobody_foresaw_is_that_camera_s_and_the_others_are_told_of(
+    dome, site: Path, probes
+) -> None:
+    site.write_text(site.read_text() + "  - id: odd\n    source: b.mp4\n")
+    probes["odd"] = ZeroDivisionError("division by zero")
+
+    result = dome("check", site, "--json")
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 2
+    assert list(found["cameras"]) == ["good", "odd"]
+    assert found["cameras"]["good"]["measured_hz"] == 25
+    assert found["cameras"]["odd"]["fit_for_evidence"] is False
+    [problem] = found["problems"]
+    assert (problem["field"], problem["line"]) == ("cameras.odd", 5)
+    assert "ZeroDivisionError: division by zero" in problem["got"]
+
+
 TRACKS = """\
 site: town
 cameras:

@@ -183,6 +183,16 @@ REST = GOOD.split("\n", 1)[1]
             "line 7: cameras.cam.calibration.points.0",
             "expected [u_px, v_px, x_m, y_m] or {px: [u, v], m: [x, y]}, got a list of 3",
         ),
+        (
+            GOOD + SURVEY.replace("[1280, 720]", "[1280, 0]"),
+            "line 6: cameras.good.calibration.picture_px.1",
+            "expected a number above 0, got 0",
+        ),
+        (
+            CAMERA + "    source: {scene: street, seed: -1}\n",
+            "line 6: cameras.cam.source.seed",
+            "expected a number of at least 0, got -1",
+        ),
         ("site: town\ncameras: []\n", "line 2: cameras", "expected at least one camera, got none"),
         ("site: town\n", "cameras", "expected at least one camera, got none"),
         ("site: My Town\n" + REST, "line 1: site", "expected lower-case letters, digits, '-' and '_'"),
