@@ -308,8 +308,10 @@ class _Look:
     def _calibration(self, config: CalibrationConfig | None, seen: Probe | None, today: datetime) -> str:
         if isinstance(self.camera.source, TracksSource):
             return f"places within {self.camera.source.error_m:g} m, as stated"
+        # A recording is judged by the day it was made, a live camera by today.
+        day = self.profile.local_day(seen.anchored_at if seen else today)
         if config is None:
-            self.unfit.append(fitness.UNSURVEYED.said)
+            self.unfit += [objection.said for objection in fitness.of_survey(self.camera, None, day)]
             return "none"
         try:
             plane = GroundPlane.fit(config, "calibration")
@@ -322,9 +324,7 @@ class _Look:
         except DomeError as error:
             self.unfit.append(f"its calibration cannot be had: {masked(str(error))}")
             return "unknown"
-        # A recording is judged by the day it was made, a live camera by today.
-        day = self.profile.local_day(seen.anchored_at if seen else today)
-        self.unfit += [objection.said for objection in fitness.of_survey(plane, day)]
+        self.unfit += [objection.said for objection in fitness.of_survey(self.camera, plane, day)]
         return f"{plane.residual.rms_px:.2f} px, {plane.residual.rms_m:.3f} m, to {config.valid_until}"
 
     def _problem(self, field: str, expected: str, got: str, hint: str = "") -> None:

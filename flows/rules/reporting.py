@@ -54,13 +54,7 @@ class Reporter:
         """
         if clock.source not in VOUCHED_CLOCKS:
             return "clock"
-        if self.camera.source.kind == "tracks":
-            return ""  # whoever sends tracks vouches for them, from wherever it looks
-        if self.camera.platform != "fixed":
-            return "platform"
-        if self.ground is None:
-            return "no_calibration"
-        objections = of_survey(self.ground, self.profile.local_day(at))
+        objections = of_survey(self.camera, self.ground, self.profile.local_day(at))
         return objections[0].code if objections else ""
 
     def violation(

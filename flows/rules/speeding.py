@@ -259,12 +259,10 @@ class Speeding:
 
     def _fit_ground(self, track: Track, moment: Moment) -> GroundPlane | Refusal:
         """The plane for the track's pictures on its day, or why there is none."""
-        if self._camera.platform != "fixed":
-            return Refusal("platform", f"a {self._camera.platform} camera has no fixed pose")
-        if self._ground is None:
-            return Refusal("no_calibration", "the camera has no ground survey")
-        if objections := of_survey(self._ground, self._profile.local_day(track.last_at)):
+        day = self._profile.local_day(track.last_at)
+        if objections := of_survey(self._camera, self._ground, day):
             return Refusal(objections[0].code, objections[0].said)
+        assert self._ground is not None, "else there was an objection"
         if self._clock.guessed(track.first_at, track.last_at):
             return Refusal("clock_step", "the camera's clock stepped while it was in sight")
         clock = check_clock(moment.clock, self._thresholds.speed)

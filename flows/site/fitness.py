@@ -2,8 +2,8 @@
 in the same words.
 
 A camera is *fit for evidence* when its frame rate was measured and is steady, its clock has an anchor that somebody can
-vouch for, its survey is valid, agrees with itself and holds for the picture that it sends, and it still looks where it
-was surveyed.
+vouch for, it stands still, its survey is valid, agrees with itself and holds for the picture that it sends, and it
+still looks where it was surveyed.
 """
 
 from __future__ import annotations
@@ -52,8 +52,17 @@ def of_clock(camera: CameraConfig, clock: ClockState) -> list[Objection]:
     return found
 
 
-def of_survey(plane: GroundPlane, day: date) -> list[Objection]:
-    """To its survey, on a local day; one of four points is checked by nothing, one of them may be wrong by metres."""
+def of_survey(camera: CameraConfig, plane: GroundPlane | None, day: date) -> list[Objection]:
+    """To its survey, on a local day; one of four points is checked by nothing, one of them may be wrong by metres.
+
+    Whoever sends tracks vouches for them, from wherever it looks. A survey holds for a camera that stands still.
+    """
+    if isinstance(camera.source, TracksSource):
+        return []
+    if camera.platform != "fixed":
+        return [Objection("platform", f"a {camera.platform} camera has no fixed pose")]
+    if plane is None:
+        return [UNSURVEYED]
     found = []
     if plane.residual.dof == 0:
         found.append(Objection("survey_unchecked", "nothing checks its survey: four points; survey a fifth"))
@@ -78,13 +87,10 @@ def unfit(
         day: The local day of its newest frame.
         unsteady: Why it does not look where it was surveyed (:mod:`flows.pictures.steadiness`); empty if it does.
     """
-    found = of_clock(camera, clock)
+    found = of_clock(camera, clock) + of_survey(camera, plane, day)
     if plane is not None:
-        found += of_survey(plane, day)
         try:
             plane.for_picture(*picture_px)
         except CalibrationError:
             found.append(VOID)
-    elif not isinstance(camera.source, TracksSource):
-        found.append(UNSURVEYED)
     return (*(objection.code for objection in found), *([unsteady] if unsteady else []))

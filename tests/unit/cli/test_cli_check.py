@@ -195,6 +195,12 @@ def test_a_survey_that_nothing_checks_is_no_witness(dome, surveyed: Path, probes
     assert camera["unfit"] == ["nothing checks its survey: four points; survey a fifth"]
 
 
+def test_a_camera_that_moves_is_no_witness_however_it_was_surveyed(dome, surveyed: Path, probes) -> None:
+    surveyed.write_text(surveyed.read_text() + "    platform: drone\n")
+    camera = check(dome, surveyed)["cameras"]["good"]
+    assert camera["unfit"] == ["a drone camera has no fixed pose"]
+
+
 def test_a_survey_of_another_picture_does_not_hold(dome, surveyed: Path, probes, probe_of) -> None:
     probes["good"] = probe_of(width_px=640, height_px=480)
 

@@ -90,6 +90,24 @@ def test_a_camera_that_measures_nothing_is_not_called_unfit(
     assert pipeline.unfit() == codes
 
 
+@pytest.mark.parametrize("platform", ["drone", "robot", "body", "vehicle"])
+@pytest.mark.parametrize("surveyed", [True, False])
+def test_a_camera_that_moves_is_called_unfit_as_its_rules_refuse_everything(
+    platform: str, surveyed: bool
+) -> None:
+    config = camera(platform=platform, rules=[SPEEDING], zones=[], lines=[])
+    plane = GroundPlane.fit(config.calibration) if surveyed and config.calibration is not None else None
+    codes = unfit(config, clock(), plane, (640, 480), date(2026, 9, 1))
+    reporter = Reporter(config.rules[0], "1", config, load_profile("kz"), plane)
+    assert codes == ("platform",) == (reporter.unfit(AT.replace(hour=6), clock()),)
+
+
+def test_places_that_a_drone_s_own_device_reports_are_no_worse_for_its_flying() -> None:
+    source = {"kind": "tracks", "path": "a.csv"}
+    config = camera(platform="drone", source=source, calibration=None, zones=[], lines=[], signals=[])
+    assert unfit(config, clock(), None, (640, 480), date(2026, 9, 1)) == ()
+
+
 @pytest.mark.parametrize(
     ("source", "day", "points"), [("site", 1, 5), ("file-time", 1, 5), ("site", 2, 5), ("site", 1, 4)]
 )
