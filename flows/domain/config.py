@@ -11,10 +11,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
 class Config(BaseModel):
-    """Base of all site models: frozen, and unknown keys are errors.
+    """Base of all site models: frozen; unknown keys are errors, and so are numbers that are not finite.
 
     Validators are built when they are first asked for: a camera is handed its part of the site checked already, and is
     1.7 MB smaller without them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)

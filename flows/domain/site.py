@@ -5,14 +5,21 @@ Frozen pydantic models, parsed once at the door (:mod:`flows.site.sitefile`); no
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import date
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, PositiveInt, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from flows.domain.config import Config, Name
 from flows.domain.ruleset import Rule, SignalConfig, references
@@ -40,10 +47,19 @@ class StreamSource(Config):
     url: str = Field(pattern=r"^(rtsps?|https?|srt|udp|tcp)://.+")
     format: str | None = None
     """Container to force (``mpegts``, ``mp4`` ...); rtsp needs none."""
-    silence_s: float = Field(default=10.0, gt=0)
-    """Nothing for so long means that the source is gone: reconnect."""
-    backoff_s: tuple[float, float] = (0.5, 30.0)
+    silence_s: float = Field(default=10.0, ge=0.1)
+    """Nothing for so long means that the source is gone: reconnect. Of much less libav makes no limit at all."""
+    backoff_s: tuple[PositiveFloat, PositiveFloat] = (0.5, 30.0)
     """First and longest pause between attempts; doubled each time, with full jitter, for ever."""
+
+    @model_validator(mode="after")
+    def _pauses_grow(self) -> StreamSource:
+        first_s, longest_s = self.backoff_s
+        if first_s > longest_s:
+            raise ValueError(
+                f"backoff_s: expected the first pause, then the longest, got {list(self.backoff_s)}"
+            )
+        return self
 
 
 class SceneSource(Config):
@@ -154,6 +170,13 @@ class CalibrationConfig(Config):
     valid_until: date
     id: str = ""
 
+    @model_validator(mode="after")
+    def _some_day_is_valid(self) -> CalibrationConfig:
+        if self.valid_until < self.surveyed_on:
+            expected = f"{self.surveyed_on} (surveyed_on) or later"
+            raise ValueError(f"valid_until: expected {expected}, got {self.valid_until}")
+        return self
+
 
 class GateConfig(Config):
     """Which frames deserve a detector."""
@@ -167,9 +190,6 @@ class GateConfig(Config):
 
 def _places(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
     """Each once in a row: a double click is one, and a side without a length would have no direction."""
-    for point in points:
-        if not all(map(math.isfinite, point)):
-            raise ValueError(f"expected finite numbers, got {point}")
     return tuple(point for point, _ in groupby(points))
 
 
@@ -201,6 +221,7 @@ class Zone(Config):
     @model_validator(mode="after")
     def _one_polygon(self) -> Zone:
         _one_of("polygon_px", self.polygon_px, "polygon_m", self.polygon_m, 3, "corners")
+        _encloses("polygon_px" if self.polygon_px else "polygon_m", self.polygon_px or self.polygon_m)
         return self
 
 
@@ -234,6 +255,32 @@ def _one_of(
     raise ValueError(f"expected either {in_picture} or {on_ground}, with at least {least} {what}, got {got}")
 
 
+def _encloses(name: str, corners: Sequence[tuple[float, float]]) -> None:
+    """A zone has an inside that everybody means: its corners go once round it, and no two sides cross.
+
+    >>> _encloses("polygon_m", [(0, 0), (4, 0), (4, 9), (0, 9)])
+    """
+    sides = [*zip(corners, [*corners[1:], corners[0]], strict=True)]
+    long_sq = max((bx - ax) ** 2 + (by - ay) ** 2 for (ax, ay), (bx, by) in sides)
+    twice_area = abs(sum(_turn(corners[0], a, b) for a, b in sides))
+    for i, (a, b) in enumerate(sides):
+        for c, d in sides[i + 2 :]:
+            if _turn(a, b, c) * _turn(a, b, d) < 0 and _turn(c, d, a) * _turn(c, d, b) < 0:
+                got = f"{a} to {b} across {c} to {d}"
+                raise ValueError(f"{name}: expected corners in their order round the zone, got {got}")
+    if twice_area <= _FLAT * long_sq:
+        raise ValueError(f"{name}: expected corners round an area, got all of them on a line")
+
+
+def _turn(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
+    """Positive if c lies on one side of the line from a to b, negative on the other, 0 on it."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+_FLAT = 1e-6
+"""A zone whose area is this share of its longest side's square is a line: a hundred metres by 0.05 mm."""
+
+
 class CameraConfig(Config):
     """One camera."""
 
@@ -245,7 +292,7 @@ class CameraConfig(Config):
     platform: Platform = "fixed"
     source: Source
     detector: Name = "embedded"
-    sample_hz: float | None = Field(default=None, gt=0)
+    sample_hz: float | None = Field(default=None, ge=0.001)
     """Frames a second looked at, by capture time; every frame by default."""
     gate: GateConfig = GateConfig()
     read_plates: bool = False

@@ -157,8 +157,6 @@ def _check_points(px: Array, m: Array, config: CalibrationConfig, field: str) ->
         raise CalibrationError(
             field, "at least 4 points", len(px), "survey six or more, spread over the road"
         )
-    if not (np.isfinite(px).all() and np.isfinite(m).all()):
-        raise CalibrationError(field, "finite numbers", "nan or infinity")
     beyond = np.maximum(-px, px - config.picture_px).max(axis=1)
     worst = int(beyond.argmax())
     if beyond[worst] > MARK_SIGMAS * config.error_px:

@@ -81,7 +81,11 @@ REST = GOOD.split("\n", 1)[1]
     [
         (PLAIN + "    detectr: x\n", "line 7: cameras.cam.detectr", "expected one of calibration, detector,"),
         (PLAIN + "    detectr: x\n", "line 7: cameras.cam.detectr", "did you mean 'detector'?"),
-        (PLAIN + "    sample_hz: -2\n", "line 7: cameras.cam.sample_hz", "expected a number above 0, got -2"),
+        (
+            PLAIN + "    sample_hz: -2\n",
+            "line 7: cameras.cam.sample_hz",
+            "expected a number of at least 0.001, got -2",
+        ),
         (PLAIN + "    sample_hz: fast\n", "line 7: cameras.cam.sample_hz", "expected a number, got 'fast'"),
         (PLAIN + "    latitude: 91\n", "line 7: cameras.cam.latitude", "a number of at most 90, got 91"),
         (PLAIN + "    gate: {enabled: 7}\n", "line 7: cameras.cam.gate.enabled", "true or false, got 7"),
@@ -150,8 +154,8 @@ REST = GOOD.split("\n", 1)[1]
         ),
         (
             PLAIN + "    zones: [{name: z, polygon_px: [[.nan, 0], [4, 0], [4, 9]]}]\n",
-            "line 7: cameras.cam.zones.0.polygon_px",
-            "expected finite numbers, got (nan, 0.0)",
+            "line 7: cameras.cam.zones.0.polygon_px.0.0",
+            "expected a finite number, got nan",
         ),
         (
             PLAIN + "    signals: [{name: s}]\n",
@@ -192,6 +196,61 @@ REST = GOOD.split("\n", 1)[1]
             CAMERA + "    source: {scene: street, seed: -1}\n",
             "line 6: cameras.cam.source.seed",
             "expected a number of at least 0, got -1",
+        ),
+        (
+            CAMERA + "    source: {url: rtsp://a/b, backoff_s: [0, 0]}\n",
+            "line 6: cameras.cam.source.backoff_s.0",
+            "expected a number above 0, got 0",
+        ),
+        (
+            CAMERA + "    source: {url: rtsp://a/b, backoff_s: [30, 0.5]}\n",
+            "line 6: cameras.cam.source.backoff_s",
+            "expected the first pause, then the longest, got [30.0, 0.5]",
+        ),
+        (
+            CAMERA + "    source: {url: rtsp://a/b, backoff_s: [0.5, .nan]}\n",
+            "line 6: cameras.cam.source.backoff_s.1",
+            "expected a finite number, got nan",
+        ),
+        (
+            CAMERA + "    source: {url: rtsp://a/b, silence_s: .inf}\n",
+            "line 6: cameras.cam.source.silence_s",
+            "expected a finite number, got inf",
+        ),
+        (
+            CAMERA + "    source: {url: rtsp://a/b, silence_s: 1e-9}\n",
+            "line 6: cameras.cam.source.silence_s",
+            "expected a number of at least 0.1, got 1e-09",
+        ),
+        (
+            PLAIN + "    sample_hz: 1e-9\n",
+            "line 7: cameras.cam.sample_hz",
+            "expected a number of at least 0.001, got 1e-09",
+        ),
+        (
+            PLAIN + "    sample_hz: .inf\n",
+            "line 7: cameras.cam.sample_hz",
+            "expected a finite number, got inf",
+        ),
+        (
+            PLAIN + "    rules: [{kind: speeding, limit_kmh: 60, tolerance_kmh: .inf}]\n",
+            "line 7: cameras.cam.rules.0.tolerance_kmh",
+            "expected a finite number, got inf",
+        ),
+        (
+            GOOD + SURVEY.replace("valid_until: 2027", "valid_until: 2020"),
+            "line 8: cameras.good.calibration.valid_until",
+            "expected 2026-09-01 (surveyed_on) or later, got 2020-09-01",
+        ),
+        (
+            PLAIN + "    zones: [{name: z, polygon_m: [[0, 0], [0, 20], [0, 60]]}]\n",
+            "line 7: cameras.cam.zones.0.polygon_m",
+            "expected corners round an area, got all of them on a line",
+        ),
+        (
+            PLAIN + "    zones: [{name: z, polygon_m: [[-3.5, 0], [3.5, 60], [3.5, 0], [-3.5, 60]]}]\n",
+            "line 7: cameras.cam.zones.0.polygon_m",
+            "expected corners in their order round the zone, got (-3.5, 0.0) to (3.5, 60.0) across",
         ),
         ("site: town\ncameras: []\n", "line 2: cameras", "expected at least one camera, got none"),
         ("site: town\n", "cameras", "expected at least one camera, got none"),
