@@ -29,7 +29,7 @@ class Searching:
     Attributes:
         cases: Cases.
         leads: Leads.
-        vault: Opens photos, where the command asked for it.
+        vault: Opens photos, and knows targets again; None without a key, and where nothing is swept.
         sightings: Routes.
         audit: The log.
         seals: Its seals.
@@ -72,14 +72,16 @@ def searching(
         settings: From the environment if None.
         sweep: False where nothing may come before what the command does: the stop switch, the clock, a check of
             the audit log.
-        sealed: Whether pictures are written or opened: without ``DOME_PROBE_KEY`` that is refused at once.
+        sealed: Whether pictures are written or opened: without ``DOME_PROBE_KEY`` that is refused at once. Where it is
+            set, all but those use it: the target of whatever is rejected is known again.
 
     Raises:
         FieldError: If a key is missing or none.
         StoreError: If Redis is away.
     """
     settings = settings or Settings.from_env()
-    vault = Vault.of(settings.probe_key.get_secret_value()) if sealed else None
+    key = settings.probe_key.get_secret_value()
+    vault = Vault.of(key) if sealed or (key and sweep) else None
     hasher = PlateHasher.of(settings.plate_key.get_secret_value())
     with redis_beside(settings) as url:
         made = Searching(

@@ -101,7 +101,7 @@ def create(
         for problem in problems_of(error):
             show_error(problem)
         raise typer.Exit(BAD_INPUT) from None
-    with searching(sealed=bool(photos) or urgent) as stores:  # without a key no photo is even looked at
+    with searching(sealed=bool(photos)) as stores:  # without a key no photo is even looked at
         kept = _photos(photos, faces) if photos else {}
         stores.cases.create(case, kept)
     _tell(case, as_json)

@@ -34,7 +34,7 @@ class UrgentStarts:
 
     Args:
         ledger: Of the cases.
-        vault: Makes the marks.
+        vault: Makes the marks; None where no key is set: what is made and rejected there is not known again.
     """
 
     def __init__(self, ledger: Ledger, vault: Vault | None) -> None:
@@ -53,8 +53,7 @@ class UrgentStarts:
                 VARIABLE, "a key by which the target of an urgent case is known again", "nothing",
                 "set it, or ask for a case that is not urgent",
             )  # fmt: skip
-        marks = [mark for trait in traits(case, photos) for mark in self._vault.marks(trait)]
-        return [["HSET", keys.case(case.id), FIELD, json.dumps(marks)]]
+        return [["HSET", keys.case(case.id), FIELD, json.dumps(self._made(case, photos))]]
 
     def stepped(self, before: SearchCase, after: SearchCase, change: Change) -> None:
         """Adds to a step what it means for its target.
@@ -69,7 +68,10 @@ class UrgentStarts:
         if deed == "authorised" and before.state == "active":
             change.commands += [["DEL", keys.urgent_start(mark)] for mark in self._marks(after.id)]
         if deed == "rejected":
-            change.commands += _marked(self._marks(after.id), at, f"{after.id} {REJECTED}")
+            marks = self._marks(after.id) or self._made(
+                after, {}
+            )  # it may have been made where no key was set
+            change.commands += _marked(marks, at, f"{after.id} {REJECTED}")
         if after.state in ENDED:
             change.commands.append(["HDEL", keys.case(after.id), FIELD])
 
@@ -92,6 +94,12 @@ class UrgentStarts:
                 )
         change.guards += [(["GET", name], value) for name, value in zip(names, held, strict=True)]
         change.commands += _marked(marks, at, case.id)
+
+    def _made(self, case: SearchCase, photos: Mapping[str, bytes]) -> list[str]:
+        """The marks of a target; none without a key."""
+        if self._vault is None:
+            return []
+        return [mark for trait in traits(case, photos) for mark in self._vault.marks(trait)]
 
     def _marks(self, case_id: str) -> list[str]:
         with told("read a case", self._ledger.address):

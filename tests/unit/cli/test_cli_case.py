@@ -1,8 +1,9 @@
-"""``dome case list`` and ``show``: what is not searched is said."""
+"""``dome case``: what is not searched is said, and a no is heard."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,41 @@ def test_setting_the_clock_ends_no_case_by_the_wrong_time(
     assert dome("case", "clock", "--as", "dana", "--why", "it was ahead").exit_code == 0
     assert [case.id for case in cases.active().cases] == ["case-1"]
     cases.close_connections()
+
+
+@pytest.fixture
+def home(redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installation with its keys."""
+    monkeypatch.setenv("DOME_REDIS_URL", redis_url)
+    monkeypatch.setenv("DOME_HOME", str(tmp_path))
+    monkeypatch.setenv("DOME_PROBE_KEY", Fernet.generate_key().decode())
+    monkeypatch.setenv("DOME_PLATE_KEY", "k1:" + "07" * 16)
+    return tmp_path
+
+
+def asked(*more: str | Path, plate: str = "777AAA02") -> list[str | Path]:
+    """What ``asel`` fills in for the case of a vehicle."""
+    until = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    return ["case", "create", "--as", "asel", "--purpose", "wanted_by_court_order", "--law", "KPK RK 232",
+            "--document", "17-2026", "--plate", plate, "--camera", "good", "--until", until, "--alert-radius-m", "500",
+            "--impact-assessment", "I-1", "--registration", "R-1", *more]  # fmt: skip
+
+
+def made(dome, *more: str | Path) -> str:
+    return str(json.loads(dome(*asked(*more), "--json").stdout)["id"])
+
+
+def test_after_a_no_to_a_vehicle_s_case_nobody_begins_an_urgent_one_alone(dome, home: Path) -> None:
+    first = made(dome)
+    assert dome("case", "reject", first, "--as", "bob", "--why", "no grounds").exit_code == 0
+    second = made(dome, "--urgent")
+    begun = dome("case", "activate", second, "--as", "asel")
+    assert begun.exit_code == 1
+    assert f"case {first} on the same target was rejected" in " ".join(begun.stderr.split())
+
+
+def test_all_searching_can_be_stopped_where_the_key_is_none(
+    dome, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOME_PROBE_KEY", "no key")
+    assert dome("case", "stop-all", "--as", "bob", "--why", "now").exit_code == 0

@@ -116,6 +116,14 @@ def test_whoever_was_told_no_does_not_begin_alone_on_the_same_target(
     assert house.cases.activate("second", "asel").state == "active"
 
 
+def test_a_no_to_a_case_that_was_made_where_no_key_was_set_is_remembered_too(house: House) -> None:
+    house.opened(None).create(make_vehicle_case(id="first"), {})
+    house.cases.reject("first", "bolat", "no grounds")
+    house.cases.create(make_vehicle_case("123авс02", id="second", urgent=True), {})
+    with pytest.raises(CaseError, match=f"{REFUSED}was rejected"):
+        house.cases.activate("second", "asel", "alone")
+
+
 def test_a_no_said_at_the_moment_of_the_start_is_heard(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.draft("first", urgent=False), house.draft("second")
     commit = house.cases._ledger.commit
