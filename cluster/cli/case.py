@@ -76,7 +76,7 @@ def create(
     from flows.store.cases import new_id
 
     now = datetime.now(UTC)
-    profile = _law(site, jurisdiction, camera or [], district or [])
+    profile = _law(site, jurisdiction, camera or [], district or [], read_plates=plate is not None)
     photos = {f"p{n}": path for n, path in enumerate(photo or [], 1)}
     first = moment("--from", begins).isoformat() if begins else now.isoformat()
     last = moment("--until", until).isoformat() if until else None
@@ -312,9 +312,9 @@ def _table(cases: list[SearchCase]) -> Table:
 
 
 def _law(
-    site: Path | None, jurisdiction: str, cameras: list[str], districts: list[str]
+    site: Path | None, jurisdiction: str, cameras: list[str], districts: list[str], *, read_plates: bool
 ) -> JurisdictionProfile:
-    """The profile; with a site file, cameras and districts must be among its own."""
+    """The profile; with a site file, cameras and districts must be among its own, and, if asked, one read plates."""
     from flows.domain.errors import FieldError
     from flows.jurisdiction import load_profile
 
@@ -333,6 +333,12 @@ def _law(
                 raise FieldError(
                     option, f"one of {', '.join(sorted(known[option]))}", repr(name), f"see {site}"
                 )
+    asked = [c for c in loaded.config.cameras if c.id in cameras or c.district in districts]
+    if read_plates and asked and not any(c.read_plates for c in asked):
+        raise FieldError(
+            "--camera" if cameras else "--district", "a camera that reads plates", ", ".join(c.id for c in asked),
+            f"read_plates: true in {site}",
+        )  # fmt: skip
     return load_profile(loaded.config.jurisdiction, site.parent)
 
 

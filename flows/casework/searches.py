@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from flows.domain.cases import SearchCase
+from flows.domain.cases import SearchCase, VehicleTarget
 from flows.domain.errors import FieldError
+from flows.domain.platetext import normal_plate
 from flows.domain.probes import ProbeChecker
 from flows.jurisdiction import JurisdictionProfile
 from flows.pictures.jpeg import jpeg
@@ -66,9 +67,12 @@ def new_case(
         "steps": [{"deed": "created", "by": values.get("requester", ""), "at": now.isoformat()}],
     }
     try:
-        return SearchCase.model_validate(document)
+        case = SearchCase.model_validate(document)
     except ValidationError as error:
         raise IncompleteCase(_problems(error, document)) from None
+    if isinstance(case.target, VehicleTarget) and not normal_plate(case.target.plate):
+        raise FieldError("target.plate", "a plate, with letters or digits", repr(case.target.plate))
+    return case
 
 
 def row(case: SearchCase) -> dict[str, Any]:

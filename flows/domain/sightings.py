@@ -7,13 +7,15 @@ recognised, which is what a vehicle case does (:mod:`flows.store.sightings`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from flows.domain.cases import SearchCase
 from flows.domain.events import Event, KeyMoment
 from flows.domain.privacy import PLATE_SEEN as PLATE_SEEN
+from flows.domain.status import CameraStatus
 
 
 class _Seen(BaseModel):
@@ -110,6 +112,26 @@ def geojson(sightings: Sequence[Sighting]) -> dict[str, object]:
         line = {"type": "LineString", "coordinates": way}
         points.append({"type": "Feature", "geometry": line, "properties": {"kind": "route"}})
     return {"type": "FeatureCollection", "features": points}
+
+
+def blind_spots(case: SearchCase, cameras: Mapping[str, CameraStatus]) -> str:
+    """Which of a vehicle case's cameras and districts can see nothing of it, and why; empty where all can.
+
+    Args:
+        case: The case.
+        cameras: What each camera told last, by id.
+    """
+    said = []
+    for name in case.cameras:
+        camera = cameras.get(name)
+        if camera is None:
+            said.append(f"camera {name}: it has never reported")
+        elif camera.read_plates is False:
+            said.append(f"camera {name}: it reads no plates (read_plates in the site file)")
+    for name in case.districts:
+        if all(each.district != name or each.read_plates is False for each in cameras.values()):
+            said.append(f"district {name}: no camera there reads plates (read_plates in the site file)")
+    return "; ".join(said)
 
 
 def _point(sighting: Sighting, number: int) -> dict[str, object]:

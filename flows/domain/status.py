@@ -50,6 +50,7 @@ class CameraStatus(BaseModel):
         latitude: Where it stands, where the site file says so.
         longitude: Likewise.
         rules: Kinds of the rules that it keeps, as the site file has them.
+        read_plates: Whether it reads every plate, as the site file has it; None of one that an earlier version told of.
         state: What it is doing now.
         message: Why, in words, when it is not running.
         frames_read: Frames decoded.
@@ -85,6 +86,7 @@ class CameraStatus(BaseModel):
     latitude: float | None = None
     longitude: float | None = None
     rules: tuple[str, ...] = ()
+    read_plates: bool | None = None
     state: CameraState = "starting"
     message: str = ""
     frames_read: int = 0
@@ -120,6 +122,7 @@ class CameraStatus(BaseModel):
             latitude=camera.latitude,
             longitude=camera.longitude,
             rules=tuple(dict.fromkeys(rule.kind for rule in camera.rules)),
+            read_plates=camera.read_plates,
             **more,
         )
 

@@ -10,8 +10,9 @@ from typing import Any, Final
 from flows.domain.cases import OPEN, SYSTEM, SearchCase, VehicleTarget, covers, person
 from flows.domain.errors import CaseError, FieldError
 from flows.domain.platehash import VARIABLE, PlateHasher
-from flows.domain.sightings import Sighting
+from flows.domain.sightings import Sighting, blind_spots
 from flows.store import keys
+from flows.store.cameras import CameraStore
 from flows.store.cases import CaseStore
 from flows.store.connection import told
 from flows.store.ledger import Change, Clock, Ledger, Refused, entry, to_ms, utc_now
@@ -36,12 +37,13 @@ class SightingStore:
     def __init__(self, url: str, hasher: PlateHasher | None = None, clock: Clock = utc_now) -> None:
         self._ledger, self._hasher = Ledger(url, clock), hasher
         self._redis = self._ledger.client
-        self._cases = CaseStore(url, clock=clock)
+        self._cases, self._cameras = CaseStore(url, clock=clock), CameraStore(url)
 
     def close_connections(self) -> None:
         """Gives the connections back."""
         self._ledger.close()
         self._cases.close_connections()
+        self._cameras.close()
 
     def put(self, sightings: Sequence[Sighting]) -> list[bool]:
         """Keeps sightings; for each, whether it was new. One that has expired already is not kept.
@@ -89,12 +91,23 @@ class SightingStore:
         return kept
 
     def sweep(self, now: datetime | None = None) -> int:
-        """Adds to routes of active cases what is new, before its hash expires; how many sightings were."""
-        if self._hasher is None:
-            return 0
+        """Adds to routes of active cases what is new, before its hash expires; how many sightings were.
+
+        What cannot be seen of a vehicle is said, as a face search does
+        (:meth:`flows.store.cases.CaseStore.note_unsearched`).
+        """
         active = self._cases.active(now)
         vehicles = [case for case in active.cases if isinstance(case.target, VehicleTarget)]
-        return sum(self._collect(case, active.at) for case in vehicles)
+        if not vehicles:
+            return 0
+        if self._hasher is None:
+            why = dict.fromkeys((case.id for case in vehicles), str(_no_key()))
+        else:
+            cameras = self._cameras.last()
+            why = {case.id: said for case in vehicles if (said := blind_spots(case, cameras))}
+        if why:
+            self._cases.note_unsearched(active.version, why)
+        return sum(self._collect(case, active.at) for case in vehicles) if self._hasher is not None else 0
 
     def _collect(self, case: SearchCase, now: datetime) -> int:
         """Copies sightings that a case covers into its route: they stay as long as the case needs them."""
@@ -121,9 +134,7 @@ class SightingStore:
 
     def _seen(self, case: SearchCase, now: datetime) -> list[Sighting]:
         if self._hasher is None:
-            raise FieldError(
-                VARIABLE, "the key that plates are hashed with", "nothing", "set it as the cameras have it"
-            )
+            raise _no_key()
         first = case.searches_from
         assert first is not None
         assert isinstance(case.target, VehicleTarget)
@@ -146,6 +157,12 @@ class SightingStore:
         with told("read a route", self._ledger.address):
             texts: Any = self._redis.zrange(keys.case(case_id, "route"), 0, -1)
         return [_read(text, NO_PLATE) for text in texts]
+
+
+def _no_key() -> FieldError:
+    return FieldError(
+        VARIABLE, "the key that plates are hashed with", "nothing", "set it as the cameras have it"
+    )
 
 
 NO_PLATE: Final = "none:" + "0" * 32

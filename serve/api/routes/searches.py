@@ -27,8 +27,8 @@ PHOTOS_BYTES = 16 * 1024 * 1024
 
 Unsearched: str = Field(
     default="",
-    description="Why the face search does not look for whom an active case is about, or not with all their photos or "
-    "everywhere, as it says now; empty where it says nothing.",
+    description="Why whom or what an active case is about is not searched for, or not with all their photos or "
+    "everywhere, as the searches say now; empty where they say nothing.",
 )
 
 

@@ -72,6 +72,7 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         ({"window": {"begins_at": T0.isoformat(), "ends_at": (T0 + 8 * DAY).isoformat()}}, "window.ends_at"),
         ({"purpose": "wanted_by_court_order"}, "impact_assessment"),
         ({"target": {"kind": "person", "name": "A. B.", "probes": ["p1"], "age": 9}}, "target"),
+        ({"target": {"kind": "vehicle", "plate": "---"}}, "target.plate"),
         ({"state": "active"}, "state"),
         ({"terms": {"longest_days": 30}}, "terms"),
         ({"steps": []}, "steps"),

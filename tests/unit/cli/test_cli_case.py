@@ -92,3 +92,13 @@ def test_all_searching_can_be_stopped_where_the_key_is_none(
 ) -> None:
     monkeypatch.setenv("DOME_PROBE_KEY", "no key")
     assert dome("case", "stop-all", "--as", "bob", "--why", "now").exit_code == 0
+
+
+@pytest.mark.parametrize(("reads", "status"), [("false", 2), ("true", 0)])
+def test_a_vehicle_is_not_searched_for_where_no_camera_of_the_site_reads_plates(
+    dome, home: Path, site: Path, reads: str, status: int
+) -> None:
+    site.write_text(f"{site.read_text()}    read_plates: {reads}\n")
+    answer = dome(*asked("--site", site))
+    assert answer.exit_code == status
+    assert ("--camera: expected a camera that reads plates, got good" in answer.stderr) == bool(status)

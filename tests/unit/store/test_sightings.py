@@ -10,6 +10,8 @@ from searching import T0, make_vehicle_case
 
 from flows.domain.platehash import PlateHasher
 from flows.domain.sightings import Sighting
+from flows.domain.status import CameraStatus
+from flows.store.cameras import CameraStore
 from flows.store.cases import CaseStore
 from flows.store.sightings import SightingStore
 
@@ -45,6 +47,37 @@ def test_a_sweep_reads_a_long_route_once(redis_url: str) -> None:
     for each in (cases, sightings):
         each.close_connections()
     client.close()
+
+
+def told(camera_id: str, read_plates: bool | None) -> CameraStatus:
+    return CameraStatus(camera_id=camera_id, district="esil", read_plates=read_plates)
+
+
+def test_of_a_vehicle_s_case_what_can_see_nothing_of_it_is_said(redis_url: str) -> None:
+    clock = Clock()
+    cases, sightings = CaseStore(redis_url, clock=clock), SightingStore(redis_url, HASHER, clock)
+    cameras, keyless = CameraStore(redis_url), SightingStore(redis_url, clock=clock)
+    cameras.put([told("hall-1", True), told("hall-2", False), told("hall-3", None)])
+    for name, where in (
+        ("all-see", {"cameras": ("hall-1", "hall-3"), "districts": ("esil",)}),
+        ("some-see", {"cameras": ("hall-1", "hall-2", "typo")}),
+        ("nobody-sees", {"cameras": (), "districts": ("nura",)}),
+    ):
+        cases.create(make_vehicle_case(**{"id": name} | where), {})
+        cases.authorise(name, "bolat")
+        cases.activate(name, "asel")
+    sightings.sweep()
+    site = "(read_plates in the site file)"
+    assert cases.unsearched() == {
+        "some-see": f"camera hall-2: it reads no plates {site}; camera typo: it has never reported",
+        "nobody-sees": f"district nura: no camera there reads plates {site}",
+    }
+    keyless.sweep()
+    assert {why.partition(":")[0] for why in cases.unsearched().values()} == {"DOME_PLATE_KEY"}
+    assert len(cases.unsearched()) == 3
+    for each in (cases, sightings, keyless):
+        each.close_connections()
+    cameras.close()
 
 
 def test_a_passage_that_was_seen_again_and_called_otherwise_is_in_the_route_once(redis_url: str) -> None:
