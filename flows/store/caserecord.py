@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flows.domain import cases as life
@@ -49,9 +50,13 @@ def probes_of(case: SearchCase) -> list[str]:
 
 
 def expiring(case: SearchCase) -> list[list[str]]:
-    """Where nobody sweeps, Redis itself lets photos go soon after the case has ended."""
+    """Where nobody sweeps, Redis itself lets photos go soon after the case has ended, and a route when it must."""
     at = str(to_ms(case.ends_at) + GRACE_MS)
-    return [["PEXPIREAT", keys.case(case.id, "probes"), at]] if probes_of(case) else []
+    if probes_of(case):
+        return [["PEXPIREAT", keys.case(case.id, "probes"), at]]
+    if case.authorised:  # else nothing of it outlives it
+        at = str(to_ms(case.expires_at + timedelta(days=case.terms.kept_days + 1)))
+    return [["PEXPIREAT", keys.case(case.id, "route"), at]]
 
 
 def figures(case: SearchCase) -> dict[str, Any]:

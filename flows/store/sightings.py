@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from flows.domain.cases import OPEN, SYSTEM, SearchCase, VehicleTarget, covers, person
+from flows.domain.cases import OPEN, SYSTEM, SearchCase, VehicleTarget, covers, person, runs
 from flows.domain.errors import CaseError, FieldError
 from flows.domain.platehash import VARIABLE, PlateHasher
 from flows.domain.sightings import Sighting, blind_spots
 from flows.store import keys
 from flows.store.cameras import CameraStore
+from flows.store.caserecord import expiring
 from flows.store.cases import CaseStore
 from flows.store.connection import told
 from flows.store.ledger import Change, Clock, Ledger, Refused, entry, to_ms, utc_now
@@ -67,7 +68,8 @@ class SightingStore:
         """Where the vehicle of a case was, oldest first; that somebody has seen it is written down.
 
         Raises:
-            CaseError: If the case is about no vehicle, or has never been active.
+            CaseError: If the case is about no vehicle, or has never been active, or its time is over and nobody has
+                authorised it.
             FieldError: If there is no key to recognise the plate by.
             StoreError: If Redis is away.
         """
@@ -80,7 +82,12 @@ class SightingStore:
         if case.state != "active" and (case.state in OPEN or case.active_since is None):
             raise CaseError(f"case {case_id}: a route is shown once the case is active, got {case.state}")
         if case.state == "active":
-            self._collect(case, self._ledger.now(now))
+            at = self._ledger.now(now)
+            if not (case.authorised or runs(case, at)):
+                raise CaseError(
+                    f"case {case_id}: expected to be authorised by {case.ends_at.isoformat()}; its route is deleted"
+                )
+            self._collect(case, at)
         kept = self._kept(case_id)
         looked = entry(by, "route.exported", case=case_id, sightings=len(kept))
         guard = (["HGET", keys.case(case_id), "version"], str(case.version))
@@ -123,8 +130,7 @@ class SightingStore:
         change.commands = [
             ["ZADD", key, str(to_ms(s.at)), s.model_dump_json(exclude={"plate"})] for s in fresh
         ]
-        last_at = case.expires_at + timedelta(days=case.terms.kept_days + 1)
-        change.commands.append(["PEXPIREAT", key, str(to_ms(last_at))])
+        change.commands += expiring(case)
         change.entries = [entry(SYSTEM, "route.extended", case=case.id, sightings=len(fresh))]
         try:
             self._ledger.commit(change, "extend a route")

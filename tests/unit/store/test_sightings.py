@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import pytest
 import redis
+from cryptography.fernet import Fernet
 from people import Clock
-from searching import T0, make_vehicle_case
+from searching import DAY, HOUR, T0, make_vehicle_case
 
+from flows.domain.errors import CaseError
 from flows.domain.platehash import PlateHasher
 from flows.domain.sightings import Sighting
 from flows.domain.status import CameraStatus
 from flows.store.cameras import CameraStore
 from flows.store.cases import CaseStore
 from flows.store.sightings import SightingStore
+from flows.store.vault import Vault
 
 HASHER = PlateHasher.of("k1:" + "07" * 16)
 
 
-def sighting(n: int, cls: str = "car") -> Sighting:
+def sighting(n: int, cls: str = "car", plate: str = "123ABC02") -> Sighting:
     return Sighting(id=f"e{n}", camera="hall-1", district="esil", at=T0 + timedelta(seconds=n), cls=cls,
-                    keep_days=30, plate=HASHER.hash("123ABC02"))  # fmt: skip
+                    keep_days=30, plate=HASHER.hash(plate))  # fmt: skip
 
 
 def test_a_sweep_reads_a_long_route_once(redis_url: str) -> None:
@@ -92,3 +96,34 @@ def test_a_passage_that_was_seen_again_and_called_otherwise_is_in_the_route_once
     assert [s.id for s in sightings.route(case.id, "asel")] == ["e1", "e2"]
     for each in (cases, sightings):
         each.close_connections()
+
+
+def test_of_an_urgent_case_that_nobody_authorised_in_time_no_route_is_shown_or_kept(redis_url: str) -> None:
+    clock, client = Clock(), redis.Redis.from_url(redis_url)
+    cases = CaseStore(redis_url, Vault(Fernet.generate_key()), clock=clock)
+    sightings = SightingStore(redis_url, HASHER, clock)
+    for name, plate in (("alone", "123ABC02"), ("authorised", "777AAA02")):
+        cases.create(make_vehicle_case(plate, id=name, urgent=True, expires_at=T0 + 5 * DAY), {})
+        cases.activate(name, "asel")
+    sightings.put([sighting(1), sighting(2, plate="777AAA02")])
+    clock.on(60)
+    assert sightings.sweep() == 2
+
+    def left(name: str) -> timedelta:
+        life_ms = client.pttl(f"{{dome}}:case:{name}:route")
+        return datetime.now(UTC) + timedelta(milliseconds=life_ms) - T0  # type: ignore[arg-type]
+
+    soon = timedelta(hours=24, minutes=11)
+    assert left("alone") < soon
+    assert left("authorised") < soon
+    cases.authorise("authorised", "bolat")
+    assert left("authorised") > 30 * DAY, "kept for as long as the law allows, after its end"
+    clock.at = T0 + 24 * HOUR
+    assert len(sightings.route("authorised", "dana")) == 1
+    log = client.xlen("{dome}:audit")
+    with pytest.raises(CaseError, match="case alone: expected to be authorised by"):
+        sightings.route("alone", "dana")
+    assert client.xlen("{dome}:audit") == log, "nobody has seen it"
+    for each in (cases, sightings):
+        each.close_connections()
+    client.close()
