@@ -15,6 +15,7 @@ it is deleted after the hours that the law gives (72 at most), with everything i
 they look would be needed, and that is a stranger's biometric data: so only the template that came with the lead
 stays, encrypted, inside its case, compared only with faces that have already matched a probe of this case, and no
 longer than the lead itself would have lived (:attr:`Lead.deadline_at`; never prolonged, and gone with the case).
+One that two people confirmed keeps it as long: whoever is sent may find that it is somebody else, and rejects it.
 In that time a face nearer to it than to the probe is no new lead. Afterwards the same look-alike may be asked about
 once more: one question in three days is the price of keeping no stranger's face for as long as a case may last.
 """

@@ -87,14 +87,22 @@ class CaseSweep:
         went = 0
         for member in self._due(keys.LEADS_DUE, at):
             case_id, _, lead_id = member.partition("/")
+            key = keys.lead(lead_id)
             with told("look for what is over", self._ledger.address):
                 due: Any = self._redis.zscore(keys.LEADS_DUE, member)
+                found: Any = self._redis.hget(key, "state")
             if due is None or due > to_ms(at):
                 continue
-            change = Change(guards=[(["ZSCORE", keys.LEADS_DUE, member], f"{due:.0f}")])
-            why = "two people have not confirmed it in time"
-            change.drop = [{"who": SYSTEM, "why": why, "case": case_id, "lead": lead_id}]
-            change.commands = [["INCR", keys.CASES_VERSION]]
+            state = None if found is None else found.decode()
+            change = Change(
+                guards=[(["ZSCORE", keys.LEADS_DUE, member], f"{due:.0f}"), (["HGET", key, "state"], state)]
+            )
+            if state in ("confirmed", "dispatched"):  # it stays, without what "not this person" would need
+                change.commands = [["HDEL", key, "template"], ["ZREM", keys.LEADS_DUE, member]]
+            else:
+                why = "two people have not confirmed it in time"
+                change.drop = [{"who": SYSTEM, "why": why, "case": case_id, "lead": lead_id}]
+                change.commands = [["INCR", keys.CASES_VERSION]]
             try:
                 went += self._ledger.commit(change, "delete a lead")
             except Refused:  # confirmed at this moment

@@ -48,12 +48,19 @@ local function drop_lead(case, id, drop)
   gone = gone + 1
 end
 
+local function confirmed(id)
+  local state = call('HGET', prefix .. 'lead:' .. id, 'state')
+  return state == 'confirmed' or state == 'dispatched'
+end
+
 local function drop_case(drop)
   local case = prefix .. 'case:' .. drop.case
   for _, id in ipairs(call('ZRANGE', case .. ':leads', 0, -1)) do
-    local state = call('HGET', prefix .. 'lead:' .. id, 'state')
-    local kept = state == 'confirmed' or state == 'dispatched'
-    if drop.leads == 'all' or not kept then drop_lead(drop.case, id, drop) end
+    if drop.leads == 'all' or not confirmed(id) then
+      drop_lead(drop.case, id, drop)
+    else
+      call('HDEL', prefix .. 'lead:' .. id, 'template')
+    end
   end
   call('DEL', case .. ':gone')
   for _, id in ipairs(drop.probes) do
@@ -80,7 +87,7 @@ if ask.extend then
   for _, id in ipairs(call('ZRANGE', prefix .. 'case:' .. ask.extend[1] .. ':leads', 0, -1)) do
     local due = call('ZSCORE', prefix .. 'leads:due', ask.extend[1] .. '/' .. id)
     local last = math.min(tonumber(due or 0), ask.extend[2]) + ask.extend[3]
-    if due then call('PEXPIREAT', prefix .. 'lead:' .. id, string.format('%.0f', last)) end
+    if due and not confirmed(id) then call('PEXPIREAT', prefix .. 'lead:' .. id, string.format('%.0f', last)) end
   end
 end
 return { 1, now_text, gone }

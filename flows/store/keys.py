@@ -70,7 +70,7 @@ them.
 | ``{dome}:cases:version`` | string | a number that any change of what may be searched raises |
 | ``{dome}:stopped`` | string | the stop switch: who, when and why, as JSON; absent while it is off |
 | ``{dome}:lead:ID`` | hash | a lead: ``json state version case model``, ``crop`` and ``template`` sealed; expires |
-| ``{dome}:leads:due`` | sorted set | ``CASE/LEAD`` that nobody has confirmed, or rejected, by when they go, ms |
+| ``{dome}:leads:due`` | sorted set | ``CASE/LEAD`` by when they go, ms; of those that are confirmed the template |
 | ``{dome}:alerts`` | stream | one entry a lead: ``lead case purpose first camera district at_ms radius_m`` |
 | ``{dome}:alerts:places`` | hash | lead to its place there, until the lead is deleted |
 | ``{dome}:plate:HASH:HOUR`` | sorted set | where a plate was seen in that UTC hour, JSON by capture time, ms; expires |

@@ -415,15 +415,21 @@ class LeadStore:
         if after.state == "rejected":
             change.commands += [["HDEL", key, "crop"], ["ZADD", keys.LEADS_DUE, str(to_ms(lead.deadline_at)), member],
                                 ["PEXPIREAT", key, str(to_ms(lead.deadline_at) + GRACE_MS)]]  # fmt: skip
-            if reason == "not_this_person" and lead.state in life.UNANSWERED:
+            if reason == "not_this_person" and self._can_suppress(lead):
                 change.entries.append(entry(by, "lead.suppressed", case=lead.case, subject=lead.id))
             else:
                 change.commands.append(["HDEL", key, "template"])
             change.commands.append(["INCR", keys.CASES_VERSION])
         elif after.state == "confirmed":
-            change.commands += [["ZREM", keys.LEADS_DUE, member], ["HDEL", key, "template"],
-                                ["PEXPIREAT", key, str(to_ms(lead.deadline_at) + 2 * KEPT_MS)]]  # fmt: skip
+            # Its template stays until its hours are over: whoever is sent may find that it is somebody else.
+            change.commands.append(["PEXPIREAT", key, str(to_ms(lead.deadline_at) + 2 * KEPT_MS)])
         return change
+
+    def _can_suppress(self, lead: Lead) -> bool:
+        """Whether its template is there yet, and its hours are not over."""
+        with told("read a lead", self._ledger.address):
+            held: Any = self._redis.hexists(keys.lead(lead.id), "template")
+        return bool(held) and self._ledger.now() < lead.deadline_at
 
     def reseal(self, case_id: str) -> int:
         """Seals crops and templates of a case by the current key, after it was rotated; how many there are.

@@ -535,13 +535,17 @@ def test_other_rejections_keep_nothing_of_the_face(house: House, reason: Any) ->
     assert not {CROP, TEMPLATE} & {word for word in (CROP, TEMPLATE) if word in house.everything()}
 
 
-def test_a_confirmed_lead_keeps_no_template(house: House) -> None:
+def test_a_confirmed_lead_keeps_its_template_no_longer_than_its_hours(house: House) -> None:
     house.active()
-    event = house.lead()
+    event, made_at = house.lead(), house.clock.at
     for by in ("dana", "erlan"):
         house.leads.confirm(event.id, by)
-    assert TEMPLATE not in house.everything()
     assert house.leads.dispatch(event.id, "dana").lead.state == "dispatched"
+    house.clock.at = made_at + 72 * HOUR
+    house.cases.sweep()
+    assert TEMPLATE not in house.everything()
+    assert house.leads.view(event.id, "dana").lead.state == "dispatched"
+    assert house.leads.crop(f"leads/{event.id}", "dana") == CROP
 
 
 def test_a_confirmed_lead_can_still_be_rejected_even_after_its_hours(house: House) -> None:

@@ -189,6 +189,52 @@ def test_a_lead_is_shown_to_nobody_after_its_hours(house: House) -> None:
         house.leads.view(lead, "dana")
 
 
+@pytest.mark.parametrize("sent", [False, True], ids=["confirmed", "dispatched"])
+def test_whoever_two_took_for_the_searched_one_and_is_not_makes_no_lead_again(
+    house: House, sent: bool
+) -> None:
+    house.begin(expires_at=T0 + 6 * 24 * HOUR)
+    lead = house.lead("dana", "erlan")
+    if sent:
+        house.leads.dispatch(lead, "dana")
+    assert house.leads.suppressions("case-1") == []
+    house.leads.reject(lead, "erlan")
+    until_at = house.leads.raw(lead).deadline_at
+    assert [(s.lead, s.template, s.until_at) for s in house.leads.suppressions("case-1")] == [
+        (lead, "sealed-template", until_at)
+    ]
+    house.clock.at = until_at
+    house.cases.sweep()
+    assert house.leads.suppressions("case-1") == []
+    assert not house.redis.exists(f"{{dome}}:lead:{lead}")
+
+
+@pytest.mark.parametrize("end", ["its hours", "its case"])
+def test_a_confirmed_lead_loses_its_template_and_no_more(house: House, end: str) -> None:
+    house.begin(expires_at=T0 + 6 * 24 * HOUR)
+    lead = house.lead("dana", "erlan")
+    record = f"{{dome}}:lead:{lead}"
+    assert house.redis.hexists(record, "template")
+    if end == "its case":
+        house.closed()
+    else:
+        house.clock.at = house.leads.raw(lead).deadline_at
+        house.cases.sweep()
+        assert house.redis.zcard("{dome}:leads:due") == 0
+    assert not house.redis.hexists(record, "template")
+    assert house.leads.view(lead, "dana").lead.state == "confirmed"
+    house.leads.reject(lead, "erlan")
+    assert house.leads.suppressions("case-1") == []
+
+
+def test_a_confirmed_lead_of_an_urgent_case_is_kept_as_long_when_that_is_authorised(house: House) -> None:
+    house.begin(urgent=True, expires_at=T0 + 48 * HOUR)
+    record = f"{{dome}}:lead:{house.lead('dana', 'erlan')}"
+    life_ms = house.redis.pttl(record)
+    house.cases.authorise("case-1", "bolat")
+    assert house.redis.pttl(record) == pytest.approx(life_ms, abs=5_000)
+
+
 @pytest.mark.slow
 def test_a_rejected_crop_leaves_the_append_only_file_too(house: House, redis_server: EmbeddedRedis) -> None:
     house.begin()
