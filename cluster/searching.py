@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from flows.casework.auditing import Seals
+from flows.domain.errors import DomeError
 from flows.domain.patrol import task_id
 from flows.domain.platehash import PlateHasher
 from flows.settings import Settings
@@ -20,6 +23,8 @@ from flows.store.redis_server import redis_beside
 from flows.store.results import ResultsStore
 from flows.store.sightings import SightingStore
 from flows.store.vault import Vault
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,13 @@ class Searching:
         assert self.vault is not None, "searching(sealed=True)"
         return ProbeStore(self.address, self.vault)
 
+    def seal(self, *, first: bool) -> None:
+        """Seals the log if it is due, see :meth:`Seals.write_beside`; that it cannot is told, and ends no command."""
+        try:
+            self.seals.write_beside(self.audit, datetime.now(UTC), first=first)
+        except DomeError as error:
+            log.warning("%s", error)
+
     def tell_patrols(self, lead_id: str) -> None:
         """Tells those who listen of the task that a lead became when it was dispatched.
 
@@ -66,7 +78,7 @@ class Searching:
 def searching(
     settings: Settings | None = None, *, sealed: bool = False, sweep: bool = True
 ) -> Iterator[Searching]:
-    """The stores; whatever is over is put away before anybody looks at it.
+    """The stores; whatever is over is put away before anybody looks at it, and the log is sealed if it is time to.
 
     Args:
         settings: From the environment if None.
@@ -97,6 +109,8 @@ def searching(
             if sweep:
                 made.cases.sweep()
             yield made
+            if sweep:
+                made.seal(first=settings.redis_url is None)
         finally:
             for each in (made.cases, made.leads, made.sightings, made.audit):
                 each.close_connections()

@@ -156,6 +156,21 @@ class Seals:
         """What was sealed and is not in the log; empty where it is."""
         return _lost(log, self._newest(log)[1])
 
+    def write_beside(self, log: Log, now: datetime, *, first: bool) -> Seal | None:
+        """The same, where no results actor may be running: commands and the API.
+
+        Seals of a log lie in one folder, and this may be a machine that has another: what it sealed would be missing
+        there for ever. So only where the newest one lies here.
+
+        Args:
+            log: The log.
+            now: The present.
+            first: Whether the very first may be written here: Redis is this machine's own.
+        """
+        noted = log.sealed()
+        here = first if noted is None else self._path(noted[0].number).exists()
+        return self.write_if_due(log, now) if here else None
+
     def _newest(self, log: Log) -> tuple[int, Sealed | None]:
         """The highest number that a seal has, and the newest that can be read, whether its file is still there or not.
 

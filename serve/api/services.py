@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from flows.casework.auditing import Seals
 from flows.casework.proceedings import Courier
 from flows.casework.receivers import receiver_for
 from flows.casework.webhooks import Sender
@@ -185,6 +186,7 @@ class Services:
         self._tasks.append(asyncio.create_task(repeat("reports", self.work.work, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("old reports", self.reception.forget, FORGET_S)))
         self._tasks.append(asyncio.create_task(repeat("patrols' tasks", self.sweep_tasks, FORGET_S)))
+        self._tasks.append(asyncio.create_task(repeat("audit log", self.seal, FORGET_S)))
 
     def release_claims(self) -> int:
         """Gives violations back whose reviewer has gone away; how many.
@@ -203,6 +205,16 @@ class Services:
         went = self.tasks.sweep()
         self.results.write(self.tasks.untold())
         return went
+
+    def seal(self) -> int:
+        """As the results actor's desk does: what is done here is sealed where no job runs, too; how many seals.
+
+        Raises:
+            StoreError: If Redis is away, or the seal cannot be written.
+        """
+        settings = self.config.settings
+        sealed = Seals(settings.audit).write_beside(self.audit, self.now(), first=settings.redis_url is None)
+        return sealed is not None
 
     async def close(self) -> None:
         """Ends what runs and gives the connections back."""

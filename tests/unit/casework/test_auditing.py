@@ -56,6 +56,27 @@ def test_seals_go_on_from_one_that_is_gone_and_it_stays_missing(log: FakeLog, se
     assert problems(log, seals) == ["seal 2: missing"]
 
 
+def test_seals_go_on_where_the_newest_one_lies_and_nowhere_else(
+    log: FakeLog, seals: Seals, tmp_path: Path
+) -> None:
+    elsewhere = Seals(tmp_path / "another machine")
+    log.note("case.created")
+    for first in (False, True):
+        assert elsewhere.write_beside(log, T0 + HOUR, first=first) is None
+    assert seals.write_beside(log, T0 + HOUR / 2, first=False) is None, "not due"
+    seal = seals.write_beside(log, T0 + HOUR, first=False)
+    assert seal is not None
+    assert (seal.number, seal.first, seal.last) == (4, 4, 4)
+    assert problems(log, seals) == []
+
+
+def test_a_first_seal_is_written_where_the_log_is(seals: Seals) -> None:
+    log = FakeLog("case.created")
+    assert seals.write_beside(log, T0, first=False) is None
+    assert seals.write_beside(log, T0, first=True) is not None
+    assert problems(log, seals) == []
+
+
 def test_a_newest_seal_that_was_written_anew_is_found(log: FakeLog, seals: Seals) -> None:
     path = seals.folder / "seal-000003.json"
     path.chmod(0o644)

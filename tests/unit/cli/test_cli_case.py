@@ -102,3 +102,13 @@ def test_a_vehicle_is_not_searched_for_where_no_camera_of_the_site_reads_plates(
     answer = dome(*asked("--site", site))
     assert answer.exit_code == status
     assert ("--camera: expected a camera that reads plates, got good" in answer.stderr) == bool(status)
+
+
+@pytest.mark.slow
+def test_what_commands_write_is_sealed_where_no_job_runs(
+    dome, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOME_REDIS_URL")  # one of its own
+    made(dome)
+    told = json.loads(dome("audit", "verify", "--json").stdout)
+    assert (told["ok"], told["seals"], told["sealed"]) == (True, 1, told["entries"])
