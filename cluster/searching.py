@@ -15,7 +15,6 @@ from flows.domain.platehash import PlateHasher
 from flows.settings import Settings
 from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
-from flows.store.evidence import EvidenceStore
 from flows.store.leads import LeadStore
 from flows.store.patrol import PatrolStore
 from flows.store.probes import ProbeStore
@@ -97,7 +96,7 @@ def searching(
     hasher = PlateHasher.of(settings.plate_key.get_secret_value())
     with redis_beside(settings) as url:
         made = Searching(
-            CaseStore(url, vault, EvidenceStore(settings.evidence)),
+            CaseStore(url, vault),
             LeadStore(url, vault),
             vault,
             SightingStore(url, hasher),

@@ -272,7 +272,7 @@ def _started(settings: Settings, redis_url: str, retention: Retention | None) ->
 
 
 def _search_desk(settings: Settings, redis_url: str, also: tuple[Sweeps, ...]) -> SearchDesk:
-    cases = CaseStore(redis_url, files=EvidenceStore(settings.evidence))
+    cases = CaseStore(redis_url)
     hasher = PlateHasher.of(settings.plate_key.get_secret_value())
     sightings = SightingStore(redis_url, hasher)
     audit, seals = AuditStore(redis_url), Seals(settings.audit)

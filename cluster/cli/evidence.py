@@ -89,7 +89,7 @@ def _material(id: str, url: str, settings: Settings, by: str) -> Material:
 
     evidence, key = EvidenceStore(settings.evidence), settings.probe_key.get_secret_value()
     vault = Vault.of(key) if key else None
-    leads, cases = LeadStore(url, vault), CaseStore(url, vault, evidence)
+    leads, cases = LeadStore(url, vault), CaseStore(url, vault)
     with ExitStack() as opened:
         opened.callback(leads.close_connections)
         opened.callback(cases.close_connections)

@@ -36,7 +36,6 @@ def ended(case: SearchCase, by: str, change: Change) -> None:
     }]  # fmt: skip
     change.commands = kept(after)
     if nothing:
-        change.commands.append(["SADD", keys.CASES_UNREMOVED, case.id])
         change.entries.append(entry(by, "case.forgotten", case=case.id))
     else:
         forget_at = life.forget_after(case)

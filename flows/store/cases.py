@@ -15,7 +15,7 @@ from flows.domain.cases import ENDED, SYSTEM, ForgottenTarget, SearchCase, perso
 from flows.domain.errors import CaseError, ChangedMeanwhile, FieldError
 from flows.store import keys
 from flows.store.caserecord import ended, expiring, figures, kept, probes_of
-from flows.store.casesweep import CaseSweep, Files
+from flows.store.casesweep import CaseSweep
 from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import Change, Clock, Ledger, Refused, entry, from_ms, to_ms, utc_now
@@ -58,22 +58,19 @@ class CaseStore:
     Args:
         url: Of Redis.
         vault: Seals photos; None where none are kept (whoever only reads, or sweeps).
-        files: Removes ``searches/CASE`` when a case has lost everything.
         clock: The present; for tests.
 
     Raises:
         FieldError: If the address is malformed.
     """
 
-    def __init__(
-        self, url: str, vault: Vault | None = None, files: Files | None = None, clock: Clock = utc_now
-    ) -> None:
+    def __init__(self, url: str, vault: Vault | None = None, clock: Clock = utc_now) -> None:
         self._ledger = Ledger(url, clock)
         self._redis = self._ledger.client
         self._vault = vault
         self._urgent = UrgentStarts(self._ledger, vault)
         self._switch = StopSwitch(self._ledger)
-        self._sweep = CaseSweep(self._ledger, files, self.get, self._expire)
+        self._sweep = CaseSweep(self._ledger, self.get, self._expire)
         self._known: tuple[str, tuple[SearchCase, ...]] | None = None
 
     def close_connections(self) -> None:
@@ -259,8 +256,6 @@ class CaseStore:
             raise _overtaken(self.get(case_id)) from None
         if gone:
             compact(self._redis, self._ledger.address)
-        if change.drop:
-            self._sweep.remove_files()
 
     def _sealed(self, photo: bytes) -> str:
         if self._vault is None:

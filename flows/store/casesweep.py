@@ -1,11 +1,11 @@
-"""What must go of search cases: those whose time is over, leads that nobody confirmed, files of what was forgotten."""
+"""What must go of search cases: those whose time is over, leads that nobody confirmed, what ended ones brought."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any
 
 from flows.domain import cases as life
 from flows.domain.cases import SYSTEM, SearchCase
@@ -15,18 +15,8 @@ from flows.store.caserecord import kept
 from flows.store.compacting import compact
 from flows.store.connection import told
 from flows.store.ledger import Change, Ledger, Refused, entry, to_ms
-from flows.store.owed import STEADILY_S, Owed
 
 log = logging.getLogger(__name__)
-
-FOLDER: Final = "searches"
-"""Below the evidence store: files of a case lie in ``searches/CASE`` and go with it."""
-
-
-class Files(Protocol):
-    """Where files of cases lie (:class:`flows.store.evidence.EvidenceStore`)."""
-
-    def remove(self, folder: str) -> bool: ...
 
 
 class CaseSweep:
@@ -34,7 +24,6 @@ class CaseSweep:
 
     Args:
         ledger: Writes what is done, with its entries of the audit log.
-        files: Removes ``searches/CASE`` when a case has lost everything; None where none are kept.
         get: Reads a case.
         expire: Ends a case whose time is over at that moment; ``CaseError`` where somebody else was faster.
     """
@@ -42,15 +31,10 @@ class CaseSweep:
     def __init__(
         self,
         ledger: Ledger,
-        files: Files | None,
         get: Callable[[str], SearchCase],
         expire: Callable[[str, datetime], object],
     ) -> None:
         self._ledger, self._redis = ledger, ledger.client
-        self._files = files
-        # The law says "at once": each sweep tries all of them again.
-        self._owed = Owed(ledger.client, ledger.address, keys.CASES_UNREMOVED, self._remove, busy_s=STEADILY_S,
-                          again_s=0.0)  # fmt: skip
         self._get, self._end = get, expire
 
     def sweep(self, now: datetime | None = None) -> int:
@@ -62,7 +46,6 @@ class CaseSweep:
         at = self._ledger.surely_now(now)
         went = self._expire(at) + self._drop_leads(at) + self._forget(at)
         compact(self._redis, self._ledger.address, bool(went))
-        self.remove_files()
         self._ledger.commit(Change(), "note the time")
         return went
 
@@ -126,7 +109,6 @@ class CaseSweep:
             change.commands = [
                 *kept(life.forgotten(case)),
                 ["ZREM", keys.CASES_FORGET, case_id],
-                ["SADD", keys.CASES_UNREMOVED, case_id],
             ]
             try:
                 self._ledger.commit(change, "forget a case")
@@ -134,12 +116,3 @@ class CaseSweep:
             except Refused:
                 continue
         return went
-
-    def remove_files(self) -> None:
-        """Removes files of cases that have lost everything; those that cannot be removed now are tried again."""
-        if self._files is not None:
-            self._owed.pay()
-
-    def _remove(self, case_id: str) -> None:
-        assert self._files is not None
-        self._files.remove(f"{FOLDER}/{case_id}")

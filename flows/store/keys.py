@@ -63,7 +63,6 @@ them.
 | ``{dome}:cases:active`` | set | those that are searched for |
 | ``{dome}:cases:urgent:MARK`` | string | until when (ms) a target waits for authorisation, and why; expires |
 | ``{dome}:cases:forget`` | sorted set | ended ones by when the last of what they brought goes, ms |
-| ``{dome}:cases:unremoved`` | set | ended ones whose files are still to be removed |
 | ``{dome}:cases:uncompacted`` | string | there while deleted things may still stand in the append-only file |
 | ``{dome}:cases:unsearched:V`` | hash | of version V of what may be searched: active cases that are not searched as |
 | | | they were asked for, and why; expires a minute after a search said it last |
@@ -122,7 +121,6 @@ CASES = f"{PREFIX}cases"
 CASES_OPEN = f"{CASES}:open"
 CASES_ACTIVE = f"{CASES}:active"
 CASES_FORGET = f"{CASES}:forget"
-CASES_UNREMOVED = f"{CASES}:unremoved"
 UNCOMPACTED = f"{CASES}:uncompacted"
 CASES_VERSION = f"{CASES}:version"
 STOPPED = f"{PREFIX}stopped"

@@ -38,7 +38,6 @@ class Owed:
         remove: Removes one of them; ``StoreError`` if it cannot now.
         steady_s: Seconds of a steady clock.
         busy_s: Longest time at it.
-        again_s: How long it waits after a time at which nothing could be removed.
     """
 
     def __init__(
@@ -49,10 +48,9 @@ class Owed:
         remove: Callable[[str], object],
         steady_s: Callable[[], float] = time.monotonic,
         busy_s: float = BUSY_S,
-        again_s: float = AGAIN_S,
     ) -> None:
         self._redis, self._address, self._key = client, address, key
-        self._remove, self._steady_s, self._busy_s, self._again_s = remove, steady_s, busy_s, again_s
+        self._remove, self._steady_s, self._busy_s = remove, steady_s, busy_s
         self._due_s = float("-inf")
 
     @classmethod
@@ -112,7 +110,7 @@ class Owed:
             self._note_gone(each)
             went += 1
         if stuck and not went:
-            self._due_s = self._steady_s() + self._again_s
+            self._due_s = self._steady_s() + AGAIN_S
         if stuck:
             log.warning("%s; %d like it; tried again later", stuck[0], len(stuck) - 1)
         return went

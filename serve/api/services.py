@@ -156,7 +156,7 @@ class Services:
             proceedings=ProceedingsStore(url, results),
             webhooks=WebhookStore(url, shown_to),
             answers=Answers(url),
-            cases=CaseStore(url, vault, evidence),
+            cases=CaseStore(url, vault),
             leads=leads,
             sightings=SightingStore(url, PlateHasher.of(settings.plate_key.get_secret_value())),
             audit=AuditStore(url),

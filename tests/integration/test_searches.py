@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import redis
 from cryptography.fernet import Fernet
-from evidencestore import store_in
 from searching import DAY, HOUR, T0, make_case, make_found, make_lead_event, make_vehicle_case
 
 from flows.casework.auditing import Seals, figures, verify, whole
@@ -57,8 +56,7 @@ class House:
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder, self.clock = url, folder, SetClock()
         self.vault = Vault(Fernet.generate_key())
-        self.files = store_in(folder / "evidence")
-        self.cases = CaseStore(url, self.vault, self.files, self.clock)
+        self.cases = CaseStore(url, self.vault, self.clock)
         self.leads = LeadStore(url, self.vault, self.clock)
         self.probes = ProbeStore(url, self.vault, self.clock)
         self.sightings = SightingStore(url, HASHER, self.clock)
@@ -241,7 +239,6 @@ def test_what_was_never_lawful_is_gone_from_every_byte(house: House, end: str) -
     case = house.draft(urgent=True)
     house.cases.activate(case.id, "asel", "child alone at night")
     first, second = house.lead(), house.lead(track=8)
-    house.files.write(f"searches/{case.id}", {"a.jpg": CROP}, b"{}")
     house.leads.confirm(first.id, "dana")
     house.leads.confirm(first.id, "erlan")
     before = house.everything()

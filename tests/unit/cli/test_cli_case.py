@@ -87,6 +87,14 @@ def test_after_a_no_to_a_vehicle_s_case_nobody_begins_an_urgent_one_alone(dome, 
     assert f"case {first} on the same target was rejected" in " ".join(begun.stderr.split())
 
 
+def test_where_no_job_ever_ran_nothing_is_said_of_files_that_cannot_be_removed(
+    dome, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert dome("case", "reject", made(dome), "--as", "bob", "--why", "no grounds").exit_code == 0
+    assert dome("case", "list").exit_code == 0
+    assert caplog.text == ""
+
+
 def test_all_searching_can_be_stopped_where_the_key_is_none(
     dome, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
