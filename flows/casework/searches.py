@@ -58,18 +58,22 @@ def new_case(
         raise FieldError(
             unknown[0], "nothing: it is not for you to say", repr(values[unknown[0]])[:80], "remove it"
         )
-    terms = profile.search_terms(str(values.get("purpose", "")))
+    refused, terms = [], {}
+    try:
+        terms = {"terms": profile.search_terms(str(values.get("purpose", ""))).model_dump(mode="json")}
+    except FieldError as error:  # told with all else that can be told without them
+        refused = [error]
     document = {
         **values,
+        **terms,
         "id": case_id,
-        "terms": terms.model_dump(mode="json"),
         "profile": profile.version,
         "steps": [{"deed": "created", "by": values.get("requester", ""), "at": now.isoformat()}],
     }
     try:
         case = SearchCase.model_validate(document)
     except ValidationError as error:
-        raise IncompleteCase(_problems(error, document)) from None
+        raise IncompleteCase([*refused, *_problems(error, document, refused)]) from None
     if isinstance(case.target, VehicleTarget) and not normal_plate(case.target.plate):
         raise FieldError("target.plate", "a plate, with letters or digits", repr(case.target.plate))
     return case
@@ -92,9 +96,15 @@ def row(case: SearchCase) -> dict[str, Any]:
     }
 
 
-def _problems(error: ValidationError, document: Mapping[str, Any]) -> list[FieldError]:
+def _problems(
+    error: ValidationError, document: Mapping[str, Any], refused: Sequence[FieldError]
+) -> list[FieldError]:
+    """What is wrong beside what was refused already, in fields that a person fills in."""
     found = complaints(error, SearchCase, document)
-    mine = [c for c in found if c.loc[:1] != ("steps",)] or found
+    told = {"steps", "terms", *(each.field for each in refused)}
+    mine = [c for c in found if not c.loc or c.loc[0] not in told]
+    if not (mine or refused):
+        mine = found
     return [FieldError(".".join(map(str, c.loc)) or "case", c.expected, c.got, c.hint) for c in mine]
 
 

@@ -19,7 +19,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator, model_validator
 
 from flows.domain.config import Config, Name
 from flows.domain.errors import CaseError, FieldError
@@ -203,10 +203,15 @@ class SearchCase(Config):
     Attributes:
         id: Its id, safe in keys, paths and addresses.
         purpose: What it is for.
+        terms: What the law asks, as it was when the case was made.
+        profile: The jurisdiction profile, ``name@version``.
+        state: How far it has come.
+        version: Number of changes; who changes it names the one they saw.
+        steps: Everything that was done, in order.
         basis: Why it is lawful.
         target: The one person or vehicle.
-        cameras: Cameras that may be searched, by id ...
-        districts: ... and districts, with all their cameras. At least one of both.
+        districts: Districts that may be searched, with all their cameras, by id ...
+        cameras: ... and cameras. At least one of both.
         window: Capture times that may be searched.
         alert_radius_m: Patrols within this distance of a lead's camera are told.
         requester: Who asked for it.
@@ -215,56 +220,75 @@ class SearchCase(Config):
         impact_assessment: Number of the impact assessment, where the law asks for one.
         registration: Number in the register of searches, where the law asks for one.
         last_seen: Last sighting of a missing person.
-        terms: What the law asks, as it was when the case was made.
-        profile: The jurisdiction profile, ``name@version``.
-        state: How far it has come.
-        version: Number of changes; who changes it names the one they saw.
-        steps: Everything that was done, in order.
     """
 
     id: Name
     purpose: Purpose
-    basis: LegalBasis
-    target: Target
-    cameras: tuple[Name, ...] = ()
-    districts: tuple[Name, ...] = ()
-    window: Window
-    alert_radius_m: float = Field(gt=0, le=100_000)
-    requester: Person
-    expires_at: AwareDatetime
-    urgent: bool = False
-    impact_assessment: str = ""
-    registration: str = ""
-    last_seen: LastSeen | None = None
     terms: SearchTerms
     profile: str = ""
     state: CaseState = "draft"
     version: int = Field(default=0, ge=0)
     steps: tuple[Step, ...] = ()
+    basis: LegalBasis
+    target: Target
+    districts: tuple[Name, ...] = ()
+    cameras: tuple[Name, ...] = Field(default=(), validate_default=True)
+    window: Window
+    alert_radius_m: float = Field(gt=0, le=100_000)
+    requester: Person
+    expires_at: AwareDatetime
+    urgent: bool = False
+    impact_assessment: str = Field(default="", validate_default=True)
+    registration: str = Field(default="", validate_default=True)
+    last_seen: LastSeen | None = None
 
-    @model_validator(mode="after")
-    def _complete(self) -> SearchCase:
-        if not self.cameras and not self.districts:
-            raise ValueError("cameras: expected at least one camera or district, got none")
-        longest = timedelta(days=self.terms.longest_days)
-        if self.window.ends_at - self.window.begins_at > longest:
-            days = (self.window.ends_at - self.window.begins_at) / timedelta(days=1)
+    # Each looks at its own field, once what it needs of those above it is right: so all that is wrong is told at once.
+
+    @field_validator("cameras")
+    @classmethod
+    def _somewhere(cls, cameras: tuple[str, ...], given: ValidationInfo) -> tuple[str, ...]:
+        if not cameras and given.data.get("districts") == ():
+            raise ValueError("expected at least one camera or district, got none")
+        return cameras
+
+    @field_validator("window")
+    @classmethod
+    def _no_longer_than_is_lawful(cls, window: Window, given: ValidationInfo) -> Window:
+        terms, long = given.data.get("terms"), window.ends_at - window.begins_at
+        if terms is not None and long > timedelta(days=terms.longest_days):
             raise ValueError(
-                f"window.ends_at: expected at most {self.terms.longest_days:g} days after begins_at "
-                f"for {self.purpose}, got {days:.1f}"
+                f"ends_at: expected at most {terms.longest_days:g} days after begins_at "
+                f"for {given.data.get('purpose')}, got {long / timedelta(days=1):.1f}"
             )
-        for name in self.terms.requires:
-            if not getattr(self, name).strip():
-                raise ValueError(f"{name}: expected its number ({self.purpose}), got nothing")
-        if self.last_seen is not None and self.purpose not in MISSING:
-            raise ValueError(f"last_seen: expected nothing for {self.purpose}, got a place")
-        made_at = next((s.at for s in self.steps if s.deed == "created"), None)
-        if made_at is not None and not made_at < self.expires_at <= made_at + longest:
-            raise ValueError(
-                f"expires_at: expected within {self.terms.longest_days:g} days after {made_at.isoformat()} "
-                f"for {self.purpose}, got {self.expires_at.isoformat()}"
-            )
-        return self
+        return window
+
+    @field_validator("expires_at")
+    @classmethod
+    def _over_in_time(cls, at: datetime, given: ValidationInfo) -> datetime:
+        terms, steps = given.data.get("terms"), given.data.get("steps", ())
+        made_at = next((s.at for s in steps if s.deed == "created"), None)
+        if terms is None or made_at is None or made_at < at <= made_at + timedelta(days=terms.longest_days):
+            return at
+        raise ValueError(
+            f"expected within {terms.longest_days:g} days after {made_at.isoformat()} "
+            f"for {given.data.get('purpose')}, got {at.isoformat()}"
+        )
+
+    @field_validator("impact_assessment", "registration")
+    @classmethod
+    def _numbered(cls, number: str, given: ValidationInfo) -> str:
+        terms = given.data.get("terms")
+        if terms is not None and given.field_name in terms.requires and not number.strip():
+            raise ValueError(f"expected its number ({given.data.get('purpose')}), got nothing")
+        return number
+
+    @field_validator("last_seen")
+    @classmethod
+    def _of_a_missing_one(cls, seen: LastSeen | None, given: ValidationInfo) -> LastSeen | None:
+        purpose = given.data.get("purpose")
+        if seen is not None and purpose is not None and purpose not in MISSING:
+            raise ValueError(f"expected nothing for {purpose}, got a place")
+        return seen
 
     def step(self, deed: Deed) -> Step | None:
         """The last step of a kind, None if it was not taken."""

@@ -223,11 +223,17 @@ class LeadStore:
                 return
 
     def of_case(self, case_id: str, by: str) -> list[LeadView]:
-        """Leads of a case as a person may see them, the newest first."""
+        """Leads of a case as a person may see them, the newest first.
+
+        Raises:
+            FieldError: If there is no case of that id.
+            StoreError: If Redis is away.
+        """
         person(by)
         (case, _), now = self._case(case_id), self._ledger.now()
-        leads = self.raw_of_case(case_id)[::-1]
-        leads = [lead for lead in leads if case is not None and life.outlives(lead, case, now)]
+        if case is None:
+            raise FieldError("case", "the id of a case", repr(case_id), "see: dome case list")
+        leads = [lead for lead in self.raw_of_case(case_id)[::-1] if life.outlives(lead, case, now)]
         looked = entry(by, "lead.viewed", case=case_id, leads=[lead.id for lead in leads])
         self._ledger.commit(Change(entries=[looked]), "list leads")
         return [view_for(lead, by) for lead in leads]

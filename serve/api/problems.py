@@ -82,9 +82,16 @@ def problem_of(error: Exception) -> Problem:
         case Problem():
             return error
         case FieldError():
-            told = {"field": error.field, "expected": error.expected, "got": masked(str(error.got)),
-                    "hint": error.hint}  # fmt: skip
-            return Problem(422, masked(str(error)), errors=[told])
+            told = [
+                {
+                    "field": each.field,
+                    "expected": each.expected,
+                    "got": masked(str(each.got)),
+                    "hint": each.hint,
+                }
+                for each in getattr(error, "problems", (error,))
+            ]
+            return Problem(422, masked(str(error)), errors=told)
         case UploadRefused():
             return Problem(
                 422, str(error), errors=[{"field": "file", "expected": str(error)}], code=error.code

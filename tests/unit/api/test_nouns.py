@@ -133,6 +133,13 @@ async def test_who_asks_for_a_search_does_not_authorise_it(api: Any) -> None:
     assert (await api.post("/cases", incomplete, "operator")).status_code == 422
 
 
+async def test_all_that_a_search_lacks_is_named_at_once(api: Any) -> None:
+    asked = (await access.new_case_in(api, "esil")).body
+    answer = await api.post("/cases", asked | {"districts": [], "registration": ""}, "operator")
+    assert answer.status_code == 422
+    assert {e["field"] for e in answer.json()["errors"]} == {"cameras", "registration"}
+
+
 async def test_a_search_for_a_person_and_a_vehicle_at_once_is_refused_by_name(api: Any) -> None:
     asked = (await access.new_case_in(api, "esil")).body
     answer = await api.post("/cases", asked | {"person": "A. B."}, "operator")

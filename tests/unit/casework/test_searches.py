@@ -64,6 +64,23 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
     assert {p.field for p in caught.value.problems} == {"basis", "alert_radius_m", "expires_at"}
 
 
+def test_what_is_wrong_with_the_whole_case_is_named_with_it() -> None:
+    given = without("basis", "districts", "registration") | {"expires_at": (T0 + 8 * DAY).isoformat()}
+    with pytest.raises(IncompleteCase) as caught:
+        new_case(given, KZ, "case-1", T0)
+    assert {p.field for p in caught.value.problems} == {"basis", "cameras", "registration", "expires_at"}
+
+
+@pytest.mark.parametrize("purpose", ["", "curiosity"])
+def test_what_else_is_missing_is_named_with_a_purpose_that_is_not_allowed(purpose: str) -> None:
+    with pytest.raises(IncompleteCase) as caught:
+        new_case(without("basis", "districts") | {"purpose": purpose}, KZ, "case-1", T0)
+    assert [p.field for p in caught.value.problems] == ["purpose", "basis", "cameras"]
+    with pytest.raises(IncompleteCase) as caught:
+        new_case(filled_in(purpose=purpose), KZ, "case-1", T0)
+    assert [p.field for p in caught.value.problems] == ["purpose"]
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -120,3 +120,10 @@ def test_what_commands_write_is_sealed_where_no_job_runs(
     made(dome)
     told = json.loads(dome("audit", "verify", "--json").stdout)
     assert (told["ok"], told["seals"], told["sealed"]) == (True, 1, told["entries"])
+
+
+def test_leads_of_a_case_that_never_was_are_no_empty_list(dome, home: Path) -> None:
+    asked = dome("lead", "list", "case-typo", "--as", "dana")
+    assert asked.exit_code == 2
+    assert "case: expected the id of a case, got 'case-typo'" in asked.stderr
+    assert json.loads(dome("audit", "verify", "--json").stdout)["entries"] == 0

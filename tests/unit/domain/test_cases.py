@@ -42,7 +42,7 @@ NOW = T0 + HOUR
         ({"alert_radius_m": 0}, "alert_radius_m"),
         ({"window": {"begins_at": T0, "ends_at": T0 + 31 * DAY}}, "ends_at"),
         ({"window": {"begins_at": T0, "ends_at": T0}}, "ends_at"),
-        ({"terms": SearchTerms(longest_days=7)}, "window.ends_at"),
+        ({"terms": SearchTerms(longest_days=7)}, r"window\n.*ends_at"),
         ({"terms": SearchTerms(longest_days=30, requires=("impact_assessment",))}, "impact_assessment"),
         ({"expires_at": T0 + 31 * DAY}, "expires_at"),
         ({"expires_at": T0}, "expires_at"),
