@@ -51,7 +51,8 @@ def step(
     Raises:
         NotTheirs: If the person may not.
         StepRefused: If the violation is not in a state for it, or its plate is exempt, unknown or not yet
-            checked against a fresh list, or, to confirm it, its package is not stored (yet).
+            checked against a fresh list, or is not the one by which the two cameras of a section were paired; or, to
+            confirm it, if its package is not stored (yet).
         FieldError: If the reason does not belong to the step, or a plate to nothing.
     """
     state = take(action, case.state, person, holder=holder_of(case), before=_before(case))
@@ -159,7 +160,30 @@ def _checked(case: Case, decision: Decision, lists: Mapping[str, ExemptionList])
     if not probe.plate:
         told = "its plate is unread; confirm it with the plate that you read, or reject it"
         raise StepRefused(told, code="plate_unread")
+    paired = _paired_by(case)
+    if paired and paired != {normal_plate(probe.plate)}:
+        told = (
+            f"expected the plate by which both cameras were paired, {' and '.join(sorted(paired)) or 'unknown'}, "
+            f"got {probe.plate}: another vehicle's time is no measurement of this one; reject it (wrong_plate)"
+        )
+        raise StepRefused(told, code="wrong_plate")
     finding = judge(probe, lists)
     if finding.state in ("dismissed", "held_stale_exemptions"):
         raise StepRefused(f"{finding.detail}; reject it, or wait for a fresh list", code="exempt")
     return decision.model_copy(update={"lists": finding.lists})
+
+
+def _paired_by(case: Case) -> set[str]:
+    """What the cameras of a section read; empty for every other rule, which saw one vehicle at one camera.
+
+    Who reads another plate at the exit has not corrected a plate: that vehicle's time from the entry is unknown.
+    """
+    data = case.violation.data
+    if data.get("rule") != "section_speed":
+        return set()
+    plates = [
+        side.get("plate") for side in (data.get("entry"), data.get("exit")) if isinstance(side, Mapping)
+    ]
+    return {normal_plate(str(plate.get("text") or "")) for plate in plates if isinstance(plate, Mapping)} or {
+        ""
+    }

@@ -264,6 +264,7 @@ export const CODES = {
   "problem.four_eyes": ["Мұны басқа адам жасауы немесе растауы керек", "Это должен сделать или подтвердить другой человек", "Another person must do this, or confirm it first"],
   "problem.withdrawn": ["Негізі кері қайтарылған: қабылдамаңыз", "Основание отозвано: отклоните", "What it rests on was withdrawn: reject it"],
   "problem.no_package": ["Дәлелдеме пакеті сақталмаған: күтіңіз немесе қабылдамаңыз", "Пакет доказательств не сохранён: подождите или отклоните", "Its evidence package is not stored: wait for it, or reject it"],
+  "problem.wrong_plate": ["Екі камера басқа нөмір бойынша жұпталған: уақыт бұл көліктікі емес, қабылдамаңыз (нөмір қате)", "Обе камеры связаны по другому номеру: время не этой машины, отклоните (не тот номер)", "Both cameras were paired by another plate: the time is not this vehicle's, reject it (wrong plate)"],
   "problem.plate_unread": ["Нөмір оқылмаған: өзіңіз оқыған нөмірмен растаңыз немесе қабылдамаңыз", "Номер не прочитан: подтвердите с номером, который прочли сами, или отклоните", "The plate is unread: confirm it with the plate that you read, or reject it"],
   "problem.exempt": ["Нөмір босатылған немесе тізім ескірген: қабылдамаңыз не жаңа тізімді күтіңіз", "Номер освобождён или перечень устарел: отклоните или дождитесь нового", "The plate is exempt, or the list too old: reject it, or wait for a fresh list"],
   "problem.changed": ["Басқа адам бұрын үлгерді: қайта қараңыз", "Кто-то успел раньше: посмотрите снова", "Somebody was faster: look again"],
