@@ -112,7 +112,7 @@ row("GET /me", "*", "free", plain("/me"))
 row("GET /openapi.json", "*", "free", plain("/openapi.json"))
 row("GET /violations", WATCH, "list", violation("/violations"))
 row("GET /violations/{violation_id}", WATCH, "one", violation("/violations/{id}"))
-row("GET /violations/{violation_id}/files/{name}", "operator reviewer authoriser auditor", "one",
+row("GET /violations/{violation_id}/files/{name:path}", "operator reviewer authoriser auditor", "one",
     violation("/violations/{id}/files/clip.mp4"))  # fmt: skip
 row("POST /violations/{violation_id}/{step}", "operator reviewer authoriser", "one",
     violation("/violations/{id}/claim", {"version": 0}), (200, 403))  # fmt: skip

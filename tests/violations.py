@@ -35,11 +35,16 @@ def plate(of: Event, text: str = "123ABC02", confident: bool = True, finder: str
 
 
 def package(
-    of: Event, model: str = "embedded", sha256: str = "ab" * 32, files: tuple[str, ...] = ("clip.mp4",)
+    of: Event,
+    model: str = "embedded",
+    sha256: str = "ab" * 32,
+    files: tuple[str, ...] = ("clip.mp4",),
+    missing: tuple[str, ...] = (),
 ) -> Event:
     """Its package is stored."""
     data: dict[str, Any] = {
         "violation": of.id, "detector": {"name": model, "sha256": sha256}, "files": list(files),
+        "missing": list(missing),
     }  # fmt: skip
     return Event.of(
         EVIDENCE_STORED, camera_id="lane-1", district="alatau", at=of.time, data=data, key=(of.id,)

@@ -94,8 +94,9 @@ def is_repeated(
 
 
 def has_package(case: Case) -> bool:
-    """Of a section speed a package is told though it could not be read: of no files then."""
-    return case.evidence is not None and bool(case.evidence.data.get("files"))
+    """Of a section speed packages are told though one could not be read: it is missing, or there are no files."""
+    said = case.evidence.data if case.evidence is not None else {}
+    return bool(said.get("files")) and not said.get("missing")
 
 
 def lease_over(case: Case, at: datetime) -> Event:

@@ -20,7 +20,7 @@ import heapq
 import math
 from bisect import insort
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -29,6 +29,7 @@ from flows.domain.events import Event, Measured, Violation
 from flows.domain.passages import Passage, SectionTerms
 
 KMH: Final = 3.6
+SIDES: Final = ("entry", "exit")
 COVERAGE: Final = 1.96
 """Standard errors in a 95 % interval: a sum of several small independent errors is near normal."""
 
@@ -278,7 +279,7 @@ def average_speed(terms: SectionTerms, travel_s: float, sd_s: float) -> tuple[Me
     return _measured(value_kmh, value_kmh * share, 2, "km/h"), _measured(travel_s, COVERAGE * sd_s, 3, "s")
 
 
-def violation_of(match: Match, plates: Mapping[str, Any]) -> Event:
+def violation_of(match: Match, plates: Mapping[str, Any], unseen: Sequence[str] = ()) -> Event:
     """The event of a drive that :attr:`Match.exceeds`, stated for the exit camera.
 
     Its id follows from the exit passage, however often and in whichever order the two were told.
@@ -286,9 +287,14 @@ def violation_of(match: Match, plates: Mapping[str, Any]) -> Event:
     Args:
         match: The drive.
         plates: What the packages say of the plate: ``entry`` and ``exit``, each as its manifest states it.
+        unseen: Those of both whose package shows nothing: a person must know.
     """
     entry, exit, terms = match.entry, match.exit, match.terms
-    doubts = [*match.doubts, *([] if plates.get("exit") else ["its plate's text is not at hand"])]
+    doubts = [
+        *match.doubts,
+        *(f"{side}: its plate's text is not at hand" for side in SIDES if not plates.get(side)),
+    ]
+    doubts += [f"{side}: its package is not at hand" for side in unseen]
     review = terms.needs_review or bool(doubts)
     payload = Violation(
         rule="section_speed",

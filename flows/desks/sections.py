@@ -10,12 +10,13 @@ import json
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
 from flows.casework.sections import Match, SectionBook, violation_of
 from flows.domain.errors import EvidenceAway, StoreError
-from flows.domain.events import EVIDENCE_STORED, PASSAGE, Event
+from flows.domain.events import ENTRY, EVIDENCE_STORED, PASSAGE, Event
 from flows.domain.passages import Passage
 from flows.domain.plates import PlateRecord, plate_event
 from flows.store.evidence import MANIFEST
@@ -46,6 +47,16 @@ class Packages(Protocol):
 
     def read(self, folder: str, name: str) -> bytes: ...
     def keep(self, folder: str, violation: str) -> None: ...
+
+
+@dataclass(slots=True)
+class _Told:
+    """What one side's package says: its files, the plate, what it lacks in words, and by which detector."""
+
+    files: list[str] = field(default_factory=list)
+    plate: Any = None
+    problems: list[str] = field(default_factory=list)
+    detector: Any = None
 
 
 class SectionDesk:
@@ -142,13 +153,14 @@ class SectionDesk:
         return told
 
     def _stated(self, match: Match, patient: bool) -> Iterator[Event]:
-        """The violation, its package, stored when the vehicle passed, and its plate, read then."""
-        told = {side.role: self._manifest(side, patient) for side in (match.entry, match.exit)}
-        violation = violation_of(match, {role: manifest.get("plate") for role, manifest in told.items()})
+        """The violation, its packages, stored when the vehicle passed, and its plate, read then."""
+        told = {side.role: self._told_by(side, patient) for side in (match.entry, match.exit)}
+        unseen = [role for role, side in told.items() if not side.files]
+        violation = violation_of(match, {role: side.plate for role, side in told.items()}, unseen)
         for side in (match.entry, match.exit):
             self._keep(side, violation)
         yield violation
-        manifest = told["exit"]
+        exit = told["exit"]
         yield Event.of(
             EVIDENCE_STORED,
             camera_id=violation.camera_id,
@@ -161,16 +173,17 @@ class SectionDesk:
                 "entry_folder": match.entry.evidence,
                 "manifest_sha256": match.exit.manifest_sha256,
                 "entry_manifest_sha256": match.entry.manifest_sha256,
-                "files": [file["name"] for file in manifest.get("files", [])],
-                "problems": [p for side in told.values() for p in side.get("problems", [])],
-                "detector": manifest.get("context", {}).get("detector"),
+                "files": [*exit.files, *(f"{ENTRY}/{name}" for name in told["entry"].files)],
+                "missing": [f"{role}_package" for role in unseen],
+                "problems": [problem for side in told.values() for problem in side.problems],
+                "detector": exit.detector,
             },
         )
-        if manifest.get("plate"):
-            yield plate_event(violation, PlateRecord.model_validate(manifest["plate"]))
+        if exit.plate:
+            yield plate_event(violation, PlateRecord.model_validate(exit.plate))
 
-    def _manifest(self, passage: Passage, patient: bool) -> dict[str, Any]:
-        """What the package says; without it the violation has no plate in words, and a person looks.
+    def _told_by(self, passage: Passage, patient: bool) -> _Told:
+        """What its package says; without it the violation has no plate in words, and a person looks.
 
         Raises:
             EvidenceAway: If it cannot be read now, and may be waited for.
@@ -183,17 +196,23 @@ class SectionDesk:
                 if patient:
                     raise
             log.warning("passage %s: %s", passage.id, error)
-            return {"problems": [f"{passage.role}: its package cannot be read"]}
+            return _Told(problems=[f"{passage.role}: its package cannot be read"])
         if not isinstance(found, dict):
-            return {}
+            return _Told(problems=[f"{passage.role}: its package cannot be understood"])
+        told = _Told(
+            [file["name"] for file in found.get("files", [])],
+            found.get("plate"),
+            list(found.get("problems", [])),
+            found.get("context", {}).get("detector"),
+        )
         try:
-            if found.get("plate"):
-                PlateRecord.model_validate(found["plate"])
+            if told.plate:
+                PlateRecord.model_validate(told.plate)
         except ValueError as error:
             log.warning("passage %s: %s", passage.id, error)
-            problem = f"{passage.role}: what its package says of the plate cannot be understood"
-            found |= {"plate": None, "problems": [*found.get("problems", []), problem]}
-        return found
+            told.plate = None
+            told.problems.append(f"{passage.role}: what its package says of the plate cannot be understood")
+        return told
 
     def _keep(self, passage: Passage, violation: Event) -> None:
         try:

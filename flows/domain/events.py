@@ -13,6 +13,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 SPEEDING = "dome.violation.speeding.v1"
 EVIDENCE_STORED = "dome.evidence.stored.v1"
+ENTRY = "entry"
+"""Before a ``/`` in the name of a file: it is of the other package, that of a section's entry (``entry_folder``)."""
 PASSAGE = "dome.passage.v1"
 DECISION = "dome.decision.v1"
 SIGNAL_CHANGED = "dome.signal.changed.v1"

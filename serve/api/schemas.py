@@ -105,6 +105,25 @@ class EvidenceFile(Answer):
     href: str
 
 
+class EntrySide(Answer):
+    """Where a section's drive began: the other half of what was measured."""
+
+    camera: str
+    at: datetime
+    plate: Plate | None = Field(default=None, description="As read there; None where it is not shown to you.")
+    moments: list[dict[str, JsonValue]] = Field(default_factory=list, description="Of files `entry/...`.")
+    clock: dict[str, JsonValue] = Field(default_factory=dict)
+    calibration: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, side: Any, person: Person) -> Self | None:
+        """As a person sees it; None where the event has none."""
+        if not isinstance(side, dict):
+            return None
+        read = side.get("plate") if person.sees_plates else None
+        return cls.model_validate(side | {"plate": _read(read or {})})
+
+
 class ViolationDetail(ViolationRow):
     """One violation with all that is known of it."""
 
@@ -121,6 +140,8 @@ class ViolationDetail(ViolationRow):
     exemptions: list[str] = Field(default_factory=list)
     detector: dict[str, JsonValue] | None = None
     evidence: list[EvidenceFile] = Field(default_factory=list)
+    entry: EntrySide | None = Field(default=None, description="Of a section speed.")
+    doubts: list[str] = Field(default_factory=list, description="Why a person must look, in words.")
     problems: list[str] = Field(default_factory=list, description="What its package lacks, in words.")
     decisions: list[Decision] = Field(default_factory=list, description="Oldest first; the last one holds.")
     steps: list[Action] = Field(default_factory=list, description="What you may do with it now.")
@@ -142,6 +163,7 @@ def detail_of(entry: Entry, decisions: list[Decision], person: Person, base: str
     return ViolationDetail(
         **_row(entry, case, person),
         **{k: data[k] for k in _WHOLE if k in data},
+        entry=EntrySide.of(data.get("entry"), person),
         exemptions=list(case.lists),
         detector=stored.get("detector"),
         evidence=[EvidenceFile(name=n, href=f"{base}/{n}") for n in names if person.sees_plates],
@@ -151,7 +173,17 @@ def detail_of(entry: Entry, decisions: list[Decision], person: Person, base: str
     )
 
 
-_WHOLE = ("rule_version", "parameters", "profile", "clock", "calibration", "position_m", "trace", "moments")
+_WHOLE = (
+    "rule_version",
+    "parameters",
+    "profile",
+    "clock",
+    "calibration",
+    "position_m",
+    "trace",
+    "moments",
+    "doubts",
+)
 
 
 def _row(entry: Entry, case: Case, person: Person) -> dict[str, Any]:
@@ -172,7 +204,10 @@ def _plate(case: Case) -> Plate | None:
     said: dict[str, Any] = dict(case.read.data) if case.read is not None else {}
     if case.decision is not None and case.decision.plate:
         return Plate(text=case.decision.plate, by="person", confident=True, confidence=1.0)
-    if not said.get("text"):
-        return None
-    told = {k: said[k] for k in ("text", "confidence", "country") if k in said}
-    return Plate.model_validate(told | {"confident": bool(case.plate)})  # not if its reader was withdrawn
+    return _read(said | {"confident": bool(case.plate)})  # not if its reader was withdrawn
+
+
+def _read(said: dict[str, Any]) -> Plate | None:
+    """What a machine read."""
+    known = ("text", "confidence", "country", "confident")
+    return Plate.model_validate({k: said[k] for k in known if k in said}) if said.get("text") else None

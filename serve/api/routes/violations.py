@@ -65,7 +65,7 @@ def violation(scope: Scope, request: Request, violation_id: Id) -> ViolationDeta
 
 
 @router.get(
-    "/{violation_id}/files/{name}",
+    "/{violation_id}/files/{name:path}",
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {}, "video/mp4": {}}}, 206: {"description": "A part"},
                **described(403, 404, 416)},
@@ -74,10 +74,10 @@ def violation(scope: Scope, request: Request, violation_id: Id) -> ViolationDeta
 def file(
     scope: Scope,
     violation_id: Id,
-    name: Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["clip.mp4"])],
+    name: Annotated[str, Path(pattern=r"^(entry/)?[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", examples=["clip.mp4"])],
     range: Annotated[str, Header()] = "",
 ) -> Response:
-    """A file of its package, whole or a range of it, byte for byte as it was made."""
+    """A file of its package (`entry/...`: of that at a section's entry), whole or a range of it, as it was made."""
     stored, data = scope.file(violation_id, name)
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return ranged(data, range, kind, etag=f"{stored.id}-{name}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flows.casework.adjudication import Decision
-from flows.domain.events import Event
+from flows.domain.events import ENTRY, Event
 from flows.domain.review import DETECTED, STATES, State
 from flows.store.results import Entry
 from flows.store.violations import Wanted
@@ -87,7 +87,7 @@ class Violations:
         return detail_of(entry, decisions, self._bounds.person, base)
 
     def file(self, violation_id: str, name: str) -> tuple[Event, bytes]:
-        """A file of a violation's package, with the event that stored it.
+        """A file of a violation's package, or of its section's entry, with the event that stored it.
 
         Raises:
             Problem: 403 for somebody who does not see plates, 404 for a file that it does not hold.
@@ -100,7 +100,9 @@ class Violations:
         stored = entry.evidence
         if stored is None or name not in _names(stored):
             raise Problem(404, "its package holds no such file")
-        return stored, self._services.evidence.read(str(stored.data["folder"]), name)
+        side, _, plain = name.rpartition("/")
+        folder = stored.data["entry_folder" if side == ENTRY else "folder"]
+        return stored, self._services.evidence.read(str(folder), plain)
 
     def _wanted(self, asked: Asked) -> Wanted:
         districts = self._bounds.narrow(asked.districts, self._services.violations.districts)

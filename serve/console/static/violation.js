@@ -1,7 +1,7 @@
 // How a violation is told in one line, and the facts that a reviewer needs.
 
 import { h } from "./dom.js";
-import { day, measure, number, t, unit, when } from "./words.js";
+import { day, measure, moment, number, t, unit, when } from "./words.js";
 
 // A probability is told in per cent; its range is what any one look fewer would make of it, no interval of a measurement.
 const told = (m, value) => number(m.unit === "probability" ? 100 * value : value, 1);
@@ -24,6 +24,7 @@ export function facts(item) {
   for (const [name, value] of Object.entries(item.threshold || {}).filter(([name]) => name.endsWith("_kmh"))) rows.push([t(name.replace(/_kmh$/, "")), `${number(value, 1)} ${unit("km/h")}`]);
   rows.push([t("plate"), item.plate ? h("span.plate", item.plate.text, item.plate.confident ? "" : " ?") : t("unread")]);
   rows.push([t("article"), item.article || "-"], [t("time"), when(item.captured_at)], [t("camera"), `${item.camera}, ${item.district}`]);
+  if (item.entry) rows.push([moment("entry"), `${item.entry.camera}, ${when(item.entry.at)}${item.entry.plate ? `, ${item.entry.plate.text}` : ""}`]);
   const survey = item.calibration || {};
   if (survey.valid_until) rows.push([t("calibration"), `${survey.id || ""} ${t("valid_until")} ${day(survey.valid_until)}`]);
   if (item.clock?.source) rows.push([t("clock"), t(`clock.${item.clock.source}`)]);

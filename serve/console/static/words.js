@@ -65,6 +65,7 @@ const WORDS = {
   calibration: ["Түсіру негізі", "Калибровка", "Survey"],
   valid_until: ["жарамды", "действует до", "valid until"],
   decisions: ["Шешімдер", "Решения", "Decisions"],
+  doubted: ["Күмән тудыратыны", "Что вызывает сомнения", "What is in doubt"],
   problems: ["Дәлелдемеде жетіспейді", "В пакете не хватает", "Missing from the package"],
   clip: ["Бейнежазба", "Видеозапись", "Clip"],
   no_clip: ["Бейнежазба жоқ", "Видеозаписи нет", "There is no clip"],

@@ -99,6 +99,36 @@ def test_nobody_confirms_a_violation_before_its_picture_was_there_to_be_seen(nod
     assert told == [[], [], ["v1"]]
 
 
+def test_of_a_section_a_reviewer_sees_the_entry_beside_the_exit(node: Node) -> None:
+    told = node(
+        QUEUE
+        + """
+    const at = "2026-11-27T09:59:00Z";
+    const names = ["gate.jpg", "gate-crop.jpg", "plate.jpg"];
+    const both = {
+      rule: "section_speed", moments: [{ name: "gate", xyxy: [0, 0, 9, 9], at }],
+      entry: { camera: "gate-7", at, plate: { text: "123ABC02" }, moments: [{ name: "gate", xyxy: [0, 0, 9, 9], at }] },
+      evidence: [...names, ...names.map((name) => `entry/${name}`), "entry/clip.mp4"]
+        .map((name) => ({ name, href: `/pictures/${name}` })),
+      doubts: ["car at the entry, truck at the exit"] };
+    server((request) => queue(request, both));
+    await go("review", reviewer, "v1");
+    await pass(1000);
+    tell({ tabs: main.querySelectorAll("[role=tab]").map((tab) => tab.textContent),
+      crops: main.querySelector(".side").querySelectorAll("img").map((image) => image.getAttribute("alt")),
+      asked: asked.map(({ url }) => url).filter((url) => url.startsWith("/pictures/")), said: main.textContent });
+    """
+    )
+    assert told["tabs"] == ["entry of the section: at the gate", "at the gate"]
+    assert told["crops"] == [
+        "entry of the section: Plate", "entry of the section: Vehicle", "Plate", "Vehicle",
+    ]  # fmt: skip
+    pictures = {f"/pictures/{side}{name}.jpg" for side in ("", "entry/") for name in ("gate-crop", "plate")}
+    assert pictures | {"/pictures/entry/gate.jpg"} <= {*told["asked"]}
+    assert "truck at the exit" in told["said"]
+    assert "gate-7" in told["said"]
+
+
 @pytest.mark.parametrize(
     ("confident", "typed", "sent"),
     [

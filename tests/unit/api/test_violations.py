@@ -148,3 +148,34 @@ async def test_files_come_whole_and_in_ranges(api: Any) -> None:
     assert (await api.get(f"{base}/manifest.json")).status_code == 404
     assert (await api.get(f"{base}/clip.mp4", "auditor", districts=["almaly"])).status_code == 404
     assert (await api.get(f"{base}/..%2Fclip.mp4")).status_code in (404, 422)
+
+
+async def test_of_a_section_both_sides_are_seen(api: Any) -> None:
+    side = {
+        "camera": "esil-7", "at": AT.isoformat(), "plate": {"outcome": "read", "text": "123ABC02"},
+        "moments": [{"name": "gate", "at": AT.isoformat(), "xyxy": [1.0, 2.0, 3.0, 4.0]}],
+        "clock": {"source": "rtcp"}, "calibration": {"id": "survey-7"}, "evidence": "y/entry",
+    }  # fmt: skip
+    doubts = ["truck at the entry, car at the exit: see whether it is one vehicle"]
+    violation = speeding(0, rule="section_speed", entry=side, doubts=doubts)
+    package = stored(violation, "gate.jpg", "entry/gate.jpg")
+    package.data["entry_folder"] = "y/entry"
+    api.write(violation, package)
+    evidence = api.app.state.services.evidence
+    evidence.write(f"x/{violation.id}", {"gate.jpg": b"the exit"}, b"{}")
+    evidence.write("y/entry", {"gate.jpg": b"the entry", "clip.mp4": b"not told"}, b"{}")
+    seen = (await api.get(f"/violations/{violation.id}")).json()
+    assert seen["doubts"] == doubts
+    entry = seen["entry"]
+    assert (entry["camera"], entry["plate"]["text"], entry["moments"][0]["name"]) == (
+        "esil-7",
+        "123ABC02",
+        "gate",
+    )
+    assert (entry["clock"], entry["calibration"]) == ({"source": "rtcp"}, {"id": "survey-7"})
+    hrefs = {file["name"]: file["href"].removeprefix("/api/v1") for file in seen["evidence"]}
+    assert [(await api.get(href)).content for href in hrefs.values()] == [b"the exit", b"the entry"]
+    base = f"/violations/{violation.id}/files"
+    assert (await api.get(f"{base}/entry/clip.mp4")).status_code == 404
+    assert (await api.get(f"{base}/entry/..%2Fgate.jpg")).status_code in (404, 422)
+    assert "123ABC02" not in (await api.get(f"/violations/{violation.id}", "analyst")).text

@@ -68,3 +68,13 @@ def test_a_section_s_time_that_was_confirmed_for_another_plate_is_not_issued() -
     )
     with pytest.raises(StepRefused, match="paired"):
         step(other, "issue", OLGA, NOW)
+
+
+def test_a_section_s_time_of_which_one_package_is_lost_is_not_confirmed() -> None:
+    violation = section_speed(entry=None)
+    held = Case(violation, package(violation, missing=("entry_package",)), plate(violation))
+    case = _after(held, step(held, "claim", DANA, NOW))
+    with pytest.raises(StepRefused, match="package") as refused:
+        step(case, "confirm", DANA, NOW)
+    assert refused.value.code == "no_package"
+    assert step(case, "reject", DANA, NOW, reason="poor_evidence").data["state"] == "rejected"

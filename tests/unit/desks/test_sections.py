@@ -17,7 +17,9 @@ from flows.store.results import Entry
 
 TRAVEL_S = TERMS.length_m / 100 * 3.6
 NOW = START + timedelta(minutes=2)
-MANIFEST = json.dumps({"plate": {"outcome": "read", "text": "123ABC02", "confident": True}}).encode()
+PLATE = {"outcome": "read", "text": "123ABC02", "confident": True}
+HELD: dict[str, Any] = {"plate": PLATE, "files": [{"name": "gate.jpg"}, {"name": "clip.mp4"}]}
+MANIFEST = json.dumps(HELD).encode()
 
 
 class House:
@@ -158,9 +160,31 @@ def test_who_has_waited_a_day_for_a_package_is_told_of_without_it() -> None:
     assert desk.sweep() == []
 
 
+def test_the_files_of_both_packages_are_told_those_of_the_entry_by_their_side() -> None:
+    house = House()
+    desk = house.desk()
+    house.comes(desk, ENTRY)
+    violation, stored, _ = desk.take(LATER.event())
+    assert (violation.data["state"], violation.data["doubts"]) == ("stands", [])
+    assert stored.data["files"] == ["gate.jpg", "clip.mp4", "entry/gate.jpg", "entry/clip.mp4"]
+    assert stored.data["missing"] == []
+
+
+@pytest.mark.parametrize("lost", [ENTRY, LATER])
+def test_where_either_package_is_lost_a_person_looks_and_is_told_which(lost: Passage) -> None:
+    house = House()
+    house.owed = {lost.evidence}
+    desk = house.desk()
+    house.comes(desk, ENTRY)
+    violation, stored, *_ = desk.take(LATER.event())
+    assert violation.data["state"] == "needs_review"
+    assert f"{lost.role}: its package is not at hand" in str(violation.data["doubts"])
+    assert stored.data["missing"] == [f"{lost.role}_package"]
+
+
 def test_a_plate_that_cannot_be_understood_leaves_the_violation_to_a_person() -> None:
     house = House()
-    house.manifests[LATER.evidence] = json.dumps({"plate": {"outcome": "half read"}}).encode()
+    house.manifests[LATER.evidence] = json.dumps(HELD | {"plate": {"outcome": "half read"}}).encode()
     desk = house.desk()
     house.comes(desk, ENTRY)
     violation, stored = desk.take(LATER.event())

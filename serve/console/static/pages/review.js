@@ -120,6 +120,7 @@ function one(main, item, context, waiting = null, typed = item.plate?.text || ""
     h("div.case.judged",
       h("section.evidence", view.element),
       h("section.words", reading, h("div.steps", Object.values(buttons), patrolButton("violation", item, context.me)), reasons, facts(item),
+        item.doubts?.length > 0 && h("details", { open: true }, h("summary", t("doubted"), ` (${item.doubts.length})`), h("ul", item.doubts.map((doubt) => h("li", doubt)))),
         item.problems.length > 0 && h("details", { open: true }, h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
         item.decisions.length > 0 && h("details", h("summary", t("decisions"), ` (${item.decisions.length})`),
           h("ol.log", item.decisions.map((d) => h("li", h("b", t(`state.${d.state}`)), " ", d.by || d.who || "", " ", h("small", d.reason ? t(`why.${d.reason}`) : "", " ", d.detail || ""))))),
@@ -160,7 +161,10 @@ const stem = (name) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "-");
 // `shown` is called whenever a picture stands there, and at once where there is none.
 function viewer(item, shown) {
   const files = Object.fromEntries(item.evidence.map((file) => [file.name, file.href]));
-  const moments = item.moments.filter((m) => files[`${stem(m.name)}.jpg`]);
+  const [entry, own] = [["entry/", item.entry?.moments || []], ["", item.moments]];
+  const moments = [entry, own].flatMap(([side, known]) => known.map((m) => ({ ...m, side, file: side + stem(m.name) }))).filter((m) => files[`${m.file}.jpg`]);
+  const told = (side, text) => (side ? `${named("entry")}: ${text}` : text);
+  const title = (m) => told(m.side, named(m.name));
   if (!moments.length) {
     shown();
     return { element: h("p.empty", t("no_evidence")), keys: [], go() {}, clip() {}, step() {} };
@@ -169,15 +173,15 @@ function viewer(item, shown) {
   const overlay = s("svg.overlay", { "aria-hidden": "true" });
   const stage = h("div.stage", image, overlay);
   const strip = h("div.strip", { role: "tablist" });
-  const side = h("div.side");
+  const beside = h("div.side");
   let at = 0;
 
   async function show(index) {
     at = (index + moments.length) % moments.length;
     const moment = moments[at];
     [...strip.children].forEach((tab, i) => tab.setAttribute("aria-selected", String(i === at)));
-    image.alt = `${t(`rule.${item.rule}`)}: ${named(moment.name)}, ${when(moment.at)}`;
-    const url = await picture(files[`${stem(moment.name)}.jpg`]);
+    image.alt = `${t(`rule.${item.rule}`)}: ${title(moment)}, ${when(moment.at)}`;
+    const url = await picture(files[`${moment.file}.jpg`]);
     if (moments[at] !== moment) return; // another was asked for meanwhile
     image.src = url;
     const whole = await image.decode().then(() => true, () => false);
@@ -198,18 +202,27 @@ function viewer(item, shown) {
       s("text.on", { x: Math.min(x0, width - text.length * size * 0.6), y, "font-size": size }, text));
   }
 
-  strip.append(...moments.map((moment, i) => h("button", { role: "tab", onclick: () => show(i) }, named(moment.name))));
-  const clip = files["clip.mp4"] && player(files["clip.mp4"], t("clip"), picture(files[`${stem(moments[0].name)}.jpg`]));
-  const closest = [...moments].reverse().find((m) => files[`${stem(m.name)}-crop.jpg`]);
-  for (const [name, label] of [["plate.jpg", t("plate")], [closest && `${stem(closest.name)}-crop.jpg`, t("vehicle")]]) {
-    if (!name || !files[name]) continue;
-    const crop = h("img", { alt: label });
-    picture(files[name]).then((url) => { crop.src = url; });
-    side.append(h("figure", crop, h("figcaption", label)));
+  strip.append(...moments.map((moment, i) => h("button", { role: "tab", onclick: () => show(i) }, title(moment))));
+  const film = (side) => {
+    const href = files[`${side}clip.mp4`];
+    const first = moments.find((m) => m.side === side) || moments[0];
+    return href && player(href, told(side, t("clip")), picture(files[`${first.file}.jpg`]));
+  };
+  const [before, clip] = [film("entry/"), film("")];
+  for (const [side] of [entry, own]) {
+    const closest = [...moments].reverse().find((m) => m.side === side && files[`${m.file}-crop.jpg`]);
+    for (const [name, label] of [[`${side}plate.jpg`, t("plate")], [closest && `${closest.file}-crop.jpg`, t("vehicle")]]) {
+      if (!name || !files[name]) continue;
+      const crop = h("img", { alt: told(side, label) });
+      picture(files[name]).then((url) => { crop.src = url; });
+      beside.append(h("figure", crop, h("figcaption", told(side, label))));
+    }
   }
   show(0);
   return {
-    element: h("div.viewer", strip, stage, h("div.beside", side, h("figure.clip", clip ? [clip.element, h("figcaption", t("clip"))] : h("p.note", t("no_clip"))))),
+    element: h("div.viewer", strip, stage, h("div.beside", beside, h("figure.clip",
+      before && [before.element, h("figcaption", told("entry/", t("clip")))],
+      clip ? [clip.element, h("figcaption", t("clip"))] : h("p.note", t("no_clip"))))),
     keys: [[["←", "→"], t("keys.pictures")], ...(clip ? [["C", t("keys.clip")], [[",", "."], t("keys.frame")]] : [])],
     go: (by) => show(at + by),
     clip: () => clip?.play(),
