@@ -27,6 +27,18 @@ class SpeedBand(Config):
     article: str
 
 
+class EvidenceLaw(Config):
+    """What a package must hold; without it a violation needs review, and nobody can confirm it.
+
+    Attributes:
+        pictures: Pictures of decisive moments, of both cameras of a section in all.
+        clip_s: Seconds that each clip covers. Cameras keep 20 s: what asks for much more than 30 is never complete.
+    """
+
+    pictures: int = Field(default=2, ge=1, le=10)
+    clip_s: float = Field(default=10.0, gt=0, le=120)
+
+
 class RuleLaw(Config):
     """What the law says of one rule.
 
@@ -40,6 +52,7 @@ class RuleLaw(Config):
             none. Without any, those that are loaded are asked, and a person decides on whoever is on none of them.
         needs_review: A machine's verdict is never final.
         evaluated_may_stand: Except at a camera whose own evaluation report is good enough.
+        evidence: What its packages must hold, where that is not what the profile asks of all: the whole of it.
     """
 
     article: str
@@ -49,6 +62,7 @@ class RuleLaw(Config):
     exemption_lists: tuple[Name, ...] = ()
     needs_review: bool = False
     evaluated_may_stand: bool = False
+    evidence: EvidenceLaw | None = None
 
     @model_validator(mode="after")
     def _lists_have_an_age(self) -> RuleLaw:
@@ -71,13 +85,6 @@ class RuleLaw(Config):
         ('7', '7(2)')
         """
         return next((b.article for b in reversed(self.bands) if excess_kmh >= b.above_kmh), self.article)
-
-
-class EvidenceLaw(Config):
-    """What a package must hold."""
-
-    pictures: int = Field(default=2, ge=1, le=10)
-    clip_s: float = Field(default=10.0, gt=0, le=120)
 
 
 TASK_DAYS = 30
@@ -113,7 +120,7 @@ class JurisdictionProfile(Config):
         confirmed: True once counsel has confirmed every value.
         exemptions_max_age_h: How old a list may be that the site file names for a rule on which the law states no age.
         rules: The law on each rule, by the rule's kind.
-        evidence: What a package must hold.
+        evidence: What a package must hold, unless the law on its rule says otherwise.
         retention: How long things are kept.
         searches: What is asked of searches, by purpose; there are none for purposes that are not named.
     """
@@ -153,9 +160,11 @@ class JurisdictionProfile(Config):
         said = self.model_dump(mode="json", exclude=set() if self.country else {"country"})
         if self.retention.task_days == TASK_DAYS:
             del said["retention"]["task_days"]
-        for rule in said["rules"].values():
-            if not rule["exemption_lists"]:
-                del rule["exemption_lists"]
+        for law in said["rules"].values():
+            if not law["exemption_lists"]:
+                del law["exemption_lists"]
+            if law["evidence"] is None:
+                del law["evidence"]
         text = json.dumps(said, sort_keys=True, ensure_ascii=False)
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
@@ -167,6 +176,10 @@ class JurisdictionProfile(Config):
     def law(self, kind: str) -> RuleLaw:
         """The law on a rule; without an article, and for review only, where the profile says nothing of it."""
         return self.rules.get(kind, RuleLaw(article="", needs_review=True))
+
+    def evidence_for(self, kind: str) -> EvidenceLaw:
+        """What a package of a rule must hold."""
+        return self.law(kind).evidence or self.evidence
 
     def search_terms(self, purpose: str) -> SearchTerms:
         """What is asked of a search.

@@ -7,6 +7,9 @@ from typing import Any
 
 from flows.domain.events import Event, KeyMoment
 from flows.domain.passages import Passage, SectionTerms, told
+from flows.domain.plates import PlateRecord
+from flows.evidence.package import EvidenceContext, Manifest, ModelRef, PackagedFile
+from flows.jurisdiction import JurisdictionProfile
 
 START = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)
 TERMS = SectionTerms(
@@ -42,6 +45,22 @@ def passage(role: str, at_s: float, plate: str = "hash-a", **changes: Any) -> Pa
     }
     made = Passage.model_validate(values | changes)
     return Passage.of(told(made.event(), plate, "0" * 64))
+
+
+def manifest_of(made: Passage, profile: JurisdictionProfile | None = None, **changes: Any) -> dict[str, Any]:
+    """Its package's manifest, as the camera wrote it: a picture, a plate, no clip."""
+    picture = PackagedFile(
+        name="gate.jpg", kind="picture", media_type="image/jpeg", size=7, sha256="0" * 64, captured_at=made.at
+    )
+    context = EvidenceContext(
+        site="almaty", camera_id=made.camera, district=made.district, software="0", profile=profile,
+        detector=ModelRef(name="embedded", sha256="ab" * 32),
+    )  # fmt: skip
+    plate = PlateRecord(outcome="read", text="123ABC02", confident=True)
+    written = Manifest(
+        event=made.event(), context=context, files=[picture], clip=None, plate=plate, problems=[]
+    )
+    return written.model_dump(mode="json") | changes
 
 
 def told_event(made: Passage) -> Event:

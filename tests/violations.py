@@ -44,7 +44,7 @@ def package(
     """Its package is stored."""
     data: dict[str, Any] = {
         "violation": of.id, "detector": {"name": model, "sha256": sha256}, "files": list(files),
-        "missing": list(missing),
+        "completeness": {"missing": list(missing)},
     }  # fmt: skip
     return Event.of(
         EVIDENCE_STORED, camera_id="lane-1", district="alatau", at=of.time, data=data, key=(of.id,)

@@ -94,7 +94,7 @@ def package() -> bytes:
         store = EvidenceStore(folder)
         store.set_up()
         source = FileVideo("gantry", PACKAGED / "gantry.mp4", started_at=STARTED_AT)
-        queue = EvidenceQueue(source.ring, store, context, profile.evidence.clip_s)
+        queue = EvidenceQueue(source.ring, store, context)
         told: list[Event] = []
         for frame in source.frames():
             if frame.at >= event.time and not len(queue) and not told:

@@ -1,7 +1,8 @@
 """What becomes of a violation: it stands, is dismissed, waits for a fresh list, or needs a person. Pure logic.
 
 A violation that depends on no list needs no decision: it is what its ``state`` says. One that does is decided
-when its plate is known (``dome.plate.read.v1``) and the lists that it names are fresh. *Fresh* means
+when its plate is known (``dome.plate.read.v1``) and the lists that it names are fresh; one whose package lacks what
+the law asks needs a person. *Fresh* means
 issued no earlier than the profile's ``exemptions_max_age_h`` before the violation was captured: whether a
 decision is made at once or a month later, the same lists give the same decision.
 
@@ -11,8 +12,8 @@ with the highest ``number`` holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -24,13 +25,22 @@ from flows.domain.review import MACHINE_STATES, Export, MachineState, ReviewReas
 
 Reason = Literal[
     "not_exempt", "exempt", "near_exempt", "stale_list", "plate_unread", "law_asks_review", "lists_unnamed",
-    "withdrawn", "independent", "duplicate",
+    "withdrawn", "independent", "duplicate", "incomplete",
 ]  # fmt: skip
 """``near_exempt``: it would be exempt if letters that look alike were misread; ``lists_unnamed``: it is on none of the
 lists that happen to be loaded, and nobody said which there must be; ``independent``: it depends on no list;
-``duplicate``: another violation tells of the same deed, and has a package."""
+``duplicate``: another violation tells of the same deed, and has a package;
+``incomplete``: its package lacks what the law asks."""
 EVERY: Final = "*"
 """Instead of a list's name: all there are."""
+LACKS: Final = {
+    "pictures": "pictures",
+    "clip": "a clip",
+    "clip_short": "a clip of the required length",
+    "entry_package": "the package of the section's entry",
+    "exit_package": "the package of the section's exit",
+}
+"""What a package may lack of what the law asks, in words."""
 READER: Final = "reader:"
 """Before the name of a withdrawn plate reader: what was measured holds, but nobody knows whose it is."""
 
@@ -131,6 +141,12 @@ class Case:
         return self.violation.data.get("state", "stands")  # type: ignore[return-value]
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """What its package lacks of what the law asks; nothing where nobody checked (``law``) or there is none yet."""
+        said = _inside(self.evidence.data, "completeness") if self.evidence is not None else None
+        return tuple(name for name in _inside(said, "missing") or () if name != "law")
+
+    @property
     def plate(self) -> str:
         """Its plate: a person's reading, else a machine's that was sure and not withdrawn; empty if none is known."""
         if self.decision is not None and self.decision.plate:
@@ -161,6 +177,14 @@ def judge(case: Case, lists: Mapping[str, ExemptionList], withdrawn: str = "") -
         withdrawn: What the violation rests on and may no longer (``calibration:ID``); empty if nothing. Without its
             plate reader (``reader:NAME``) it needs a person who reads the plate, unless one has.
     """
+    found = _judged(case, lists, withdrawn)
+    if found.state == "stands" and case.missing:
+        told = f"its package lacks {lacking(case.missing)}"
+        return replace(found, state="needs_review", reason="incomplete", detail=told)
+    return found
+
+
+def _judged(case: Case, lists: Mapping[str, ExemptionList], withdrawn: str) -> Finding:
     if case.decision is not None and (case.state, case.decision.reason) == ("dismissed", "duplicate"):
         return Finding("dismissed", "duplicate", case.decision.detail, withdrawn=withdrawn)
     if withdrawn.startswith(READER):
@@ -177,6 +201,15 @@ def judge(case: Case, lists: Mapping[str, ExemptionList], withdrawn: str = "") -
     if not case.plate:
         return Finding("needs_review", "plate_unread", f"the plate is unread; ask {', '.join(case.lists)}")
     return _by_lists(case, _named(case.lists, lists))
+
+
+def lacking(missing: Iterable[str]) -> str:
+    """What a package lacks, in words; where nobody knows what the law asks (``law``), nothing.
+
+    >>> lacking(["pictures", "clip_short"])
+    'pictures, a clip of the required length'
+    """
+    return ", ".join(LACKS.get(name, name) for name in missing if name != "law")
 
 
 def decision_event(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from flows.casework.adjudication import READER, Case, Decision, judge
+from flows.casework.adjudication import READER, Case, Decision, judge, lacking
 from flows.casework.exemptions import ExemptionList
 from flows.domain.errors import FieldError
 from flows.domain.events import DECISION, Event
@@ -52,7 +52,7 @@ def step(
         NotTheirs: If the person may not.
         StepRefused: If the violation is not in a state for it, or its plate is exempt, unknown or not yet
             checked against a fresh list, or is not the one by which the two cameras of a section were paired; or, to
-            confirm it, if its package is not stored (yet).
+            confirm it, if its package is not stored (yet), or lacks what the law asks.
         FieldError: If the reason does not belong to the step, or a plate to nothing.
     """
     state = take(action, case.state, person, holder=holder_of(case), before=_before(case))
@@ -60,9 +60,8 @@ def step(
     held = case.decision
     if action == "issue" and held is not None and held.by == person.sub:
         raise StepRefused(f"issue: {person.sub} confirmed it; expected another person", code="four_eyes")
-    if action == "confirm" and case.violation.data.get("evidence") and not has_package(case):
-        told = "confirm: expected its evidence package to be stored, got none; wait for it, or reject it"
-        raise StepRefused(told, code="no_package")
+    if action == "confirm" and case.violation.data.get("evidence"):
+        _require_package(case)
     decision = _next(case, action, state, why, person.sub, at).model_copy(update={"detail": detail})
     if plate:
         decision = decision.model_copy(update={"plate": normal_plate(plate)})
@@ -94,15 +93,25 @@ def is_repeated(
 
 
 def has_package(case: Case) -> bool:
-    """Of a section speed packages are told though one could not be read: it is missing, or there are no files."""
-    said = case.evidence.data if case.evidence is not None else {}
-    return bool(said.get("files")) and not said.get("missing")
+    """Of a section speed packages are told though none could be read: of no files then."""
+    return case.evidence is not None and bool(case.evidence.data.get("files"))
 
 
 def lease_over(case: Case, at: datetime) -> Event:
     """The decision that gives a violation back whose reviewer has gone away."""
     state = _before(case) if _before(case) in DETECTED else "needs_review"
     return _event(case, _next(case, "release", state, "lease_over", "machine", at))  # type: ignore[arg-type]
+
+
+def _require_package(case: Case) -> None:
+    """Raises StepRefused if there is no package, or it lacks what the law asks of one."""
+    if not has_package(case):
+        told = "confirm: expected its evidence package to be stored, got none; wait for it, or reject it"
+        raise StepRefused(told, code="no_package")
+    if case.missing:
+        lacks = lacking(case.missing)
+        told = f"confirm: expected an evidence package with all that the law asks, got one without {lacks}; reject it"
+        raise StepRefused(told, code="incomplete")
 
 
 def _before(case: Case) -> str:

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from flows.casework.adjudication import lacking
 from flows.domain.events import Event, Measured, Violation
 from flows.domain.passages import Passage, SectionTerms
 
@@ -279,7 +280,7 @@ def average_speed(terms: SectionTerms, travel_s: float, sd_s: float) -> tuple[Me
     return _measured(value_kmh, value_kmh * share, 2, "km/h"), _measured(travel_s, COVERAGE * sd_s, 3, "s")
 
 
-def violation_of(match: Match, plates: Mapping[str, Any], unseen: Sequence[str] = ()) -> Event:
+def violation_of(match: Match, plates: Mapping[str, Any], missing: Sequence[str] = ()) -> Event:
     """The event of a drive that :attr:`Match.exceeds`, stated for the exit camera.
 
     Its id follows from the exit passage, however often and in whichever order the two were told.
@@ -287,14 +288,15 @@ def violation_of(match: Match, plates: Mapping[str, Any], unseen: Sequence[str] 
     Args:
         match: The drive.
         plates: What the packages say of the plate: ``entry`` and ``exit``, each as its manifest states it.
-        unseen: Those of both whose package shows nothing: a person must know.
+        missing: What both packages lack of what the law asks: a person must know.
     """
     entry, exit, terms = match.entry, match.exit, match.terms
     doubts = [
         *match.doubts,
         *(f"{side}: its plate's text is not at hand" for side in SIDES if not plates.get(side)),
     ]
-    doubts += [f"{side}: its package is not at hand" for side in unseen]
+    if lacks := lacking(missing):
+        doubts.append(f"missing from the evidence: {lacks}")
     review = terms.needs_review or bool(doubts)
     payload = Violation(
         rule="section_speed",

@@ -19,8 +19,9 @@ from flows.domain.events import DECISION, Event, Measured
 from flows.domain.frames import VOUCHED_CLOCKS
 from flows.domain.leads import LEAD
 from flows.domain.plates import PLATE_READ, PlateRecord
+from flows.evidence.completeness import Completeness, completeness, span_of
 from flows.evidence.package import Manifest
-from flows.jurisdiction import EvidenceLaw, JurisdictionProfile
+from flows.jurisdiction import JurisdictionProfile
 
 Role = Literal["event", "entry"]
 
@@ -101,27 +102,6 @@ class Decided(_Model):
     by: str
     decided_at: AwareDatetime
     because: str = ""
-
-
-class Completeness(_Model):
-    """What the law asks of a package, and what is there.
-
-    Attributes:
-        law: What the profile asks; None where the profile is not at hand, and then nothing was checked.
-        pictures: Pictures there are.
-        clip_s: Seconds that the shortest clip covers; 0 without one.
-        missing: ``pictures``, ``clip``, ``clip_short``, ``plate`` or ``law``.
-    """
-
-    law: EvidenceLaw | None
-    pictures: int
-    clip_s: float
-    missing: tuple[str, ...]
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything is there."""
-        return not self.missing
 
 
 class Facts(_Model):
@@ -225,6 +205,7 @@ def facts_of(
     zone = profile.timezone if profile is not None else "UTC"
     decisions = [_decided(e) for e in record if e.type == DECISION]
     plate, plate_by = _plate(record, main.manifest)
+    law = profile.evidence_for(_text(data.get("rule"))) if profile is not None else None
     return Facts(
         id=event.id,
         type=event.type,
@@ -251,38 +232,10 @@ def facts_of(
         exemptions_asked=_sequence(data.get("exemptions")),
         lists=_lists(record),
         decisions=decisions,
-        completeness=completeness(parts, profile.evidence if profile is not None else None, withheld),
+        completeness=completeness([p.manifest for p in parts], law, withheld),
         problems=[f"{p.manifest.context.camera_id}: {said}" for p in parts for said in p.manifest.problems],
         record_until=max(_made_at(e) for e in record),
     )
-
-
-def completeness(
-    parts: Sequence[Part], law: EvidenceLaw | None, withheld: Sequence[str] = ()
-) -> Completeness:
-    """What the law asks of a package, and what is there: pictures in all, and each camera's clip."""
-    files = [
-        f
-        for p in parts
-        for f in p.manifest.files
-        if f"{p.manifest.context.camera_id}/{f.name}" not in withheld
-    ]
-    pictures = sum(f.kind == "picture" for f in files)
-    spans_s = [_span_s(p.frames) if any(f.kind == "clip" and f in files for f in p.manifest.files) else 0.0
-               for p in parts]  # fmt: skip
-    clip_s = round(min(spans_s), 3)
-    if law is None:
-        return Completeness(law=None, pictures=pictures, clip_s=clip_s, missing=("law",))
-    missing = ["pictures"] if pictures < law.pictures else []
-    if clip_s == 0:
-        missing.append("clip")
-    elif clip_s < law.clip_s - _SLACK_S:
-        missing.append("clip_short")
-    return Completeness(law=law, pictures=pictures, clip_s=clip_s, missing=tuple(missing))
-
-
-_SLACK_S = 1.0
-"""A clip ends with a whole frame and may begin or end half a second off (:mod:`flows.sources.remux`)."""
 
 
 def _camera(part: Part, event: Event, profile: JurisdictionProfile | None) -> CameraFacts:
@@ -296,7 +249,7 @@ def _camera(part: Part, event: Event, profile: JurisdictionProfile | None) -> Ca
     clock = _mapping(said.get("clock"))
     day = profile.local_day(event.time) if profile is not None else event.time.astimezone(UTC).date()
     frames = part.frames
-    span_s = _span_s(frames)
+    span_s = span_of([f.pts_us for f in frames])
     return CameraFacts(
         camera=context.camera_id,
         role=part.role,
@@ -405,14 +358,6 @@ def _made_at(event: Event) -> datetime:
     except ValueError:
         at = event.time
     return (at if at.tzinfo else event.time).astimezone(UTC)
-
-
-def _span_s(frames: Sequence[FrameRow]) -> float:
-    """Seconds from the first frame to the end of the last, which is shown as long as the one before it."""
-    if len(frames) < 2:
-        return 0.0
-    last = frames[-1].captured_at - frames[-2].captured_at
-    return (frames[-1].captured_at - frames[0].captured_at + last).total_seconds()
 
 
 def _digest(value: Any) -> str:

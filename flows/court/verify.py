@@ -34,11 +34,12 @@ from flows.court.contents import (
 )
 from flows.court.credentials import CredentialError, check_copy
 from flows.court.essence import SIGNABLE, same_essence
-from flows.court.facts import Facts, Part, clock_unfit, completeness, valid_on
+from flows.court.facts import Facts, Part, clock_unfit, valid_on
 from flows.court.frames import FrameRow, from_csv, wrong_frames
 from flows.court.identity import fingerprint, is_development, subject, vouched
 from flows.court.stamps import StampError, check_stamp
 from flows.domain.events import EVIDENCE_STORED, Event
+from flows.evidence.completeness import completeness
 from flows.evidence.package import Manifest, sha256
 
 MOST_JSON: Final = 16 * 2**20
@@ -388,7 +389,7 @@ class _Check:
             self._fault(MANIFEST, "names no camera's manifest")
             return
         kept_back = [w.name for w in manifest.withheld]
-        found = completeness(parts, facts.completeness.law, kept_back)
+        found = completeness([p.manifest for p in parts], facts.completeness.law, kept_back)
         if list(found.missing) != manifest.missing or found != facts.completeness:
             self._fault(FACTS, "what it says is missing is not what is missing")
         for name in found.missing:

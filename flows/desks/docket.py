@@ -72,15 +72,15 @@ class Docket:
 
     def wants(self, line: Line) -> bool:
         """Whether an event may bring a decision."""
-        return line.type == PLATE_READ or line.state == "undecided"
+        return line.type == PLATE_READ or line.state == "undecided" or line.incomplete
 
     def take(self, event: Event) -> list[Event]:
-        """Called when a violation or its plate was written: its decision, if it can be made now.
+        """Called when a violation, its plate or its package was written: its decision, if it can be made now.
 
         Raises:
             StoreError: If Redis is away; :meth:`sweep` makes up for it.
         """
-        about = str(event.data["violation"] if event.type == PLATE_READ else event.id)
+        about = str(event.data.get("violation") or event.id)
         return list(self._decide([about], self._lists.lists()))
 
     def sweep(self) -> list[Event]:
@@ -106,7 +106,8 @@ class Docket:
     def _decide(self, ids: Sequence[str], lists: Mapping[str, ExemptionList]) -> Iterator[Event]:
         for entry in _entries(self._archive, ids):
             case = entry.case
-            if case.state not in WAITING or not (case.read is not None or self._overdue(entry)):
+            due = case.state in WAITING and (case.read is not None or self._overdue(entry))
+            if not due and not (case.state == "stands" and case.missing):
                 continue
             finding = judge(case, lists)
             if not decided_so(case, finding):

@@ -9,16 +9,18 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from flows.casework.sections import Match, SectionBook, violation_of
 from flows.domain.errors import EvidenceAway, StoreError
 from flows.domain.events import ENTRY, EVIDENCE_STORED, PASSAGE, Event
 from flows.domain.passages import Passage
 from flows.domain.plates import PlateRecord, plate_event
+from flows.evidence.completeness import Completeness, completeness
+from flows.evidence.package import Manifest
 from flows.store.evidence import MANIFEST
 from flows.store.lines import Line
 from flows.store.owed import Owed
@@ -49,14 +51,25 @@ class Packages(Protocol):
     def keep(self, folder: str, violation: str) -> None: ...
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Told:
-    """What one side's package says: its files, the plate, what it lacks in words, and by which detector."""
+    """What one side's package holds, None where nobody can tell, and what it lacks, in words."""
 
-    files: list[str] = field(default_factory=list)
-    plate: Any = None
-    problems: list[str] = field(default_factory=list)
-    detector: Any = None
+    held: Manifest | None = None
+    problems: Sequence[str] = ()
+
+    @property
+    def files(self) -> list[str]:
+        return [file.name for file in self.held.files] if self.held is not None else []
+
+    @property
+    def plate(self) -> PlateRecord | None:
+        return self.held.plate if self.held is not None else None
+
+    @property
+    def shows(self) -> bool:
+        """Whether there is a picture of it."""
+        return self.held is not None and any(file.kind == "picture" for file in self.held.files)
 
 
 class SectionDesk:
@@ -154,9 +167,10 @@ class SectionDesk:
 
     def _stated(self, match: Match, patient: bool) -> Iterator[Event]:
         """The violation, its packages, stored when the vehicle passed, and its plate, read then."""
-        told = {side.role: self._told_by(side, patient) for side in (match.entry, match.exit)}
-        unseen = [role for role, side in told.items() if not side.files]
-        violation = violation_of(match, {role: side.plate for role, side in told.items()}, unseen)
+        told: dict[str, _Told] = {s.role: self._told_by(s, patient) for s in (match.entry, match.exit)}
+        complete = _completeness(told)
+        plates = {role: side.plate.model_dump(mode="json") for role, side in told.items() if side.plate}
+        violation = violation_of(match, plates, complete.missing)
         for side in (match.entry, match.exit):
             self._keep(side, violation)
         yield violation
@@ -174,13 +188,13 @@ class SectionDesk:
                 "manifest_sha256": match.exit.manifest_sha256,
                 "entry_manifest_sha256": match.entry.manifest_sha256,
                 "files": [*exit.files, *(f"{ENTRY}/{name}" for name in told["entry"].files)],
-                "missing": [f"{role}_package" for role in unseen],
+                "completeness": complete.model_dump(mode="json"),
                 "problems": [problem for side in told.values() for problem in side.problems],
-                "detector": exit.detector,
+                "detector": exit.held.context.detector.model_dump() if exit.held is not None else None,
             },
         )
         if exit.plate:
-            yield plate_event(violation, PlateRecord.model_validate(exit.plate))
+            yield plate_event(violation, exit.plate)
 
     def _told_by(self, passage: Passage, patient: bool) -> _Told:
         """What its package says; without it the violation has no plate in words, and a person looks.
@@ -197,22 +211,19 @@ class SectionDesk:
                     raise
             log.warning("passage %s: %s", passage.id, error)
             return _Told(problems=[f"{passage.role}: its package cannot be read"])
-        if not isinstance(found, dict):
-            return _Told(problems=[f"{passage.role}: its package cannot be understood"])
-        told = _Told(
-            [file["name"] for file in found.get("files", [])],
-            found.get("plate"),
-            list(found.get("problems", [])),
-            found.get("context", {}).get("detector"),
-        )
+        problems = []
         try:
-            if told.plate:
-                PlateRecord.model_validate(told.plate)
+            PlateRecord.model_validate(found.get("plate") or {"outcome": "unread"})
+        except (ValueError, AttributeError) as error:
+            log.warning("passage %s: %s", passage.id, error)
+            problems = [f"{passage.role}: what its package says of the plate cannot be understood"]
+            found = {**found, "plate": None} if isinstance(found, dict) else found
+        try:
+            held = Manifest.model_validate(found)
         except ValueError as error:
             log.warning("passage %s: %s", passage.id, error)
-            told.plate = None
-            told.problems.append(f"{passage.role}: what its package says of the plate cannot be understood")
-        return told
+            return _Told(problems=[f"{passage.role}: its package cannot be understood"])
+        return _Told(held, [*held.problems, *problems])
 
     def _keep(self, passage: Passage, violation: Event) -> None:
         try:
@@ -226,3 +237,12 @@ class SectionDesk:
         self._owed.owe(self._freed)
         self._freed = []
         self._owed.pay()
+
+
+def _completeness(sides: Mapping[str, _Told]) -> Completeness:
+    """What the law asks of both packages together; of each side there must be a picture."""
+    held = [side.held for side in sides.values() if side.held is not None]
+    profile = next((manifest.context.profile for manifest in reversed(held)), None)
+    found = completeness(held, profile.evidence_for("section_speed") if profile is not None else None)
+    unseen = [f"{role}_package" for role, side in sides.items() if not side.shows]
+    return found.model_copy(update={"missing": (*unseen, *found.missing)})

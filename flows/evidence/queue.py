@@ -31,12 +31,14 @@ from flows.domain.passages import told
 from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.sightings import seen, unseen
 from flows.evidence.beltstage import UNAVAILABLE, BeltStage
+from flows.evidence.completeness import completeness
 from flows.evidence.package import EvidenceContext, Manifest, sha256
 from flows.evidence.packing import Footage, Packing, crops_of, moments_of
 from flows.evidence.pinned import PinShelf
 from flows.evidence.platestage import END_PATIENCE_S, PAUSES_S, PlateStage, has_plate
 from flows.evidence.unfinished import Unfinished
 from flows.evidence.viewshelf import MAX_VIEW_BYTES, ViewShelf
+from flows.jurisdiction import EvidenceLaw
 from flows.sources.packets import RingPacket
 from flows.sources.ring import PacketRing
 from flows.store.evidence import MANIFEST, EvidenceStore
@@ -86,7 +88,7 @@ class EvidenceQueue:
         ring: The camera's encoded packets.
         store: Where packages go.
         context: What is the same for all packages of this camera.
-        clip_s: Wanted length of a clip, seconds.
+        clip_s: Wanted length of a clip, seconds, where the context names no profile whose law asks for one.
         hash_plate: The keyed hash of a plate that is surely read; else empty.
         plates: Reads the vehicle's plate; None where nobody does.
         belts: Decides what becomes of candidates of the seat-belt rule; None where nobody does.
@@ -116,7 +118,7 @@ class EvidenceQueue:
         self._unfinished = unfinished
         self._left = unfinished.left() if unfinished is not None else []
         self._left_due_s = 0.0
-        self._clip = timedelta(seconds=clip_s)
+        self._clip_s = clip_s
         self._lock = threading.Lock()
         self._making = threading.Lock()
         self._waiting: list[_Waiting] = []
@@ -141,8 +143,9 @@ class EvidenceQueue:
         shown = [m.at for m in moments if moments[-1].at - m.at <= _REACH]
         first, last = shown[0], shown[-1]
         middle = first + (last - first) / 2
-        from_at = min(first - _MARGIN, middle - self._clip / 2)
-        to_at = max(last + _MARGIN, middle + self._clip / 2)
+        law = _law(event, self._context)
+        half = timedelta(seconds=law.clip_s if law is not None else self._clip_s) / 2
+        from_at, to_at = min(first - _MARGIN, middle - half), max(last + _MARGIN, middle + half)
         pinned = {m.at: packets for m in moments if (packets := self.pins.packets(m.at))}
         around = shown[len(shown) // 2]
         waiting = _Waiting(event, moments, from_at, to_at, around, self._ring.since(from_at), pinned)
@@ -421,6 +424,7 @@ class EvidenceQueue:
         held = Manifest.model_validate_json(manifest)
         if event.type == PASSAGE:
             return [told(event, self._hash_plate(held.plate), sha256(manifest))]
+        told_of = completeness([held], _law(event, held.context))
         stored = Event.of(
             EVIDENCE_STORED,
             camera_id=self._context.camera_id,
@@ -432,11 +436,20 @@ class EvidenceQueue:
                 "folder": folder,
                 "manifest_sha256": sha256(manifest),
                 "files": [f.name for f in held.files],
+                "completeness": told_of.model_dump(mode="json"),
                 "problems": held.problems,
                 "detector": held.context.detector.model_dump(),
             },
         )
         return [stored] if held.plate is None else [plate_event(event, held.plate), stored]
+
+
+def _law(event: Event, context: EvidenceContext) -> EvidenceLaw | None:
+    """What the law asks of an event's package; None where no profile is known, and of what accuses nobody."""
+    if context.profile is None or event.type in OBJECT_EVENTS:
+        return None
+    kind = "section_speed" if event.type == PASSAGE else str(event.data.get("rule", ""))
+    return context.profile.evidence_for(kind)
 
 
 def _joined(held: list[RingPacket], newer: list[RingPacket]) -> list[RingPacket]:

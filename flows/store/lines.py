@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from flows.domain.errors import FieldError
-from flows.domain.events import DECISION, Event
+from flows.domain.events import DECISION, EVIDENCE_STORED, Event
 from flows.domain.plates import PLATE_READ
 from flows.domain.platetext import normal_plate
 from flows.domain.review import severity
@@ -33,6 +33,7 @@ class _Data(BaseModel):
     text: Any = ""
     plate: Any = ""
     export: str = Field(default="", max_length=40)
+    completeness: dict[str, Any] | None = None
 
 
 class _Envelope(BaseModel):
@@ -64,6 +65,7 @@ class Line:
         severity: How much a violation presses, 1 to 9; 0 for other events.
         plate: What was read on a violation's vehicle, or what a person read there instead.
         export: What the electronic proceedings are to be told; empty for nothing.
+        incomplete: A package that lacks what the law asks.
     """
 
     json: bytes
@@ -79,6 +81,7 @@ class Line:
     severity: int = 0
     plate: str = ""
     export: str = ""
+    incomplete: bool = False
 
     @classmethod
     def of(cls, event: Event | bytes | Line) -> Line:
@@ -113,6 +116,7 @@ class Line:
             severity=severity(data.rule, data.measured, data.threshold) if violates else 0,
             plate=_plate(envelope.type, data),
             export=data.export if decides else "",
+            incomplete=envelope.type == EVIDENCE_STORED and bool((data.completeness or {}).get("missing")),
         )
 
 

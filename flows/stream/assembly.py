@@ -99,9 +99,8 @@ def evidence_of(
         source.ring,
         EvidenceStore(around.settings.evidence),
         EvidenceContext.of(around.site, camera, detector, around.software, profile),
-        profile.evidence.clip_s,
-        hash_plate,
-        PlateStage(readers.plates, profile.plates) if around.plates else None,
-        BeltStage(readers.belts) if around.belts else None,
+        hash_plate=hash_plate,
+        plates=PlateStage(readers.plates, profile.plates) if around.plates else None,
+        belts=BeltStage(readers.belts) if around.belts else None,
         unfinished=unfinished,
     )

@@ -142,6 +142,10 @@ class ViolationDetail(ViolationRow):
     evidence: list[EvidenceFile] = Field(default_factory=list)
     entry: EntrySide | None = Field(default=None, description="Of a section speed.")
     doubts: list[str] = Field(default_factory=list, description="Why a person must look, in words.")
+    missing: list[str] = Field(
+        default_factory=list,
+        description="What its package lacks of what the law asks: it cannot be confirmed.",
+    )
     problems: list[str] = Field(default_factory=list, description="What its package lacks, in words.")
     decisions: list[Decision] = Field(default_factory=list, description="Oldest first; the last one holds.")
     steps: list[Action] = Field(default_factory=list, description="What you may do with it now.")
@@ -167,6 +171,7 @@ def detail_of(entry: Entry, decisions: list[Decision], person: Person, base: str
         exemptions=list(case.lists),
         detector=stored.get("detector"),
         evidence=[EvidenceFile(name=n, href=f"{base}/{n}") for n in names if person.sees_plates],
+        missing=list(case.missing),
         problems=[str(p) for p in stored.get("problems", ())],
         decisions=shown,
         steps=possible(case.state, person, holder_of(case)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from evidencestore import store_in
-from sections import START, TERMS, passage
+from sections import START, TERMS, manifest_of, passage
 from typer.testing import CliRunner
 from violations import AT, package, permits, plate, violation
 
@@ -93,8 +93,7 @@ class House:
         """A passage whose package lies in the evidence store."""
         made = passage(role, at_s, plate, **k)
         record = {"outcome": "read", "text": text, "confident": True}
-        context = {"detector": {"name": "embedded", "sha256": "ab" * 32}}
-        manifest = {"plate": record, "files": [{"name": "gate.jpg"}], "problems": [], "context": context}
+        manifest = manifest_of(made, plate=record)
         self.evidence.write(made.evidence, {"gate.jpg": b"picture"}, json.dumps(manifest).encode())
         return made.event()
 

@@ -118,6 +118,24 @@ def test_what_is_kept_as_usual_is_no_other_version(tmp_path: Path) -> None:
     assert versions[0] == versions[1] != versions[2]
 
 
+def test_a_rule_may_ask_for_other_evidence_than_the_rest(
+    tmp_path: Path,
+) -> None:
+    text = MINE.format(timezone="Asia/Almaty", tolerance=3)
+    (tmp_path / "mine.yaml").write_text(text)
+    plain = load_profile("mine.yaml", tmp_path)
+    (tmp_path / "mine.yaml").write_text(
+        text.replace("tolerance_kmh: 3,", "tolerance_kmh: 3, evidence: {pictures: 3, clip_s: 5},")
+    )
+    mine = load_profile("mine.yaml", tmp_path)
+    asked = [
+        (law.pictures, law.clip_s) for law in (mine.evidence_for(kind) for kind in ("speeding", "red_light"))
+    ]
+    assert asked == [(3, 5.0), (2, 10.0)]
+    assert plain.evidence_for("speeding") == plain.evidence
+    assert plain.version != mine.version
+
+
 @pytest.mark.parametrize("name", profile_names())
 def test_every_built_in_profile_says_how_long_a_patrol_s_task_is_kept(name: str) -> None:
     assert "task_days" in load_profile(name).retention.model_fields_set

@@ -66,6 +66,7 @@ const WORDS = {
   valid_until: ["жарамды", "действует до", "valid until"],
   decisions: ["Шешімдер", "Решения", "Decisions"],
   doubted: ["Күмән тудыратыны", "Что вызывает сомнения", "What is in doubt"],
+  law_asks: ["Заң талап етеді, бірақ жоқ: растауға болмайды", "Закон требует, но этого нет: подтвердить нельзя", "The law asks for it, and it is not there: not to be confirmed"],
   problems: ["Дәлелдемеде жетіспейді", "В пакете не хватает", "Missing from the package"],
   clip: ["Бейнежазба", "Видеозапись", "Clip"],
   no_clip: ["Бейнежазба жоқ", "Видеозаписи нет", "There is no clip"],

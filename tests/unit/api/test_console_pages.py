@@ -99,6 +99,19 @@ def test_nobody_confirms_a_violation_before_its_picture_was_there_to_be_seen(nod
     assert told == [[], [], ["v1"]]
 
 
+def test_a_reviewer_is_told_what_the_law_asks_and_the_package_lacks(node: Node) -> None:
+    told = node(
+        QUEUE
+        + """
+    server((request) => queue(request, { missing: ["pictures", "clip_short"] }));
+    await go("review", reviewer, "v1");
+    await pass(1000);
+    tell(main.querySelector("p.bad").textContent);
+    """
+    )
+    assert told.endswith(": pictures, a clip of the required length")
+
+
 def test_of_a_section_a_reviewer_sees_the_entry_beside_the_exit(node: Node) -> None:
     told = node(
         QUEUE

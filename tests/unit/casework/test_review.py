@@ -70,11 +70,22 @@ def test_a_section_s_time_that_was_confirmed_for_another_plate_is_not_issued() -
         step(other, "issue", OLGA, NOW)
 
 
-def test_a_section_s_time_of_which_one_package_is_lost_is_not_confirmed() -> None:
-    violation = section_speed(entry=None)
-    held = Case(violation, package(violation, missing=("entry_package",)), plate(violation))
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [("pictures", "pictures"), ("clip", "a clip"), ("clip_short", "length"), ("entry_package", "entry")],
+)
+def test_what_lacks_what_the_law_asks_of_a_package_is_not_confirmed(missing: str, said: str) -> None:
+    violation = section_speed()
+    held = Case(violation, package(violation, missing=(missing,)), plate(violation))
     case = _after(held, step(held, "claim", DANA, NOW))
-    with pytest.raises(StepRefused, match="package") as refused:
+    with pytest.raises(StepRefused, match=f"without .*{said};") as refused:
         step(case, "confirm", DANA, NOW)
-    assert refused.value.code == "no_package"
+    assert refused.value.code == "incomplete"
     assert step(case, "reject", DANA, NOW, reason="poor_evidence").data["state"] == "rejected"
+
+
+def test_where_nobody_knows_the_law_the_reviewer_decides() -> None:
+    violation = section_speed()
+    held = Case(violation, package(violation, missing=("law",)), plate(violation))
+    case = _after(held, step(held, "claim", DANA, NOW))
+    assert step(case, "confirm", DANA, NOW).data["state"] == "confirmed"

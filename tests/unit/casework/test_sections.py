@@ -81,7 +81,10 @@ def test_the_violation_says_what_it_rests_on() -> None:
 @pytest.mark.parametrize("role", ["entry", "exit"])
 def test_without_the_plate_s_text_or_the_package_of_either_side_a_person_looks(role: str) -> None:
     (match,) = take(SectionBook(), passage("entry", 0), passage("exit", TRAVEL_S))
-    for event in (violation_of(match, BOTH_READ | {role: None}), violation_of(match, BOTH_READ, [role])):
+    for event in (
+        violation_of(match, BOTH_READ | {role: None}),
+        violation_of(match, BOTH_READ, [f"{role}_package"]),
+    ):
         assert event.data["state"] == "needs_review"
         assert role in str(event.data["doubts"])
 

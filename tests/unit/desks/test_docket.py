@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from violations import AT, permits, plate, violation
+from violations import AT, package, permits, plate, violation
 
 from flows.casework.adjudication import Withdrawal
 from flows.desks import docket
@@ -15,6 +15,7 @@ from flows.domain.events import Event
 from flows.domain.people import Person
 from flows.domain.review import Action, State
 from flows.store.exemptions import ExemptionsStore
+from flows.store.lines import Line
 from flows.store.results import ResultsStore, WriteReport
 from flows.store.review import Reviews
 from flows.store.violations import ViolationsStore
@@ -97,3 +98,28 @@ def test_a_fresh_list_reaches_whoever_waits_behind_many(
         sweeps += 1
     assert (store.in_state("stands"), sweeps) == ([each.id for each in made], 4)
     assert store.in_state("held_stale_exemptions") == [each.id for each in others]
+
+
+@pytest.mark.parametrize(
+    ("missing", "state"), [((), "stands"), (("law",), "stands"), (("clip",), "needs_review")]
+)
+def test_what_lacks_what_the_law_asks_of_a_package_needs_a_person(
+    redis_url: str, missing: tuple[str, ...], state: State
+) -> None:
+    store, made = ResultsStore(redis_url), violation(exemptions=(), state="stands")
+    desk = Docket(store, NoLists())  # type: ignore[arg-type]
+    told = [made, plate(made), package(made, missing=missing)]
+    for event in told:
+        store.write([event])
+        if desk.wants(Line.of(event)):
+            store.write(desk.take(event))
+    held = store.event(made.id)
+    assert held is not None
+    assert held.case.state == state
+    assert desk.take(told[-1]) == [], "it is said once"
+    if state == "needs_review":
+        assert held.case.decision is not None
+        assert (held.case.decision.reason, held.case.decision.detail) == (
+            "incomplete",
+            "its package lacks a clip",
+        )

@@ -8,18 +8,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sections import START, TERMS, passage
+from sections import START, TERMS, manifest_of, passage
 
 from flows.desks.sections import PATIENCE, SectionDesk
 from flows.domain.errors import EvidenceAway, LostFile, StoreError
+from flows.domain.events import Event
 from flows.domain.passages import Passage
+from flows.evidence.package import ClipIndex
+from flows.jurisdiction import EvidenceLaw, load_profile
 from flows.store.results import Entry
 
 TRAVEL_S = TERMS.length_m / 100 * 3.6
 NOW = START + timedelta(minutes=2)
-PLATE = {"outcome": "read", "text": "123ABC02", "confident": True}
-HELD: dict[str, Any] = {"plate": PLATE, "files": [{"name": "gate.jpg"}, {"name": "clip.mp4"}]}
-MANIFEST = json.dumps(HELD).encode()
 
 
 class House:
@@ -34,7 +34,7 @@ class House:
         self.unreadable = ""
         self.now = NOW
         self.asked = 0
-        self.manifests: dict[str, bytes] = {}
+        self.manifests: dict[str, dict[str, Any]] = {}
 
     def comes(self, desk: SectionDesk, *passages: Passage) -> list[str]:
         """They are written, and shown to the desk; the violations that it states."""
@@ -54,7 +54,12 @@ class House:
             raise EvidenceAway("it cannot be read now")
         if folder in self.owed:
             raise LostFile(folder)
-        return self.manifests.get(folder, MANIFEST)
+        said = next(manifest_of(p) for p in self._passages() if p.evidence == folder)
+        return json.dumps(said | self.manifests.get(folder, {})).encode()
+
+    def _passages(self) -> list[Passage]:
+        known = [Passage.of(entry.event) for entry in self.written if "evidence" in entry.event.data]
+        return [*known, ENTRY, LATER, EARLIER]
 
     def keep(self, folder: str, _: str) -> None:
         self.kept.add(folder)
@@ -166,25 +171,54 @@ def test_the_files_of_both_packages_are_told_those_of_the_entry_by_their_side() 
     house.comes(desk, ENTRY)
     violation, stored, _ = desk.take(LATER.event())
     assert (violation.data["state"], violation.data["doubts"]) == ("stands", [])
-    assert stored.data["files"] == ["gate.jpg", "clip.mp4", "entry/gate.jpg", "entry/clip.mp4"]
-    assert stored.data["missing"] == []
+    assert stored.data["files"] == ["gate.jpg", "entry/gate.jpg"]
+    assert missing(stored) == {"law"}, "nobody knows what it asks"
 
 
-@pytest.mark.parametrize("lost", [ENTRY, LATER])
-def test_where_either_package_is_lost_a_person_looks_and_is_told_which(lost: Passage) -> None:
+def missing(stored: Event) -> set[str]:
+    said: Any = stored.data["completeness"]
+    return {*said["missing"]}
+
+
+@pytest.mark.parametrize("side", [ENTRY, LATER])
+@pytest.mark.parametrize("how", ["lost", "pictureless", "unreadable"])
+def test_where_either_package_shows_nothing_a_person_looks_and_is_told_which(side: Passage, how: str) -> None:
     house = House()
-    house.owed = {lost.evidence}
+    if how == "lost":
+        house.owed = {side.evidence}
+    else:
+        house.manifests[side.evidence] = {"files": [] if how == "pictureless" else ["gate.jpg"]}
     desk = house.desk()
     house.comes(desk, ENTRY)
     violation, stored, *_ = desk.take(LATER.event())
     assert violation.data["state"] == "needs_review"
-    assert f"{lost.role}: its package is not at hand" in str(violation.data["doubts"])
-    assert stored.data["missing"] == [f"{lost.role}_package"]
+    assert f"the package of the section's {side.role}" in str(violation.data["doubts"])
+    assert f"{side.role}_package" in missing(stored)
+
+
+@pytest.mark.parametrize(("clip_s", "asked"), [(4.0, set()), (10.0, {"clip_short"})])
+def test_a_section_is_held_to_what_the_law_asks_of_its_packages(clip_s: float, asked: set[str]) -> None:
+    house = House()
+    profile = load_profile("kz")
+    law = profile.law("section_speed").model_copy(update={"evidence": EvidenceLaw(pictures=2, clip_s=clip_s)})
+    profile = profile.model_copy(update={"rules": profile.rules | {"section_speed": law}})
+    for side in (ENTRY, LATER):
+        said = manifest_of(side, profile)
+        film = said["files"][0] | {"name": "clip.mp4", "kind": "clip"}
+        index = {"first_at": START, "pts_us": [n * 40_000 for n in range(101)], "source_pts": [None] * 101,
+                 "source_time_base": "1/90000", "cut_short": []}  # fmt: skip
+        clip = ClipIndex.model_validate(index).model_dump(mode="json")
+        house.manifests[side.evidence] = said | {"files": [*said["files"], film], "clip": clip}
+    desk = house.desk()
+    house.comes(desk, ENTRY)
+    violation, stored, _ = desk.take(LATER.event())
+    assert missing(stored) == asked
+    assert violation.data["state"] == ("needs_review" if asked else "stands")
 
 
 def test_a_plate_that_cannot_be_understood_leaves_the_violation_to_a_person() -> None:
     house = House()
-    house.manifests[LATER.evidence] = json.dumps(HELD | {"plate": {"outcome": "half read"}}).encode()
+    house.manifests[LATER.evidence] = {"plate": {"outcome": "half read"}}
     desk = house.desk()
     house.comes(desk, ENTRY)
     violation, stored = desk.take(LATER.event())

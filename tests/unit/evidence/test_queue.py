@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -30,6 +31,7 @@ from flows.domain.frames import Frame
 from flows.domain.objects import AbandonedObject
 from flows.evidence.package import Manifest, sha256
 from flows.evidence.queue import EvidenceQueue
+from flows.jurisdiction import EvidenceLaw, load_profile
 from flows.pictures.blurring import BLOCKS
 from flows.sources.file import FileVideo
 from flows.sources.ring import PacketRing
@@ -110,6 +112,28 @@ def test_a_package_holds_pictures_crops_and_clip_each_with_its_hash(tmp_path: Pa
         event.id,
         folder,
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("law", "missing", "at_least_s"),
+    [({"pictures": 2, "clip_s": 6.0}, [], 5.0), ({"pictures": 3, "clip_s": 2.0}, ["pictures"], 1.0),
+     ({"pictures": 2, "clip_s": 30.0}, ["clip_short"], 8.0)],
+)  # fmt: skip
+def test_a_package_is_cut_as_the_law_on_its_rule_asks_and_says_what_it_lacks(
+    tmp_path: Path, clip: Path, law: dict[str, Any], missing: list[str], at_least_s: float
+) -> None:
+    profile = load_profile("kz")
+    speeding = profile.law("speeding").model_copy(update={"evidence": EvidenceLaw(**law)})
+    profile = profile.model_copy(update={"rules": profile.rules | {"speeding": speeding}})
+    job = Job(clip, store_in(tmp_path))
+    context = CONTEXT.model_copy(update={"profile": profile})
+    job.queue = EvidenceQueue(job.source.ring, store_in(tmp_path), context)
+    ((_, stored),) = job.run({170: make_violation()}).stored
+    said: Any = stored.data["completeness"]
+    assert said["missing"] == missing
+    assert said["pictures"] == 2
+    assert at_least_s < said["clip_s"] < law["clip_s"] + 2
 
 
 @pytest.mark.slow

@@ -42,6 +42,20 @@ def test_evidence_names_its_violation() -> None:
     assert Line.of(event).violation == "v-1"
 
 
+@pytest.mark.parametrize(
+    ("said", "incomplete"), [(None, False), ({"missing": []}, False), ({"missing": ["clip"]}, True)]
+)
+def test_a_package_that_lacks_what_the_law_asks_is_known_by_its_line(said: object, incomplete: bool) -> None:
+    event = Event.of(
+        EVIDENCE_STORED,
+        camera_id="c",
+        district="esil",
+        at=datetime(2026, 3, 1, tzinfo=ASTANA),
+        data={"violation": "v-1", "completeness": said},
+    )
+    assert Line.of(event).incomplete is incomplete
+
+
 def test_pretty_json_becomes_one_line() -> None:
     event = Event.of(
         SPEEDING,

@@ -121,6 +121,7 @@ function one(main, item, context, waiting = null, typed = item.plate?.text || ""
       h("section.evidence", view.element),
       h("section.words", reading, h("div.steps", Object.values(buttons), patrolButton("violation", item, context.me)), reasons, facts(item),
         item.doubts?.length > 0 && h("details", { open: true }, h("summary", t("doubted"), ` (${item.doubts.length})`), h("ul", item.doubts.map((doubt) => h("li", doubt)))),
+        item.missing?.length > 0 && h("p.bad", t("law_asks"), ": ", item.missing.map((name) => t(`missing.${name}`)).join(", ")),
         item.problems.length > 0 && h("details", { open: true }, h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
         item.decisions.length > 0 && h("details", h("summary", t("decisions"), ` (${item.decisions.length})`),
           h("ol.log", item.decisions.map((d) => h("li", h("b", t(`state.${d.state}`)), " ", d.by || d.who || "", " ", h("small", d.reason ? t(`why.${d.reason}`) : "", " ", d.detail || ""))))),
