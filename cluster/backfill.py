@@ -111,7 +111,7 @@ def run_backfill(
         profile = load_profile(site.jurisdiction)
         # An embedded Redis ends with this job, and so does who writes to it.
         mine = not runs(RESULTS) and redis_url.startswith("unix:")
-        actor = results_actor(options.settings, redis_url, retention_of(profile.retention), runs(FLEET))
+        actor = results_actor(options.settings, redis_url, retention_of(profile), runs(FLEET))
         around = Surroundings(
             site.site,
             profile,

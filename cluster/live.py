@@ -186,7 +186,7 @@ class LiveJob:
         """
         settings = self._options.settings
         profile = load_profile(self._site.jurisdiction)
-        retention = retention_of(profile.retention)
+        retention = retention_of(profile)
         self.results_actor = results_actor(settings, self._redis_url, retention, runs(FLEET))
         faces = self._searches(settings)
         around = Surroundings(

@@ -39,6 +39,20 @@ class EvidenceLaw(Config):
     clip_s: float = Field(default=10.0, gt=0, le=120)
 
 
+class RuleRetention(Config):
+    """How many days violations may be kept.
+
+    Attributes:
+        violation_days: Violations with all that is kept of them, since they were written; while an appeal runs or a
+            filing waits they stay, and 30 days after the last decision.
+        unconfirmed_days: A machine's hit that nobody confirmed, since it was written or decided on last: a violation
+            goes with its decisions, its plate and its package, unless somebody has it in review, or confirmed it.
+    """
+
+    violation_days: int = Field(ge=1)
+    unconfirmed_days: int = Field(ge=1)
+
+
 class RuleLaw(Config):
     """What the law says of one rule.
 
@@ -53,6 +67,7 @@ class RuleLaw(Config):
         needs_review: A machine's verdict is never final.
         evaluated_may_stand: Except at a camera whose own evaluation report is good enough.
         evidence: What its packages must hold, where that is not what the profile asks of all: the whole of it.
+        retention: How long its violations are kept, likewise.
     """
 
     article: str
@@ -63,6 +78,7 @@ class RuleLaw(Config):
     needs_review: bool = False
     evaluated_may_stand: bool = False
     evidence: EvidenceLaw | None = None
+    retention: RuleRetention | None = None
 
     @model_validator(mode="after")
     def _lists_have_an_age(self) -> RuleLaw:
@@ -91,20 +107,14 @@ TASK_DAYS = 30
 """Long enough to answer for what a patrol did and to write the month's report. To be confirmed by counsel."""
 
 
-class RetentionLaw(Config):
-    """How many days what is kept may be kept.
+class RetentionLaw(RuleRetention):
+    """How many days what is kept may be kept; violations: unless the law on their rule says otherwise.
 
     Attributes:
-        violation_days: Violations with all that is kept of them, since they were written; while an appeal runs or a
-            filing waits they stay, and 30 days after the last decision.
-        unconfirmed_days: A machine's hit that nobody confirmed, since it was written or decided on last: a violation
-            goes with its decisions, its plate and its package, unless somebody has it in review, or confirmed it.
         plate_hash_days: Hashes of plates that belong to no violation and no case.
         task_days: A patrol's task, since it was resolved or ended by itself; nobody is on the way for longer.
     """
 
-    violation_days: int = Field(ge=1)
-    unconfirmed_days: int = Field(ge=1)
     plate_hash_days: int = Field(ge=1)
     task_days: int = Field(default=TASK_DAYS, ge=1)
 
@@ -121,7 +131,7 @@ class JurisdictionProfile(Config):
         exemptions_max_age_h: How old a list may be that the site file names for a rule on which the law states no age.
         rules: The law on each rule, by the rule's kind.
         evidence: What a package must hold, unless the law on its rule says otherwise.
-        retention: How long things are kept.
+        retention: How long things are kept, likewise.
         searches: What is asked of searches, by purpose; there are none for purposes that are not named.
     """
 
@@ -161,10 +171,9 @@ class JurisdictionProfile(Config):
         if self.retention.task_days == TASK_DAYS:
             del said["retention"]["task_days"]
         for law in said["rules"].values():
-            if not law["exemption_lists"]:
-                del law["exemption_lists"]
-            if law["evidence"] is None:
-                del law["evidence"]
+            for name in ("exemption_lists", "evidence", "retention"):
+                if not law[name]:
+                    del law[name]
         text = json.dumps(said, sort_keys=True, ensure_ascii=False)
         return f"{self.name}@{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

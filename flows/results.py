@@ -23,7 +23,7 @@ from flows.domain.events import Event
 from flows.domain.masking import masked
 from flows.domain.platehash import PlateHasher
 from flows.domain.status import CameraStatus, Outlines, ResultsStatus
-from flows.jurisdiction import RetentionLaw
+from flows.jurisdiction import JurisdictionProfile
 from flows.settings import Settings
 from flows.store import keys
 from flows.store.audit import AuditStore
@@ -80,11 +80,15 @@ class ResultsActor:
         owed = Owed.of(redis_url, keys.PASSAGES_UNREMOVED, packages.remove, busy_s=STEADILY_S)
         self._sections = SectionDesk(self._store, packages, owed)
         self._docket = Docket(self._store, ExemptionsStore(redis_url))
-        task_days = (retention or Retention()).task_days
-        patrol = PatrolDesk(TaskSweep.of(redis_url, task_days))
-        days = (retention or Retention()).unconfirmed_days
+        kept = retention or Retention()
+        patrol = PatrolDesk(TaskSweep.of(redis_url, kept.task_days))
         self._present = Present(redis_url)
-        self._unconfirmed = UnconfirmedSweep.of(redis_url, days, self._present.now) if days else None
+        rules = {kind: days for kind, (_, days) in kept.rules.items()}
+        self._unconfirmed = (
+            UnconfirmedSweep.of(redis_url, kept.unconfirmed_days, self._present.now, rules)
+            if kept.unconfirmed_days
+            else None
+        )
         also = (self._unconfirmed,) if self._unconfirmed is not None else ()
         searches = _search_desk(settings, redis_url, (*also, Removals.of(redis_url, settings.evidence)))
         desks = (self._sections, self._docket, searches, patrol)
@@ -152,14 +156,18 @@ class ResultsActor:
         return sorted(name for name, value in wanted.items() if self._terms.get(name) != value)
 
 
-def retention_of(law: RetentionLaw) -> Retention:
+def retention_of(profile: JurisdictionProfile) -> Retention:
     """How long results stay by the law of a place: violations until their decision can no longer be appealed."""
-    usual = Retention()
+    usual, law = Retention(), profile.retention
+    rules = {kind: said.retention for kind, said in profile.rules.items() if said.retention is not None}
     return Retention(
         keep_days=float(law.violation_days),
         passage_days=min(usual.passage_days, float(law.plate_hash_days)),
         task_days=float(law.task_days),
         unconfirmed_days=float(law.unconfirmed_days),
+        rules={
+            kind: (float(said.violation_days), float(said.unconfirmed_days)) for kind, said in rules.items()
+        },
     )
 
 

@@ -6,6 +6,7 @@
 -- ARGV[2]  JSON:
 --   now    ms since 1970; 0 where nobody knows: then nothing goes but what is too much
 --   first  the first time of writing to keep, ms
+--   firsts the same of violations whose rule has a time of its own, by their type
 --   most   the most events to keep, beside those that stay
 --   type   the one type of events to look at, or ''
 --   after  the place to go on after, or ''
@@ -58,13 +59,14 @@ local after, removed, states = '', 0, {}
 local entries = redis.call('XRANGE', walk, ask.after == '' and '-' or '(' .. ask.after, '+', 'COUNT', ask.batch)
 for _, entry in ipairs(entries) do
   local id, kind = entry[2][2], entry[2][4]
-  local old = tonumber(string.match(entry[1], '^%d+')) < ask.first
-  if not old and removed >= surplus then return { '', removed, states } end
+  local at = tonumber(string.match(entry[1], '^%d+'))
+  if at >= ask.first and removed >= surplus then return { '', removed, states } end
+  local old = at < (ask.firsts[kind] or ask.first)
   after = entry[1]
   if string.find(kind, '^dome%.violation%.') then
     local state = redis.call('HGET', prefix .. 'event:' .. id, 'state') or ''
     local due
-    if old then due = not is_fresh(id) else due = not stays[state] end
+    if old then due = not is_fresh(id) else due = removed < surplus and not stays[state] end
     if due and not pends(id, state) then
       local why = old and 'kept for as long as the law allows' or 'more is written than can be kept'
       removed = removed + delete_violation(prefix, KEYS[1], id, ask.now, why)

@@ -6,9 +6,9 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
@@ -120,6 +120,7 @@ class Retention:
         task_days: What was told of patrols' tasks; profiles say ``task_days``.
         unconfirmed_days: Violations that nobody confirmed; profiles say ``unconfirmed_days``. None: as long as all
             others.
+        rules: Of single rules, by kind: other ``keep_days``, and other ``unconfirmed_days``.
     """
 
     keep_days: float = 90.0
@@ -128,6 +129,7 @@ class Retention:
     max_passing: int = 50_000
     task_days: float = 30.0
     unconfirmed_days: float | None = None
+    rules: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,8 @@ FIELDS = ("place", "json", "evidence", "plate", "decision")
 
 PASSING = (PASSAGE, SIGNAL_CHANGED)
 """Events that matter for an hour; there are many of them."""
+VIOLATION_OF = "dome.violation.{}.v1"
+"""The type of a rule's violations, by its kind."""
 BATCH = 256
 """Events in one call of the script: about 10 ms of Redis's time, in which it serves nobody else."""
 FRESH, DELETED_BEFORE = 1, 2
@@ -272,15 +276,18 @@ class ResultsStore:
         """
         kept, before = self._retention, self.deleted.total()
         passing = [(type, kept.passage_days, kept.max_passing) for type in PASSING]
+        rules = [(VIOLATION_OF.format(kind), days, kept.max_events) for kind, (days, _) in kept.rules.items()]
         others = [(TASK, kept.task_days, kept.max_events), ("", kept.keep_days, kept.max_events)]
-        for type, days, most in (*passing, *others):
+        firsts = {type: (now_s - days * 86400) * 1000 for type, days, _ in rules}
+        for type, days, most in (*passing, *rules, *others):
             asked = {
                 "now": now_s * 1000,
                 "first": (now_s - days * 86400) * 1000,
+                "firsts": firsts,
                 "most": most,
                 "type": type,
                 "batch": batch,
-                "stay": () if type else IN_HAND,
+                "stay": IN_HAND if not type or type in firsts else (),
                 "hold": UNDER_APPEAL,
                 "quiet": (now_s - SETTLED_DAYS * 86400) * 1000,
                 "weight": CASE_EVENTS,

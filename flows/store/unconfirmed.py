@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, Self
 
@@ -53,6 +53,7 @@ class UnconfirmedSweep:
         kept_days: Days that nobody has confirmed one.
         clock: The present.
         steady_s: Seconds of a clock that nobody sets.
+        rule_days: The same days of single rules, by kind, where they are others.
     """
 
     def __init__(
@@ -62,17 +63,21 @@ class UnconfirmedSweep:
         kept_days: float,
         clock: Clock = utc_now,
         steady_s: Callable[[], float] = time.monotonic,
+        rule_days: Mapping[str, float] | None = None,
     ) -> None:
         self._address, self._redis = masked(url), client(url, ANSWER_S)
         self._archive, self._kept, self._clock = archive, timedelta(days=kept_days), clock
+        self._of_rules = {kind: timedelta(days=days) for kind, days in (rule_days or {}).items()}
         self._steady_s, self._due_s = steady_s, float("-inf")
         self._delete = self._redis.register_script(script("sha256", "note", "forget", "unconfirmed"))
         self.counts: Counter[str] = Counter()
 
     @classmethod
-    def of(cls, url: str, kept_days: float, clock: Clock) -> Self:
+    def of(
+        cls, url: str, kept_days: float, clock: Clock, rule_days: Mapping[str, float] | None = None
+    ) -> Self:
         """With a store of its own."""
-        return cls(url, ResultsStore(url), kept_days, clock)
+        return cls(url, ResultsStore(url), kept_days, clock, rule_days=rule_days)
 
     def sweep(self) -> int:
         """Deletes what is over; how many violations it was. Called every half minute, looks now and then, and goes on
@@ -93,19 +98,19 @@ class UnconfirmedSweep:
                 self._due_s = began_s
                 break
         if went:
-            log.info("deleted %d violations that nobody confirmed within %g days", went, self._kept.days)
+            log.info("deleted %d violations that nobody confirmed within their days", went)
         compact(self._redis, self._address, bool(went))
         return went
 
     def _over(self, state: str, now: datetime) -> Iterator[Entry]:
         """Violations in a state that have been left alone for too long."""
-        before = now - self._kept
+        before = now - min((self._kept, *self._of_rules.values()))
         with told("look for what nobody confirmed", self._address):
             # None was written before it was captured.
             ids: Any = self._redis.zrangebyscore(keys.state(state), "-inf", to_ms(before))
         for start in range(0, len(ids), READ):
             for each in self._archive.entries([i.decode() for i in ids[start : start + READ]]):
-                if _touched_at(each) < before:
+                if _touched_at(each) < now - self._of_rules.get(str(each.event.data.get("rule")), self._kept):
                     yield each
 
     def _go(self, each: Entry, now: datetime) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from retained import DAYS, FOLDER, House
@@ -18,9 +19,9 @@ YEAR = 365.0
 FOUND = ("stands", "needs_review", "undecided")
 
 
-def prune(house: House, days: float = 0.0, **kept: float) -> ResultsStore:
+def prune(house: House, days: float = 0.0, **kept: Any) -> ResultsStore:
     """Removes what is no longer kept after so many days, and its packages."""
-    store = ResultsStore(house.url, retention=Retention(**{"keep_days": YEAR} | kept))  # type: ignore[arg-type]
+    store = ResultsStore(house.url, retention=Retention(**{"keep_days": YEAR} | kept))
     store.prune((house.now + days * DAYS).timestamp(), batch=16)
     house.removals.sweep()
     store.close()
@@ -45,6 +46,34 @@ def test_a_violation_s_package_goes_with_it_when_its_days_are_over(house: House,
     assert house.results.events(count=100) == [], "nor its plate, what is said of its package, its decisions"
     assert house.deleted() == [made.id]
     assert store.deleted == {state: 1}
+
+
+@pytest.mark.parametrize("own_days", [90.0, 2 * YEAR])
+def test_a_rule_may_have_days_of_its_own(house: House, own_days: float) -> None:
+    """One in the bus lane, and around it in the store two of another rule, which go when all others do."""
+    others = [violation(n, rule="red_light", exemptions=(), state="stands") for n in (1, 2)]
+    others = [each.model_copy(update={"type": "dome.violation.red_light.v1"}) for each in others]
+    house.results.write([others[0]])
+    made = in_state(house, "confirmed")
+    house.results.write([others[1]])
+    rules = {"bus_lane": (own_days, 30.0)}
+    prune(house, min(own_days, YEAR) - 0.1, rules=rules)
+    assert house.deleted() == []
+    prune(house, own_days - 0.1, rules=rules)
+    early = own_days < YEAR
+    assert house.deleted() == ([] if early else [each.id for each in others])
+    assert house.has_package
+    prune(house, own_days + 0.1, rules=rules)
+    assert house.deleted() == ([made.id] if early else [*(each.id for each in others), made.id])
+    assert not house.has_package
+
+
+def test_what_is_kept_longer_holds_up_no_surplus_and_what_people_have_in_hand_stays(house: House) -> None:
+    made = in_state(house, "confirmed")
+    later = [house.writes(ago=n * DAYS, folder=f"lane-1/2026-09-01/{n}").id for n in range(4)]
+    prune(house, 1.0, max_events=3, rules={"bus_lane": (2 * YEAR, 30.0)})
+    assert house.deleted() == later[:2], "the oldest written, as without a rule's own days"
+    assert house.results.event(made.id) is not None
 
 
 @pytest.mark.parametrize("decided", ["upheld", "cancelled"])

@@ -10,11 +10,12 @@ from retained import DAYS, FOLDER, House
 
 from flows.domain.errors import StoreError
 from flows.domain.review import IN_HAND, UNCONFIRMED, State
-from flows.jurisdiction import load_profile
+from flows.jurisdiction import RuleRetention, load_profile
 from flows.results import retention_of
 from flows.store import keys
 from flows.store.evidence import KEEP
 from flows.store.results import Entry
+from flows.store.unconfirmed import UnconfirmedSweep
 
 FOUND = ("stands", "needs_review", "undecided")
 
@@ -151,5 +152,24 @@ def test_a_package_that_an_older_version_kept_is_another_violation_s_all_the_sam
 
 
 def test_a_job_keeps_to_its_profile() -> None:
-    law = load_profile("kz").retention
-    assert retention_of(law).unconfirmed_days == law.unconfirmed_days == 30
+    profile = load_profile("kz")
+    law = profile.retention
+    assert retention_of(profile).unconfirmed_days == law.unconfirmed_days == 30
+    assert retention_of(profile).rules == {}
+    own = profile.law("bus_lane").model_copy(
+        update={"retention": RuleRetention(violation_days=90, unconfirmed_days=5)}
+    )
+    other = profile.model_copy(update={"rules": profile.rules | {"bus_lane": own}})
+    assert retention_of(other).rules == {"bus_lane": (90.0, 5.0)}
+
+
+@pytest.mark.parametrize(("rule", "own_days", "days"), [
+    ("bus_lane", 5.0, 5.0), ("bus_lane", 60.0, 60.0), ("red_light", 5.0, 30.0), ("red_light", 60.0, 30.0),
+])  # fmt: skip
+def test_a_rule_may_have_days_of_its_own(house: House, rule: str, own_days: float, days: float) -> None:
+    house.writes()  # in the bus lane
+    rules = {rule: own_days}
+    house.sweeper = UnconfirmedSweep(
+        house.url, house.results, 30.0, house.clock, lambda: house.steady_s, rules
+    )
+    assert (house.after(days - 0.1), house.after(days + 0.2)) == (0, 1)
