@@ -322,6 +322,13 @@ row(
     "one",
     violation("/violations/{id}/exports"),
 )
+row(
+    "POST /violations/{violation_id}/exports/again",
+    "authoriser",
+    "one",
+    violation("/violations/{id}/exports/again"),
+    (409,),
+)
 row("GET /audit", "auditor", "list", plain("/audit"))
 row("GET /patrol/tasks", "patrol operator auditor", "list", task("/patrol/tasks"))
 row("POST /patrol/tasks", "operator", "one", task("/patrol/tasks", {"kind": "object"}))

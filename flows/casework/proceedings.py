@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 PAUSES_S: Final = (1.0, 300.0)
 """First and longest pause while the receiver is away: it may be for a night."""
 REFUSALS: Final = 3
-"""Times that a receiver may refuse a filing before a person must look: it may have been its mistake."""
+"""Times that a receiver may refuse a filing before a person must look, and may have it sent again: it may have been its
+mistake."""
 
 
 class Outbox(Protocol):
@@ -25,6 +26,7 @@ class Outbox(Protocol):
     def my_turn(self) -> bool: ...
     def waiting(self, count: int = ...) -> list[tuple[str, Filing | None]]: ...
     def settle(self, place: str, receipt: Receipt) -> None: ...
+    def note(self, receipt: Receipt) -> None: ...
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ class Courier:
     ) -> None:
         self._outbox, self._receiver, self._now = outbox, receiver, now
         self._trouble: dict[str, _Trouble] = {}
-        self.problem = ""
+        self._problem = ""
 
     def deliver(self) -> int:
         """One round; how many were settled. Called every second.
@@ -87,22 +89,29 @@ class Courier:
         try:
             answer = self._receiver.deliver(filing)
         except (ReceiverAway, ReceiverRefuses) as error:
-            self.problem = str(error)
             trouble.refusals += isinstance(error, ReceiverRefuses)
             if trouble.refusals < REFUSALS:
+                self._tell(str(error))
                 trouble.due_s = self._now().timestamp() + trouble.backoff.next_s()
+                self._outbox.note(self._receipt(filing, trouble, "waiting", str(error)))
                 return False
             log.error("proceedings: %s is refused: %s", filing.key, error)
-            self._settle(place, filing, trouble, "refused", str(error))
+            receipt = self._receipt(filing, trouble, "refused", str(error))
         else:
-            self.problem = ""
-            self._settle(place, filing, trouble, "delivered", answer)
+            self._problem = ""
+            receipt = self._receipt(filing, trouble, "delivered", answer)
+        self._outbox.settle(place, receipt)
+        self._trouble.pop(filing.key, None)
         return True
 
-    def _settle(self, place: str, filing: Filing, trouble: _Trouble, state: str, answer: str) -> None:
-        receipt = Receipt.model_validate({
+    def _tell(self, problem: str) -> None:
+        """Once, however many filings meet it: it may last for a night."""
+        if problem != self._problem:
+            log.warning("proceedings: tried again later: %s", problem)
+        self._problem = problem
+
+    def _receipt(self, filing: Filing, trouble: _Trouble, state: str, answer: str) -> Receipt:
+        return Receipt.model_validate({
             "key": filing.key, "violation": filing.violation, "district": filing.district, "action": filing.action,
             "state": state, "at": self._now(), "attempts": trouble.attempts, "answer": answer[:300],
         })  # fmt: skip
-        self._outbox.settle(place, receipt)
-        self._trouble.pop(filing.key, None)

@@ -18,6 +18,9 @@ from flows.domain.masking import masked
 ANSWER_S: Final = 10.0
 """Proceedings that take longer are taken for away; the filing is sent again and taken once."""
 SIGNATURE: Final = "Dome-Signature"
+FINAL: Final = (400, 413, 422)
+"""Answers that are about the filing itself. A wrong key or path (401, 403, 404, 405), or a gateway while what is behind
+it is deployed, is about the way there: it is put right, and nothing may be lost until then."""
 
 
 class FolderReceiver:
@@ -53,7 +56,8 @@ class FolderReceiver:
 
 
 class HttpReceiver:
-    """POSTs each filing with its key as ``Idempotency-Key``; 2xx and 409 (it has that key) are taken.
+    """POSTs each filing with its key as ``Idempotency-Key``; 2xx and 409 (it has that key) are taken,
+    400, 413 and 422 refused, and all else is tried again.
 
     Args:
         url: Where to.
@@ -80,9 +84,7 @@ class HttpReceiver:
         if answer.status_code == 409:
             return "had it"
         said = f"{masked(self._url)}: {answer.status_code} {answer.text[:200]}"
-        if answer.status_code in (408, 425, 429) or answer.status_code >= 500 or answer.is_redirect:
-            raise ReceiverAway(said)
-        raise ReceiverRefuses(said)
+        raise ReceiverRefuses(said) if answer.status_code in FINAL else ReceiverAway(said)
 
 
 def receiver_for(address: str, key: str = "") -> Receiver | None:

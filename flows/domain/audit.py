@@ -45,6 +45,7 @@ Action = Literal[
     "violation.decided",
     "violation.deleted",
     "violation.filed",
+    "violation.filed_again",
     "camera.viewed",
     "evidence.exported",
     "exemptions.removed",

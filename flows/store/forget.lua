@@ -7,6 +7,7 @@ local function forget_violation(prefix, id, district)
   redis.call('ZREM', prefix .. 'state:' .. state, id)
   redis.call('ZREM', prefix .. 'review:queue:' .. district, id)
   redis.call('ZREM', prefix .. 'review:claims', id)
+  redis.call('ZREM', prefix .. 'outbox:refused', id)
   local index = prefix .. 'violations:' .. district .. '|'
   for _, base in ipairs({ index .. '|', index .. (rule or '') .. '|' }) do
     redis.call('ZREM', base, id)

@@ -26,6 +26,7 @@ them.
 | ``{dome}:violations:deleted`` | sorted set | hashes of violations that were deleted, by when they are forgotten, ms; |
 | | | see :mod:`flows.store.deleted` |
 | ``{dome}:outbox:proceedings`` | stream | ``decision violation action`` that the electronic proceedings must hear of |
+| ``{dome}:outbox:refused`` | sorted set | violations of which they would not have the last filing, by when, ms |
 | ``{dome}:filings:ID`` | hash | of a violation: what became of each filing, or that it waits: ``Receipt`` as |
 | | | JSON by its key |
 | ``{dome}:answer:K`` | string | of a write with an idempotency key: that it was done, and the id of what it made, |
@@ -110,6 +111,7 @@ WEBHOOKS = f"{PREFIX}webhooks"
 DISTRICTS = f"{PREFIX}districts"
 CLAIMS = f"{PREFIX}review:claims"
 PROCEEDINGS = f"{PREFIX}outbox:proceedings"
+REFUSED = f"{PREFIX}outbox:refused"
 VIOLATIONS_CAMERAS = f"{PREFIX}violations:cameras"
 
 VIOLATIONS_UNREMOVED = f"{PREFIX}violations:unremoved"

@@ -3,20 +3,23 @@
 An entry is put there by the script that writes the decision, so there is one exactly for each such decision; the
 script also notes it with the violation, as a receipt that waits. It is taken out only when the receiver has answered,
 together with the audit entry and the receipt that say so. Whoever dies in between sends it again; the receiver knows
-the key.
+the key. What a receiver will not have is listed until a person has it sent again, or its violation goes.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from flows.casework.adjudication import Decision
+from flows.domain.errors import ChangedMeanwhile
 from flows.domain.filing import Filing, Receipt
+from flows.domain.review import StepRefused
 from flows.store import keys
 from flows.store.connection import told
-from flows.store.ledger import Change, Clock, Ledger, entry, utc_now
+from flows.store.ledger import Change, Clock, Ledger, Refused, entry, to_ms, utc_now
 from flows.store.results import STEP, Entry, ResultsStore
 from flows.store.turn import Turn
 
@@ -50,10 +53,20 @@ class ProceedingsStore:
         with told("take a turn", self._ledger.address):
             return self._turn.mine()
 
-    def waiting(
-        self, count: int = 100, within: Collection[str] | None = None
-    ) -> list[tuple[str, Filing | None]]:
+    def waiting(self, count: int = 100) -> list[tuple[str, Filing | None]]:
         """What waits, the oldest first: its place, and the filing; None if its violation is gone.
+
+        Args:
+            count: Most filings.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        wanted = itertools.islice(self._wanted(None, count), count)
+        return [(place, self._filing(fields)) for place, fields in wanted]
+
+    def pending(self, count: int = 100, within: Collection[str] | None = None) -> list[Receipt]:
+        """How it goes with what waits, the oldest first.
 
         Args:
             count: Most filings.
@@ -63,8 +76,9 @@ class ProceedingsStore:
         Raises:
             StoreError: If Redis is away.
         """
-        wanted = self._wanted(within, count if within is None else STEP)
-        return [(place, self._filing(fields)) for place, fields in itertools.islice(wanted, count)]
+        wanted = (fields for _, fields in self._wanted(within, STEP))
+        known = (self._receipt(fields["violation"], fields["decision"]) for fields in wanted)
+        return list(itertools.islice((each[0] for each in known if each is not None), count))
 
     def _wanted(self, within: Collection[str] | None, step: int) -> Iterator[tuple[str, dict[str, str]]]:
         since = "-"
@@ -88,8 +102,20 @@ class ProceedingsStore:
         with told("read the outbox", self._ledger.address):
             return int(self._redis.xlen(keys.PROCEEDINGS))  # type: ignore[arg-type]
 
+    def note(self, receipt: Receipt) -> None:
+        """Keeps how it goes with a filing that waits, for whoever asks why; nothing where it waits no longer.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        waits = self._receipt(receipt.violation, receipt.key)
+        if waits is not None and waits[0].state == "waiting":
+            kept = ["HSET", keys.filings(receipt.violation), receipt.key, receipt.model_dump_json()]
+            with suppress(Refused):  # whoever has the turn now has settled it
+                self._ledger.commit(Change(guards=[_as_it_was(*waits)], commands=[kept]), "note a filing")
+
     def settle(self, place: str, receipt: Receipt) -> None:
-        """Takes a filing out: the receiver has it, or will never.
+        """Takes a filing out: the receiver has it, or will not.
 
         Raises:
             StoreError: If Redis is away: it may be out all the same; otherwise it is sent again.
@@ -102,10 +128,51 @@ class ProceedingsStore:
             commands=[
                 ["XDEL", keys.PROCEEDINGS, place],
                 ["HSET", keys.filings(receipt.violation), receipt.key, receipt.model_dump_json()],
+                ["ZREM", keys.REFUSED, receipt.violation],  # the last one holds
             ],
             entries=[noted],
         )
+        if receipt.state == "refused" and receipt.violation and receipt.at is not None:
+            change.commands.append(["ZADD", keys.REFUSED, str(to_ms(receipt.at)), receipt.violation])
         self._ledger.commit(change, "settle a filing")
+
+    def again(self, violation_id: str, by: str) -> None:
+        """Puts a violation's filing that was refused back into the outbox, for a person who has looked.
+
+        Raises:
+            StepRefused: If its last filing was not refused: what waits or has arrived is not sent twice, and what was
+                withdrawn since is not sent at all.
+            ChangedMeanwhile: If somebody else did the same at this moment.
+            StoreError: If Redis is away.
+        """
+        receipts = self.receipts(violation_id)
+        held = self._receipt(violation_id, receipts[-1].key) if receipts else None
+        if held is None or held[0].state != "refused":
+            got = f"one {held[0].state}" if held is not None else "none"
+            raise StepRefused(f"send again: expected a last filing that was refused, got {got}")
+        refused, _ = held
+        waits = Receipt(
+            key=refused.key, violation=violation_id, district=refused.district, action=refused.action, state="waiting"
+        )  # fmt: skip
+        noted = entry(
+            by, "violation.filed_again", subject=violation_id, why=refused.action, district=refused.district
+        )
+        change = Change(
+            guards=[_as_it_was(*held)],
+            commands=[
+                ["XADD", keys.PROCEEDINGS, "*", "decision", refused.key, "violation", violation_id,
+                 "action", refused.action],
+                ["HSET", keys.filings(violation_id), refused.key, waits.model_dump_json()],
+                ["ZREM", keys.REFUSED, violation_id],
+            ],
+            entries=[noted],
+        )  # fmt: skip
+        try:
+            self._ledger.commit(change, "send a filing again")
+        except Refused:
+            raise ChangedMeanwhile(
+                "send again: somebody else did at this moment; look what became of it"
+            ) from None
 
     def receipts(self, violation_id: str) -> list[Receipt]:
         """What became of a violation's filings, those that still wait as well: in the order of their decisions.
@@ -118,6 +185,29 @@ class ProceedingsStore:
             found: Any = self._redis.hmget(keys.filings(violation_id), decisions) if decisions else []
         return [Receipt.model_validate_json(text) for text in found if text is not None]
 
+    def refused(self, count: int = 100, within: Collection[str] | None = None) -> list[Receipt]:
+        """Last filings of violations that their receiver will not have, the longest refused first.
+
+        Args:
+            count: Most filings.
+            within: Only of violations of these districts; None: of all.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("read refused filings", self._ledger.address):
+            known: Any = self._redis.zrange(keys.REFUSED, 0, -1)
+        ids = [each.decode() for each in known]
+        here = ids if within is None else self._results.those_within(ids, within)
+        last = (receipts[-1] for receipts in map(self.receipts, here) if receipts)
+        return list(itertools.islice((each for each in last if each.state == "refused"), count))
+
+    def _receipt(self, violation_id: str, key: str) -> tuple[Receipt, str] | None:
+        """One receipt, and as it is written."""
+        with told("read filings", self._ledger.address):
+            text: Any = self._redis.hget(keys.filings(violation_id), key)
+        return None if text is None else (Receipt.model_validate_json(text), text.decode())
+
     def _filing(self, named: dict[str, str]) -> Filing | None:
         entry, decided = self._results.event(named["violation"]), self._results.event(named["decision"])
         if entry is None or decided is None:
@@ -125,6 +215,10 @@ class ProceedingsStore:
         decision = Decision.model_validate(decided.event.data)
         before = [Decision.model_validate(e.data) for e in self._results.decisions(named["violation"])]
         return filing_of(entry, named["decision"], decision, before)
+
+
+def _as_it_was(receipt: Receipt, text: str) -> tuple[list[str], str | None]:
+    return (["HGET", keys.filings(receipt.violation), receipt.key], text)
 
 
 def filing_of(entry: Entry, key: str, decision: Decision, decisions: Sequence[Decision]) -> Filing:

@@ -27,8 +27,8 @@ class Filings(Answer):
 @router.get("/exports")
 @may("authoriser", "auditor", "administrator")
 def exports(scope: Scope, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Filings:
-    """What waits for the electronic proceedings, the oldest first."""
-    return Filings(items=scope.waiting(limit))
+    """What the electronic proceedings do not have: what they refused, then what waits; the oldest first."""
+    return Filings(items=scope.open(limit))
 
 
 @router.get("/violations/{violation_id}/exports", responses=described(404))
@@ -36,3 +36,10 @@ def exports(scope: Scope, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> 
 def exports_of(scope: Scope, violation_id: Id) -> Filings:
     """What became of a violation's filings: waiting, delivered, or refused for a person to look at."""
     return Filings(items=scope.of(violation_id))
+
+
+@router.post("/violations/{violation_id}/exports/again", responses=described(404, 409))
+@may("authoriser")
+def export_again(scope: Scope, violation_id: Id) -> Filings:
+    """Sends a violation's last filing again, which was refused. Written into the audit log."""
+    return Filings(items=scope.again(violation_id))

@@ -9,19 +9,15 @@ from serve.api.services import Services
 
 
 class Exports:
-    """Reads the outbox."""
+    """Reads the outbox, and puts back what was refused."""
 
     def __init__(self, services: Services, bounds: Bounds) -> None:
         self._services, self._bounds = services, bounds
 
-    def waiting(self, count: int) -> list[Receipt]:
-        """Filings that the receiver does not have yet, the oldest first."""
-        waiting = self._services.proceedings.waiting(count, self._bounds.districts)
-        return [
-            Receipt(key=f.key, violation=f.violation, district=f.district, action=f.action, state="waiting")
-            for _, f in waiting
-            if f is not None
-        ]
+    def open(self, count: int) -> list[Receipt]:
+        """Filings that the receiver does not have: those that it refused, then those that wait; the oldest first."""
+        refused = self._services.proceedings.refused(count, self._bounds.districts)
+        return refused + self._services.proceedings.pending(count - len(refused), self._bounds.districts)
 
     def of(self, violation_id: str) -> list[Receipt]:
         """What became of a violation's filings.
@@ -31,3 +27,15 @@ class Exports:
         """
         Violations(self._services, self._bounds).one(violation_id)
         return self._services.proceedings.receipts(violation_id)
+
+    def again(self, violation_id: str) -> list[Receipt]:
+        """Sends a violation's refused filing again; what became of its filings. See :meth:`of`.
+
+        Raises:
+            StepRefused: If its last filing was not refused.
+        """
+        found = self.of(violation_id)
+        if self._bounds.once.again:
+            return found
+        self._services.proceedings.again(violation_id, self._bounds.person.sub)
+        return self.of(violation_id)

@@ -174,6 +174,36 @@ def test_a_violation_is_confirmed_with_the_plate_that_the_reviewer_says(
     assert ("unread" in told["said"]) == (not sent), "what is missing is said, and is theirs to type"
 
 
+@pytest.mark.parametrize(("role", "buttons"), [("authoriser", 1), ("auditor", 0)])
+def test_what_the_proceedings_refused_is_told_and_sent_again(node: Node, role: str, buttons: int) -> None:
+    told = node(
+        QUEUE
+        + f"const me = {{ roles: ['{role}'] }};"
+        + """
+    let state = "refused";
+    const [at, answer] = ["2026-11-27T10:00:00Z", "422 no such article"];
+    const filing = () => ({ violation: "v1", action: "issue", state, at, answer });
+    server((request) => {
+      if (request.method === "POST") state = "waiting";
+      return request.url.includes("/exports") ? { items: [filing()] } : queue(request, { state: "issued", steps: [] });
+    });
+    await go("review", me);
+    await pass();
+    const link = main.querySelector("li").querySelector("a").getAttribute("href");
+    await go("review", me, "v1");
+    await pass();
+    const said = main.textContent.includes("refused") && main.textContent.includes(answer);
+    const again = main.querySelectorAll("button").filter((each) => each.textContent === "Send again");
+    again.forEach((each) => { each.click(); each.click(); });
+    await pass();
+    const sent = posts().map(({ url }) => url);
+    tell({ link, said, buttons: again.length, sent, left: Boolean(button("Send again")) });
+    """
+    )
+    sent = ["/violations/v1/exports/again"] * buttons
+    assert told == {"link": "#/review/v1", "said": True, "buttons": buttons, "sent": sent, "left": False}
+
+
 def test_a_picture_is_not_let_go_of_while_a_page_shows_it(node: Node) -> None:
     told = node("""
     const { shelf } = await import("./api.js");

@@ -19,6 +19,7 @@ from flows.domain.belts import Doubt
 from flows.domain.cases import PURPOSES, CaseState
 from flows.domain.errors import ChangedMeanwhile, DomeError, StoreError
 from flows.domain.events import OBJECT_EVENTS
+from flows.domain.filing import Filing, Receipt
 from flows.domain.frames import ClockSource
 from flows.domain.leads import LeadState
 from flows.domain.leads import Reason as LeadReason
@@ -166,6 +167,8 @@ FAMILIES = {
     "unit": {"km/h", "m", "s", "deg", "widths", "probability", "km", "min", "h", "d"},
     "problem": problems,
     "cls": {"car", "truck", "bus", "motorcycle", "thing"},
+    "filing": {each for model, name in ((Filing, "action"), (Receipt, "state"))
+               for each in get_args(model.model_fields[name].annotation)},
     "decided": {*get_args(State), "released"}, "thing": AbandonedObjectRule.model_fields["classes"].default,
     "owner": of_a_thing("owner"), "outcome": of_a_thing("outcome"),
 }  # fmt: skip

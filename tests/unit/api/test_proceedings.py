@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -21,10 +22,11 @@ from flows.domain.events import Event
 from flows.domain.filing import Filing, Receipt, ReceiverAway, ReceiverRefuses
 from flows.domain.people import ROLES, Person
 from flows.domain.plates import PlateRecord, plate_event
-from flows.domain.review import Action
+from flows.domain.review import Action, StepRefused
 from flows.store import keys
+from flows.store.audit import AuditStore
 from flows.store.proceedings import ProceedingsStore
-from flows.store.results import ResultsStore
+from flows.store.results import ResultsStore, Retention
 
 ANYONE = Person(sub="anyone", roles=frozenset(ROLES), districts=frozenset("*"))
 ANOTHER = ANYONE.model_copy(update={"sub": "another"})
@@ -169,6 +171,104 @@ def test_what_is_refused_for_good_is_put_aside_and_shown(bureau: Bureau) -> None
         bureau.now += timedelta(hours=1)
     (receipt,) = bureau.store.receipts(made.id)
     assert (receipt.state, receipt.attempts, bureau.store.length()) == ("refused", REFUSALS, 0)
+    assert bureau.store.refused() == [receipt]
+
+
+def refused(bureau: Bureau, *made: Event) -> None:
+    """The receiver will have none of what is in the outbox; later it will."""
+
+    def refuse(filing: Filing, taken: bool) -> None:
+        raise ReceiverRefuses("400 the key is not known")
+
+    bureau.receiver.fault = refuse
+    for _ in range(REFUSALS):
+        bureau.courier.deliver()
+        bureau.now += timedelta(hours=1)
+    assert {r.violation for r in bureau.store.refused()} == {event.id for event in made}
+    bureau.receiver.fault = lambda filing, taken: None
+
+
+def test_what_was_refused_is_sent_again_when_a_person_says_so(bureau: Bureau) -> None:
+    first, second = bureau.issued(0), bureau.issued(1)
+    refused(bureau, first, second)
+    bureau.store.again(first.id, "boss")
+    with pytest.raises(StepRefused, match="got one waiting"):
+        bureau.store.again(first.id, "boss")
+    assert bureau.courier.deliver() == 1
+    assert bureau.receiver.actions == [(first.id, "issue")]
+    assert [r.state for r in bureau.store.receipts(first.id)] == ["delivered"]
+    assert [r.violation for r in bureau.store.refused()] == [second.id]
+    with pytest.raises(StepRefused, match="got one delivered"):
+        bureau.store.again(first.id, "boss")
+    said = [e for e in AuditStore(bureau.url).entries() if e.action == "violation.filed_again"]
+    assert [(e.who, e.subject) for e in said] == [("boss", first.id)]
+
+
+def test_what_was_withdrawn_since_is_not_sent_again(bureau: Bureau) -> None:
+    made = bureau.issued(0)
+    refused(bureau, made)
+    bureau.take(made, "cancel")
+    assert bureau.store.refused() == []
+    bureau.courier.deliver()
+    with pytest.raises(StepRefused, match="got one delivered"):
+        bureau.store.again(made.id, "boss")
+    assert bureau.receiver.actions == [(made.id, "withdraw")]
+
+
+def test_a_violation_that_is_deleted_is_no_longer_told_as_refused(bureau: Bureau) -> None:
+    refused(bureau, bureau.issued(0))
+    ResultsStore(bureau.url, retention=Retention(keep_days=1)).prune(time.time() + 86400 * 40)
+    assert redis.Redis.from_url(bureau.url).exists(keys.REFUSED) == 0
+
+
+async def test_who_authorises_sees_what_the_proceedings_do_not_have_and_sends_it_again(api: Any) -> None:
+    bureau = Bureau(api.config.redis_url)
+    first, second = bureau.issued(0), bureau.issued(1)
+    refused(bureau, first, second)
+    waits = bureau.issued(2)
+
+    async def open_to(*districts: str) -> list[tuple[str, str]]:
+        rows = (await api.get("/exports", "authoriser", districts=districts)).json()["items"]
+        return [(row["violation"], row["state"]) for row in rows]
+
+    told = [(first.id, "refused"), (second.id, "refused"), (waits.id, "waiting")]
+    assert (await open_to("*"), await open_to("esil"), await open_to("almaly")) == (told, told, [])
+    path = f"/violations/{first.id}/exports/again"
+    assert (await api.post(path, None, "authoriser", districts=("almaly",))).status_code == 404
+    once = {"Idempotency-Key": "k-1234567890"}
+    for _ in range(2):
+        answer = await api.post(path, None, "authoriser", headers=once)
+        assert [row["state"] for row in answer.json()["items"]] == ["waiting"], answer.text
+    assert (await api.post(path, None, "authoriser")).status_code == 409
+    assert await open_to("esil") == [told[1], told[2], (first.id, "waiting")]
+
+
+def test_who_had_the_turn_before_does_not_call_delivered_back(bureau: Bureau) -> None:
+    made = bureau.issued(0)
+    bureau.courier.deliver()
+    (had,) = bureau.store.receipts(made.id)
+    bureau.store.note(had.model_copy(update={"state": "waiting"}))
+    assert bureau.store.receipts(made.id) == [had]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_wrong_key_or_a_gateway_that_is_being_changed_costs_no_filing(bureau: Bureau, status: int) -> None:
+    made, answers = bureau.issued(0), [status]
+    transport = httpx.MockTransport(lambda _: httpx.Response(answers[0]))
+    receiver = HttpReceiver("https://court.example/cases", client=httpx.Client(transport=transport))
+    courier = Courier(bureau.store, receiver, lambda: bureau.now)
+    for _ in range(100):
+        courier.deliver()
+        bureau.now += timedelta(minutes=5)
+    (waits,) = bureau.store.receipts(made.id)
+    assert (waits.state, waits.attempts, f"{status}" in waits.answer) == ("waiting", 100, True), (
+        "after a night"
+    )
+    answers[0] = 201
+    courier.deliver()
+    bureau.now += timedelta(minutes=5)
+    courier.deliver()
+    assert [r.state for r in bureau.store.receipts(made.id)] == ["delivered"]
 
 
 @pytest.mark.slow
@@ -235,7 +335,8 @@ def test_a_folder_takes_each_key_once_also_when_it_was_taken_away(tmp_path: Path
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [(201, "201"), (409, "had it"), (503, ReceiverAway), (429, ReceiverAway), (302, ReceiverAway),
-     (422, ReceiverRefuses)],
+     (401, ReceiverAway), (403, ReceiverAway), (404, ReceiverAway), (405, ReceiverAway),
+     (400, ReceiverRefuses), (413, ReceiverRefuses), (422, ReceiverRefuses)],
 )  # fmt: skip
 def test_an_address_answers_by_its_status(status: int, outcome: Any) -> None:
     seen: list[httpx.Request] = []

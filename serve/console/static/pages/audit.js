@@ -6,7 +6,7 @@ import { paged } from "../paged.js";
 import { said, t, when } from "../words.js";
 
 const PLAIN = ["claimed", "released", "issued", "appealed"]; // says what the action says already
-const PAGES = { "violation.decided": "review", "violation.filed": "review", "camera.viewed": "cameras" };
+const PAGES = { "violation.decided": "review", "violation.filed": "review", "violation.filed_again": "review", "camera.viewed": "cameras" };
 
 export async function open(main, { signal }) {
   const body = h("tbody");

@@ -16,6 +16,9 @@ const REASONS = {
   close: (state) => (state === "cancelled" ? ["lapsed", "other"] : ["paid", "lapsed", "other"]),
 };
 
+const FILED = ["issued", "appealed", "upheld", "cancelled", "closed"];
+const files = (me) => ["authoriser", "auditor"].some((role) => me.roles.includes(role));
+
 const LOOK_MS = 500; // what stood there for less nobody has seen: the second of two presses was meant for the one before
 
 export async function open(main, context) {
@@ -115,6 +118,8 @@ function one(main, item, context, waiting = null, typed = item.plate?.text || ""
     return [step, h(`button${kind && "." + kind}`, { onclick: act, disabled: step === "confirm" }, t(step), { confirm: h("kbd", "Y"), reject: h("kbd", "N") }[step])];
   }));
 
+  const filed = h("div");
+  if (FILED.includes(item.state) && (files(context.me) || context.me.roles.includes("operator"))) filings(filed, item, context);
   fill(main,
     h("h1", badge(item), t(`rule.${item.rule}`), " ", h("span.state", t(`state.${item.state}`)), waiting !== null && h("span.count", number(waiting))),
     h("div.case.judged",
@@ -125,6 +130,7 @@ function one(main, item, context, waiting = null, typed = item.plate?.text || ""
         item.problems.length > 0 && h("details", { open: true }, h("summary", t("problems"), ` (${item.problems.length})`), h("ul", item.problems.map((p) => h("li", p)))),
         item.decisions.length > 0 && h("details", h("summary", t("decisions"), ` (${item.decisions.length})`),
           h("ol.log", item.decisions.map((d) => h("li", h("b", t(`state.${d.state}`)), " ", d.by || d.who || "", " ", h("small", d.reason ? t(`why.${d.reason}`) : "", " ", d.detail || ""))))),
+        filed,
         item.has_evidence && ["reviewer", "authoriser", "auditor"].some((role) => context.me.roles.includes(role)) &&
           h("p", h("a", { href: `/api/v1/violations/${item.id}/package`, download: `evidence-${item.id}.zip` }, t("package"))),
         h("p", keysButton()))));
@@ -154,6 +160,26 @@ function one(main, item, context, waiting = null, typed = item.plate?.text || ""
     else return;
     event.preventDefault();
   }, { signal: mine });
+}
+
+// What the electronic proceedings have of it. What they refused is sent again by whoever has seen to the reason.
+async function filings(place, item, { me, signal }) {
+  const path = `/violations/${item.id}/exports`;
+  const show = ({ items }) => fill(place, items.length > 0 && [h("details", { open: items.at(-1).state !== "delivered" }, h("summary", t("filings")),
+    h("ol.log", items.map((filing) => h("li", h("b", t(`filing.${filing.action}`)), ": ", t(`filing.${filing.state}`), " ", h("small", filing.at ? when(filing.at) : "", " ", filing.answer))))),
+    items.at(-1).state === "refused" && me.roles.includes("authoriser") && h("button", { onclick: () => { sent ??= draw(post(`${path}/again`)).finally(() => { sent = null; }); } }, t("send_again"))]);
+  const draw = (told) => told.then(show, (error) => { if (!signal.aborted) say(error.message, true); });
+  let sent = null; // two presses send once
+  await draw(ask(path, { signal }));
+}
+
+// Those that were issued, and that the proceedings would not have: nobody else is told.
+async function refusals(place, { me, signal }) {
+  if (!files(me)) return;
+  const { items } = await ask("/exports?limit=200", { signal });
+  const refused = items.filter((filing) => filing.state === "refused");
+  fill(place, refused.length > 0 && [h("h2", t("filings_refused"), " ", h("span.count", number(refused.length))),
+    h("ul", refused.map((filing) => h("li", h("a", { href: `#/review/${filing.violation}` }, when(filing.at)), " ", filing.answer)))]);
 }
 
 const stem = (name) => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "-");
@@ -231,7 +257,11 @@ function viewer(item, shown) {
   };
 }
 
-async function table(place, { signal }) {
+async function table(place, context) {
+  const { signal } = context;
+  const refused = h("section");
+  place.append(refused);
+  refusals(refused, context).catch((error) => { if (!signal.aborted) say(error.message, true); });
   const state = h("select", { "aria-label": t("state"), onchange: () => found.begin() },
     h("option", { value: "" }, t("any")), ["detected", "in_review", "confirmed", "rejected", "issued", "appealed", "held_stale_exemptions", "undecided", "closed"].map((name) => h("option", { value: name }, t(name === "detected" ? "state.stands" : `state.${name}`))));
   const body = h("tbody");
