@@ -337,6 +337,13 @@ row("POST /patrol/tasks/{task_id}/{step}", "patrol", "one", task("/patrol/tasks/
 row("GET /webhooks", "administrator auditor", "list", hook("/webhooks"))
 row("POST /webhooks", "administrator", "free", plain("/webhooks", {"url": "http://127.0.0.1:9/in"}))
 row("GET /webhooks/{webhook_id}/dead", "administrator auditor", "one", hook("/webhooks/{id}/dead"))
+row(
+    "POST /webhooks/{webhook_id}/dead/again",
+    "administrator",
+    "one",
+    hook("/webhooks/{id}/dead/again"),
+    (204,),
+)
 row("DELETE /webhooks/{webhook_id}", "administrator", "one", hook("/webhooks/{id}"))
 WHY = {"why": "because"}
 row("GET /cases", "operator authoriser auditor", "list", case("/cases"))

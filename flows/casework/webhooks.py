@@ -54,11 +54,13 @@ class Delivery:
         place: In the stream of all events.
         id: The event's.
         event: As it is sent, without what names a person or a plate; None if this webhook does not get it.
+        dead: Where it lies among what was put aside, if somebody has asked for it once more; else empty.
     """
 
     place: str
     id: str
     event: dict[str, Any] | None
+    dead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Hooks(Protocol):
     def all(self) -> list[Webhook]: ...
     def progress(self, hook_id: str) -> Progress: ...
     def waiting(self, hook: Webhook, after: str, count: int) -> list[Delivery]: ...
-    def settle(self, hook_id: str, place: str) -> None: ...
+    def settle(self, hook_id: str, delivery: Delivery) -> None: ...
     def postpone(self, hook_id: str, failures: int, due_ms: int) -> None: ...
     def put_aside(self, hook_id: str, delivery: Delivery, why: str) -> None: ...
 
@@ -182,14 +184,20 @@ class Sender:
         failures = progress.failures
         for delivery in self._hooks.waiting(hook, progress.place, BATCH):
             why = await self._send(hook, delivery)
-            if why and failures + 1 < ATTEMPTS:
+            if why and not delivery.dead and failures + 1 < ATTEMPTS:
                 pause_ms = int(PAUSE_S * 1000 * 2**failures)
                 self._hooks.postpone(hook.id, failures + 1, self._now_ms() + pause_ms)
                 break
             if why:
                 log.error("webhook %s: %s is put aside: %s", hook.id, delivery.id, why)
                 self._hooks.put_aside(hook.id, delivery, why)
-            self._hooks.settle(hook.id, delivery.place)
+            self._hooks.settle(hook.id, delivery)
+            if why and delivery.dead:  # once each, one a round: what is new does not wait for them
+                break
+            if (
+                why and delivery.dead
+            ):  # once each, and no faster than rounds come; what is new does not wait for them
+                break
             self._settled, failures = self._settled + 1, 0
 
     async def _send(self, hook: Webhook, delivery: Delivery) -> str:

@@ -51,6 +51,7 @@ Action = Literal[
     "exemptions.removed",
     "webhook.created",
     "webhook.removed",
+    "webhook.revived",
     "task.made",
     "task.accepted",
     "task.arrived",

@@ -40,7 +40,8 @@ them.
 | ``{dome}:picture:wanted:C`` | string | somebody looks at the camera's picture; expires |
 | ``{dome}:picture:C`` | string | its newest picture, small: capture time in ms and JPEG; expires |
 | ``{dome}:webhooks`` | hash | id to a ``Webhook`` as JSON |
-| ``{dome}:webhook:ID`` | hash | ``place``: of the last event it had, ``failures``, ``due_ms`` |
+| ``{dome}:webhook:ID`` | hash | ``place``: of the last event it had, ``failures``, ``due_ms``; ``again``: what was |
+| | | put aside up to there is sent once more |
 | ``{dome}:webhook:ID:dead`` | stream | events that it did not take: ``place id why`` |
 | ``{dome}:upload:ID`` | hash | a file on its way, see :mod:`flows.store.uploads`; expires |
 | ``{dome}:turn:W`` | string | which process does some work now; expires |

@@ -95,22 +95,60 @@ class WebhookStore:
         return Progress((place or b"0-0").decode(), int(failures or 0), int(due_ms or 0))
 
     def waiting(self, hook: Webhook, after: str, count: int) -> list[Delivery]:
-        """Events after a place."""
+        """Events after a place, then what was put aside and is to be sent once more."""
         with told("read events", self._address):
             rows: Any = self._client.xrange(keys.EVENTS, min=f"({after}", count=count)
+            rows = [(place, fields, b"") for place, fields in rows] + self._revived(
+                hook.id, count - len(rows)
+            )
             pipe = self._client.pipeline(transaction=False)
-            for _, fields in rows:
+            for _, fields, _ in rows:
                 pipe.hget(keys.event(fields[b"id"].decode()), "json")
             texts: list[bytes | None] = pipe.execute() if rows else []
         return [
-            Delivery(place.decode(), f[b"id"].decode(), self._as_shown(hook, f, text))
-            for (place, f), text in zip(rows, texts, strict=True)
+            Delivery(place.decode(), f[b"id"].decode(), self._as_shown(hook, f, text), dead.decode())
+            for (place, f, dead), text in zip(rows, texts, strict=True)
         ]
 
-    def settle(self, hook_id: str, place: str) -> None:
-        """It had the event, or will never."""
+    def _revived(self, hook_id: str, count: int) -> list[tuple[bytes, dict[bytes, bytes], bytes]]:
+        """Of what was put aside until somebody asked for it once more: place, fields in the stream of all events (those
+        here where it was deleted there since), and place here."""
+        until: Any = self._client.hget(keys.webhook(hook_id), "again") if count > 0 else None
+        if until is None:
+            return []
+        dead: Any = self._client.xrange(keys.webhook(hook_id, "dead"), max=until, count=count)
+        pipe = self._client.pipeline(transaction=False)
+        for _, row in dead:
+            pipe.xrange(keys.EVENTS, row[b"place"], row[b"place"])
+        found = pipe.execute() if dead else []
+        return [
+            (row[b"place"], here[0][1] if here else row, place)
+            for (place, row), here in zip(dead, found, strict=True)
+        ]
+
+    def again(self, hook: Webhook, by: str) -> None:
+        """Has what it did not take so far sent once more, behind what is new.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("read dead deliveries", self._address):
+            newest: Any = self._client.xrevrange(keys.webhook(hook.id, "dead"), count=1)
+        if newest:
+            change = Change(
+                commands=[["HSET", keys.webhook(hook.id), "again", newest[0][0].decode()]],
+                entries=[entry(by, "webhook.revived", subject=hook.id, districts=sorted(hook.districts))],  # type: ignore[arg-type]
+            )
+            self._ledger.commit(change, "send dead deliveries again")
+
+    def settle(self, hook_id: str, delivery: Delivery) -> None:
+        """It had the event, or will not."""
         with told("settle a delivery", self._address):
-            self._client.hset(keys.webhook(hook_id), mapping={"place": place, "failures": 0, "due_ms": 0})
+            if delivery.dead:
+                self._client.xdel(keys.webhook(hook_id, "dead"), delivery.dead)
+            else:
+                kept: Any = {"place": delivery.place, "failures": 0, "due_ms": 0}
+                self._client.hset(keys.webhook(hook_id), mapping=kept)
 
     def postpone(self, hook_id: str, failures: int, due_ms: int) -> None:
         """The next event is tried again then."""

@@ -87,6 +87,14 @@ def dead(scope: Scope, webhook_id: Id) -> DeadList:
     return DeadList(items=scope.dead(webhook_id))
 
 
+@router.post("/{webhook_id}/dead/again", status_code=204, responses=described(404))
+@may("administrator")
+def dead_again(scope: Scope, webhook_id: Id) -> None:
+    """Sends what a webhook did not take once more, behind what is new; what it does not take now is put aside again.
+    Written into the audit log."""
+    scope.again(webhook_id)
+
+
 @router.delete("/{webhook_id}", status_code=204, responses=described(404))
 @may("administrator")
 def remove_webhook(scope: Scope, webhook_id: Id) -> None:

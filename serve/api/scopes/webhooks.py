@@ -38,6 +38,12 @@ class Webhooks:
         """What it did not take, the newest first. See :meth:`one`."""
         return self._services.webhooks.dead(self.one(hook_id).id)
 
+    def again(self, hook_id: str) -> None:
+        """Has it sent once more. See :meth:`one`."""
+        hook = self.one(hook_id)
+        if not self._bounds.once.again:
+            self._services.webhooks.again(hook, self._bounds.person.sub)
+
     def add(self, url: str, types: list[str], districts: list[str]) -> Webhook:
         """Makes one, with a new secret; asked for again, it is the one that was made.
 

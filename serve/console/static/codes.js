@@ -232,6 +232,7 @@ export const CODES = {
   "action.exemptions.removed": ["босатылғандар тізімі алынып тасталды", "перечень освобождённых снят", "list of exempt plates removed"],
   "action.webhook.created": ["вебхук жасалды", "вебхук создан", "webhook created"],
   "action.webhook.removed": ["вебхук жойылды", "вебхук удалён", "webhook removed"],
+  "action.webhook.revived": ["вебхукке жетпегені қайта жіберіледі", "недоставленное вебхуку отправляется снова", "webhook sent again what it had missed"],
   "action.task.made": ["тапсырма берілді", "задание дано", "task made"],
   "action.task.accepted": ["тапсырма қабылданды", "задание принято", "task accepted"],
   "action.task.arrived": ["орнына жетті", "прибыли на место", "arrived"],

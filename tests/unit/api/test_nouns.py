@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import io
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -20,16 +21,19 @@ from PIL import Image
 from searching import DAY, HOUR, make_case, make_vehicle_case
 
 from flows.casework import webhooks
-from flows.casework.webhooks import ATTEMPTS, Sender, allowed, new_secret, signature
+from flows.casework.webhooks import ATTEMPTS, Delivery, Sender, allowed, new_secret, signature
 from flows.domain.cases import SearchTerms, Window
 from flows.domain.detections import Detections
 from flows.domain.errors import StoreError
+from flows.domain.events import Event
 from flows.domain.inference import DetectorSpec
 from flows.domain.platehash import PlateHasher
 from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.sightings import Sighting
 from flows.domain.status import CameraStatus, Outline
 from flows.domain.webhook import Webhook
+from flows.store.audit import AuditStore
+from flows.store.results import ResultsStore, Retention
 from flows.store.webhooks import WebhookStore
 from serve.api.services import shown_to
 
@@ -362,6 +366,64 @@ def test_a_service_that_fails_is_asked_again_later_and_in_the_end_put_aside(
     sender.at += timedelta(minutes=10)
     assert sender.deliver() == 1
     assert service.got[-1].headers["webhook-id"] == second.id
+
+
+def put_aside(redis_url: str, sending: Any, *events: Event) -> list[str]:
+    """Events that a service was away for."""
+    store, service, sender = sending
+    store.add(hook())
+    write(redis_url, *events)
+    service.status = 503
+    for _ in range(ATTEMPTS * len(events)):
+        sender.deliver()
+        sender.at += timedelta(minutes=10)
+    service.got.clear()
+    return [row["id"] for row in store.dead("h1")]
+
+
+def test_what_a_service_missed_is_sent_once_more_behind_what_is_new(redis_url: str, sending: Any) -> None:
+    store, service, sender = sending
+    first, second, new = (speeding(n) for n in range(3))
+    assert put_aside(redis_url, sending, first, second) == [second.id, first.id]
+    service.status = 204
+    write(redis_url, new)
+    store.again(hook(), "admin")
+    assert (sender.deliver(), store.dead("h1")) == (3, [])
+    assert [r.headers["webhook-id"] for r in service.got] == [new.id, first.id, second.id]
+    assert (sender.deliver(), len(service.got)) == (0, 3)
+    said = [(e.who, e.subject) for e in AuditStore(redis_url).entries() if e.action == "webhook.revived"]
+    assert said == [("admin", "h1")]
+
+
+def test_what_is_missed_again_is_tried_once_and_keeps_nothing_waiting(redis_url: str, sending: Any) -> None:
+    store, service, sender = sending
+    first, second, new = (speeding(n) for n in range(3))
+    dead = put_aside(redis_url, sending, first, second)
+    store.again(hook(), "admin")
+    for _ in range(9):
+        assert sender.deliver() == 0
+    assert [r.headers["webhook-id"] for r in service.got] == [first.id, second.id]
+    assert [row["id"] for row in store.dead("h1")] == dead
+    store.again(hook(), "admin")
+    service.status = 204
+    ResultsStore(redis_url, retention=Retention(keep_days=1)).prune(time.time() + 2 * 86400)
+    write(redis_url, new)
+    sender.deliver()
+    assert [r.headers["webhook-id"] for r in service.got[2:]] == [new.id], (
+        "what was deleted since is not told"
+    )
+    assert store.dead("h1") == []
+
+
+async def test_an_administrator_has_it_sent_again(api: Any) -> None:
+    store = api.app.state.services.webhooks
+    store.add(hook(id="a1"))
+    store.put_aside("a1", Delivery("1-1", "e1", None), "answered 503")
+    path, once = "/webhooks/a1/dead/again", {"Idempotency-Key": "k-1234567890"}
+    for _ in range(2):
+        assert (await api.post(path, None, "administrator", headers=once)).status_code == 204
+    assert [d.id for d in store.waiting(hook(id="a1"), "9-9", 9)] == ["e1"]
+    assert [e.action for e in AuditStore(api.config.redis_url).entries()][1:] == ["webhook.revived"]
 
 
 class Endless(httpx.AsyncByteStream):
