@@ -81,6 +81,11 @@ class ClipLooker:
         self._helper = Helper(command, "clips", START_S)
         self._lock = threading.Lock()
 
+    @property
+    def starts(self) -> int:
+        """Times the process was started: more than once means that it died."""
+        return self._helper.starts
+
     def close(self) -> None:
         """Ends the process."""
         self._helper.end()

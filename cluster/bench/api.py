@@ -19,12 +19,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import numpy as np
 import redis
+from PIL import Image
 from rich.console import Console
 
 from cluster.bench.report import Figure, at_most
-from flows.domain.events import SPEEDING, Event, event_id
+from flows.domain.events import EVIDENCE_STORED, SPEEDING, Event, event_id
+from flows.pictures.jpeg import jpeg
 from flows.settings import Settings
+from flows.store.evidence import EvidenceStore
 from flows.store.lines import Line
 from flows.store.redis_server import EmbeddedRedis
 from flows.store.results import ResultsStore
@@ -35,6 +39,9 @@ START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 RULES: Final = ("speeding", "red_light", "bus_lane", "solid_line")
 PAGE: Final = 50
 THOUSANDTH: Final = 1000
+SEVEREST: Final = 9
+"""Every ninth violation: these head the queue, and have a package."""
+PICTURE_PX: Final = (1920, 1080)
 EVERY_S: Final = 0.5
 """Between events while listeners listen: a busy city's alerts."""
 CHUNK: Final = 256
@@ -83,6 +90,7 @@ async def _measure(config: Any, base: str, violations: int, events: int, rounds:
     latencies_s: list[float] = []
     _say(f"writing {violations:,} violations")
     filled_s = await asyncio.to_thread(_fill, config.redis_url, violations)
+    picture = _packages(config, rounds + 1)
     _say(f"written in {filled_s:.0f} s")
     async with _listening(base, token, store, latencies_s) as publish:
         for _ in range(events):
@@ -111,8 +119,8 @@ async def _measure(config: Any, base: str, violations: int, events: int, rounds:
         at_most("violations, first page, p95", _p95(first_s) * 1000, 100, "ms", f"{of}; {load}"),
         at_most("violations, thousandth page, p95", _p95(last_s) * 1000, 100, "ms", f"{of}; {load}"),
         at_most("violations of a district, rule and state, p95", _p95(filtered_s) * 1000, 100, "ms", f"{of}; {load}"),
-        at_most("reviewer's step: rejected, next item here, p95", _p95(step_s) * 1000, 200, "ms",
-                f"queue of {violations:,}, {rounds} steps; {load}"),
+        at_most("reviewer's step: rejected, next item and its first picture here, p95", _p95(step_s) * 1000, 200, "ms",
+                f"queue of {violations:,}, {rounds} steps, {len(picture) / 1e6:.1f} MB a picture; {load}"),
     ]  # fmt: skip
 
 
@@ -195,6 +203,8 @@ async def _filtered(client: httpx.AsyncClient, rounds: int) -> list[float]:
 
 
 async def _steps(client: httpx.AsyncClient, rounds: int) -> list[float]:
+    """From each decision until a browser has the next item and the picture that it shows of it, which it had not asked
+    for before: the console mostly has."""
     _, shown = await _timed(client, "POST", "/review/next")
     took_s = []
     for _ in range(rounds):
@@ -202,7 +212,10 @@ async def _steps(client: httpx.AsyncClient, rounds: int) -> list[float]:
         answer = {"version": item["version"], "reason": "not_visible"}
         rejected_s, _ = await _timed(client, "POST", f"/violations/{item['id']}/reject", answer)
         next_s, shown = await _timed(client, "POST", "/review/next")
-        took_s.append(rejected_s + next_s)
+        began_s = time.perf_counter()
+        picture = await client.get(client.base_url.join(shown["item"]["evidence"][0]["href"]))
+        took_s.append(rejected_s + next_s + time.perf_counter() - began_s)
+        picture.raise_for_status()
     return took_s
 
 
@@ -227,6 +240,23 @@ def _fill(url: str, count: int) -> float:
     store.close()
     admin.close()
     return time.perf_counter() - began_s
+
+
+def _packages(config: Any, count: int) -> bytes:
+    """Stores packages of the violations that head the queue; the picture that each holds: blocks of noise, 0.6 MB, as
+    three photographs of streets of that size have 0.5 MB as evidence."""
+    noise = np.random.default_rng(1).integers(0, 256, (PICTURE_PX[1] // 20, PICTURE_PX[0] // 20, 3), np.uint8)
+    picture = jpeg(np.asarray(Image.fromarray(noise).resize(PICTURE_PX)))
+    store, evidence = ResultsStore(config.redis_url), EvidenceStore(config.settings.evidence)
+    for n in range(SEVEREST - 1, SEVEREST * count, SEVEREST):
+        id, folder, name = event_id("bench", n), f"bench/{n}", "crossed.jpg"
+        evidence.write(folder, {name: picture}, b"{}")
+        data = {"violation": id, "folder": folder, "files": [name], "problems": []}
+        at, district = START + timedelta(seconds=19 * n), DISTRICTS[n % 8]
+        kept = Event.of(EVIDENCE_STORED, camera_id="bench", district=district, at=at, data=data, key=(id,))
+        store.write([kept])
+    store.close()
+    return picture
 
 
 def _violation(n: int, at: datetime) -> Event:
@@ -255,7 +285,7 @@ def _line(n: int, event: str) -> Line:
     text = text.replace('"district-0"', f'"{district}"')
     return Line(
         json=text.encode(), id=id, type=f"dome.violation.{rule}.v1", camera=f"camera-{n % 500}", district=district,
-        time_ms=round(at.timestamp() * 1000), day=at.date().isoformat(), state="stands", severity=1 + n % 9,
+        time_ms=round(at.timestamp() * 1000), day=at.date().isoformat(), state="stands", severity=1 + n % SEVEREST,
     )  # fmt: skip
 
 
