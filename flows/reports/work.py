@@ -137,7 +137,10 @@ class ReportWork:
         if not self._at_work.acquire(blocking=False):
             return 0
         try:
-            return self._work() if self.reports.mine() else 0
+            if not self.reports.mine():
+                return 0
+            self.reports.sort_by_state()
+            return self._work()
         finally:
             self._at_work.release()
 

@@ -96,7 +96,7 @@ them.
 | ``{dome}:nothing`` | | never there: deleting it shows whether Redis takes what is written |
 
 The scripts beside this file (``write.lua``, ``prune.lua``, ``forget.lua``, ``unconfirmed.lua``, ``unreport.lua``,
-``exempt.lua``, ``commit.lua``, ``note.lua``) build the same names from :data:`PREFIX`.
+``exempt.lua``, ``commit.lua``, ``note.lua``, ``report.lua``, ``bystate.lua``) build the same names from :data:`PREFIX`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 | key | type | holds |
 |---|---|---|
-| ``{dome}:report:ID`` | hash | ``json``: the report, ``version``, ``district``, ``channel`` |
+| ``{dome}:report:ID`` | hash | ``json``: the report, ``version``, ``district``, ``channel``, ``state`` |
 | ``{dome}:reports:district:D`` | sorted set | reports of a district (empty: nobody's) by when they came, ms |
+| ``{dome}:reports:district:D|S`` | sorted set | those of them that are in a state, likewise |
+| ``{dome}:reports:states`` | string | there where these are whole: a Redis may be older than they are |
 | ``{dome}:reports:districts`` | set | districts that have reports |
 | ``{dome}:reports:channel:C`` | sorted set | reports that a channel brought by when they came, ms |
 | ``{dome}:reports:open`` | geo | open reports by place |
@@ -39,6 +41,7 @@ OPEN: Final = f"{keys.PREFIX}reports:open"
 TODO: Final = f"{keys.PREFIX}reports:todo"
 DUE: Final = f"{keys.PREFIX}reports:due"
 UNREMOVED: Final = f"{keys.PREFIX}reports:unremoved"
+STATES: Final = f"{keys.PREFIX}reports:states"
 PLACES: Final = f"{keys.PREFIX}places"
 MOST: Final = 200
 TURN_S: Final = 60.0
@@ -63,6 +66,7 @@ class ReportsStore:
         self._client = client(url, ANSWER_S)
         self._write = self._client.register_script(script("sha256", "note", "report"))
         self._remove = self._client.register_script(script("sha256", "note", "forget", "unreport"))
+        self._sort = self._client.register_script(script("bystate"))
         self._turn = Turn(self._client, "reports", TURN_S)
 
     def close(self) -> None:
@@ -155,7 +159,12 @@ class ReportsStore:
         Raises:
             StoreError: If Redis is away.
         """
-        return self._page([_district(name) for name in districts], after, count, states)
+        indexes = [_district(name) for name in districts]
+        if states:
+            with told("read reports", self._address):
+                whole = self._client.exists(STATES)
+            indexes = [f"{name}|{state}" for name in indexes for state in states] if whole else indexes
+        return self._page(indexes, after, count, states)
 
     def of_channel(self, channel: str, after: Mark | None, count: int) -> list[Report]:
         """Reports that a channel brought, the newest first.
@@ -168,15 +177,15 @@ class ReportsStore:
     def _page(
         self, indexes: Sequence[str], after: Mark | None, count: int, states: Collection[str]
     ) -> list[Report]:
-        found: list[Report] = []
+        found: dict[str, Report] = {}  # one whose state changes meanwhile may stand in two indexes
         with told("read reports", self._address):
             merged = heapq.merge(*(self._walk(index, after) for index in indexes), reverse=True)
             while chunk := [mark for _, mark in zip(range(MOST), merged, strict=False)]:
                 reports = self.several(mark.id for mark in chunk)
-                found += [report for report in reports if not states or report.state in states]
+                found |= {report.id: report for report in reports if not states or report.state in states}
                 if len(found) >= count or len(chunk) < MOST:
                     break
-        return found[:count]
+        return list(found.values())[:count]
 
     def _walk(self, index: str, after: Mark | None) -> Iterator[Mark]:
         """One index from a mark on. Of equal times the greater id comes first, as in Redis."""
@@ -191,6 +200,21 @@ class ReportsStore:
             if len(rows) < MOST:
                 return
             offset += len(rows)
+
+    def sort_by_state(self) -> None:
+        """Puts reports from before there were indexes by state into those, once; until then lists read all reports.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        with told("sort reports by state", self._address):
+            if self._client.exists(STATES):
+                return
+            for district in self.districts():
+                marks = self._walk(_district(district), None)
+                while ids := [mark.id for _, mark in zip(range(MOST), marks, strict=False)]:
+                    self._sort(keys=[_district(district)], args=[keys.PREFIX, *ids])
+            self._client.set(STATES, "whole")
 
     def districts(self) -> list[str]:
         """Districts that have reports.
@@ -337,7 +361,7 @@ class ReportsStore:
             args += [report.id, before.version if before else "", report.version, report.model_dump_json()]
             args += [report.district, mark_of(report).ms, report.longitude, latitude]
             args += ["1" if report.open else "0", own_channel(report), "1" if report.waits else "0"]
-            args += [to_ms(report.changed_at + KEPT), mark_of(before or report).ms]
+            args += [to_ms(report.changed_at + KEPT), mark_of(before or report).ms, report.state]
         with told("write reports", self._address):
             answer: Any = self._write(keys=[OPEN], args=args)
         return bool(answer == b"")

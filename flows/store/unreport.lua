@@ -9,9 +9,11 @@ local prefix, id = ARGV[1], ARGV[2]
 local due = redis.call('ZSCORE', prefix .. 'reports:due', id)
 if ARGV[3] ~= '' and (not due or tonumber(due) > tonumber(ARGV[3])) then return 0 end
 local record = prefix .. 'report:' .. id
-local known = redis.call('HMGET', record, 'district', 'channel')
+local known = redis.call('HMGET', record, 'district', 'channel', 'state')
+local district = 'district:' .. (known[1] or '')
 redis.call('DEL', record)
-for _, index in ipairs({ 'district:' .. (known[1] or ''), 'channel:' .. (known[2] or ''), 'todo', 'due', 'open' }) do
+for _, index in ipairs({ district, district .. '|' .. (known[3] or ''), 'channel:' .. (known[2] or ''), 'todo', 'due',
+  'open' }) do
   redis.call('ZREM', prefix .. 'reports:' .. index, id)
 end
 for _, each in ipairs(cjson.decode(ARGV[5])) do
