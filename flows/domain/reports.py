@@ -244,7 +244,7 @@ class Report(BaseModel):
         state: What it is now.
         steps: How it came to be that, oldest first.
         merged_into: The report that goes on for this one.
-        nearby: Ids of events of cameras nearby at that time: what corroborates it.
+        nearby: Ids of events of cameras nearby at that time, as far as they were told when the machine looked.
         proposals: What the pipeline proposes of its clips.
         unknown: What nobody can know of its clips, in words.
         version: Number of the last step; whoever takes the next one names it.
@@ -404,6 +404,7 @@ def merged(main: Report, other: Report, by: str, at: datetime) -> tuple[Report, 
             "files": files,
             "reporters": reporters,
             "proposals": (*main.proposals, *proposals),
+            "nearby": (*main.nearby, *(each for each in other.nearby if each not in main.nearby)),
             "unknown": (*main.unknown, *(said for said in other.unknown if said not in main.unknown)),
             "version": main.version + 1,
         }

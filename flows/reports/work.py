@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from flows.domain.errors import LostFile, StoreError
-from flows.domain.events import Event
 from flows.domain.places import Places, distance_m
 from flows.domain.reports import (
     Attachment,
@@ -31,7 +30,8 @@ from flows.domain.reports import (
     told,
     with_file,
 )
-from flows.reports.checks import SAME, doubts, same, taken_at
+from flows.reports.checks import doubts, same, taken_at
+from flows.reports.nearby import NEAR_M, Nearby
 from flows.store.evidence import EvidenceStore
 from flows.store.reports import ReportChanged, ReportsStore
 from flows.store.results import ResultsStore
@@ -42,9 +42,6 @@ from flows.uploads.kinds import UploadRefused
 log = logging.getLogger(__name__)
 
 MACHINE: Final = "machine"
-NEAR_M: Final = 250.0
-"""A camera within this may have seen the same: the reach of one at a junction, and a phone's own error."""
-MOST_NEARBY: Final = 20
 PATIENCE: Final = timedelta(days=1)
 """So long a report waits, from the first look at it, for files that cannot be decoded here and now: a machine is mended
 in a day. Then people go on with it; such a file stays ``waiting``, and its original is kept."""
@@ -108,7 +105,8 @@ class ReportWork:
     Attributes:
         reports: Where they are.
         evidence: Where their files are.
-        results: Where cameras' events are.
+        results: Where those are told who watch.
+        nearby: Looks for cameras' events near them.
         inspector: Decodes files.
         looker: Makes what others see of them.
         timezone: IANA zone in which clocks without a zone are read.
@@ -119,6 +117,7 @@ class ReportWork:
     reports: ReportsStore
     evidence: EvidenceStore
     results: ResultsStore
+    nearby: Nearby
     inspector: Inspector
     looker: Looker
     timezone: str = "Asia/Almaty"
@@ -185,13 +184,13 @@ class ReportWork:
             StoreError: If a store is away.
         """
         places = self.reports.places()
-        looked = self._files(report)
-        looked = looked.model_copy(update={"nearby": self._nearby(looked, places)})
+        looked = self._corroborated(self._files(report), places)
         checked = step(looked, "checked", MACHINE, self.now(), _said(looked))
         near = self.reports.near(checked.latitude, checked.longitude, NEAR_M)
         main = same(checked, [each for each in near if fits(each, checked)])
         if main is not None and main.state != "received":
             grown, ended = merged(main, checked, MACHINE, self.now())
+            grown = self._corroborated(grown, places)
             self.reports.replace((grown, main), (ended, report))
             self._drop_refused(checked)
             self._tell(grown)
@@ -290,17 +289,9 @@ class ReportWork:
         apart_s = None if taken is None else (taken - report.happened_at).total_seconds()
         return {"doubts": tuple(found), "away_m": away_m, "apart_s": apart_s}
 
-    def _nearby(self, report: Report, places: Places) -> tuple[str, ...]:
-        """Events of cameras near the place at that time, those of the same kind first, then the nearest in time."""
-        place, found = (report.latitude, report.longitude), []
-        for camera in places.cameras:
-            if distance_m(place, (camera.latitude, camera.longitude)) > NEAR_M:
-                continue
-            since, until = report.happened_at - SAME, report.happened_at + SAME + timedelta(milliseconds=1)
-            found += [e.event for e in self.results.captured("camera", camera.id, since, until, 200)]
-        seen = [event for event in found if event.type.startswith(("dome.violation.", "dome.object."))]
-        seen.sort(key=lambda e: (_other(e, report), abs(e.time - report.happened_at), e.id))
-        return tuple(event.id for event in seen[:MOST_NEARBY])
+    def _corroborated(self, report: Report, places: Places) -> Report:
+        """The report with what cameras nearby have told so far."""
+        return report.model_copy(update={"nearby": tuple(e.id for e in self.nearby.of(report, places))})
 
     def _tell(self, report: Report) -> None:
         """Tells those who watch. Nobody is named in it; if it cannot be told, lists show it all the same."""
@@ -324,10 +315,6 @@ def _made(looked: Looked) -> dict[str, object]:
     width_px, height_px = looked.size_px
     return {"state": "seen", "width_px": width_px, "height_px": height_px, "shown": tuple(looked.shown),
             "subject": looked.subject, "things": looked.things}  # fmt: skip
-
-
-def _other(event: Event, report: Report) -> bool:
-    return f".{report.service}." not in event.type.replace("dome.object.abandoned", "x.abandoned_object")
 
 
 def _said(report: Report) -> str:

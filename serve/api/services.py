@@ -16,6 +16,7 @@ from flows.domain.people import EVERYWHERE
 from flows.domain.platehash import PlateHasher
 from flows.domain.webhook import Webhook
 from flows.jurisdiction import load_profile
+from flows.reports.nearby import Nearby
 from flows.reports.reception import Reception
 from flows.reports.work import ReportWork
 from flows.store.audit import AuditStore
@@ -89,6 +90,7 @@ class Services:
         reports: Citizens' reports.
         uploads: Their files on the way.
         reception: Takes them in and moves them.
+        nearby: What cameras told of the same.
         work: What the machine does with them.
         now: The present, aware UTC.
     """
@@ -118,6 +120,7 @@ class Services:
     reports: ReportsStore
     uploads: UploadShelf
     reception: Reception
+    nearby: Nearby
     work: ReportWork
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -141,7 +144,10 @@ class Services:
         reception = Reception(reports, evidence, surely_now=Present(url, noted=False).now)
         leads = LeadStore(url, vault)
         patrol = PatrolStore(url, kept_days=load_profile(config.jurisdiction).retention.task_days)
-        work = ReportWork(reports, evidence, results, inspector, looker, config.timezone, busy=reception.busy)
+        nearby = Nearby(violations, results)
+        work = ReportWork(
+            reports, evidence, results, nearby, inspector, looker, config.timezone, busy=reception.busy
+        )
         identity = Identity(config.oidc, keys_for(config.oidc, settings.home))
         return cls(
             config=config,
@@ -169,6 +175,7 @@ class Services:
             reports=reports,
             uploads=UploadShelf(url, evidence),
             reception=reception,
+            nearby=nearby,
             work=work,
         )
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, JsonValue
 
 from flows.domain.errors import FieldError, StoreError
+from flows.domain.events import OBJECT_EVENTS, Event
 from flows.domain.reports import NEXT, Attachment, Proposal, Report, State, Thing, shown_text, told
+from flows.reports.nearby import about, kind_of
 from flows.reports.reception import FORWARD, STEPS, Claim
 from flows.store.reports import mark_of as place_of
 from flows.store.uploads import Upload
@@ -194,6 +196,19 @@ class StepRow(Answer):
     note: str = ""
 
 
+class NearbyRow(Answer):
+    """A violation, or a thing left behind, that a camera nearby saw at that time."""
+
+    id: str
+    kind: Literal["violation", "object"]
+    href: str = Field(description="Where to read it.")
+    rule: str
+    camera: str
+    captured_at: AwareDatetime
+    measured: dict[str, JsonValue] = Field(default_factory=dict)
+    threshold: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 class ReportRow(Answer):
     """A report in a list."""
 
@@ -212,7 +227,9 @@ class ReportRow(Answer):
     files: int
     doubts: int = Field(description="Contradictions between files and claim.")
     proposals: int
-    nearby: int = Field(description="Events of cameras nearby that may show the same.")
+    nearby: int = Field(
+        description="What cameras nearby saw and may be the same; in a list as of when the machine looked."
+    )
     merged_into: str = ""
     picture: str | None = Field(default=None, description="Of its first file, as others see it.")
     version: int
@@ -225,7 +242,9 @@ class ReportDetail(ReportRow):
     told: list[TellerRow] = Field(description="What each one wrote, without names, numbers and addresses.")
     proposed: list[Proposal]
     unknown: list[str] = Field(description="What cannot be known of its clips, in words.")
-    nearby_ids: list[str]
+    cameras_saw: list[NearbyRow] = Field(
+        description="Of `nearby`, as it is known now, what lies in your districts: the same kind first."
+    )
     steps: list[StepRow]
     may: list[str] = Field(description="Steps that can be taken now.")
 
@@ -272,7 +291,7 @@ class Reports:
 
     def detail(self, report_id: str) -> ReportDetail:
         """One report as others see it. See :meth:`one`."""
-        return _detail(self.one(report_id))
+        return self._detail(self.one(report_id))
 
     def shown(self, report_id: str, name: str) -> bytes:
         """What others see of a file.
@@ -305,7 +324,7 @@ class Reports:
         found = _file_of(report, file_id)
         after = self._services.reception.choose(report, found.sha256, thing, version, self._bounds.person.sub)
         self._services.results.write([told(after)])
-        return _detail(after)
+        return self._detail(after)
 
     def step(self, report_id: str, name: str, version: int, note: str, district: str) -> ReportDetail:
         """Takes a step of the caller. See :meth:`flows.reports.reception.Reception.step`."""
@@ -314,7 +333,34 @@ class Reports:
         report = self.one(report_id)
         after = self._services.reception.step(report, name, version, self._bounds.person.sub, note, district)
         self._services.results.write([told(after)])
-        return _detail(after)
+        return self._detail(after)
+
+    def _detail(self, report: Report) -> ReportDetail:
+        seen = self._services.nearby.of(report, self._services.reports.places())
+        person = self._bounds.person
+        return ReportDetail.model_validate(
+            _row(report)
+            | {
+                "attachments": [_file(report, file) for file in report.files],
+                "told": [{"at": r.at, "text": shown_text(r.text)} for r in report.reporters],
+                "proposed": report.proposals,
+                "unknown": report.unknown,
+                "nearby": len(seen),
+                "cameras_saw": [_saw(event) for event in seen if person.covers(event.subject)],
+                "steps": [step.model_dump() for step in report.steps],
+                "may": _may(report),
+            }
+        )
+
+
+def _saw(event: Event) -> NearbyRow:
+    thing, at, id = event.type in OBJECT_EVENTS, event.time, about(event)
+    day = f"since={at:%FT%TZ}&until={at + timedelta(days=1):%FT%TZ}&closed=true"
+    return NearbyRow(
+        id=id, kind="object" if thing else "violation", rule=kind_of(event), camera=event.camera_id, captured_at=at,
+        href=f"/api/v1/objects?{day}" if thing else f"/api/v1/violations/{id}",
+        measured=event.data.get("measured") or {}, threshold=event.data.get("threshold") or {},
+    )  # fmt: skip
 
 
 def _may(report: Report) -> list[str]:
@@ -332,21 +378,6 @@ def _row(report: Report) -> dict[str, object]:
         "nearby": len(report.nearby), "merged_into": report.merged_into, "version": report.version,
         "picture": next((_href(report, n) for f in report.files for n in f.shown if n.endswith(".jpg")), None),
     }  # fmt: skip
-
-
-def _detail(report: Report) -> ReportDetail:
-    return ReportDetail.model_validate(
-        _row(report)
-        | {
-            "attachments": [_file(report, file) for file in report.files],
-            "told": [{"at": r.at, "text": shown_text(r.text)} for r in report.reporters],
-            "proposed": report.proposals,
-            "unknown": report.unknown,
-            "nearby_ids": report.nearby,
-            "steps": [step.model_dump() for step in report.steps],
-            "may": _may(report),
-        }
-    )
 
 
 def _file(report: Report, file: Attachment) -> FileRow:

@@ -409,7 +409,7 @@ const found = () => ({
   window: { begins_at: "2026-11-27T10:00:00Z", ends_at: "2026-11-28T10:00:00Z" } });
 const told = () => ({
   id: "r1", version, state: "forwarded", may: ["confirm", "forward"], service: "speeding", steps: [], told: [],
-  attachments: [], proposed: [], unknown: [], nearby_ids: [], happened_at: "2026-11-27T10:00:00Z",
+  attachments: [], proposed: [], unknown: [], nearby: 0, cameras_saw: [], happened_at: "2026-11-27T10:00:00Z",
   latitude: 51, longitude: 71, address: "here" });
 const PAGES = {
   searches: { id: "c1", role: "authoriser", press: "Authorise", now: found },
@@ -490,6 +490,23 @@ def test_who_leaves_a_report_while_a_step_is_on_its_way_stays_away(node: Node) -
     """
     )
     assert told == ["elsewhere", True]
+
+
+def test_what_cameras_saw_beside_a_report_can_be_opened_a_thing_among_it(node: Node) -> None:
+    told = node(
+        CASES
+        + """
+    const at = { camera: "esil-1", captured_at: "2026-11-27T10:00:00Z", measured: {}, threshold: {} };
+    const saw = [{ id: "v1", kind: "violation", rule: "speeding", ...at }, { id: "o1", kind: "object", rule: "abandoned_object", ...at }];
+    server(() => ({ ...told(), nearby: 3, cameras_saw: saw }));
+    await go("reports", { roles: ["operator"] }, "r1");
+    const links = main.querySelectorAll("a").map((link) => [link.textContent, link.getAttribute("href")]);
+    tell([links.filter(([, href]) => href !== "#/reports"), main.textContent.includes("others: 1")]);
+    """  # noqa: E501
+    )
+    links, others = told
+    assert links == [["Speeding", "#/review/v1"], ["Abandoned object", "#/objects/o1"]]
+    assert others, "what lies in another's district is counted"
 
 
 def test_a_step_of_a_patrol_does_not_wait_for_a_connection(node: Node) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from flows.domain.channels import WINDOW_S
 from flows.domain.errors import FieldError, StoreError
+from flows.domain.events import OBJECT_ABANDONED, OBJECT_ESCALATED, PASSAGE, Event
 from flows.domain.places import CameraPlace, Places
 from flows.domain.reports import KEPT, Attachment, Report, Thing, folder_of, told
 from flows.domain.site import District
@@ -684,16 +685,91 @@ async def test_of_a_report_that_has_ended_nothing_is_chosen(api: Any, egov: Chan
     assert (await api.post(nobodys, {"version": 0, "thing": 1}, "operator")).status_code == 404
 
 
-async def test_events_of_cameras_nearby_at_that_time_are_attached(api: Any, egov: Channel) -> None:
-    event = speeding(0)
-    at = datetime.now(UTC) - timedelta(minutes=5)
-    near, late = event.model_copy(update={"time": at}), speeding(1)
-    api.write(near, late)
+def seen_by_camera(kind: str, minutes: float, key: int = 0, camera: str = "esil-1", **data: Any) -> Event:
+    """An event of the camera at the crosswalk, so many minutes ago."""
+    at = datetime.now(UTC) - timedelta(minutes=minutes)
+    return Event.of(kind, camera_id=camera, district="esil", at=at, data=data, key=(kind, key))
+
+
+def stood(minutes: float, key: int = 0, **more: Any) -> Event:
+    """A violation of the very kind that is reported."""
+    data = speeding(rule="prohibited_stopping").data
+    return seen_by_camera("dome.violation.prohibited_stopping.v1", minutes, key, **data | more)
+
+
+async def saw(api: Any, report_id: str, **who: Any) -> list[tuple[str, str]]:
+    detail = (await api.get(f"/reports/{report_id}", "operator", **who)).json()
+    return [(row["kind"], row["id"]) for row in detail["cameras_saw"]]
+
+
+async def test_what_cameras_nearby_tell_of_that_time_is_there_however_late_they_tell_it(
+    api: Any, egov: Channel
+) -> None:
     tracking = (await egov.report()).json()["id"]
     far = (await egov.report("2", latitude=43.29)).json()["id"]
     await looked_at(api)
-    assert (await api.get(f"/reports/{tracking}", "operator")).json()["nearby_ids"] == [near.id]
-    assert (await api.get(f"/reports/{far}", "operator")).json()["nearby_ids"] == []
+    assert await saw(api, tracking) == []
+    other = seen_by_camera("dome.violation.speeding.v1", 1, **speeding().data)
+    same = stood(12)
+    api.write(other, same, stood(20, 1), stood(1, 2, camera="almaly-1"))
+    assert await saw(api, tracking) == [("violation", same.id), ("violation", other.id)]
+    assert await saw(api, far) == []
+    detail = (await api.get(f"/reports/{tracking}", "operator")).json()
+    row = detail["cameras_saw"][0]
+    assert (row["rule"], row["camera"], detail["nearby"]) == ("prohibited_stopping", "esil-1", 2)
+    opened = await api.get(row["href"].removeprefix("/api/v1"), "operator")
+    assert (opened.status_code, opened.json()["id"]) == (200, same.id)
+
+
+async def test_what_a_camera_saw_is_not_pushed_out_by_all_that_passes_it(api: Any, egov: Channel) -> None:
+    same = stood(9)
+    passed = [seen_by_camera(PASSAGE, 8 - n / 50, n, section="s", role="entry") for n in range(250)]
+    api.write(same, *passed)
+    tracking = (await egov.report()).json()["id"]
+    await looked_at(api)
+    assert await saw(api, tracking) == [("violation", same.id)]
+
+
+async def test_a_thing_that_a_camera_saw_is_named_once_and_can_be_opened(api: Any, egov: Channel) -> None:
+    left = seen_by_camera(OBJECT_ABANDONED, 4)
+    api.write(left, seen_by_camera(OBJECT_ESCALATED, 2, object=left.id))
+    tracking = (await egov.report(service="abandoned_object")).json()["id"]
+    await looked_at(api)
+    assert await saw(api, tracking) == [("object", left.id)]
+    (row,) = (await api.get(f"/reports/{tracking}", "operator")).json()["cameras_saw"]
+    opened = await api.get(row["href"].removeprefix("/api/v1"), "operator")
+    assert [item["id"] for item in opened.json()["items"]] == [left.id]
+
+
+async def test_what_a_camera_of_another_district_saw_is_counted_and_not_shown(
+    api: Any, egov: Channel
+) -> None:
+    tracking = (await egov.report()).json()["id"]
+    await looked_at(api)
+    api.write(stood(1))
+    reports = api.app.state.services.reports
+    held = reports.get(tracking)
+    reports.replace((held.model_copy(update={"district": "almaly", "version": held.version + 1}), held))
+    assert await saw(api, tracking, districts=["almaly"]) == []
+    detail = (await api.get(f"/reports/{tracking}", "operator", districts=["almaly"])).json()
+    assert detail["nearby"] == 1
+
+
+@pytest.mark.slow
+async def test_whoever_tells_of_the_same_brings_what_cameras_saw_at_their_time(
+    api: Any, egov: Channel, bank: Channel
+) -> None:
+    first = (await egov.report()).json()["id"]
+    await looked_at(api)
+    early, late = stood(20), stood(-10, 1)
+    api.write(early, late)
+    at = (datetime.now(UTC) - timedelta(minutes=10)).isoformat()
+    second = (await bank.report(happened_at=at)).json()["id"]
+    await looked_at(api)
+    assert (await api.get(f"/reports/{second}", "operator")).json()["merged_into"] == first
+    assert await saw(api, first) == [("violation", late.id), ("violation", early.id)]
+    (row,) = (await api.get("/reports?state=forwarded", "operator")).json()["items"]
+    assert row["nearby"] == 2, "lists are as new as the last look"
 
 
 @pytest.mark.slow

@@ -106,7 +106,6 @@ async function one(main, item, context) {
   }
 
   const files = gallery(item, me.roles.includes("operator"), handles && ["checked", "forwarded", "proposed"].includes(item.state) && choose, context);
-  const events = h("section");
   fill(main,
     h("h1", h("a", { href: "#/reports" }, t("reports")), " / ", t(`service.${item.service}`), h(`span.pill.${item.state}`, t(`report.${item.state}`)),
       item.merged_into && h("a", { href: `#/reports/${item.merged_into}` }, t("merged_into"))),
@@ -115,7 +114,7 @@ async function one(main, item, context) {
       h("section.words",
         h("div.steps", steps.map((step) => h(`button${KINDS[step] ? "." + KINDS[step] : ""}`, { onclick: () => take(step) }, t(`do.${step}`), h("kbd", KEYS[step])))),
         claim(item),
-        told(item), events, life(item), h("p.note", t("never_evidence")), h("p", keysButton()))));
+        told(item), nearby(item), life(item), h("p.note", t("never_evidence")), h("p", keysButton()))));
   main.focus();
 
   const mine = once(signal);
@@ -141,7 +140,6 @@ async function one(main, item, context) {
       if (next.version !== item.version && !mine.aborted) again(next);
     }, mine);
   }
-  await nearby(events, item, signal);
 }
 
 // Files as others see them: a mosaic but for what the report is about. The original needs a reason, which is logged.
@@ -312,11 +310,10 @@ function life(item) {
     h("ol.log", item.steps.map((step) => h("li", h("b", t(`report.${step.state}`)), " ", step.by === "machine" ? t("machine") : step.by, " ", h("small", when(step.at), " ", step.note)))));
 }
 
-async function nearby(element, item, signal) {
-  if (!item.nearby_ids.length) return fill(element, h("h2", t("cameras_nearby")), h("p.note", t("nothing_nearby")));
-  const found = await Promise.all(item.nearby_ids.map((id) => ask(`/violations/${id}`, { signal }).catch(() => null)));
-  const shown = found.filter(Boolean);
-  return fill(element, h("h2", t("cameras_nearby"), " ", h("span.count", number(item.nearby_ids.length))),
-    h("ol.queue", shown.map((event) => h("li", h("a", { href: `#/review/${event.id}` }, t(`rule.${event.rule}`)), summary(event), h("small", `${event.camera}, ${when(event.captured_at)}`)))),
-    shown.length < item.nearby_ids.length && h("p.note", `${t("others")}: ${item.nearby_ids.length - shown.length}`));
+function nearby({ nearby: all, cameras_saw: saw }) {
+  if (!all) return h("section", h("h2", t("cameras_nearby")), h("p.note", t("nothing_nearby")));
+  return h("section", h("h2", t("cameras_nearby"), " ", h("span.count", number(all))),
+    h("ol.queue", saw.map((item) => h("li", h("a", { href: `#/${item.kind === "object" ? "objects" : "review"}/${item.id}` }, t(`rule.${item.rule}`)),
+      item.kind === "violation" && summary(item), h("small", `${item.camera}, ${when(item.captured_at)}`)))),
+    saw.length < all && h("p.note", `${t("others")}: ${all - saw.length}`));
 }
