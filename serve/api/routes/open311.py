@@ -1,8 +1,9 @@
 """Open311 GeoReport v2 (http://wiki.open311.org/GeoReport_v2) for channels that speak it, in JSON and XML.
 
 Beside the standard: ``reference`` (the channel's own number), ``happened_at`` and ``uploads`` (ids, spaces between) as
-attributes, and photos in the form itself as ``media``. Fields that say who reports (email, names, phone, device,
-account) are not kept: the channel knows them, and answers go through it.
+attributes, and photos in the form itself as ``media``; a ``media_url`` is refused, for nothing is fetched. Where it
+happened ``lat`` and ``long`` say; an ``address_string`` is kept beside them, and not looked up. Fields that say who
+reports (email, names, phone, device, account) are not kept: the channel knows them, and answers go through it.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ FIELDS: Final[dict[str, Any]] = {
     "service_code": {"type": "string", "enum": [service.code for service in SERVICES]},
     "lat": {"type": "number", "minimum": -90, "maximum": 90},
     "long": {"type": "number", "minimum": -180, "maximum": 180},
-    "address_string": {"type": "string", "maxLength": 500},
+    "address_string": {"type": "string", "maxLength": 500, "description": "Beside the place, not instead."},
     "description": {"type": "string", "maxLength": MOST_TEXT},
     "attribute[reference]": {"type": "string", "maxLength": 100},
     "attribute[happened_at]": {"type": "string", "format": "date-time"},
@@ -149,9 +150,9 @@ def requests(
     end_date: When | None = None,
     status: Annotated[str, Query(pattern="^((open|closed)(,(open|closed))?)?$")] = "",
 ) -> Response:
-    """Your own reports and what became of them: the newest 1000, or those that are named."""
-    ids = [each for each in service_request_id.split(",") if each][:100]
-    found = [mine.one(each) for each in ids] if ids else mine.newest(LISTED)
+    """Your own reports and what became of them: the newest 1000, or those that are named, without any unknown one."""
+    ids = [each for each in service_request_id.split(",") if each]
+    found = mine.named(ids) if ids else mine.newest(LISTED)
     codes, states = {c for c in service_code.split(",") if c}, {s for s in status.split(",") if s}
     rows = [
         request_row(report)
@@ -176,6 +177,10 @@ class _Asked:
 
     def __init__(self, fields: dict[str, str], photos: list[bytes]) -> None:
         self._fields = fields
+        if url := fields.get("media_url", "").strip():
+            raise FieldError(
+                "media_url", "nothing", repr(url[:60]), "send photos in the form itself, as `media`"
+            )
         said = self._extra("reference") or _derived(fields, photos)
         try:
             self.reference = _REFERENCE.validate_python(said)
@@ -206,7 +211,10 @@ class _Asked:
             found = float("nan")
         if not -most <= found <= most:
             raise FieldError(
-                name, f"degrees, at most {most:g}", repr(text[:40]), "both lat and long are needed"
+                name,
+                f"degrees, at most {most:g}",
+                repr(text[:40]),
+                "both lat and long are needed: an address is not looked up",
             )
         return found
 

@@ -81,10 +81,15 @@ class Own:
         Raises:
             Problem: 404 if it is none of theirs.
         """
-        report = self._services.reports.get(tracking)
-        if report is None or not self._told_by_us(report, tracking):
+        found = self.named([tracking])
+        if not found:
             raise Problem(404, NO_SUCH)
-        return self._standing(report)
+        return found[0]
+
+    def named(self, trackings: Sequence[str]) -> list[Report]:
+        """Those of some reports that are theirs; likewise."""
+        found = self._services.reports.several(trackings)
+        return [self._standing(report) for report in found if self._told_by_us(report)]
 
     def newest(self, count: int) -> list[Report]:
         """Their reports, the newest first; likewise."""
@@ -124,8 +129,8 @@ class Own:
             return held
         return self._services.uploads.append(self._channel, upload_id, offset, piece)
 
-    def _told_by_us(self, report: Report, tracking: str) -> bool:
-        return any(r.tracking == tracking and r.channel == self._channel for r in report.reporters)
+    def _told_by_us(self, report: Report) -> bool:
+        return any(r.tracking == report.id and r.channel == self._channel for r in report.reporters)
 
     def _standing(self, report: Report) -> Report:
         """With the state and the steps of the report that goes on for it; the words and the number stay its own."""

@@ -1045,6 +1045,31 @@ async def test_open311_lists_what_can_be_reported_and_says_errors_in_its_own_for
     assert (await egov.send("POST", "/open311/v2/requests.json", body, **kind)).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("said", "field", "help"),
+    [({"media_url": "https://app.example/a.jpg"}, "media_url", "as `media`"),
+     ({"lat": "", "long": "", "address_string": "Abay 17"}, "lat", "an address is not looked up")],
+)  # fmt: skip
+async def test_what_open311_allows_and_nobody_would_look_at_here_is_refused_with_what_to_send(
+    egov: Channel, said: dict[str, str], field: str, help: str
+) -> None:
+    body, kind = form(**said)
+    answer = await egov.send("POST", "/open311/v2/requests.json", body, **kind)
+    assert answer.status_code == 422, answer.text
+    assert (field in answer.text, help in answer.text) == (True, True), answer.text
+    body, kind = form(media_url="")
+    assert (await egov.send("POST", "/open311/v2/requests.json", body, **kind)).status_code == 201
+
+
+async def test_open311_lists_those_that_are_named_without_unknown_ones(egov: Channel, bank: Channel) -> None:
+    one, two = [(await egov.report(n)).json()["id"] for n in ("1", "2")]
+    others = (await bank.report("3")).json()["id"]
+    named = ",".join([one, "00000000-0000-0000-0000-000000000000", others, two])
+    answer = await egov.send("GET", f"/open311/v2/requests.json?service_request_id={named}")
+    assert answer.status_code == 200, answer.text
+    assert [row["service_request_id"] for row in answer.json()] == [one, two]
+
+
 async def test_open311_lists_by_code_time_and_status(api: Any, egov: Channel) -> None:
     one = (await egov.report("1")).json()["id"]
     two = (await egov.report("2", service="speeding")).json()["id"]
