@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import islice
+from os import SEEK_END
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self, TextIO
+from typing import BinaryIO, Final, Self
+
+from pydantic import ValidationError
 
 from flows.domain.errors import StoreError
 from flows.domain.events import PASSAGE, Event
@@ -30,14 +34,20 @@ class EventsFile:
     An event that was in Redis before (the same footage was run before) belongs to this run as well, so what cameras
     say they have sent is looked up, once: what Redis does not have then is seen when it is written.
 
+    A disk that takes nothing ends no run: the file goes on where it was as soon as it can be written.
+
     Args:
-        path: The file; an old one is replaced. None follows nothing.
+        path: The file. None follows nothing.
         store: Redis.
         cameras: Ids of the run's cameras.
+        goes_on: The file goes on where an earlier run left it; it is replaced otherwise.
     """
 
-    def __init__(self, path: Path | None, store: ResultsStore, cameras: Iterable[str]) -> None:
+    def __init__(
+        self, path: Path | None, store: ResultsStore, cameras: Iterable[str], *, goes_on: bool = False
+    ) -> None:
         self._path, self._store, self._cameras = path, store, frozenset(cameras)
+        self._goes_on, self._trouble = goes_on, ""
         self._known: dict[str, None] = {}  # a set that knows which is the oldest
         self._asked: dict[str, None] = {}
         self._place = ""
@@ -45,15 +55,24 @@ class EventsFile:
     def __enter__(self) -> Self:
         if self._path is not None:
             self._place = self._store.newest()
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text("", encoding="utf-8")
+            if self._goes_on and self._path.exists():
+                self._known = dict.fromkeys(_left(self._path))
+                _keep_newest(self._known)
+            else:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._path.write_text("", encoding="utf-8")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._trouble:
+            log.error("%s lacks events, which Redis holds: %s", self._path, self._trouble)
         if self._path is not None and self._known:
-            self._sort(self._path)
+            try:
+                _sort(self._path)
+            except OSError as failed:
+                log.warning("%s is not in the order of time: %s", self._path, failed)
 
     def watch(self, cameras: Iterable[str]) -> None:
         """Cameras that have come since."""
@@ -70,47 +89,79 @@ class EventsFile:
         self._asked.update(dict.fromkeys(i for i in sent if i not in self._known))
         _keep_newest(self._asked)
         try:
-            with self._path.open("a", encoding="utf-8") as file:
-                self._follow(file)
+            self._follow(self._path)
+            self._trouble = ""
         except StoreError as error:
             log.debug("events file: %s", error)
+        except OSError as error:
+            if not self._trouble:  # once: it is tried twice a second
+                log.warning("events wait in Redis until %s can be written: %s", self._path, error)
+            self._trouble = str(error)
 
-    def _follow(self, file: TextIO) -> None:
+    def _follow(self, path: Path) -> None:
         while entries := self._store.events(self._place, count=ROUND_EVENTS):
-            self._write(file, [e.event for e in entries if e.event.camera_id in self._cameras])
+            self._write(path, [e.event for e in entries if e.event.camera_id in self._cameras])
             self._place = entries[-1].place
         asked = list(islice(self._asked, ROUND_EVENTS))
-        self._write(file, [e.event for e in self._store.entries(asked)])
+        self._write(path, [e.event for e in self._store.entries(asked)])
         for event_id in asked:
             self._asked.pop(event_id, None)
 
-    def _write(self, file: TextIO, events: Sequence[Event]) -> None:
+    def _write(self, path: Path, events: Sequence[Event]) -> None:
+        """What is written is known, and nothing else is."""
+        new = {e.id: e for e in events if e.id not in self._known and e.type != PASSAGE}
+        if new:
+            _append(path, "".join(event.model_dump_json() + "\n" for event in new.values()).encode())
+        self._known.update(dict.fromkeys(new))
         for event in events:
             self._asked.pop(event.id, None)
-            if event.id not in self._known and event.type != PASSAGE:
-                self._known[event.id] = None
-                file.write(event.model_dump_json() + "\n")
         _keep_newest(self._known)
 
-    def _sort(self, path: Path) -> None:
-        """By capture time at the end, so that two runs of the same footage give the same file."""
-        new = path.with_name(f".{path.name}.new")
+
+def _append(path: Path, lines: bytes) -> None:
+    """All of it or nothing: of what did not fit no half line stays."""
+    with path.open("ab", buffering=0) as file:
+        end = file.seek(0, SEEK_END)
+        try:
+            while lines:
+                lines = lines[file.write(lines) :]
+        except OSError:
+            file.truncate(end)
+            raise
+
+
+def _left(path: Path) -> list[str]:
+    """Ids of the events that an earlier run left; half a line, as a power cut leaves it, goes. Needs no room."""
+    with path.open("r+b") as file:
+        file.truncate(sum(len(line) for line in file if line.endswith(b"\n")))
+        file.seek(0)
+        return [event_id for _, event_id, _ in _in_order(file)]
+
+
+def _sort(path: Path) -> None:
+    """By capture time at the end, so that two runs of the same footage give the same file."""
+    new = path.with_name(f".{path.name}.new")
+    try:
         with path.open("rb") as old, new.open("wb") as file:
-            for place in _in_order(old):
+            for _, _, place in _in_order(old):
                 old.seek(place)
                 file.write(old.readline())
         new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
-def _in_order(file: BinaryIO) -> list[int]:
-    """Where each event's line begins, each event once, by capture time; the lines themselves are not kept."""
+def _in_order(file: BinaryIO) -> list[tuple[str, str, int]]:
+    """Time, id and where the line begins of each event, each event once; the lines themselves are not kept.
+    What is no event is passed over."""
     places: dict[str, tuple[str, str, int]] = {}
     place = 0
     for line in file:
-        event = Event.model_validate_json(line)
-        places.setdefault(event.id, (event.time.isoformat(), event.id, place))
+        with suppress(ValidationError):
+            event = Event.model_validate_json(line)
+            places.setdefault(event.id, (event.time.isoformat(), event.id, place))
         place += len(line)
-    return [place for _, _, place in sorted(places.values())]
+    return sorted(places.values())
 
 
 def _keep_newest(ids: dict[str, None]) -> None:

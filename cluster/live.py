@@ -56,7 +56,7 @@ class LiveOptions:
 
     Attributes:
         until_end: End when every finite source has ended, even if live cameras go on.
-        events: File that gets one CloudEvent a line.
+        events: File that gets one CloudEvent a line; it goes on where there is one and a camera is live.
         summary: File that gets each camera's counts at the end.
         detector: Detector for all cameras instead of their own.
         dashboard: Start Ray's dashboard (on 127.0.0.1) where Ray is started here.
@@ -118,7 +118,8 @@ def run_live(
         stack.enter_context(reachable(options.settings))
         store = ResultsStore(redis_url)
         stack.callback(store.close)
-        events = stack.enter_context(EventsFile(options.events, store, [c.id for c in cameras]))
+        live = any(camera.live for camera in cameras)  # of what has no end, a restart begins nothing anew
+        events = stack.enter_context(EventsFile(options.events, store, [c.id for c in cameras], goes_on=live))
         if options.on_ready is not None:
             options.on_ready(job)
         while not stop.is_set():

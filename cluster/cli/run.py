@@ -25,7 +25,10 @@ def run(
     ] = False,
     events: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.jsonl", help="Write one CloudEvent a line, as Redis holds them."),
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="Write one CloudEvent a line, as Redis holds them; where a camera is live, after what is there.",
+        ),
     ] = None,
     summary: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Write each camera's counts at the end.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import resource
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -42,8 +45,8 @@ class Store:
         return [Entry("?", event) for event in self.held if event.id in ids]
 
 
-def follow(path: Path, store: Store) -> EventsFile:
-    return EventsFile(path, cast(ResultsStore, store), ["c"])
+def follow(path: Path, store: Store, *, goes_on: bool = False) -> EventsFile:
+    return EventsFile(path, cast(ResultsStore, store), ["c"], goes_on=goes_on)
 
 
 def written(path: Path) -> list[Event]:
@@ -99,3 +102,72 @@ def test_it_remembers_so_many_ids_and_no_more(tmp_path: Path, monkeypatch: pytes
         file.follow([events[0].id])
         assert len(written(tmp_path / "e.jsonl")) == 11, "forgotten, so written again ..."
     assert written(tmp_path / "e.jsonl") == events, "... and once at the end"
+
+
+@contextmanager
+def full_after(more_bytes: int) -> Iterator[None]:
+    """A disk on which so many bytes are left for a file; as on a full one, what fits is written."""
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (more_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_full_disk_ends_no_run_and_nothing_is_missing_once_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, store, events = tmp_path / "e.jsonl", Store(), [make_event(i) for i in range(4)]
+    with follow(path, store) as file:
+        store.held += events[:1]
+        file.follow([])
+        store.held += events[1:3]
+        with full_after(path.stat().st_size + 20):
+            file.follow([events[1].id])
+            file.follow([])
+        assert written(path) == events[:1], "no half line"
+        store.held += events[3:]
+        file.follow([])
+        assert written(path) == events
+    assert written(path) == events
+    assert [r.levelname for r in caplog.records] == ["WARNING"], "told once, and not that events are missing"
+
+
+def test_a_disk_that_stays_full_is_told_at_the_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path, store = tmp_path / "e.jsonl", Store()
+    with full_after(20), follow(path, store) as file:
+        store.held.append(make_event(0))
+        file.follow([])
+    assert "lacks events, which Redis holds" in caplog.text
+
+
+def test_a_file_that_is_moved_away_begins_again(tmp_path: Path) -> None:
+    path, store = tmp_path / "e.jsonl", Store()
+    with follow(path, store) as file:
+        store.held.append(make_event(0))
+        file.follow([])
+        path.rename(tmp_path / "e.jsonl.1")
+        store.held.append(make_event(1))
+        file.follow([])
+        assert written(path) == [make_event(1)]
+        path.rename(tmp_path / "e.jsonl.2")
+    assert not path.exists()
+
+
+def test_a_live_jobs_file_goes_on_after_a_restart_with_each_event_once(tmp_path: Path) -> None:
+    path, events = tmp_path / "e.jsonl", [make_event(i) for i in range(3)]
+    path.write_text(
+        f"{events[0].model_dump_json()}\n{events[1].model_dump_json()}\n" + '{"specversion":"1.0"'
+    )
+    store = Store(events[:2])
+    with full_after(20), follow(path, store, goes_on=True):
+        assert written(path) == events[:2], "no half line stays of a power cut, and that needs no room"
+    with follow(path, store, goes_on=True) as file:
+        store.held.append(events[2])
+        file.follow([event.id for event in events])
+        assert written(path) == events
+    with follow(path, store) as file:
+        assert written(path) == [], "a run of files has only its own"
