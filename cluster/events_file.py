@@ -59,7 +59,6 @@ class EventsFile:
                 self._known = dict.fromkeys(_left(self._path))
                 _keep_newest(self._known)
             else:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._path.write_text("", encoding="utf-8")
         return self
 

@@ -16,6 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 from cluster.applying import reachable
 from cluster.check import section_notes
 from cluster.events_file import EventsFile
+from cluster.outputs import check_outputs
 from cluster.session import ray_for, stopped_by_signal
 from flows.domain.errors import DomeError
 from flows.domain.places import Places
@@ -99,8 +100,11 @@ def run_live(
         on_progress: Called about twice a second.
 
     Raises:
-        DomeError: If something that every camera needs cannot be started.
+        FieldError: If a file that is to be written cannot be; nothing has been started then.
+        DomeError: If something that every camera needs cannot be started, or at the end the summary not be written:
+            the counts are in the message then.
     """
+    check_outputs({"--events": options.events, "--summary": options.summary})
     started_at = datetime.now(UTC)
     notes = section_notes(site, options.settings)
     for note in notes:
@@ -143,10 +147,17 @@ def run_live(
             problems=[*problems, *notes],
         )
     if options.summary is not None:
-        options.summary.parent.mkdir(parents=True, exist_ok=True)
-        told = summary.model_dump_json(indent=1)
-        options.summary.write_text(told + "\n", encoding="utf-8")
+        _write_summary(options.summary, summary)
     return summary
+
+
+def _write_summary(path: Path, summary: Summary) -> None:
+    try:
+        path.write_text(summary.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise DomeError(
+            f"--summary: cannot write {path}: {error.strerror}: {summary.model_dump_json()}"
+        ) from error
 
 
 class LiveJob:

@@ -11,6 +11,7 @@ import pytest
 
 from cluster import live
 from cluster.live import LiveOptions, run_live
+from flows.domain.errors import DomeError, FieldError
 from flows.domain.site import SiteConfig
 from flows.domain.status import ResultsStatus, Summary
 from flows.settings import Settings
@@ -27,7 +28,9 @@ class Job:
         self.cameras, self.statuses, self.sent = site.cameras, (), ()
         self.results = ResultsStatus(written=7)
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        STARTED.append("the job")
+
     def look(self) -> None: ...
     def heed(self) -> None: ...
     def stop(self) -> None: ...
@@ -35,12 +38,17 @@ class Job:
         return True
 
 
+STARTED: list[str] = []
+
+
 @pytest.fixture(autouse=True)
 def _fakes(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def ready(*_: object) -> Iterator[str]:
+        STARTED.append("what it needs")
         yield "unix:none"
 
+    STARTED.clear()
     for name in ("redis_for", "ray_for", "reachable"):
         monkeypatch.setattr(live, name, ready)
     store = SimpleNamespace(
@@ -64,3 +72,29 @@ def test_a_restart_empties_no_live_cameras_file(tmp_path: Path, source: str, lef
     events.write_text("what an earlier run left\n")
     run(tmp_path, source, events=events)
     assert events.read_text() == left
+
+
+@pytest.mark.parametrize("option", ["events", "summary"])
+@pytest.mark.parametrize("path", ["folder", "site.yaml/file.json"])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_starts(
+    tmp_path: Path, option: str, path: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FieldError, match=f"--{option}: expected a file that can be written"):
+        run(tmp_path, **{option: tmp_path / path})
+    assert STARTED == []
+
+
+def test_one_file_does_not_take_both(tmp_path: Path) -> None:
+    with pytest.raises(FieldError, match="--summary: expected another file than that of --events"):
+        run(tmp_path, events=tmp_path / "a", summary=tmp_path / "home" / ".." / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_counts_are_not_lost_with_the_disk_that_was_to_hold_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "new" / "s.json"
+    monkeypatch.setattr(Job, "stop", lambda _: summary.parent.rmdir())
+    with pytest.raises(DomeError, match=r'--summary: cannot write .*"written":7'):
+        run(tmp_path, summary=summary)
