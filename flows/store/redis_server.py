@@ -294,7 +294,7 @@ class EmbeddedRedis:
                     if self._wanted:
                         self.start()
                 return
-            except StoreError as error:
+            except (StoreError, OSError) as error:  # a full disk among them: it may have room again
                 log.error("%s", error)
 
     def _log_tail(self) -> str:
