@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from itertools import chain
+from math import nan
 
 from rich.console import Console
 
@@ -22,6 +23,8 @@ ACCURACY = (
 )
 SERVICE = ("api", "reports", "verify", "uploads")
 """Modules of this package; each has ``run(quick) -> list`` of figures. Those that are not here are left out."""
+TABLES = ("accuracy", "api")
+"""Written by what measures all of them; a suite that is called so too writes beside it when it runs alone."""
 
 
 def main() -> None:
@@ -37,20 +40,24 @@ def main() -> None:
     if args.hard and (args.suite != ["rules"] or args.accuracy or args.api):
         parser.error("--hard goes with rules alone: python -m cluster.bench rules --hard")
     if args.accuracy:
-        together("accuracy", args.suite or present(ACCURACY), present(ACCURACY), args.quick)
+        together(TABLES[0], args.suite or present(ACCURACY), present(ACCURACY), args.quick)
         return
     if args.api:
-        together("api", args.suite or present(SERVICE), present(SERVICE), args.quick)
+        together(TABLES[1], args.suite or present(SERVICE), present(SERVICE), args.quick)
         return
+    failed = []
     for name in args.suite or COST:
         try:
             more = {"hard": True} if args.hard else {}
             figures = import_module(f"cluster.bench.{name}").run(quick=args.quick, **more)
         except DomeError as error:
-            raise SystemExit(f"{name}: {error}") from error
-        title = f"{name}-hard" if args.hard else name
+            failed.append(f"{name}: {error}")
+            continue
+        title = f"{name}-hard" if args.hard else f"{name}-alone" if name in TABLES else name
         report.write(title, figures)
         report.show(title, figures)
+    if failed:
+        raise SystemExit("\n".join(failed))
 
 
 def present(names: Sequence[str]) -> list[str]:
@@ -61,27 +68,35 @@ def present(names: Sequence[str]) -> list[str]:
 def together(title: str, names: Sequence[str], all_of_them: Sequence[str], quick: bool) -> None:
     """Measures and prints all figures together; writes ``.bench/TITLE.json`` unless it was only a look.
 
-    A suite that cannot run here (no OpenGL, say) is named, and the others go on; that real footage is not on this
-    machine is no failure.
+    A suite that cannot run here (no OpenGL, say) or fails is a row that is not met, and the others go on; that real
+    footage is not on this machine is no failure. After each suite the file is written: an end before the last one
+    costs no figures, and those that were not come to are in it as not measured.
     """
-    rows: list[report.Figure | dict[str, Any]] = []
-    console, missing = Console(stderr=True), []
+    console = Console(stderr=True)
+    rows: dict[str, Sequence[report.Row]] = {name: [_not_measured(name, "not come to")] for name in names}
+    failed = []
     for name in names:
         began = time.monotonic()
         try:
-            rows += import_module(f"cluster.bench.{name}").run(quick=quick)
+            rows[name] = import_module(f"cluster.bench.{name}").run(quick=quick)
         except Absent as error:
+            rows[name] = []
             console.print(f"[yellow]left out[/yellow] {name}: {error}")
-        except DomeError as error:
-            missing.append(f"{name}: {error}")
+        except Exception as error:  # noqa: BLE001  the others' figures have no part in it
+            failed.append(name)
+            rows[name] = [_not_measured(name, f"{type(error).__name__}: {error}")]
+            if not isinstance(error, DomeError):
+                console.print_exception()
         console.print(f"{name}: {(time.monotonic() - began) / 60:.1f} minutes")
-    report.show(title, rows)
-    for line in missing:
-        console.print(f"[red]not measured[/red] {line}")
-    if not quick and not missing and list(names) == list(all_of_them):
-        report.write(title, rows)
-    if missing:
-        raise SystemExit(1)
+        if not quick and list(names) == list(all_of_them):
+            report.write(title, list(chain(*rows.values())))
+    report.show(title, list(chain(*rows.values())))
+    if failed:
+        raise SystemExit(f"not measured: {', '.join(failed)}")
+
+
+def _not_measured(name: str, why: str) -> report.Figure:
+    return report.at_least(f"{name}: not measured", nan, nan, "", why)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,9 @@ class Figure(BaseModel):
     detail: str = ""
 
 
+Row = Figure | dict[str, Any]
+
+
 def at_least(figure: str, value: float, target: float, unit: str, detail: str = "") -> Figure:
     """A figure that should be ``target`` or more."""
     return Figure(figure=figure, value=value, target=target, unit=unit, ok=value >= target, detail=detail)
@@ -42,18 +45,19 @@ def at_most(figure: str, value: float, target: float, unit: str, detail: str = "
     return Figure(figure=figure, value=value, target=target, unit=unit, ok=value <= target, detail=detail)
 
 
-def write(name: str, figures: Sequence[Figure | dict[str, Any]], folder: Path = Path(".bench")) -> Path:
-    """Writes ``.bench/NAME.json`` and returns its path."""
-    rows = [f.model_dump() if isinstance(f, Figure) else Figure(**f).model_dump() for f in figures]
+def write(name: str, figures: Sequence[Row], folder: Path = Path(".bench")) -> Path:
+    """Writes ``.bench/NAME.json`` and returns its path; what is not a number is null there."""
+    rows = [json.loads((f if isinstance(f, Figure) else Figure(**f)).model_dump_json()) for f in figures]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
-def show(name: str, figures: Sequence[Figure | dict[str, Any]]) -> None:
+def show(name: str, figures: Sequence[Row]) -> None:
     """Prints the figures as a table, those that fall short in red."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=name, title_justify="left")
@@ -62,9 +66,8 @@ def show(name: str, figures: Sequence[Figure | dict[str, Any]]) -> None:
     for row in figures:
         f = row if isinstance(row, Figure) else Figure(**row)
         style, word = ("green", "met") if f.ok else ("red", "FALLS SHORT")
-        table.add_row(
-            f.figure, f"{f.value:.4g}", f"{f.target:.4g}", f.unit, f"[{style}]{word}[/{style}]", f.detail
-        )
+        state = f"[{style}]{word}[/{style}]"
+        table.add_row(f.figure, f"{f.value:.4g}", f"{f.target:.4g}", f.unit, state, escape(f.detail))
     console = Console()
     # A pipe has no width; eighty columns would break every word.
     (console if console.is_terminal else Console(width=200)).print(table)

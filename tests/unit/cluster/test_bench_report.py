@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 
+from cluster.bench import __main__ as bench
 from cluster.bench import material, photographs, report, signals, tracking
 from cluster.evaluate_plates import PlateScore
 from flows.domain import shares
+from flows.domain.errors import DomeError
 from flows.evaluation.signals import HeadScore, SignalScore
 from flows.evaluation.tracking import TrackingScore
 
@@ -76,3 +82,72 @@ def test_the_tracker_is_held_to_all_sequences_together_and_each_is_named() -> No
     assert (mota.ok, idf1.ok, switches.ok) == (True, False, False)
     assert "campus 0.600, stadtmitte 0.400" in mota.detail
     assert "campus 2, stadtmitte 280" in switches.detail
+
+
+class Interrupted(BaseException):
+    """As Ctrl-C."""
+
+
+@pytest.fixture
+def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Stands in for suites; what they measure goes below the test's own folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def stand_in(**runs: Callable[[], list[report.Figure]]) -> None:
+        for name, run in runs.items():
+            monkeypatch.setitem(
+                sys.modules, f"cluster.bench.{name}", SimpleNamespace(run=lambda quick, run=run: run())
+            )
+
+    return stand_in
+
+
+def held(name: str) -> dict[str, tuple[float | None, bool, str]]:
+    rows = json.loads(Path(f".bench/{name}.json").read_text(), parse_constant=pytest.fail)
+    return {row["figure"]: (row["value"], row["ok"], row["detail"]) for row in rows}
+
+
+def good() -> list[report.Figure]:
+    return [report.at_least("good", 2, 1, "x")]
+
+
+@pytest.mark.parametrize("error", [DomeError("no OpenGL [/usr/lib]"), ValueError("a bug"), Interrupted()])
+def test_a_suite_that_fails_costs_no_other_its_figures(
+    suites: Callable[..., None], error: BaseException
+) -> None:
+    def fail() -> NoReturn:
+        raise error
+
+    suites(one=good, two=fail, three=lambda: [report.at_least("last", 3, 1, "x")])
+    with pytest.raises((SystemExit, Interrupted)):
+        bench.together("all", ["one", "two", "three"], ["one", "two", "three"], quick=False)
+    rows = held("all")
+    assert rows["good"] == (2, True, "")
+    if isinstance(error, Interrupted):
+        assert rows["two: not measured"] == rows["three: not measured"] == (None, False, "not come to")
+    else:
+        assert rows["two: not measured"] == (None, False, f"{type(error).__name__}: {error}")
+        assert rows["last"] == (3, True, "")
+
+
+def test_a_suite_alone_leaves_the_table_of_all_that_is_called_so_too(
+    suites: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suites(accuracy=good)
+    report.write("accuracy", [report.at_least("of all", 2, 1, "x")])
+    monkeypatch.setattr(sys, "argv", ["bench", "accuracy"])
+    bench.main()
+    assert (list(held("accuracy")), list(held("accuracy-alone"))) == (["of all"], ["good"])
+
+
+def test_of_the_cost_what_can_be_measured_is(
+    suites: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> NoReturn:
+        raise DomeError("no Redis here")
+
+    suites(results=fail, path=good, crops=good)
+    monkeypatch.setattr(sys, "argv", ["bench"])
+    with pytest.raises(SystemExit, match="results: no Redis here"):
+        bench.main()
+    assert held("path") == held("crops") == {"good": (2, True, "")}
