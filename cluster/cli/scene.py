@@ -21,7 +21,9 @@ def scene(
         Path | None,
         typer.Option(metavar="FILE.json", help="The truth to write: boxes, tracks, speeds, events."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Everything random follows from it; same seed, same scene.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Everything random follows from it; same seed, same scene.")
+    ] = 0,
     duration: Annotated[float | None, typer.Option(metavar="S", help="Length in seconds.")] = None,
     site: Annotated[
         Path | None, typer.Option(metavar="FILE.yaml", help="Also write a site file that is ready to run.")
@@ -38,7 +40,9 @@ def scene(
 
     NAME, --out and --truth are needed. A wrong --option names all that there are.
     """
+    from cluster.outputs import check_outputs
     from flows import scenes
+    from flows.domain.errors import FieldError
 
     if list_kinds:
         for kind in scenes.names():
@@ -50,7 +54,11 @@ def scene(
     options = parse_options(option or [])
     if duration is not None:
         options["duration_s"] = duration
-    made = _render(_build(name, seed, options), out, truth)
+    built = _build(name, seed, options)
+    check_outputs({"--out": out, "--truth": truth, "--site": site})
+    if out.suffix.lower() not in (".mp4", ".mkv"):
+        raise FieldError("--out", "an .mp4 or .mkv file", out)
+    made = _render(built, out, truth)
     if site is not None:
         _write_site(site, name, seed, out, made)
     _tell(made, out, site)
@@ -101,8 +109,6 @@ def _render(scene: Any, out: Path, truth: Path) -> SceneTruth:
 
     from flows.scenes.clip import write
 
-    for path in (out, truth):
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
     with Progress(console=stderr(), transient=True) as bar:
         task = bar.add_task("rendering", total=None)
         made: SceneTruth = write(scene, out, truth, on_frame=lambda *_: bar.advance(task))

@@ -78,6 +78,41 @@ def test_wrong_orders_are_refused(dome, rendered, tmp_path: Path, args: tuple[st
     assert not rendered
 
 
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--out", "same", "--truth", "new/../same"), "--truth: expected another file than that of --out"),
+        (
+            ("--out", "a.mp4", "--truth", "t", "--site", "t"),
+            "--site: expected another file than that of --truth",
+        ),
+        (
+            ("--out", "file/a.mp4", "--truth", "t"),
+            "--out: expected a file that can be written, got file/a.mp4",
+        ),
+        (
+            ("--out", "a.mp4", "--truth", "t", "--site", "folder"),
+            "--site: expected a file that can be written",
+        ),
+        (("--out", "a", "--truth", "t"), "--out: expected an .mp4 or .mkv file, got a"),
+        (("--out", "a.mp4", "--truth", "t", "--seed", "-1"), "greater than or equal to 0"),
+    ],
+)
+def test_nothing_is_rendered_that_could_not_be_kept(
+    dome, rendered, tmp_path: Path, monkeypatch, args: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+
+    result = dome("scene", "road", "--duration", "1", *args)
+
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert not rendered
+    assert not (tmp_path / "a.mp4").exists()
+
+
 @pytest.mark.slow
 def test_a_machine_without_opengl_says_what_to_install(dome, tmp_path: Path, monkeypatch) -> None:
     def write(*_: object, **__: object) -> None:
