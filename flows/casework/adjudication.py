@@ -286,14 +286,21 @@ class Withdrawal:
             if name in surveys:
                 return f"calibration:{name}"
         for name in self.models:
-            if any(_is_version(name, part, digest) for part, digest in _models(case).items()):
+            if any(_is_version(name, part, digest) for part, digest in _models(case)):
                 return f"model:{name}"
         for name in self.rules:
-            if _is_version(name, data.get("rule"), data.get("rule_version"), whole=True):
+            if any(
+                _is_version(name, data.get("rule"), _inside(side, "rule_version"), whole=True)
+                for side in sides
+            ):
                 return f"rule:{name}"
-        read = _mapping(case.read.data.get("versions")) if case.read is not None else {}
+        plates = [
+            case.read.data if case.read is not None else {},
+            *(_inside(side, "plate") for side in sides),
+        ]
+        read = [each for plate in plates for each in _mapping(_inside(plate, "versions")).items()]
         for name in self.models:
-            parts = [(part, digest) for key, digest in read.items() for part in ("plates", f"plates.{key}")]
+            parts = [(part, digest) for key, digest in read for part in ("plates", f"plates.{key}")]
             if any(_is_version(name, part, digest) for part, digest in parts):
                 return f"{READER}{name}"
         return ""
@@ -363,11 +370,13 @@ def _ref(name: str, held: ExemptionList | None) -> ListRef:
     )  # fmt: skip
 
 
-def _models(case: Case) -> dict[object, object]:
-    """The networks that it rests on, by name: the detector's, and those that the violation itself names."""
-    detector = _inside(case.evidence.data, "detector") if case.evidence is not None else None
+def _models(case: Case) -> list[tuple[object, object]]:
+    """The networks that it rests on, name and hash: its detectors, of a section both cameras', and those that the
+    violation itself names."""
+    told = case.evidence.data if case.evidence is not None else {}
+    detectors = [_inside(told, key) for key in ("detector", "entry_detector")]
     own = _mapping(case.violation.data.get("models"))
-    return {_inside(detector, "name"): _inside(detector, "sha256"), **own}
+    return [*((_inside(each, "name"), _inside(each, "sha256")) for each in detectors), *own.items()]
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from flows.casework.sections import Match, SectionBook, violation_of
 from flows.domain.errors import EvidenceAway, StoreError
@@ -65,6 +65,10 @@ class _Told:
     @property
     def plate(self) -> PlateRecord | None:
         return self.held.plate if self.held is not None else None
+
+    @property
+    def detector(self) -> dict[str, Any] | None:
+        return self.held.context.detector.model_dump() if self.held is not None else None
 
     @property
     def shows(self) -> bool:
@@ -190,7 +194,8 @@ class SectionDesk:
                 "files": [*exit.files, *(f"{ENTRY}/{name}" for name in told["entry"].files)],
                 "completeness": complete.model_dump(mode="json"),
                 "problems": [problem for side in told.values() for problem in side.problems],
-                "detector": exit.held.context.detector.model_dump() if exit.held is not None else None,
+                "detector": exit.detector,
+                "entry_detector": told["entry"].detector,
             },
         )
         if exit.plate:

@@ -175,11 +175,35 @@ def test_a_withdrawal_reaches_what_rests_on_it(withdrawal: Withdrawal, grounds: 
     assert withdrawal.grounds(case()) == grounds
 
 
-def test_a_section_rests_on_both_surveys() -> None:
+def side(survey: str, version: str, digest: str) -> dict[str, Any]:
+    plate = {"versions": {"finder": digest}}
+    return {"calibration": {"id": survey}, "rule_version": version, "plate": plate}
+
+
+@pytest.mark.parametrize(
+    ("withdrawal", "grounds"),
+    [
+        (Withdrawal(calibrations=["survey-a"]), "calibration:survey-a"),
+        (Withdrawal(calibrations=["survey-b"]), "calibration:survey-b"),
+        (Withdrawal(models=["embedded@ab"]), "model:embedded@ab"),
+        (Withdrawal(models=["embedded@ef"]), "model:embedded@ef"),
+        (Withdrawal(models=["embedded@00"]), ""),
+        (Withdrawal(rules=["bus_lane@2"]), "rule:bus_lane@2"),
+        (Withdrawal(models=["plates.finder@12"]), "reader:plates.finder@12"),
+        (Withdrawal(models=["plates.finder@34"]), "reader:plates.finder@34"),
+        (Withdrawal(models=["plates.finder@56"]), ""),
+    ],
+)
+def test_a_section_rests_on_what_both_of_its_cameras_used(withdrawal: Withdrawal, grounds: str) -> None:
     event = violation()
-    sides = {"entry": {"calibration": {"id": "survey-a"}}, "exit": {"calibration": {"id": "survey-b"}}}
-    both = Case(event.model_copy(update={"data": event.data | sides}))
-    assert all(Withdrawal(calibrations=[name]).grounds(both) for name in ("survey-a", "survey-b"))
+    sides = {"entry": side("survey-a", "2", "12" * 32), "exit": side("survey-b", "1", "34" * 32)}
+    stored = package(event)
+    entry = {"entry_detector": {"name": "embedded", "sha256": "ef" * 32}}
+    both = Case(
+        event.model_copy(update={"data": event.data | sides}),
+        stored.model_copy(update={"data": stored.data | entry}),
+    )
+    assert withdrawal.grounds(both) == grounds
 
 
 def test_what_is_withdrawn_is_dismissed_whatever_the_lists_say() -> None:

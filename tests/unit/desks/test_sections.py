@@ -226,6 +226,19 @@ def test_a_plate_that_cannot_be_understood_leaves_the_violation_to_a_person() ->
     assert stored.data["problems"] == ["exit: what its package says of the plate cannot be understood"]
 
 
+def test_what_is_told_of_a_package_names_the_detectors_of_both_cameras() -> None:
+    """Either may prove wrong later (``dome readjudicate --model``)."""
+    house = House()
+    detectors = {"entry": {"name": "old", "sha256": "ab"}, "exit": {"name": "new", "sha256": "cd"}}
+    for side in (ENTRY, LATER):
+        context = manifest_of(side)["context"] | {"detector": detectors[side.role]}
+        house.manifests[side.evidence] = {"context": context}
+    desk = house.desk()
+    house.comes(desk, ENTRY)
+    _, stored, *_ = desk.take(LATER.event())
+    assert [stored.data["detector"], stored.data["entry_detector"]] == [detectors["exit"], detectors["entry"]]
+
+
 @pytest.mark.parametrize("swept", [True, False])
 def test_a_passage_that_cannot_be_understood_takes_no_other_s_violation_along(swept: bool) -> None:
     house = House()
