@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +81,9 @@ class _Seen:
 
 
 def evaluate_plates(folder: Path, country: str = "auto", reader: PlateReader | None = None) -> PlateScore:
-    """Reads every labelled photograph twice: with its box given, and with the plate found by us.
+    """Reads every labelled plate twice: with its box given, and found by us in the whole photograph.
+
+    Where a photograph bears several, what was found of one is not held against another.
 
     Args:
         folder: ``NAME.jpg`` with ``NAME.txt``: file, x, y, w, h and plate, separated by tabs.
@@ -97,7 +99,10 @@ def evaluate_plates(folder: Path, country: str = "auto", reader: PlateReader | N
     eye = reader or PlateReader()
     truths = labelled(folder)
     home = _home(eye, truths) if country == "auto" else country.lower()
-    seen = [_seen(eye, truth, home_first(home)) for truth in truths]
+    together: defaultdict[Path, list[Labelled]] = defaultdict(list)
+    for truth in truths:
+        together[truth.path].append(truth)
+    seen = [_seen(eye, truth, together[truth.path], home_first(home)) for truth in truths]
     given = [_text(each.given, home) for each in seen]
     found = [_text(each.found, home) if each.found else "" for each in seen]
     wanted = [truth.text for truth in truths]
@@ -161,13 +166,19 @@ def _picture_of(label: Path, name: str) -> Path:
     return found
 
 
-def _seen(eye: PlateReader, truth: Labelled, grammars: Sequence[Grammar]) -> _Seen:
+def _seen(
+    eye: PlateReader, truth: Labelled, together: Sequence[Labelled], grammars: Sequence[Grammar]
+) -> _Seen:
+    """One of the plates that a photograph bears together: boxes that overlap another one better are that one's."""
     picture = truth.picture()
-    boxes = np.array([found.xyxy for found in eye.find(picture)], np.float32).reshape(-1, 4)
-    overlaps = iou_matrix(np.array([truth.xyxy], np.float32), boxes)
-    located = bool(overlaps.size and overlaps.max() >= LOCATED_IOU)
+    found = eye.find(picture)
+    boxes = np.array([each.xyxy for each in found], np.float32).reshape(-1, 4)
+    mine = iou_matrix(np.array([truth.xyxy], np.float32), boxes)[0]
+    best = iou_matrix(np.array([each.xyxy for each in together], np.float32), boxes).max(axis=0)
+    own = [each for each, here, anywhere in zip(found, mine, best, strict=True) if here >= anywhere]
+    located = bool(mine.size and mine.max() >= LOCATED_IOU)
     given = eye.glance(picture, Found(truth.xyxy, 1.0), grammars)
-    return _Seen(given, eye.sighting(picture, grammars), located)
+    return _Seen(given, eye.best(picture, own, grammars), located)
 
 
 def _text(sighting: Sighting, home: str) -> str:

@@ -77,10 +77,16 @@ class PlateReader:
 
     def sighting(self, picture: Image, grammars: Sequence[Grammar], crop: int = 0) -> Sighting | None:
         """The plate on a picture: of all that look like one, the one that reads best; None without any."""
+        return self.best(picture, self.find(picture), grammars, crop)
+
+    def best(
+        self, picture: Image, found: Sequence[Found], grammars: Sequence[Grammar], crop: int = 0
+    ) -> Sighting | None:
+        """Of boxes found on a picture, best first, the one that reads best; None without any."""
         seen = [
-            self.glance(picture, found, grammars, crop)
-            for found in self._finder.find(picture)[:CANDIDATES]
-            if found.xyxy[2] - found.xyxy[0] >= LEAST_WIDTH_PX
+            self.glance(picture, each, grammars, crop)
+            for each in found[:CANDIDATES]
+            if each.xyxy[2] - each.xyxy[0] >= LEAST_WIDTH_PX
         ]
         return max(seen, key=lambda s: (_fits(s, grammars[:1]), s.worth), default=None)
 

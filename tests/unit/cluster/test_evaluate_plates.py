@@ -41,6 +41,20 @@ def test_plates_are_read_in_given_boxes_and_found(photographs: Path) -> None:
     assert score.exact == score.tolerant == score.found_exact == score.found_tolerant == 1.0
 
 
+def test_each_of_two_plates_on_a_photograph_is_held_against_its_own(
+    photographs: Path, tmp_path: Path
+) -> None:
+    left, right = (np.asarray(Image.open(photographs / f"{n}.jpg")) for n in (0, 1))
+    Image.fromarray(np.hstack([left, right])).save(tmp_path / "both.jpg", quality=95)
+    labels = [(photographs / f"{n}.txt").read_text().split("\t") for n in (0, 1)]
+    for label, shift in zip(labels, (0, left.shape[1]), strict=True):
+        label[:2] = "both.jpg", str(int(label[1]) + shift)
+    (tmp_path / "both.txt").write_text("".join("\t".join(label) for label in labels))
+    score = evaluate_plates(tmp_path)
+    assert (score.images, score.located) == (2, 1.0)
+    assert score.exact == score.found_exact == score.found_tolerant == 1.0
+
+
 def test_the_command_prints_one_object(photographs: Path) -> None:
     done = CliRunner().invoke(app, ["evaluate", "plates", "--images", str(photographs), "--json"])
     assert done.exit_code == 0, done.output
