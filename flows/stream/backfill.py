@@ -5,7 +5,8 @@ from the detectors of the live job. Ray Data deals them out, lets the pool grow 
 played again whose actor died; its events carry the same ids then and are written once.
 
 Nobody is searched for in an archive, and nobody is accused twice of one deed: an event is left out if its camera had
-one of its kind at that time already, from the live job or from another recording, also if that was deleted since.
+one of its kind at that time already, from the live job or from another recording, also if that was deleted since,
+or one of the same stand: a parked car is one event in however many recordings it stands (:mod:`flows.stream.parked`).
 One that nobody can confirm, because its camera ended before its package was made, gives way to the recording's.
 """
 
@@ -36,11 +37,12 @@ from flows.domain.errors import DetectorFailed, DomeError, ReaderFailed, SourceE
 from flows.domain.events import Event
 from flows.domain.inference import DetectorLike, DetectRequest, detect_at_full_size
 from flows.domain.plates import PlateAnswer, PlateRequest
-from flows.domain.review import DETECTED
+from flows.domain.review import DETECTED, MACHINE_STATES
 from flows.domain.site import CameraConfig, FileSource, SiteConfig
 from flows.domain.status import CameraStatus
 from flows.loading import made
 from flows.pipeline import CameraPipeline
+from flows.rules.prohibited_stopping import STANDING_ENDED
 from flows.sources import open_source
 from flows.sources.clock import micros, plausible
 from flows.sources.container import file_span
@@ -52,6 +54,7 @@ from flows.store.spool import Spool
 from flows.stream.assembly import Readers, Surroundings, calibrated, evidence_of
 from flows.stream.feed import Feed, described
 from flows.stream.outbox import Outbox, Submit
+from flows.stream.parked import REMEMBERED, STOPPING, end_of, same_stand
 
 log = logging.getLogger(__name__)
 
@@ -380,7 +383,7 @@ class Player:
             detector.spec.sure_score,
             LandmarkStore(around.settings.landmarks, camera).load(),
         )
-        known = Known(self._store, self._deleted, camera.id)
+        known = Known(self._store, self._deleted, camera.id, from_at=recording.from_at)
         spool = Spool(around.settings.spool, f"{SPOOLED}{_slug(recording)}", around.settings.spool_events)
         outbox = Outbox(spool, self._submit)
         evidence = evidence_of(camera, around, source, detector.spec, self._readers)
@@ -416,15 +419,26 @@ class Known:
         deleted: What was deleted of them.
         camera_id: The camera.
         patience_s: Time for Redis to come back.
+        from_at: When the recording began, if that is known.
     """
 
     def __init__(
-        self, store: ResultsStore, deleted: DeletedStore, camera_id: str, patience_s: float = PATIENCE_S
+        self,
+        store: ResultsStore,
+        deleted: DeletedStore,
+        camera_id: str,
+        patience_s: float = PATIENCE_S,
+        from_at: datetime | None = None,
     ) -> None:
         self._store, self._deleted = store, deleted
-        self._camera_id, self._patience_s = camera_id, patience_s
+        self._camera_id, self._patience_s, self._from_at = camera_id, patience_s, from_at
         self._mine: set[str] = set()
         self._instead: dict[str, str] = {}  # of the camera's without a package: this recording's
+        self._stopped: list[Event] = []  # this recording's
+        self._again: dict[
+            str, tuple[Event, Event]
+        ] = {}  # by its id: what told of its stand before, and what again
+        self._ends: list[Event] = []
         self.count = self.gone = 0
 
     def __call__(self, event: Event, stop: threading.Event) -> bool:
@@ -440,6 +454,9 @@ class Known:
         """
         if is_candidate(event):
             event = event.model_copy(update={"type": SEAT_BELT})
+        if event.type == STANDING_ENDED and (pair := self._again.get(str(event.data.get("violation")))):
+            self._ends.append(end_of(*pair, event))
+            return True
         around = timedelta(seconds=SAME_S)
         there = self._asked(
             lambda: self._store.captured(
@@ -447,21 +464,25 @@ class Known:
             ),
             stop,
         )
-        had = {entry.event.id: entry for entry in there if entry.event.type == event.type}
+        stand = self._asked(lambda: self._same_stand(event), stop) if event.type == STOPPING else []
+        had = {entry.event.id: entry for entry in [*stand, *there] if entry.event.type == event.type}
         bare = {id for id, entry in had.items() if _is_bare(entry)}
         if event.id not in had and had.keys() - bare - self._mine:
             self.count += 1
+            if stand:
+                self._again[event.id] = stand[0].event, event
             return True
         if event.id not in had and self._asked(lambda: self._deleted.knows(event, SAME_S), stop):
             self.gone += 1
             return True
         self._mine.add(event.id)
         self._instead |= dict.fromkeys(bare, event.id)
+        self._stopped += [event] if event.type == STOPPING else []
         return False
 
     def replace(self) -> int:
-        """Dismisses those of the camera that have no package, where this recording's has one; how many. Called when all
-        of the recording was taken.
+        """Dismisses those of the camera that have no package, where this recording's has one; of one stand all but the
+        first, where recordings were played at once. Called when all of it was taken; how many events it wrote.
 
         Raises:
             StoreError: If Redis is away; the recording is to be played again.
@@ -474,7 +495,44 @@ class Known:
             for bare, mine in pairs.items()
             if mine in whole and bare in held and _is_bare(held[bare])
         ]
+        said += [*self._ends, *self._dismissed()]
         return self._store.write(said).written if said else 0
+
+    def _same_stand(self, event: Event) -> list[Entry]:
+        """The camera's violations before this one that tell of the same stand, newest first."""
+        there = self._standing(event, event.time - REMEMBERED, event.time)
+        events = [entry.event for entry in there.values()]
+        return [there[each.id] for each in same_stand(event, events, self._from_at)]
+
+    def _dismissed(self) -> list[Event]:
+        """Decisions on those that tell of a stand again: this recording's, or others' that are of later.
+
+        Where a person has decided on the later one, this recording's comes too late.
+        """
+        said = []
+        for mine in self._stopped:
+            there = self._standing(mine, mine.time - REMEMBERED, mine.time + REMEMBERED)
+            events = [entry.event for entry in there.values()]
+            pairs = [(mine, each) for each in same_stand(mine, events, self._from_at)]
+            for later in (each for each in events if each.type == STOPPING and each.time > mine.time):
+                if mine.id in (each.id for each in same_stand(later, events)):
+                    decided = there[later.id].case.state not in MACHINE_STATES
+                    pairs.append((mine, later) if decided else (later, mine))
+            told = {again.id: by for again, by in pairs if not _is_bare(there[by.id])}
+            for id, by in told.items():
+                if there[id].case.state in OPEN:
+                    finding = Finding("dismissed", "duplicate", f"{by.id} tells of the same stand")
+                    said.append(decision_event(there[id].case, finding))
+        return said
+
+    def _standing(self, event: Event, since: datetime, until: datetime) -> dict[str, Entry]:
+        """The camera's violations of stopping and ends of standing in a time, by id."""
+        return {
+            entry.event.id: entry
+            for kind in (STOPPING, STANDING_ENDED)
+            for entry in self._store.captured("type", kind, since, until, MOST, (event.subject,))
+            if entry.event.camera_id == self._camera_id
+        }
 
     def _asked(self, ask: Callable[[], Found], stop: threading.Event) -> Found:
         """An answer of Redis; waits for one that starts again, or a recording would be played for nothing."""
