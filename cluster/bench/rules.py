@@ -54,7 +54,7 @@ FIRST_SEEDS: Final = {
 """This bench's own scenes. Rules were built at small seeds and mended at 940001 to 965000, 970001 to 974020, 981001 to
 988020, 1020001 to 1020033, 1032001 to 1034040 and 1037001 to 1039020."""
 FPS: Final = 10.0
-CLIPS: Final = {"giveway": 48, "junction": 38, "lanes": 40, "buslane": 10, "stopping": 20}
+CLIPS: Final = {"giveway": 48, "junction": 40, "lanes": 42, "buslane": 10, "stopping": 20}
 """Scenes by kind: enough for 30 offences and 30 hard negatives of each rule."""
 QUICK_CLIPS: Final = {"giveway": 4, "junction": 4, "lanes": 6, "buslane": 2, "stopping": 3}
 HARD_SEED: Final = 996_001
@@ -156,13 +156,13 @@ def run(
     return figures(measure(clips(quick), chosen, Settings.from_env(), detector), chosen)
 
 
-def clips(quick: bool, first_seed: int | None = None) -> list[Clip]:
-    """The bench's scenes, or others from a seed on."""
+def clips(quick: bool, first_seed: int | None = None, each: int | None = None) -> list[Clip]:
+    """The bench's scenes, or others from a seed on, or so many of each kind."""
     counts = QUICK_CLIPS if quick else CLIPS
     return [
         Clip(kind, (FIRST_SEEDS[kind] if first_seed is None else first_seed + 1000 * i) + k)
         for i, (kind, count) in enumerate(counts.items())
-        for k in range(count)
+        for k in range(each or count)
     ]
 
 
@@ -407,10 +407,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few clips: a look, not a figure to quote")
     parser.add_argument("--hard", action="store_true", help="only scenes in which everybody has company")
     parser.add_argument("--seed", type=int, help="other scenes: a look, not a figure to quote")
+    parser.add_argument("--clips", type=int, help="so many scenes of each kind")
     parser.add_argument("--kind", action="append", choices=tuple(CLIPS), help="only these scenes")
     parser.add_argument("--findings", type=Path, help="write every mistake to this file, a line each")
     args = parser.parse_args()
-    every = hard_clips(args.seed or HARD_SEED) if args.hard else clips(args.quick, args.seed)
+    every = hard_clips(args.seed or HARD_SEED) if args.hard else clips(args.quick, args.seed, args.clips)
     chosen = [c for c in every if args.kind is None or c.kind in args.kind]
     tallies = measure(chosen, args.boxes, Settings.from_env(), args.detector)
     told = hard_figures if args.hard else figures

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from cluster.bench import __main__ as bench
-from cluster.bench.rules import HARD_CLIPS, HARD_SEED, Tally, clips, hard_clips, hard_figures
+from cluster.bench.rules import CLIPS, HARD_CLIPS, HARD_SEED, Tally, clips, hard_clips, hard_figures
 
 
 def test_hard_scenes_have_company_of_both_sorts_in_every_light() -> None:
@@ -25,6 +26,16 @@ def test_hard_scenes_have_seeds_of_their_own() -> None:
     seeds = [clip.seed for clip in hard_clips()]
     assert seeds == list(range(HARD_SEED, HARD_SEED + len(seeds)))
     assert not set(seeds) & {clip.seed for clip in clips(quick=False)}
+
+
+def test_the_bench_plays_the_scenes_of_which_its_figures_are_told() -> None:
+    told = " ".join(Path(bench.__file__).with_name("README.md").read_text(encoding="utf-8").split())
+    for kind in CLIPS:
+        seeds = [clip.seed for clip in clips(quick=False) if clip.kind == kind]
+        assert f"{seeds[0]} to {seeds[-1]}" in told, kind
+    again = [clip.seed for clip in clips(False, 1_042_001, 41) if clip.kind == "junction"]
+    assert "--kind junction --seed 1042001 --clips 41" in told
+    assert f"{again[0]} to {again[-1]}" in told
 
 
 def test_a_clip_without_wishes_asks_for_none() -> None:
