@@ -133,7 +133,7 @@ def _tell(view: LeadView, as_json: bool) -> None:
     )
     stdout().print(
         f"  similarity {like.similarity:.3f} (a lead from {like.threshold:.3f}); of a million other faces "
-        f"{like.false_alarms:g} are expected to be as alike to one of this gallery of {like.gallery}"
+        f"{like.false_alarms:g} are expected to be as alike to one of the case's {counted(like.gallery, 'photo')}"
     )
 
 

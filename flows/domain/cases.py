@@ -167,7 +167,8 @@ class SearchTerms(Config):
         requires: Numbers that must be given besides the basis.
         look_back: Whether what was kept before the case became active may be searched.
         false_alarms_per_day: Leads of other people that a case may bring in a day, on all its cameras together:
-            thresholds follow from it, from the faces seen in a day and from the gallery's size.
+            thresholds follow from it, from the faces seen in a day and from how many photos the case has. Each case
+            has its own; what people are shown by all together adds up.
         votes: Frames of a track that must agree before it is a lead; fewer are faster.
         first: Its alerts go before all others.
         lead_hours: A lead that two people have not confirmed by then is deleted.

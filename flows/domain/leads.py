@@ -49,10 +49,10 @@ class Likeness(_Model):
 
     Attributes:
         similarity: Of the embeddings, 1 is the same picture.
-        threshold: From which a lead was made, at this gallery's size and this case's budget of false alarms.
-        gallery: Probes in scope when it was made.
+        threshold: From which a lead was made, at this many photos and this case's budget of false alarms.
+        gallery: Photos of the case that the face was compared with.
         false_alarms: Of a million faces of other people, so many are expected to be at least as alike to one of
-            this gallery (measured, see ``dome evaluate faces``).
+            them (measured, see ``dome evaluate faces``).
         votes: Frames of the track that agreed.
     """
 

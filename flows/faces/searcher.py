@@ -115,7 +115,7 @@ class FaceSearcher:
         self._confirmed: datetime | None = None
         self._embedded: dict[tuple[str, str], NDArray[np.float32]] = {}
         self._left_out: dict[str, str] = {}
-        """Active cases that are not searched, or not with all photos or in all galleries they share, by id: why."""
+        """Active cases that are not searched, or not with all photos, by id: why."""
 
     def refresh(self) -> None:
         """Asks what may be searched; called about every second. While that cannot be known, nothing may be."""
@@ -206,9 +206,11 @@ class FaceSearcher:
         cases: list[str],
     ) -> tuple[LeadFound, ...]:
         parts = [gallery.rows[id] for id in cases]
-        probes = sum(part.stop - part.start for part in parts)
         hits = []
-        for id, (row, similarity) in zip(cases, nearest(face.vector, gallery.vectors, parts), strict=True):
+        for id, part, (row, similarity) in zip(
+            cases, parts, nearest(face.vector, gallery.vectors, parts), strict=True
+        ):
+            probes = part.stop - part.start  # its own: others add nothing to its leads
             threshold = self._threshold(gallery.cases[id], probes)
             if threshold is None or similarity < threshold:
                 continue
@@ -222,11 +224,11 @@ class FaceSearcher:
                 hits.append(self._found(request, gallery.owners[row], likeness, picture, face))
         return tuple(hits)
 
-    def _threshold(self, case: SearchCase, gallery: int) -> float | None:
-        """The least similarity of a case's hits; None where none is known: that ends no other case's search."""
+    def _threshold(self, case: SearchCase, probes: int) -> float | None:
+        """The least similarity of a case's hits with so many photos of its own; None where none is known."""
         budget = budget_per_face(case.terms.false_alarms_per_day, len(case.cameras), len(case.districts))
         try:
-            return self._thresholds.threshold(gallery, budget)
+            return self._thresholds.threshold(probes, budget)
         except WeightsError as error:
             self._leave_out(case.id, str(error))
             return None
@@ -284,25 +286,13 @@ class FaceSearcher:
         return Gallery(active.version, cases, owners, rows, vectors, unlike)
 
     def _searchable(self, active: Sequence[SearchCase]) -> dict[str, SearchCase]:
-        """The cases whose false alarms were measured; where there are too many, the oldest.
-
-        Those whose purpose goes before all others (missing children) do so here too.
-        """
+        """The cases of people whose false alarms were measured."""
         self._left_out = {}
-        room, cases = self._thresholds.sizes[-1], {}
-        for case in sorted(active, key=lambda c: (not c.terms.first, c.active_since or c.expires_at, c.id)):
-            if case.target.kind != "person" or self._threshold(case, len(case.target.probes)) is None:
-                continue
-            if len(case.target.probes) > room:
-                self._leave_out(
-                    case.id,
-                    f"gallery: expected at most {self._thresholds.sizes[-1]} probes of active cases, got more: false "
-                    "alarms were not measured beyond; close cases",
-                )
-                continue
-            room -= len(case.target.probes)
-            cases[case.id] = case
-        return cases
+        return {
+            case.id: case
+            for case in active
+            if case.target.kind == "person" and self._threshold(case, len(case.target.probes)) is not None
+        }
 
     def _embed_all(self, wanted: Sequence[tuple[str, str]]) -> None:
         """Has the vectors of these probes and of no others; what nothing can be searched with is said."""

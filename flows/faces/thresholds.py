@@ -3,6 +3,9 @@
 The table says, for galleries of some sizes and for similarities in small steps, of how many faces of other people
 one is at least so alike to somebody of the gallery (``python -m cluster.bench faces`` measures it). Between its
 rows and columns the safer neighbour is taken; beyond its ends nothing is vouched for.
+
+A gallery is one case's photos: its budget is of its own leads a day, however many other cases run, and what they
+search with makes nobody more alike to these. Whoever looks at the leads of ten cases gets the sum of ten budgets.
 """
 
 from __future__ import annotations
@@ -78,8 +81,8 @@ class Thresholds:
         at = bisect_left(self.sizes, gallery)
         if at == len(self.sizes):
             raise WeightsError(
-                f"gallery: expected at most {self.sizes[-1]} probes in scope, got {gallery}: false alarms were "
-                "not measured beyond; close cases or narrow their cameras"
+                f"gallery: expected at most {self.sizes[-1]} photos, got {gallery}: false alarms were not measured "
+                "beyond; choose the best of them"
             )
         rates: NDArray[np.float64] = self.rates[at]
         return rates
@@ -88,7 +91,7 @@ class Thresholds:
         """The least similarity that keeps the budget.
 
         Args:
-            gallery: Probes in scope.
+            gallery: Photos that each face is compared with.
             budget: Share of other people's faces that may raise an alarm.
 
         Raises:

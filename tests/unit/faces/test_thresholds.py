@@ -21,7 +21,7 @@ def test_between_sizes_the_larger_gallery_counts() -> None:
 
 
 def test_what_was_not_measured_is_refused() -> None:
-    with pytest.raises(WeightsError, match="at most 100 probes in scope, got 101"):
+    with pytest.raises(WeightsError, match="at most 100 photos, got 101"):
         table().threshold(101, 0.1)
     with pytest.raises(WeightsError, match=r"a budget of 1e-09 a face or more .* got 1e-10"):
         table().threshold(1, 1e-10)
