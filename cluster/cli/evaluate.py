@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,7 +47,7 @@ def _rows(values: dict[str, Any], indent: str = "") -> Iterator[tuple[str, str]]
 
 def _said(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return "-" if isnan(value) else f"{value:.3f}"
     if isinstance(value, dict):
         return ", ".join(f"{key} {_said(each)}" for key, each in value.items()) or "none"
     if isinstance(value, list):
