@@ -225,7 +225,7 @@ def count(clip: HallClip, truth: SceneTruth, events: Sequence[Event], tally: Tal
     """Adds one hall."""
     score = score_scene(truth, events)
     tally.tp, tally.fp, tally.fn = tally.tp + score.tp, tally.fp + score.fp, tally.fn + score.fn
-    tally.closed, tally.right = tally.closed + score.closed, tally.right + score.outcome_right
+    tally.closed, tally.right = tally.closed + score.closed, tally.right + (score.outcome_right or 0)
     due = [e for e in truth.events if e.type == OBJECT_ABANDONED]
     # Who waits out of sight may be reported: that is no negative.
     tally.negatives += len(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -49,8 +49,9 @@ class AbandonedScore:
         fp: Alarms that are not, come too late, or tell of the same thing again.
         fn: Things left behind that were not reported.
         delay_s: ``mean``, ``median`` and ``max`` time from the owner's leaving to the alarm; empty without any.
-        closed: Things taken again whose end was told.
-        outcome_right: Of these, those of which it was rightly told whether the owner or another took them.
+        closed: Things reported and taken again whose end was told; of footage, within a minute of ``return_frame``.
+        outcome_right: Of these, those of which it was rightly told whether the owner or another took them; None of
+            footage, whose list does not say who came.
         missed: What was not reported, in words.
         wrong: Ids of the alarms that are not true.
     """
@@ -62,7 +63,7 @@ class AbandonedScore:
     fn: int
     delay_s: dict[str, float] = field(default_factory=dict)
     closed: int = 0
-    outcome_right: int = 0
+    outcome_right: int | None = 0
     missed: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
 
@@ -173,6 +174,7 @@ def score_footage(truth: Sequence[Footage], events: Sequence[Event]) -> Abandone
     """Alarms of each camera against the clip of its name; of cameras that the list does not name, all are wrong."""
     tally = _Tally()
     alarms = [e for e in events if e.type == OBJECT_ABANDONED]
+    ends = {str(e.data.get("object")): e for e in events if e.type == OBJECT_CLOSED}
     used: set[str] = set()
     for one in truth:
         mine = [
@@ -184,11 +186,15 @@ def score_footage(truth: Sequence[Footage], events: Sequence[Event]) -> Abandone
             used.add(event.id)
             if one.scored:
                 tally.delays_s.append(delay_s)
+                tally.closed += one.back_s is not None and _is_soon(ends.get(event.id), one.back_s)
         elif one.scored:
             tally.missed.append(f"{one.clip}: owner left at {one.left_s:g} s")
     tally.wrong = [e.id for e in alarms if e.id not in used]
-    tally.closed = sum(e.type == OBJECT_CLOSED for e in events)
-    return tally.score()
+    return replace(tally.score(), outcome_right=None)
+
+
+def _is_soon(end: Event | None, back_s: float) -> bool:
+    return end is not None and -EARLY_S <= _since_zero_s(end) - back_s <= WITHIN_S
 
 
 def _since_zero_s(event: Event) -> float:

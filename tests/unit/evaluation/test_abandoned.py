@@ -79,6 +79,32 @@ def test_what_is_not_scored_is_neither_right_nor_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("taken_s", "of", "expected"),
+    [
+        (85.0, "the thing", 1),
+        (60.0, "the thing", 0),  # it stood there still
+        (150.0, "the thing", 0),  # too late
+        (85.0, "another thing", 0),
+    ],
+)
+def test_the_end_of_footage_is_told_when_somebody_came_back_for_that_thing(
+    tmp_path: Path, taken_s: float, of: str, expected: int
+) -> None:
+    truth, found = tmp_path / "events.csv", tmp_path / "events.jsonl"
+    truth.write_text(HEAD + "video3.avi,30,1,1320,2490,p,yes,\nvideo1.avi,30,1,1320,,p,yes,\n")
+    first, never = alarm("video3", 50), alarm("video1", 50)
+    ends = [
+        alarm("video3", taken_s, type_=OBJECT_CLOSED, object=first.id if of == "the thing" else "other"),
+        alarm("video1", taken_s, type_=OBJECT_CLOSED, object=never.id),  # nobody came back to it
+        alarm("elsewhere", taken_s, type_=OBJECT_CLOSED, object="other"),
+    ]
+    found.write_text("".join(e.model_dump_json() + "\n" for e in (first, never, *ends)))
+    score = evaluate_abandoned(truth, found)
+    assert (score.tp, score.closed) == (2, expected)
+    assert score.outcome_right is None  # the list does not say who came
+
+
+@pytest.mark.parametrize(
     ("text", "named"),
     [("clip,fps\nvideo1.avi,30\n", "leave_frame"), (HEAD + "video1.avi,fast,1,1320,,p,yes,\n", "numbers")],
 )
