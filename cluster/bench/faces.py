@@ -23,6 +23,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cluster.bench import missing
 from cluster.bench.report import Figure, at_most
 from flows.domain.errors import DomeError
 from flows.faces.matching import nearest
@@ -78,7 +79,13 @@ def run(quick: bool = False) -> list[Figure]:
     """All figures; the committed table is compared with one measured now."""
     pair = load("dlib", Settings.from_env())
     measured = measure(pair, SEARCHES // 20 if quick else SEARCHES)
-    return [*_strangers(measured), *_kept(pair, measured), _cost(), *_alerts(4 if quick else ALERTS)]
+    return [
+        *_strangers(measured),
+        *_kept(pair, measured),
+        _cost(),
+        *_alerts(4 if quick else ALERTS),
+        missing.figure(missing.measure(1 if quick else missing.HALLS, Settings.from_env())),
+    ]
 
 
 def measure(pair: FacePair, searches: int) -> Measured:
