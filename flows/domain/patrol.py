@@ -116,6 +116,11 @@ class Task(BaseModel):
         """Whether nobody is sent any more."""
         return self.state in OVER
 
+    @property
+    def placed(self) -> bool:
+        """Whether its place is known."""
+        return self.latitude is not None and self.longitude is not None
+
     @classmethod
     def of(cls, kind: Kind, about: str, state: str, *, district: str, by: str, at: datetime, camera: str = "",
            text: str = "", place: tuple[float, float] | None = None, radius_m: float | None = None,

@@ -87,6 +87,7 @@ them.
 | ``{dome}:patrol:untold`` | set | tasks that ended by themselves, until their event is written |
 | ``{dome}:patrol:places:D`` | geo set | tasks of a district that are not over, by place; an empty D is any |
 | ``{dome}:patrol:calling:D`` | geo set | those of them that call patrols from afar, likewise |
+| ``{dome}:patrol:unplaced:D`` | sorted set | those of which nobody knows where it is, by when they were made, ms |
 | ``{dome}:passages:unremoved`` | set | folders of passages that did nothing, until they are removed |
 | ``{dome}:report...`` | | citizens' reports, see :mod:`flows.store.reports` |
 | ``{dome}:evidence:stores`` | hash | each evidence store's address to its id, see :mod:`flows.store.mounting` |
@@ -270,6 +271,11 @@ def tasks_places(district: str = "") -> str:
 def tasks_calling(district: str = "") -> str:
     """Those of them that call patrols from afar, by place."""
     return f"{PREFIX}patrol:calling:{district}"
+
+
+def tasks_unplaced(district: str = "") -> str:
+    """Those of which nobody knows where it is."""
+    return f"{PREFIX}patrol:unplaced:{district}"
 
 
 def plate(hashed: str, hour: int) -> str:

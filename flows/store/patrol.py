@@ -305,6 +305,17 @@ class PatrolStore:
         near = [(task, away_m[task.id]) for task in self._read([name.encode() for name in away_m])]
         return sorted(near, key=lambda row: row[1])
 
+    def unplaced(self, within: Collection[str] | None = None) -> list[Task]:
+        """Tasks that are not over of which nobody knows where it is, the newest first: near nobody, and so not far from
+        anybody either. Likewise.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        of = [keys.tasks_unplaced(each) for each in ([""] if within is None else sorted(within))]
+        found = (task for index in of for task in itertools.islice(self._walk(index, "-inf"), MOST))
+        return sorted(found, key=lambda t: (t.made_at, t.id), reverse=True)[:MOST]
+
     def _walk(self, index: str, first: str) -> Iterator[Task]:
         """The tasks of an index from the newest back to a score, read some at a time."""
         for offset in itertools.count(0, MOST):

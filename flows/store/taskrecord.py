@@ -41,12 +41,13 @@ def kept(task: Task, forget_at: datetime | None = None) -> list[list[str]]:
             ["ZADD", keys.TASKS_FORGET, str(to_ms(forget_at)), task.id],
             *(["ZREM", index, task.id] for index in indexes(task)),
         ]
-    place = [str(task.longitude), str(task.latitude), task.id]
+    made = str(to_ms(task.made_at))
+    add = ["GEOADD", str(task.longitude), str(task.latitude)] if task.placed else ["ZADD", made]
     return [
         *record,
-        ["ZADD", keys.TASKS_OPEN, str(to_ms(task.made_at)), task.id],
+        ["ZADD", keys.TASKS_OPEN, made, task.id],
         *(["ZREM", index, task.id] for index in (keys.TASKS_OVER, keys.TASKS_FORGET)),
-        *(["GEOADD", index, *place] for index in indexes(task)),
+        *([add[0], index, *add[1:], task.id] for index in indexes(task)),
     ]
 
 
@@ -56,8 +57,9 @@ def audited(task: Task, words: str) -> str:
 
 
 def indexes(task: Task) -> list[str]:
-    """Where it stands by its place, if that is known: with all tasks, with its district's, and with those that call."""
-    if task.latitude is None or task.longitude is None:
-        return []
-    of = [keys.tasks_places] if task.radius_m is None else [keys.tasks_places, keys.tasks_calling]
+    """Where it stands by its place, with all tasks and with its district's, also with those that call; with those that
+    have none if nobody knows its place."""
+    of = [keys.tasks_places] if task.placed else [keys.tasks_unplaced]
+    if task.placed and task.radius_m is not None:
+        of.append(keys.tasks_calling)
     return [index(district) for index in of for district in ("", task.district)]

@@ -65,13 +65,20 @@ def tasks(
     longitude: Annotated[float | None, Query(ge=-180, le=180)] = None,
     radius_m: Annotated[float, Query(gt=0, le=100_000)] = 5000.0,
 ) -> TaskList:
-    """The nearest tasks that are not over, and those that call patrols from farther away, then yours that ended by
-    themselves in the last day; without a place all that the last day saw. `ended` says why one did."""
+    """The nearest tasks that are not over, those that call patrols from farther away and those of which nobody knows
+    where it is, then yours that ended by themselves in the last day; without a place all that the last day saw. `ended`
+    says why one did."""
     if latitude is None or longitude is None:
         return TaskList(items=[TaskRow(task=task) for task in scope.newest()])
     found = scope.near(latitude, longitude, radius_m)
-    near = [TaskRow(task=task, away_m=round(metres), calls=task.calls(metres)) for task, metres in found]
+    near = [_row(task, metres) for task, metres in found]
     return TaskList(items=near + [TaskRow(task=task) for task in scope.ended()])
+
+
+def _row(task: Task, away_m: float | None) -> TaskRow:
+    if away_m is None:
+        return TaskRow(task=task)
+    return TaskRow(task=task, away_m=round(away_m), calls=task.calls(away_m))
 
 
 @router.post("/tasks", status_code=201, responses=described(404, 409))

@@ -26,17 +26,19 @@ class Patrol:
         found = self._services.patrol.newest(self._services.now() - SHOWN, self._bounds.districts)
         return sorted(self._settled(found), key=lambda task: not pressing(task))
 
-    def near(self, latitude: float, longitude: float, radius_m: float) -> list[tuple[Task, float]]:
-        """Tasks that are not over, with the way to them in m: those that press, then the nearest.
+    def near(self, latitude: float, longitude: float, radius_m: float) -> list[tuple[Task, float | None]]:
+        """Tasks that are not over, with the way to them in m: those that press, then the nearest, then those of which
+        nobody knows where it is (None).
 
         Also farther ones whose own radius reaches the place: they call whoever is there.
         """
         found = self._services.patrol.near(latitude, longitude, radius_m, self._bounds.districts)
         away_m = {task.id: metres for task, metres in found if metres <= max(radius_m, task.radius_m or 0.0)}
-        near = self._settled([task for task, _ in found if task.id in away_m])
+        near = [task for task, _ in found if task.id in away_m]
+        shown = self._settled(near + self._services.patrol.unplaced(self._bounds.districts))
         return sorted(
-            ((task, away_m[task.id]) for task in near if not task.over),
-            key=lambda row: (not pressing(row[0]), row[1]),
+            ((task, away_m.get(task.id)) for task in shown if not task.over),
+            key=lambda row: (not pressing(row[0]), row[1] is None, row[1] or 0.0),
         )
 
     def ended(self) -> list[Task]:

@@ -92,9 +92,17 @@ set("document", {
 });
 set("localStorage", Object.defineProperties(kept, {
   getItem: { value: (name) => kept[name] ?? null }, setItem: { value: (name, value) => { kept[name] = value; } },
+  removeItem: { value: (name) => { delete kept[name]; } },
 }));
 kept["dome.language"] = "en";
-set("navigator", { language: "en", userAgent: "" });
+// Where they are, which `stand` says to whoever watches.
+const watchers = new Map();
+set("navigator", { language: "en", userAgent: "", geolocation: {
+  watchPosition: (tell, fail) => { watchers.set(++number, { tell, fail }); return number; }, clearWatch: (id) => watchers.delete(id),
+} });
+export const stand = (latitude, longitude) => watchers.forEach(({ tell }) => tell({ coords: { latitude, longitude } }));
+export const hide = () => watchers.forEach(({ fail }) => fail({ code: 1, message: "not allowed" }));
+export const watched = () => watchers.size;
 set("location", { hash: "" });
 set("history", { replaceState: (state, title, url) => { location.hash = url; } });
 for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"]) set(name, page[name].bind(page));

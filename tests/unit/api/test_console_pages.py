@@ -286,6 +286,96 @@ def test_whom_a_patrol_looks_for_is_shown_once_there_is_a_connection(node: Node)
     assert told == [[False, False], [True, True]]
 
 
+DRIVEN = """
+    const about = (url) => new URL(url, "http://console").searchParams;
+    const listed = () => asked.filter(({ url }) => /patrol.tasks(?:[?]|$)/.test(url));
+    const lists = () => listed().map(({ url }) => about(url).get("latitude"));
+    const near = ({ url }) => {
+      if (url.includes("stream")) return problem(503, "away");
+      const from = about(url).get("latitude");
+      return { items: [{ task: task(), away_m: from && (from === "43.3" ? 140 : 16600), calls: from === "43.3" }] };
+    };
+    const called = () => main.querySelector(".called").textContent;
+"""
+
+
+def test_a_patrol_that_drives_on_is_measured_and_called_from_where_it_is(node: Node) -> None:
+    told = node(
+        PATROL
+        + DRIVEN
+        + """
+    server(near);
+    await go("patrol", patrol);
+    button("Near me").click();
+    stand(43.2, 76.8);
+    await pass(100);
+    const before = main.textContent;
+    for (let n = 1; n < 9; n++) { stand(43.2 + n / 2500, 76.8); await pass(1000); }
+    const crawled = lists();
+    stand(43.3, 76.8);
+    await pass(5000);
+    const there = called();
+    button("Near me").click();
+    await pass(100);
+    tell([before.includes("16.6 km"), crawled, there, called(), lists().at(-1), watched()]);
+    """
+    )
+    far, crawled, there, *off = told
+    assert far
+    assert crawled[:2] == [None, "43.2"]
+    assert len(crawled) == 3, "not at each of its steps"
+    assert there.endswith("140 m")
+    assert off == ["", None, 0], "until it wants to be found no more"
+
+
+def test_a_patrol_is_called_where_it_is_once_the_line_is_back(node: Node) -> None:
+    told = node(
+        PATROL
+        + DRIVEN
+        + """
+    server(near);
+    await go("patrol", patrol);
+    button("Near me").click();
+    stand(43.2, 76.8);
+    await pass(100);
+    server(down);
+    stand(43.3, 76.8);
+    await pass(20000);
+    const dead = called();
+    server(near);
+    await pass(20000);
+    tell([dead, called()]);
+    """
+    )
+    assert told == ["", "You are called: Object left behind, gate, 140 m"]
+
+
+def test_a_patrol_that_opens_its_page_again_is_still_called(node: Node) -> None:
+    told = node(
+        PATROL
+        + DRIVEN
+        + """
+    server(near);
+    const shown = async (more) => {
+      await go("patrol", { ...patrol, ...more });
+      stand(43.3, 76.8);
+      await pass(100);
+      return [called() !== "", button("Near me").attributes["aria-pressed"], watched()];
+    };
+    await go("patrol", patrol);
+    button("Near me").click();
+    const again = await shown();
+    const other = await shown({ sub: "other" });
+    const back = await shown();
+    hide();
+    await pass(100);
+    tell([again, other, back, await shown()]);
+    """
+    )
+    near, not_near = [True, "true", 1], [False, "false", 0]
+    assert told == [near, not_near, near, not_near], "each person for themselves, as long as they allow it"
+
+
 @pytest.mark.parametrize("online", [False, True], ids=["in time", "with the next connection"])
 def test_a_line_that_is_dead_and_does_not_say_so_holds_no_step_back(node: Node, online: bool) -> None:
     told = node(

@@ -117,6 +117,26 @@ async def dispatched(api: Any, place: tuple[float, float], **changes: Any) -> st
     return lead_id
 
 
+async def test_what_has_no_place_is_in_every_list_after_what_is_near(api: Any) -> None:
+    hall = await sent(api, "hall")
+    gate = await sent(api, "gate", (51.1282, 71.4304))
+    lead, _ = await access.sent(api, "esil")  # its camera has no place either
+
+    async def listed() -> list[tuple[str, bool]]:
+        path = "/patrol/tasks?latitude=51.128&longitude=71.43&radius_m=500"
+        rows = (await api.get(path, "patrol")).json()["items"]
+        assert not any(row["calls"] for row in rows)
+        return [(row["task"]["about"], row["away_m"] is None) for row in rows]
+
+    assert await listed() == [(gate["about"], False), (lead, True), (hall["about"], True)]
+    for version, step in enumerate(["accept", "resolve"]):
+        asked = {"version": version, "note": "nothing"}
+        assert (await api.post(f"/patrol/tasks/{hall['id']}/{step}", asked, "patrol")).is_success
+    assert await listed() == [(gate["about"], False), (lead, True)]
+    elsewhere = await api.get("/patrol/tasks?latitude=51.128&longitude=71.43", "patrol", districts=["almaly"])
+    assert elsewhere.json()["items"] == []
+
+
 async def near(api: Any, latitude: float, radius_m: int = 500) -> list[tuple[str, bool]]:
     answer = await api.get(f"/patrol/tasks?latitude={latitude}&longitude=71.43&radius_m={radius_m}", "patrol")
     return [(row["task"]["about"], row["calls"]) for row in answer.json()["items"]]

@@ -8,6 +8,7 @@ import { degrees, metres, t, when } from "../words.js";
 const STEPS = { open: ["accept"], accepted: ["arrive", "resolve", "hand_over"], arrived: ["resolve", "hand_over"], resolved: [], ended: ["resolve"] };
 const AFTER = { accept: "accepted", arrive: "arrived", resolve: "resolved", hand_over: "open" };
 const AGAIN_MS = 5000;
+const MOVED_M = 100; // whoever has driven on so far is measured, and called, from there
 const over = ({ status }) => status >= 400 && status < 500 && status !== 429; // asked again it would be the same
 const NOT_NOW = [401, 403, 408, 425, 429]; // says nothing of the step: who signs in again, or waits, has it taken
 
@@ -23,6 +24,17 @@ function queueOf(sub) {
     add: (row) => queue.write([...queue.read(), { ...row, key: crypto.randomUUID() }]),
   };
   return queue;
+}
+
+// Whether they want to see what is near: it outlives the page, so that whoever opens it again is called. Theirs alone, too.
+const NEAR = "dome.patrol.near.";
+
+const RADIAN = Math.PI / 180;
+// From one place to another that is not far, m.
+function apart_m(one, other) {
+  const north = other.latitude - one.latitude;
+  const east = (other.longitude - one.longitude) * Math.cos(one.latitude * RADIAN);
+  return Math.hypot(north, east) * RADIAN * 6371000;
 }
 
 // How many steps wait on this device, whosoever: told while it cannot be known who is there.
@@ -134,21 +146,33 @@ export async function open(main, { me, signal }) {
   const called = h("p.banner.called", { hidden: true, role: "alert" });
   const ended = h("p.banner", { hidden: true, role: "alert" });
   let heard = new Set(); // calls that were told: whoever is called is told once
-  let place = null;
-  const near = h("button", { onclick: locate, "aria-pressed": "false" }, t("near_me"));
+  let place = null; // where they are
+  let measured = null; // where they were when the list was asked for
+  let watch = null;
+  const near = h("button", { onclick: () => (watch === null ? locate() : unlocate()), "aria-pressed": "false" }, t("near_me"));
   fill(main, h("h1", t("patrol"), link, h("span.grow"), near), called, ended, missed, waiting, list);
 
+  const movedOn = () => place && (!measured || apart_m(measured, place) >= MOVED_M);
+
   function locate() {
-    if (place) {
-      place = null;
-      near.setAttribute("aria-pressed", "false");
-      return load();
-    }
-    navigator.geolocation.getCurrentPosition(({ coords }) => {
+    near.setAttribute("aria-pressed", "true");
+    localStorage.setItem(NEAR + me.sub, "1");
+    watch = navigator.geolocation.watchPosition(({ coords }) => {
+      const first = !place;
       place = coords;
-      near.setAttribute("aria-pressed", "true");
-      load();
-    }, (error) => say(error.message, true));
+      if (first) catchUp();
+    }, (error) => {
+      say(error.message, true);
+      if (error.code === 1) unlocate(); // they, or the tablet, allow it no more
+    }, { enableHighAccuracy: true });
+  }
+
+  function unlocate() {
+    navigator.geolocation.clearWatch(watch);
+    localStorage.removeItem(NEAR + me.sub);
+    near.setAttribute("aria-pressed", "false");
+    watch = place = null;
+    return catchUp();
   }
 
   function draw() {
@@ -204,8 +228,11 @@ export async function open(main, { me, signal }) {
 
   async function load() {
     draw();
-    const where = place ? `?latitude=${place.latitude}&longitude=${place.longitude}&radius_m=20000` : "";
-    rows = (await ask(`/patrol/tasks${where}`, { signal })).items;
+    const from = measured = place;
+    const where = from ? `?latitude=${from.latitude}&longitude=${from.longitude}&radius_m=20000` : "";
+    const got = await ask(`/patrol/tasks${where}`, { signal }).catch((error) => { measured = null; throw error; });
+    if (measured !== from) return; // it was asked for from elsewhere meanwhile
+    rows = got.items;
     linked(true);
     call();
     tell();
@@ -248,8 +275,11 @@ export async function open(main, { me, signal }) {
     }
   }
 
-  const timer = setInterval(() => (queue.read().length > 0 || !rows) && catchUp(), AGAIN_MS);
-  signal.addEventListener("abort", () => clearInterval(timer));
+  const timer = setInterval(() => (queue.read().length > 0 || !rows || movedOn()) && catchUp(), AGAIN_MS);
+  signal.addEventListener("abort", () => {
+    clearInterval(timer);
+    if (watch !== null) navigator.geolocation.clearWatch(watch);
+  });
   addEventListener("offline", () => linked(false), { signal }); // long before a silent stream is given up
   addEventListener("online", () => {
     line.abort();
@@ -260,5 +290,6 @@ export async function open(main, { me, signal }) {
     if (what === "away") linked(false);
     else load().catch(() => {});
   }, signal);
+  if (localStorage.getItem(NEAR + me.sub)) locate();
   await catchUp();
 }
