@@ -14,10 +14,11 @@ from apiclient import AT, PROBE_KEY, speeding, stored
 from citizens import report as citizen_report
 from searching import HOUR, T0, make_case, make_found, make_vehicle_case
 
+from flows.casework.review import step as review_step
 from flows.domain.events import Event
 from flows.domain.leads import Lead
 from flows.domain.patrol import Task, task_id
-from flows.domain.people import ROLES, Role
+from flows.domain.people import ROLES, Person, Role
 from flows.domain.places import Places
 from flows.domain.reports import Attachment, Thing, step
 from flows.domain.site import District
@@ -240,11 +241,33 @@ async def sent(api: Any, district: str, **changes: Any) -> tuple[str, str]:
     return event.id, task_id("lead", event.id)
 
 
+async def pursued(api: Any, district: str) -> tuple[str, str]:
+    """A violation in the district that a reviewer has confirmed, who read its plate, and its task."""
+    written.count += 1  # type: ignore[attr-defined]
+    event, services = speeding(written.count, district), api.app.state.services  # type: ignore[attr-defined]
+    files = {"plate.jpg": b"plate", "in-crop.jpg": b"far", "out.jpg": b"street", "out-crop.jpg": b"car"}
+    api.write(event, stored(event, *files))
+    services.evidence.write(f"x/{event.id}", files, b"{}")
+    reviewer = Person(sub="reviewer", roles=frozenset(ROLES), districts=frozenset("*"))
+    for action, plate in (("claim", ""), ("confirm", "777AAA01")):
+        api.write(review_step(services.results.event(event.id).case, action, reviewer, AT, plate=plate))
+    at = datetime.now(UTC)
+    made = Task.of("violation", event.id, "confirmed", district=district, by="somebody", at=at)
+    return event.id, services.patrol.add(made).id
+
+
 async def whom(api: Any, district: str) -> Call:
     """Whom a task is about that the caller has accepted; the tests' people are all one login."""
     _, task = await sent(api, district)
     api.app.state.services.patrol.step(task, "accept", "aigul", 0)
     return Call(f"/patrol/tasks/{task}/pictures/seen")
+
+
+async def what(api: Any, district: str) -> Call:
+    """Which vehicle a task is about, likewise."""
+    _, task = await pursued(api, district)
+    api.app.state.services.patrol.step(task, "accept", "aigul", 0)
+    return Call(f"/patrol/tasks/{task}/seen", None, "777AAA01")
 
 
 def new_case_in(api: Any, district: str) -> Awaitable[Call]:
@@ -332,6 +355,7 @@ row(
 row("GET /audit", "auditor", "list", plain("/audit"))
 row("GET /patrol/tasks", "patrol operator auditor", "list", task("/patrol/tasks"))
 row("POST /patrol/tasks", "operator", "one", task("/patrol/tasks", {"kind": "object"}))
+row("GET /patrol/tasks/{task_id}/seen", "patrol", "one", what)
 row("GET /patrol/tasks/{task_id}/pictures/{name}", "patrol", "one", whom)
 row("POST /patrol/tasks/{task_id}/{step}", "patrol", "one", task("/patrol/tasks/{id}/accept", {"version": 0}))
 row("GET /webhooks", "administrator auditor", "list", hook("/webhooks"))

@@ -55,6 +55,7 @@ Action = Literal[
     "task.made",
     "task.accepted",
     "task.arrived",
+    "task.viewed",
     "task.resolved",
     "task.handed_over",
     "task.ended",

@@ -12,7 +12,8 @@ Only what people have confirmed becomes a task: a lead that two people confirmed
 that a reviewer confirmed, a thing left behind that an operator has looked at. Who has accepted a task holds it: nobody
 else moves it on. Each step names the version that its author saw, so that of two patrols one gets it.
 
-Whom a lead is about, its picture and the case's photo show to who has accepted the task, and to no other patrol.
+Whom a lead is about, its picture and the case's photo show to who has accepted the task, and to no other patrol; so do
+a violation's vehicle, its plate and its picture.
 
 Nobody is sent to what is over: a task ends by itself when what it is about does, and says why. Who was on the way may
 still say what they found. What is over is deleted after the days that the law gives, and a lead's task has no words
@@ -36,7 +37,8 @@ from flows.domain.leads import Lead, blind
 TASK: Final = "dome.patrol.task.v1"
 
 Picture = Literal["seen", "probe"]
-"""Of a lead: the face as the camera saw it, and the case's photo that it was matched with."""
+"""Of a lead: the face as the camera saw it, and the case's photo that it was matched with; of a violation: the vehicle
+as the camera saw it."""
 Kind = Literal["lead", "violation", "object"]
 TaskState = Literal["open", "accepted", "arrived", "resolved", "ended"]
 Step = Literal["accept", "arrive", "resolve", "hand_over"]
@@ -252,7 +254,7 @@ def _overtaken(task: Task, by: str, version: int) -> bool:
 
 
 def require_on_the_way(task: Task, by: str) -> None:
-    """Only who has accepted a task sees whom they look for, and only until it is out of their hands.
+    """Only who has accepted a task sees whom or what they look for, and only until it is out of their hands.
 
     Raises:
         TaskRefused: If it is not theirs, not yet, or not any more.

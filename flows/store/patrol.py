@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from flows.domain.audit import Action
 from flows.domain.cases import SYSTEM
+from flows.domain.errors import ChangedMeanwhile
 from flows.domain.patrol import (
     SHOWN,
     Ending,
@@ -18,6 +19,7 @@ from flows.domain.patrol import (
     TaskRefused,
     end,
     pressing,
+    require_on_the_way,
     take,
     taken,
     task_id,
@@ -123,6 +125,23 @@ class PatrolStore:
             # Somebody was faster, and it says so now; or it ended at this moment, and takes it all the same.
             return self.step(task_id, step, by, version, note)
         return after
+
+    def look(self, task: Task, by: str) -> None:
+        """Writes down that somebody sees what a task of theirs is about, if it is as it was read.
+
+        Raises:
+            TaskRefused: If they are not on the way.
+            ChangedMeanwhile: If somebody took a step at this moment: look again.
+            StoreError: If Redis is away.
+        """
+        require_on_the_way(task, by)
+        change = Change(guards=[unchanged(task)])
+        change.entries = [entry(by, "task.viewed", subject=task.id, district=task.district,
+                                about=f"{task.kind} {task.about}")]  # fmt: skip
+        try:
+            self._ledger.commit(change, "see what a task is about")
+        except Refused:
+            raise ChangedMeanwhile(f"task {task.id}: it has changed at this moment; look again") from None
 
     def end(self, task: Task, why: Ending, *, gone: bool = False) -> Task:
         """Ends a task by itself, with its audit entry; whoever took a step at this moment was faster.

@@ -12,7 +12,7 @@ from serve.api.access import may
 from serve.api.problems import described
 from serve.api.schemas import Answer
 from serve.api.scope import scoped
-from serve.api.scopes.patrol import Patrol
+from serve.api.scopes.patrol import Patrol, Seen
 
 router = APIRouter(prefix="/patrol", tags=["patrol"])
 Scope = Annotated[Patrol, scoped(Patrol)]
@@ -88,6 +88,15 @@ def send(scope: Scope, asked: TaskAsked) -> Task:
     return scope.send(asked.kind, asked.about, asked.text)
 
 
+@router.get("/tasks/{task_id}/seen", responses=described(404, 409))
+@may("patrol")
+def seen(scope: Scope, task_id: TaskId) -> Seen:
+    """What a violation's task of yours is about: which vehicle, its plate, what it did and when.
+
+    For who has accepted it, as its picture is (`pictures/seen`); that you look is written down."""
+    return scope.seen(task_id)
+
+
 @router.get(
     "/tasks/{task_id}/pictures/{name}",
     response_class=Response,
@@ -95,7 +104,8 @@ def send(scope: Scope, asked: TaskAsked) -> Task:
 )
 @may("patrol")
 def picture(scope: Scope, task_id: TaskId, name: Picture) -> Response:
-    """Whom a task of yours is about: as the camera saw them, others blurred (`seen`), and the case's photo (`probe`).
+    """Whom a task of yours is about: as the camera saw them, others blurred (`seen`), and the case's photo (`probe`);
+    of a violation the vehicle (`seen`).
 
     For who has accepted it, until it is resolved, handed over or ended; 409 for anybody else and at any other time.
     That you look is written down, and nothing on the way may keep it."""

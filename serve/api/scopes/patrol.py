@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from pydantic import AwareDatetime
 
 from flows.domain.errors import FieldError
 from flows.domain.patrol import SHOWN, Kind, Picture, Step, Task, pressing, task_id
+from flows.store.results import Entry
 from serve.api.problems import NO_SUCH, Problem
+from serve.api.schemas import Answer, Plate, ViolationRow
 from serve.api.scope import Bounds
 from serve.api.scopes.cases import Cases
 from serve.api.scopes.objects import LONGEST, Objects
 from serve.api.scopes.violations import Violations
 from serve.api.services import Services
+
+PICTURED: Final[Mapping[Picture, tuple[Kind, ...]]] = {"seen": ("lead", "violation"), "probe": ("lead",)}
+"""What has such a picture."""
+
+
+class Seen(Answer):
+    """What a patrol is sent to, as the camera saw it.
+
+    Attributes:
+        what: The rule.
+        at: When it was seen.
+        vehicle: Its class; empty if unknown.
+        plate: None where it is unread.
+        picture: Whether there is a picture of the vehicle.
+    """
+
+    what: str
+    at: AwareDatetime
+    vehicle: str = ""
+    plate: Plate | None = None
+    picture: bool = False
 
 
 class Patrol:
@@ -82,19 +108,42 @@ class Patrol:
             return settled
         return self._told(self._services.patrol.step(task_id, step, self._bounds.person.sub, version, note))
 
-    def picture(self, task_id: str, which: Picture) -> bytes:
-        """Whom the caller looks for: JPEG.
+    def seen(self, task_id: str) -> Seen:
+        """What the caller is sent to; written down.
 
         Raises:
-            Problem: 404 for a task of others, or one that is about nobody.
+            Problem: 404 for a task of others, or one that is about no violation.
+            TaskRefused: If the caller is not on the way.
+        """
+        task = self._held(task_id, "violation")
+        entry = Violations(self._services, self._bounds).one(task.about)
+        self._services.patrol.look(task, self._bounds.person.sub)
+        row = ViolationRow.of(entry, self._bounds.person)
+        return Seen(what=row.rule, at=row.captured_at, vehicle=row.vehicle, plate=row.plate,
+                    picture=_crop(entry) is not None)  # fmt: skip
+
+    def picture(self, task_id: str, which: Picture) -> bytes:
+        """Whom or what the caller looks for: JPEG; written down.
+
+        Raises:
+            Problem: 404 for a task of others, or one that has no such picture.
             TaskRefused: If the caller is not on the way.
             CaseError: If the search is over.
         """
+        task = self._held(task_id, *PICTURED[which])
+        if task.kind == "lead":
+            return self._services.leads.for_patrol(task, which, self._bounds.person.sub)
+        entry = Violations(self._services, self._bounds).one(task.about)
+        self._services.patrol.look(task, self._bounds.person.sub)
+        if (name := _crop(entry)) is None or entry.evidence is None:
+            raise Problem(404, "its package holds no such picture")
+        return self._services.evidence.read(str(entry.evidence.data["folder"]), name)
+
+    def _held(self, task_id: str, *kinds: Kind) -> Task:
         task = self._services.patrol.one(task_id)
-        self._bounds.require(task.district if task is not None and task.kind == "lead" else None)
+        self._bounds.require(task.district if task is not None and task.kind in kinds else None)
         assert task is not None, "it is required"
-        (task,) = self._settled([task])
-        return self._services.leads.for_patrol(task, which, self._bounds.person.sub)
+        return self._settled([task])[0]
 
     def _settled(self, tasks: Sequence[Task]) -> list[Task]:
         """Tasks as they are now. Nobody sets out for what is over; who is on the way hears of it and says what they
@@ -145,3 +194,10 @@ class Patrol:
         if status is None or status.latitude is None or status.longitude is None:
             return None
         return status.latitude, status.longitude
+
+
+def _crop(entry: Entry) -> str | None:
+    """The last picture of the vehicle in a package, in which there is little of others."""
+    names = entry.evidence.data.get("files") if entry.evidence is not None else None
+    crops = [str(n) for n in names if str(n).endswith("-crop.jpg")] if isinstance(names, list) else []
+    return crops[-1] if crops else None

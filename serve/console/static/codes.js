@@ -236,6 +236,7 @@ export const CODES = {
   "action.task.made": ["тапсырма берілді", "задание дано", "task made"],
   "action.task.accepted": ["тапсырма қабылданды", "задание принято", "task accepted"],
   "action.task.arrived": ["орнына жетті", "прибыли на место", "arrived"],
+  "action.task.viewed": ["тапсырма не туралы екені қаралды", "просмотрено, о чём задание", "what a task is about seen"],
   "action.task.resolved": ["тапсырма аяқталды", "задание завершено", "task resolved"],
   "action.task.handed_over": ["тапсырма тапсырылды", "задание передано", "task handed over"],
   "action.task.ended": ["тапсырма тоқтатылды", "задание прекращено", "task ended"],

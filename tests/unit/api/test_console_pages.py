@@ -286,6 +286,30 @@ def test_whom_a_patrol_looks_for_is_shown_once_there_is_a_connection(node: Node)
     assert told == [[False, False], [True, True]]
 
 
+def test_a_patrol_that_is_on_its_way_reads_which_vehicle_it_is_and_then_forgets_it(node: Node) -> None:
+    told = node(
+        PATROL
+        + """
+    let held = task({ kind: "violation", state: "accepted", holder: "me" });
+    const plate = { text: "777AAA01" };
+    const seen = { what: "speeding", at: "2026-11-27T09:00:00Z", vehicle: "car", plate, picture: true };
+    server(({ url }) => url.includes("stream") ? problem(503, "away") : url.endsWith("pictures/seen") ? {}
+      : url.endsWith("/seen") ? seen : { items: [{ task: held, away_m: null, calls: false }] });
+    await go("patrol", patrol);
+    await pass(100);
+    const [image] = main.querySelectorAll("img");
+    const shown = [main.textContent, good(image.src)];
+    held = { ...held, holder: "dana" };
+    await go("patrol", patrol);
+    await pass(100);
+    tell([...shown, main.textContent.includes("777AAA01"), good(image.src)]);
+    """
+    )
+    text, pictured, *after = told
+    assert [word for word in ("777AAA01", "Speeding", "car") if word not in text] == []
+    assert (pictured, after) == (True, [False, False])
+
+
 DRIVEN = """
     const about = (url) => new URL(url, "http://console").searchParams;
     const listed = () => asked.filter(({ url }) => /patrol.tasks(?:[?]|$)/.test(url));

@@ -1,4 +1,4 @@
-"""Whom a patrol looks for: shown to who has accepted the task, while its search goes on, and to nobody else."""
+"""Whom or what a patrol looks for: shown to who has accepted the task, while that goes on, and to nobody else."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from searching import make_case
 
 from flows.domain.patrol import Task
 from flows.domain.people import ROLES
+from flows.store import keys
 
 PICTURES = {"seen": b"jpeg", "probe": b"photo"}
 
@@ -195,3 +196,53 @@ async def test_each_look_is_written_down(api: Any) -> None:
     for _ in range(2):
         assert (await api.get(path(task), "patrol", sub="timur")).is_success
     assert len(await seen(api)) == 2
+
+
+async def looked(api: Any, task: str, sub: str = "timur", **more: Any) -> list[Any]:
+    """What a violation's task shows, and who is said to have looked."""
+    answers = [await api.get(f"/patrol/tasks/{task}/{name}", "patrol", sub=sub, **more)
+               for name in ("seen", "pictures/seen")]  # fmt: skip
+    log = (await api.get("/audit", "auditor")).json()["items"]
+    views = [(e["who"], e["details"]["about"]) for e in log if e["action"] == "task.viewed"]
+    return [*answers, views]
+
+
+async def test_who_is_sent_to_a_violation_reads_which_vehicle_it_is_and_it_is_written_down(api: Any) -> None:
+    violation, task = await access.pursued(api, "esil")
+    assert (await api.post(f"/patrol/tasks/{task}/accept", {"version": 0}, "patrol", sub="timur")).is_success
+    seen, picture, views = await looked(api, task)
+    told = seen.json()
+    assert (told["what"], told["vehicle"], told["picture"]) == ("speeding", "car", True)
+    assert told["plate"]["text"] == "777AAA01", "as the reviewer read it"
+    assert datetime.fromisoformat(told["at"]) == api.app.state.services.results.event(violation).event.time
+    assert (picture.content, picture.headers["content-type"]) == (b"car", "image/jpeg"), "not the street"
+    assert {seen.headers["cache-control"], picture.headers["cache-control"]} == {"no-store"}
+    assert views == [("timur", f"violation {violation}")] * 2
+    assert (await api.get(path(task, "probe"), "patrol", sub="timur")).status_code == 404
+
+
+async def test_nobody_else_reads_which_vehicle_it_is_nor_before_nor_after(api: Any) -> None:
+    _, task = await access.pursued(api, "esil")
+
+    async def statuses(**more: Any) -> list[int]:
+        seen, picture, views = await looked(api, task, **more)
+        assert views == []
+        return [seen.status_code, picture.status_code]
+
+    assert await statuses() == [409, 409], "not before they accept"
+    store = api.app.state.services.patrol
+    store.step(task, "accept", "timur", 0)
+    assert await statuses(sub="dana") == [409, 409]
+    assert await statuses(districts=("almaly",)) == [404, 404]
+    store.step(task, "hand_over", "timur", 1, "called away")
+    assert await statuses() == [409, 409]
+
+
+async def test_a_vehicle_without_pictures_is_told_all_the_same(api: Any) -> None:
+    _, task = await access.pursued(api, "esil")
+    services = api.app.state.services
+    services.patrol.step(task, "accept", "timur", 0)
+    found = services.results.event(services.patrol.one(task).about)
+    services.results._client.hdel(keys.event(found.event.id), "evidence")
+    seen, picture, _ = await looked(api, task)
+    assert (seen.json()["picture"], seen.json()["vehicle"], picture.status_code) == (False, "car", 404)

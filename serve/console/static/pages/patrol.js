@@ -89,19 +89,17 @@ function whereTo(task) {
   return [degrees(task), " ", navigator.clipboard && h("button.quiet", { onclick: copy }, t("copy"))];
 }
 
-// Whom a patrol looks for: fetched once it has accepted the task, kept nowhere but on this page, and let go of as soon as
+// Whom or what a patrol looks for: fetched once it has accepted the task, kept nowhere but on this page, and let go of as soon as
 // the task is out of its hands. Each look is written down, so no picture is fetched twice.
 function picturesOf(signal) {
   const kept = new Map(); // by task: the element, and the addresses to let go of
 
-  async function put(image, task, which, entry) {
+  async function put(task, path, raw, entry, show) {
     while (kept.get(task.id) === entry) {
       try {
-        const answer = await ask(`/patrol/tasks/${task.id}/pictures/${which}`, { raw: true, signal });
-        const url = URL.createObjectURL(await answer.blob());
-        if (kept.get(task.id) !== entry) return URL.revokeObjectURL(url);
-        entry.urls.push(url);
-        image.src = url;
+        const answer = await ask(`/patrol/tasks/${task.id}/${path}`, { raw, signal });
+        const got = raw ? await answer.blob() : answer;
+        if (kept.get(task.id) === entry) show(got);
         return;
       } catch (error) {
         if (over(error)) return; // the page hears of it
@@ -115,16 +113,34 @@ function picturesOf(signal) {
     kept.delete(id);
   }
 
+  function figure(task, which, label, entry) {
+    const image = h("img", { alt: `${t(which)}: ${label}` });
+    put(task, `pictures/${which}`, true, entry, (blob) => {
+      image.src = URL.createObjectURL(blob);
+      entry.urls.push(image.src);
+    });
+    return h("figure", image, h("figcaption", t(which)));
+  }
+
+  function whom(task, entry) {
+    const label = t("looked_for");
+    return h("div.pair", { role: "group", "aria-label": label }, ["seen", "probe"].map((which) => figure(task, which, label, entry)));
+  }
+
+  function vehicle(task, entry) {
+    const element = h("div", { role: "group", "aria-label": t("vehicle") });
+    put(task, "seen", false, entry, ({ what, at, vehicle, plate, picture }) => fill(element,
+      picture && h("div.pair", figure(task, "seen", t("vehicle"), entry)),
+      h("dl.facts.small", h("dt", t("rule")), h("dd", `${t(`rule.${what}`)}, ${when(at)}`), h("dt", t("plate")), h("dd", plate ? plate.text : t("unread")),
+        vehicle && [h("dt", t("vehicle")), h("dd", t(`cls.${vehicle}`))])));
+    return element;
+  }
+
   function of(task) {
     if (!kept.has(task.id)) {
       const entry = { urls: [] };
       kept.set(task.id, entry);
-      const figures = ["seen", "probe"].map((which) => {
-        const image = h("img", { alt: `${t(which)}: ${t("looked_for")}` });
-        put(image, task, which, entry);
-        return h("figure", image, h("figcaption", t(which)));
-      });
-      entry.element = h("div.pair", { role: "group", "aria-label": t("looked_for") }, figures);
+      entry.element = task.kind === "lead" ? whom(task, entry) : vehicle(task, entry);
     }
     return kept.get(task.id).element;
   }
@@ -188,7 +204,7 @@ export async function open(main, { me, signal }) {
 
   // As the API has it, and as it will be: a step that waits to be sent opens nothing, and closes at once.
   function onTheWay({ task, now }) {
-    return task.kind === "lead" && me.roles.includes("patrol") && [task, now].every(({ state, holder }) => ["accepted", "arrived"].includes(state) && holder === me.sub);
+    return ["lead", "violation"].includes(task.kind) && me.roles.includes("patrol") && [task, now].every(({ state, holder }) => ["accepted", "arrived"].includes(state) && holder === me.sub);
   }
 
   // A patrol within the radius of a case is called, as long as nobody is on the way.
