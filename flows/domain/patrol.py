@@ -9,11 +9,12 @@
     open, accepted, arrived --what it is about has ended--> ended --resolve, by who was on the way--> resolved
 
 Only what people have confirmed becomes a task: a lead that two people confirmed and an operator dispatched, a violation
-that a reviewer confirmed, a thing left behind that an operator has looked at. Who has accepted a task holds it: nobody
-else moves it on. Each step names the version that its author saw, so that of two patrols one gets it.
+that a reviewer confirmed, a citizen's report that somebody confirmed, a thing left behind that an operator has looked
+at. Who has accepted a task holds it: nobody else moves it on. Each step names the version that its author saw, so that
+of two patrols one gets it.
 
 Whom a lead is about, its picture and the case's photo show to who has accepted the task, and to no other patrol; so do
-a violation's vehicle, its plate and its picture.
+a violation's vehicle, its plate and its picture, and of a report what others see of it.
 
 Nobody is sent to what is over: a task ends by itself when what it is about does, and says why. Who was on the way may
 still say what they found. What is over is deleted after the days that the law gives, and a lead's task has no words
@@ -38,13 +39,15 @@ TASK: Final = "dome.patrol.task.v1"
 
 Picture = Literal["seen", "probe"]
 """Of a lead: the face as the camera saw it, and the case's photo that it was matched with; of a violation: the vehicle
-as the camera saw it."""
-Kind = Literal["lead", "violation", "object"]
+as the camera saw it; of a report: its first photo, as others see it."""
+Kind = Literal["lead", "violation", "object", "report"]
+FORGOTTEN: Final[frozenset[Kind]] = frozenset({"lead", "report"})
+"""What people say in a task about one of these goes with it, and is in no event and not in the audit log."""
 TaskState = Literal["open", "accepted", "arrived", "resolved", "ended"]
 Step = Literal["accept", "arrive", "resolve", "hand_over"]
 Ending = Literal[
     "lead_rejected", "lead_deleted", "case_closed", "case_expired", "case_rejected", "searching_stopped",
-    "violation_closed", "object_closed", "left_open",
+    "violation_closed", "object_closed", "report_closed", "left_open",
 ]  # fmt: skip
 """Why a task ended by itself; ``left_open``: for all the days that the law gives nobody has resolved it."""
 OVER: Final[frozenset[TaskState]] = frozenset({"resolved", "ended"})
@@ -55,6 +58,7 @@ CONFIRMED: Final[Mapping[Kind, frozenset[str]]] = {
     "lead": frozenset({"dispatched"}),
     "violation": frozenset({"confirmed", "issued", "appealed", "upheld"}),
     "object": frozenset({"abandoned", "escalated", "unwatched"}),
+    "report": frozenset({"confirmed"}),
 }
 """The states in which something may become a task."""
 
@@ -74,8 +78,8 @@ class Task(BaseModel):
         kind: What it is about.
         about: That thing's id.
         district: Whose patrols see it.
-        camera: Where it was seen.
-        latitude: Of the camera, degrees; None where it is not known.
+        camera: Where it was seen; empty for a report.
+        latitude: Of the camera, or as a report says, degrees; None where it is not known.
         longitude: Likewise.
         radius_m: Patrols so near to that place are called; None: nobody in particular.
         first: Goes before all others: a missing child.
@@ -163,10 +167,11 @@ class Task(BaseModel):
 
     def told(self, at: datetime) -> Event:
         """The event that tells of its state; the same state gives the same id. Words about somebody who is searched
-        for are not in it: they go with their case."""
-        words = {"text", "note"} if self.kind == "lead" else set()
+        for are not in it, nor are those about a report: they go with it."""
+        words = {"text", "note"} if self.kind in FORGOTTEN else set()
         data = self.model_dump(mode="json", exclude={"made_by", *words})
-        return Event.of(TASK, camera_id=self.camera, district=self.district, at=at, data=data,
+        source = "reports" if self.kind == "report" else self.camera
+        return Event.of(TASK, camera_id=source, district=self.district, at=at, data=data,
                         key=(self.id, self.version))  # fmt: skip
 
 
@@ -280,7 +285,7 @@ def end(task: Task, why: Ending, at: datetime) -> Task:
 
 
 def wordless(task: Task) -> Task:
-    """A task that is over without what people wrote into it: its lead is gone, and all that was said of it."""
+    """A task that is over without what people wrote into it: what it is about is gone, and all that was said of it."""
     return task.model_copy(update={"text": "", "note": ""})
 
 

@@ -83,7 +83,7 @@ them.
 | ``{dome}:patrol:open`` | sorted set | tasks that are not over, likewise |
 | ``{dome}:patrol:over`` | sorted set | those that are (resolved, ended), by when they came to it, ms |
 | ``{dome}:patrol:forget`` | sorted set | the same by when they are deleted, ms |
-| ``{dome}:patrol:leads`` | set | tasks that are about leads, until those are deleted |
+| ``{dome}:patrol:leads`` | set | tasks about leads and reports, until those are deleted |
 | ``{dome}:patrol:untold`` | set | tasks that ended by themselves, until their event is written |
 | ``{dome}:patrol:places:D`` | geo set | tasks of a district that are not over, by place; an empty D is any |
 | ``{dome}:patrol:calling:D`` | geo set | those of them that call patrols from afar, likewise |

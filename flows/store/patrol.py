@@ -242,8 +242,8 @@ class PatrolStore:
         """
         return list(self._walk(keys.TASKS_OPEN, "-inf"))
 
-    def of_leads(self) -> list[Task]:
-        """All tasks that are about leads, over or not, but those that are emptied: for machines.
+    def of_forgotten(self) -> list[Task]:
+        """All tasks that are about leads and reports, over or not, but those that are emptied: for machines.
 
         Raises:
             StoreError: If Redis is away.

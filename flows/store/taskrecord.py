@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flows.domain.patrol import Task
+from flows.domain.patrol import FORGOTTEN, Task
 from flows.store import keys
 from flows.store.ledger import Change, entry, to_ms
 
@@ -31,7 +31,7 @@ def kept(task: Task, forget_at: datetime | None = None) -> list[list[str]]:
         forget_at: When it is deleted; None while it is not over.
     """
     record = [["HSET", keys.task(task.id), "json", task.model_dump_json(), "version", str(task.version)]]
-    if task.kind == "lead":  # also where it was emptied before: somebody has said something again
+    if task.kind in FORGOTTEN:  # also where it was emptied before: somebody has said something again
         record.append(["SADD", keys.TASKS_LEADS, task.id])
     if task.over_at is not None and forget_at is not None:
         return [
@@ -52,8 +52,8 @@ def kept(task: Task, forget_at: datetime | None = None) -> list[list[str]]:
 
 
 def audited(task: Task, words: str) -> str:
-    """What the audit log keeps of people's words: it forgets nothing, and those about a lead go with their lead."""
-    return "" if task.kind == "lead" else words
+    """What the audit log keeps of people's words: it forgets nothing, and those about a lead or a report go with it."""
+    return "" if task.kind in FORGOTTEN else words
 
 
 def indexes(task: Task) -> list[str]:

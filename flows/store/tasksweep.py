@@ -10,6 +10,7 @@ from flows.domain.events import OBJECT_CLOSED, Event
 from flows.domain.patrol import CONFIRMED, Ending, Task, task_id
 from flows.store.leads import Fate, LeadStore
 from flows.store.patrol import PatrolStore
+from flows.store.reports import ReportsStore
 from flows.store.results import Entry, ResultsStore
 
 READ: Final = 500
@@ -34,26 +35,31 @@ class TaskSweep:
         patrol: The tasks.
         leads: Says what has become of leads.
         archive: Of violations and things left behind.
+        reports: Of citizens.
     """
 
-    def __init__(self, patrol: PatrolStore, leads: LeadStore, archive: Archive) -> None:
-        self._patrol, self._leads, self._archive = patrol, leads, archive
+    def __init__(
+        self, patrol: PatrolStore, leads: LeadStore, archive: Archive, reports: ReportsStore
+    ) -> None:
+        self._patrol, self._leads, self._archive, self._reports = patrol, leads, archive, reports
         self._read_ms = 0
 
     @classmethod
     def of(cls, url: str, kept_days: float) -> Self:
         """With stores of its own."""
-        return cls(PatrolStore(url, kept_days=kept_days), LeadStore(url), ResultsStore(url))
+        return cls(
+            PatrolStore(url, kept_days=kept_days), LeadStore(url), ResultsStore(url), ReportsStore(url)
+        )
 
     def settle(self, tasks: Sequence[Task]) -> list[Task]:
-        """Tasks as they are now: those whose lead or violation has ended meanwhile end with it, and say why.
+        """Tasks as they are now: those whose lead, violation or report has ended meanwhile end with it, and say why.
 
         Called by whoever shows tasks or takes a step: the end holds by the clock, whoever has swept.
 
         Raises:
             StoreError: If Redis is away.
         """
-        fates = self._leads.fates([task for task in tasks if task.kind == "lead"])
+        fates = self._fates(tasks)
         confirmed = self._confirmed(
             [task.about for task in tasks if task.kind == "violation" and not task.over]
         )
@@ -95,13 +101,24 @@ class TaskSweep:
         return task if why is None else self._patrol.end(task, why, gone=gone)
 
     def _empty_gone(self) -> int:
-        """Of leads that are deleted no words are kept, and their tasks no longer than people read why they ended."""
-        over = [task for task in self._patrol.of_leads() if task.over]
-        fates = self._leads.fates(over)
+        """Of leads and reports that are deleted no words are kept, and their tasks no longer than people read why they
+        ended."""
+        over = [task for task in self._patrol.of_forgotten() if task.over]
+        fates = self._fates(over)
         gone = [task for task in over if fates[task.id].gone]
         for task in gone:
             self._patrol.empty(task)
         return len(gone)
+
+    def _fates(self, tasks: Sequence[Task]) -> dict[str, Fate]:
+        """What has become of the leads and the reports that some tasks are about, by the task's id."""
+        told = [task for task in tasks if task.kind == "report"]
+        states = {each.id: each.state for each in self._reports.several([task.about for task in told])}
+        ended = {task.id: states.get(task.about) not in CONFIRMED["report"] for task in told}
+        return self._leads.fates([task for task in tasks if task.kind == "lead"]) | {
+            task.id: Fate("report_closed" if ended[task.id] else None, task.about not in states)
+            for task in told
+        }
 
     def _confirmed(self, ids: Sequence[str]) -> frozenset[str]:
         """Those of some violations to which a patrol may be sent."""

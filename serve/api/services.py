@@ -167,7 +167,7 @@ class Services:
             sightings=SightingStore(url, PlateHasher.of(settings.plate_key.get_secret_value())),
             audit=AuditStore(url),
             patrol=patrol,
-            tasks=TaskSweep(patrol, leads, results),
+            tasks=TaskSweep(patrol, leads, results, reports),
             review=Reviews(results, violations, exemptions),
             pictures=PictureStore(url),
             seers=Seers(config),

@@ -91,7 +91,8 @@ def send(scope: Scope, asked: TaskAsked) -> Task:
 @router.get("/tasks/{task_id}/seen", responses=described(404, 409))
 @may("patrol")
 def seen(scope: Scope, task_id: TaskId) -> Seen:
-    """What a violation's task of yours is about: which vehicle, its plate, what it did and when.
+    """What a task of yours is about: of a violation which vehicle, its plate, what it did and when; of a citizen's
+    report what they say happened, where and when.
 
     For who has accepted it, as its picture is (`pictures/seen`); that you look is written down."""
     return scope.seen(task_id)
@@ -105,7 +106,7 @@ def seen(scope: Scope, task_id: TaskId) -> Seen:
 @may("patrol")
 def picture(scope: Scope, task_id: TaskId, name: Picture) -> Response:
     """Whom a task of yours is about: as the camera saw them, others blurred (`seen`), and the case's photo (`probe`);
-    of a violation the vehicle (`seen`).
+    of a violation the vehicle, of a report its first photo as others see it (`seen`).
 
     For who has accepted it, until it is resolved, handed over or ended; 409 for anybody else and at any other time.
     That you look is written down, and nothing on the way may keep it."""

@@ -15,10 +15,14 @@ from serve.api.schemas import Answer, Plate, ViolationRow
 from serve.api.scope import Bounds
 from serve.api.scopes.cases import Cases
 from serve.api.scopes.objects import LONGEST, Objects
+from serve.api.scopes.reports import Reports
 from serve.api.scopes.violations import Violations
 from serve.api.services import Services
 
-PICTURED: Final[Mapping[Picture, tuple[Kind, ...]]] = {"seen": ("lead", "violation"), "probe": ("lead",)}
+PICTURED: Final[Mapping[Picture, tuple[Kind, ...]]] = {
+    "seen": ("lead", "violation", "report"),
+    "probe": ("lead",),
+}
 """What has such a picture."""
 
 
@@ -26,11 +30,13 @@ class Seen(Answer):
     """What a patrol is sent to, as the camera saw it.
 
     Attributes:
-        what: The rule.
+        what: The rule, or of a report its service.
         at: When it was seen.
         vehicle: Its class; empty if unknown.
         plate: None where it is unread.
-        picture: Whether there is a picture of the vehicle.
+        picture: Whether there is a picture.
+        text: What a citizen wrote, without names, numbers and addresses.
+        address: Where, in their words, likewise.
     """
 
     what: str
@@ -38,6 +44,8 @@ class Seen(Answer):
     vehicle: str = ""
     plate: Plate | None = None
     picture: bool = False
+    text: str = ""
+    address: str = ""
 
 
 class Patrol:
@@ -112,10 +120,15 @@ class Patrol:
         """What the caller is sent to; written down.
 
         Raises:
-            Problem: 404 for a task of others, or one that is about no violation.
+            Problem: 404 for a task of others, or one that is about neither a violation nor a report.
             TaskRefused: If the caller is not on the way.
         """
-        task = self._held(task_id, "violation")
+        task = self._held(task_id, "violation", "report")
+        if task.kind == "report":
+            report = Reports(self._services, self._bounds).detail(task.about)
+            self._services.patrol.look(task, self._bounds.person.sub)
+            return Seen(what=report.service, at=report.happened_at, picture=report.picture is not None,
+                        text=report.text, address=report.address)  # fmt: skip
         entry = Violations(self._services, self._bounds).one(task.about)
         self._services.patrol.look(task, self._bounds.person.sub)
         row = ViolationRow.of(entry, self._bounds.person)
@@ -133,11 +146,21 @@ class Patrol:
         task = self._held(task_id, *PICTURED[which])
         if task.kind == "lead":
             return self._services.leads.for_patrol(task, which, self._bounds.person.sub)
+        if task.kind == "report":
+            return self._of_report(task)
         entry = Violations(self._services, self._bounds).one(task.about)
         self._services.patrol.look(task, self._bounds.person.sub)
         if (name := _crop(entry)) is None or entry.evidence is None:
             raise Problem(404, "its package holds no such picture")
         return self._services.evidence.read(str(entry.evidence.data["folder"]), name)
+
+    def _of_report(self, task: Task) -> bytes:
+        reports = Reports(self._services, self._bounds)
+        picture = reports.detail(task.about).picture
+        self._services.patrol.look(task, self._bounds.person.sub)
+        if picture is None:
+            raise Problem(404, "nothing of its files is shown")
+        return reports.shown(task.about, picture.rsplit("/", 1)[1])
 
     def _held(self, task_id: str, *kinds: Kind) -> Task:
         task = self._services.patrol.one(task_id)
@@ -169,6 +192,12 @@ class Patrol:
         return Task.of_lead(lead, case, by=self._bounds.person.sub, at=services.now(), text=text)
 
     def _of_seen(self, kind: Kind, about: str, text: str) -> Task:
+        if kind == "report":
+            told = Reports(self._services, self._bounds).one(about)
+            return Task.of(
+                kind, about, told.state, district=told.district, by=self._bounds.person.sub, at=self._services.now(),
+                text=text, place=(told.latitude, told.longitude),
+            )  # fmt: skip
         state, district, camera = self._violation(about) if kind == "violation" else self._object(about)
         return Task.of(
             kind, about, state, district=district, by=self._bounds.person.sub, at=self._services.now(), camera=camera,

@@ -248,6 +248,7 @@ export const CODES = {
   "ended.case_rejected": ["іс қабылданбады", "дело отклонено", "the case was rejected"],
   "ended.searching_stopped": ["барлық іздеу тоқтатылды", "весь розыск остановлен", "all searching is stopped"],
   "ended.violation_closed": ["бұзушылық жабылды немесе кері қайтарылды", "нарушение закрыто или отозвано", "the violation was closed or withdrawn"],
+  "ended.report_closed": ["хабар жабылды немесе жойылды", "сообщение закрыто или удалено", "the report was closed or deleted"],
   "ended.object_closed": ["затты алып кетті", "предмет забрали", "the thing was taken away"],
   "ended.left_open": ["ешкім уақытында аяқтамады", "никто не завершил вовремя", "nobody resolved it in time"],
   "action.report.confirmed": ["өтініш расталды", "обращение подтверждено", "report confirmed"],

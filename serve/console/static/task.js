@@ -11,6 +11,7 @@ const CONFIRMED = {
   lead: ["dispatched"],
   violation: ["confirmed", "issued", "appealed", "upheld"],
   object: ["abandoned", "escalated", "unwatched"],
+  report: ["confirmed"],
 };
 
 // A button that sends a patrol; false where the person may not, or nobody has confirmed it.

@@ -144,6 +144,7 @@ const WORDS = {
   send_patrol: ["Патруль жіберу", "Направить патруль", "Send a patrol"],
   "kind.lead": ["Іздеу белгісі", "Зацепка розыска", "Search lead"],
   "kind.violation": ["Бұзушылық", "Нарушение", "Violation"],
+  "kind.report": ["Азамат хабары", "Сообщение гражданина", "Citizen's report"],
   "kind.object": ["Қараусыз зат", "Оставленный предмет", "Object left behind"],
   "state.open": ["бос", "свободно", "open"],
   "state.accepted": ["қабылданды", "принято", "accepted"],

@@ -179,7 +179,8 @@ def test_a_patrol_is_offered_where_and_to_whom_the_api_would_send_one(api: Any) 
     ]
     [said] = re.findall(r"^const SENDS = (\[.*\]);$", script, re.MULTILINE)
     assert frozenset(json.loads(said)) == frozenset(sends)
-    pages = {"lead": "searches.js", "violation": "review.js", "object": "objects.js"}
+    pages = {"lead": "searches.js", "violation": "review.js", "object": "objects.js",
+             "report": "reports.js"}  # fmt: skip
     for kind, page in pages.items():
         assert f'patrolButton("{kind}", ' in (STATIC / "pages" / page).read_text("utf-8")
 

@@ -310,6 +310,27 @@ def test_a_patrol_that_is_on_its_way_reads_which_vehicle_it_is_and_then_forgets_
     assert (pictured, after) == (True, [False, False])
 
 
+def test_a_patrol_that_is_sent_to_a_citizen_s_report_reads_what_they_say(node: Node) -> None:
+    told = node(
+        PATROL
+        + """
+    const held = task({ kind: "report", camera: "", state: "accepted", holder: "me" });
+    const claim = { text: "a van", address: "Abay 17", vehicle: "", plate: null, picture: false };
+    const seen = { what: "prohibited_stopping", at: "2026-11-27T09:00:00Z", ...claim };
+    server(({ url }) => url.includes("stream") ? problem(503, "away")
+      : url.endsWith("/seen") ? seen : { items: [{ task: held, away_m: null, calls: false }] });
+    await go("patrol", patrol);
+    await pass(100);
+    const card = main.querySelector("article");
+    tell([main.textContent, card.attributes["aria-label"], main.querySelectorAll("img").length]);
+    """
+    )
+    text, name, pictures = told
+    assert [word for word in ("a van", "Abay 17", "esil", "topping") if word not in text] == []
+    assert (name, pictures) == ("Citizen's report", 0)
+    assert "not read" not in text, "a report has no plate that anybody would have read"
+
+
 DRIVEN = """
     const about = (url) => new URL(url, "http://console").searchParams;
     const listed = () => asked.filter(({ url }) => /patrol.tasks(?:[?]|$)/.test(url));

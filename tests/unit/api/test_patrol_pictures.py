@@ -246,3 +246,28 @@ async def test_a_vehicle_without_pictures_is_told_all_the_same(api: Any) -> None
     services.results._client.hdel(keys.event(found.event.id), "evidence")
     seen, picture, _ = await looked(api, task)
     assert (seen.json()["picture"], seen.json()["vehicle"], picture.status_code) == (False, "car", 404)
+
+
+async def test_who_is_sent_to_a_citizen_s_report_reads_it_as_others_see_it(api: Any) -> None:
+    call = await access.report("/reports/{id}")(api, "esil")
+    asked = {"kind": "report", "about": call.path.rsplit("/", 1)[1], "text": "look"}
+    assert (await api.post("/patrol/tasks", asked, "operator")).status_code == 409, "nobody has confirmed it"
+    assert (await api.post(f"{call.path}/confirm", {"version": 2}, "operator")).is_success
+    report = (await api.get(call.path, "operator")).json()
+    sent = await api.post("/patrol/tasks", asked, "operator")
+    made = sent.json()
+    assert (sent.status_code, made["latitude"], made["longitude"]) == (
+        201,
+        report["latitude"],
+        report["longitude"],
+    )
+    assert (await api.post("/patrol/tasks", asked, "operator", districts=("almaly",))).status_code == 404
+    assert [answer.status_code for answer in (await looked(api, made["id"]))[:2]] == [409, 409]
+    await api.post(f"/patrol/tasks/{made['id']}/accept", {"version": 0}, "patrol", sub="timur")
+    seen, picture, views = await looked(api, made["id"])
+    told = seen.json()
+    assert (told["what"], told["text"], told["picture"]) == (report["service"], report["text"], True)
+    assert (picture.content, len(views)) == (b"jpeg", 2)
+    events = api.app.state.services.results.events(type="dome.patrol.task.v1")
+    assert [e.event.data["state"] for e in events] == ["open", "accepted"]
+    assert not any('"look"' in e.event.model_dump_json() for e in events), "words go with their report"

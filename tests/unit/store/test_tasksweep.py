@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 from apiclient import AT, speeding
+from citizens import report
 from cryptography.fernet import Fernet
 from people import Clock
 from searching import DAY, HOUR, T0, make_case, make_lead_event
@@ -23,13 +24,16 @@ from flows.domain.events import OBJECT_CLOSED, Event
 from flows.domain.patrol import TASK, Task, TaskRefused, task_id
 from flows.domain.people import ROLES, Person
 from flows.domain.plates import PlateRecord, plate_event
+from flows.domain.reports import step as moved
 from flows.results import ResultsActor
 from flows.settings import Settings
 from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
 from flows.store.leads import LeadStore
+from flows.store.ledger import entry
 from flows.store.patrol import PatrolStore
 from flows.store.redis_server import EmbeddedRedis
+from flows.store.reports import ReportsStore
 from flows.store.results import ResultsStore, Retention
 from flows.store.tasksweep import TaskSweep
 from flows.store.vault import Vault
@@ -42,8 +46,8 @@ class House:
         self.url, self.clock, self.vault = url, Clock(), Vault(Fernet.generate_key())
         self.cases = CaseStore(url, self.vault, clock=self.clock)
         self.leads, self.patrol = LeadStore(url, self.vault, self.clock), PatrolStore(url, self.clock)
-        self.results, self.audit = ResultsStore(url), AuditStore(url)
-        self.tasks = TaskSweep(self.patrol, self.leads, self.results)
+        self.results, self.audit, self.reports = ResultsStore(url), AuditStore(url), ReportsStore(url)
+        self.tasks = TaskSweep(self.patrol, self.leads, self.results, self.reports)
         self.redis = redis.Redis.from_url(url)
         self.redis.flushall()
 
@@ -79,7 +83,7 @@ class House:
     def close(self) -> None:
         for each in (self.cases, self.leads, self.audit):
             each.close_connections()
-        self.patrol.close(), self.results.close(), self.redis.close()
+        self.patrol.close(), self.results.close(), self.reports.close(), self.redis.close()
 
     # What ends a lead's task
 
@@ -268,6 +272,31 @@ def test_a_violation_s_task_ends_when_nobody_may_be_sent_to_it_any_more(house: H
     assert deleted.ended == "violation_closed"
 
 
+def test_a_report_s_task_ends_when_it_is_closed_and_with_it_goes_what_was_said(house: House) -> None:
+    now = house.clock.at = datetime.now(UTC)
+    known = [report(str(n)) for n in range(2)]
+    for each in known:
+        house.reports.add(each)
+        for state in ("checked", "forwarded", "confirmed"):
+            after = moved(each, state, "asel", now)  # type: ignore[arg-type]
+            house.reports.replace((after, each))
+            each = after
+    closed, erased = (house.about("report", each.id, now, "confirmed") for each in known)
+    assert [house.after(task) for task in (closed, erased)] == [closed, erased]
+    held = house.reports.get(closed.about)
+    assert held is not None
+    house.reports.replace((moved(held, "closed", "asel", now), held))
+    ended = house.after(closed)
+    assert ended is not None
+    assert (ended.state, ended.ended, ended.text) == ("ended", "report_closed", "by pillar 4")
+    for task in (closed, erased):
+        house.reports.remove(task.about, entry("channel egov", "report.erased", subject=task.about))
+        gone = house.after(task)
+        assert gone is not None
+        assert (gone.ended, gone.text) == ("report_closed", "")
+    assert not any("pillar" in why for _, why in house.said())
+
+
 def taken(about: str, at: datetime) -> Event:
     return Event.of(
         OBJECT_CLOSED, camera_id="hall", district="esil", at=at, data={"object": about}, key=(about,)
@@ -294,7 +323,7 @@ def test_what_nobody_resolves_ends_and_what_is_over_is_deleted_after_the_days_of
     house: House,
 ) -> None:
     house.patrol = PatrolStore(house.url, house.clock, kept_days=3.0)
-    house.tasks = TaskSweep(house.patrol, house.leads, house.results)
+    house.tasks = TaskSweep(house.patrol, house.leads, house.results, house.reports)
     task = house.about("object", "bag-1", house.clock.at, "abandoned")
     house.clock.on(3 * DAY.total_seconds() - 1)
     assert house.after(task) == task

@@ -89,6 +89,8 @@ function whereTo(task) {
   return [degrees(task), " ", navigator.clipboard && h("button.quiet", { onclick: copy }, t("copy"))];
 }
 
+const named = ({ kind, camera }, by = ", ") => [t(`kind.${kind}`), camera].filter(Boolean).join(by); // a report has no camera
+
 // Whom or what a patrol looks for: fetched once it has accepted the task, kept nowhere but on this page, and let go of as soon as
 // the task is out of its hands. Each look is written down, so no picture is fetched twice.
 function picturesOf(signal) {
@@ -127,20 +129,26 @@ function picturesOf(signal) {
     return h("div.pair", { role: "group", "aria-label": label }, ["seen", "probe"].map((which) => figure(task, which, label, entry)));
   }
 
-  function vehicle(task, entry) {
-    const element = h("div", { role: "group", "aria-label": t("vehicle") });
-    put(task, "seen", false, entry, ({ what, at, vehicle, plate, picture }) => fill(element,
-      picture && h("div.pair", figure(task, "seen", t("vehicle"), entry)),
-      h("dl.facts.small", h("dt", t("rule")), h("dd", `${t(`rule.${what}`)}, ${when(at)}`), h("dt", t("plate")), h("dd", plate ? plate.text : t("unread")),
-        vehicle && [h("dt", t("vehicle")), h("dd", t(`cls.${vehicle}`))])));
+  function what(task, entry) {
+    const label = t(`kind.${task.kind}`);
+    const element = h("div", { role: "group", "aria-label": label });
+    put(task, "seen", false, entry, (seen) => fill(element,
+      seen.picture && h("div.pair", figure(task, "seen", label, entry)),
+      h("dl.facts.small", task.kind === "report" ? claim(seen) : vehicle(seen))));
     return element;
   }
+
+  const vehicle = ({ what, at, vehicle, plate }) => [h("dt", t("rule")), h("dd", `${t(`rule.${what}`)}, ${when(at)}`),
+    h("dt", t("plate")), h("dd", plate ? plate.text : t("unread")), vehicle && [h("dt", t("vehicle")), h("dd", t(`cls.${vehicle}`))]];
+
+  const claim = ({ what, at, text, address }) => [h("dt", t("kind.report")), h("dd", `${t(`service.${what}`)}, ${when(at)}`, text && h("p", text)),
+    address && [h("dt", t("place")), h("dd", address)]];
 
   function of(task) {
     if (!kept.has(task.id)) {
       const entry = { urls: [] };
       kept.set(task.id, entry);
-      entry.element = task.kind === "lead" ? whom(task, entry) : vehicle(task, entry);
+      entry.element = task.kind === "lead" ? whom(task, entry) : what(task, entry);
     }
     return kept.get(task.id).element;
   }
@@ -204,14 +212,14 @@ export async function open(main, { me, signal }) {
 
   // As the API has it, and as it will be: a step that waits to be sent opens nothing, and closes at once.
   function onTheWay({ task, now }) {
-    return ["lead", "violation"].includes(task.kind) && me.roles.includes("patrol") && [task, now].every(({ state, holder }) => ["accepted", "arrived"].includes(state) && holder === me.sub);
+    return ["lead", "violation", "report"].includes(task.kind) && me.roles.includes("patrol") && [task, now].every(({ state, holder }) => ["accepted", "arrived"].includes(state) && holder === me.sub);
   }
 
   // A patrol within the radius of a case is called, as long as nobody is on the way.
   function call() {
     const calls = rows.filter((row) => row.calls);
     called.hidden = !calls.length;
-    const text = calls.map(({ task, away_m }) => `${t("you_are_called")}: ${t(`kind.${task.kind}`)}, ${task.camera}, ${metres(away_m)}`).join("; ");
+    const text = calls.map(({ task, away_m }) => `${t("you_are_called")}: ${named(task)}, ${metres(away_m)}`).join("; ");
     if (called.textContent !== text) called.textContent = text; // what is said once is read out once
     if (calls.some(({ task }) => !heard.has(task.id)) && navigator.vibrate) navigator.vibrate([300, 150, 300]);
     heard = new Set(calls.map(({ task }) => task.id));
@@ -221,7 +229,7 @@ export async function open(main, { me, signal }) {
   function tell() {
     const own = rows.filter(({ task }) => task.state === "ended" && task.holder === me.sub);
     ended.hidden = !own.length;
-    const text = own.map(({ task }) => `${t("task_ended")}: ${t(`kind.${task.kind}`)}, ${task.camera}, ${t(`ended.${task.ended}`)}`).join("; ");
+    const text = own.map(({ task }) => `${t("task_ended")}: ${named(task)}, ${t(`ended.${task.ended}`)}`).join("; ");
     if (ended.textContent !== text) ended.textContent = text;
   }
 
@@ -266,11 +274,11 @@ export async function open(main, { me, signal }) {
     const { away_m, calls } = row;
     const mine = me.roles.includes("patrol") && (task.state === "open" || task.holder === me.sub);
     const act = (name) => (["resolve", "hand_over"].includes(name) ? why(t(name), (note) => { step(task, name, note); }, t(`ask.${name}`)) : step(task, name));
-    return h(`article.card${calls ? ".calls" : ""}`, { "aria-label": `${t(`kind.${task.kind}`)} ${task.camera}`, "data-key": task.id },
+    return h(`article.card${calls ? ".calls" : ""}`, { "aria-label": named(task, " "), "data-key": task.id },
       h("header", h("h2", t(`kind.${task.kind}`)), task.first && h("span.pill.first", t("purpose.missing_child")), h(`span.pill.${task.state}`, t(`state.${task.state}`)), task.unsent && h("span.pill.unsent", t("unsent")), away_m !== null && h("span.count", metres(away_m))),
       task.text && h("p.asked", task.text),
       onTheWay(row) && pictures.of(row.task),
-      h("dl.facts.small", h("dt", t("camera")), h("dd", `${task.camera}, ${task.district}`),
+      h("dl.facts.small", h("dt", t(task.camera ? "camera" : "district")), h("dd", [task.camera, task.district].filter(Boolean).join(", ")),
         task.latitude !== null && [h("dt", t("place")), h("dd", whereTo(task))],
         h("dt", t("time")), h("dd", when(task.made_at)),
         task.radius_m && [h("dt", t("calls_within")), h("dd", metres(task.radius_m))],

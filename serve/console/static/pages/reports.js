@@ -7,6 +7,7 @@ import { why } from "../dialog.js";
 import { fill, h, s, say } from "../dom.js";
 import { keysButton, once, ours, tellKeys } from "../keys.js";
 import { paged } from "../paged.js";
+import { patrolButton } from "../task.js";
 import { degrees, measure, metres, number, spoken, t, unit, when } from "../words.js";
 import { summary } from "../violation.js";
 
@@ -112,7 +113,7 @@ async function one(main, item, context) {
     h("div.case",
       h("section.evidence", files.element, proposals(item, files), unknown(item)),
       h("section.words",
-        h("div.steps", steps.map((step) => h(`button${KINDS[step] ? "." + KINDS[step] : ""}`, { onclick: () => take(step) }, t(`do.${step}`), h("kbd", KEYS[step])))),
+        h("div.steps", steps.map((step) => h(`button${KINDS[step] ? "." + KINDS[step] : ""}`, { onclick: () => take(step) }, t(`do.${step}`), h("kbd", KEYS[step]))), patrolButton("report", item, me)),
         claim(item),
         told(item), nearby(item), life(item), h("p.note", t("never_evidence")), h("p", keysButton()))));
   main.focus();
