@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 CARS = 2400
 """Rendered in about five minutes on two cores, three looks each."""
+SEAT_EPOCHS = 16
+WINDSCREEN_EPOCHS = 40
+"""Times each look is seen; whichever of this and the processor time is over first."""
 HELD_BACK = 0.15
 """Share of the streets on which the probabilities are fitted and the corners measured."""
 
@@ -50,7 +53,8 @@ def _windscreens(args: argparse.Namespace, files: list[Path]) -> None:
     from models.training import belts
 
     learnt, kept = _loaded(files)
-    found = belts.train_windscreens(learnt, belts.Plan(args.epochs, args.minutes, seed=args.seed))
+    epochs = args.epochs or WINDSCREEN_EPOCHS
+    found = belts.train_windscreens(learnt, belts.Plan(epochs, args.minutes, seed=args.seed))
     errors = belts.corner_errors(found, kept)
     most = float(np.quantile(errors, 0.95))
     logging.info("corners are off by %.3f of the width, 95 %% within %.3f", errors.mean(), most)
@@ -64,7 +68,7 @@ def _seats(args: argparse.Namespace, files: list[Path]) -> None:
     from models.training import belts
 
     learnt, kept = _loaded(files)
-    judged = belts.train_seats(learnt, belts.Plan(args.epochs, args.minutes, seed=args.seed))
+    judged = belts.train_seats(learnt, belts.Plan(args.epochs or SEAT_EPOCHS, args.minutes, seed=args.seed))
     logits = belts.seat_logits(judged, kept)
     label = np.array([look.label for look in kept], np.int64)
     car = np.array([look.car for look in kept], np.int64)
@@ -106,7 +110,9 @@ def _arguments() -> argparse.Namespace:
         "--windscreens", type=Path, default=locator.PATH, help="the one that finds windscreens"
     )
     parser.add_argument("--cars", type=int, default=CARS, help="to render (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=16, help="times each look is seen (%(default)s)")
+    parser.add_argument(
+        "--epochs", type=int, help=f"times each look is seen ({WINDSCREEN_EPOCHS} and {SEAT_EPOCHS})"
+    )
     parser.add_argument(
         "--minutes", type=float, default=9, help="of processor time for each network (%(default)s)"
     )

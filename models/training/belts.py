@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.belts.locator import INPUT_PX, looked_at
+from models.belts.locator import INPUT_PX, LOOKS, around, looked_at
 from models.belts.names import NAMES
 from models.belts.rectify import LEFT_SEAT, RIGHT_SEAT, SEAT_PX, Window
 from models.training.beltlooks import SCREEN_WINDOW, VEHICLE_GROW, Look
@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 NOTE_STEPS: Final = 100
 PROPORTIONS: Final = (0.82, 1.25)
 """Height over width of a car seen from before and above."""
+VEHICLES: Final = 0.5
+"""Share of a batch that is looked at as the first time, where the vehicle is; the rest is where its windscreen is."""
+FOUND_OFF: Final = 0.08
+"""How far off (standard deviation) where the windscreen is taken to be, and its size, shares of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +136,13 @@ def train_windscreens(looks: Sequence[Look], plan: Plan) -> Trunk:
     network = windscreen_network()
 
     def batch(rows: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        boxes = torch.tensor(np.array([_box(rng) for _ in rows]), dtype=torch.float32)
-        theta = torch.stack([_crop(box) for box in boxes])
+        shown = [
+            _box(rng) if rng.random() < VEHICLES else _found(c, rng) for c in corners[rows].double().numpy()
+        ]
+        boxes = torch.tensor(np.array(shown), dtype=torch.float32)
         low, size = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
         share = (corners[rows] - low) / size
-        return _coloured(_sampled(vehicles[rows], theta, INPUT_PX), rng), share.flatten(1)
+        return _coloured(_cut(vehicles[rows], boxes), rng), share.flatten(1)
 
     def error(told: Tensor, true: Tensor) -> Tensor:
         return functional.smooth_l1_loss(told, true, beta=0.02)
@@ -162,11 +168,13 @@ def seat_logits(network: Trunk, looks: Sequence[Look]) -> NDArray[np.float64]:
 def corner_errors(network: Trunk, looks: Sequence[Look]) -> NDArray[np.float64]:
     """``(N,)`` mean distance of the found corners from the true ones, shares of the windscreen's width."""
     vehicles = _pictures([look.vehicle for look in looks])
-    boxes = torch.tensor(_looked_at(_true_box(), 1.0), dtype=torch.float32).expand(len(looks), 4)
-    with torch.no_grad():
-        theta = torch.stack([_crop(box) for box in boxes])
-        told = network(_sampled(vehicles, theta, INPUT_PX)).reshape(-1, 4, 2)
-    found = (told * (boxes[:, None, 2:] - boxes[:, None, :2]) + boxes[:, None, :2]).double().numpy()
+    boxes, found = np.tile(_looked_at(_true_box(), 1.0), (len(looks), 1)), np.empty((0, 4, 2))
+    for _ in range(LOOKS):
+        low, size = boxes[:, None, :2], boxes[:, None, 2:] - boxes[:, None, :2]
+        with torch.no_grad():
+            told = network(_cut(vehicles, torch.tensor(boxes, dtype=torch.float32)))
+        found = told.reshape(-1, 4, 2).double().numpy() * size + low
+        boxes = np.array([around(corners) for corners in found])
     true = np.array([look.corners for look in looks], float)
     width = np.linalg.norm(true[:, 1] - true[:, 0], axis=1)
     return np.asarray(np.linalg.norm(found - true, axis=2).mean(1) / width)
@@ -338,6 +346,19 @@ def _true_box() -> NDArray[np.float64]:
 def _box(rng: np.random.Generator) -> NDArray[np.float64]:
     """The same as a detector's box is off; pictures are kept square, so any height may be the vehicle's."""
     return _looked_at(_true_box() + rng.normal(0, 0.02, 4), float(rng.uniform(*PROPORTIONS)))
+
+
+def _found(corners: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """What is looked at next, as a windscreen that was found is off."""
+    low, high = corners.min(0), corners.max(0)
+    middle = (low + high) / 2 + (high - low) * rng.normal(0, FOUND_OFF, 2)
+    half = (high - low) / 2 * np.exp(rng.normal(0, FOUND_OFF, 2))
+    return np.array(around(np.array([middle - half, middle + half])))
+
+
+def _cut(pictures: Tensor, boxes: Tensor) -> Tensor:
+    """Of each picture what its box (shares of it) shows: ``(N, 3, 80, 80)``, values 0 to 1."""
+    return _sampled(pictures, torch.stack([_crop(box) for box in boxes]), INPUT_PX)
 
 
 def _coloured(pictures: Tensor, rng: np.random.Generator) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.belts.locator import INPUT_PX, Locator
+from models.belts.locator import INPUT_PX, LOOKS, Locator
 from models.belts.names import NAMES, UNWORN, WORN
 from models.belts.rectify import LEFT_SEAT, RIGHT_SEAT, seats, upright
 from models.training import beltlooks, belts
@@ -38,6 +38,38 @@ def test_seats_are_learnt_as_they_are_seen_in_service() -> None:
         theta = belts._theta(belts._inside(window), mirrored)[None]
         learnt = belts._sampled(screen, theta, 96)[0].permute(1, 2, 0).numpy() * 255
         assert np.abs(learnt - served).mean() < 6
+
+
+def test_a_windscreen_is_looked_at_anew_where_it_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network is off by a share of what it looks at; of a car's box that is more than a belt is wide."""
+    shown: list[tuple[float, ...]] = []
+    locator = Locator()
+
+    def off_by_a_tenth(_: object) -> np.ndarray:
+        left, top, right, bottom = shown[-1]
+        return ((CORNERS - [left, top]) / [right - left, bottom - top] + 0.1).reshape(1, 8)
+
+    def noted(_: object, xyxy: tuple[float, ...]) -> np.ndarray:
+        shown.append(xyxy)
+        return np.zeros((INPUT_PX, INPUT_PX, 3), np.uint8)
+
+    monkeypatch.setattr("models.belts.locator.shrunk", noted)
+    monkeypatch.setattr(locator._network, "run", off_by_a_tenth)
+    found = locator.find(picture(), (0.0, 0.0, 300.0, 200.0))
+    assert len(shown) == LOOKS
+    first = 0.1 * (shown[0][3] - shown[0][1])
+    assert np.abs(found - CORNERS)[:, 1].max() < 0.4 * first
+
+
+def test_where_there_is_no_windscreen_looks_do_not_go_ever_farther_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    locator = Locator()
+    monkeypatch.setattr(
+        locator._network, "run", lambda _: np.array([[-9, 9, 9, 9, 9, -9, -9, -9]], np.float32)
+    )
+    found = locator.find(picture(), (0.0, 0.0, 300.0, 200.0))
+    assert np.abs(found).max() < 20 * 300
 
 
 def test_looks_come_back_from_disk(tmp_path: Path) -> None:
