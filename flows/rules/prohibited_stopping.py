@@ -4,11 +4,12 @@ Time is capture time between sightings: frames may be held back while nothing mo
 however long it stands; how long it stood in the end is told by ``dome.standing.ended.v1`` when it has left.
 
 No time counts in which it may have stood in a queue (:mod:`flows.rules.queueing`): behind another that stands, or with
-another close behind, until somebody drives past it. Who stands alone, or was driven past, has stopped by themselves.
+another close behind, except while others drive past it. Who stands alone, or is driven past, has stopped by themselves.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ class ProhibitedStopping:
         self._zone = site.road.areas[config.zone] if site.road is not None else None
         self._standings = Standings(config.classes, config.lost_s, self._thresholds.standing)
         self._queues = Queues(self._thresholds.queue)
+        self._free_s: dict[Stand, float] = {}
         self._queued: set[Stand] = set()
         self._pins = site.pins.open()
         self._watch = ClockWatch()
@@ -114,10 +116,12 @@ class ProhibitedStopping:
             self._clock_s += (moment.at - before.at).total_seconds()
 
     def _queue(self, tracks: Sequence[Track], moment: Moment) -> None:
-        """Who may stand in a queue has stood for no countable time yet."""
+        """Who may have stood in a queue for a while has stood for no countable time yet."""
         standing = self._standings.settled()
-        self._queues.see(standing, tracks, moment)
-        self._queued = {s for s in standing if not s.reported and self._queues.may_hold(s, standing)}
+        self._queues.see(standing, tracks, moment, self._clock_s)
+        self._free_s = {s: self._queues.free_s(s, standing) for s in standing if not s.reported}
+        flows_s = self._thresholds.queue.flows_s
+        self._queued = {s for s, free_s in self._free_s.items() if self._clock_s - free_s > flows_s}
         for stand in self._queued:
             stand.counted_s = self._clock_s
 
@@ -143,7 +147,7 @@ class ProhibitedStopping:
         self._pins.keep(s.first.at for s in here)
 
     def _judge(self, stand: Stand, moment: Moment) -> list[Event]:
-        counted_s = self._clock_s - stand.counted_s
+        counted_s = min(self._clock_s, self._free_s.get(stand, math.inf)) - stand.counted_s
         if stand.reported:
             return []
         if counted_s - self._thresholds.rolls_s <= self._config.max_s:

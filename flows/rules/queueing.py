@@ -3,11 +3,13 @@
 A queue is a file of vehicles that stand close behind one another, and nobody drives past it: whoever stands behind
 another, or has another behind that has not been driven past, may be stopped by what is ahead, also the first one, by
 something out of sight. Two who park behind one another look the same until somebody drives past them; nobody can drive
-past a queue that fills its lanes. Whom somebody has driven past is known not to queue for as long as it stands there.
+past a queue that fills its lanes. Who has been driven past was in no queue until then, and one may come to be there
+afterwards: who drives by may be the first to stop in the next lane. So time counts between two who drive by soon after
+one another.
 
 What that cannot tell: a queue in one lane while the next one flows (a turn: give the rule its ``signal``), one whose
 only other vehicle is out of sight, and who stood before the camera began, whose direction nobody knows. Two who park
-behind one another where nobody drives past are let off.
+behind one another where hardly anybody drives past are let off.
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ class QueueConfig:
         beside_m: From the middle of a place at the kerb to that of a vehicle in the lane beside it, at most.
         along: Cosine of the angle within which somebody drives the same way: who comes towards a queue says nothing.
         step_s: Where somebody was in between is known over so long.
+        flows_s: The road flows between two who drive past if they come within so long: shorter than a red light, which
+            may hold the whole road in between.
     """
 
     gap_m: float = 3.5
@@ -51,6 +55,7 @@ class QueueConfig:
     beside_m: float = 3.6
     along: float = 0.7
     step_s: float = 3.0
+    flows_s: float = 20.0
 
 
 class Queues:
@@ -63,19 +68,29 @@ class Queues:
     def __init__(self, config: QueueConfig | None = None) -> None:
         self._config = config or QueueConfig()
 
-    def see(self, stands: Sequence[Stand], tracks: Sequence[Track], moment: Moment) -> None:
-        """Notes whom somebody has driven past since the frame before; called once a frame."""
+    def see(self, stands: Sequence[Stand], tracks: Sequence[Track], moment: Moment, counted_s: float) -> None:
+        """Notes whom somebody has driven past since the frame before; called once a frame.
+
+        Args:
+            stands: All that stand.
+            tracks: Vehicles seen.
+            moment: The frame, with their paths.
+            counted_s: The clock of countable time.
+        """
         for track in tracks:
             path = moment.paths.get(track.id)
             if track.cls not in PASSERS or path is None or len(path.points) < 2 or path.now.at != moment.at:
                 continue
             for stand in stands:
-                if not stand.passed and stand.owner != track.id:
-                    stand.passed = self._passes(path, stand.plain)
+                if stand.owner != track.id and self._passes(path, stand.plain):
+                    stand.passed_s = counted_s
 
-    def may_hold(self, stand: Stand, stands: Sequence[Stand]) -> bool:
-        """Whether a vehicle may stand in a queue, among all that stand."""
-        return not stand.passed and any(self._in_file(stand, other) for other in stands if other is not stand)
+    def free_s(self, stand: Stand, stands: Sequence[Stand]) -> float:
+        """Until when a vehicle surely stands in no queue, among all that stand, by the clock of countable time.
+
+        It has no end for whoever is in no file.
+        """
+        return min((self._free_s(stand, other) for other in stands if other is not stand), default=math.inf)
 
     def _passes(self, path: Path, place: Waypoint) -> bool:
         config, before, now = self._config, path.points[-2], path.now
@@ -90,15 +105,17 @@ class Queues:
         aside_m = abs(float(ahead[0] * off[1] - ahead[1] * off[0]))
         return aside_m <= config.beside_m and 0.0 <= float(off @ ahead) < gone_m
 
-    def _in_file(self, stand: Stand, other: Stand) -> bool:
+    def _free_s(self, stand: Stand, other: Stand) -> float:
+        """The same, as far as one other may hold it up, or stand behind it for the same reason."""
         config, off = self._config, other.plain.xy_m - stand.plain.xy_m
         reach_m = config.gap_m + (_length_m(stand) + _length_m(other)) / 2
         heading = stand.plain.heading if stand.plain.heads else other.plain.heading
         if not np.isfinite(heading[0]):  # both stood before anybody looked: either may be ahead
-            return math.hypot(*off) <= reach_m
+            return stand.passed_s if math.hypot(*off) <= reach_m else math.inf
         along_m, aside_m = float(off @ heading), abs(float(heading[0] * off[1] - heading[1] * off[0]))
-        is_near = abs(along_m) <= reach_m and aside_m <= config.aside_m
-        return is_near and (along_m > 0.0 or not other.passed)
+        if abs(along_m) > reach_m or aside_m > config.aside_m:
+            return math.inf
+        return stand.passed_s if along_m > 0.0 else max(stand.passed_s, other.passed_s)
 
 
 def _length_m(stand: Stand) -> float:

@@ -79,7 +79,8 @@ class Stand:
         scores: ... the sum of how far the detector was believed in each.
         reported: Id of its violation; empty if it has none.
         refused: Why it was refused one.
-        passed: Somebody has driven past it since it stands, see :mod:`flows.rules.queueing`.
+        passed_s: The clock of countable time when somebody last drove past it since it stands, see
+            :mod:`flows.rules.queueing`; without end ago if nobody has.
     """
 
     first: Waypoint
@@ -96,7 +97,7 @@ class Stand:
     scores: float = 0.0
     reported: str = ""
     refused: str = ""
-    passed: bool = False
+    passed_s: float = -math.inf
 
     @property
     def stood_s(self) -> float:
@@ -221,7 +222,7 @@ class Standings:
         gap_s = (point.at - stand.last.at).total_seconds()
         if gap_s > self._lost_s:  # nobody knows who stood there meanwhile
             stand.first, stand.coming_at, stand.counted_s, stand.unseen_s = point, None, counted_s, 0.0
-            stand.looks, stand.scores, stand.passed = 0, 0.0, False
+            stand.looks, stand.scores, stand.passed_s = 0, 0.0, -math.inf
             stand.recent.clear()
         elif stand.owner != track.id:
             stand.unseen_s += gap_s
@@ -270,7 +271,7 @@ class Standings:
             if self._same(stand, point):  # somebody's number left, not the vehicle
                 self._left.remove((at, stand))
                 stand.first, stand.coming_at, stand.counted_s, stand.unseen_s = point, None, counted_s, 0.0
-                stand.passed = False
+                stand.passed_s = -math.inf
                 stand.recent.clear()
                 self._stands.append(stand)
                 return stand
