@@ -21,7 +21,7 @@ from flows.domain.site import StreamSource
 from flows.sources.arrival import ARRIVAL_UNKNOWN, MOST_PILED_UP, TICK, WAITED_S, by_arrival, timeless
 from flows.sources.base import SourceStats
 from flows.sources.clock import StreamClock
-from flows.sources.container import open_stream, sender_time, video_stream
+from flows.sources.container import A_RECORDING, open_stream, sender_time, video_stream
 from flows.sources.ring import PacketRing
 from flows.sources.video import Received, VideoSource
 
@@ -133,7 +133,7 @@ class StreamVideo(VideoSource):
 
     def _watched(self, container: InputContainer, stream: VideoStream) -> Iterator[Frame]:
         incoming = self._incoming(container, stream)
-        piled_up, failure = self._pile(incoming)
+        piled_up, failure = self._pile(incoming, container.size > 0)
         self._anchor(piled_up)
         self._sender_known = False
         for frame in self._play(self._alive(piled_up, incoming)):
@@ -162,21 +162,33 @@ class StreamVideo(VideoSource):
             if self._monotonic() - self._frame_s > self._source.silence_s:
                 raise SourceTimeout(f"{self._address}: no picture for {self._source.silence_s:g} s")
 
-    def _pile(self, incoming: Iterator[Received]) -> tuple[list[Received], Exception | None]:
-        """What came in while connecting, up to the first packet that had to be waited for; and what ended it."""
+    def _pile(self, incoming: Iterator[Received], sized: bool) -> tuple[list[Received], Exception | None]:
+        """What came in while connecting, up to the first packet that had to be waited for; and what ended it.
+
+        Raises:
+            SourceError: If its size was told and nothing had to be waited for: no camera has all of it ready.
+        """
         piled_up: list[Received] = []
         failure: Exception | None = None
+        lay_ready = False
         asked_s = self._monotonic()
         try:
             for received in incoming:
                 piled_up.append(received)
                 waited_s = self._monotonic() - asked_s
                 enough = waited_s > WAITED_S and len(piled_up) >= 3
-                if enough or len(piled_up) >= MOST_PILED_UP or self._stop.is_set():
+                if enough or self._stop.is_set():
+                    break
+                if len(piled_up) >= MOST_PILED_UP:
+                    lay_ready = True
                     break
                 asked_s = self._monotonic()
+            else:
+                lay_ready = True
         except (av.FFmpegError, OSError) as error:  # what came before it is no worse for that
             failure = error
+        if sized and lay_ready:
+            raise SourceError(f"{self._address} is {A_RECORDING}")
         _complete_first(piled_up)
         return piled_up, failure
 

@@ -352,6 +352,18 @@ def test_a_recording_behind_an_address_is_no_camera(tmp_path: Path) -> None:
         open_stream(StreamSource(url=url))
 
 
+@pytest.mark.parametrize("frames", [50, 500])
+def test_a_recording_that_does_not_tell_its_length_is_no_camera_either(tmp_path: Path, frames: int) -> None:
+    """A server that sends no parts of a file lets nobody look at its end, where MPEG-TS has its length."""
+    clip = write_video(tmp_path / "a.ts", frames).read_bytes()
+    with http_server(clip, sized=True) as url:
+        stop = threading.Event()
+        stop.wait = lambda timeout=None: stop.set() or True  # type: ignore[method-assign, func-returns-value]
+        source = StreamVideo("cam-1", StreamSource(url=url), stop=stop, monotonic=lambda: 7.0)
+        assert list(source.frames()) == []
+    assert "is a recording, not a camera" in source.stats.message
+
+
 @pytest.mark.parametrize("sized", [False, True])
 def test_a_camera_is_none_for_what_libav_makes_of_its_length_or_it_says_of_its_size(
     tmp_path: Path, recording: bytes, sized: bool
