@@ -19,8 +19,14 @@ from flows.store.connection import client, told
 from flows.store.vault import Vault
 
 ID_BYTES: Final = 32
-TURN_S: Final = 15
-"""How long one process may be renewing a session's tokens: longer than an issuer is waited for."""
+TURN_S: Final = 120
+"""How long one process may be renewing a session's tokens. Longer than all that it may wait for, about 110 s: an
+issuer's settings and its answer (each has 5 s to connect, for a place, to send and to answer), its keys, another's
+fetching of either, and Redis (20 s to write what came)."""
+
+_END: Final = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+"""
 
 
 class SessionStore:
@@ -32,6 +38,7 @@ class SessionStore:
 
     def __init__(self, url: str) -> None:
         self._client: redis.Redis = client(url, 3.0)
+        self._end_turn: Any = self._client.register_script(_END)
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -75,23 +82,28 @@ class SessionStore:
         with told("end a session", "Redis"):
             return _opened(session, self._client.getdel(_key(session)))
 
-    def take_turn(self, session: str) -> bool:
-        """Whether it is ours to renew its tokens: an issuer may take a refresh token once only.
+    def take_turn(self, session: str) -> str:
+        """Our turn to renew its tokens: an issuer may take a refresh token once only.
+
+        Returns:
+            The turn, for :meth:`end_turn`; empty while another has it.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        turn = secrets.token_hex(8)
+        with told("renew a session", "Redis"):
+            taken = self._client.set(_key(session, "turn"), turn, nx=True, ex=TURN_S)
+        return turn if taken else ""
+
+    def end_turn(self, session: str, turn: str, after_s: int = 0) -> None:
+        """Ends a turn, now or after some seconds; one that has lapsed may be another's by now, and stays.
 
         Raises:
             StoreError: If Redis is away.
         """
         with told("renew a session", "Redis"):
-            return bool(self._client.set(_key(session, "turn"), "1", nx=True, ex=TURN_S))
-
-    def give_turn(self, session: str) -> None:
-        """Ends the turn.
-
-        Raises:
-            StoreError: If Redis is away.
-        """
-        with told("renew a session", "Redis"):
-            self._client.delete(_key(session, "turn"))
+            self._end_turn(keys=[_key(session, "turn")], args=[turn, after_s])
 
 
 def _key(session: str, part: str = "") -> str:

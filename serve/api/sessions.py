@@ -27,6 +27,11 @@ EARLY_S: Final = 60.0
 WAIT_S: Final = 3.0
 """Whose token has ended while another request renews it (a tablet that slept) waits so long."""
 LOOK_S: Final = 0.1
+KEEP_S: Final = 20.0
+"""A new refresh token is written for so long while Redis is away: the one before it is used up. An embedded Redis that
+died is mostly back by then."""
+REST_S: Final = 15
+"""An issuer that is away is asked again after that, not by each request."""
 OPEN_S: Final = 300.0
 """What lasts longer than a request (the live stream) is asked again after that whether its session is still there."""
 ENDED: Final = "the session has ended: sign in again"
@@ -161,24 +166,41 @@ class Sessions:
 
     def _renew(self, session: str) -> Session | None:
         """Renews it if it is our turn; None if that cannot be done now."""
-        if self.provider is None or not self._store.take_turn(session):
+        if self.provider is None or not (turn := self._store.take_turn(session)):
             return None
         found = self._read(session)
         try:
             if self._due(found):  # else another did it just before
                 tokens = self.provider.refresh(found.tokens)
+                # First of all, and whether or not the new access token can be read now: the old one is used up.
+                refresh = found.tokens.model_copy(update={"refresh": tokens.refresh})
+                self._keep(session, found.model_copy(update={"tokens": refresh}))
                 until_s, person = self._identity.read(tokens.access)
                 if person.sub != found.sub:
                     raise Refused("its new token is somebody else's")
                 found = Session(sub=found.sub, until_s=until_s, tokens=tokens)
-                if not self._store.change(session, found.model_dump_json()):
-                    raise Unknown(ENDED)  # signed out meanwhile
+                self._change(session, found)
         except (Refused, Unknown) as error:
             log.warning("a session of %s ends: %s", found.sub, error)
             self._store.end(session)
             raise Unknown(ENDED) from None
         except StoreError as error:
             log.warning("a session of %s is not renewed yet: %s", found.sub, error)
-            return None  # and keeps its turn, so that who is away is not asked by each request
-        self._store.give_turn(session)
+            self._store.end_turn(session, turn, REST_S)
+            return None
+        self._store.end_turn(session, turn)
         return found
+
+    def _keep(self, session: str, found: Session) -> None:
+        until_s = time.monotonic() + KEEP_S
+        while True:
+            try:
+                return self._change(session, found)
+            except StoreError:
+                if time.monotonic() > until_s:
+                    raise
+            time.sleep(LOOK_S)
+
+    def _change(self, session: str, found: Session) -> None:
+        if not self._store.change(session, found.model_dump_json()):
+            raise Unknown(ENDED)  # signed out meanwhile

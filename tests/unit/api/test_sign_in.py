@@ -19,12 +19,12 @@ from fastapi import FastAPI
 from issuer import ADDRESS, CLIENT, Issuer
 
 from flows.domain.errors import FieldError, StoreError
-from flows.store.sessions import SessionStore
+from flows.store.sessions import TURN_S, SessionStore
 from serve.api.config import ApiConfig, OidcConfig
-from serve.api.identity import Identity, Unknown, keys_for
+from serve.api.identity import FETCH_S, Identity, Unknown, keys_for
 from serve.api.middleware import COOKIE
 from serve.api.provider import Asked, Provider, Refused, Tokens
-from serve.api.sessions import LASTS_S, Sessions
+from serve.api.sessions import KEEP_S, LASTS_S, Sessions
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
 NOW = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
@@ -290,7 +290,7 @@ async def test_a_tablet_that_slept_goes_on_and_has_the_roles_that_hold_now(room:
 
 async def test_an_issuer_that_is_away_signs_nobody_out(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("serve.api.sessions.WAIT_S", 0.1)
-    monkeypatch.setattr("flows.store.sessions.TURN_S", 1)
+    monkeypatch.setattr("serve.api.sessions.REST_S", 1)
     sessions = room.replica()
     session = room.enter(sessions)
     room.issuer.away = True
@@ -302,6 +302,53 @@ async def test_an_issuer_that_is_away_signs_nobody_out(room: Room, monkeypatch: 
     room.issuer.away = False
     await asyncio.sleep(1.1)
     assert (await sessions.person(session))[0].sub == "aigul"
+
+
+@pytest.mark.parametrize("away", ["keys", "redis"])
+async def test_what_is_away_after_the_issuer_gave_a_new_token_signs_nobody_out(
+    room: Room, monkeypatch: pytest.MonkeyPatch, away: str
+) -> None:
+    monkeypatch.setattr("serve.api.sessions.REST_S", 1)
+    sessions = room.replica()
+    session = room.enter(sessions)
+    await sessions.person(session)
+    whom: Any = sessions._identity if away == "keys" else sessions._store
+    name, missed = ("read", 1) if away == "keys" else ("change", 3)
+    good = getattr(whom, name)
+
+    def gone(*args: Any) -> Any:
+        nonlocal missed
+        missed -= 1
+        if missed >= 0:
+            raise StoreError(f"{away} are away")
+        return good(*args)
+
+    monkeypatch.setattr(whom, name, gone)
+    room.later(250)  # it is to be renewed soon, and good for some time
+    assert (await sessions.person(session))[0].sub == "aigul"
+    await asyncio.sleep(1.1)
+    room.later(3600)
+    assert (await sessions.person(session))[0].sub == "aigul"
+    assert missed < 0
+
+
+async def test_a_turn_that_has_lapsed_ends_no_other_and_one_outlasts_all_waits(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched_s = 4 * FETCH_S  # by httpx; for settings and keys perhaps after another who fetches them
+    assert 2 * fetched_s + fetched_s + 2 * 2 * FETCH_S + KEEP_S + 3 * 3.0 < TURN_S
+    monkeypatch.setattr("flows.store.sessions.TURN_S", 1)
+    store = room.replica()._store
+    slow = store.take_turn("session")
+    await asyncio.sleep(1.1)
+    monkeypatch.undo()
+    next_ = store.take_turn("session")
+    assert slow
+    assert next_
+    store.end_turn("session", slow)
+    assert not store.take_turn("session"), "it is the next one's"
+    store.end_turn("session", next_)
+    assert store.take_turn("session")
 
 
 async def test_a_client_whose_secret_is_wrong_signs_nobody_out(
