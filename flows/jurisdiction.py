@@ -39,6 +39,11 @@ class EvidenceLaw(Config):
     clip_s: float = Field(default=10.0, gt=0, le=120)
 
 
+MOST_VIOLATION_DAYS = 370
+"""A year and some days. Lists of exempt plates keep what has ended for 30 more (``flows.casework.exemptions.KEPT``):
+who was on one then must be found there for as long as a violation can be decided on again."""
+
+
 class RuleRetention(Config):
     """How many days violations may be kept.
 
@@ -49,7 +54,7 @@ class RuleRetention(Config):
             goes with its decisions, its plate and its package, unless somebody has it in review, or confirmed it.
     """
 
-    violation_days: int = Field(ge=1)
+    violation_days: int = Field(ge=1, le=MOST_VIOLATION_DAYS)
     unconfirmed_days: int = Field(ge=1)
 
 

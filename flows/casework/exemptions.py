@@ -40,6 +40,7 @@ from pydantic import AwareDatetime, BeforeValidator, ValidationError, model_vali
 from flows.domain.config import Config, Name
 from flows.domain.errors import FieldError
 from flows.domain.platetext import folded_plate, normal_plate
+from flows.jurisdiction import MOST_VIOLATION_DAYS
 
 MAX_BYTES: Final = 64 * 2**20
 """A list of a million plates has about 60 MB; anything larger is a mistake."""
@@ -49,9 +50,8 @@ SHRINKS: Final = 0.5
 """A list without this share of the plates that still hold is rather a file that was cut off."""
 LATELY: Final = timedelta(days=30)
 """Where all permits end on one day and none holds any more, those that held so shortly before are looked for."""
-KEPT: Final = timedelta(days=400)
-"""What holds no more is kept for so long: violations are for a year (``violation_days`` of our profiles), and some days
-go by until the last decision on one."""
+KEPT: Final = timedelta(days=MOST_VIOLATION_DAYS + 30)
+"""What holds no more is kept for so long: as violations may be at most, and 30 days after the last decision on one."""
 COLUMNS: Final = ("plate", "valid_from", "valid_until", "reason")
 MOMENT_WORDS: Final = "a day such as 2026-09-01, or a time with its zone, such as 2026-09-01T08:30:00+05:00"
 

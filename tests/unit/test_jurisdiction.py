@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from flows.casework.exemptions import KEPT
 from flows.domain.errors import FieldError
 from flows.domain.ruleset import RULE_KINDS
 from flows.jurisdiction import load_profile, profile_names
@@ -73,6 +74,24 @@ def test_mistakes_are_told_with_field_and_line(
 ) -> None:
     (tmp_path / "mine.yaml").write_text(MINE.format(timezone=timezone, tolerance=tolerance))
     with pytest.raises(FieldError, match=message):
+        load_profile("mine.yaml", tmp_path)
+
+
+@pytest.mark.parametrize("whose", ["retention", "rules.speeding.retention"])
+def test_no_violation_is_kept_for_longer_than_lists_of_exempt_plates_tell_who_was_exempt_then(
+    tmp_path: Path, whose: str
+) -> None:
+    text = MINE.format(timezone="Asia/Almaty", tolerance=3)
+    if whose != "retention":
+        text = text.replace(
+            "tolerance_kmh", "retention: {violation_days: 30, unconfirmed_days: 3}, tolerance_kmh"
+        )
+    most = (KEPT - timedelta(days=30)).days  # so long after the last decision on one
+    for days in (most, most + 1):
+        (tmp_path / "mine.yaml").write_text(text.replace("violation_days: 30", f"violation_days: {days}", 1))
+        if days == most:
+            load_profile("mine.yaml", tmp_path)
+    with pytest.raises(FieldError, match=rf"{whose}.violation_days: expected .*{most}, got {most + 1}"):
         load_profile("mine.yaml", tmp_path)
 
 

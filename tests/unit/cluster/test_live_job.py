@@ -72,7 +72,7 @@ def test_violations_stay_for_as_long_as_the_law_of_the_place_says(
     law = (FOLDER / "kz.yaml").read_text(encoding="utf-8")
     assert "violation_days: 365" in law
     law = law.replace("task_days: 30", "task_days: 20")
-    (tmp_path / "law.yaml").write_text(law.replace("violation_days: 365", "violation_days: 400"))
+    (tmp_path / "law.yaml").write_text(law.replace("violation_days: 365", "violation_days: 366"))
     (tmp_path / "site.yaml").write_text(
         "site: town\njurisdiction: law.yaml\ncameras:\n  - {id: a, source: a.mp4}\n"
     )
@@ -81,7 +81,7 @@ def test_violations_stay_for_as_long_as_the_law_of_the_place_says(
     with pytest.raises(Started) as started:
         job.start()
     (retention,) = started.value.args
-    assert (retention.keep_days, retention.passage_days, retention.task_days) == (400.0, 1.0, 20.0)
+    assert (retention.keep_days, retention.passage_days, retention.task_days) == (366.0, 1.0, 20.0)
 
 
 def test_a_second_live_job_in_a_cluster_changes_nothing_before_it_is_refused(
