@@ -13,7 +13,7 @@ from typing import Any, Final
 import ray
 
 from cluster.live import FLUSH_S
-from cluster.session import ray_for, stopped_by_signal
+from cluster.session import job_runs, known_as_backfill, ray_for, stopped_by_signal
 from flows.domain.errors import DomeError, FieldError
 from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import ResultsStatus
@@ -25,7 +25,7 @@ from flows.store.mounting import ready_evidence
 from flows.store.redis_server import redis_for
 from flows.stream.assembly import Surroundings
 from flows.stream.backfill import SPOOLED, Loaders, Played, Recording, play_all, recordings
-from flows.stream.camera import FLEET, NAMESPACE, RESULTS
+from flows.stream.camera import NAMESPACE, RESULTS
 from flows.version import software_version
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,8 @@ def run_backfill(
         profile = load_profile(site.jurisdiction)
         # An embedded Redis ends with this job, and so does who writes to it.
         mine = not runs(RESULTS) and redis_url.startswith("unix:")
-        actor = results_actor(options.settings, redis_url, retention_of(profile), runs(FLEET))
+        actor = results_actor(options.settings, redis_url, retention_of(profile), job_runs())
+        stack.enter_context(known_as_backfill())
         around = Surroundings(
             site.site,
             profile,

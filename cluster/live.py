@@ -17,13 +17,13 @@ from cluster.applying import reachable
 from cluster.check import section_notes
 from cluster.events_file import EventsFile
 from cluster.outputs import check_outputs
-from cluster.session import ray_for, stopped_by_signal
+from cluster.session import job_runs, ray_for, stopped_by_signal
 from flows.domain.errors import DomeError
 from flows.domain.places import Places
 from flows.domain.site import CameraConfig, SiteConfig
 from flows.domain.status import OVER, CameraStatus, ResultsStatus, Summary
 from flows.jurisdiction import load_profile
-from flows.results import await_gone, results_actor, retention_of, runs
+from flows.results import await_gone, results_actor, retention_of
 from flows.settings import Settings
 from flows.store.mounting import ready_evidence
 from flows.store.redis_server import redis_for
@@ -199,7 +199,7 @@ class LiveJob:
         settings = self._options.settings
         profile = load_profile(self._site.jurisdiction)
         retention = retention_of(profile)
-        self.results_actor = results_actor(settings, self._redis_url, retention, runs(FLEET))
+        self.results_actor = results_actor(settings, self._redis_url, retention, job_runs())
         faces = self._searches(settings)
         around = Surroundings(
             self._site.site,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,12 +15,15 @@ from typing import Any, Final
 import ray
 
 from flows.domain.errors import DomeError
-from flows.stream.camera import NAMESPACE
+from flows.results import await_gone
+from flows.stream.camera import FLEET, NAMESPACE
 
 log = logging.getLogger(__name__)
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 INIT_ATTEMPTS: Final = 3
+BACKFILL: Final = "backfill-"
+"""How the names begin by which back-fills are known in a cluster."""
 
 
 @contextmanager
@@ -94,3 +98,28 @@ def stopped_by_signal() -> Iterator[threading.Event]:
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def job_runs() -> bool:
+    """Whether a live job or a back-fill of the cluster relies on its results actor."""
+    named = ray.util.list_named_actors(all_namespaces=True)
+    return any(
+        each["namespace"] == NAMESPACE and (each["name"] == FLEET or each["name"].startswith(BACKFILL))
+        for each in named
+    )
+
+
+class Named:
+    """Does nothing: its name says that somebody is there."""
+
+
+@contextmanager
+def known_as_backfill() -> Iterator[None]:
+    """Other jobs of the cluster know that a back-fill runs, until its end or its process's."""
+    name = BACKFILL + secrets.token_hex(4)
+    actor = ray.remote(Named).options(name=name, namespace=NAMESPACE, num_cpus=0, max_restarts=-1).remote()
+    try:
+        yield
+    finally:
+        ray.kill(actor)
+        await_gone(name)

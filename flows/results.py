@@ -198,7 +198,7 @@ def results_actor(
         settings: Of this installation.
         redis_url: Where it writes to.
         retention: How long what is written stays.
-        watched: Cameras of a live job rely on the one that runs: it is not replaced.
+        watched: Cameras of a live job, or a back-fill, rely on the one that runs: it is not replaced.
 
     Raises:
         StoreError: If one runs already and writes to another Redis, is watched and does not go by what all jobs must
@@ -217,7 +217,7 @@ def results_actor(
     other = ray.get(actor.other_terms.remote(terms(settings, retention))) if known else ["software"]
     if watched and not SHARED.isdisjoint(other):
         raise StoreError(
-            f"a live job runs in this cluster with another {', '.join(n for n in other if n in SHARED)}; use the same, "
+            f"a job runs in this cluster with another {', '.join(n for n in other if n in SHARED)}; use the same, "
             "or end it first"
         )
     if watched and other:

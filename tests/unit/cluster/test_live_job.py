@@ -68,7 +68,7 @@ def test_violations_stay_for_as_long_as_the_law_of_the_place_says(
         raise Started(retention)
 
     monkeypatch.setattr("cluster.live.results_actor", start)
-    monkeypatch.setattr("cluster.live.runs", lambda _: False)
+    monkeypatch.setattr("cluster.live.job_runs", lambda: False)
     law = (FOLDER / "kz.yaml").read_text(encoding="utf-8")
     assert "violation_days: 365" in law
     law = law.replace("task_days: 30", "task_days: 20")
@@ -93,8 +93,9 @@ def test_a_second_live_job_in_a_cluster_changes_nothing_before_it_is_refused(
     done: list[str] = []
     for step in ("_tell_places", "_open", "_deploy", "_start_faces"):
         monkeypatch.setattr(LiveJob, step, lambda *_, step=step: done.append(step))
-    monkeypatch.setattr("cluster.live.results_actor", lambda *_: None)
-    monkeypatch.setattr("cluster.live.runs", lambda _: True)
+    relied: list[object] = []
+    monkeypatch.setattr("cluster.live.results_actor", lambda *given: relied.append(given[-1]))
+    monkeypatch.setattr("cluster.live.job_runs", lambda: True)
     monkeypatch.setattr("cluster.live.fleet_actor", taken)
     (tmp_path / "site.yaml").write_text("site: other\ncameras:\n  - {id: a, source: a.mp4}\n")
     site = load_site(tmp_path / "site.yaml").config
@@ -102,6 +103,7 @@ def test_a_second_live_job_in_a_cluster_changes_nothing_before_it_is_refused(
     job = LiveJob(site, site.cameras, "redis://shared", LiveOptions(settings=settings))
     with pytest.raises(DomeError, match="another live job runs"):
         job.start()
+    assert relied == [True], "the job that runs relies on its results actor"
     assert done == [], "places, Serve, readers and the face search stay those of the job that runs"
 
 
