@@ -49,8 +49,6 @@ class Present:
         url: Of Redis.
         clock: This machine's.
         steady_s: Seconds of a clock that nobody sets.
-        noted: Since when it is doubted is noted in Redis; False for a process of which several run, each for days:
-            the first to believe takes the note away, and the others would begin their day anew.
     """
 
     def __init__(
@@ -58,9 +56,7 @@ class Present:
         url: str,
         clock: Clock = utc_now,
         steady_s: Callable[[], float] = running_s,
-        noted: bool = True,
     ) -> None:
-        self._own: dict[str, datetime] | None = None if noted else {}
         self._address, self._redis = masked(url), client(url, ANSWER_S)
         self._clock, self._steady_s = clock, steady_s
         self._believed: datetime | None = None
@@ -83,12 +79,10 @@ class Present:
         began = now - steady  # the steady clock, by this one: the same whenever it is asked, until one is set
         if self._believed is None:
             self._believed = self._last_known(now) - steady
-        if began - self._believed > APART and not self._lasts(began, now):
+        leapt = began - self._believed > APART
+        if leapt and not self._others_believe(self._believed + steady, now) and not self._lasts(began, now):
             raise self._doubt(f"it has leapt ahead by {began - self._believed}, to {now:%Y-%m-%d %H:%M}")
         self._believed, self._leapt = began, None
-        if self._own is not None:
-            self._own.clear()
-            return now
         with told("note the time", self._address):
             self._redis.delete(keys.PRESENT_DOUBTED)
             with suppress(redis.exceptions.OutOfMemoryError):  # a full one gets room by what goes now
@@ -100,25 +94,22 @@ class Present:
         held = self._noted(keys.PRESENT)
         return held if held is not None and now - held > AWAY else now
 
+    def _others_believe(self, believed: datetime, now: datetime) -> bool:
+        """Whether another process has: of several the first takes the note of the doubt away, after its day."""
+        held = self._noted(keys.PRESENT)
+        return held is not None and believed + APART < held <= now <= held + AWAY
+
     def _lasts(self, began: datetime, now: datetime) -> bool:
         since = self._noted(keys.PRESENT_DOUBTED)
         again = self._leapt is not None and abs(began - self._leapt) > APART
         if since is None or since > now or again:
             since = now
-            self._note_doubt(now)
+            with told("note the time", self._address):
+                self._redis.set(keys.PRESENT_DOUBTED, to_ms(since))
         self._leapt = began
         return now - since >= LASTING
 
-    def _note_doubt(self, since: datetime) -> None:
-        if self._own is not None:
-            self._own[keys.PRESENT_DOUBTED] = since
-            return
-        with told("note the time", self._address):
-            self._redis.set(keys.PRESENT_DOUBTED, to_ms(since))
-
     def _noted(self, key: str) -> datetime | None:
-        if self._own is not None:
-            return self._own.get(key)
         with told("read the time", self._address):
             held: Any = self._redis.get(key)
         return from_ms(held) if held is not None else None

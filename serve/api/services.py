@@ -141,7 +141,7 @@ class Services:
         vault = Vault.of(probe_key) if probe_key else None
         reports, inspector = ReportsStore(url), Inspector()
         looker = ClipLooker(config.detector, settings, config.jurisdiction)
-        reception = Reception(reports, evidence, surely_now=Present(url, noted=False).now)
+        reception = Reception(reports, evidence, surely_now=Present(url).now)
         leads = LeadStore(url, vault)
         patrol = PatrolStore(url, kept_days=load_profile(config.jurisdiction).retention.task_days)
         nearby = Nearby(violations, results)

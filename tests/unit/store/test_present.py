@@ -85,8 +85,8 @@ def test_a_leap_ahead_is_believed_only_when_it_has_lasted_for_a_day(machine: Mac
     assert machine.present.doubted == 2
 
 
-def test_of_several_processes_that_doubt_each_believes_after_its_day(machine: Machine) -> None:
-    several = [Present(machine.url, machine.wall, lambda: machine.steady_s, noted=False) for _ in range(2)]
+def test_of_several_processes_that_doubt_each_believes_after_a_day(machine: Machine) -> None:
+    several = [Present(machine.url, machine.wall, lambda: machine.steady_s) for _ in range(2)]
     for each in several:
         each._redis.time = machine._time  # type: ignore[method-assign]
     ever: list[Present] = [machine.present, *several]
@@ -144,6 +144,30 @@ def test_a_process_that_starts_with_a_clock_far_ahead_waits(
     assert machine.knows() is believed
     machine.passes(LASTING)
     assert machine.knows()
+
+
+def test_whichever_of_several_processes_starts_with_a_clock_far_ahead_waits(machine: Machine) -> None:
+    """The API deletes by it as the results actor does: one that believed at once would undo the other's doubt."""
+    assert machine.knows()
+    machine.wall.at += 400 * DAY
+    machine.steady_s = 10.0
+    for _ in range(3):
+        machine.start()
+        assert not machine.knows()
+
+
+def test_that_another_believes_a_leap_says_nothing_of_the_next(machine: Machine) -> None:
+    assert machine.knows()
+    first = machine.present
+    machine.start()
+    assert machine.knows()
+    machine.wall.at += 400 * DAY
+    assert not machine.knows()
+    machine.passes(LASTING)
+    assert machine.knows()
+    machine.wall.at += 400 * DAY
+    machine.present = first
+    assert not machine.knows()
 
 
 def test_a_job_that_runs_in_office_hours_is_believed_after_a_long_week_end(machine: Machine) -> None:
