@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from flows.domain.cases import OPEN, SYSTEM, SearchCase, VehicleTarget, covers, person, runs
-from flows.domain.errors import CaseError, FieldError
+from flows.domain.errors import CaseError, FieldError, StoreError
 from flows.domain.platehash import VARIABLE, PlateHasher
 from flows.domain.sightings import Sighting, blind_spots
 from flows.store import keys
@@ -107,14 +107,21 @@ class SightingStore:
         vehicles = [case for case in active.cases if isinstance(case.target, VehicleTarget)]
         if not vehicles:
             return 0
+        new = sum(self._collect(case, active.at) for case in vehicles) if self._hasher is not None else 0
+        try:
+            self._note_unsearched(active.version, vehicles)
+        except StoreError as error:  # it can be read and takes nothing (it is full): that ends no search
+            log.warning("nobody is told what is not searched: %s", error)
+        return new
+
+    def _note_unsearched(self, version: str, vehicles: Sequence[SearchCase]) -> None:
         if self._hasher is None:
             why = dict.fromkeys((case.id for case in vehicles), str(_no_key()))
         else:
             cameras = self._cameras.last()
             why = {case.id: said for case in vehicles if (said := blind_spots(case, cameras))}
         if why:
-            self._cases.note_unsearched(active.version, why)
-        return sum(self._collect(case, active.at) for case in vehicles) if self._hasher is not None else 0
+            self._cases.note_unsearched(version, why)
 
     def _collect(self, case: SearchCase, now: datetime) -> int:
         """Copies sightings that a case covers into its route: they stay as long as the case needs them."""

@@ -84,6 +84,31 @@ def test_of_a_vehicle_s_case_what_can_see_nothing_of_it_is_said(redis_url: str) 
     cameras.close()
 
 
+def test_a_full_redis_that_takes_no_blind_spot_goes_on_with_all_routes(redis_url: str) -> None:
+    clock, client = Clock(), redis.Redis.from_url(redis_url)
+    cases, sightings = CaseStore(redis_url, clock=clock), SightingStore(redis_url, HASHER, clock)
+    cameras = CameraStore(redis_url)
+    cameras.put([told("hall-1", True)])
+    for name, plate, camera in (("blind", "777AAA02", "typo"), ("seen", "123ABC02", "hall-1")):
+        cases.create(make_vehicle_case(plate, id=name, cameras=(camera,), districts=()), {})
+        cases.authorise(name, "bolat")
+        cases.activate(name, "asel")
+    sightings.put([sighting(1)])
+    clock.on(60)
+    client.config_set("maxmemory", 1)
+    try:
+        assert sightings.sweep() == 1
+    finally:
+        client.config_set("maxmemory", 0)
+    assert [s.id for s in sightings.route("seen", "asel")] == ["e1"]
+    sightings.sweep()
+    assert cases.unsearched() == {"blind": "camera typo: it has never reported"}
+    for each in (cases, sightings):
+        each.close_connections()
+    cameras.close()
+    client.close()
+
+
 def test_a_passage_that_was_seen_again_and_called_otherwise_is_in_the_route_once(redis_url: str) -> None:
     clock = Clock()
     cases, sightings = CaseStore(redis_url, clock=clock), SightingStore(redis_url, HASHER, clock)
