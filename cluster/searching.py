@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flows.casework.auditing import Seals
+from flows.casework.auditing import LogCut, Seals
 from flows.domain.errors import DomeError
 from flows.domain.patrol import task_id
 from flows.domain.platehash import PlateHasher
@@ -61,6 +61,18 @@ class Searching:
         except DomeError as error:
             log.warning("%s", error)
 
+    def stop_if_cut(self) -> None:
+        """Stops all searching where Redis came back older than the seals here: a case that was rejected since is active
+        again there.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        try:
+            self.seals.check_beside(self.audit)
+        except LogCut as cut:
+            self.cases.stop_by_itself(str(cut))
+
     def tell_patrols(self, lead_id: str) -> None:
         """Tells those who listen of the task that a lead became when it was dispatched.
 
@@ -78,6 +90,8 @@ def searching(
     settings: Settings | None = None, *, sealed: bool = False, sweep: bool = True
 ) -> Iterator[Searching]:
     """The stores; whatever is over is put away before anybody looks at it, and the log is sealed if it is time to.
+
+    All searching is stopped first where Redis is older than the log's seals.
 
     Args:
         settings: From the environment if None.
@@ -106,6 +120,7 @@ def searching(
         )
         try:
             if sweep:
+                made.stop_if_cut()
                 made.cases.sweep()
             yield made
             if sweep:

@@ -144,12 +144,7 @@ class Seals:
         Raises:
             LogCut: If the log does not hold what was sealed, at once.
         """
-        _, before = self._newest(log)
-        if lost := _lost(log, before):
-            raise LogCut(
-                f"{lost}: Redis came back older than its seals, or was changed; look through the cases, of which some "
-                "may have been ended since, then: dome audit begin --as NAME --why TEXT"
-            )
+        before = self._held(log)
         return self.write(log, now) if before is None or _is_due(before[0], now) else None
 
     def lost(self, log: Log) -> str:
@@ -170,6 +165,27 @@ class Seals:
         noted = log.sealed()
         here = first if noted is None else self._path(noted[0].number).exists()
         return self.write_if_due(log, now) if here else None
+
+    def check_beside(self, log: Log) -> None:
+        """Says at once, and seals nothing, where the newest seal lies here and the log does not hold what was sealed.
+
+        Raises:
+            LogCut: If it does not.
+            StoreError: If Redis is away.
+        """
+        noted = log.sealed()
+        if noted is not None and self._path(noted[0].number).exists():
+            self._held(log)
+
+    def _held(self, log: Log) -> Sealed | None:
+        """The newest seal, if the log holds what was sealed."""
+        _, newest = self._newest(log)
+        if lost := _lost(log, newest):
+            raise LogCut(
+                f"{lost}: Redis came back older than its seals, or was changed; look through the cases, of which some "
+                "may have been ended since, then: dome audit begin --as NAME --why TEXT"
+            )
+        return newest
 
     def _newest(self, log: Log) -> tuple[int, Sealed | None]:
         """The highest number that a seal has, and the newest that can be read, whether its file is still there or not.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from flows.casework.auditing import Seals
+from flows.casework.auditing import LogCut, Seals
 from flows.casework.proceedings import Courier
 from flows.casework.receivers import receiver_for
 from flows.casework.webhooks import Sender
@@ -56,6 +56,8 @@ DELIVER_S = 1.0
 """Between rounds of deliveries while nothing waits."""
 CLAIMS_S = 30.0
 """Between rounds of giving back what was claimed too long ago: little beside ten minutes."""
+SEAL_S = 30.0
+"""Between looks at whether the log holds what was sealed: where it does not, searching stops within half a minute."""
 FORGET_S = 600.0
 """Between rounds of removing what has been kept for as long as it may be."""
 
@@ -193,7 +195,7 @@ class Services:
         self._tasks.append(asyncio.create_task(repeat("reports", self.work.work, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("old reports", self.reception.forget, FORGET_S)))
         self._tasks.append(asyncio.create_task(repeat("patrols' tasks", self.sweep_tasks, FORGET_S)))
-        self._tasks.append(asyncio.create_task(repeat("audit log", self.seal, FORGET_S)))
+        self._tasks.append(asyncio.create_task(repeat("audit log", self.seal, SEAL_S)))
 
     def release_claims(self) -> int:
         """Gives violations back whose reviewer has gone away; how many.
@@ -218,9 +220,16 @@ class Services:
 
         Raises:
             StoreError: If Redis is away, or the seal cannot be written.
+            LogCut: If Redis is older than its seals: all searching is stopped then.
         """
         settings = self.config.settings
-        sealed = Seals(settings.audit).write_beside(self.audit, self.now(), first=settings.redis_url is None)
+        try:
+            sealed = Seals(settings.audit).write_beside(
+                self.audit, self.now(), first=settings.redis_url is None
+            )
+        except LogCut as cut:
+            self.cases.stop_by_itself(str(cut))
+            raise
         return sealed is not None
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The audit log is sealed by the API where no job runs."""
+"""The audit log is sealed by the API where no job runs, and searching stopped where Redis is older than its seals."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from apiclient import config_for, running
 from searching import make_vehicle_case
 
 from flows.casework.auditing import Seals
+from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
+from flows.store.ledger import utc_now
 
 
 @pytest.mark.parametrize(("own", "seals"), [(True, 1), (False, 0)], ids=["its own Redis", "one of others"])
@@ -30,3 +33,39 @@ async def test_what_was_written_is_sealed(
                 break
             await asyncio.sleep(0.01)
     assert [seal.last for seal, _ in folder.all()[0]] == [1] * seals
+
+
+async def test_a_redis_that_is_older_than_its_seals_is_searched_by_nobody(
+    redis_url: str, tmp_path: Path, routes: Any
+) -> None:
+    config = config_for(redis_url, tmp_path)
+    came_back_older(redis_url, Seals(config.settings.audit))
+    cases = CaseStore(redis_url)
+    assert not cases.stopped()
+    assert [case.id for case in cases.active().cases] == ["case-1"], "it was rejected"
+    async with running(config, routes):
+        for _ in range(200):
+            if cases.stopped():
+                break
+            await asyncio.sleep(0.01)
+    assert "Redis came back older than its seals" in cases.stopped()
+    assert cases.active().cases == ()
+    cases.close_connections()
+
+
+def came_back_older(url: str, seals: Seals) -> None:
+    """A case was rejected and that was sealed; then Redis came back from a backup of before."""
+    cases, audit, client = CaseStore(url), AuditStore(url), redis.Redis.from_url(url)
+    cases.create(make_vehicle_case(), {})
+    cases.authorise("case-1", "bolat")
+    cases.activate("case-1", "asel")
+    seals.write(audit, utc_now())
+    backup = {key: client.dump(key) for key in client.keys("*")}
+    cases.reject("case-1", "dana", "it was unlawful")
+    seals.write(audit, utc_now())
+    client.flushall()
+    for key, held in backup.items():
+        client.restore(key, 0, held)
+    for each in (cases, audit):
+        each.close_connections()
+    client.close()

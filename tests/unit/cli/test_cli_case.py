@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from searching import DAY, T0, make_case
+from searching import DAY, T0, make_case, make_vehicle_case
 
+from flows.casework.auditing import Seals
+from flows.settings import Settings
 from flows.store import keys
+from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
 from flows.store.connection import client
 from flows.store.ledger import to_ms
@@ -127,3 +131,26 @@ def test_leads_of_a_case_that_never_was_are_no_empty_list(dome, home: Path) -> N
     assert asked.exit_code == 2
     assert "case: expected the id of a case, got 'case-typo'" in asked.stderr
     assert json.loads(dome("audit", "verify", "--json").stdout)["entries"] == 0
+
+
+def test_a_command_by_a_redis_that_is_older_than_its_seals_stops_all_searching_first(
+    dome, redis_url: str, home: Path
+) -> None:
+    cases, audit, redis = CaseStore(redis_url), AuditStore(redis_url), client(redis_url, 1.0)
+    seals = Seals(Settings.from_env().audit)
+    cases.create(make_vehicle_case(), {})
+    cases.authorise("case-1", "bolat")
+    cases.activate("case-1", "asel")
+    seals.write(audit, T0)
+    backup: Any = {key: redis.dump(key) for key in redis.keys("*")}
+    cases.reject("case-1", "dana", "it was unlawful")
+    seals.write(audit, T0)
+    redis.flushall()
+    for key, held in backup.items():
+        redis.restore(key, 0, held)
+    told = dome("case", "list")
+    assert "Redis came back older than its seals" in cases.stopped()
+    assert "searching is stopped" in (told.stdout + told.stderr).lower()
+    for each in (cases, audit):
+        each.close_connections()
+    redis.close()
