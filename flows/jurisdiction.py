@@ -124,6 +124,10 @@ class RetentionLaw(RuleRetention):
     task_days: int = Field(default=TASK_DAYS, ge=1)
 
 
+LIST_AGE_H = 24.0
+"""As our profiles say of each rule that asks lists. To be confirmed by counsel."""
+
+
 class JurisdictionProfile(Config):
     """The law of one place, as far as machines need it.
 
@@ -145,7 +149,7 @@ class JurisdictionProfile(Config):
     timezone: str
     country: str = Field(default="", pattern=r"^([a-zA-Z]{2})?$")
     confirmed: bool = False
-    exemptions_max_age_h: float = Field(default=24.0, gt=0)
+    exemptions_max_age_h: float = Field(default=LIST_AGE_H, gt=0)
     rules: dict[Name, RuleLaw]
     evidence: EvidenceLaw = EvidenceLaw()
     retention: RetentionLaw
@@ -175,6 +179,8 @@ class JurisdictionProfile(Config):
         said = self.model_dump(mode="json", exclude=set() if self.country else {"country"})
         if self.retention.task_days == TASK_DAYS:
             del said["retention"]["task_days"]
+        if self.exemptions_max_age_h == LIST_AGE_H:
+            del said["exemptions_max_age_h"]
         for law in said["rules"].values():
             for name in ("exemption_lists", "evidence", "retention"):
                 if not law[name]:

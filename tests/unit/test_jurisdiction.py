@@ -8,7 +8,7 @@ import pytest
 from flows.casework.exemptions import KEPT
 from flows.domain.errors import FieldError
 from flows.domain.ruleset import RULE_KINDS
-from flows.jurisdiction import load_profile, profile_names
+from flows.jurisdiction import JurisdictionProfile, load_profile, profile_names
 
 MINE = """
 name: mine
@@ -135,6 +135,19 @@ def test_what_is_kept_as_usual_is_no_other_version(tmp_path: Path) -> None:
         )
         versions.append(load_profile("mine.yaml", tmp_path).version)
     assert versions[0] == versions[1] != versions[2]
+
+
+def test_a_profile_that_an_earlier_software_kept_is_of_the_version_that_its_cases_name() -> None:
+    """Else they are exported without the law of their time. Both are as software before that age wrote them."""
+    kept = """
+        {"name": "xx", "title": "X", "timezone": "UTC", "country": "", "confirmed": false,
+         "rules": {"speeding": {"article": "A", "tolerance_kmh": 0.0, "bands": [], "exemptions_max_age_h": null,
+                                "needs_review": false, "evaluated_may_stand": false}},
+         "evidence": {"pictures": 2, "clip_s": 10.0}, "searches": {},
+         "retention": {"violation_days": 365, "unconfirmed_days": 30, "plate_hash_days": 1, "task_days": 30}}"""
+    profile = JurisdictionProfile.model_validate_json(kept)
+    other = JurisdictionProfile.model_validate({**profile.model_dump(), "exemptions_max_age_h": 12})
+    assert profile.version == "xx@81f4c5a481af" != other.version
 
 
 def test_a_rule_may_ask_for_other_evidence_than_the_rest(
