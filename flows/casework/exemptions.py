@@ -160,7 +160,8 @@ def check_whole(fresh: ExemptionList, held: ExemptionList | None) -> None:
 
     Args:
         fresh: The list that is to take its place.
-        held: The list in force, if there is one; what has expired in it by then does not count, unless all has.
+        held: The list in force, if there is one; what has expired in it by then does not count, unless all has. What
+            had ended when it was issued never does: it may be of other people, and carried (:func:`carrying`).
 
     Raises:
         FieldError: If it is empty, or most of the plates that would still be exempt are not there.
@@ -182,8 +183,10 @@ def check_whole(fresh: ExemptionList, held: ExemptionList | None) -> None:
 
 
 def _exempt(held: ExemptionList, at: datetime) -> set[str]:
+    """The plates exempt at a moment by what had not ended when the list was issued."""
     zone = held.issued_at.utcoffset() or timedelta()
-    return {normal_plate(e.plate) for e in held.entries if _holds(e, at, zone)}
+    own = (e for e in held.entries if (end := _end(e.valid_until, zone)) is None or end > held.issued_at)
+    return {normal_plate(e.plate) for e in own if _holds(e, at, zone)}
 
 
 def carrying(fresh: ExemptionList, held: ExemptionList) -> ExemptionList:

@@ -241,6 +241,25 @@ def test_when_all_permits_end_on_one_day_the_next_list_is_still_held_against_the
     check_whole(listed("2027-03-01T06:00:00+05:00", *renewed[:4]), held)
 
 
+def test_lists_of_day_permits_are_taken_on_every_day() -> None:
+    """Each is of other people, and keeps those of the days before."""
+    held = None
+    for day in range(40):
+        issued_at = at("2026-09-01T06:00:00+05:00") + timedelta(days=day)
+        today = f"{issued_at:%Y-%m-%d}"
+        fresh = listed(
+            issued_at.isoformat(), {"plate": f"{100 + day} ABC 02", "valid_from": today, "valid_until": today}
+        )
+        check_whole(fresh, held)
+        held = fresh if held is None else carrying(fresh, held)
+
+
+def test_a_list_in_place_of_one_that_was_removed_is_held_against_nobody() -> None:
+    removed = listed("2026-09-01T07:00:00+05:00").model_copy(update={"removed": True})
+    held = carrying(removed, listed("2026-09-01T06:00:00+05:00", {"valid_from": "2026-01-01"}))
+    check_whole(listed("2026-09-01T08:00:00+05:00", {"plate": "900 NEW 02"}), held)
+
+
 def listed(issued_at: str, *entries: dict[str, str]) -> ExemptionList:
     return ExemptionList.model_validate(
         {
