@@ -315,7 +315,7 @@ def _by_lists(case: Case, lists: Mapping[str, ExemptionList | None]) -> Finding:
     at, refs = case.violation.time, tuple(_ref(name, held) for name, held in lists.items())
     stale = _stale(case, lists)
     for name, held in lists.items():
-        if held is None or name in stale:
+        if held is None or (name in stale and not held.removed):
             continue
         entry = held.exempting(case.plate, at)
         if entry is not None:
