@@ -131,11 +131,6 @@ class Window(Config):
             raise ValueError(
                 f"ends_at: expected after {self.begins_at.isoformat()}, got {self.ends_at.isoformat()}"
             )
-        if self.ends_at - self.begins_at > LONGEST:
-            raise ValueError(
-                f"ends_at: expected at most {LONGEST.days} days after begins_at, "
-                f"got {(self.ends_at - self.begins_at) / timedelta(days=1):.1f}"
-            )
         return self
 
     def holds(self, at: datetime) -> bool:
@@ -177,7 +172,7 @@ class SearchTerms(Config):
         most_radius_m: How large it gets.
     """
 
-    longest_days: float = Field(gt=0, le=30)
+    longest_days: float = Field(gt=0, le=LONGEST.days)
     requires: tuple[Literal["impact_assessment", "registration"], ...] = ()
     look_back: bool = False
     false_alarms_per_day: float = Field(default=1.0, gt=0)

@@ -101,6 +101,13 @@ def test_what_the_law_does_not_allow_is_refused_by_name(changes: dict[str, Any],
     assert caught.value.field.startswith(field)
 
 
+def test_a_window_however_long_is_held_to_the_limit_of_its_purpose() -> None:
+    """Whoever asks for a year hears what to ask for, and not another limit first."""
+    year = {"begins_at": T0.isoformat(), "ends_at": (T0 + 365 * DAY).isoformat()}
+    with pytest.raises(IncompleteCase, match=r"window.ends_at: expected at most 7 days .* missing_child"):
+        new_case(filled_in(window=year), KZ, "case-1", T0)
+
+
 def test_a_purpose_that_the_profile_does_not_name_is_not_allowed() -> None:
     strict = KZ.model_copy(update={"searches": {"missing_child": KZ.searches["missing_child"]}})
     with pytest.raises(
