@@ -1,21 +1,24 @@
 """Lists of violations by district, rule and state: pages of the indexes that the writing script keeps.
 
 Each combination of a district, a rule (or any) and a state (or any) is a sorted set of its own by capture time, so
-a page is read by seeking to where the last one ended: the thousandth costs what the first one does.
+a page is read by seeking to where the last one ended: the thousandth costs what the first one does. A plate and a
+camera have one as well; what is asked for together with them is looked up in the others, and no violation is read.
 """
 
 from __future__ import annotations
 
 import heapq
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from flows.domain.masking import masked
 from flows.domain.platetext import normal_plate
 from flows.store import keys
-from flows.store.connection import client, told
+from flows.store.connection import client, script, told
 from flows.store.ledger import to_ms
 
 ANSWER_S = 5.0
@@ -68,6 +71,7 @@ class ViolationsStore:
     def __init__(self, url: str) -> None:
         self._address = masked(url)
         self._client = client(url, ANSWER_S)
+        self._sift = self._client.register_script(script("sift"))
 
     def close(self) -> None:
         """Gives the connections back."""
@@ -89,13 +93,11 @@ class ViolationsStore:
         Raises:
             StoreError: If Redis is away.
         """
-        if wanted.plate or wanted.camera:
-            return self._one_by_one(wanted, after, count)
-        names = _indexes(wanted)
+        groups = self._groups(wanted)
         with told("list violations", self._address):
-            streams = [self._walk(name, wanted, after, count) for name in names]
-            merged = heapq.merge(*streams, reverse=True)
-            return [mark for _, mark in zip(range(count), merged, strict=False)]
+            walked, others = self._shortest(groups, wanted)
+            streams = [self._walk(name, others, wanted, after, count) for name in walked]
+            return list(islice(heapq.merge(*streams, reverse=True), count))
 
     def count(self, wanted: Wanted) -> int:
         """How many there are; a plate or a camera is not asked for.
@@ -150,41 +152,43 @@ class ViolationsStore:
             )  # fmt: skip
         return [id.decode() for id in found]
 
-    def _walk(self, name: str, wanted: Wanted, after: Mark | None, count: int) -> Iterator[Mark]:
-        """One index from where the last page ended. Of equal times the greater id comes first, as in Redis."""
+    def _walk(
+        self, name: str, others: list[list[str]], wanted: Wanted, after: Mark | None, count: int
+    ) -> Iterator[Mark]:
+        """One index from where the last page ended: what stands in one of each group of others, too. Of equal times
+        the greater id comes first, as in Redis."""
         low, high = wanted.bounds_ms
         if after is not None and (high == "+inf" or after.ms < int(high[1:])):
             high = str(after.ms)
-        offset = 0
-        while True:
-            rows: Any = self._client.zrange(
-                name, high, low, desc=True, byscore=True, offset=offset, num=count + 1, withscores=True  # type: ignore[arg-type]
-            )  # fmt: skip
-            marks = (Mark(int(score), id.decode()) for id, score in rows)
+        skip, held = 0, json.dumps(others)
+        while high:
+            answer: Any = self._sift(keys=[name], args=[high, skip, low, count + 1, held])
+            high, skip, *rows = answer
+            marks = (Mark(int(score), id.decode()) for id, score in zip(rows[::2], rows[1::2], strict=True))
             yield from (mark for mark in marks if after is None or mark < after)
-            if len(rows) <= count:
-                return
-            offset += len(rows)
 
-    def _one_by_one(self, wanted: Wanted, after: Mark | None, count: int) -> list[Mark]:
-        """A plate has few violations, and so has a camera: each is looked at."""
-        plate = normal_plate(wanted.plate)
-        name = self._index_of_camera(wanted.camera) if wanted.camera else keys.violations_of_plate(plate)
-        found: list[Mark] = []
-        with told("list violations of a plate or a camera", self._address):
-            walk = self._walk(name, wanted, after, 500)
-            while chunk := [mark for _, mark in zip(range(500), walk, strict=False)]:
-                pipe = self._client.pipeline(transaction=False)
-                for mark in chunk:
-                    pipe.hmget(keys.event(mark.id), "district", "rule", "state", "bears")
-                for mark, (district, rule, state, bears) in zip(chunk, pipe.execute(), strict=True):
-                    if wanted.plate and (bears is None or bears.decode() != plate):
-                        continue
-                    if district is not None and _is_wanted(wanted, district, rule, state):
-                        found.append(mark)
-                if len(found) >= count:
-                    break
-        return found[:count]
+    def _groups(self, wanted: Wanted) -> list[list[str]]:
+        """Indexes; a violation that is wanted stands in one of each group."""
+        groups = [_indexes(wanted)]
+        if wanted.plate:
+            groups.append([keys.violations_of_plate(normal_plate(wanted.plate))])
+        if wanted.camera:
+            groups.append([self._index_of_camera(wanted.camera)])
+        return groups
+
+    def _shortest(self, groups: list[list[str]], wanted: Wanted) -> tuple[list[str], list[list[str]]]:
+        """The group that holds least in the time asked for, and the others: few are confirmed, of a camera with many
+        violations as well as of a district with few."""
+        if len(groups) == 1:
+            return groups[0], []
+        low, high = wanted.bounds_ms
+        pipe = self._client.pipeline(transaction=False)
+        for name in (name for group in groups for name in group):
+            pipe.zcount(name, low, high)
+        counts = iter(pipe.execute())
+        sizes = [sum(islice(counts, len(group))) for group in groups]
+        least = sizes.index(min(sizes))
+        return groups[least], [group for n, group in enumerate(groups) if n != least]
 
     def _index_of_camera(self, camera_id: str) -> str:
         """In a Redis that is older than the index of a camera's violations all of its events are looked at."""
@@ -200,11 +204,3 @@ def _indexes(wanted: Wanted) -> list[str]:
         for rule in wanted.rules or ("",)
         for state in wanted.states or ("",)
     ]
-
-
-def _is_wanted(wanted: Wanted, district: bytes, rule: bytes, state: bytes) -> bool:
-    return (
-        district.decode() in wanted.districts
-        and (not wanted.rules or rule.decode() in wanted.rules)
-        and (not wanted.states or state.decode() in wanted.states)
-    )

@@ -92,6 +92,23 @@ async def test_a_light_that_changes_often_makes_no_list_of_its_camera_s_violatio
     assert sum(each["calls"] for each in stats.values()) < 100
 
 
+async def test_the_few_that_are_asked_for_of_a_camera_with_many_are_found_without_a_look_at_each(
+    api: Any, redis_url: str
+) -> None:
+    many = [speeding(n / 10, camera="abay-1") for n in range(300)]
+    few = [speeding(n, camera="abay-1", rule="bus_lane", state="needs_review") for n in range(3)]
+    elsewhere = [speeding(n, camera="abay-2", state="needs_review") for n in range(3)]
+    api.write(*many, *few, *elsewhere)
+    held = redis.Redis.from_url(redis_url)
+    held.config_resetstat()
+    wanted = [event.id for event in reversed(few)]
+    assert [row["id"] for row in await all_pages(api, "&camera=abay-1&state=needs_review")] == wanted
+    assert [row["id"] for row in await all_pages(api, "&camera=abay-1&rule=bus_lane")] == wanted
+    assert await all_pages(api, "&camera=abay-1&state=confirmed") == []
+    stats: Any = held.info("commandstats")
+    assert sum(each["calls"] for each in stats.values()) < 100
+
+
 async def test_a_plate_is_found_by_those_who_see_plates(api: Any) -> None:
     violation = speeding(0)
     read = plate_event(violation, PlateRecord(outcome="read", text="123ABC02", confident=True, country="KZ"))
