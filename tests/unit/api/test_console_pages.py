@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from flows.domain.ruleset import RULE_KINDS
 from serve.console.routes import STATIC
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node: apt-get install nodejs")
@@ -140,6 +141,41 @@ def test_of_a_section_a_reviewer_sees_the_entry_beside_the_exit(node: Node) -> N
     assert pictures | {"/pictures/entry/gate.jpg"} <= {*told["asked"]}
     assert "truck at the exit" in told["said"]
     assert "gate-7" in told["said"]
+
+
+def test_who_gets_an_appeal_finds_its_violation_and_who_closes_what_is_left_to_close(node: Node) -> None:
+    told = node(
+        QUEUE
+        + """
+    server(({ url }) => url === "/districts" ? { items: [{ id: "esil", name: "Esil" }] } : queue({ url }));
+    const field = (name) => main.querySelectorAll("label").find((each) => each.textContent.startsWith(name))?.lastChild;
+    const choose = async (name, value) => {
+      field(name).value = value;
+      field(name).dispatchEvent(new Event("change"));
+      await pass();
+    };
+    const offers = (name) => field(name).children.map((each) => each.getAttribute("value"));
+    await go("review", { roles: ["auditor"] });
+    await pass();
+    const offered = [offers("State"), offers("Rule"), offers("District")];
+    await choose("State", "upheld");
+    await choose("Plate", "123ABC02");
+    await choose("Rule", "speeding");
+    await choose("District", "esil");
+    await choose("From", "2026-11-01T10:00");
+    const { searchParams: sent } = new URL(asked.at(-1).url, "http://here");
+    const since = new Date("2026-11-01T10:00").toISOString();
+    await go("review", { roles: ["analyst"] });
+    const narrowed = ["state", "plate", "rule", "district"].map((name) => sent.get(name));
+    tell([offered, narrowed, sent.get("since") === since, field("Plate") === undefined]);
+    """
+    )
+    (states, rules, districts), sent, since, blind = told
+    assert {"upheld", "cancelled"} < {*states}
+    assert {*rules} == {"", *RULE_KINDS} - {"abandoned_object"}
+    assert districts == ["", "esil"]
+    assert (sent, since) == (["upheld", "123ABC02", "speeding", "esil"], True)
+    assert blind, "plates are not shown to them"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import { fill, h, s, say } from "../dom.js";
 import { keysButton, once, ours, tellKeys } from "../keys.js";
 import { paged } from "../paged.js";
 import { patrolButton } from "../task.js";
-import { moment as named, number, t, when } from "../words.js";
+import { codes, moment as named, number, t, when } from "../words.js";
 import { facts, summary } from "../violation.js";
 
 // What a step is asked a reason for: nothing is granted where nobody appealed, and nobody pays what was cancelled.
@@ -18,6 +18,8 @@ const REASONS = {
 
 const FILED = ["issued", "appealed", "upheld", "cancelled", "closed"];
 const files = (me) => ["authoriser", "auditor"].some((role) => me.roles.includes(role));
+const STATES = ["detected", "in_review", "confirmed", "rejected", "issued", "appealed", "upheld", "cancelled", "held_stale_exemptions", "undecided", "closed"];
+const SEE_PLATES = ["operator", "reviewer", "authoriser", "auditor"];
 
 const LOOK_MS = 500; // what stood there for less nobody has seen: the second of two presses was meant for the one before
 
@@ -257,21 +259,33 @@ function viewer(item, shown) {
   };
 }
 
+// Whoever gets an appeal finds its violation by the plate; what was upheld or cancelled still has to be closed.
 async function table(place, context) {
-  const { signal } = context;
+  const { me, signal } = context;
   const refused = h("section");
   place.append(refused);
   refusals(refused, context).catch((error) => { if (!signal.aborted) say(error.message, true); });
-  const state = h("select", { "aria-label": t("state"), onchange: () => found.begin() },
-    h("option", { value: "" }, t("any")), ["detected", "in_review", "confirmed", "rejected", "issued", "appealed", "held_stale_exemptions", "undecided", "closed"].map((name) => h("option", { value: name }, t(name === "detected" ? "state.stands" : `state.${name}`))));
+  const again = { onchange: () => found.begin() };
+  const choice = (names, word) => h("select", again, h("option", { value: "" }, t("any")), names.map((name) => h("option", { value: name }, word(name))));
+  const asked = {
+    state: choice(STATES, (name) => t(name === "detected" ? "state.stands" : `state.${name}`)),
+    rule: choice(codes("rule").filter((name) => name !== "abandoned_object"), (name) => t(`rule.${name}`)),
+    district: choice([]),
+    plate: h("input", { maxlength: 20, autocomplete: "off", spellcheck: "false", ...again }),
+    since: h("input", { type: "datetime-local", ...again }),
+    until: h("input", { type: "datetime-local", ...again }),
+  };
+  ask("/districts", { signal }).then(({ items }) => asked.district.append(...items.map(({ id, name }) => h("option", { value: id }, name || id))), () => {}); // only a convenience
   const body = h("tbody");
   const found = paged(body, (cursor) => {
     const query = new URLSearchParams({ limit: "30" });
-    if (state.value) query.set("state", state.value);
+    for (const [name, { value }] of Object.entries(asked)) if (value) query.set(name, ["since", "until"].includes(name) ? new Date(value).toISOString() : value);
     if (cursor) query.set("cursor", cursor);
     return ask(`/violations?${query}`, { signal });
   }, row, () => h("tr", h("td", { colspan: 6 }, t("nothing_yet"))));
-  place.append(h("section", h("h2", t("history"), " ", state),
+  const field = ([name, element]) => h("label", t(name === "since" ? "from" : name), element);
+  const sees = me.roles.some((role) => SEE_PLATES.includes(role));
+  place.append(h("section", h("h2", t("history")), h("div.filters", Object.entries(asked).filter(([name]) => sees || name !== "plate").map(field)),
     h("div.scroll", h("table", h("thead", h("tr", ["time", "rule", "measured", "plate", "camera", "state"].map((k) => h("th", { scope: "col" }, t(k))))), body)), found.more));
   await found.begin();
 }
