@@ -188,15 +188,17 @@ def camera(path: str, picture: bool = False) -> Make:
     return make
 
 
-def case(path: str, body: Any = None, active: bool = False, lead: bool = False) -> Make:
-    """A search case in the district, of somebody else; active where asked for, with a lead."""
+def case(path: str, body: Any = None, active: bool = False, lead: bool = False, person: bool = False) -> Make:
+    """A search case in the district, of somebody else, for a vehicle or a person; active where asked for, with a
+    lead."""
 
     async def make(api: Any, district: str) -> Call:
         written.count += 1  # type: ignore[attr-defined]
         name, services = f"case-{written.count}", api.app.state.services  # type: ignore[attr-defined]
-        made = make_vehicle_case(id=name, cameras=(), districts=(district,), requester="somebody")
+        make_one = make_case if person else make_vehicle_case
+        made = make_one(id=name, cameras=(), districts=(district,), requester="somebody")
         made = made.model_copy(update={"steps": (made.steps[0].model_copy(update={"by": "somebody"}),)})
-        services.cases.create(made, {})
+        services.cases.create(made, {"p1": b"photo"} if person else {})
         if active or lead:
             services.cases.authorise(name, "other")
             services.cases.activate(name, "other")
@@ -373,6 +375,7 @@ WHY = {"why": "because"}
 row("GET /cases", "operator authoriser auditor", "list", case("/cases"))
 row("POST /cases", "operator", "elsewhere", new_case_in)
 row("GET /cases/{case_id}", "operator authoriser auditor", "one", case("/cases/{id}"))
+row("GET /cases/{case_id}/photos/{probe_id}", "authoriser", "one", case("/cases/{id}/photos/p1", person=True))
 row("POST /cases/{case_id}/{step}", "authoriser", "one", case("/cases/{id}/authorise", WHY | {"version": 0}))
 row(
     "PUT /cases/{case_id}/{step}",

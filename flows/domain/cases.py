@@ -321,6 +321,11 @@ class SearchCase(Config):
 # May this be searched?
 
 
+def lives(case: SearchCase, now: datetime) -> bool:
+    """Whether a case may still be searched, now or once it is authorised, even if nobody has put it away yet."""
+    return case.state in OPEN and now < case.ends_at
+
+
 def runs(case: SearchCase, now: datetime) -> bool:
     """Whether a case is active and its time is not over, even if nobody has put it away yet."""
     return case.state == "active" and now < case.ends_at

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from flows.domain import leads as life
 from flows.domain.audit import Action
-from flows.domain.cases import SYSTEM, SearchCase, covers, person, runs
+from flows.domain.cases import SYSTEM, SearchCase, covers, lives, person
 from flows.domain.errors import CaseError, ChangedMeanwhile, FieldError
 from flows.domain.events import Event
 from flows.domain.leads import Lead, LeadFound, LeadView, Reason, Suppression, deadline, view_for
@@ -247,7 +247,7 @@ class LeadStore:
         return view_for(lead, by)
 
     def crop(self, reference: str, by: str) -> bytes:
-        """A picture that a lead names (``seen_crop``, ``probe_crop``): JPEG.
+        """A picture that a lead names (``seen_crop``, ``probe_crop``), or a photo of a case that is not over: JPEG.
 
         Whoever looks is written down in the same script that finds the picture there.
         """
@@ -259,7 +259,7 @@ class LeadStore:
         if kind == "probes":
             case_id, _, probe_id = name.partition("/")
             case, _ = self._case(case_id)
-            if case is None or not runs(case, self._ledger.now()):
+            if case is None or not lives(case, self._ledger.now()):
                 raise FieldError(
                     "crop", "a picture that is kept", repr(probe_id), "photos go with their case"
                 )

@@ -21,6 +21,7 @@ from serve.api.scopes.searches import Searches, Waiting
 router = APIRouter(tags=["searches"])
 Scope = Annotated[Searches, scoped(Searches)]
 CaseId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+ProbeId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["p1"])]
 LeadId = Annotated[str, Path(pattern=r"^[0-9a-zA-Z-]{1,64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 PHOTOS_BYTES = 16 * 1024 * 1024
@@ -227,6 +228,17 @@ def case(scope: Scope, case_id: CaseId) -> CaseShown:
     """All of a case. That you have seen it is written down."""
     found = scope.view(case_id)
     return CaseShown(**found.model_dump(), unsearched=scope.unsearched().get(case_id, ""))
+
+
+@router.get(
+    "/cases/{case_id}/photos/{probe_id}",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, **described(404)},
+)
+@may("authoriser")
+def photo(scope: Scope, case_id: CaseId, probe_id: ProbeId) -> Response:
+    """A photo of whom a case is about, for whoever says if the search is lawful. That you look is written down."""
+    return Response(scope.photo(case_id, probe_id), media_type="image/jpeg")
 
 
 @router.post("/cases/{case_id}/{step}", responses=described(404, 409))

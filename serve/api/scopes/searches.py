@@ -190,7 +190,18 @@ class Searches:
             Problem: 404 if it is none of theirs, or was removed.
         """
         lead = self._theirs.lead(lead_id)
-        reference = lead.seen_crop if which == "seen" else lead.probe_crop
+        return self._picture(lead.seen_crop if which == "seen" else lead.probe_crop)
+
+    def photo(self, case_id: str, probe_id: str) -> bytes:
+        """A photo of whom a case is about, until it is over: JPEG.
+
+        Raises:
+            Problem: 404 if it is none of theirs, or was removed.
+        """
+        self._theirs.case(case_id)
+        return self._picture(f"probes/{case_id}/{probe_id}")
+
+    def _picture(self, reference: str) -> bytes:
         removed = Problem(404, "the picture was removed")
         if not reference:
             raise removed

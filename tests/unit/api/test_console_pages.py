@@ -764,6 +764,57 @@ def test_whoever_goes_by_keys_stays_where_they_are_when_a_page_is_drawn_anew(nod
     assert told == [True, True], "what has gone is not followed by its neighbour"
 
 
+def test_whoever_authorises_a_search_sees_all_that_they_say_yes_to_and_who_said_it_before(node: Node) -> None:
+    told = node(
+        CASES
+        + """
+    const asks = { ...found(), urgent: true, registration: "R-1", impact_assessment: "DPIA-7", alert_radius_m: 1500,
+      target: { kind: "person", name: "A. B.", probes: ["p1", "p2"] },
+      last_seen: { latitude: 51.1, longitude: 71.4, at: "2026-11-27T08:00:00Z", radius_m: 400 },
+      steps: [{ deed: "created", by: "asel", at: "2026-11-27T09:00:00Z", why: "" },
+              { deed: "activated", by: "dana", at: "2026-11-27T09:30:00Z", why: "the child is five" }] };
+    server(({ url }) => url === "/cases/c1" ? asks : {});
+    const photos = () => asked.filter(({ url }) => url.startsWith("/cases/c1/photos")).map(({ url }) => url);
+    await go("searches", { roles: ["operator"] }, "c1");
+    await pass(100);
+    const unseen = photos().length;
+    await go("searches", { roles: ["authoriser"] }, "c1");
+    await pass(100);
+    tell([unseen, photos(), main.textContent]);
+    """
+    )
+    unseen, photos, text = told
+    assert (unseen, photos) == (0, ["/cases/c1/photos/p1", "/cases/c1/photos/p2"])
+    asked = ("Urgent", "R-1", "DPIA-7", "1.5 km", "51.10000, 71.40000", "400 m")
+    assert [word for word in (*asked, "search begun", "dana", "the child is five") if word not in text] == []
+
+
+def test_a_search_is_asked_for_from_where_somebody_was_seen_last_and_on_single_cameras(node: Node) -> None:
+    told = node("""
+    server(({ method }) => method === "POST" ? { id: "c1" } : { items: [], stopped: "" });
+    await go("searches", { roles: ["operator"] });
+    button("New case").click();
+    const form = main.querySelector("form");
+    const set = (name, value) => { form.querySelector(`input[name=${name}]`).value = value; };
+    set("plate", "123ABC02");
+    set("districts", "");
+    set("cameras", "gate-1, gate-2");
+    form.submit();
+    await pass(100);
+    set("latitude", "51.1");
+    set("longitude", "71.4");
+    set("seen_at", "2026-11-27T08:00");
+    form.submit();
+    await pass(100);
+    const at = new Date("2026-11-27T08:00").toISOString();
+    const [first, second] = posts().map(({ body }) => body);
+    tell([first.cameras, first.districts, "last_seen" in first, second.last_seen, at]);
+    """)
+    cameras, districts, told_at_first, seen, at = told
+    assert (cameras, districts, told_at_first) == (["gate-1", "gate-2"], [], False)
+    assert seen == {"latitude": 51.1, "longitude": 71.4, "at": at, "radius_m": 500}
+
+
 def test_a_case_that_is_created_twice_is_one(node: Node) -> None:
     told = node("""
     let come;

@@ -137,6 +137,21 @@ async def test_who_asks_for_a_search_does_not_authorise_it(api: Any) -> None:
     assert (await api.post("/cases", incomplete, "operator")).status_code == 422
 
 
+async def test_who_authorises_a_search_sees_whom_it_is_for_and_that_is_written_down(api: Any) -> None:
+    services = api.app.state.services
+    services.cases.create(make_case(cameras=(), districts=("esil",)), {"p1": b"photo"})
+    path = "/cases/case-1/photos/p1"
+    seen = await api.get(path, "authoriser", sub="bolat")
+    assert (seen.status_code, seen.content, seen.headers["content-type"]) == (200, b"photo", "image/jpeg")
+    assert (await api.get("/cases/case-1/photos/p2", "authoriser")).status_code == 404
+    assert (await api.get(path, "authoriser", districts=["almaly"])).status_code == 404
+    log = (await api.get("/audit", "auditor")).json()["items"]
+    looks = [(e["who"], e["case"], e["subject"]) for e in log if e["action"] == "probe.viewed"]
+    assert looks == [("bolat", "case-1", "p1")]
+    services.cases.reject("case-1", "bolat", "no ground")
+    assert (await api.get(path, "authoriser", sub="bolat")).status_code == 404
+
+
 async def test_all_that_a_search_lacks_is_named_at_once(api: Any) -> None:
     asked = (await access.new_case_in(api, "esil")).body
     answer = await api.post("/cases", asked | {"districts": [], "registration": ""}, "operator")

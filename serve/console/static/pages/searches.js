@@ -4,7 +4,7 @@ import { ask, post, put, shelf } from "../api.js";
 import { fill, h, say } from "../dom.js";
 import { why } from "../dialog.js";
 import { patrolButton } from "../task.js";
-import { number, t, when } from "../words.js";
+import { degrees, metres, number, t, when } from "../words.js";
 
 export async function open(main, { me, rest, signal }) {
   const [id] = rest;
@@ -58,17 +58,31 @@ async function one(main, id, context) {
   const target = found.target.kind === "vehicle" ? h("span.plate", found.target.plate) : h("b", found.target.name);
   const routed = found.target.kind === "vehicle" && found.steps.some((step) => step.deed === "activated");
   const leads = h("section");
+  const seen = found.last_seen;
+  const photos = authoriser && alive && found.target.kind === "person" ? found.target.probes.map((probe) => photo(id, probe, context)) : [];
+  const given = (key, value) => value && [h("dt", t(key)), h("dd", value)];
   fill(main,
-    h("h1", h("a", { href: "#/searches" }, t("searches")), " / ", id, h(`span.pill.${found.state}`, t(`state.${found.state}`)), h("span.grow"),
+    h("h1", h("a", { href: "#/searches" }, t("searches")), " / ", id, h(`span.pill.${found.state}`, t(`state.${found.state}`)), found.urgent && h("span.pill.reconnecting", t("urgent")), h("span.grow"),
       buttons.map(([name, send, kind]) => h(`button${kind && "." + kind}`, { onclick: () => step(name, send) }, t(name)))),
     found.unsearched && h("p.banner", { role: "alert" }, t("unsearched"), ": ", found.unsearched),
     h("dl.facts", h("dt", t("purpose")), h("dd", t(`purpose.${found.purpose}`)), h("dt", t(found.target.kind)), h("dd", target),
       h("dt", t("law")), h("dd", `${found.basis.law}, ${found.basis.document}`), h("dt", t("who")), h("dd", found.requester),
       h("dt", t("place")), h("dd", [...found.districts, ...found.cameras].join(", ")),
       h("dt", t("time")), h("dd", `${when(found.window.begins_at)} – ${when(found.window.ends_at)}`),
+      given("registration", found.registration), given("impact_assessment", found.impact_assessment), given("field.alert_radius_m", metres(found.alert_radius_m)),
+      given("field.last_seen", seen && `${degrees(seen)} ± ${metres(seen.radius_m)}, ${when(seen.at)}`),
       routed && [h("dt", t("route")), h("dd", h("a", { href: `/api/v1/cases/${id}/route`, download: `${id}.geojson` }, `${id}.geojson`))]),
+    photos.length > 0 && h("div.pair", photos),
+    h("section", h("h2", t("audit")), h("ol.log", found.steps.map((made) => h("li", h("b", t(`action.case.${made.deed}`)), " ", made.by, " ", h("small", when(made.at), " ", made.why || ""))))),
     leads);
   if (found.target.kind === "person" && !["draft", "rejected", "expired"].includes(found.state)) await showLeads(leads, id, context);
+}
+
+// Whoever says whether a search is lawful sees whom it is for; each look is written down.
+function photo(id, probe, { faces }) {
+  const image = h("img", { alt: t("probe") });
+  faces.picture(`/api/v1/cases/${id}/photos/${probe}`).then((url) => { image.src = url; }, () => {});
+  return h("figure", image, h("figcaption", t("probe")));
 }
 
 async function showLeads(place, id, context) {
@@ -117,11 +131,15 @@ function draft(main, context) {
     labelled("law", input("law", { required: true })), labelled("document", input("document", { required: true })),
     labelled("person", input("person")), labelled("photos", input("photos", { type: "file", accept: "image/jpeg,image/png", multiple: true })),
     labelled("plate", input("plate")),
-    labelled("districts", input("districts", { required: true, value: context.me.districts.filter((d) => d !== "*").join(", ") })),
+    labelled("districts", input("districts", { value: context.me.districts.filter((d) => d !== "*").join(", ") })),
+    labelled("cameras", input("cameras")),
     labelled("from", input("from", { type: "datetime-local", required: true, value: local(now) })),
     labelled("until", input("until", { type: "datetime-local", required: true, value: local(new Date(now.getTime() + 86400e3)) })),
     labelled("radius_m", input("radius", { type: "number", min: 1, value: 1000 })),
     labelled("registration", input("registration")), labelled("impact_assessment", input("impact_assessment")),
+    h("fieldset", h("legend", t("field.last_seen")),
+      h("label", t("field.latitude"), input("latitude", { type: "number", step: "any", min: -90, max: 90 })), h("label", t("field.longitude"), input("longitude", { type: "number", step: "any", min: -180, max: 180 })),
+      labelled("time", input("seen_at", { type: "datetime-local" })), labelled("radius_m", input("seen_radius", { type: "number", min: 1, value: 500 }))),
     h("label.check", input("urgent", { type: "checkbox" }), t("urgent")),
     h("p.bad", { role: "alert", hidden: true }),
     h("div.steps", h("button", { type: "button", onclick: () => list(main, context) }, t("cancel")), h("button.good", t("create"))));
@@ -147,13 +165,17 @@ function draft(main, context) {
       place.textContent = why;
     };
     if (!data.get("plate").trim() && !(data.get("person").trim() && n)) return refuse(t("whom_needed"));
-    const iso = (name) => new Date(data.get(name)).toISOString();
+    const iso = (name) => (data.get(name) ? new Date(data.get(name)).toISOString() : undefined);
+    const amount = (name) => (data.get(name) ? Number(data.get(name)) : undefined);
+    const names = (name) => data.get(name).split(/[\s,]+/).filter(Boolean);
+    const seen = { latitude: amount("latitude"), longitude: amount("longitude"), at: iso("seen_at") }; // of which the API says what is missing
     try {
       const body = {
         purpose: data.get("purpose"), basis: { law: data.get("law"), document: data.get("document") }, person: data.get("person"), photos, plate: data.get("plate"),
-        districts: data.get("districts").split(/[\s,]+/).filter(Boolean), window: { begins_at: iso("from"), ends_at: iso("until") }, expires_at: iso("until"),
+        districts: names("districts"), cameras: names("cameras"), window: { begins_at: iso("from"), ends_at: iso("until") }, expires_at: iso("until"),
         alert_radius_m: Number(data.get("radius")), urgent: data.get("urgent") === "on", registration: data.get("registration"), impact_assessment: data.get("impact_assessment"),
       };
+      if (Object.values(seen).some((part) => part !== undefined)) body.last_seen = { ...seen, radius_m: amount("seen_radius") };
       if (asked !== JSON.stringify(body)) [asked, key] = [JSON.stringify(body), crypto.randomUUID()];
       const made = await ask("/cases", { method: "POST", body, key });
       if (!context.signal.aborted) location.hash = `#/searches/${made.id}`;
