@@ -27,6 +27,7 @@ export async function open(main, context) {
   const [id] = context.rest;
   if (id) return one(main, await ask(`/violations/${id}`, { signal: context.signal }), context);
   if (context.me.roles.includes("reviewer")) return start(main, context);
+  fill(main, h("h1", t("review")));
   return table(main, context);
 }
 

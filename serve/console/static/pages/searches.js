@@ -72,7 +72,7 @@ async function one(main, id, context) {
       given("registration", found.registration), given("impact_assessment", found.impact_assessment), given("field.alert_radius_m", metres(found.alert_radius_m)),
       given("field.last_seen", seen && `${degrees(seen)} ± ${metres(seen.radius_m)}, ${when(seen.at)}`),
       routed && [h("dt", t("route")), h("dd", h("a", { href: `/api/v1/cases/${id}/route`, download: `${id}.geojson` }, `${id}.geojson`))]),
-    photos.length > 0 && h("div.pair", photos),
+    photos.length > 0 && h("div.photos", photos),
     h("section", h("h2", t("audit")), h("ol.log", found.steps.map((made) => h("li", h("b", t(`action.case.${made.deed}`)), " ", made.by, " ", h("small", when(made.at), " ", made.why || ""))))),
     leads);
   if (found.target.kind === "person" && !["draft", "rejected", "expired"].includes(found.state)) await showLeads(leads, id, context);
