@@ -153,7 +153,7 @@ def test_whoever_signs_in_next_is_shown_no_picture_that_they_did_not_ask_for(tmp
 
 
 def test_every_word_that_a_page_says_is_there_in_three_languages() -> None:
-    words = (STATIC / "words.js").read_text(encoding="utf-8")
+    words = "".join((STATIC / name).read_text(encoding="utf-8") for name in ("words.js", "codes.js"))
     table = dict(re.findall(r'^  "?([\w.]+)"?: (\[.*\]),$', words, re.MULTILINE))
     assert len(table) > 100
     for key, row in table.items():
