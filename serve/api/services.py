@@ -195,6 +195,7 @@ class Services:
         self._tasks.append(asyncio.create_task(repeat("reports", self.work.work, DELIVER_S)))
         self._tasks.append(asyncio.create_task(repeat("old reports", self.reception.forget, FORGET_S)))
         self._tasks.append(asyncio.create_task(repeat("patrols' tasks", self.sweep_tasks, FORGET_S)))
+        self._tasks.append(asyncio.create_task(repeat("searches", self.cases.sweep, FORGET_S)))
         self._tasks.append(asyncio.create_task(repeat("audit log", self.seal, SEAL_S)))
 
     def release_claims(self) -> int:

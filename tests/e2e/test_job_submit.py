@@ -23,6 +23,7 @@ import pytest
 from cluster.demo.cameras import CAMERAS, Clip
 from cluster.demo.clips import PACKAGED
 from cluster.sitewriter import write_site
+from flows.domain.events import DECISION
 from flows.evaluation.events import read_events
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +132,7 @@ def test_the_live_job_runs_on_a_cluster(cluster: Cluster, tmp_path: Path) -> Non
     status = json.loads(summary.read_text())["cameras"][CAMERA.id]
     assert status["state"] == "ended"
     assert status["frames_read"] == len(CLIP.truth.frames)
-    found = read_events(events)
+    found = [event for event in read_events(events) if event.type != DECISION]  # clips may be too short
     assert Counter(e.type for e in found) == status["events"]
     assert {e.camera_id for e in found} <= {CAMERA.id}
 

@@ -12,6 +12,7 @@ from apiclient import config_for, running
 from searching import make_vehicle_case
 
 from flows.casework.auditing import Seals
+from flows.store import keys
 from flows.store.audit import AuditStore
 from flows.store.cases import CaseStore
 from flows.store.ledger import utc_now
@@ -51,6 +52,22 @@ async def test_a_redis_that_is_older_than_its_seals_is_searched_by_nobody(
     assert "Redis came back older than its seals" in cases.stopped()
     assert cases.active().cases == ()
     cases.close_connections()
+
+
+async def test_what_a_search_must_lose_goes_though_no_job_runs_and_nobody_asks(
+    redis_url: str, tmp_path: Path, routes: Any
+) -> None:
+    """A confirmed lead's face is kept until its time is over, and somebody has to look at the clock then."""
+    client = redis.Redis.from_url(redis_url)
+    client.hset(keys.lead("lead-1"), mapping={"state": "confirmed", "template": "a face"})
+    client.zadd(keys.LEADS_DUE, {"case-1/lead-1": 1})
+    async with running(config_for(redis_url, tmp_path), routes):
+        for _ in range(200):
+            if not client.hexists(keys.lead("lead-1"), "template"):
+                break
+            await asyncio.sleep(0.01)
+    assert client.hgetall(keys.lead("lead-1")) == {b"state": b"confirmed"}
+    client.close()
 
 
 def came_back_older(url: str, seals: Seals) -> None:
