@@ -194,10 +194,6 @@ class Sender:
             self._hooks.settle(hook.id, delivery)
             if why and delivery.dead:  # once each, one a round: what is new does not wait for them
                 break
-            if (
-                why and delivery.dead
-            ):  # once each, and no faster than rounds come; what is new does not wait for them
-                break
             self._settled, failures = self._settled + 1, 0
 
     async def _send(self, hook: Webhook, delivery: Delivery) -> str:

@@ -90,9 +90,11 @@ class Present:
         return now
 
     def _last_known(self, now: datetime) -> datetime:
-        """The present, or when a process last knew it, where that is too long ago to be believed at once."""
+        """The present, or when a process last knew it, where that is too long ago to be believed at once; where others
+        doubt, whoever starts doubts with them, and does not undo their day."""
         held = self._noted(keys.PRESENT)
-        return held if held is not None and now - held > AWAY else now
+        most = AWAY if self._noted(keys.PRESENT_DOUBTED) is None else APART
+        return held if held is not None and now - held > most else now
 
     def _others_believe(self, believed: datetime, now: datetime) -> bool:
         """Whether another process has: of several the first takes the note of the doubt away, after its day."""

@@ -6,7 +6,12 @@
 -- score costs nothing; to skip all rows that were seen costs more than to read them.
 local high, skip, low, most = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local groups = cjson.decode(ARGV[5])
-local STEP, STEPS = 500, 10 -- a few milliseconds at most, in which Redis serves nobody else; then it is asked again
+local names = 1
+for _, group in ipairs(groups) do names = names + #group end
+-- A few milliseconds at most, in which Redis serves nobody else; then it is asked again. Each row is looked for under
+-- each name.
+local STEP, LOOKS = 500, 10000
+local STEPS = math.max(1, math.floor(LOOKS / STEP / names))
 
 -- For each id whether one of these indexes holds it.
 local function held(names, ids)

@@ -366,9 +366,9 @@ export const measure = (name) => t(`measured.${name}`);
 export const moment = (name) => t(`moment.${name.replace(/-\d+$/, "")}`) + (name.match(/-\d+$/)?.[0].replace("-", " ") || "");
 export const metres = (value) => (value < 1000 ? `${number(value)} ${unit("m")}` : `${number(value / 1000, 1)} ${unit("km")}`);
 
-// Degrees are written with a point everywhere: with a comma between them, commas within would make four numbers.
 // The codes of a family that have words: codes("rule").
 export const codes = (family) => Object.keys(WORDS).filter((key) => key.startsWith(`${family}.`)).map((key) => key.slice(family.length + 1));
+// Degrees are written with a point everywhere: with a comma between them, commas within would make four numbers.
 export const degrees = ({ latitude, longitude }) => `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
 
 export const when = (at) => new Date(at).toLocaleString(written(), { dateStyle: "short", timeStyle: "medium", hour12: false });

@@ -156,6 +156,22 @@ def test_whichever_of_several_processes_starts_with_a_clock_far_ahead_waits(mach
         assert not machine.knows()
 
 
+def test_a_process_that_starts_beside_one_that_doubts_does_not_undo_its_day(machine: Machine) -> None:
+    """Away for two days, a machine that starts is believed at once; not while another knows better."""
+    assert machine.knows()
+    first = machine.present
+    machine.wall.at += 2 * DAY
+    assert not machine.knows()
+    machine.start()
+    assert not machine.knows()
+    second, machine.present = machine.present, first
+    assert not machine.knows()
+    machine.passes(LASTING)
+    assert machine.knows()
+    machine.present = second
+    assert machine.knows()
+
+
 def test_that_another_believes_a_leap_says_nothing_of_the_next(machine: Machine) -> None:
     assert machine.knows()
     first = machine.present
