@@ -162,7 +162,7 @@ def test_who_comes_to_a_stand_is_pinned_until_it_is_reported_or_has_left() -> No
     rule = Watched(config, road(config, zones={"kerb": rect(2.4, 15, 5.4, 40)}, eye=driving.camera()))
     leaves = Drive(2, ((0, 3.9, 20), (9, 3.9, 20), (14, 3.9, 60)))
     elsewhere = parked(3, x=-3.0, y=25, s=(0, 40))
-    events = tell(rule, [parked(1, x=3.9, y=28, s=(2, 40)), leaves, elsewhere], hz=5.0, eye=driving.camera())
+    events = tell(rule, [parked(1, x=3.9, y=36, s=(2, 40)), leaves, elsewhere], hz=5.0, eye=driving.camera())
     (event,) = [e for e in events if e.type.startswith("dome.violation")]
     first = Violation.model_validate(
         {k: v for k, v in event.data.items() if k in Violation.model_fields}
@@ -220,7 +220,7 @@ async def test_evidence_hears_of_an_event_before_its_pins_are_let_go() -> None:
         return [event] if frame.index == 2 else []
 
     pipeline: Any = SimpleNamespace(
-        camera=SimpleNamespace(live=False, id="c", name="", district="d", latitude=None, longitude=None, rules=()),
+        camera=SimpleNamespace(live=False, id="c", name="", district="d", latitude=None, longitude=None, rules=(), read_plates=False),
         lag_frames=4, counts=Counts(), pins=book, watch=None,
         admit=lambda _: Admission(True, "reported"), step=step, close=list, refusals=dict,
         unfit=tuple, problem="",

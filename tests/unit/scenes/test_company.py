@@ -59,7 +59,10 @@ def rounded(value: Any) -> Any:
 @pytest.mark.parametrize(("kind", "seed"), ALONE)
 def test_without_company_scenes_are_what_they_were(kind: str, seed: int) -> None:
     scene = scenes.build(kind, seed, fps=1.0, width_px=320, height_px=180, duration_s=16.0)
-    text = json.dumps(rounded(scene.truth().model_dump(mode="json")), sort_keys=True)
+    truth = scene.truth().model_dump(mode="json")
+    for rule in truth["rules"]:
+        rule.pop("overtaking", None)  # came later; the bench says it itself
+    text = json.dumps(rounded(truth), sort_keys=True)
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == ALONE[kind, seed]
 
 
