@@ -220,7 +220,9 @@ async def test_evidence_hears_of_an_event_before_its_pins_are_let_go() -> None:
         return [event] if frame.index == 2 else []
 
     pipeline: Any = SimpleNamespace(
-        camera=SimpleNamespace(live=False, id="c", name="", district="d", latitude=None, longitude=None, rules=(), read_plates=False),
+        camera=SimpleNamespace(
+            live=False, id="c", name="", district="d", latitude=None, longitude=None, rules=(), read_plates=False
+        ),
         lag_frames=4, counts=Counts(), pins=book, watch=None,
         admit=lambda _: Admission(True, "reported"), step=step, close=list, refusals=dict,
         unfit=tuple, problem="",
