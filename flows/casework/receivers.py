@@ -12,15 +12,17 @@ from typing import Final
 import httpx
 
 from flows.domain.errors import FieldError
-from flows.domain.filing import Filing, Receiver, ReceiverAway, ReceiverRefuses
+from flows.domain.filing import Filing, Receiver, ReceiverAway, ReceiverBars, ReceiverRefuses
 from flows.domain.masking import masked
 
 ANSWER_S: Final = 10.0
 """Proceedings that take longer are taken for away; the filing is sent again and taken once."""
 SIGNATURE: Final = "Dome-Signature"
 FINAL: Final = (400, 413, 422)
-"""Answers that are about the filing itself. A wrong key or path (401, 403, 404, 405), or a gateway while what is behind
-it is deployed, is about the way there: it is put right, and nothing may be lost until then."""
+"""Answers that are about the filing itself. A wrong key (401), or a gateway while what is behind it is deployed, is
+about the way there: it is put right, and nothing may be lost until then."""
+BARRED: Final = (403, 404, 405, 410)
+"""Answers that may be about either: a wrong path, or one district that is not served, a case that is not known."""
 
 
 class FolderReceiver:
@@ -57,7 +59,7 @@ class FolderReceiver:
 
 class HttpReceiver:
     """POSTs each filing with its key as ``Idempotency-Key``; 2xx and 409 (it has that key) are taken,
-    400, 413 and 422 refused, and all else is tried again.
+    400, 413 and 422 refused, and all else is tried again; 403, 404, 405 and 410 for some days.
 
     Args:
         url: Where to.
@@ -84,7 +86,9 @@ class HttpReceiver:
         if answer.status_code == 409:
             return "had it"
         said = f"{masked(self._url)}: {answer.status_code} {answer.text[:200]}"
-        raise ReceiverRefuses(said) if answer.status_code in FINAL else ReceiverAway(said)
+        if answer.status_code in FINAL:
+            raise ReceiverRefuses(said)
+        raise ReceiverBars(said) if answer.status_code in BARRED else ReceiverAway(said)
 
 
 def receiver_for(address: str, key: str = "") -> Receiver | None:

@@ -73,6 +73,7 @@ class Receipt(BaseModel):
         at: When.
         attempts: How often it was sent.
         answer: What the receiver said.
+        barred_at: When it first met a :class:`ReceiverBars`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -85,10 +86,15 @@ class Receipt(BaseModel):
     at: AwareDatetime | None = None
     attempts: int = 0
     answer: str = ""
+    barred_at: AwareDatetime | None = None
 
 
 class ReceiverAway(DomeError):
     """The proceedings do not answer now; the same filing may be sent again."""
+
+
+class ReceiverBars(ReceiverAway):
+    """The proceedings answer that this does not go there: the way is wrong or, where that lasts, the filing."""
 
 
 class ReceiverRefuses(DomeError):
@@ -103,6 +109,7 @@ class Receiver(Protocol):
 
         Raises:
             ReceiverAway: If it may or may not have it; send it again.
+            ReceiverBars: If it has not, and its way there may be at fault; send it again for some days.
             ReceiverRefuses: If it will not have it.
         """
         ...

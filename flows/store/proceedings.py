@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 from flows.casework.adjudication import Decision
@@ -53,17 +54,22 @@ class ProceedingsStore:
         with told("take a turn", self._ledger.address):
             return self._turn.mine()
 
-    def waiting(self, count: int = 100) -> list[tuple[str, Filing | None]]:
-        """What waits, the oldest first: its place, and the filing; None if its violation is gone.
-
-        Args:
-            count: Most filings.
+    def waiting(self) -> Iterator[tuple[str, str, str]]:
+        """All that waits, the oldest first: its place, its violation, and its decision's id.
 
         Raises:
             StoreError: If Redis is away.
         """
-        wanted = itertools.islice(self._wanted(None, count), count)
-        return [(place, self._filing(fields)) for place, fields in wanted]
+        return ((place, row["violation"], row["decision"]) for place, row in self._wanted(None, STEP))
+
+    def barred_at(self, violation_id: str, key: str) -> datetime | None:
+        """When a filing was first barred, as it was noted.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        known = self._receipt(violation_id, key)
+        return None if known is None else known[0].barred_at
 
     def pending(self, count: int = 100, within: Collection[str] | None = None) -> list[Receipt]:
         """How it goes with what waits, the oldest first.
@@ -208,13 +214,18 @@ class ProceedingsStore:
             text: Any = self._redis.hget(keys.filings(violation_id), key)
         return None if text is None else (Receipt.model_validate_json(text), text.decode())
 
-    def _filing(self, named: dict[str, str]) -> Filing | None:
-        entry, decided = self._results.event(named["violation"]), self._results.event(named["decision"])
+    def filing(self, violation_id: str, key: str) -> Filing | None:
+        """A filing that waits; None if its violation is gone.
+
+        Raises:
+            StoreError: If Redis is away.
+        """
+        entry, decided = self._results.event(violation_id), self._results.event(key)
         if entry is None or decided is None:
             return None
         decision = Decision.model_validate(decided.event.data)
-        before = [Decision.model_validate(e.data) for e in self._results.decisions(named["violation"])]
-        return filing_of(entry, named["decision"], decision, before)
+        before = [Decision.model_validate(e.data) for e in self._results.decisions(violation_id)]
+        return filing_of(entry, key, decision, before)
 
 
 def _as_it_was(receipt: Receipt, text: str) -> tuple[list[str], str | None]:

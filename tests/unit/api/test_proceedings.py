@@ -14,12 +14,12 @@ import pytest
 import redis
 from apiclient import AT, speeding, write
 
-from flows.casework.proceedings import REFUSALS, Courier
+from flows.casework.proceedings import BARRED_FOR, REFUSALS, Courier
 from flows.casework.receivers import FolderReceiver, HttpReceiver, receiver_for
 from flows.casework.review import step
 from flows.domain.errors import FieldError, StoreError
 from flows.domain.events import Event
-from flows.domain.filing import Filing, Receipt, ReceiverAway, ReceiverRefuses
+from flows.domain.filing import Filing, Receipt, ReceiverAway, ReceiverBars, ReceiverRefuses
 from flows.domain.people import ROLES, Person
 from flows.domain.plates import PlateRecord, plate_event
 from flows.domain.review import Action, StepRefused
@@ -271,6 +271,61 @@ def test_a_wrong_key_or_a_gateway_that_is_being_changed_costs_no_filing(bureau: 
     assert [r.state for r in bureau.store.receipts(made.id)] == ["delivered"]
 
 
+def test_what_is_barred_for_a_week_is_put_aside_whoever_restarts_and_what_comes_after_it_is_sent(
+    bureau: Bureau,
+) -> None:
+    made = bureau.issued(0)
+    bureau.take(made, "cancel")
+
+    def unknown(filing: Filing, taken: bool) -> None:
+        if filing.action == "issue":
+            raise ReceiverBars("404 no such case")
+
+    bureau.receiver.fault = unknown
+    began = bureau.now
+    for _ in range(30):
+        bureau.restart()
+        bureau.courier.deliver()
+        if bureau.store.length() < 2:
+            break
+        bureau.now += timedelta(hours=12)
+    assert bureau.now - began == BARRED_FOR
+    assert [r.state for r in bureau.store.receipts(made.id)] == ["refused", "delivered"]
+    assert bureau.receiver.actions == [(made.id, "withdraw")]
+
+
+def test_who_is_not_reached_for_a_week_is_not_barred_by_one_answer(bureau: Bureau) -> None:
+    made = bureau.issued(0)
+    answers: list[type[ReceiverAway]] = [ReceiverAway]
+
+    def away(filing: Filing, taken: bool) -> None:
+        raise answers[0]("away")
+
+    bureau.receiver.fault = away
+    bureau.courier.deliver()
+    bureau.now += 2 * BARRED_FOR
+    answers[0] = ReceiverBars
+    bureau.courier.deliver()
+    assert [r.state for r in bureau.store.receipts(made.id)] == ["waiting"]
+
+
+def test_however_many_are_in_trouble_what_waits_behind_them_is_sent(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.store.proceedings.STEP", 2)
+    made = [bureau.issued(n) for n in range(5)]
+    bureau.take(made[0], "cancel")
+
+    def barred(filing: Filing, taken: bool) -> None:
+        if filing.violation != made[4].id:
+            raise ReceiverAway("down")
+
+    bureau.receiver.fault = barred
+    assert bureau.courier.deliver() == 1
+    assert bureau.receiver.actions == [(made[4].id, "issue")]
+    assert len(bureau.receiver.asked) == 5, "a withdrawal waits for what it withdraws, also pages later"
+
+
 @pytest.mark.slow
 def test_a_violation_knows_its_filings_without_a_walk_through_the_outbox(
     bureau: Bureau, monkeypatch: pytest.MonkeyPatch
@@ -285,9 +340,8 @@ def test_a_violation_knows_its_filings_without_a_walk_through_the_outbox(
         away.setattr(bureau.store._redis, "xrange", None)
         assert states() == [("issue", "waiting"), ("withdraw", "waiting")]
         assert [r.district for r in bureau.store.receipts(others[0].id)] == ["esil"]
-    (*_, (place, filing), _) = bureau.store.waiting()
-    assert filing is not None
-    bureau.store.settle(place, Receipt(key=filing.key, violation=made.id, action="issue", state="delivered"))
+    (*_, (place, _, key), _) = bureau.store.waiting()
+    bureau.store.settle(place, Receipt(key=key, violation=made.id, action="issue", state="delivered"))
     assert states() == [("issue", "delivered"), ("withdraw", "waiting")]
     bureau.courier.deliver()
     assert states() == [("issue", "delivered"), ("withdraw", "delivered")]
@@ -335,7 +389,7 @@ def test_a_folder_takes_each_key_once_also_when_it_was_taken_away(tmp_path: Path
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [(201, "201"), (409, "had it"), (503, ReceiverAway), (429, ReceiverAway), (302, ReceiverAway),
-     (401, ReceiverAway), (403, ReceiverAway), (404, ReceiverAway), (405, ReceiverAway),
+     (401, ReceiverAway), (403, ReceiverBars), (404, ReceiverBars), (405, ReceiverBars), (410, ReceiverBars),
      (400, ReceiverRefuses), (413, ReceiverRefuses), (422, ReceiverRefuses)],
 )  # fmt: skip
 def test_an_address_answers_by_its_status(status: int, outcome: Any) -> None:
@@ -350,8 +404,9 @@ def test_an_address_answers_by_its_status(status: int, outcome: Any) -> None:
     if isinstance(outcome, str):
         assert receiver.deliver(filing()) == outcome
     else:
-        with pytest.raises(outcome):
+        with pytest.raises(outcome) as met:
             receiver.deliver(filing())
+        assert met.type is outcome
     assert seen[0].headers["idempotency-key"] == "k1"
     assert seen[0].headers["dome-signature"].startswith("sha256=")
 
