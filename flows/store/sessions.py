@@ -19,13 +19,17 @@ from flows.store.connection import client, told
 from flows.store.vault import Vault
 
 ID_BYTES: Final = 32
+REST_S: Final = 15
+"""A turn that came to nothing (an issuer is away, a process died, Redis was lost) keeps others away for so long: a
+token is renewed early enough for some of them."""
 TURN_S: Final = 120
-"""How long one process may be renewing a session's tokens. Longer than all that it may wait for, about 110 s: an
-issuer's settings and its answer (each has 5 s to connect, for a place, to send and to answer), its keys, another's
-fetching of either, and Redis (20 s to write what came)."""
+"""How long one process may be asking an issuer for a session's tokens. Longer than all that it may wait for, about 110
+s: an issuer's settings and its answer (each has 5 s to connect, for a place, to send and to answer), its keys,
+another's fetching of either, and Redis (20 s to write what came)."""
 
 _END: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('EXPIRE', KEYS[1], ARGV[2]) end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 
 
@@ -83,7 +87,7 @@ class SessionStore:
             return _opened(session, self._client.getdel(_key(session)))
 
     def take_turn(self, session: str) -> str:
-        """Our turn to renew its tokens: an issuer may take a refresh token once only.
+        """Our turn to renew its tokens, for :data:`REST_S`: an issuer may take a refresh token once only.
 
         Returns:
             The turn, for :meth:`end_turn`; empty while another has it.
@@ -93,17 +97,17 @@ class SessionStore:
         """
         turn = secrets.token_hex(8)
         with told("renew a session", "Redis"):
-            taken = self._client.set(_key(session, "turn"), turn, nx=True, ex=TURN_S)
+            taken = self._client.set(_key(session, "turn"), turn, nx=True, ex=REST_S)
         return turn if taken else ""
 
-    def end_turn(self, session: str, turn: str, after_s: int = 0) -> None:
-        """Ends a turn, now or after some seconds; one that has lapsed may be another's by now, and stays.
+    def end_turn(self, session: str, turn: str, after_s: int = 0) -> bool:
+        """Has a turn end now or after some seconds; False if it has lapsed: it may be another's by now, and stays.
 
         Raises:
             StoreError: If Redis is away.
         """
         with told("renew a session", "Redis"):
-            self._end_turn(keys=[_key(session, "turn")], args=[turn, after_s])
+            return bool(self._end_turn(keys=[_key(session, "turn")], args=[turn, after_s]))
 
 
 def _key(session: str, part: str = "") -> str:

@@ -8,13 +8,14 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from flows.domain.errors import StoreError
 from flows.domain.people import Person
-from flows.store.sessions import SessionStore
+from flows.store.sessions import REST_S, TURN_S, SessionStore
 from serve.api.identity import REMEMBERED, Identity, Unknown
 from serve.api.provider import Provider, Refused, Tokens
 
@@ -30,8 +31,6 @@ LOOK_S: Final = 0.1
 KEEP_S: Final = 20.0
 """A new refresh token is written for so long while Redis is away: the one before it is used up. An embedded Redis that
 died is mostly back by then."""
-REST_S: Final = 15
-"""An issuer that is away is asked again after that, not by each request."""
 OPEN_S: Final = 300.0
 """What lasts longer than a request (the live stream) is asked again after that whether its session is still there."""
 ENDED: Final = "the session has ended: sign in again"
@@ -157,24 +156,27 @@ class Sessions:
         away."""
         for _ in range(round(WAIT_S / LOOK_S)):
             # In a thread that nothing cancels: an issuer may take a refresh token once, and its answer must be kept.
-            if (again := await asyncio.to_thread(self._renew, session)) is not None:
+            if (again := await asyncio.to_thread(self._renew, session, found)) is not None:
                 return again
             if self._good(found):
                 return found
             await asyncio.sleep(LOOK_S)
         raise StoreError("the session cannot be renewed now")
 
-    def _renew(self, session: str) -> Session | None:
+    def _renew(self, session: str, found: Session) -> Session | None:
         """Renews it if it is our turn; None if that cannot be done now."""
         if self.provider is None or not (turn := self._store.take_turn(session)):
             return None
-        found = self._read(session)
         try:
+            found = self._read(session)
             if self._due(found):  # else another did it just before
+                if not self._store.end_turn(session, turn, TURN_S):
+                    return None
                 tokens = self.provider.refresh(found.tokens)
                 # First of all, and whether or not the new access token can be read now: the old one is used up.
                 refresh = found.tokens.model_copy(update={"refresh": tokens.refresh})
-                self._keep(session, found.model_copy(update={"tokens": refresh}))
+                kept = found.model_copy(update={"tokens": refresh})
+                _insist(lambda: self._change(session, kept))
                 until_s, person = self._identity.read(tokens.access)
                 if person.sub != found.sub:
                     raise Refused("its new token is somebody else's")
@@ -186,21 +188,27 @@ class Sessions:
             raise Unknown(ENDED) from None
         except StoreError as error:
             log.warning("a session of %s is not renewed yet: %s", found.sub, error)
-            self._store.end_turn(session, turn, REST_S)
+            self._end_turn(session, turn, REST_S)
             return None
-        self._store.end_turn(session, turn)
+        self._end_turn(session, turn)
         return found
 
-    def _keep(self, session: str, found: Session) -> None:
-        until_s = time.monotonic() + KEEP_S
-        while True:
-            try:
-                return self._change(session, found)
-            except StoreError:
-                if time.monotonic() > until_s:
-                    raise
-            time.sleep(LOOK_S)
+    def _end_turn(self, session: str, turn: str, after_s: int = 0) -> None:
+        with suppress(StoreError):  # it lapses
+            _insist(lambda: self._store.end_turn(session, turn, after_s))
 
     def _change(self, session: str, found: Session) -> None:
         if not self._store.change(session, found.model_dump_json()):
             raise Unknown(ENDED)  # signed out meanwhile
+
+
+def _insist(write: Callable[[], object]) -> None:
+    until_s = time.monotonic() + KEEP_S
+    while True:
+        try:
+            write()
+            return
+        except StoreError:
+            if time.monotonic() > until_s:
+                raise
+        time.sleep(LOOK_S)

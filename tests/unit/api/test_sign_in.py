@@ -324,7 +324,7 @@ async def test_what_is_away_after_the_issuer_gave_a_new_token_signs_nobody_out(
         return good(*args)
 
     monkeypatch.setattr(whom, name, gone)
-    room.later(250)  # it is to be renewed soon, and good for some time
+    room.later(310)  # it is to be renewed soon, and good for some time
     assert (await sessions.person(session))[0].sub == "aigul"
     await asyncio.sleep(1.1)
     room.later(3600)
@@ -332,12 +332,43 @@ async def test_what_is_away_after_the_issuer_gave_a_new_token_signs_nobody_out(
     assert missed < 0
 
 
+@pytest.mark.parametrize("moment", ["read", "end_turn", "died"])
+async def test_redis_or_a_replica_lost_in_a_turn_is_made_good_before_the_token_ends(
+    room: Room, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    for place in ("serve.api.sessions.REST_S", "flows.store.sessions.REST_S"):
+        monkeypatch.setattr(place, 1)
+    sessions = room.replica()
+    session = room.enter(sessions)
+    room.later(310)  # it is to be renewed soon, and good for some time
+    store, calls = sessions._store, 0
+    good: Any = None if moment == "died" else getattr(store, moment)
+
+    def gone(*args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2:  # read: in the turn; end_turn: after the issuer was asked
+            raise StoreError("redis is away")
+        return good(*args)
+
+    if moment == "died":
+        assert store.take_turn(session)
+    else:
+        monkeypatch.setattr(store, moment, gone)
+    room.issuer.away = True
+    assert (await sessions.person(session))[0].sub == "aigul", "its token is good"
+    room.issuer.away = False
+    await asyncio.sleep(1.1)
+    await sessions.person(session)
+    assert room.refreshes() == 1
+
+
 async def test_a_turn_that_has_lapsed_ends_no_other_and_one_outlasts_all_waits(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched_s = 4 * FETCH_S  # by httpx; for settings and keys perhaps after another who fetches them
     assert 2 * fetched_s + fetched_s + 2 * 2 * FETCH_S + KEEP_S + 3 * 3.0 < TURN_S
-    monkeypatch.setattr("flows.store.sessions.TURN_S", 1)
+    monkeypatch.setattr("flows.store.sessions.REST_S", 1)
     store = room.replica()._store
     slow = store.take_turn("session")
     await asyncio.sleep(1.1)
@@ -345,9 +376,9 @@ async def test_a_turn_that_has_lapsed_ends_no_other_and_one_outlasts_all_waits(
     next_ = store.take_turn("session")
     assert slow
     assert next_
-    store.end_turn("session", slow)
+    assert not store.end_turn("session", slow, 60)
     assert not store.take_turn("session"), "it is the next one's"
-    store.end_turn("session", next_)
+    assert store.end_turn("session", next_)
     assert store.take_turn("session")
 
 
