@@ -377,6 +377,13 @@ DRIVEN = """
       return { items: [{ task: task(), away_m: from && (from === "43.3" ? 140 : 16600), calls: from === "43.3" }] };
     };
     const called = () => main.querySelector(".called").textContent;
+    const begin = async () => {
+      server(near);
+      await go("patrol", patrol);
+      button("Near me").click();
+      stand(43.2, 76.8);
+      await pass(100);
+    };
 """
 
 
@@ -385,11 +392,7 @@ def test_a_patrol_that_drives_on_is_measured_and_called_from_where_it_is(node: N
         PATROL
         + DRIVEN
         + """
-    server(near);
-    await go("patrol", patrol);
-    button("Near me").click();
-    stand(43.2, 76.8);
-    await pass(100);
+    await begin();
     const before = main.textContent;
     for (let n = 1; n < 9; n++) { stand(43.2 + n / 2500, 76.8); await pass(1000); }
     const crawled = lists();
@@ -414,11 +417,7 @@ def test_a_patrol_is_called_where_it_is_once_the_line_is_back(node: Node) -> Non
         PATROL
         + DRIVEN
         + """
-    server(near);
-    await go("patrol", patrol);
-    button("Near me").click();
-    stand(43.2, 76.8);
-    await pass(100);
+    await begin();
     server(down);
     stand(43.3, 76.8);
     await pass(20000);
